@@ -1,0 +1,1 @@
+"""What learned codecs are measured against: conventional codecs, and results published elsewhere."""

@@ -1,0 +1,141 @@
+"""The contract of a codec: pictures in, bytes out, and back.
+
+A codec never measures itself. It says what it is (its settings, the library or binary that does the work, its
+weights), and `bench.measure` owns the clock and counts the bytes.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.picture import Picture
+
+Scalar = str | int | float | bool
+"""A value of a setting: what JSON can hold and a person can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityScale:
+    """What a codec's quality number means, its range, and the points that a run takes by default."""
+
+    meaning: str
+    points: tuple[float, ...]
+    lowest: float
+    highest: float
+    integral: bool = True
+
+    def check(self, codec: str, quality: float) -> float:
+        """Return `quality` if a codec of this scale takes it, and raise a UsageError if not."""
+        if not self.lowest <= quality <= self.highest or (self.integral and quality != int(quality)):
+            kind = "a whole number" if self.integral else "a number"
+            span = f"{self.lowest:g} to {self.highest:g}"
+            raise UsageError(f"{codec}@{quality:g}: quality is {kind} from {span} ({self.meaning})")
+        return quality
+
+
+class Codec(ABC):
+    """One codec at one quality.
+
+    A subclass sets the class attributes and defines `encode` and `decode`. A variant with other settings is a
+    subclass with another `settings`.
+    """
+
+    title: ClassVar[str]
+    """Name in legends and tables."""
+
+    scale: ClassVar[QualityScale]
+
+    carriers: ClassVar[tuple[str, ...]] = ("python",)
+    """What can do the work, the default first: an in-process library ("pillow"), or "external" binaries."""
+
+    settings: ClassVar[Mapping[str, Scalar]] = {}
+    """Everything besides the quality that decides the bytes. It is stored with each row."""
+
+    revision: ClassVar[str] = "1"
+    """Changed whenever this code writes other bytes or decodes to another picture than before."""
+
+    weights: str | None = None
+    """Name of the weights of a learned codec ("compact", "zoo")."""
+
+    weights_sha256: str | None = None
+
+    def __init__(self, quality: float, *, carrier: str | None = None) -> None:
+        """Open the codec at one quality.
+
+        Raises:
+            UsageError: the quality is out of range, or there is no such carrier.
+            MissingError: the carrier is not installed.
+        """
+        self.carrier = carrier or self.carriers[0]
+        self.quality = quality
+        if self.carrier not in self.carriers:
+            raise UsageError(f"{self.title} has no carrier '{carrier}'; it has: {', '.join(self.carriers)}")
+
+    @classmethod
+    def missing(cls, carrier: str | None = None) -> str | None:
+        """Say what this codec lacks on this machine and how to get it, or None if it can run."""
+        del carrier
+        return None
+
+    @property
+    def carrier_version(self) -> str:
+        """The library or binary that does the work and its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
+        return ""
+
+    @abstractmethod
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture to a complete file: all that `decode` needs.
+
+        Raises:
+            CodecError: this picture cannot be encoded.
+        """
+
+    @abstractmethod
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file, from its bytes alone.
+
+        Raises:
+            DecodeError: these are not the bytes of such a file.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class CodecSpec:
+    """What the user asks for: a codec's name, or a glob or path, and perhaps qualities: `jpeg@10,50`, `joint+qr`."""
+
+    name: str
+    qualities: tuple[float, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> CodecSpec:
+        """Parse `name` or `name@quality[,quality...]`.
+
+        Raises:
+            UsageError: the part behind @ is not a list of numbers.
+        """
+        # A path may hold an @; what follows the last one is a quality only if it is not part of the path.
+        name, at, tail = text.rpartition("@")
+        if not at or "/" in tail or ".py" in tail:
+            return cls(text)
+        try:
+            qualities = tuple(dict.fromkeys(float(part) for part in tail.split(",")))
+        except ValueError:
+            raise UsageError(f"'{text}': '{tail}' is not a quality; write {name}@50 or {name}@10,50,90") from None
+        return cls(name, qualities)
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether the name stands for all names that match it."""
+        return any(character in self.name for character in "*?[")
+
+    def matches(self, name: str) -> bool:
+        """Whether a codec's name is meant."""
+        return fnmatch.fnmatchcase(name, self.name)

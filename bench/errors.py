@@ -1,0 +1,41 @@
+"""Errors whose message is meant for the user: one line that names the thing at fault and says what to do."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Base class of every error that `bench` reports as one line and a non-zero exit code."""
+
+
+class UsageError(BenchError):
+    """An option, name or file that the user gave cannot be used."""
+
+
+class MissingError(BenchError):
+    """Something outside the project is not there: a binary, a package, an image set, weights."""
+
+
+class CodecError(BenchError):
+    """A codec could not encode a picture."""
+
+
+class DecodeError(CodecError):
+    """A bitstream is not one that this codec can decode."""
+
+
+class StoreError(BenchError):
+    """The results database cannot be read or written."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not in `known`, with the nearest known name as a suggestion."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
+    return UsageError(f"unknown {kind} '{name}'; {hint}")

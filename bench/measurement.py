@@ -1,0 +1,129 @@
+"""What is stored: the schema of a measurement, a timing and a run, with units. No input or output here.
+
+Only primitives are stored (bytes, squared errors); rates and decibels are derived from them in `bench.analysis`, so
+that every convention of the literature can be computed from the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codec import Codec
+
+
+def canonical_json(value: object) -> str:
+    """The one way in which a value is written as JSON: sorted keys, no spaces. Equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything besides the picture that decides what a codec writes and what it decodes to."""
+
+    codec: str
+    quality: float
+    settings: str  # canonical JSON
+    carrier: str
+    carrier_version: str
+    revision: str
+    weights: str | None
+    weights_sha256: str | None
+
+    @classmethod
+    def of(cls, name: str, codec: Codec) -> Configuration:
+        """The configuration of an open codec that is stored under `name`."""
+        return cls(
+            codec=name,
+            quality=float(codec.quality),
+            settings=canonical_json(dict(codec.settings)),
+            carrier=codec.carrier,
+            carrier_version=codec.carrier_version,
+            revision=codec.revision,
+            weights=codec.weights,
+            weights_sha256=codec.weights_sha256,
+        )
+
+    @property
+    def curve(self) -> str:
+        """Identity of the RD curve that this point lies on: what all its qualities have in common, 16 hex digits."""
+        common = asdict(self)
+        # Each quality of a learned codec has weights of its own; their name is what the curve shares.
+        del common["quality"], common["weights_sha256"]
+        return _digest(common)[:16]
+
+    def key(self, image_sha256: str) -> str:
+        """Identity of this configuration's measurement on one image, 64 hex digits. It is what resume goes by."""
+        return _digest({**asdict(self), "image_sha256": image_sha256})
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Rate and distortion of one configuration on one image."""
+
+    configuration: Configuration
+    image_sha256: str
+    width: int  # pixels
+    height: int  # pixels
+    num_bytes: int  # the whole file
+    bitstream_sha256: str
+    values: Mapping[str, float | None]  # metric name to value on the 8-bit pictures; None where it is not defined
+    run_id: str
+
+    @property
+    def key(self) -> str:
+        """Identity of this measurement; see `Configuration.key`."""
+        return self.configuration.key(self.image_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One sample of the time that one stage of one configuration takes on one image."""
+
+    key: str
+    run_id: str
+    machine: str
+    threads: int
+    device: str  # "cpu", or the name of the accelerator
+    stage: str  # "encode" or "decode": from picture to bytes in memory, or back
+    repeat: int  # 0, 1, ... within the run
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A cell that gave no measurement, and why."""
+
+    configuration: Configuration
+    image_sha256: str
+    run_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image as a member of a data set."""
+
+    dataset: str
+    image: str  # name within the data set, without suffix
+    image_sha256: str  # of the file
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Where the rows of one run come from."""
+
+    run_id: str
+    started: str  # ISO 8601, UTC
+    command: str
+    machine: str
+    provenance: Mapping[str, object] = field(default_factory=dict)

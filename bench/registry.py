@@ -1,0 +1,164 @@
+"""Names to codecs and metrics: strings here, imported only when used.
+
+Three ways in: a line below, an entry point of another distribution (groups `bench.codecs` and `bench.metrics`), or
+`path/to/file.py:Name` on the command line.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.codec import Codec, CodecSpec
+from bench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.metrics import Metric
+
+CODECS = {
+    "jpeg": "baselines.jpeg:Jpeg",
+    "jpeg-444": "baselines.jpeg:Jpeg444",
+    "jpeg-opt": "baselines.jpeg:JpegOptimised",
+    "webp": "baselines.webp:WebP",
+    "jpeg2000": "baselines.jpeg2000:Jpeg2000",
+    "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
+}
+"""Codec name to "module:Class". A conventional codec is one file and one line here."""
+
+METRICS = {
+    "mse": "bench.metrics:MSE",
+    "mse_y": "bench.metrics:MSE_Y",
+    "ms_ssim": "bench.metrics:MS_SSIM",
+}
+"""Metric name to "module:NAME". These are measured in every run."""
+
+
+def codec_names() -> tuple[str, ...]:
+    """All names that are registered here or by an installed entry point, ours first."""
+    return tuple(_targets(CODECS, "bench.codecs"))
+
+
+@functools.cache
+def codec_class(name: str) -> type[Codec]:
+    """The class behind a codec's name or `path/to/file.py:Class`.
+
+    Raises:
+        UsageError: there is no such name, file or class, or the class is not a codec.
+    """
+    found = _find("codec", name, _targets(CODECS, "bench.codecs"))
+    if not (isinstance(found, type) and issubclass(found, Codec)):
+        raise UsageError(f"codec '{name}' is not a subclass of bench.codec.Codec")
+    if _is_path(name):
+        # The file's content is all we know of its version: an edit must not be answered with old rows.
+        found.revision = f"{found.revision}-{_source_hash(name)}"
+    return found
+
+
+@functools.cache
+def load_metric(name: str) -> Metric:
+    """The metric behind a name or `path/to/file.py:NAME`: a `bench.metrics.Metric`.
+
+    Raises:
+        UsageError: there is no such name, file or object, or it is not a Metric.
+    """
+    from bench.metrics import Metric  # noqa: PLC0415
+
+    found = _find("metric", name, _targets(METRICS, "bench.metrics"))
+    if not isinstance(found, Metric):
+        raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
+    return found
+
+
+def resolve_codecs(texts: Iterable[str]) -> list[CodecSpec]:
+    """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
+
+    Raises:
+        UsageError: a name is unknown, a glob matches nothing, or a quality is out of range.
+    """
+    wanted: dict[str, tuple[float, ...]] = {}
+    for spec in map(CodecSpec.parse, texts):
+        names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
+        if not names:
+            raise unknown("codec", spec.name, codec_names())
+        for name in names:
+            scale = codec_class(name).scale
+            qualities = [scale.check(name, quality) for quality in spec.qualities or scale.points]
+            wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
+    return [CodecSpec(name, qualities) for name, qualities in wanted.items()]
+
+
+def label_of(name: str) -> str:
+    """The name that a codec's rows are stored under: its registered name, or a file's class name in lower case.
+
+    Raises:
+        UsageError: a file's codec has the name of a registered one, whose rows its own would be taken for.
+    """
+    if not _is_path(name):
+        return name
+    label = name.rpartition(":")[2].lower()
+    if label in codec_names():
+        raise UsageError(f"'{name}' would be taken for the registered codec '{label}'; rename the class")
+    return label
+
+
+def _is_path(name: str) -> bool:
+    return ".py:" in name or name.endswith(".py")
+
+
+@functools.cache
+def _entry_points(group: str) -> dict[str, str]:
+    return {point.name: point.value for point in importlib.metadata.entry_points(group=group)}
+
+
+def _targets(ours: dict[str, str], group: str) -> dict[str, str]:
+    # Ours win: an installed package must not replace jpeg silently.
+    return {**ours, **{name: target for name, target in _entry_points(group).items() if name not in ours}}
+
+
+def _find(kind: str, name: str, targets: dict[str, str]) -> object:
+    if _is_path(name):
+        return _load_from_file(name)
+    if name not in targets:
+        raise unknown(kind, name, targets)
+    module, _, attribute = targets[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{kind} '{name}' cannot be loaded from {targets[name]}: {error}") from error
+
+
+def _load_from_file(name: str) -> object:
+    path_text, colon, attribute = name.rpartition(":")
+    if not colon:
+        raise UsageError(f"'{name}' names no class; write {name}:ClassName")
+    path = Path(path_text)
+    if not path.is_file():
+        raise UsageError(f"'{name}': there is no file {path}")
+    module_name = f"bench_user_{_source_hash(name)}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        if spec is None or spec.loader is None:
+            raise UsageError(f"'{name}': {path} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # dataclasses look their module up while the file is being run
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    try:
+        return getattr(sys.modules[module_name], attribute)
+    except AttributeError:
+        raise UsageError(f"'{name}': {path} has no {attribute}") from None
+
+
+def _source_hash(name: str) -> str:
+    return hashlib.sha256(Path(name.rpartition(":")[0]).read_bytes()).hexdigest()[:16]
