@@ -1,0 +1,61 @@
+"""The learned models, in the papers' notation.
+
+x, x_hat      a picture and its reconstruction, (B, 3, H, W) in [0, 1]
+y, y_hat      its latents (B, M, H/16, W/16), and the quantised ones that the decoder knows
+z, z_hat      the hyper-latents (B, N, H/64, W/64): side information about y
+g_a, g_s      analysis and synthesis: x to y, y_hat to x_hat
+h_a, h_s      hyper-analysis and hyper-synthesis: y to z, z_hat to what it says about y
+scales, means of the conditional distribution of each element of y
+N, M          channels inside the transforms and of z; channels of y
+Q             quantisation: noise while training, rounding otherwise (`entropy.Quantization`)
+EB, GC        entropy bottleneck (density of z), conditional distribution of y given scales and means
+CP, EP        context prediction and entropy parameters
+
+The names of sub-modules are CompressAI's, so that its published checkpoints load unchanged; `gaussian_conditional`
+keeps its name where the distribution is another.
+"""
+
+from __future__ import annotations
+
+from bench.learned.models.autoregressive import Attention, Context, Joint
+from bench.learned.models.base import LearnedModel, Likelihoods, Output
+from bench.learned.models.config import ModelConfig, compact_config
+from bench.learned.models.entropy import Quantization
+from bench.learned.models.hyperprior import Factorized, Hyper, Scale
+from bench.learned.models.layers import keep_float32
+from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
+from bench.learned.models.zoo import load_zoo_state, zoo_config
+
+__all__ = [
+    "FAMILIES",
+    "TRANSFORMS",
+    "LearnedModel",
+    "Likelihoods",
+    "ModelConfig",
+    "Output",
+    "ParameterGroups",
+    "Quantization",
+    "build",
+    "compact_config",
+    "load_zoo_state",
+    "parameter_groups",
+    "share",
+    "zoo_config",
+]
+
+FAMILIES: dict[str, type[LearnedModel]] = {
+    "factorized": Factorized,
+    "scale": Scale,
+    "hyper": Hyper,
+    "context": Context,
+    "joint": Joint,
+    "attn": Attention,
+}
+"""Family name to its class, from the simplest entropy model to the costliest."""
+
+
+def build(config: ModelConfig) -> LearnedModel:
+    """A model with random weights; its delicate layers stay in float32 under autocast."""
+    model = FAMILIES[config.family](config)
+    keep_float32(model)
+    return model

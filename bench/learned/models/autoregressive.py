@@ -1,0 +1,101 @@
+"""Models with a context model: the distribution of each latent depends on those decoded before it."""
+
+from __future__ import annotations
+
+import torch
+from compressai.models import Cheng2020Attention, FactorizedPrior, JointAutoregressiveHierarchicalPriors
+from torch import Tensor, nn
+
+from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
+from bench.learned.models.config import ModelConfig
+from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
+from bench.learned.models.layers import CausalConv2d
+
+
+class _Autoregressive(LearnedModel):
+    """A model whose entropy parameters see the latents above and to the left (Minnen et al. 2018, section 2).
+
+    .. code-block:: none
+
+           y ---> Q ---> y_hat ---------------> g_s        CP: context prediction, a masked convolution
+                           |                               EP: entropy parameters, 1x1 convolutions
+                           +--> CP ---+                    GC: conditional distribution of y
+                                      EP ---> scales, means ---> GC ---> likelihoods of y
+           z_hat ---------> h_s ------+
+
+    As in CompressAI, y_hat is rounded without the mean here, because the mean depends on y_hat itself; the likelihoods
+    are of the latents rounded around their means. Only a coder, which goes in raster order, can round y_hat around them.
+    """
+
+    def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
+        """See `LearnedModel`; height and width of y are multiples of 4 where there is a hyperprior."""
+        mode = self._mode(mode)
+        params, likelihoods = self.side_information(y, mode)
+        y_hat, _ = self.gaussian_conditional.quantized(y.float(), mode)
+        scales, means = self.distribution(y_hat, params)
+        _, likelihoods["y"] = self.gaussian_conditional(y, scales, means, mode)
+        return y_hat, likelihoods
+
+    def distribution(self, y_hat: Tensor, params: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Scales and means (B, M, H, W) of y: each position's from the context before it and the hyperprior's word."""
+        context = self.context_prediction(y_hat)
+        features = context if params is None else torch.cat((params, context), dim=1)
+        return split_parameters(self.entropy_parameters(features), mean=self.config.mean)
+
+    def side_information(self, y: Tensor, mode: Quantization) -> tuple[Tensor | None, Likelihoods]:
+        """What the hyperprior says about y (B, 2M, H, W), and the likelihoods of z."""
+        z_hat, z_likelihood = self.entropy_bottleneck(self.h_a(y), "round" if mode == "integer" else mode)
+        return self.h_s(z_hat), {"z": z_likelihood}
+
+    def _set_options(self, config: ModelConfig) -> None:
+        self.config = config
+        self.context_prediction = CausalConv2d(config.M, 2 * config.M, config.kernel)
+        self.gaussian_conditional = CONDITIONALS[config.distribution]()
+        if not config.mean:
+            last_conv(self.entropy_parameters, config.M)
+
+
+class Joint(_Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
+    """Context model and hyperprior together (Minnen et al. 2018, arXiv 1809.02736)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self._set_options(config)
+
+
+class Attention(_Autoregressive, Cheng2020Attention):  # type: ignore[misc]
+    """The joint entropy model on residual transforms with attention (Cheng et al. 2020, arXiv 2001.01568).
+
+    As in CompressAI, y is modelled by one Gaussian; the paper has a mixture of three.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N)
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self._set_options(config)
+
+
+class Context(_Autoregressive, FactorizedPrior):  # type: ignore[misc]
+    """The context model alone, without side information (Minnen et al. 2018 compare it; CompressAI lacks it).
+
+    The entropy parameters are the joint model's, fed by 2M context features instead of 4M. The first latents of a
+    picture have an empty neighbourhood: their distribution comes from the biases.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        del self.entropy_bottleneck
+        M = config.M  # noqa: N806 - the paper's name
+        self.entropy_parameters = nn.Sequential(
+            nn.Conv2d(2 * M, M * 10 // 3, 1),
+            nn.LeakyReLU(inplace=True),
+            nn.Conv2d(M * 10 // 3, M * 8 // 3, 1),
+            nn.LeakyReLU(inplace=True),
+            nn.Conv2d(M * 8 // 3, 2 * M, 1),
+        )
+        self._set_options(config)
+
+    def side_information(self, y: Tensor, mode: Quantization) -> tuple[None, Likelihoods]:  # noqa: ARG002
+        """Nothing: no z."""
+        return None, {}

@@ -1,0 +1,68 @@
+"""What defines a model's architecture, apart from its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, get_args
+
+from bench.errors import UsageError, unknown
+
+Distribution = Literal["gaussian", "laplacian", "logistic"]
+
+OPTIONS = {
+    "factorized": frozenset[str](),
+    "scale": frozenset({"distribution"}),
+    "hyper": frozenset({"distribution", "mean"}),
+    "context": frozenset({"kernel", "distribution", "mean"}),
+    "joint": frozenset({"kernel", "distribution", "mean"}),
+    "attn": frozenset({"kernel", "distribution", "mean"}),
+}
+"""Family to the options of its entropy model. The paper's choice is each option's default."""
+
+KERNELS = (3, 5, 7)
+"""Sizes of the context model's masked convolution that Minnen et al. 2018 compare."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The architecture of a model: family, widths, and the options of its entropy model.
+
+    Raises:
+        UsageError: a family, width or option that no model has, or an option that this family lacks.
+    """
+
+    family: str
+    N: int
+    """Channels inside the transforms and of z."""
+    M: int
+    """Channels of y. The attn family has M = N."""
+    kernel: int = 5
+    """Side of the context model's masked convolution."""
+    distribution: Distribution = "gaussian"
+    """Shape of the conditional distribution of y."""
+    mean: bool = True
+    """Whether the conditional distribution has a mean of its own; otherwise its mean is 0 (scale-only)."""
+
+    def __post_init__(self) -> None:
+        if self.family not in OPTIONS:
+            raise unknown("family", self.family, OPTIONS)
+        for field in dataclasses.fields(self)[3:]:
+            if field.name not in OPTIONS[self.family] and getattr(self, field.name) != field.default:
+                raise UsageError(f"family '{self.family}' has no option '{field.name}'; leave it at {field.default!r}")
+        if self.N < 1 or self.M < 1:
+            raise UsageError(f"widths N={self.N}, M={self.M}: both must be at least 1")
+        if self.family == "attn" and self.N != self.M:
+            raise UsageError(f"family 'attn' has M = N, not N={self.N}, M={self.M}")
+        if self.kernel not in KERNELS:
+            raise UsageError(f"kernel {self.kernel}: must be one of {KERNELS}")
+        if self.distribution not in get_args(Distribution):
+            raise unknown("distribution", self.distribution, get_args(Distribution))
+
+
+def compact_config(family: str) -> ModelConfig:
+    """The widths of the weights that ship with the package, small enough to train and run on a CPU.
+
+    Raises:
+        UsageError: there is no such family.
+    """
+    return ModelConfig(family, 64, 64) if family == "attn" else ModelConfig(family, 64, 96)

@@ -1,0 +1,90 @@
+"""Models whose entropy model looks at all latents at once: factorized prior and hyperpriors."""
+
+from __future__ import annotations
+
+import torch
+from compressai.models import FactorizedPrior, MeanScaleHyperprior, ScaleHyperprior
+from torch import Tensor
+
+from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
+from bench.learned.models.config import ModelConfig
+from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
+
+
+class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]
+    """Factorized prior: one learned density for each channel of y (Balle et al. 2018, arXiv 1802.01436, the baseline).
+
+    .. code-block:: none
+
+           y ---> Q ---> y_hat        EB: entropy bottleneck
+                  |
+                  EB ---> likelihoods of y
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        self.config = config
+        self.entropy_bottleneck = Bottleneck(config.M)
+
+    def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
+        """See `LearnedModel`; any height and width of y."""
+        y_hat, likelihood = self.entropy_bottleneck(y, self._mode(mode))
+        return y_hat, {"y": likelihood}
+
+
+class _Hyperprior(LearnedModel):
+    """A model that sends side information z, from which the decoder derives the distribution of every element of y.
+
+    .. code-block:: none
+
+           y -----------------> Q ---> y_hat      EB: entropy bottleneck
+           |                    |                 GC: conditional distribution of y
+          h_a                   GC ---> likelihoods of y
+           |                    |
+           z --> Q --> z_hat --> h_s ---> scales (and means)
+                 |
+                 EB ---> likelihoods of z
+    """
+
+    def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
+        """See `LearnedModel`; height and width of y are multiples of 4."""
+        mode = self._mode(mode)
+        z_hat, z_likelihood = self.entropy_bottleneck(self.hyper_analysis(y), "round" if mode == "integer" else mode)
+        scales, means = split_parameters(self.h_s(z_hat), mean=self.has_mean)
+        y_hat, y_likelihood = self.gaussian_conditional(y, scales, means, mode)
+        return y_hat, {"y": y_likelihood, "z": z_likelihood}
+
+    has_mean: bool
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        """The hyper-latents z (B, N, H/64, W/64)."""
+        return self.h_a(y)  # type: ignore[no-any-return]
+
+
+class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
+    """Scale hyperprior: z tells the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
+
+    has_mean = False
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        self.config = config
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self.gaussian_conditional = CONDITIONALS[config.distribution]()
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        """The hyper-latents z of the magnitudes of y: with a mean of 0 the sign says nothing about the scale."""
+        return self.h_a(torch.abs(y))  # type: ignore[no-any-return]
+
+
+class Hyper(_Hyperprior, MeanScaleHyperprior):  # type: ignore[misc]
+    """Mean and scale hyperprior: z tells mean and scale (Minnen et al. 2018, arXiv 1809.02736, without context)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        self.config = config
+        self.has_mean = config.mean
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self.gaussian_conditional = CONDITIONALS[config.distribution]()
+        if not config.mean:
+            last_conv(self.h_s, config.M)

@@ -1,0 +1,74 @@
+"""Layers: the causal convolution of the context model, and those that stay in float32 under autocast."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from compressai.layers import GDN, AttentionBlock, MaskedConv2d
+from torch import Tensor, nn
+
+
+class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
+    """A convolution that sees only what comes before each position in raster order (mask type A).
+
+    CompressAI's layer writes the masked weights back at each forward pass; here the mask is part of the graph, so that
+    unused taps get no gradient and the layer can be compiled. The values are the same.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The features (B, out_channels, H, W) that each position's causal neighbourhood gives."""
+        return cast(Tensor, self._conv_forward(x, self.weight * self.mask, self.bias))
+
+
+class _Float32(nn.Module):
+    """A layer that computes and answers in float32 whatever autocast is in force."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return cast(Tensor, super().forward(x.float()))
+
+
+class _Float32GDN(_Float32, GDN):  # type: ignore[misc]
+    pass
+
+
+class _Float32Conv2d(_Float32, nn.Conv2d):
+    pass
+
+
+class _Float32ConvTranspose2d(_Float32, nn.ConvTranspose2d):
+    pass
+
+
+class _Float32AttentionBlock(_Float32, AttentionBlock):  # type: ignore[misc]
+    pass
+
+
+_FLOAT32: dict[type, type[nn.Module]] = {
+    GDN: _Float32GDN,
+    nn.Conv2d: _Float32Conv2d,
+    nn.ConvTranspose2d: _Float32ConvTranspose2d,
+    AttentionBlock: _Float32AttentionBlock,
+}
+
+
+def keep_float32(model: nn.Module) -> None:
+    """Keep a model's delicate layers in float32 under autocast; without autocast nothing changes.
+
+    These are GDN and its inverse, whose divisions blew up a training in bf16, and the last layer of every sub-network:
+    its output is a latent, a parameter of a distribution or a picture, where the 8 bits of bf16 are too coarse.
+    Only the classes of these layers change, never the names or values of their parameters.
+    """
+    ends = [_last_layer(part) for part in model.children() if isinstance(part, nn.Sequential)]
+    for layer in (*(module for module in model.modules() if isinstance(module, GDN)), *ends):
+        layer.__class__ = _FLOAT32.get(type(layer), type(layer))
+
+
+def _last_layer(part: nn.Sequential) -> nn.Module:
+    """The last layer that has parameters: a convolution, also one before an activation or a pixel shuffle."""
+    layer = [child for child in part if next(child.parameters(), None) is not None][-1]
+    return _last_layer(layer) if isinstance(layer, nn.Sequential) else layer

@@ -1,0 +1,68 @@
+"""The parts of a model: what trains with what, and what one family can take over from another."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import nn
+
+from bench.learned.models.base import LearnedModel
+
+TRANSFORMS = ("g_a", "g_s")
+"""The sub-networks between pictures and latents. Everything else is the entropy model."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ParameterGroups:
+    """A model's parameters by name, in three groups that together are all of them."""
+
+    transforms: dict[str, nn.Parameter]
+    entropy: dict[str, nn.Parameter]
+    quantiles: dict[str, nn.Parameter]
+    """They learn from the auxiliary loss alone."""
+
+
+def parameter_groups(model: nn.Module) -> ParameterGroups:
+    """The parameters of the transforms, of the entropy model, and the quantiles of its bottleneck."""
+    groups = ParameterGroups({}, {}, {})
+    for name, parameter in model.named_parameters():
+        if name.endswith("quantiles"):
+            groups.quantiles[name] = parameter
+        elif name.split(".")[0] in TRANSFORMS:
+            groups.transforms[name] = parameter
+        else:
+            groups.entropy[name] = parameter
+    return groups
+
+
+_NEEDS = {
+    "g_a": None,
+    "g_s": "g_a",
+    "h_a": "g_a",
+    "entropy_bottleneck": "h_a",
+    "h_s": "entropy_bottleneck",
+    "context_prediction": "g_a",
+    "entropy_parameters": "context_prediction",
+}
+"""Sub-network to the one whose output it was trained on: without that, its weights mean nothing."""
+
+
+def share(source: LearnedModel, target: LearnedModel) -> tuple[str, ...]:
+    """Copy the sub-networks that two models have alike, also across families; the names of those copied.
+
+    A sub-network is copied whole or not at all: if its layers are the same and what feeds it was copied too. Two
+    qualities of one family share everything; hyper gives joint its transforms and its hyperprior.
+    """
+    copied: list[str] = []
+    for name, needs in _NEEDS.items():
+        ours, theirs = getattr(target, name, None), getattr(source, name, None)
+        if ours is None or theirs is None or (needs is not None and needs not in copied and hasattr(target, needs)):
+            continue
+        if _layers(ours) == _layers(theirs):
+            ours.load_state_dict(theirs.state_dict())
+            copied.append(name)
+    return tuple(copied)
+
+
+def _layers(part: nn.Module) -> tuple[str, dict[str, tuple[int, ...]]]:
+    return str(part), {name: tuple(parameter.shape) for name, parameter in part.named_parameters()}

@@ -1,0 +1,56 @@
+"""CompressAI's published models: their widths and their checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from compressai.zoo.image import cfgs
+from compressai.zoo.pretrained import load_pretrained
+from torch import Tensor
+
+from bench.errors import UsageError, unknown
+from bench.learned.models.base import LearnedModel
+from bench.learned.models.config import ModelConfig
+
+ARCHITECTURES = {
+    "factorized": "bmshj2018-factorized",
+    "scale": "bmshj2018-hyperprior",
+    "hyper": "mbt2018-mean",
+    "joint": "mbt2018",
+    "attn": "cheng2020-attn",
+}
+"""Family to its name in CompressAI's zoo. The context family has none."""
+
+
+def zoo_config(family: str, quality: int) -> ModelConfig:
+    """The widths of CompressAI's published weights.
+
+    Raises:
+        UsageError: the zoo has no such family, or not this quality of it.
+    """
+    if family not in ARCHITECTURES:
+        raise unknown("family of the zoo", family, ARCHITECTURES)
+    widths = cfgs[ARCHITECTURES[family]]
+    if quality not in widths:
+        raise UsageError(f"the zoo has '{family}' at qualities {min(widths)} to {max(widths)}, not {quality}")
+    N, *rest = widths[quality]  # noqa: N806 - the paper's name
+    return ModelConfig(family, N, rest[0] if rest else N)
+
+
+def load_zoo_state(model: LearnedModel, state: Mapping[str, Any]) -> None:
+    """Load a checkpoint with CompressAI's names, also those of its older versions and of a training script's file.
+
+    Raises:
+        UsageError: the checkpoint is of another family or of other widths.
+    """
+    tensors: Mapping[str, Tensor] = state.get("state_dict", state)
+    for name, buffer in model.named_buffers():
+        # CompressAI sizes these buffers from the checkpoint only while they are empty.
+        if name.endswith(("._offset", "._quantized_cdf", "._cdf_length", ".scale_table")):
+            buffer.resize_(0)
+    try:
+        model.load_state_dict(load_pretrained(dict(tensors)))
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"the checkpoint does not fit {model.config}: {reason}") from error
