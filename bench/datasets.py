@@ -1,0 +1,168 @@
+"""Named image sets: Kodak, the built-in photographs, or any folder or glob of the user's.
+
+An image set has an identity: the hash of each file. The sets that `datasets.toml` lists are verified against it; a
+folder's name in the results ends in a hash of its content, so that adding a picture makes another set.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import glob
+import hashlib
+import importlib.resources
+import os
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.download import download
+from bench.errors import MissingError, UsageError, unknown
+from bench.files import sha256_of
+from bench.progress import progress
+
+IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a set. `name` is unique in the set; `sha256` is of the file."""
+
+    name: str
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An image set; `note` says what a reader of its figures must know."""
+
+    name: str
+    title: str
+    note: str
+    images: tuple[ImageFile, ...]
+
+    def select(self, patterns: tuple[str, ...]) -> tuple[ImageFile, ...]:
+        """The images whose names match one of the globs; all of them if there is no glob.
+
+        Raises:
+            UsageError: a glob matches no image.
+        """
+        for pattern in patterns:
+            if not any(fnmatch.fnmatchcase(image.name, pattern) for image in self.images):
+                raise unknown(f"image of {self.name}", pattern, [image.name for image in self.images])
+        wanted = patterns or ("*",)
+        return tuple(i for i in self.images if any(fnmatch.fnmatchcase(i.name, p) for p in wanted))
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """Where image sets are looked for and downloaded to: the option, else $BENCH_DATA, else ./data."""
+    return given or Path(os.environ.get("BENCH_DATA") or "data")
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The image sets that have a name."""
+    return tuple(_catalogue())
+
+
+def missing(name: str, data: Path | None = None) -> list[str]:
+    """The files of a named image set that are not on this machine (their content is not looked at)."""
+    entry = _entry(name)
+    return [file for file in entry["files"] if not (_folder(name, entry, data) / file).is_file()]
+
+
+def open_dataset(name: str, *, data: Path | None = None) -> Dataset:
+    """Open an image set by name, folder or glob, with each file's hash checked or taken.
+
+    Raises:
+        MissingError: a named set is not on this machine; the message says how to get it.
+        UsageError: there is no such set, folder or image, or a file is not the one that the name stands for.
+    """
+    if name in _catalogue():
+        return _open_named(name, data)
+    if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
+        return _open_files(name)
+    if os.sep in name:
+        raise UsageError(f"dataset '{name}': there is no such folder, and it is no glob that matches")
+    raise unknown("dataset", name, dataset_names())
+
+
+def fetch_dataset(name: str, *, data: Path | None = None) -> None:
+    """Download what is missing of a named image set, verified; what arrived before is kept and gone on from.
+
+    Raises:
+        MissingError: a file could not be had from any of its addresses.
+    """
+    entry, absent = _entry(name), missing(name, data)
+    if not absent:
+        return
+    if "urls" not in entry:
+        raise MissingError(f"dataset '{name}' comes with {entry['package']}; reinstall scikit-image")
+    with progress(f"downloading {name}", len(absent), unit="files") as advance:
+        for file in absent:
+            number = "".join(filter(str.isdigit, file))
+            urls = [url.format(number=number) for url in entry["urls"]]
+            download(urls, _folder(name, entry, data) / file, entry["files"][file])
+            advance(1, file)
+
+
+@functools.cache
+def _catalogue() -> dict[str, dict[str, Any]]:
+    text = importlib.resources.files("bench").joinpath("datasets.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _entry(name: str) -> dict[str, Any]:
+    if name not in _catalogue():
+        raise unknown("dataset", name, dataset_names())
+    return _catalogue()[name]
+
+
+def _folder(name: str, entry: dict[str, Any], data: Path | None) -> Path:
+    if package := entry.get("package"):
+        return Path(str(importlib.resources.files(package)))
+    return data_folder(data) / name
+
+
+def _open_named(name: str, data: Path | None) -> Dataset:
+    entry = _entry(name)
+    folder = _folder(name, entry, data)
+    if absent := missing(name, data):
+        raise MissingError(
+            f"dataset '{name}': {len(absent)} of {len(entry['files'])} files are missing in {folder}; "
+            f"`bench fetch {name}` downloads them, or point BENCH_DATA or --data at the folder that holds {name}/"
+        )
+    images = []
+    for file, expected in entry["files"].items():
+        found = sha256_of(folder / file)
+        if found != expected:
+            raise UsageError(
+                f"{folder / file} is not the {name} picture (SHA-256 {found[:12]}…, expected {expected[:12]}…); "
+                f"delete it and run `bench fetch {name}`"
+            )
+        images.append(ImageFile(Path(file).stem, folder / file, found))
+    return Dataset(name, entry["title"], entry.get("note", ""), tuple(images))
+
+
+def _open_files(pattern: str) -> Dataset:
+    folder = Path(pattern)
+    if folder.is_dir():
+        paths, stem = list(folder.iterdir()), folder.resolve().name
+    else:
+        # Path.glob takes no absolute patterns, and the user's pattern may be one.
+        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+        stem = Path(pattern).resolve().parent.name
+    files = sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if not files:
+        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    images = _unique_names([ImageFile(path.stem, path, sha256_of(path)) for path in files])
+    content = hashlib.sha256("".join(sorted(image.sha256 for image in images)).encode()).hexdigest()[:8]
+    note = "The user's own images: the figures cannot be set beside published ones."
+    return Dataset(f"{stem}-{content}", f"{pattern}, {len(images)} pictures", note, images)
+
+
+def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:
+    names = [image.name for image in images]
+    # Two files may differ in suffix or folder only; then the whole path tells them apart.
+    return tuple(replace(i, name=i.path.as_posix()) if names.count(i.name) > 1 else i for i in images)

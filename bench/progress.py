@@ -1,0 +1,58 @@
+"""Progress of long work, on the terminal as a bar and in a log as a line now and then; always on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LOG_INTERVAL_S = 20.0
+
+
+@contextlib.contextmanager
+def progress(title: str, total: int, *, unit: str = "") -> Iterator[Callable[[int, str], None]]:
+    """Show how far a task of `total` steps is; the block gets a function (steps done since the last call, detail)."""
+    if total and sys.stderr.isatty():
+        with _bar(title, total, unit) as advance:
+            yield advance
+    else:
+        yield _log(title, total, unit)
+
+
+@contextlib.contextmanager
+def _bar(title: str, total: int, unit: str) -> Iterator[Callable[[int, str], None]]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, detail="")
+        yield lambda steps, detail: bar.update(task, advance=steps, detail=detail)
+
+
+def _log(title: str, total: int, unit: str) -> Callable[[int, str], None]:
+    start = last = time.perf_counter()
+    done = 0
+
+    def advance(steps: int, detail: str) -> None:
+        nonlocal done, last
+        done += steps
+        now = time.perf_counter()
+        if now - last >= LOG_INTERVAL_S:
+            last = now
+            left = (now - start) / max(done, 1) * (total - done)
+            sys.stderr.write(f"{title}: {done}/{total} {unit}, {left:.0f} s left, {detail}\n")
+
+    return advance

@@ -1,0 +1,99 @@
+"""Where a run's rows come from: code, libraries, machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import importlib.metadata
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench import __version__
+from bench.measurement import RunInfo
+
+PACKAGES = (
+    "bjontegaard",
+    "compressai",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pillow-avif-plugin",
+    "pytorch-msssim",
+    "scikit-image",
+    "scipy",
+    "torch",
+)
+"""Distributions whose versions can change a number."""
+
+
+def describe_run(command: list[str], *, threads: int) -> RunInfo:
+    """Describe the run that starts now. Its id sorts by time and never repeats."""
+    now = dt.datetime.now(dt.UTC)
+    provenance = {
+        "bench": __version__,
+        **git_state(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "threads": threads,
+        "packages": package_versions(),
+    }
+    return RunInfo(
+        run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        command=" ".join(["bench", *command]),
+        machine=machine(),
+        provenance=provenance,
+    )
+
+
+@functools.cache
+def machine() -> str:
+    """The machine as far as it decides timings: processor, cores, memory. Host names stay private."""
+    import psutil  # noqa: PLC0415
+
+    memory_gib = round(psutil.virtual_memory().total / 2**30)
+    return f"{_processor()}, {os.cpu_count()} cores, {memory_gib} GiB, {platform.system()}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        return _output_of("sysctl", "-n", "machdep.cpu.brand_string")
+    return platform.processor() or platform.machine()
+
+
+def _output_of(program: str, *arguments: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    return subprocess.run([path, *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def git_state() -> dict[str, object]:
+    """The commit of the checkout that this package is in and whether it was changed since; nulls outside one."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+    commit = _output_of("git", "-C", str(root), "rev-parse", "HEAD")
+    return {"commit": commit or None, "dirty": bool(_output_of("git", "-C", str(root), "status", "--porcelain"))}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed distributions that can change a number."""
+    return {name: version for name in PACKAGES if (version := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,272 @@
+"""The results database: one SQLite file, safe to kill at any moment and to share between runs.
+
+Every row is committed by itself, so that a killed run loses the cells in flight and nothing else. Several processes
+may write at once; each waits for its turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.resources
+import sqlite3
+from typing import TYPE_CHECKING, Any, Self
+
+from bench.errors import StoreError
+from bench.measurement import Configuration, canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from bench.datasets import Dataset
+    from bench.measurement import Failure, Measurement, RunInfo, Timing
+    from bench.metrics import Metric
+
+APPLICATION_ID = 0x62656E63
+"""Marks the file as ours ("benc"), so that another program's database is never written to."""
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 60.0
+
+NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
+
+_EXPLANATIONS = {
+    "file is not a database": "it is not a results database of bench; choose another with --db",
+    "unable to open database file": "the folder does not exist or cannot be written; choose another with --db",
+    "readonly": "it cannot be written; change its permissions or choose another with --db",
+    "disk is full": "the disk is full; what was stored is safe: free some space and run the same command again",
+    "disk i/o error": "the disk failed to read or write; what was stored is safe: free some space and run again",
+    "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait for that one to end",
+    "malformed": "it is damaged; move it away, and `bench import` the last export if there is one",
+}
+
+
+class Store:
+    """An open results database."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._configuration_ids: dict[Configuration, int] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False) -> Self:
+        """Open a results database, or make a new one.
+
+        Raises:
+            StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
+        """
+        if not create and not path.is_file():
+            raise StoreError(f"there are no results at {path}; `bench run` makes some, or choose another with --db")
+        with _explained(path):
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            store = cls(path, connection)
+            try:
+                store._prepare(create=create)
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def close(self) -> None:
+        """Close the database; what was added is on disk already."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prepare(self, *, create: bool) -> None:
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        (identity,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if create and identity == 0 and tables == 0:
+            self._create()
+            return
+        if identity != APPLICATION_ID:
+            raise StoreError(f"{self.path}: it is not a results database of bench; choose another with --db")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} has schema {version}, this bench needs {SCHEMA_VERSION}; move it away "
+                "(its rows can be exported with the bench that wrote it, and imported here)"
+            )
+
+    def _create(self) -> None:
+        # A write-ahead log lets reports be read while a run writes, but needs memory shared between processes,
+        # which network disks do not give.
+        self._connection.execute(f"PRAGMA journal_mode = {'DELETE' if _on_network_disk(self.path) else 'WAL'}")
+        schema = importlib.resources.files("bench").joinpath("schema.sql").read_text(encoding="utf-8")
+        with self._transaction():
+            (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if tables:
+                return  # another process was faster
+            for statement in filter(str.strip, schema.split(";\n")):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _explained(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _insert(self, table: str, row: Mapping[str, object], *, on_conflict: str = "REPLACE") -> None:
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        statement = f"INSERT OR {on_conflict} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # our own names
+        self._connection.execute(statement, tuple(row.values()))
+
+    def add_run(self, run: RunInfo) -> None:
+        """Record where the rows of a run come from; call it before any of its rows are added."""
+        row = dataclasses.asdict(run) | {"provenance": canonical_json(dict(run.provenance))}
+        with self._transaction():
+            self._insert("runs", row, on_conflict="IGNORE")
+
+    def add_dataset(self, dataset: Dataset) -> None:
+        """Record which images a data set consists of, so that a point can be told to be complete."""
+        with self._transaction():
+            described = {"dataset": dataset.name, "title": dataset.title, "note": dataset.note}
+            self._upsert("datasets", "dataset", described)
+            for image in dataset.images:
+                row = {"dataset": dataset.name, "image": image.name, "image_sha256": image.sha256}
+                self._insert("images", row)
+
+    def add_codec(self, codec: str, *, title: str, quality_meaning: str, default_carrier: str) -> None:
+        """Record how a codec is called and what its quality number means."""
+        row = {"codec": codec, "title": title, "quality_meaning": quality_meaning, "default_carrier": default_carrier}
+        with self._transaction():
+            self._insert("codecs", row)
+
+    def add_metrics(self, metrics: Iterable[Metric]) -> None:
+        """Record what the metrics are, and that their present versions are the valid ones."""
+        with self._transaction():
+            for metric in metrics:
+                better = int(metric.higher_is_better)
+                row = {"metric": metric.name, "title": metric.title, "higher_is_better": better}
+                self._insert("metrics", row | {"version": metric.version})
+
+    def _upsert(self, table: str, key: str, row: Mapping[str, object]) -> None:
+        # Unlike REPLACE, this leaves the rows alone that refer to this one.
+        changes = ", ".join(f"{column} = excluded.{column}" for column in row if column != key)
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        self._connection.execute(
+            f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {changes}",  # noqa: S608
+            tuple(row.values()),
+        )
+
+    def _configuration_id(self, configuration: Configuration) -> int:
+        known = self._configuration_ids.get(configuration)
+        if known is None:
+            row = dataclasses.asdict(configuration)
+            digest = hashlib.sha256(canonical_json(row).encode()).hexdigest()
+            self._insert("configurations", row | {"digest": digest, "curve": configuration.curve}, on_conflict="IGNORE")
+            query = "SELECT configuration_id FROM configurations WHERE digest = ?"
+            (known,) = self._connection.execute(query, (digest,)).fetchone()
+        return int(known)
+
+    def add(self, measurement: Measurement, metrics: Iterable[Metric]) -> None:
+        """Store one measurement, in place of an earlier one with the same key, and forget the cell's failure."""
+        versions = {metric.name: metric.version for metric in metrics}
+        key = measurement.key
+        with self._transaction():
+            configuration_id = self._configuration_id(measurement.configuration)
+            # Values of other metrics stay, unless they belong to other bytes.
+            self._connection.execute(
+                "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
+            )
+            row = {
+                "key": key,
+                "configuration_id": configuration_id,
+                "image_sha256": measurement.image_sha256,
+                "width": measurement.width,
+                "height": measurement.height,
+                "num_bytes": measurement.num_bytes,
+                "bitstream_sha256": measurement.bitstream_sha256,
+                "run_id": measurement.run_id,
+            }
+            self._upsert("measurements", "key", row)
+            for name, value in measurement.values.items():
+                self._insert("distortions", {"key": key, "metric": name, "version": versions[name], "value": value})
+            self._connection.execute(
+                "DELETE FROM failures WHERE configuration_id = ? AND image_sha256 = ?",
+                (configuration_id, measurement.image_sha256),
+            )
+        self._configuration_ids[measurement.configuration] = configuration_id
+
+    def add_timings(self, timings: Iterable[Timing]) -> None:
+        """Store timing samples."""
+        with self._transaction():
+            for timing in timings:
+                self._insert("timings", dataclasses.asdict(timing))
+
+    def add_failure(self, failure: Failure) -> None:
+        """Store that a cell gave no measurement, and why."""
+        with self._transaction():
+            configuration_id = self._configuration_id(failure.configuration)
+            row = {
+                "configuration_id": configuration_id,
+                "image_sha256": failure.image_sha256,
+                "run_id": failure.run_id,
+                "message": failure.message,
+            }
+            self._insert("failures", row)
+
+    def add_imported(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Store RD points from elsewhere; see the columns of `imported` in schema.sql."""
+        with self._transaction():
+            for row in rows:
+                self._insert("imported", row)
+
+    def measured(self, metrics: Iterable[Metric]) -> set[str]:
+        """Keys of the measurements that hold a value of each of these metrics in its present version."""
+        query = "SELECT key FROM distortions WHERE metric = ? AND version = ?"
+        keys = [{row[0] for row in self.rows(query, (metric.name, metric.version))} for metric in metrics]
+        return set.intersection(*keys) if keys else set()
+
+    def timed(self, machine: str, threads: int) -> set[str]:
+        """Keys of the measurements that have timing samples from this machine with this number of threads."""
+        query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ?"
+        return {row[0] for row in self.rows(query, (machine, threads))}
+
+    def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query gives."""
+        with _explained(self.path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def table(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The column names and rows that a query gives."""
+        with _explained(self.path):
+            cursor = self._connection.execute(query)
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one line that names the file and says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        reason = next((why for sign, why in _EXPLANATIONS.items() if sign in text.lower()), text)
+        raise StoreError(f"{path}: {reason}") from error
+
+
+def _on_network_disk(path: Path) -> bool:
+    import psutil  # noqa: PLC0415
+
+    partitions = [p for p in psutil.disk_partitions(all=True) if path.resolve().is_relative_to(p.mountpoint)]
+    nearest = max(partitions, key=lambda p: len(p.mountpoint), default=None)
+    return nearest is not None and nearest.fstype.startswith(NETWORK_FILE_SYSTEMS)
