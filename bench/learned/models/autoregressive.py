@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from compressai.models import Cheng2020Attention, FactorizedPrior, JointAutoregressiveHierarchicalPriors
 from torch import Tensor, nn
 
 from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
-from bench.learned.models.config import ModelConfig
 from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
 from bench.learned.models.layers import CausalConv2d
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
 
 
 class _Autoregressive(LearnedModel):
@@ -24,7 +28,8 @@ class _Autoregressive(LearnedModel):
            z_hat ---------> h_s ------+
 
     As in CompressAI, y_hat is rounded without the mean here, because the mean depends on y_hat itself; the likelihoods
-    are of the latents rounded around their means. Only a coder, which goes in raster order, can round y_hat around them.
+    are of the latents rounded around their means. Only a coder, which goes in raster order, can round y_hat around its
+    means too.
     """
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:

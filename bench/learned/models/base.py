@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
-from typing import TypedDict, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
-from bench.learned.models.config import ModelConfig
 from bench.learned.models.entropy import Bottleneck, Quantization
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
 
 Likelihoods = dict[str, Tensor]
 """For "y" and, where there is one, "z": the probability that the model gives to each coded element."""
@@ -72,8 +74,8 @@ def split_parameters(params: Tensor, *, mean: bool) -> tuple[Tensor, Tensor | No
 
 def last_conv(part: nn.Module, out_channels: int) -> None:
     """Give a sub-network that ends in a convolution another number of outputs."""
-    layers = cast(nn.Sequential, part)
-    old = cast(nn.Conv2d, layers[-1])
+    layers = cast("nn.Sequential", part)
+    old = cast("nn.Conv2d", layers[-1])
     layers[-1] = nn.Conv2d(
         old.in_channels, out_channels, kernel_size=old.kernel_size[0], padding=cast("tuple[int, int]", old.padding)
     )

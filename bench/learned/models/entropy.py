@@ -40,7 +40,7 @@ class Quantizer:
         return rounded, rounded
 
     def _quantize_as(self, y: Tensor, mode: str, means: Tensor | None) -> Tensor:
-        return cast(Tensor, self.quantize(y, mode, means))  # type: ignore[attr-defined]
+        return cast("Tensor", self.quantize(y, mode, means))  # type: ignore[attr-defined]
 
 
 class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
@@ -65,7 +65,7 @@ class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
     def _logits_cumulative(self, inputs: Tensor, stop_gradient: bool) -> Tensor:
         # Likelihoods are differences of nearly equal numbers: matrix products in bf16 would leave nothing of them.
         with torch.autocast(inputs.device.type, enabled=False):
-            return cast(Tensor, super()._logits_cumulative(inputs, stop_gradient))
+            return cast("Tensor", super()._logits_cumulative(inputs, stop_gradient))
 
 
 class Gaussian(Quantizer, GaussianConditional):  # type: ignore[misc]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from compressai.models import FactorizedPrior, MeanScaleHyperprior, ScaleHyperprior
 from torch import Tensor
 
 from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
-from bench.learned.models.config import ModelConfig
 from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
 
 
 class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]

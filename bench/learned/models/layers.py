@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from compressai.layers import GDN, AttentionBlock, MaskedConv2d
@@ -21,15 +21,15 @@ class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
 
     def forward(self, x: Tensor) -> Tensor:
         """The features (B, out_channels, H, W) that each position's causal neighbourhood gives."""
-        return cast(Tensor, self._conv_forward(x, self.weight * self.mask, self.bias))
+        return cast("Tensor", self._conv_forward(x, self.weight * self.mask, self.bias))
 
 
 class _Float32(nn.Module):
     """A layer that computes and answers in float32 whatever autocast is in force."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *rest: Any) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return cast(Tensor, super().forward(x.float()))
+            return cast("Tensor", super().forward(x.float(), *rest))
 
 
 class _Float32GDN(_Float32, GDN):  # type: ignore[misc]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from bench.learned.models.base import LearnedModel
+    from bench.learned.models.base import LearnedModel
 
 TRANSFORMS = ("g_a", "g_s")
 """The sub-networks between pictures and latents. Everything else is the entropy model."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compressai.zoo.image import cfgs
 from compressai.zoo.pretrained import load_pretrained
-from torch import Tensor
 
 from bench.errors import UsageError, unknown
-from bench.learned.models.base import LearnedModel
 from bench.learned.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from bench.learned.models.base import LearnedModel
 
 ARCHITECTURES = {
     "factorized": "bmshj2018-factorized",

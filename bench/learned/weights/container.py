@@ -1,0 +1,73 @@
+"""A safetensors file with a JSON header and a checksum over both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+
+from bench.errors import MissingError, UsageError
+from bench.files import atomic_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+FORMAT = 1
+"""Version of the header and of the tensors' names. Files of another version are refused."""
+
+_KEY = "bench"
+
+
+def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a file in one step; equal content gives equal bytes.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is untouched.
+    """
+    header = {"format": FORMAT, **header}
+    header["sha256"] = _checksum(header, tensors)
+    with atomic_write(path) as file:
+        file.write(safetensors.torch.save(tensors, {_KEY: _json(header)}))
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a file that `write` wrote.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is not such a file, of another version, cut off or damaged.
+    """
+    if not path.is_file():
+        raise MissingError(f"there is no weights file {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+            header = json.loads(text) if text else None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
+    if not isinstance(header, dict):
+        raise UsageError(f"{path}: a safetensors file, but without the header of `bench` weights")
+    if header.get("format") != FORMAT:
+        raise UsageError(f"{path}: format {header.get('format')}, this version of bench reads format {FORMAT}")
+    if header.pop("sha256", None) != _checksum(header, tensors):
+        raise UsageError(f"{path}: damaged, its checksum does not match; fetch or train it again")
+    return header, tensors
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _checksum(header: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(_json(header).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
