@@ -1,0 +1,85 @@
+"""What the conventional codecs share: two carriers that are to give the same from the same settings."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines import external, pillow
+from bench.codec import Codec
+from bench.errors import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from baselines.external import Binary
+    from bench.picture import Picture
+
+
+class ConventionalCodec(Codec):
+    """A codec that Pillow carries in process, and a pair of reference binaries outside.
+
+    The carriers differ in the version of the library. The binaries are also slower by what a process and two files
+    cost, 2 to 10 ms; Pillow is the carrier to time.
+    """
+
+    carriers = ("pillow", "external")
+
+    form: ClassVar[pillow.Format]
+    encoder: ClassVar[Binary]
+    decoder: ClassVar[Binary]
+
+    coded: ClassVar[str]
+    """Name of the compressed file in a command line."""
+
+    max_side: ClassVar[int]
+    """Most pixels that the format holds in a row or a column."""
+
+    @abstractmethod
+    def pillow_options(self, picture: Picture) -> dict[str, object]:
+        """The arguments of Pillow's `save`."""
+
+    @abstractmethod
+    def encoder_arguments(self, picture: Picture) -> Sequence[str]:
+        """The encoder's command line: from `external.PICTURE` to `coded`."""
+
+    decoder_arguments: ClassVar[Sequence[str]]
+    """The decoder's command line: from `coded` to `external.PICTURE`."""
+
+    @classmethod
+    def missing(cls, carrier: str | None = None) -> str | None:
+        """Say which library or binaries the carrier lacks and how to get them, or None."""
+        if carrier == "external":
+            return external.missing((cls.encoder, cls.decoder))
+        return pillow.missing(cls.form)
+
+    @property
+    def carrier_version(self) -> str:
+        """The library that does the work, and the Pillow or the binaries around it."""
+        if self.carrier == "external":
+            return external.version((self.encoder, self.decoder))
+        return pillow.version(self.form)
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture to a file of the format.
+
+        Raises:
+            CodecError: the format does not hold such a picture, or the carrier fails.
+        """
+        if max(picture.width, picture.height) > self.max_side:
+            size = f"{picture.width} x {picture.height}"
+            raise CodecError(f"{self.title} holds at most {self.max_side} pixels a side; this picture is {size}")
+        if self.carrier == "external":
+            return external.encode(self.encoder, self.encoder_arguments(picture), picture, self.coded)
+        return pillow.encode(picture, self.form, self.pillow_options(picture))
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file of the format.
+
+        Raises:
+            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+        """
+        if self.carrier == "external":
+            pillow.check_header(data, self.form)
+            return external.decode(self.decoder, self.decoder_arguments, data, self.coded)
+        return pillow.decode(data, self.form)

@@ -1,0 +1,133 @@
+"""The carrier "external": the reference binaries of a format, fed with and giving back PPM files.
+
+PPM, because it holds nothing but pixels: opj_compress applies the gamma that a PNG of Kodak names, which ruins the
+picture, and a decoder that writes PNG spends most of its time in zlib.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baselines import pillow
+from bench.errors import CodecError, DecodeError, MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.picture import Picture
+
+PICTURE = "picture.ppm"
+"""Name of the uncompressed file in a command line."""
+
+TIME_LIMIT_S = 600.0
+"""A binary that takes longer on one picture hangs."""
+
+_PPM = pillow.Format("PPM", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A program, where it comes from, and how it tells its version.
+
+    Run with `version_option`, it prints what `version_pattern` matches, and `version_text` is a template for
+    `re.Match.expand` that makes "library number" of it.
+    """
+
+    name: str
+    debian: str  # package
+    macos: str  # Homebrew formula
+    version_option: str
+    version_pattern: str
+    version_text: str
+
+
+def missing(binaries: Sequence[Binary]) -> str | None:
+    """Say which binaries are not on PATH and how to get them, or None if all are there."""
+    absent = [binary for binary in binaries if not shutil.which(binary.name)]
+    if not absent:
+        return None
+    names = " and ".join(binary.name for binary in absent)
+    first = absent[0]
+    return f"{names} not found on PATH; apt install {first.debian} (Debian) or brew install {first.macos} (macOS)"
+
+
+def version(binaries: Sequence[Binary]) -> str:
+    """The versions of binaries that work together: "libwebp 1.2.4 (cwebp, dwebp)"."""
+    users: dict[str, list[str]] = {}
+    for binary in binaries:
+        users.setdefault(_version(_find(binary), binary), []).append(binary.name)
+    return ", ".join(f"{text} ({', '.join(names)})" for text, names in users.items())
+
+
+def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: str) -> bytes:
+    """Encode a picture: the binary reads `PICTURE` and writes the file named `coded`.
+
+    Raises:
+        CodecError: the binary refuses, hangs or crashes.
+        MissingError: there is no such binary.
+    """
+    ppm = b"P6\n%d %d\n255\n" % (picture.width, picture.height) + picture.pixels.tobytes()
+    return _run([_find(encoder), *arguments], {PICTURE: ppm}, coded)
+
+
+def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -> Picture:
+    """Decode a file: the binary reads the file named `coded` and writes `PICTURE`.
+
+    Raises:
+        DecodeError: the binary refuses the bytes, hangs or crashes.
+        MissingError: there is no such binary.
+    """
+    try:
+        return pillow.decode(_run([_find(decoder), *arguments], {coded: data}, PICTURE), _PPM)
+    except CodecError as error:
+        raise DecodeError(str(error)) from error
+
+
+def _find(binary: Binary) -> str:
+    path = shutil.which(binary.name)
+    if path is None:
+        raise MissingError(str(missing([binary])))
+    return path
+
+
+@functools.cache
+def _version(path: str, binary: Binary) -> str:
+    command = [path, binary.version_option]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
+    match = re.search(binary.version_pattern, result.stdout + result.stderr, re.MULTILINE)
+    return match.expand(binary.version_text) if match else "unknown version"
+
+
+def _run(command: Sequence[str], files: dict[str, bytes], result: str) -> bytes:
+    """Run a command in a temporary folder that holds `files` only, and return the bytes of the file `result`."""
+    program = Path(command[0]).name
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIME_LIMIT_S, check=False)
+            if done.returncode != 0:
+                raise CodecError(f"{program}: {_message(done)}")
+            return Path(folder, result).read_bytes()
+    except subprocess.TimeoutExpired:
+        raise CodecError(f"{program} did not finish within {TIME_LIMIT_S:g} s") from None
+    except FileNotFoundError:
+        raise CodecError(f"{program} reported success but wrote nothing") from None
+    except OSError as error:
+        raise CodecError(f"cannot run {program}: {error}") from error
+
+
+def _message(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What a binary said on its way out, in one line."""
+    if done.returncode < 0:
+        return f"killed by signal {-done.returncode}"
+    text = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+    lines = [line.strip().removeprefix("[ERROR] ") for line in text.splitlines()]
+    return "; ".join(filter(None, lines))[:300] or f"exit status {done.returncode}"

@@ -1,0 +1,100 @@
+"""The in-process carrier: Pillow, with the libraries that its wheel brings along."""
+
+from __future__ import annotations
+
+import functools
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL
+from PIL import Image, ImageFile, UnidentifiedImageError, features
+
+from bench.errors import CodecError, DecodeError
+from bench.picture import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format as Pillow knows it.
+
+    `libraries` maps Pillow's features to the names of the libraries behind them, the most telling first: the first
+    that has a version is the one that works. The last is the feature without which Pillow lacks the format.
+    """
+
+    name: str
+    libraries: tuple[tuple[str, str], ...]
+
+
+def missing(form: Format) -> str | None:
+    """Say that this Pillow lacks a format and how to get it, or None if it has it."""
+    if features.check(form.libraries[-1][0]):
+        return None
+    return f"this Pillow was built without {form.name}; get one that has it: pip install --force-reinstall pillow"
+
+
+@functools.cache
+def version(form: Format) -> str:
+    """The library that codes a format, and Pillow: "libwebp 1.6.0 (Pillow 13.0.0)"."""
+    found = ((library, features.version(feature)) for feature, library in form.libraries)
+    library = next((f"{library} {number}" for library, number in found if number), "unknown library")
+    return f"{library} (Pillow {PIL.__version__})"
+
+
+def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> bytes:
+    """Encode a picture with Pillow's `save` and these options.
+
+    An image that starts from an array carries no colour profile or comment that Pillow could write along.
+
+    Raises:
+        CodecError: the library refuses.
+    """
+    file = io.BytesIO()
+    # Pillow gives libjpeg a buffer of one byte a pixel for progressive files, which noise at high quality overflows.
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, picture.pixels.nbytes)
+    try:
+        Image.fromarray(picture.pixels).save(file, form.name, **options)
+    except (OSError, ValueError) as error:
+        raise CodecError(f"{form.name} through Pillow: {error}") from error
+    return file.getvalue()
+
+
+def decode(data: bytes, form: Format) -> Picture:
+    """Decode a file with Pillow to 8-bit RGB.
+
+    Raises:
+        DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+    """
+    with _open(data, form) as image:
+        try:
+            # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
+            image.load()
+        except Exception as error:
+            raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error
+        if image.mode != "RGB":
+            raise DecodeError(f"{form.name} file holds {image.mode}, not 8-bit RGB")
+        return Picture(np.array(image))
+
+
+def check_header(data: bytes, form: Format) -> None:
+    """Refuse bytes whose header is not of this format or claims an absurd size, without decoding them.
+
+    A binary would be given minutes and gigabytes for a header that claims 65500 x 65500 pixels.
+
+    Raises:
+        DecodeError: as `decode` does.
+    """
+    _open(data, form).close()
+
+
+def _open(data: bytes, form: Format) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=[form.name])
+    except UnidentifiedImageError:
+        raise DecodeError(f"not a {form.name} file") from None
+    except Exception as error:  # as above, and Pillow's guard against decompression bombs
+        raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error

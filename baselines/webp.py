@@ -1,0 +1,45 @@
+"""Lossy WebP (RFC 9649, VP8 key frames) as libwebp writes it. Chroma is always 4:2:0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines import external, pillow
+from baselines.conventional import ConventionalCodec
+from bench.codec import QualityScale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.codec import Scalar
+    from bench.picture import Picture
+
+
+def _binary(name: str) -> external.Binary:
+    return external.Binary(name, "webp", "webp", "-version", r"^(\d\S*)", r"libwebp \1")
+
+
+class WebP(ConventionalCodec):
+    """Lossy WebP at method 4, the default of Pillow and of cwebp: CompressAI's "webp" to the byte."""
+
+    title = "WebP"
+    scale = QualityScale("libwebp's quality", tuple(range(5, 100, 5)), lowest=0, highest=100)
+    settings: ClassVar[Mapping[str, Scalar]] = {"method": 4}
+
+    form = pillow.Format("WEBP", (("webp", "libwebp"),))
+    encoder = _binary("cwebp")
+    decoder = _binary("dwebp")
+    coded = "coded.webp"
+    max_side = 16383  # 14 bits
+    decoder_arguments = ("-quiet", "-ppm", coded, "-o", external.PICTURE)
+
+    def pillow_options(self, picture: Picture) -> dict[str, object]:
+        """The settings, under the names that Pillow has for them."""
+        del picture
+        return {"quality": int(self.quality), **self.settings}
+
+    def encoder_arguments(self, picture: Picture) -> Sequence[str]:
+        """The settings in the words of cwebp."""
+        del picture
+        quality, method = f"{self.quality:g}", str(self.settings["method"])
+        return ["-quiet", "-q", quality, "-m", method, external.PICTURE, "-o", self.coded]
