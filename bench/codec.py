@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import UsageError
+from bench.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +78,8 @@ class Codec(ABC):
         self.quality = quality
         if self.carrier not in self.carriers:
             raise UsageError(f"{self.title} has no carrier '{carrier}'; it has: {', '.join(self.carriers)}")
+        if reason := self.missing(self.carrier):
+            raise MissingError(f"{self.title}: {reason}")
 
     @classmethod
     def missing(cls, carrier: str | None = None) -> str | None:
