@@ -20,19 +20,17 @@ def test_every_curve_has_a_title_and_a_source_and_rising_rates() -> None:
 
 
 def test_points_are_the_published_ones() -> None:
-    points = published.load().set_index(["source", "method", "metric"])
-    joint = points.loc[("tfc", "minnen-2018-neurips-opt-mse", "psnr_rgb")]
+    points = published.load().query("metric == 'psnr_rgb'").set_index(["source", "method"]).sort_index()
+    joint = points.loc[("tfc", "minnen-2018-neurips-opt-mse")]
     assert list(joint["rate_bpp"])[:2] == [0.071997, 0.153354]
     assert list(joint["value"])[-1] == 45.074915
-    webp = points.loc[("compressai", "webp", "psnr_rgb")]
+    webp = points.loc[("compressai", "webp")]
     assert ((webp["rate_bpp"] - 0.721817).abs() < 1e-6).any()
 
 
 def test_no_two_curves_of_a_source_have_the_same_points() -> None:
     points = published.load()
-    curves = [
-        tuple(map(tuple, curve[["rate_bpp", "value"]].to_numpy())) for _, curve in points.groupby(published.CURVE)
-    ]
+    curves = [curve[["rate_bpp", "value"]].to_numpy().tobytes() for _, curve in points.groupby(published.CURVE)]
     assert len(set(curves)) == len(curves)
 
 
