@@ -115,11 +115,11 @@ def _run(command: Sequence[str], files: dict[str, bytes], result: str) -> bytes:
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIME_LIMIT_S, check=False)
             if done.returncode != 0:
                 raise CodecError(f"{program}: {_message(done)}")
+            if not Path(folder, result).is_file():
+                raise CodecError(f"{program} reported success but wrote nothing")
             return Path(folder, result).read_bytes()
     except subprocess.TimeoutExpired:
         raise CodecError(f"{program} did not finish within {TIME_LIMIT_S:g} s") from None
-    except FileNotFoundError:
-        raise CodecError(f"{program} reported success but wrote nothing") from None
     except OSError as error:
         raise CodecError(f"cannot run {program}: {error}") from error
 

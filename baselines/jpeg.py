@@ -26,7 +26,7 @@ class Jpeg(ConventionalCodec):
     """Baseline JPEG, 4:2:0, standard Huffman tables: what `save` does by default, and CompressAI's "jpeg".
 
     CompressAI's published points come from IJG libjpeg 9, whose decoder is .1 dB better than libjpeg-turbo's at equal
-    bytes. cjpeg writes the same scan as Pillow. Both decoders interpolate chroma ("fancy upsampling").
+    bytes. cjpeg of libjpeg-turbo writes the bytes of Pillow. Both decoders interpolate chroma ("fancy upsampling").
     """
 
     title = "JPEG"
@@ -50,8 +50,9 @@ class Jpeg(ConventionalCodec):
         del picture
         sampling = _CJPEG_SAMPLING[str(self.settings["subsampling"])]
         switches = [f"-{name}" for name in ("optimize", "progressive") if self.settings[name]]
-        quality = f"{self.quality:g}"
-        return ["-quality", quality, "-sample", sampling, *switches, "-outfile", self.coded, external.PICTURE]
+        # -baseline keeps quantiser steps to 8 bits, as Pillow always does; without it, the lowest qualities differ.
+        quality = ["-quality", f"{self.quality:g}", "-baseline"]
+        return [*quality, "-sample", sampling, *switches, "-outfile", self.coded, external.PICTURE]
 
 
 class Jpeg444(Jpeg):

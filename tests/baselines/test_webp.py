@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from baselines.webp import WebP
+from bench.errors import CodecError
+from bench.picture import Picture, read_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_the_file_is_one_lossy_key_frame_and_nothing_else(carrier: str, photo: Picture) -> None:
+    data = WebP(50, carrier=carrier).encode(photo)
+    assert data[:4] + data[8:16] == b"RIFFWEBPVP8 "  # RFC 9649, 2.5: no VP8X, hence no metadata and no alpha
+    assert int.from_bytes(data[4:8], "little") == len(data) - 8
+    assert int.from_bytes(data[16:20], "little") + 20 in {len(data), len(data) - 1}
+
+
+def test_webp_is_what_compressai_calls_webp(photo: Picture) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photo.pixels).save(file, format="webp", quality=40)
+    assert WebP(40).encode(photo) == file.getvalue()
+
+
+@pytest.mark.binaries
+@pytest.mark.parametrize("quality", [5, 50, 95])
+def test_carriers_agree(quality: int, photographs: dict[str, Picture]) -> None:
+    picture = photographs["chelsea"]
+    inside, outside = WebP(quality), WebP(quality, carrier="external")
+    data, other = inside.encode(picture), outside.encode(picture)
+    # Releases of libwebp differ a little in how they search.
+    assert len(other) == pytest.approx(len(data), rel=0.005)
+    assert np.array_equal(outside.decode(data).pixels, inside.decode(data).pixels)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_side_beyond_16383_pixels_is_refused(carrier: str) -> None:
+    with pytest.raises(CodecError, match=r"WebP holds at most 16383 pixels a side; this picture is 1 x 16384$"):
+        WebP(50, carrier=carrier).encode(Picture(np.zeros((16384, 1, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_side_of_16383_pixels_is_not(carrier: str) -> None:
+    codec = WebP(5, carrier=carrier)
+    assert codec.decode(codec.encode(Picture(np.zeros((1, 16383, 3), np.uint8)))).width == 16383
+
+
+@pytest.mark.kodak
+def test_quality_50_on_kodak_is_compressais_published_point(kodak: list[Path]) -> None:
+    codec = WebP(50)
+    rates_bpp, psnrs_db = [], []
+    for path in kodak:
+        picture = read_picture(path)
+        data = codec.encode(picture)
+        difference = picture.pixels.astype(float) - codec.decode(data).pixels
+        rates_bpp.append(8 * len(data) / (picture.width * picture.height))
+        psnrs_db.append(10 * np.log10(255**2 / np.mean(difference**2)))
+    assert np.mean(rates_bpp) == pytest.approx(0.7218170166015625, abs=0.0005)
+    assert np.mean(psnrs_db) == pytest.approx(33.23755297085759, abs=0.002)
