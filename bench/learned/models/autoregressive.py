@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from compressai.layers import ResidualBlockWithStride
 from compressai.models import Cheng2020Attention, FactorizedPrior, JointAutoregressiveHierarchicalPriors
 from torch import Tensor, nn
 
 from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
 from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
-from bench.learned.models.layers import CausalConv2d
+from bench.learned.models.layers import CausalConv2d, StridedPointwise
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
@@ -77,6 +78,9 @@ class Attention(_Autoregressive, Cheng2020Attention):  # type: ignore[misc]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.N)
+        for block in self.g_a:
+            if isinstance(block, ResidualBlockWithStride):
+                block.skip.__class__ = StridedPointwise
         self.entropy_bottleneck = Bottleneck(config.N)
         self._set_options(config)
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from compressai.layers import GDN, AttentionBlock, MaskedConv2d
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 
 class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
@@ -24,10 +25,25 @@ class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
         return cast("Tensor", self._conv_forward(x, self.weight * self.mask, self.bias))
 
 
+class StridedPointwise(nn.Conv2d):
+    """A 1x1 convolution with a stride, trained without a fault of oneDNN's.
+
+    Its gradient of the weights, in channels-last order and with few input channels, writes outside its buffer
+    (uxlfoundation/oneDNN issue 6035; PyTorch 2.15 on a CPU): crashes or wrong gradients in the attn family's first
+    layer. Taking every other pixel first is the same convolution and does not go there.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The features (B, out_channels, H/stride, W/stride)."""
+        if torch.is_grad_enabled() and not x.is_contiguous():
+            return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
+        return super().forward(x)
+
+
 class _Float32(nn.Module):
     """A layer that computes and answers in float32 whatever autocast is in force."""
 
-    def forward(self, x: Tensor, *rest: Any) -> Tensor:
+    def forward(self, x: Tensor, *rest: Any) -> Tensor:  # noqa: ANN401 - what else the layer takes
         with torch.autocast(x.device.type, enabled=False):
             return cast("Tensor", super().forward(x.float(), *rest))
 

@@ -58,7 +58,7 @@ def finish(model: LearnedModel) -> LearnedModel:
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
     """
-    finished = copy.deepcopy(model).cpu().float()
+    finished: LearnedModel = copy.deepcopy(model).cpu().float()
     for part in finished.modules():
         if isinstance(part, CausalConv2d):
             part.weight *= part.mask
