@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from compressai.layers import ResidualBlockWithStride
@@ -78,7 +78,7 @@ class Attention(_Autoregressive, Cheng2020Attention):  # type: ignore[misc]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.N)
-        for block in self.g_a:
+        for block in cast("nn.Sequential", self.g_a):
             if isinstance(block, ResidualBlockWithStride):
                 block.skip.__class__ = StridedPointwise
         self.entropy_bottleneck = Bottleneck(config.N)

@@ -9,6 +9,8 @@ from compressai.layers import GDN, AttentionBlock, MaskedConv2d
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
+from bench.learned.models.gdn import FusedGDN
+
 
 class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
     """A convolution that sees only what comes before each position in raster order (mask type A).
@@ -48,10 +50,6 @@ class _Float32(nn.Module):
             return cast("Tensor", super().forward(x.float(), *rest))
 
 
-class _Float32GDN(_Float32, GDN):  # type: ignore[misc]
-    pass
-
-
 class _Float32Conv2d(_Float32, nn.Conv2d):
     pass
 
@@ -65,7 +63,7 @@ class _Float32AttentionBlock(_Float32, AttentionBlock):  # type: ignore[misc]
 
 
 _FLOAT32: dict[type, type[nn.Module]] = {
-    GDN: _Float32GDN,
+    GDN: FusedGDN,
     nn.Conv2d: _Float32Conv2d,
     nn.ConvTranspose2d: _Float32ConvTranspose2d,
     AttentionBlock: _Float32AttentionBlock,

@@ -1,0 +1,56 @@
+"""Generalized divisive normalization with its gradient in closed form: a third of a training step is spent here."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from compressai.layers import GDN
+from torch import Tensor
+
+
+class FusedGDN(GDN):  # type: ignore[misc]
+    """CompressAI's GDN, in float32 under autocast, with a faster gradient in channels-last order.
+
+    y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016,
+    arXiv 1511.06281, equation 1 with the exponents fixed). Without gradients the values are CompressAI's to the bit.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The normalised (B, C, H, W), in float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.float()
+            if not (torch.is_grad_enabled() and x.is_contiguous(memory_format=torch.channels_last)):
+                return cast("Tensor", super().forward(x))
+            pixels = x.permute(0, 2, 3, 1)
+            beta, gamma = self.beta_reparam(self.beta), self.gamma_reparam(self.gamma)
+            normalised = Normalisation.apply(pixels.reshape(-1, x.shape[1]), beta, gamma, self.inverse)
+            return cast("Tensor", normalised.view(pixels.shape).permute(0, 3, 1, 2))
+
+
+class Normalisation(torch.autograd.Function):
+    """Rows of x (P, C) times r = n^(-1/2), or n^(1/2) in the inverse, where n = beta + x^2 gamma^T.
+
+    It keeps x and r only. With g the gradient of the output and d = 2 g x dr/dn, which is -g x r^3, or g x / r in the
+    inverse: dx = g r + x (d gamma), dgamma = d^T x^2 / 2, dbeta = sum d / 2.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, beta: Tensor, gamma: Tensor, inverse: bool) -> Tensor:  # noqa: ANN401
+        """The normalised rows."""
+        n = torch.addmm(beta, x.square(), gamma.t())
+        r = n.sqrt_() if inverse else n.rsqrt_()
+        ctx.save_for_backward(x, r, gamma)
+        ctx.inverse = inverse
+        return x * r
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # noqa: ANN401
+        """The gradients of x, beta and gamma."""
+        x, r, gamma = ctx.saved_tensors
+        (g,) = gradients
+        d = torch.mul(g, x)
+        d = d.div_(r) if ctx.inverse else d.mul_(r).mul_(r).mul_(r).neg_()
+        dgamma = (d.t() @ x.square()).mul_(0.5)
+        dx = (d @ gamma).mul_(x).addcmul_(g, r)
+        return dx, d.sum(0).mul_(0.5), dgamma, None
