@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0
 """For the connection, and for each silence of the server."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 14  # what a cut connection can cost
 
 
 def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[[int], None] = lambda _: None) -> None:

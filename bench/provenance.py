@@ -12,9 +12,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import __version__
 from bench.measurement import RunInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PACKAGES = (
     "bjontegaard",
@@ -31,7 +35,7 @@ PACKAGES = (
 """Distributions whose versions can change a number."""
 
 
-def describe_run(command: list[str], *, threads: int) -> RunInfo:
+def describe_run(command: Sequence[str], *, threads: int) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats."""
     now = dt.datetime.now(dt.UTC)
     provenance = {

@@ -103,10 +103,34 @@ def _open(name: str, cls: type[Codec], quality: float, carrier: str | None) -> C
 def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
     """Record what the rows of a run will refer to."""
     store.add_run(run)
-    store.add_dataset(dataset)
-    store.add_metrics(metrics)
-    for codec, cls in {c.point.configuration.codec: type(c.point.encoder) for c in cells}.items():
-        store.add_codec(codec, title=cls.title, quality_meaning=cls.scale.meaning, default_carrier=cls.carriers[0])
+    store.describe("datasets", [{"dataset": dataset.name, "title": dataset.title, "note": dataset.note}])
+    images = [{"dataset": dataset.name, "image": i.name, "image_sha256": i.sha256} for i in dataset.images]
+    store.describe("images", images)
+    store.describe(
+        "metrics",
+        [
+            {
+                "metric": metric.name,
+                "title": metric.title,
+                "higher_is_better": int(metric.higher_is_better),
+                "version": metric.version,
+            }
+            for metric in metrics
+        ],
+    )
+    classes = {cell.point.configuration.codec: type(cell.point.encoder) for cell in cells}
+    store.describe(
+        "codecs",
+        [
+            {
+                "codec": codec,
+                "title": cls.title,
+                "quality_meaning": cls.scale.meaning,
+                "default_carrier": cls.carriers[0],
+            }
+            for codec, cls in classes.items()
+        ],
+    )
 
 
 def run_measurements(store: Store, run: RunInfo, cells: Sequence[Cell], metrics: Sequence[Metric]) -> Outcome:
@@ -115,6 +139,7 @@ def run_measurements(store: Store, run: RunInfo, cells: Sequence[Cell], metrics:
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.
     """
+    versions = {metric.name: metric.version for metric in metrics}
 
     def work(cell: Cell, picture: Picture) -> None:
         result = measure(cell.point.encoder, cell.point.decoder, picture, metrics)
@@ -128,9 +153,9 @@ def run_measurements(store: Store, run: RunInfo, cells: Sequence[Cell], metrics:
             values=result.values,
             run_id=run.run_id,
         )
-        store.add(measurement, metrics)
+        store.add(measurement, versions)
 
-    return _work_through(_Job("measuring", store, run, work), cells, done=store.measured(metrics))
+    return _work_through(_Job("measuring", store, run, work), cells, done=store.measured(versions))
 
 
 def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:

@@ -15,7 +15,7 @@ CREATE TABLE datasets (
 ) STRICT;
 
 CREATE TABLE images (
-    dataset TEXT NOT NULL REFERENCES datasets,
+    dataset TEXT NOT NULL,
     image TEXT NOT NULL,
     image_sha256 TEXT NOT NULL,
     PRIMARY KEY (dataset, image)
@@ -98,5 +98,9 @@ CREATE TABLE imported (
     value REAL NOT NULL,
     encode_s REAL,
     decode_s REAL,
+    drawn INTEGER NOT NULL,
+    encoder TEXT NOT NULL,
+    note TEXT NOT NULL,
+    url TEXT NOT NULL,
     PRIMARY KEY (dataset, source, method, metric, rate_bpp)
 ) STRICT;

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from bench.datasets import Dataset
     from bench.measurement import Failure, Measurement, RunInfo, Timing
-    from bench.metrics import Metric
 
 APPLICATION_ID = 0x62656E63
 """Marks the file as ours ("benc"), so that another program's database is never written to."""
@@ -135,37 +133,14 @@ class Store:
         with self._transaction():
             self._insert("runs", row, on_conflict="IGNORE")
 
-    def add_dataset(self, dataset: Dataset) -> None:
-        """Record which images a data set consists of, so that a point can be told to be complete."""
-        with self._transaction():
-            described = {"dataset": dataset.name, "title": dataset.title, "note": dataset.note}
-            self._upsert("datasets", "dataset", described)
-            for image in dataset.images:
-                row = {"dataset": dataset.name, "image": image.name, "image_sha256": image.sha256}
-                self._insert("images", row)
+    def describe(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
+        """Record what the measurements refer to, in place of what was recorded before.
 
-    def add_codec(self, codec: str, *, title: str, quality_meaning: str, default_carrier: str) -> None:
-        """Record how a codec is called and what its quality number means."""
-        row = {"codec": codec, "title": title, "quality_meaning": quality_meaning, "default_carrier": default_carrier}
+        `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql).
+        """
         with self._transaction():
-            self._insert("codecs", row)
-
-    def add_metrics(self, metrics: Iterable[Metric]) -> None:
-        """Record what the metrics are, and that their present versions are the valid ones."""
-        with self._transaction():
-            for metric in metrics:
-                better = int(metric.higher_is_better)
-                row = {"metric": metric.name, "title": metric.title, "higher_is_better": better}
-                self._insert("metrics", row | {"version": metric.version})
-
-    def _upsert(self, table: str, key: str, row: Mapping[str, object]) -> None:
-        # Unlike REPLACE, this leaves the rows alone that refer to this one.
-        changes = ", ".join(f"{column} = excluded.{column}" for column in row if column != key)
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
-        self._connection.execute(
-            f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {changes}",  # noqa: S608
-            tuple(row.values()),
-        )
+            for row in rows:
+                self._insert(table, row)
 
     def _configuration_id(self, configuration: Configuration) -> int:
         known = self._configuration_ids.get(configuration)
@@ -177,9 +152,11 @@ class Store:
             (known,) = self._connection.execute(query, (digest,)).fetchone()
         return int(known)
 
-    def add(self, measurement: Measurement, metrics: Iterable[Metric]) -> None:
-        """Store one measurement, in place of an earlier one with the same key, and forget the cell's failure."""
-        versions = {metric.name: metric.version for metric in metrics}
+    def add(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
+        """Store one measurement, in place of an earlier one with the same key, and forget the cell's failure.
+
+        `versions` holds the version of each metric that the measurement has a value of.
+        """
         key = measurement.key
         with self._transaction():
             configuration_id = self._configuration_id(measurement.configuration)
@@ -187,17 +164,20 @@ class Store:
             self._connection.execute(
                 "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
             )
-            row = {
-                "key": key,
-                "configuration_id": configuration_id,
-                "image_sha256": measurement.image_sha256,
-                "width": measurement.width,
-                "height": measurement.height,
-                "num_bytes": measurement.num_bytes,
-                "bitstream_sha256": measurement.bitstream_sha256,
-                "run_id": measurement.run_id,
-            }
-            self._upsert("measurements", "key", row)
+            self._connection.execute(
+                """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id""",
+                (
+                    key,
+                    configuration_id,
+                    measurement.image_sha256,
+                    measurement.width,
+                    measurement.height,
+                    measurement.num_bytes,
+                    measurement.bitstream_sha256,
+                    measurement.run_id,
+                ),
+            )
             for name, value in measurement.values.items():
                 self._insert("distortions", {"key": key, "metric": name, "version": versions[name], "value": value})
             self._connection.execute(
@@ -224,16 +204,10 @@ class Store:
             }
             self._insert("failures", row)
 
-    def add_imported(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Store RD points from elsewhere; see the columns of `imported` in schema.sql."""
-        with self._transaction():
-            for row in rows:
-                self._insert("imported", row)
-
-    def measured(self, metrics: Iterable[Metric]) -> set[str]:
-        """Keys of the measurements that hold a value of each of these metrics in its present version."""
+    def measured(self, versions: Mapping[str, str]) -> set[str]:
+        """Keys of the measurements that hold a value of each of these metrics in the given version."""
         query = "SELECT key FROM distortions WHERE metric = ? AND version = ?"
-        keys = [{row[0] for row in self.rows(query, (metric.name, metric.version))} for metric in metrics]
+        keys = [{row[0] for row in self.rows(query, item)} for item in versions.items()]
         return set.intersection(*keys) if keys else set()
 
     def timed(self, machine: str, threads: int) -> set[str]:

@@ -1,0 +1,279 @@
+"""The command line: each command parses, calls one function, and ends with an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench import __version__
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.analysis.export import Export
+
+DATABASE = Path("reports/results.sqlite")
+REPORTS = Path("reports")
+SHOWN_FAILURES = 20
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+
+class Commands(click.Group):
+    """Commands in the order in which they are used; errors that are meant for the user end in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of their definition."""
+        del ctx
+        return [*self.commands, "train"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command; `train` is imported only when it is asked for."""
+        if cmd_name == "train":
+            from bench.learned.training.cli import train  # noqa: PLC0415
+
+            return train
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
+        """Run the command."""
+        with _errors_in_one_line():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror or error}") from error
+    except KeyboardInterrupt:
+        click.echo("interrupted; what was finished is stored, and the same command goes on from there", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="bench")
+def main() -> None:
+    """Measure image codecs, learned and conventional, and report what was measured."""
+
+
+_PATH = click.Path(path_type=Path)
+_db = click.option("--db", type=_PATH, default=DATABASE, show_default=True, help="The results database.")
+_data = click.option("--data", type=_PATH, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
+_dataset = click.option("--dataset", default="kodak", show_default=True, help="kodak, builtin, a folder or a glob.")
+_images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
+_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of libraries.  [default: all cores]")
+_force = click.option("--force", is_flag=True, help="Take times although other work uses the machine.")
+
+
+@main.command("list")
+@_data
+def list_(data: Path | None) -> None:
+    """List codecs, their carriers and qualities, and image sets, with what is missing and how to get it."""
+    from bench import inventory, tables  # noqa: PLC0415
+
+    rows = [(e.name, e.title, e.carrier, e.qualities, e.state) for e in inventory.codecs()]
+    tables.show(("codec", "title", "carrier", "qualities", "made by"), rows)
+    tables.show(("image set", "state"), inventory.image_sets(data))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[DATASET]...")
+@_data
+def fetch(names: tuple[str, ...], data: Path | None) -> None:
+    """Download image sets (kodak by default), verified; a download that was cut off goes on."""
+    from bench.datasets import data_folder, fetch_dataset  # noqa: PLC0415
+
+    for name in names or ("kodak",):
+        fetch_dataset(name, data=data)
+        click.echo(f"{name} is in {data_folder(data)}")
+
+
+@main.command()
+@click.option(
+    "--codec",
+    "codecs",
+    multiple=True,
+    required=True,
+    metavar="NAME[@Q,...]",
+    help="A name, a glob or path/to/file.py:Class, perhaps with qualities; repeatable.",
+)
+@_dataset
+@_images
+@click.option("--carrier", help="What does the coding: by default a library in process, or 'external' binaries.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
+@click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
+@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Samples of a time.")
+@_threads
+@_force
+@_data
+@_db
+def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
+    """Measure codecs on images. What is measured already is not measured again."""
+    count = _limit_threads(threads)
+    from bench.request import RunRequest, execute  # noqa: PLC0415
+
+    summary = execute(RunRequest(**options, threads=count, command=_command()))
+    click.echo(str(summary))
+    _show_points(options["db"], summary.dataset, summary.codecs)
+    _end(summary.failures)
+
+
+@main.command()
+@click.option("--quick", is_flag=True, help="A stated subset of the pictures only.")
+@click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
+@_threads
+@_force
+@_data
+@_db
+def reproduce(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are Reproduction's fields
+    """Measure everything on Kodak, take times, and write the report."""
+    count = _limit_threads(threads)
+    from bench.reproduce import Reproduction, reproduce  # noqa: PLC0415
+
+    page, failures = reproduce(Reproduction(**options, threads=count, command=_command()), click.echo)
+    click.echo(f"report: {page}")
+    _end(failures)
+
+
+@main.command()
+@click.option("--dataset", help="The image set to report on.  [default: the one with the most points]")
+@_images
+@click.option("--anchor", help="The codec that BD-rates are taken against.")
+@click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
+@_db
+def report(db: Path, out: Path, dataset: str | None, anchor: str | None, images: tuple[str, ...]) -> None:
+    """Write the report, from what the database holds."""
+    from bench.export import export_csv  # noqa: PLC0415
+    from bench.report import write_report  # noqa: PLC0415
+    from bench.store import Store  # noqa: PLC0415
+
+    with Store.open(db) as store:
+        export_csv(store, out / "data")
+    click.echo(f"report: {write_report(out / 'data', out, dataset=dataset, anchor=anchor, images=images)}")
+
+
+@main.command()
+@click.argument("test")
+@click.argument("anchor")
+@click.option("--dataset", help="The image set to compare on.  [default: the only one measured]")
+@_images
+@_db
+def compare(test: str, anchor: str, dataset: str | None, images: tuple[str, ...], db: Path) -> None:
+    """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
+
+    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444).
+    """
+    from bench import tables  # noqa: PLC0415
+    from bench.analysis.comparison import compare_rows  # noqa: PLC0415
+
+    result = compare_rows(_read_results(db), test, anchor, dataset=dataset, images=images)
+    click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
+    tables.show(*tables.bd_rates(result.rows))
+    for note in result.notes:
+        click.echo(note)
+
+
+@main.command("export")
+@click.argument("target", type=_PATH)
+@click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
+@click.option("--dataset", help="The image set of CompressAI's files.  [default: the only one measured]")
+@_db
+def export_(target: Path, form: str, dataset: str | None, db: Path) -> None:
+    """Write the results to the folder TARGET: CSV files, or a JSON file a codec as CompressAI writes them."""
+    from bench import interchange  # noqa: PLC0415
+    from bench.export import export_csv  # noqa: PLC0415
+    from bench.store import Store  # noqa: PLC0415
+
+    if form == "compressai":
+        written = interchange.export_compressai(_read_results(db), target, dataset=dataset)
+        click.echo("\n".join(map(str, written)))
+        return
+    with Store.open(db) as store:
+        export_csv(store, target)
+    click.echo(f"{target}")
+
+
+@main.command("import")
+@click.argument("source", type=_PATH)
+@click.option("--dataset", default="kodak", show_default=True, help="The image set of the points of a JSON file.")
+@_db
+def import_(source: Path, dataset: str, db: Path) -> None:
+    """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
+    from bench import interchange  # noqa: PLC0415
+    from bench.export import import_csv  # noqa: PLC0415
+    from bench.store import Store  # noqa: PLC0415
+
+    if source.is_dir():
+        with Store.open(db, create=True) as store:
+            click.echo(f"{import_csv(store, source)} measurements from {source}")
+        return
+    points = interchange.import_compressai(source, dataset=dataset)
+    with Store.open(db, create=True) as store:
+        store.describe("imported", points.to_dict("records"))
+    click.echo(f"{len(points)} points from {source}")
+
+
+@main.command()
+@_data
+@_db
+def doctor(data: Path | None, db: Path) -> None:
+    """Show the environment: machine, versions, tools, data."""
+    from bench import inventory, tables  # noqa: PLC0415
+
+    tables.show(("environment", ""), inventory.environment(data, db))
+    tables.show(("codec", "carrier", "made by"), [(e.name, e.carrier, e.state) for e in inventory.codecs()])
+    tables.show(("image set", "state"), inventory.image_sets(data))
+
+
+def _read_results(db: Path) -> Export:
+    from bench.export import read_results  # noqa: PLC0415
+    from bench.store import Store  # noqa: PLC0415
+
+    with Store.open(db) as store:
+        return read_results(store)
+
+
+def _show_points(db: Path, dataset: str, codecs: Sequence[str]) -> None:
+    """Print the complete RD points of some codecs, and how far the others are."""
+    from bench import tables  # noqa: PLC0415
+    from bench.analysis.study import Study  # noqa: PLC0415
+
+    study = Study.of(_read_results(db), dataset)
+    points = study.points[study.points["codec"].isin(codecs)]
+    tables.show(*tables.rd_points(points, study.axes))
+    for row in study.incomplete[study.incomplete["name"].isin(codecs)].to_dict("records"):
+        click.echo(f"{row['name']}@{row['quality']:g}: {row['have']} of {row['need']} pictures, no point yet")
+
+
+def _command() -> tuple[str, ...]:
+    return tuple(sys.argv[1:])
+
+
+def _end(failures: Sequence[str]) -> None:
+    for line in failures[:SHOWN_FAILURES]:
+        click.echo(f"failed: {line}", err=True)
+    if len(failures) > SHOWN_FAILURES:
+        click.echo(f"… and {len(failures) - SHOWN_FAILURES} more; the report lists all", err=True)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+def _limit_threads(threads: int | None) -> int:
+    count = threads or os.cpu_count() or 1
+    # OpenMP, and with it torch, reads this when it is first imported.
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    return count

@@ -1,0 +1,153 @@
+"""The results as a folder of CSV files: what the report is made from, and what travels between machines."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.files import atomic_write
+from bench.measurement import Configuration, Measurement, RunInfo, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from bench.analysis.export import Export
+    from bench.store import Store
+
+_QUERIES = {
+    "images": "SELECT dataset, image, image_sha256 FROM images ORDER BY dataset, image",
+    "datasets": "SELECT dataset, title, note FROM datasets ORDER BY dataset",
+    "codecs": "SELECT codec, title, quality_meaning, default_carrier FROM codecs ORDER BY codec",
+    "metrics": "SELECT metric, title, higher_is_better, version FROM metrics ORDER BY metric",
+    "timings": """SELECT key, run_id, machine, threads, device, stage, repeat, seconds FROM timings
+        ORDER BY key, run_id, machine, threads, device, stage, repeat""",
+    "runs": "SELECT run_id, started, command, machine, provenance FROM runs ORDER BY run_id",
+    "failures": """SELECT codec, quality, carrier, dataset, image, run_id, message FROM failures
+        JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
+        ORDER BY codec, quality, carrier, dataset, image""",
+}
+
+_MEASUREMENTS = """SELECT key, curve, codec, quality, settings, carrier, carrier_version, revision, weights,
+    weights_sha256, dataset, image, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
+    FROM measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
+    ORDER BY dataset, codec, carrier, quality, image, key"""
+
+_DISTORTIONS = """SELECT key, metric, value FROM distortions JOIN metrics USING (metric, version)"""
+
+_IMPORTED = "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp"
+
+_CONFIGURATION = ("codec", "quality", "settings", "carrier", "carrier_version", "revision", "weights", "weights_sha256")
+
+_NEVER_NULL = ("carrier_version", "note")
+_TEXT_COLUMNS = ("version", "revision", "settings", "image", "dataset", "codec", *_NEVER_NULL)
+
+
+def frames(store: Store) -> dict[str, pd.DataFrame]:
+    """The tables of an export: its file names without suffix, and what is in them.
+
+    `measurements` has a row for each measurement and data set that its image is in, with a column for each metric.
+    `published` holds the curves that come with bench and those that the user imported.
+    """
+    from bench.analysis import published  # noqa: PLC0415  # not needed to import CSV files
+
+    tables = {name: _frame(store, query) for name, query in _QUERIES.items()}
+    distortions = _frame(store, _DISTORTIONS).set_index(["key", "metric"])["value"].unstack()  # noqa: PD010  # no mean
+    measurements = _frame(store, _MEASUREMENTS).join(distortions, on="key")
+    imported = _frame(store, _IMPORTED)
+    curves = published.load()
+    return {
+        "measurements": measurements,
+        **tables,
+        "published": curves if imported.empty else pd.concat([curves, imported], ignore_index=True),
+    }
+
+
+def export_csv(store: Store, directory: Path) -> None:
+    """Write the results as CSV files: the same results give the same bytes.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for name, frame in frames(store).items():
+        with atomic_write(directory / f"{name}.csv") as file:
+            frame.to_csv(file, index=False, lineterminator="\n")
+
+
+def read_results(store: Store) -> Export:
+    """The results as the analysis takes them."""
+    from bench.analysis.export import Export  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        export_csv(store, Path(folder))
+        return Export.read(Path(folder))
+
+
+def import_csv(store: Store, directory: Path) -> int:
+    """Add the rows of an export to the results; the number of measurements that it held.
+
+    A measurement whose key does not follow from its columns was edited, and the export is refused.
+
+    Raises:
+        UsageError: the folder is not an export, or a row is not valid; nothing of it is added.
+    """
+    tables = {name: _records(_read(directory, name)) for name in ("measurements", *_QUERIES)}
+    try:
+        versions = {row["metric"]: row["version"] for row in tables["metrics"]}
+        measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
+        timings = [Timing(**row) for row in tables["timings"]]
+        runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
+    for run in runs:
+        store.add_run(run)
+    for name in ("datasets", "images", "codecs"):
+        store.describe(name, tables[name])
+    # Our own version of a metric stays the valid one; imported values of another version are then stale.
+    known = {name for (name,) in store.rows("SELECT metric FROM metrics")}
+    store.describe("metrics", [row for row in tables["metrics"] if row["metric"] not in known])
+    for measurement in measurements:
+        store.add(measurement, versions)
+    store.add_timings(timings)
+    return len({measurement.key for measurement in measurements})
+
+
+def _frame(store: Store, query: str) -> pd.DataFrame:
+    columns, rows = store.table(query)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _read(directory: Path, name: str) -> pd.DataFrame:
+    path = directory / f"{name}.csv"
+    try:
+        return pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys(_TEXT_COLUMNS, str))
+    except FileNotFoundError:
+        raise UsageError(f"{directory} is not an export of bench: it has no {name}.csv") from None
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows as dictionaries; an empty cell is None, or an empty text in a column that always holds a text."""
+    rows: list[dict[Hashable, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [row | {name: "" for name in _NEVER_NULL if name in row and row[name] is None} for row in rows]
+
+
+def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
+    measurement = Measurement(
+        configuration=Configuration(**{name: row[name] for name in _CONFIGURATION}),
+        image_sha256=row["image_sha256"],
+        width=int(row["width"]),
+        height=int(row["height"]),
+        num_bytes=int(row["num_bytes"]),
+        bitstream_sha256=row["bitstream_sha256"],
+        values={name: row[name] for name in metrics},
+        run_id=row["run_id"],
+    )
+    if measurement.key != row["key"]:
+        raise ValueError(f"the key of {row['codec']}@{row['quality']:g} on {row['image']} does not fit its columns")
+    return measurement

@@ -1,0 +1,96 @@
+"""A run as the user asks for it: names and options in, rows in the database and a summary out."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.datasets import open_dataset
+from bench.errors import UsageError
+from bench.measure import require_quiet_machine
+from bench.provenance import describe_run
+from bench.registry import METRICS, load_metric, resolve_codecs
+from bench.runner import plan, register, run_measurements, run_timings
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.metrics import Metric
+    from bench.runner import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """The options of `bench run`."""
+
+    codecs: tuple[str, ...]
+    dataset: str
+    db: Path
+    threads: int
+    command: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    data: Path | None = None
+    carrier: str | None = None
+    metrics: tuple[str, ...] = ()
+    timing: bool = False
+    repeats: int = 5
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, for the user to read."""
+
+    dataset: str
+    codecs: tuple[str, ...]
+    missing: tuple[str, ...]
+    outcomes: dict[str, Outcome]
+
+    @property
+    def failures(self) -> list[str]:
+        """A line for each cell that failed; a cell that failed both measured and timed has one line."""
+        return list(dict.fromkeys(line for outcome in self.outcomes.values() for line in outcome.failures))
+
+    def __str__(self) -> str:
+        """A line for each kind of work and each codec that could not take part."""
+        lines = [
+            f"{self.dataset}: {outcome.measured} cells {kind}, {outcome.skipped} were there, "
+            f"{len(outcome.failures)} failed"
+            for kind, outcome in self.outcomes.items()
+        ]
+        return "\n".join([*lines, *(f"left out: {reason}" for reason in self.missing)])
+
+
+def execute(request: RunRequest) -> Summary:
+    """Carry out a run.
+
+    Raises:
+        BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
+    """
+    metrics = _metrics(request.metrics)
+    specs = resolve_codecs(request.codecs)
+    dataset = open_dataset(request.dataset, data=request.data)
+    the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
+    if request.timing and not request.force:
+        require_quiet_machine()
+    run = describe_run(request.command, threads=request.threads)
+    with closing(Store.open(request.db, create=True)) as store:
+        register(store, run, dataset, the_plan.cells, metrics)
+        outcomes = {"measured": run_measurements(store, run, the_plan.cells, metrics)}
+        if request.timing:
+            repeats, threads = request.repeats, request.threads
+            outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
+    codecs = dict.fromkeys(cell.point.configuration.codec for cell in the_plan.cells)
+    return Summary(dataset.name, tuple(codecs), tuple(the_plan.missing), outcomes)
+
+
+def _metrics(names: tuple[str, ...]) -> list[Metric]:
+    metrics = {name: load_metric(name) for name in METRICS}
+    for name in names:
+        metric = load_metric(name)
+        if metrics.get(metric.name, metric) is not metric:
+            raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+        metrics[metric.name] = metric
+    return list(metrics.values())

@@ -1,0 +1,72 @@
+"""Tables in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from bench.analysis.axis import Axis
+
+
+def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table to standard output; columns whose cells are all numbers are flushed right."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    cells = [[str(cell) for cell in row] for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
+        table.add_column(header, justify="right" if numeric else "left")
+    for row in cells:
+        table.add_row(*map(Text, row))  # Text, because names from outside may look like rich's markup
+    console = Console()
+    # In a pipe there is no width to fit into: one row a line, however long, for grep and awk.
+    console = console if console.is_terminal else Console(width=10_000)
+    console.print(table)
+
+
+def rd_points(points: pd.DataFrame, axes: Sequence[Axis]) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of RD points, a row a codec and quality."""
+    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in axes)]
+    rows = [
+        [row["name"], f"{row['quality']:g}", str(row["images"]), f"{row['bpp']:.4f}"]
+        + [f"{row[axis.name]:.3f}" for axis in axes]
+        for row in points.to_dict("records")
+    ]
+    return headers, rows
+
+
+def bd_rates(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of BD-rates, a row a metric."""
+    headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
+    return headers, [_bd_row(row) for row in rows]
+
+
+def _bd_row(row: Mapping[str, Any]) -> list[str]:
+    def number(key: str, form: str) -> str:
+        return "-" if row[key] is None else format(row[key], form)
+
+    def span(low: str, high: str, form: str) -> str:
+        return "-" if row[low] is None else f"{row[low]:{form}} to {row[high]:{form}}"
+
+    return [
+        row["axis_title"],
+        number("bd_rate_pchip_percent", "+.2f") + " %",
+        span("interval_low_percent", "interval_high_percent", "+.2f"),
+        number("bd_rate_akima_percent", "+.2f"),
+        number("bd_rate_cubic_percent", "+.2f"),
+        number("bd_quality_pchip", "+.3f"),
+        span("overlap_low", "overlap_high", ".2f"),
+        f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
+        row["notes"],
+    ]
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit() or text in {"", "-"}

@@ -1,0 +1,98 @@
+"""What there is to do in this project; `nox -l` lists it.
+
+All sessions share one environment, .venv: torch and its libraries take 6 GB. It is built on first use, and brought
+up to date when pyproject.toml changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "none"
+
+PROJECT = Path(__file__).parent
+ENVIRONMENT = PROJECT / ".venv"
+PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+PYTHONS = ("3.12", "3.11")  # see requires-python
+
+
+@nox.session
+def reproduce(session: nox.Session) -> None:
+    """Measure every codec on Kodak and write reports/index.html (`-- --quick`: a few pictures only)."""
+    run(session, "bench", "reproduce", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write reports/index.html again, from the results that there are."""
+    run(session, "bench", "report", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests (`-- -k name` for some of them)."""
+    run(session, "pytest", "--numprocesses=auto", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Open a report in headless Chromium and look at it there (screenshots go to reports/screenshots)."""
+    run(session, "pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting (`-- --fix` mends what can be mended)."""
+    run(session, "ruff", "check", *session.posargs)
+    run(session, "ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    run(session, "mypy")
+
+
+@nox.session
+def speed(session: nox.Session) -> None:
+    """Measure harness and training beside CompressAI's, on a quiet machine."""
+    for benchmark in sorted((PROJECT / "benchmarks").glob("*_speed.py")):
+        run(session, "python", str(benchmark), *session.posargs)
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the shared environment, which is made or brought up to date first."""
+    wanted = hashlib.sha256((PROJECT / "pyproject.toml").read_bytes()).hexdigest()
+    stamp = ENVIRONMENT / "installed-pyproject.sha256"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        stamp.unlink(missing_ok=True)
+        _install(session)
+        stamp.write_text(wanted)
+    session.run(str(PROGRAMS / program), *arguments, external=True)
+
+
+def _install(session: nox.Session) -> None:
+    python = str(PROGRAMS / "python")
+    if not (ENVIRONMENT / "pyvenv.cfg").is_file():
+        session.run(_interpreter(session), "-m", "venv", str(ENVIRONMENT), external=True)
+    session.run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1", external=True)  # reads groups
+    session.log("installing bench and what it needs: about 6 GB and, on a good line, two minutes")
+    session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", "dev", external=True)
+
+
+def _interpreter(session: nox.Session) -> str:
+    if ".".join(map(str, sys.version_info[:2])) in PYTHONS:
+        return sys.executable
+    for version in PYTHONS:
+        if found := shutil.which(f"python{version}"):
+            return found
+    session.error(f"bench needs Python {' or '.join(PYTHONS)}, because CompressAI does; install one of them")
+    return None

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import datasets
+from bench.datasets import fetch_dataset, missing, open_dataset
+from bench.errors import MissingError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _save(path: Path, value: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(path)
+    return path
+
+
+def test_builtin_is_always_there_and_says_what_it_is() -> None:
+    builtin = open_dataset("builtin")
+    assert len(builtin.images) == 5
+    assert "not the Kodak" in builtin.note
+
+
+@pytest.mark.kodak
+def test_kodak_is_24_verified_pictures(kodak: list[Path]) -> None:
+    images = open_dataset("kodak").images
+    assert [image.path for image in images] == kodak
+    assert [image.name for image in images] == [f"kodim{number:02d}" for number in range(1, 25)]
+
+
+def test_missing_kodak_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"24 of 24 files are missing .*bench fetch kodak.*BENCH_DATA"):
+        open_dataset("kodak", data=tmp_path)
+
+
+def test_a_picture_that_is_not_the_listed_one_is_refused(tmp_path: Path) -> None:
+    for number in range(1, 25):
+        _save(tmp_path / "kodak" / f"kodim{number:02d}.png", number)
+    with pytest.raises(UsageError, match="kodim01.png is not the kodak picture"):
+        open_dataset("kodak", data=tmp_path)
+
+
+def test_bench_data_is_where_sets_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _save(tmp_path / "kodak" / "kodim01.png", 0)
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    assert len(missing("kodak")) == 23
+
+
+def test_fetch_asks_the_home_and_then_the_mirror_for_each_absent_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[str], Path, str]] = []
+    monkeypatch.setattr(datasets, "download", lambda *arguments: asked.append(arguments))
+    _save(tmp_path / "kodak" / "kodim01.png", 0)
+    fetch_dataset("kodak", data=tmp_path)
+    assert len(asked) == 23
+    urls, path, sha256 = asked[0]
+    assert path == tmp_path / "kodak" / "kodim02.png"
+    assert [url.rpartition("/")[2] for url in urls] == ["kodim02.png", "02.png"]
+    assert sha256.startswith("4f4b74a79237")
+
+
+def test_a_folder_is_named_after_its_content(tmp_path: Path) -> None:
+    _save(tmp_path / "photos" / "a.png", 1)
+    one = open_dataset(str(tmp_path / "photos"))
+    _save(tmp_path / "photos" / "b.png", 2)
+    two = open_dataset(str(tmp_path / "photos"))
+    assert one.name.startswith("photos-")
+    assert two.name.startswith("photos-")
+    assert one.name != two.name
+    assert [image.name for image in two.images] == ["a", "b"]
+
+
+def test_a_glob_takes_what_matches(tmp_path: Path) -> None:
+    for name in ("a1.png", "a2.png", "b1.png"):
+        _save(tmp_path / name, 1)
+    assert [image.name for image in open_dataset(f"{tmp_path}/a*.png").images] == ["a1", "a2"]
+
+
+def test_equal_stems_are_told_apart(tmp_path: Path) -> None:
+    _save(tmp_path / "a.png", 1)
+    _save(tmp_path / "a.bmp", 2)
+    names = [image.name for image in open_dataset(str(tmp_path)).images]
+    assert len(set(names)) == 2
+
+
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no images"):
+        open_dataset(str(tmp_path))
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'kodak'"):
+        open_dataset("kodac")
+
+
+def test_a_missing_folder_is_an_error() -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        open_dataset("no/such/folder")
+
+
+def test_selecting_nothing_is_an_error() -> None:
+    builtin = open_dataset("builtin")
+    assert [image.name for image in builtin.select(("c*",))] == ["chelsea", "coffee"]
+    with pytest.raises(UsageError, match="unknown image of builtin 'kodim\\*'"):
+        builtin.select(("c*", "kodim*"))

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.errors import StoreError
+from bench.measurement import Configuration, Failure, Measurement, RunInfo, Timing
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIGURATION = Configuration("toy", 5.0, "{}", "python", "toy 1", "1", None, None)
+MEASUREMENT = Measurement(CONFIGURATION, "a" * 64, 8, 4, 10, "b" * 64, {"mse": 1.5, "ms_ssim": None}, "run-1")
+VERSIONS = {"mse": "1", "ms_ssim": "1"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "r.sqlite", create=True) as opened:
+        opened.add_run(RunInfo("run-1", "2026-01-01T00:00:00+00:00", "bench run", "machine"))
+        yield opened
+
+
+def test_what_was_added_is_there_after_reopening(store: Store) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    with Store.open(store.path) as again:
+        assert again.measured(VERSIONS) == {MEASUREMENT.key}
+        assert again.rows("SELECT num_bytes, width, height FROM measurements") == [(10, 8, 4)]
+        assert again.rows("SELECT metric, value FROM distortions") == [("ms_ssim", None), ("mse", 1.5)]
+
+
+def test_one_row_a_key(store: Store) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    store.add(MEASUREMENT, VERSIONS)
+    assert store.rows("SELECT count(*) FROM measurements") == [(1,)]
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Configuration)])
+def test_the_key_depends_on_everything_that_decides_the_bytes(field: str) -> None:
+    other = dataclasses.replace(CONFIGURATION, **{field: 6.0 if field == "quality" else "other"})
+    assert other.key("a" * 64) != CONFIGURATION.key("a" * 64)
+    assert (other.curve == CONFIGURATION.curve) == (field in {"quality", "weights_sha256"})
+
+
+def test_the_key_depends_on_the_image() -> None:
+    assert CONFIGURATION.key("a" * 64) != CONFIGURATION.key("b" * 64)
+
+
+def test_a_cell_lacks_a_metric_of_another_version(store: Store) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    assert store.measured({"mse": "2"}) == set()
+    assert store.measured({"mse": "1", "own": "1"}) == set()
+
+
+def test_values_of_other_metrics_stay_with_the_same_bytes_and_go_with_others(store: Store) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    store.add(dataclasses.replace(MEASUREMENT, values={"own": 7.0}), {"own": "1"})
+    assert store.measured({**VERSIONS, "own": "1"}) == {MEASUREMENT.key}
+    store.add(dataclasses.replace(MEASUREMENT, values={"own": 8.0}, bitstream_sha256="c" * 64), {"own": "1"})
+    assert store.measured({"own": "1"}) == {MEASUREMENT.key}
+    assert store.measured({"mse": "1"}) == set()
+
+
+def test_a_success_forgets_the_failure(store: Store) -> None:
+    store.add_failure(Failure(CONFIGURATION, "a" * 64, "run-1", "broke"))
+    assert store.rows("SELECT message FROM failures") == [("broke",)]
+    assert store.measured(VERSIONS) == set()
+    store.add(MEASUREMENT, VERSIONS)
+    assert store.rows("SELECT message FROM failures") == []
+
+
+def test_timings_are_found_by_machine_and_threads(store: Store) -> None:
+    store.add_timings([Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", 0, 0.5)])
+    assert store.timed("m", 2) == {MEASUREMENT.key}
+    assert store.timed("m", 1) == set()
+    assert store.timed("other", 2) == set()
+
+
+def test_a_missing_database_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no results at"):
+        Store.open(tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.sqlite"
+    path.write_text("these are my notes, " * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a results database"):
+        Store.open(path, create=True)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a results database"):
+        Store.open(path, create=True)
+    assert path.read_bytes() == before
+
+
+def test_another_schema_version_is_refused(store: Store) -> None:
+    store._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="schema 99"):
+        Store.open(store.path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self/mountinfo").exists(), reason="root writes anywhere")
+def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written|does not exist") as caught:
+        Store.open(tmp_path / "file" / "r.sqlite", create=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(store: Store) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    many = (Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", n, 0.5) for n in range(100_000))
+    with pytest.raises(StoreError, match="disk is full"):
+        store.add_timings(many)
+    with Store.open(store.path) as again:
+        assert again.measured(VERSIONS) == {MEASUREMENT.key}
+        assert again.timed("m", 2) == set()
+        assert again.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+WRITER = """
+import dataclasses, sys
+from pathlib import Path
+from bench.measurement import RunInfo
+from bench.store import Store
+sys.path.insert(0, sys.argv[3])
+from test_store import MEASUREMENT, VERSIONS
+name = sys.argv[2]
+with Store.open(Path(sys.argv[1]), create=True) as store:
+    store.add_run(RunInfo(name, "2026-01-01T00:00:00+00:00", "bench run", "machine"))
+    for number in range(200):
+        row = dataclasses.replace(MEASUREMENT, image_sha256=f"{name}-{number}", run_id=name)
+        store.add(row, VERSIONS)
+"""
+
+
+def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "r.sqlite")]
+    writers = [subprocess.Popen([*command, name, str(Path(__file__).parent)]) for name in ("one", "two")]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    with Store.open(tmp_path / "r.sqlite") as store:
+        assert len(store.measured(VERSIONS)) == 400
