@@ -1,0 +1,86 @@
+"""The qualities that RD curves are drawn over, and how each comes from stored values.
+
+Every axis starts from one column of per-image values. The mean over images of that column is a point's value, and
+`quality` turns it into what the axis shows, where higher is better. PSNR is thus the mean of the images' PSNRs, and
+MS-SSIM in dB is -10 log10(1 - mean MS-SSIM), as in the published curves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+
+def psnr_db(mse: ArrayLike) -> NDArray[np.float64]:
+    """PSNR in dB of mean squared errors on 8-bit samples; infinite for equal pictures."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(10 * np.log10(255**2 / np.asarray(mse, dtype=np.float64)))
+
+
+def ratio_to_db(similarity: ArrayLike) -> NDArray[np.float64]:
+    """A similarity from 0 to 1 in dB: -10 log10(1 - x); infinite for 1."""
+    # An MS-SSIM computed in 32 bits may come out a rounding error above 1.
+    rest = np.maximum(1 - np.asarray(similarity, dtype=np.float64), 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(-10 * np.log10(rest))
+
+
+def _as_it_is(value: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _negative(value: ArrayLike) -> NDArray[np.float64]:
+    return -np.asarray(value, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One quality of an RD diagram."""
+
+    name: str  # "psnr_db"; also the column of the points frame
+    title: str
+    unit: str
+    column: str  # per-image values that are averaged
+    quality: Callable[[ArrayLike], NDArray[np.float64]]  # from a mean to the axis
+    published: tuple[tuple[str, bool], ...] = ()  # published metrics that show it, and whether each is converted
+
+    @property
+    def label(self) -> str:
+        """Title and unit, as in "PSNR, RGB (dB)"."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether quality is the stored value itself and not its negative."""
+        return self.quality is not _negative
+
+
+PSNR = Axis("psnr_db", "PSNR, RGB", "dB", "psnr_db", _as_it_is, (("psnr_rgb", False),))
+PSNR_Y = Axis("psnr_y_db", "PSNR, luma", "dB", "psnr_y_db", _as_it_is, (("psnr_y", False),))
+MS_SSIM = Axis(
+    "ms_ssim_db", "MS-SSIM, RGB", "dB", "ms_ssim", ratio_to_db, (("ms_ssim_rgb", True), ("ms_ssim_db_rgb", False))
+)
+MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "", ratio_to_db, (("ms_ssim_y", True),))
+"""Not measured here: only published curves have it."""
+
+_STORED = {"mse": PSNR, "mse_y": PSNR_Y, "ms_ssim": MS_SSIM}
+
+
+def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axis, ...]:
+    """The axes of an export: one for each stored metric, a user's own included."""
+    titles = metrics.set_index("metric")["title"].to_dict()
+    rising = metrics.set_index("metric")["higher_is_better"].to_dict()
+    return tuple(
+        _STORED[metric]
+        if metric in _STORED
+        else Axis(metric, titles.get(metric, metric), "", metric, _as_it_is if rising.get(metric, 1) else _negative)
+        for metric in metric_columns
+    )

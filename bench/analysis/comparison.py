@@ -1,0 +1,194 @@
+"""BD-rates between curves by name, measured here or published, with interval, per-image values and doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import batch, bd
+from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
+from bench.analysis.bd import METHODS, Curve
+from bench.analysis.study import Study, measured_datasets
+from bench.analysis.subject import Subject, find, published_of, published_subject
+from bench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.analysis.export import Export
+
+FEWEST_IN_OVERLAP = 4
+LOWEST_SHARE = 0.5
+WIDEST_SPREAD = 1.0  # percentage points between the interpolations
+"""Below, below and above these a BD-rate is reported with a doubt."""
+
+
+def bd_rows(anchor: Subject, test: Subject, axes: Iterable[Axis]) -> list[dict[str, Any]]:
+    """Compare two subjects on the axes that both have: one row an axis, JSON-like values, None for no number."""
+    return [_bd_row(anchor, test, axis) for axis in axes if axis.name in anchor.curves and axis.name in test.curves]
+
+
+def _bd_row(anchor: Subject, test: Subject, axis: Axis) -> dict[str, Any]:
+    curves = anchor.curves[axis.name], test.curves[axis.name]
+    delta = bd.compare(*curves)
+    interval, per_image = _over_images(anchor, test, axis) if not delta.reason else (None, np.array([]))
+    usable = per_image[np.isfinite(per_image)]
+    low, high = interval or (None, None)
+    return {
+        "axis": axis.name,
+        "axis_title": axis.label,
+        "anchor": anchor.name,
+        "anchor_title": anchor.title,
+        "test": test.name,
+        "test_title": test.title,
+        **{f"bd_rate_{method}_percent": delta.rate_percent[method] for method in METHODS},
+        "interval_low_percent": low,
+        "interval_high_percent": high,
+        **{f"bd_quality_{method}": delta.quality[method] for method in METHODS},
+        "overlap_low": delta.overlap[0] if delta.overlap else None,
+        "overlap_high": delta.overlap[1] if delta.overlap else None,
+        "overlap_share": delta.overlap_share,
+        "anchor_points": len(curves[0]),
+        "test_points": len(curves[1]),
+        "anchor_points_in_overlap": delta.points_in_overlap[0],
+        "test_points_in_overlap": delta.points_in_overlap[1],
+        "per_image_count": len(usable),
+        "per_image_mean_percent": float(usable.mean()) if len(usable) else None,
+        "per_image_lowest_percent": float(usable.min()) if len(usable) else None,
+        "per_image_highest_percent": float(usable.max()) if len(usable) else None,
+        "notes": "; ".join(_notes(curves, delta, len(per_image) - len(usable))),
+    }
+
+
+def _over_images(anchor: Subject, test: Subject, axis: Axis) -> tuple[tuple[float, float] | None, NDArray[np.float64]]:
+    """The bootstrap interval over images, and each image's own BD-rate; nothing for published curves."""
+    if axis.name not in anchor.images or axis.name not in test.images:
+        return None, np.array([])
+    # A point that is lossless on one image has no mean, so it takes part in no resample either.
+    mean_curves = [_finite_columns(subject.images[axis.name], axis) for subject in (anchor, test)]
+    interval = batch.interval(mean_curves[0], mean_curves[1], to_axis=axis.quality)
+    own = [(rate, axis.quality(value)) for rate, value in (anchor.images[axis.name], test.images[axis.name])]
+    return interval, batch.bd_rates(own[0], own[1])
+
+
+def _finite_columns(
+    curve: tuple[NDArray[np.float64], NDArray[np.float64]], axis: Axis
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rate, value = curve
+    finite = np.isfinite(axis.quality(value.mean(axis=0)))
+    return rate[:, finite], value[:, finite]
+
+
+def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[str]:
+    """What a reader should know before quoting the number."""
+    notes = [delta.reason] if delta.reason else []
+    for which, curve in zip(("anchor", "test curve"), curves, strict=True):
+        if curve.dominated:
+            notes.append(f"{which}: {curve.dominated} left out that cost more than another point and give no more")
+        if curve.lossless:
+            notes.append(f"{which}: {curve.lossless} left out for being lossless on some picture")
+    if delta.reason:
+        return notes
+    if min(delta.points_in_overlap) < FEWEST_IN_OVERLAP:
+        notes.append(f"doubtful: only {min(delta.points_in_overlap)} points of a curve lie in the overlap")
+    if delta.overlap_share < LOWEST_SHARE:
+        notes.append(f"doubtful: the overlap is {delta.overlap_share:.0%} of the range that either curve covers")
+    found = [rate for rate in delta.rate_percent.values() if rate is not None]
+    if max(found) - min(found) > WIDEST_SPREAD:
+        notes.append(f"doubtful: the interpolations differ by {max(found) - min(found):.1f} points")
+    if without_own:
+        notes.append(f"no BD-rate of their own on {without_own} pictures")
+    return notes
+
+
+def bd_table(study: Study, export: Export, anchor: str, tests: Iterable[str] | None = None) -> pd.DataFrame:
+    """BD-rates of curves against one anchor, a row for each curve and axis.
+
+    Names are those of measured curves, or "source/method" of published ones; by default all measured curves and the
+    published ones marked as drawn.
+
+    Raises:
+        UsageError: a name is unknown, or a published curve is asked for where it is not of the same pictures.
+    """
+    drawn = published_of(study, export).query("drawn == 1")
+    names = [*study.curves["name"], *dict.fromkeys(drawn["source"] + "/" + drawn["method"])] if tests is None else tests
+    against = find(study, export, anchor)
+    rows = [row for name in names if name != anchor for row in bd_rows(against, find(study, export, name), study.axes)]
+    return pd.DataFrame(rows, columns=list(_bd_row_columns())) if not rows else pd.DataFrame(rows)
+
+
+def _bd_row_columns() -> list[str]:
+    curve = Curve.of([1, 2], [1, 2])
+    empty = Subject("", "", {PSNR.name: curve})
+    return list(_bd_row(empty, empty, PSNR))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `bench compare TEST ANCHOR` shows."""
+
+    test: str
+    anchor: str
+    dataset: str  # title and extent
+    rows: list[dict[str, Any]]
+    notes: list[str]
+
+
+def compare_rows(
+    export: Export, test: str, anchor: str, *, dataset: str | None = None, images: Sequence[str] = ()
+) -> Comparison:
+    """Compare two curves by name on one image set: one row a metric that both have.
+
+    A name is a codec's ("jpeg"), with carrier or weights where there are several ("jpeg@external"), or "source/method"
+    of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`.
+
+    Raises:
+        UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
+    """
+    if "/" in test and "/" in anchor:
+        return _compare_published(export, test, anchor, dataset)
+    study = Study.of(export, dataset or _only_dataset(export), images)
+    subjects = [find(study, export, name) for name in (anchor, test)]
+    rows = bd_rows(subjects[0], subjects[1], study.axes)
+    if not rows:
+        raise UsageError(f"{test} and {anchor} have no metric in common")
+    short = study.incomplete[study.incomplete["name"].isin([test, anchor])].to_dict("records")
+    notes = [study.note] * bool(study.note) + [
+        f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
+    ]
+    return Comparison(subjects[1].title, subjects[0].title, f"{study.title}, {study.extent}", rows, notes)
+
+
+def _compare_published(export: Export, test: str, anchor: str, dataset: str | None) -> Comparison:
+    names = export.published["source"] + "/" + export.published["method"]
+    for name in (test, anchor):
+        if name not in set(names):
+            raise unknown("published curve", name, names.unique())
+    both = [
+        candidate
+        for candidate, rows in export.published.groupby("dataset")
+        if {test, anchor} <= set(names[rows.index]) and dataset in {None, candidate}
+    ]
+    if len(both) != 1:
+        problem = f"are both published on {', '.join(map(str, both))}; add --dataset" if both else "share no data set"
+        raise UsageError(f"{test} and {anchor} {problem}")
+    points = export.published[export.published["dataset"] == both[0]]
+    subjects = [published_subject(points, name) for name in (anchor, test)]
+    rows = bd_rows(subjects[0], subjects[1], (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y))
+    if not rows:
+        raise UsageError(f"{test} and {anchor} have no metric in common")
+    return Comparison(subjects[1].title, subjects[0].title, str(both[0]), rows, ["from published points alone"])
+
+
+def _only_dataset(export: Export) -> str:
+    measured = measured_datasets(export)
+    if len(measured) == 1:
+        return measured[0]
+    if not measured:
+        raise UsageError("nothing is measured yet; start with `bench run`")
+    raise UsageError(f"measured on {', '.join(measured)}; choose one with --dataset")

@@ -1,0 +1,187 @@
+"""What an export says about one image set: which curves are current, which points are complete, and their means."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from bench.analysis.axis import Axis, measured_axes, psnr_db, ratio_to_db
+from bench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from bench.analysis.export import Export
+
+_SERIES = ["codec", "carrier", "weights"]
+"""Curves that agree in these are versions of one another; only one of them is reported."""
+
+_CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "weights", "settings", "curve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One image set, or a stated subset of it, and what was measured on all of its images.
+
+    `curves` has one row a current curve; `cells` one a current curve, quality and image; `points` their means;
+    `incomplete` the qualities that lack images; `stale` the older versions of current curves, which take part in
+    nothing.
+    """
+
+    dataset: str
+    title: str
+    note: str
+    images: tuple[str, ...]
+    whole: int  # number of images of the complete set
+    axes: tuple[Axis, ...]
+    curves: pd.DataFrame
+    cells: pd.DataFrame
+    points: pd.DataFrame
+    incomplete: pd.DataFrame
+    stale: pd.DataFrame
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether images of the set were left out on purpose."""
+        return len(self.images) < self.whole
+
+    @property
+    def extent(self) -> str:
+        """How much of the set is studied: "24 pictures" or "6 of 24 pictures"."""
+        if self.is_subset:
+            return f"{len(self.images)} of {self.whole} pictures"
+        return f"{self.whole} picture{'' if self.whole == 1 else 's'}"
+
+    @classmethod
+    def of(cls, export: Export, dataset: str, images: Sequence[str] = ()) -> Self:
+        """Study a data set of an export, or those of its images whose names match one of the globs `images`.
+
+        Raises:
+            UsageError: there is no such data set, or a glob matches no image.
+        """
+        known = export.datasets.set_index("dataset")
+        if dataset not in known.index:
+            raise unknown("data set", dataset, known.index)
+        members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
+        chosen = _chosen(members, dataset, images)
+        rows = _named(export).drop(columns=["dataset", "image"])
+        rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
+        counts = rows.groupby([*_CURVE, "quality"], sort=False).agg(have=("key", "size"), latest=("started", "max"))
+        current, stale = _current(counts.reset_index(), needed=len(chosen))
+        complete = current[current["have"] == len(chosen)]
+        axes = measured_axes(export.metric_columns, export.metrics)
+        cells = _cells(rows, complete, export)
+        return cls(
+            dataset=dataset,
+            title=str(known.loc[dataset, "title"]),
+            note=str(known.loc[dataset, "note"]),
+            images=tuple(chosen["image"]),
+            whole=len(members),
+            axes=axes,
+            curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
+            cells=cells,
+            points=_points(cells, axes, export.metric_columns),
+            incomplete=_incomplete(current, len(chosen)),
+            stale=stale,
+        )
+
+
+def measured_datasets(export: Export) -> list[str]:
+    """The data sets of an export on which anything was measured, in the order of datasets.csv."""
+    measured = set(
+        export.images.loc[export.images["image_sha256"].isin(export.measurements["image_sha256"]), "dataset"]
+    )
+    return [name for name in export.datasets["dataset"] if name in measured]
+
+
+def _chosen(members: pd.DataFrame, dataset: str, globs: Sequence[str]) -> pd.DataFrame:
+    for glob in globs:
+        if not fnmatch.filter(members["image"], glob):
+            raise UsageError(
+                f"--images {glob}: no image of {dataset} has such a name, such as {members['image'].iloc[0]}"
+            )
+    wanted = [not globs or any(fnmatch.fnmatchcase(image, glob) for glob in globs) for image in members["image"]]
+    return members[wanted]
+
+
+def _named(export: Export) -> pd.DataFrame:
+    """The measurements with the start of their run, the codec's title and the name that their curve goes by.
+
+    The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart.
+    """
+    rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
+    rows = rows.merge(export.codecs[["codec", "title", "default_carrier"]], on="codec", how="left")
+    rows = rows.fillna({"started": "", "title": rows["codec"], "default_carrier": rows["carrier"]})
+    weights = (rows.groupby("codec")["weights"].transform("nunique") > 1) & rows["weights"].ne("")
+    carrier = rows["carrier"].ne(rows["default_carrier"])
+    suffix = np.where(carrier, "@" + rows["carrier"], "") + np.where(weights, "@" + rows["weights"], "")
+    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(weights, " [" + rows["weights"] + "]", "")
+    order = {codec: position for position, codec in enumerate(export.codecs["codec"])}
+    rows = rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
+    return rows.sort_values(["name", "quality"], kind="stable").sort_values(
+        "codec", key=lambda codecs: codecs.map(order), kind="stable", ignore_index=True
+    )
+
+
+def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the curves' points into those of current curves and a list of stale curves.
+
+    Of several versions of a series the one last measured is current; but one without a complete point does not
+    replace an older one that has some.
+    """
+    curves = counts.groupby(_CURVE, sort=False).agg(
+        latest=("latest", "max"), points=("have", "size"), complete=("have", lambda have: int((have == needed).sum()))
+    )
+    curves = curves.reset_index()
+    ranked = curves.assign(usable=curves["complete"] > 0).sort_values(["usable", "latest", "curve"], kind="stable")
+    chosen = set(ranked.groupby(_SERIES, sort=False)["curve"].last())
+    stale = curves[~curves["curve"].isin(chosen)].reset_index(drop=True)
+    return counts[counts["curve"].isin(chosen)].reset_index(drop=True), stale
+
+
+def _cells(rows: pd.DataFrame, complete: pd.DataFrame, export: Export) -> pd.DataFrame:
+    """Per-image values of the complete points, with rate and decibels."""
+    cells = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
+    cells = cells.assign(bpp=8 * cells["num_bytes"] / (cells["width"] * cells["height"]))
+    if "mse" in export.metric_columns:
+        cells["psnr_db"] = psnr_db(cells["mse"])
+    if "mse_y" in export.metric_columns:
+        cells["psnr_y_db"] = psnr_db(cells["mse_y"])
+    if "ms_ssim" in export.metric_columns:
+        cells["ms_ssim_db"] = ratio_to_db(cells["ms_ssim"])
+    return cells
+
+
+def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a point: means over the images, and the other averages that the literature uses under their names.
+
+    A metric that is not defined on every image has no mean.
+    """
+    groups = cells.groupby([*_CURVE, "quality"], sort=False)
+    points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))
+    pixels = (cells["width"] * cells["height"]).groupby([cells[column] for column in (*_CURVE, "quality")], sort=False)
+    points["bpp_of_all_pixels"] = 8 * points["num_bytes"] / pixels.sum()
+    for column in dict.fromkeys([*(axis.column for axis in axes), *metrics]):
+        sums = groups[column].sum(min_count=1)
+        points[column] = (sums / points["images"]).where(groups[column].count() == points["images"])
+    for axis in axes:
+        if axis.name != axis.column:
+            points[axis.name] = axis.quality(points[axis.column])
+    if "mse" in metrics:
+        points["psnr_of_mean_mse_db"] = psnr_db(points["mse"])
+    if "mse_y" in metrics:
+        points["psnr_y_of_mean_mse_db"] = psnr_db(points["mse_y"])
+    if "ms_ssim" in metrics:
+        complete = groups["ms_ssim_db"].count() == points["images"]
+        points["mean_of_ms_ssim_db"] = (groups["ms_ssim_db"].sum(min_count=1) / points["images"]).where(complete)
+    return points.reset_index()
+
+
+def _incomplete(current: pd.DataFrame, needed: int) -> pd.DataFrame:
+    short = current[current["have"] < needed]
+    return short[["name", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)

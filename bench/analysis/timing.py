@@ -1,0 +1,77 @@
+"""Seconds per picture by codec and stage, compared only where machine, threads, device and pictures are the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from bench.analysis.export import Export
+    from bench.analysis.study import Study
+
+_SETTING = ["machine", "threads", "device"]
+"""Times of different settings are never averaged."""
+
+_CELL = [*_SETTING, "name", "title", "quality", "image", "stage"]
+
+
+_SUMMARY = [
+    "group",
+    *_SETTING,
+    "name",
+    "title",
+    "stage",
+    "images",
+    "points",
+    "repeats",
+    "median_s",
+    "low_s",
+    "high_s",
+    "megapixels_per_s",
+]
+
+
+def cell_times(study: Study, export: Export) -> pd.DataFrame:
+    """The median over repeats of each picture and stage, for the current curves of a study: `seconds`, `pixels`."""
+    cells = study.cells[["key", "name", "title", "quality", "image", "width", "height"]]
+    samples = export.timings.merge(cells, on="key")
+    samples["pixels"] = samples["width"] * samples["height"]
+    groups = samples.groupby(_CELL, sort=False)
+    return groups.agg(
+        seconds=("seconds", "median"), repeats=("seconds", "size"), pixels=("pixels", "first")
+    ).reset_index()
+
+
+def summary(times: pd.DataFrame) -> pd.DataFrame:
+    """One row for each setting, set of pictures, codec and stage, over all pictures and qualities.
+
+    `median_s`, and `low_s` to `high_s` (10th to 90th percentile) are seconds per picture; `megapixels_per_s` is the
+    median of the pictures' speeds. Rows with equal `group` were timed in the same setting on the same pictures, and
+    only those can be compared.
+    """
+    if times.empty:
+        return pd.DataFrame(columns=_SUMMARY)
+    # Pictures as one text, so that codecs timed on the same ones can be told by it.
+    sets = times.groupby([*_SETTING, "name"], sort=False)["image"].agg(lambda images: "\n".join(sorted(set(images))))
+    times = times.merge(sets.rename("image_set").reset_index(), on=[*_SETTING, "name"])
+    times["megapixels_per_s"] = times["pixels"] / times["seconds"] / 1e6
+    groups = times.groupby([*_SETTING, "image_set", "name", "title", "stage"], sort=False)
+    rows = groups.agg(
+        images=("image", "nunique"),
+        points=("quality", "nunique"),
+        repeats=("repeats", "min"),
+        median_s=("seconds", "median"),
+        low_s=("seconds", lambda seconds: seconds.quantile(0.1)),
+        high_s=("seconds", lambda seconds: seconds.quantile(0.9)),
+        megapixels_per_s=("megapixels_per_s", "median"),
+    ).reset_index()
+    rows["group"] = rows.groupby([*_SETTING, "image_set"], sort=False).ngroup() + 1
+    rows["order"] = rows["stage"].map({"encode": 0, "decode": 1})  # as they happen; a stage of another name comes last
+    return rows.sort_values(["group", "order"], kind="stable", ignore_index=True)[_SUMMARY]
+
+
+def by_quality(times: pd.DataFrame) -> pd.DataFrame:
+    """Mean over pictures of the seconds of each setting, codec, quality and stage."""
+    groups = times.groupby([*_SETTING, "name", "quality", "stage"], sort=False)
+    return groups.agg(seconds=("seconds", "mean"), images=("image", "nunique")).reset_index()

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from bench.analysis import published
+from bench.analysis.comparison import bd_table, compare_rows
+from bench.analysis.study import Study
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.analysis.conftest import Synthetic
+
+
+def _publish(synthetic: Synthetic, *, metric: str, points: list[tuple[float, float]], dataset: str = "garden") -> None:
+    common = {"dataset": dataset, "source": "paper", "method": "gamma", "title": "Gamma", "metric": metric}
+    rows = [{**common, "rate_bpp": rate, "value": value, "encode_s": None, "decode_s": None} for rate, value in points]
+    synthetic.tables["published"] += rows
+
+
+def test_a_fifth_less_rate_is_minus_twenty_percent_on_every_metric(synthetic: Synthetic, tmp_path: Path) -> None:
+    result = compare_rows(synthetic.read(tmp_path), "beta", "alpha")
+    assert [row["axis"] for row in result.rows] == ["psnr_db", "psnr_y_db", "ms_ssim_db"]
+    for row in result.rows:
+        assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)  # bytes are whole numbers
+        assert row["bd_rate_cubic_percent"] == pytest.approx(-20, abs=0.05)
+        assert row["bd_quality_pchip"] > 0
+        assert row["interval_low_percent"] <= row["bd_rate_pchip_percent"] <= row["interval_high_percent"]
+        assert (row["anchor_points"], row["test_points"], row["per_image_count"]) == (5, 5, 4)
+        assert row["per_image_mean_percent"] == pytest.approx(-20, abs=0.05)
+
+
+def test_each_image_is_compared_by_its_own_curve(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        if row["codec"] == "beta" and row["image"] == "dill":
+            row["num_bytes"] *= 2  # from 0.8 to 1.6 times alpha's
+    row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[0]
+    assert row["per_image_lowest_percent"] == pytest.approx(-20, abs=0.1)
+    assert row["per_image_highest_percent"] == pytest.approx(60, abs=0.1)
+    assert row["per_image_mean_percent"] == pytest.approx((3 * -20 + 60) / 4, abs=0.1)
+    assert row["interval_low_percent"] < row["bd_rate_pchip_percent"] < row["interval_high_percent"]
+
+
+def test_the_same_export_gives_the_same_rows(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    assert compare_rows(export, "beta", "alpha") == compare_rows(export, "beta", "alpha")
+
+
+def test_the_joint_model_from_published_points_alone(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["published"] = published.load().to_dict("records")
+    export = synthetic.read(tmp_path)
+    found = compare_rows(export, "tfc/minnen-2018-neurips-opt-mse", "tfc/bpg444")
+    rows = {row["axis"]: row for row in found.rows}
+    assert rows["psnr_db"]["bd_rate_pchip_percent"] == pytest.approx(-8.12, abs=0.01)
+    assert rows["psnr_db"]["bd_rate_akima_percent"] == pytest.approx(-8.12, abs=0.02)
+    assert rows["ms_ssim_db"]["bd_rate_cubic_percent"] == pytest.approx(-19.0, abs=0.1)
+    assert rows["psnr_db"]["interval_low_percent"] is None
+    assert set(rows) == {"psnr_db", "psnr_y_db", "ms_ssim_db", "ms_ssim_y_db"}
+
+
+def test_a_published_curve_in_db_is_not_converted_again(synthetic: Synthetic, tmp_path: Path) -> None:
+    points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    _publish(synthetic, metric="ms_ssim_db_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim_db"], strict=True)))
+    row = compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0]
+    assert row["bd_rate_pchip_percent"] == pytest.approx(100)
+    assert row["anchor_points_in_overlap"] == 5
+
+
+def test_a_linear_published_curve_is_converted_once(synthetic: Synthetic, tmp_path: Path) -> None:
+    points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    _publish(synthetic, metric="ms_ssim_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim"], strict=True)))
+    assert compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0][
+        "bd_rate_pchip_percent"
+    ] == pytest.approx(100)
+
+
+def test_published_curves_of_other_pictures_are_refused(synthetic: Synthetic, tmp_path: Path) -> None:
+    _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)], dataset="kodak")
+    export = synthetic.read(tmp_path)
+    with pytest.raises(UsageError, match="unknown published curve"):
+        compare_rows(export, "alpha", "paper/gamma")
+    assert "paper/gamma" not in set(bd_table(Study.of(export, "garden"), export, "alpha")["test"])
+
+
+def test_published_curves_are_not_compared_with_a_subset(synthetic: Synthetic, tmp_path: Path) -> None:
+    _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)])
+    export = synthetic.read(tmp_path)
+    assert compare_rows(export, "alpha", "paper/gamma").rows
+    with pytest.raises(UsageError, match="all 4 pictures, not of 2 of 4"):
+        compare_rows(export, "alpha", "paper/gamma", images=("[ab]*",))
+
+
+def test_a_codec_without_a_complete_point_is_not_compared(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["measurements"] = [
+        row for row in synthetic.tables["measurements"] if row["codec"] == "alpha" or row["image"] != "dill"
+    ]
+    with pytest.raises(UsageError, match="beta is not complete at any quality"):
+        compare_rows(synthetic.read(tmp_path), "beta", "alpha")
+
+
+def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None:
+    row = next(r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 30)
+    synthetic.tables["measurements"].remove(row)
+    for worse in (r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 70):
+        worse["mse"] *= 100
+    result = compare_rows(synthetic.read(tmp_path), "beta", "alpha")
+    assert result.notes == ["beta@30 is left out: 3 of 4 pictures"]
+    assert "test curve: 1 left out that cost more than another point" in result.rows[0]["notes"]
+    assert "doubtful" in result.rows[0]["notes"]
+
+
+def test_a_lossless_point_is_left_out_and_noted(synthetic: Synthetic, tmp_path: Path) -> None:
+    next(r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 90)["mse"] = 0.0
+    row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[0]
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+    assert "lossless" in row["notes"]
+    assert row["interval_low_percent"] is not None
+
+
+def test_curves_that_do_not_overlap_have_no_number_but_a_reason(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["mse"] *= 1e4 if row["codec"] == "beta" else 1
+    row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[0]
+    assert row["bd_rate_pchip_percent"] is None
+    assert row["interval_low_percent"] is None
+    assert "do not overlap" in row["notes"]
+
+
+def test_a_metric_where_less_is_better_counts_the_right_way(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["ugliness"] = np.log(row["mse"])
+    synthetic.tables["metrics"].append({"metric": "ugliness", "title": "Ugliness", "higher_is_better": 0})
+    row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[-1]
+    assert row["axis"] == "ugliness"
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
+def test_the_table_has_each_pair_once_and_not_the_anchor(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    table = bd_table(Study.of(export, "garden"), export, "alpha")
+    assert set(table["test"]) == {"beta"}
+    assert table["axis"].tolist() == ["psnr_db", "psnr_y_db", "ms_ssim_db"]
+
+
+def test_the_data_set_must_be_named_where_there_are_several(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("corner", ("carrot",))
+    export = synthetic.read(tmp_path)
+    with pytest.raises(UsageError, match="--dataset"):
+        compare_rows(export, "beta", "alpha")
+    assert compare_rows(export, "beta", "alpha", dataset="corner").dataset == "Corner, 1 picture"
