@@ -63,7 +63,10 @@ class Jpeg444(Jpeg):
 
 
 class JpegOptimised(Jpeg):
-    """JPEG 4:2:0 with Huffman tables made for the picture, and progressive: the same pixels in 7 % fewer bytes."""
+    """JPEG 4:2:0 with Huffman tables made for the picture, and progressive.
+
+    The same pixels in fewer bytes: 4 to 10 % from quality 20 on, 30 % at quality 5 (Kodak).
+    """
 
     title = "JPEG, optimised"
     settings: ClassVar[Mapping[str, Scalar]] = {**Jpeg.settings, "optimize": True, "progressive": True}

@@ -87,8 +87,8 @@ class Jpeg2000(ConventionalCodec):
 class Jpeg2000Reversible(Jpeg2000):
     """JPEG 2000 with the reversible 5/3 wavelet, cut to the rate: the published OpenJPEG curve on Kodak.
 
-    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") names no flags; this setting gives its numbers. It
-    needs 11 % more rate than the 9/7 wavelet for the same PSNR.
+    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") names no flags; this setting gives its numbers. The
+    9/7 wavelet reaches the same PSNR with 11 % less rate on average up to 2 bpp, 13 % up to 4 bpp.
     """
 
     title = "JPEG 2000, 5/3"
