@@ -11,7 +11,7 @@ import pandas as pd
 from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.study import Study, measured_datasets
+from bench.analysis.study import Study, only_dataset
 from bench.analysis.subject import Subject, find, published_of, published_subject
 from bench.errors import UsageError, unknown
 
@@ -152,7 +152,7 @@ def compare_rows(
     """
     if "/" in test and "/" in anchor:
         return _compare_published(export, test, anchor, dataset)
-    study = Study.of(export, dataset or _only_dataset(export), images)
+    study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = bd_rows(subjects[0], subjects[1], study.axes)
     if not rows:
@@ -183,12 +183,3 @@ def _compare_published(export: Export, test: str, anchor: str, dataset: str | No
     if not rows:
         raise UsageError(f"{test} and {anchor} have no metric in common")
     return Comparison(subjects[1].title, subjects[0].title, str(both[0]), rows, ["from published points alone"])
-
-
-def _only_dataset(export: Export) -> str:
-    measured = measured_datasets(export)
-    if len(measured) == 1:
-        return measured[0]
-    if not measured:
-        raise UsageError("nothing is measured yet; start with `bench run`")
-    raise UsageError(f"measured on {', '.join(measured)}; choose one with --dataset")

@@ -99,6 +99,20 @@ def measured_datasets(export: Export) -> list[str]:
     return [name for name in export.datasets["dataset"] if name in measured]
 
 
+def only_dataset(export: Export) -> str:
+    """The one data set that anything was measured on.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    measured = measured_datasets(export)
+    if len(measured) == 1:
+        return measured[0]
+    if not measured:
+        raise UsageError("nothing is measured yet; start with `bench run`")
+    raise UsageError(f"measured on {', '.join(measured)}; choose one with --dataset")
+
+
 def _chosen(members: pd.DataFrame, dataset: str, globs: Sequence[str]) -> pd.DataFrame:
     for glob in globs:
         if not fnmatch.filter(members["image"], glob):
