@@ -1,0 +1,69 @@
+"""`bench train`: one model, or the next steps of the recipe for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+_PATH = click.Path(path_type=Path)
+
+
+class _OneOrZoo(click.Group):
+    """A group whose default command takes FAMILY@QUALITY, so that `bench train joint@3` needs no further word."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; a word that names none is a target."""
+        if args[0] not in self.commands:
+            args = ["one", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List what can stand in the place of the command."""
+        with formatter.section("What to train"):
+            rows = [("FAMILY@QUALITY", self.commands["one"].get_short_help_str())]
+            rows += [(name, cmd.get_short_help_str()) for name, cmd in self.commands.items() if name != "one"]
+            formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options of one training.")
+
+
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo [OPTIONS]")
+def train() -> None:
+    """Train a learned codec on a folder of photographs."""
+
+
+@train.command()
+@click.argument("target", metavar="FAMILY@QUALITY")
+@click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
+@click.option("--steps", type=click.IntRange(min=1), help="Train to this number of steps in all; reproducible.")
+@click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+@click.option("--init", type=_PATH, help="Weights file of a neighbouring quality or family to start from.")
+@click.option("--out", type=_PATH, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
+@click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
+@click.option(
+    "--crop", nargs=2, type=click.IntRange(min=1), metavar="SIDE BATCH", help="Crops, instead of the default."
+)
+@click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--devices", default=1, show_default=True, help="GPUs of each node, or processes on a CPU.")
+@click.option("--nodes", default=1, show_default=True, help="Machines that train together.")
+@click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
+@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Train one model; --resume goes on after any interruption."""
+    from bench.learned.training.jobs import job_from_options  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    job = job_from_options(target, options)
+    run(job, Terminal(job.target.name))

@@ -1,0 +1,98 @@
+"""Random crops and flips, cut where the pictures are: from the memory map on a CPU, from the GPU's memory on a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from bench.learned.training.pictures import Pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one crop is: picture, top and left edge (pixels), and whether it is mirrored."""
+
+    picture: int
+    top: int
+    left: int
+    mirrored: bool
+
+
+def generator(seed: int, step: int, rank: int = 0) -> np.random.Generator:
+    """The random numbers of one step: a pure function of seed, step and process.
+
+    Nothing is drawn from a stream that the steps share, so resuming at a step needs no generator state.
+    """
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, rank])))
+
+
+class Crops:
+    """Batches of square crops; every possible crop of the set is equally likely.
+
+    Args:
+        pictures: all of them at least `size` pixels high and wide.
+        size: side of a crop, pixels.
+        batch: crops in a batch.
+        device: on a GPU the whole set is copied there once, as bytes.
+    """
+
+    def __init__(self, pictures: Pictures, *, size: int, batch: int, device: torch.device) -> None:
+        self.pictures = pictures.at_least(size)
+        self.size = size
+        self.batch = batch
+        self.device = device
+        positions = [(entry.height - size + 1) * (entry.width - size + 1) for entry in self.pictures.entries]
+        self._weights = np.array(positions, np.float64) / sum(positions)
+        self._samples: Tensor | None = None
+        if device.type != "cpu":
+            self._samples = torch.from_numpy(np.ascontiguousarray(pictures.samples)).to(device)
+
+    def places(self, random: np.random.Generator) -> list[Place]:
+        """The places of one batch."""
+        chosen = random.choice(len(self.pictures), size=self.batch, p=self._weights)
+        shifts = random.random((self.batch, 2))
+        mirrored = random.random(self.batch) < 0.5
+        found = []
+        for picture, (down, right), mirror in zip(chosen, shifts, mirrored, strict=True):
+            entry = self.pictures.entries[int(picture)]
+            top = int(down * (entry.height - self.size + 1))
+            left = int(right * (entry.width - self.size + 1))
+            found.append(Place(int(picture), top, left, bool(mirror)))
+        return found
+
+    def __call__(self, random: np.random.Generator) -> Tensor:
+        """One batch: float samples in 0..1 of shape (batch, 3, size, size), in channels-last memory."""
+        places = self.places(random)
+        cut = self._cut_here(places) if self._samples is None else self._cut_there(places, self._samples)
+        return cut.permute(0, 3, 1, 2).float().div_(255)
+
+    def _cut_here(self, places: list[Place]) -> Tensor:
+        batch = np.empty((len(places), self.size, self.size, 3), np.uint8)
+        for row, place in enumerate(places):
+            columns = self.pictures[place.picture][place.top : place.top + self.size]
+            crop = columns[:, place.left : place.left + self.size]
+            batch[row] = crop[:, ::-1] if place.mirrored else crop
+        return torch.from_numpy(batch)
+
+    def _cut_there(self, places: list[Place], samples: Tensor) -> Tensor:
+        """One gather for the whole batch: the byte offset of every pixel is computed on the device."""
+        entries = [self.pictures.entries[place.picture] for place in places]
+        columns = (
+            [entry.offset for entry in entries],
+            [entry.width for entry in entries],
+            [place.top for place in places],
+            [place.left for place in places],
+            [place.mirrored for place in places],
+        )
+        numbers = torch.tensor(columns, dtype=torch.int64).to(self.device, non_blocking=True)
+        offset, width, top, left, mirrored = (row.view(-1, 1, 1) for row in numbers)
+        along = torch.arange(self.size, device=self.device)
+        across = torch.where(mirrored.bool(), self.size - 1 - along, along)
+        pixel = (top + along.view(1, -1, 1)) * width + left + across
+        first = offset + 3 * pixel
+        return samples[first.unsqueeze(-1) + torch.arange(3, device=self.device)]

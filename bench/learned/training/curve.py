@@ -1,0 +1,49 @@
+"""The learning curve: as rows, and as a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from bench.files import atomic_write
+from bench.learned.training.loop import CurvePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_DIGITS = 5
+
+
+def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
+    """Write one row for each validation; the columns are the fields of `CurvePoint`."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, [field.name for field in fields(CurvePoint)], lineterminator="\n")
+    rows.writeheader()
+    for point in points:
+        values = asdict(point).items()
+        rows.writerow({key: f"{value:.{_DIGITS}g}" if isinstance(value, float) else value for key, value in values})
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def draw(path: Path, points: Sequence[CurvePoint], title: str) -> None:
+    """Draw loss, rate and PSNR of the validation pictures over the steps, as SVG."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import
+
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    steps = [point.step for point in points]
+    quantities = {
+        "loss": [point.loss for point in points],
+        "rate (bpp)": [point.rate_bpp for point in points],
+        "PSNR (dB)": [point.psnr_db for point in points],
+    }
+    for axes, (label, values) in zip(figure.subplots(1, 3), quantities.items(), strict=True):
+        axes.plot(steps, values)
+        axes.set(xlabel="step", title=label)
+        axes.grid(alpha=0.3)
+    figure.suptitle(f"{title}: validation pictures, averaged weights")
+    with atomic_write(path) as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})

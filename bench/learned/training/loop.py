@@ -1,0 +1,238 @@
+"""The training loop: one phase, from its first step or from a checkpoint, to the end of a stretch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import torch
+
+from bench.errors import BenchError
+from bench.learned.training import optimizers
+from bench.learned.training.averaging import Average
+from bench.learned.training.crops import generator
+from bench.learned.training.phases import Stretch
+from bench.learned.training.stability import GradientGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lightning_fabric import Fabric
+    from torch import Tensor
+
+    from bench.learned.models import LearnedModel
+    from bench.learned.training.phases import Phase
+    from bench.learned.training.task import Task, Validation
+
+PATIENCE_SKIPPED = 50
+"""Steps skipped in a row after which a training counts as lost."""
+_SMOOTHING = 0.98
+
+
+class DivergedError(BenchError):
+    """The loss is not a number, or no step can be taken any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One validation, and the training loss (running mean) at that step."""
+
+    step: int
+    elapsed_s: float
+    train_loss: float
+    loss: float
+    rate_bpp: float
+    psnr_db: float
+    skipped: int
+    lr: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is."""
+
+    step: int = 0
+    elapsed_s: float = 0.0
+    """Seconds of training, over all calls."""
+    stretch: Stretch = field(default_factory=lambda: Stretch(steps=1))
+    stretch_s: float = 0.0
+    """Seconds of the stretch in force, over all calls."""
+    train_loss: float = math.nan
+    curve: list[CurvePoint] = field(default_factory=list)
+
+
+class Observer(Protocol):
+    """Told about what happens in a loop."""
+
+    def stepped(self, loop: Loop) -> None:
+        """After each step."""
+
+    def validated(self, loop: Loop, point: CurvePoint) -> None:
+        """After each validation."""
+
+    def stop(self, loop: Loop) -> bool:
+        """Whether to end now, whatever the stretch says."""
+
+
+class Loop:
+    """A model in training: everything that changes from step to step.
+
+    Args:
+        model: trained in place.
+        phase: what is trained and how.
+        task: batches, loss and validation.
+        fabric: the engine.
+        seed: of the noise that stands for quantisation.
+        clock: seconds, for time budgets.
+    """
+
+    def __init__(
+        self,
+        model: LearnedModel,
+        phase: Phase,
+        *,
+        task: Task,
+        fabric: Fabric,
+        seed: int = 0,
+        compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.phase, self.task, self.fabric, self.seed, self.clock = phase, task, fabric, seed, clock
+        self.progress = Progress()
+        self.guard = GradientGuard()
+        learns = phase.learns(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in learns)
+        model = model.to(fabric.device, memory_format=torch.channels_last)
+        self.model = model.train()
+        self.average = Average(model, phase.ema_decay)
+        self._learning = [p for name, p in learns.items() if not name.endswith("quantiles")]
+        self._main = optimizers.make(phase.optimizer, learns, phase.lr)
+        self._auxiliary = optimizers.make_auxiliary(learns)
+        self._forward = self._set_up(compile_with)
+
+    def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
+        # The auxiliary loss does not depend on the batch: each process computes the same gradient by itself.
+        quantiles = [name for name, _ in self.model.named_parameters() if name.endswith("quantiles")]
+        parallel: Any = torch.nn.parallel.DistributedDataParallel
+        parallel._set_params_and_buffers_to_ignore_for_model(self.model, quantiles)  # noqa: SLF001
+        module = self.model if compile_with is None else compile_with(self.model)
+        forward: torch.nn.Module = self.fabric.setup_module(module)
+        self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
+        return forward
+
+    def run(self, stretch: Stretch, observer: Observer) -> None:
+        """Train to the end of the stretch.
+
+        Raises:
+            DivergedError: the loss is not a number, or too many steps in a row were skipped.
+        """
+        progress = self.progress
+        if stretch != progress.stretch:
+            progress.stretch, progress.stretch_s = stretch, 0.0
+        before_s, before_stretch_s, began = progress.elapsed_s, progress.stretch_s, self.clock()
+        share = stretch.share(progress.step, progress.stretch_s)
+        while share < 1 and not self._out_of_patience():
+            self._step(share)
+            spent_s = self.clock() - began
+            progress.elapsed_s, progress.stretch_s = before_s + spent_s, before_stretch_s + spent_s
+            share = self._agreed(stretch.share(progress.step, progress.stretch_s))
+            if progress.step % self.phase.validate_steps == 0 or share >= 1:
+                observer.validated(self, self.validate())
+            observer.stepped(self)
+            if self._agreed(observer.stop(self)):
+                return
+
+    def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - whatever goes in comes out
+        """The first process's word where several train together: their clocks differ, their steps must not."""
+        return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
+
+    def _step(self, share: float) -> None:
+        progress = self.progress
+        factor = progress.stretch.lr_factor(progress.step, share, self.phase)
+        for group in self._main.param_groups:
+            group["lr"] = self.phase.lr * factor
+        batch = self.task.batch(progress.step, share)
+        torch.manual_seed(int(generator(self.seed, progress.step, 1000 + self.fabric.global_rank).integers(2**31)))
+        loss = self.task.loss(self._forward, batch)
+        self.fabric.backward(loss)
+        self._descend(loss)
+        self.average.update(progress.step)
+        progress.step += 1
+
+    def _descend(self, loss: Tensor) -> None:
+        gradients = [p.grad for p in self._learning if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))  # noqa: SLF001 - all in one call
+        if self.fabric.world_size > 1:
+            loss = self.fabric.all_reduce(loss.detach())  # type: ignore[assignment]
+        loss_value, norm_value = torch.stack((loss.detach(), norm)).tolist()
+        if not math.isfinite(loss_value):
+            raise DivergedError(f"the loss is {loss_value} at step {self.progress.step}")
+        factor = self.guard.factor(norm_value)
+        if self.guard.skipped_in_a_row >= PATIENCE_SKIPPED:
+            raise DivergedError(f"no usable gradient in {PATIENCE_SKIPPED} steps up to step {self.progress.step}")
+        if factor > 0:
+            if factor < 1:
+                torch._foreach_mul_(gradients, factor)
+            self._main.step()
+            self._follow_quantiles()
+        self._main.zero_grad(set_to_none=True)
+        last = self.progress.train_loss
+        self.progress.train_loss = loss_value if math.isnan(last) else _SMOOTHING * last + (1 - _SMOOTHING) * loss_value
+
+    def _follow_quantiles(self) -> None:
+        if self._auxiliary is None:
+            return
+        self._auxiliary.zero_grad(set_to_none=True)
+        self.model.aux_loss().backward()
+        self._auxiliary.step()
+
+    def validate(self) -> CurvePoint:
+        """Validate the averaged weights and put the result on the curve."""
+        with self.fabric.autocast():
+            result: Validation = self.task.validate(self.average.model)
+        progress = self.progress
+        point = CurvePoint(
+            progress.step,
+            round(progress.elapsed_s, 1),
+            progress.train_loss,
+            result.loss,
+            result.rate_bpp,
+            result.psnr_db,
+            self.guard.skipped,
+            self._main.param_groups[0]["lr"],
+        )
+        progress.curve.append(point)
+        return point
+
+    def _out_of_patience(self) -> bool:
+        losses = [point.loss for point in self.progress.curve if point.step > self.progress.stretch.begins]
+        if self.phase.patience is None or not losses:
+            return False
+        return len(losses) - 1 - losses.index(min(losses)) >= self.phase.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes. Random numbers are functions of seed and step, so none are here."""
+        auxiliary = None if self._auxiliary is None else self._auxiliary.state_dict()
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.model.state_dict(),
+            "optimizer": self._main.state_dict(),
+            "auxiliary": auxiliary,
+            "guard": self.guard.state_dict(),
+            "progress": asdict(self.progress),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        torch.nn.Module.load_state_dict(self.model, state["model"])
+        torch.nn.Module.load_state_dict(self.average.model, state["average"])
+        self._main.load_state_dict(state["optimizer"])
+        if self._auxiliary is not None:
+            self._auxiliary.load_state_dict(state["auxiliary"])
+        self.guard.load_state_dict(state["guard"])
+        kept = state["progress"]
+        curve = [CurvePoint(**point) for point in kept["curve"]]
+        self.progress = Progress(**{**kept, "stretch": Stretch(**kept["stretch"]), "curve": curve})

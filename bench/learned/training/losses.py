@@ -1,0 +1,85 @@
+"""What a training minimises: named terms, each a number for a batch, weighted and summed.
+
+The plain objective is CompressAI's rate-distortion loss, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R
+in bits a pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bench.learned.models import Output
+
+LAMBDAS: Mapping[str, tuple[float, ...]] = {
+    "mse": (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800),
+    "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
+}
+"""Weight of the distortion for qualities 1, 2, ..., 8, for each metric that can be trained for."""
+
+
+def lambda_of(quality: int, metric: str = "mse") -> float:
+    """The weight of the distortion that stands for a quality.
+
+    Raises:
+        UsageError: there is no such metric or quality.
+    """
+    if metric not in LAMBDAS:
+        raise unknown("metric", metric, LAMBDAS)
+    if not 1 <= quality <= len(LAMBDAS[metric]):
+        raise UsageError(f"quality {quality}: must be 1 to {len(LAMBDAS[metric])}")
+    return LAMBDAS[metric][quality - 1]
+
+
+def rate_bpp(output: Output, x: Tensor) -> Tensor:
+    """Bits a pixel that an ideal entropy coder needs for the latents: -log2 of their likelihoods."""
+    pixels = x.shape[0] * x.shape[2] * x.shape[3]
+    bits = [likelihood.log2().sum() for likelihood in output["likelihoods"].values()]
+    return torch.stack(bits).sum() / -pixels
+
+
+def squared_error(output: Output, x: Tensor) -> Tensor:
+    """Mean squared error in units of 8-bit levels: 255^2 * MSE."""
+    return 255**2 * functional.mse_loss(output["x_hat"], x)
+
+
+def structural_error(output: Output, x: Tensor) -> Tensor:
+    """1 - MS-SSIM. Pictures must have more than 160 pixels a side."""
+    from pytorch_msssim import ms_ssim  # noqa: PLC0415 - compiles TorchScript on import
+
+    similarity: Tensor = ms_ssim(output["x_hat"], x, data_range=1.0)
+    return 1 - similarity
+
+
+TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
+    "rate": rate_bpp,
+    "mse": squared_error,
+    "ms-ssim": structural_error,
+}
+"""Loss terms by the name that a phase gives them."""
+
+
+def rate_distortion(quality: int, metric: str = "mse") -> dict[str, float]:
+    """The weights of the plain objective: rate 1, distortion lambda."""
+    return {"rate": 1.0, metric: lambda_of(quality, metric)}
+
+
+def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:
+    """The sum of the terms that `weights` names."""
+    return torch.stack([weight * TERMS[name](output, x) for name, weight in weights.items()]).sum()
+
+
+def psnr_db(output: Output, x: Tensor) -> float:
+    """PSNR in dB of the reconstruction as a user would see it: clamped and rounded to 8 bits."""
+    seen = (output["x_hat"].float().clamp(0, 1) * 255).round()
+    mse = functional.mse_loss(seen, (x * 255).round()).item()
+    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)

@@ -1,0 +1,48 @@
+"""The optimisers that a phase can name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.errors import unknown
+from bench.learned.training.soap import Soap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from torch import nn
+
+AUXILIARY_LR = 1e-3
+
+
+def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=lr, fused=True)
+
+
+def _soap(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return Soap(parameters, lr)
+
+
+OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]] = {
+    "adam": _adam,
+    "soap": _soap,
+}
+
+
+def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """The optimiser of a phase, over all of `parameters` but the quantiles.
+
+    Raises:
+        UsageError: there is no such optimiser.
+    """
+    if name not in OPTIMIZERS:
+        raise unknown("optimizer", name, OPTIMIZERS)
+    return OPTIMIZERS[name]([p for key, p in parameters.items() if not key.endswith("quantiles")], lr)
+
+
+def make_auxiliary(parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer | None:
+    """The optimiser of the auxiliary loss, over the quantiles; None where the phase trains none."""
+    quantiles = [p for key, p in parameters.items() if key.endswith("quantiles")]
+    return torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None

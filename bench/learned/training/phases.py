@@ -1,0 +1,140 @@
+"""Phases of training, as data: what learns, from which loss, through which quantisation, how fast and for how long."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from bench.learned.models import Quantization
+
+
+@dataclass(frozen=True, slots=True)
+class CropStage:
+    """Crops of `size` x `size` pixels, `batch` at a time, from the share `begins` of a phase on."""
+
+    size: int
+    batch: int
+    begins: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stretch of training with one objective. A recipe is a sequence of these."""
+
+    weights: Mapping[str, float]
+    """Loss terms (`losses.TERMS`) and their weights."""
+    name: str = "rate-distortion"
+    trainable: tuple[str, ...] = ("*",)
+    """Glob patterns of the parameters that learn; the others stay as they are."""
+    quantization: Quantization = "noise"
+    optimizer: str = "soap"
+    lr: float = 1e-3
+    lr_floor: float = 0.02
+    """The smallest learning rate, as a share of `lr`; the cosine ends there."""
+    warmup_steps: int = 200
+    crops: tuple[CropStage, ...] = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
+    ema_decay: float = 0.999
+    """How much of the averaged weights each step keeps. The average is what is validated and shipped."""
+    validate_steps: int = 1000
+    patience: int | None = None
+    """Stop after so many validations without a smaller loss; None: only the length ends the phase."""
+
+    def crop(self, share: float) -> CropStage:
+        """The crops in force when `share` (0..1) of the phase is done."""
+        return [stage for stage in self.crops if stage.begins <= share][-1]
+
+    def learns(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """The model's parameters that this phase changes, by name.
+
+        Raises:
+            UsageError: a pattern matches no parameter.
+        """
+        names = dict(model.named_parameters())
+        for pattern in self.trainable:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise UsageError(f"phase '{self.name}': no parameter of the model matches '{pattern}'")
+        return {name: p for name, p in names.items() if any(fnmatchcase(name, glob) for glob in self.trainable)}
+
+    def described(self) -> dict[str, Any]:
+        """The phase as plain values, for records and checkpoints."""
+        return asdict(replace(self, weights=dict(self.weights)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How long one call trains: to a total number of steps, or for a time. A resumed call may begin a new stretch."""
+
+    begins: int = 0
+    """Step at which it begins."""
+    steps: int | None = None
+    """Total steps at its end, or None where time decides."""
+    budget_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.budget_s is None):
+            raise UsageError("give either --steps or --budget")
+        if self.budget_s is not None and self.budget_s <= 0:
+            raise UsageError("--budget must be longer than nothing")
+        if self.steps is not None and self.steps <= self.begins:
+            raise UsageError(f"the training has {self.begins} steps already; give a larger --steps, or --budget")
+
+    def share(self, step: int, elapsed_s: float) -> float:
+        """How much of the stretch is done, 0..1."""
+        if self.steps is not None:
+            return min(1.0, (step - self.begins) / (self.steps - self.begins))
+        return min(1.0, elapsed_s / (self.budget_s or math.inf))
+
+    def lr_factor(self, step: int, share: float, phase: Phase) -> float:
+        """The learning rate as a share of `phase.lr`: linear warm-up, then a cosine down to the floor."""
+        warmup = min(1.0, (step - self.begins + 1) / max(1, phase.warmup_steps))
+        return warmup * (phase.lr_floor + (1 - phase.lr_floor) * (1 + math.cos(math.pi * share)) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is trained: a family at a quality for a metric."""
+
+    family: str
+    quality: int
+    metric: str = "mse"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the model's configuration that differ from the compact ones."""
+
+    @property
+    def name(self) -> str:
+        """As a user writes it: `joint@3`, with the metric where it is not MSE."""
+        return f"{self.family}@{self.quality}" + ("" if self.metric == "mse" else f"-{self.metric}")
+
+
+def parse_target(text: str, metric: str = "mse") -> Target:
+    """A target from `FAMILY@QUALITY`.
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    family, at, quality = text.partition("@")
+    if not (family and at and quality.isdecimal()):
+        raise UsageError(f"'{text}' is not FAMILY@QUALITY, such as joint@3")
+    return Target(family, int(quality), metric)
+
+
+def seconds(text: str) -> float:
+    """A time such as 90s, 30m or 1.5h, in seconds.
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    units = {"s": 1, "m": 60, "h": 3600}
+    try:
+        return float(text[:-1]) * units[text[-1]]
+    except (KeyError, ValueError, IndexError):
+        raise UsageError(f"'{text}' is not a time such as 90s, 30m or 1.5h") from None

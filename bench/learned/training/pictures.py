@@ -1,0 +1,181 @@
+"""The training pictures: a folder, decoded once into one flat file that later runs map into memory.
+
+Decoding JPEG or PNG files for every crop would cost more than the training step itself. The pack is keyed by the names,
+sizes and dates of the files, so that a changed folder is packed again and an unchanged one is opened in milliseconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from bench.errors import MissingError, UsageError
+from bench.files import atomic_write, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+VALIDATION_SHARE = 0.05
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture of a pack: where its samples begin (bytes), its size in pixels and the SHA-256 of its file."""
+
+    name: str
+    sha256: str
+    offset: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Decoded RGB pictures, 8 bits a sample, in one flat array of bytes (usually a memory map)."""
+
+    entries: tuple[Entry, ...]
+    samples: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
+        """The picture `index` as an array (height, width, 3), without a copy."""
+        entry = self.entries[index]
+        count = entry.height * entry.width * 3
+        return self.samples[entry.offset : entry.offset + count].reshape(entry.height, entry.width, 3)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what the pictures are (the files' contents), whatever their names and order."""
+        return hashlib.sha256("".join(sorted(entry.sha256 for entry in self.entries)).encode()).hexdigest()
+
+    def where(self, indices: Sequence[int]) -> Pictures:
+        """The pictures at `indices`, sharing the samples."""
+        return Pictures(tuple(self.entries[index] for index in indices), self.samples)
+
+    def at_least(self, size: int) -> Pictures:
+        """The pictures whose two sides have `size` pixels or more.
+
+        Raises:
+            UsageError: there is none.
+        """
+        kept = [index for index, entry in enumerate(self.entries) if min(entry.height, entry.width) >= size]
+        if not kept:
+            raise UsageError(f"no training picture has {size} x {size} pixels; use larger pictures or a smaller crop")
+        return self.where(kept)
+
+    def split(self, share: float = VALIDATION_SHARE) -> tuple[Pictures, Pictures]:
+        """(training, validation): a picture's side is decided by its file's SHA-256, so it never changes sides.
+
+        At least one picture goes to each side.
+
+        Raises:
+            UsageError: there are fewer than two pictures.
+        """
+        if len(self) < 2:
+            raise UsageError("training needs at least two pictures: one to learn from and one to validate on")
+        order = sorted(range(len(self)), key=lambda index: self.entries[index].sha256)
+        threshold = f"{int(share * 2**32):08x}"
+        held = [index for index in order if self.entries[index].sha256[:8] < threshold] or order[:1]
+        held = held[: len(self) - 1]
+        kept = sorted(set(order) - set(held))
+        return self.where(kept), self.where(sorted(held))
+
+
+def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
+    """The picture files under `folder`, in order of their relative names, without those that match `exclude`.
+
+    Raises:
+        MissingError: the folder does not exist or holds no picture.
+    """
+    if not folder.is_dir():
+        raise MissingError(f"no training folder '{folder}': give --data DIR or set BENCH_DATA (see data/README.md)")
+    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+    kept = [path for path in found if not any(fnmatch(path.relative_to(folder).as_posix(), glob) for glob in exclude)]
+    if not kept:
+        raise MissingError(f"'{folder}' holds no pictures ({', '.join(sorted(SUFFIXES))}): give another --data DIR")
+    return sorted(kept, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Collection[str] = ()) -> Pictures:
+    """The pictures of `folder`, packed under `cache` by the first call that sees them.
+
+    Args:
+        folder: searched with its subfolders.
+        cache: where packs are kept.
+        exclude: glob patterns of names to leave out.
+        refuse: SHA-256 of files that must never be trained on (evaluation sets).
+
+    Raises:
+        MissingError: there is no picture.
+        UsageError: a file cannot be read as a picture, or is one of `refuse`.
+    """
+    paths = find(folder, exclude)
+    pack = cache / f"pictures-{_key(folder, paths)}.u8"
+    index = pack.with_suffix(".json")
+    if not (pack.exists() and index.exists()):
+        _pack(folder, paths, pack)
+    entries = tuple(Entry(**entry) for entry in json.loads(index.read_text(encoding="utf-8")))
+    for entry in entries:
+        if entry.sha256 in refuse:
+            raise UsageError(f"'{folder / entry.name}' is a picture of an evaluation set: it must not be trained on")
+    return Pictures(entries, np.memmap(pack, np.uint8, "r"))
+
+
+def _key(folder: Path, paths: Sequence[Path]) -> str:
+    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in paths]
+    listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    return hashlib.sha256(json.dumps([_FORMAT, str(folder.resolve()), listing]).encode()).hexdigest()[:24]
+
+
+def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
+    pack.parent.mkdir(parents=True, exist_ok=True)
+    entries, broken, offset = [], [], 0
+    with atomic_write(pack) as file:
+        for path, picture in _decode(paths):
+            if picture is None:
+                broken.append(path.relative_to(folder).as_posix())
+                continue
+            if shutil.disk_usage(pack.parent).free < picture.nbytes:
+                raise UsageError(f"no space left in '{pack.parent}' for the decoded pictures: give another --cache DIR")
+            file.write(picture.tobytes())
+            name = path.relative_to(folder).as_posix()
+            entries.append(Entry(name, sha256_of(path), offset, picture.shape[0], picture.shape[1]))
+            offset += picture.nbytes
+        if broken:
+            shown = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
+            raise UsageError(f"{len(broken)} unreadable picture(s) in '{folder}': {shown}; repair or remove them")
+    with atomic_write(pack.with_suffix(".json")) as file:
+        file.write(json.dumps([asdict(entry) for entry in entries]).encode())
+
+
+def _decode(paths: Sequence[Path]) -> Iterator[tuple[Path, npt.NDArray[np.uint8] | None]]:
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                yield path, np.asarray(image.convert("RGB"))
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+            yield path, None
+
+
+def default_folder() -> Path:
+    """Where training pictures are looked for: $BENCH_DATA/train, else ./data/train."""
+    return Path(os.environ.get("BENCH_DATA", "data")) / "train"
+
+
+def default_cache() -> Path:
+    """Where packed pictures are kept: `bench` under $XDG_CACHE_HOME, else under ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench"

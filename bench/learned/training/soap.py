@@ -1,0 +1,131 @@
+"""SOAP: Adam in the slowly moving eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321).
+
+For a gradient G with covariances L = E[G G^T] and R = E[G^T G], Adam runs on Q_L^T G Q_R, where Q_L and Q_R are the
+eigenvectors of L and R. Convolutions have a third factor, for the positions of the kernel.
+
+Libraries keep every axis of a kernel apart and rotate by general tensor contractions, which on a CPU takes half as long
+as the network itself. Here a channels-last weight is the matrix that it already is in memory, the two axes of a kernel
+are one, the averaged gradient stays in the eigenbasis, and each step renews the bases of a few parameters only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from torch import nn
+
+_LARGEST = 512
+"""Axes longer than this keep their own basis: their covariance would cost more than it gives."""
+_COVARIANCE_EVERY = 4
+_BASIS_EVERY = 16
+
+
+class Soap(torch.optim.Optimizer):
+    """The optimiser; matrices and convolutions are preconditioned, everything else is left to Adam.
+
+    Args:
+        params: parameters or groups.
+        lr: learning rate, of the size that Adam likes.
+        betas: memory of the averaged gradient, and of its square and the covariances.
+        eps: added to the root of the squares.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.99),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "step": 0})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Take one step. The first one only learns the bases."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            for number, parameter in enumerate(group["params"]):
+                if parameter.grad is not None:
+                    self._update(group, number, parameter)
+            group["step"] += 1
+        return loss
+
+    def _update(self, group: dict[str, Any], number: int, parameter: Tensor) -> None:
+        state, step = self.state[parameter], group["step"]
+        gradient = _as_cube(parameter.grad) if parameter.grad is not None else None
+        assert gradient is not None  # noqa: S101 - `step` looked
+        beta1, beta2 = group["betas"]
+        if not state:
+            _begin(state, gradient)
+            return
+        if (step + number) % _COVARIANCE_EVERY == 0:
+            _remember(state, gradient, 1 - beta2**_COVARIANCE_EVERY)
+        if (step + number) % _BASIS_EVERY == 0:
+            _renew(state)
+        rotated = _rotate(gradient, state["bases"])
+        state["steps"] += 1
+        mean = state["mean"].lerp_(rotated, 1 - beta1)
+        square = state["square"].lerp_(rotated.square_(), 1 - beta2)
+        size = group["lr"] * math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
+        update = _rotate(mean / square.sqrt().add_(group["eps"]), state["bases"], back=True)
+        _as_cube(parameter).add_(update, alpha=-size)
+
+
+def _as_cube(tensor: Tensor) -> Tensor:
+    """A view of (out, positions, in) for weights; one axis for biases and everything else that has no matrix."""
+    if tensor.dim() == 4:
+        return tensor.permute(0, 2, 3, 1).flatten(1, 2)
+    return tensor.unsqueeze(1) if tensor.dim() == 2 else tensor.reshape(-1)
+
+
+def _begin(state: dict[str, Any], gradient: Tensor) -> None:
+    state["steps"] = 0
+    state["mean"] = torch.zeros_like(gradient)
+    state["square"] = torch.zeros_like(gradient)
+    axes = [size if 1 < size <= _LARGEST else 0 for size in gradient.shape] if gradient.dim() == 3 else []
+    state["covariances"] = [gradient.new_zeros(size, size) for size in axes]
+    _remember(state, gradient, 1.0)
+    state["bases"] = [torch.linalg.eigh(matrix).eigenvectors.flip(1) for matrix in state["covariances"]]
+
+
+def _remember(state: dict[str, Any], gradient: Tensor, weight: float) -> None:
+    """Move the covariance of each axis towards that of the gradient."""
+    for axis, covariance in enumerate(state["covariances"]):
+        if covariance.numel():
+            rows = gradient.movedim(axis, 0).flatten(1)
+            covariance.lerp_(rows @ rows.T, weight)
+
+
+def _renew(state: dict[str, Any]) -> None:
+    """One power iteration of every basis, the moments taken along."""
+    if not state["covariances"]:
+        return
+    mean = _rotate(state["mean"], state["bases"], back=True)
+    for axis, (covariance, basis) in enumerate(zip(state["covariances"], state["bases"], strict=True)):
+        if covariance.numel():
+            product = covariance @ basis
+            order = (basis * product).sum(0).argsort(descending=True)
+            state["square"] = state["square"].index_select(axis, order)
+            state["bases"][axis] = torch.linalg.qr(product[:, order]).Q
+    state["mean"] = _rotate(mean, state["bases"])
+
+
+def _rotate(cube: Tensor, bases: list[Tensor], *, back: bool = False) -> Tensor:
+    """(out, positions, in) seen in the bases of its axes, or back from there."""
+    if not bases:
+        return cube.clone()
+    out, kernel, into = (basis if back else basis.T for basis in bases)
+    shape = cube.shape
+    if out.numel():
+        cube = (out @ cube.reshape(shape[0], -1)).view(shape)
+    if into.numel():
+        cube = (cube.reshape(-1, shape[2]) @ into.T).view(shape)
+    return torch.matmul(kernel, cube) if kernel.numel() else cube.clone()

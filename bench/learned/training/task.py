@@ -1,0 +1,92 @@
+"""What a loop trains on: where batches come from, what the loss is, and what validation looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from bench.learned.training import losses
+from bench.learned.training.crops import Crops, generator
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.learned.models import LearnedModel
+    from bench.learned.training.phases import Phase
+    from bench.learned.training.pictures import Pictures
+
+VALIDATION_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Means over the validation pictures, with rounded latents and the averaged weights."""
+
+    loss: float
+    rate_bpp: float
+    psnr_db: float
+
+
+class Task(Protocol):
+    """A source of batches and the loss on them."""
+
+    def batch(self, step: int, share: float) -> Tensor:
+        """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
+
+    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+        """What the step minimises."""
+
+    def validate(self, model: LearnedModel) -> Validation:
+        """How good a model in evaluation mode is."""
+
+
+class PictureTask:
+    """Rate and distortion of whole models on crops of pictures.
+
+    Args:
+        pictures: split into training and validation here.
+        phase: its loss terms, quantisation and crops.
+        seed: of crops.
+        device: where batches are made.
+        rank: number of this process among those that train together; each draws crops of its own.
+    """
+
+    def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
+        self.phase = phase
+        self.seed = seed
+        self.rank = rank
+        self.device = device
+        learn, held = pictures.split()
+        self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, device=device) for stage in phase.crops}
+        self._held = [_whole(held, index) for index in range(len(held))]
+
+    def batch(self, step: int, share: float) -> Tensor:
+        """Random crops, (batch, 3, size, size)."""
+        return self._crops[self.phase.crop(share)](generator(self.seed, step, self.rank))
+
+    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+        """The phase's weighted terms."""
+        return losses.weighted(model(batch, self.phase.quantization), batch, self.phase.weights)
+
+    @torch.no_grad()
+    def validate(self, model: LearnedModel) -> Validation:
+        """Loss, rate and PSNR of the held-out pictures, cut to at most 512 x 512 pixels."""
+        rows = []
+        for held in self._held:
+            x = held.to(self.device)
+            output = model(x, "round")
+            loss = losses.weighted(output, x, self.phase.weights).item()
+            rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
+        return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+
+
+def _whole(pictures: Pictures, index: int) -> Tensor:
+    """The middle of a picture, its sides multiples of 64 where it is that large; else padded by its edges."""
+    picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
+    height, width = (min(VALIDATION_SIDE, max(64, side // 64 * 64)) for side in picture.shape[1:])
+    down, right = max(0, height - picture.shape[1]), max(0, width - picture.shape[2])
+    picture = torch.nn.functional.pad(picture[None], (0, right, 0, down), mode="replicate")
+    top, left = (picture.shape[2] - height) // 2, (picture.shape[3] - width) // 2
+    return picture[:, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)

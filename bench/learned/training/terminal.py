@@ -1,0 +1,69 @@
+"""What a training shows: a bar with the latest figures on a terminal, a line for each validation in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bench.learned.training.loop import CurvePoint, Loop
+    from bench.learned.training.phases import Stretch
+    from bench.learned.training.pictures import Pictures
+
+
+class Terminal:
+    """Shows one training after the other on standard error.
+
+    Args:
+        title: what is trained, `joint@3`.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar = contextlib.ExitStack()
+        self._advance: Callable[[int, str], None] = lambda _percent, _detail: None
+        self._percent = 0
+        self._point: CurvePoint | None = None
+
+    def began(self, loop: Loop, stretch: Stretch, pictures: Pictures) -> None:
+        """Say what is trained on, and open the bar."""
+        length = (
+            f"to step {stretch.steps}" if stretch.steps is not None else f"for {(stretch.budget_s or 0) / 60:g} min"
+        )
+        sys.stderr.write(f"{self._title}: {len(pictures)} pictures, from step {loop.progress.step} {length}\n")
+        self._advance = self._bar.enter_context(progress(self._title, 100, unit="%"))
+
+    def stepped(self, loop: Loop) -> None:
+        """Move the bar."""
+        state = loop.progress
+        percent = int(100 * state.stretch.share(state.step, state.stretch_s))
+        self._advance(percent - self._percent, self._detail(loop))
+        self._percent = percent
+
+    def validated(self, loop: Loop, point: CurvePoint) -> None:
+        """Remember the point for the bar; in a log, write it."""
+        self._point = point
+        if not sys.stderr.isatty():
+            sys.stderr.write(f"{self._title}: {self._detail(loop)}\n")
+
+    def finished(self, loop: Loop, weights: Path, sha256: str) -> None:
+        """Close the bar and say where the weights are."""
+        self._bar.close()
+        state = loop.progress
+        reached = f"{self._title}: step {state.step} after {state.elapsed_s:.0f} s, {loop.guard.skipped} steps skipped"
+        sys.stderr.write(f"{reached}\n{weights} {sha256[:12]}\n")
+
+    def _detail(self, loop: Loop) -> str:
+        state = loop.progress
+        rate = state.step / state.elapsed_s if state.elapsed_s else 0.0
+        shown = f"step {state.step}, {rate:.1f} steps/s, loss {state.train_loss:.4f}"
+        if self._point is None:
+            return shown
+        point = self._point
+        return f"{shown}; validation {point.loss:.4f}: {point.rate_bpp:.4f} bpp, {point.psnr_db:.2f} dB"
