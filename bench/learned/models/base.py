@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, NoReturn, TypedDict, cast
 
 import torch
 from compressai.models import CompressionModel
@@ -59,6 +59,12 @@ class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]
         """
         losses = [part.loss() for part in self.modules() if isinstance(part, Bottleneck)]
         return torch.stack(losses).sum() if losses else torch.zeros((), device=next(self.parameters()).device)
+
+    def compress(self, *_: object) -> NoReturn:
+        """Not here: CompressAI's coder knows none of the options, and would code some of them wrongly."""
+        raise NotImplementedError("bench.learned.coding writes and reads files; a model only gives probabilities")
+
+    decompress = compress
 
     def _mode(self, mode: Quantization | None) -> Quantization:
         return mode or ("noise" if self.training else "round")

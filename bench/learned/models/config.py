@@ -27,6 +27,8 @@ KERNELS = (3, 5, 7)
 class ModelConfig:
     """The architecture of a model: family, widths, and the options of its entropy model.
 
+    An option that a family lacks (see OPTIONS) keeps its default there and means nothing.
+
     Raises:
         UsageError: a family, width or option that no model has, or an option that this family lacks.
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import torch
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -49,6 +51,7 @@ _NEEDS = {
 """Sub-network to the one whose output it was trained on: without that, its weights mean nothing."""
 
 
+@torch.no_grad()
 def share(source: LearnedModel, target: LearnedModel) -> tuple[str, ...]:
     """Copy the sub-networks that two models have alike, also across families; the names of those copied.
 
@@ -61,7 +64,9 @@ def share(source: LearnedModel, target: LearnedModel) -> tuple[str, ...]:
         if ours is None or theirs is None or (needs is not None and needs not in copied and hasattr(target, needs)):
             continue
         if _layers(ours) == _layers(theirs):
-            ours.load_state_dict(theirs.state_dict())
+            # Parameters only: the integer tables of a finished source are not the target's.
+            for parameter, source_parameter in zip(ours.parameters(), theirs.parameters(), strict=True):
+                parameter.copy_(source_parameter)
             copied.append(name)
     return tuple(copied)
 
