@@ -75,12 +75,12 @@ _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "ms_ssim": MS_SSIM}
 
 
 def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axis, ...]:
-    """The axes of an export: one for each stored metric, a user's own included."""
+    """The axes of an export: one for each stored metric, ours first and then a user's own."""
     titles = metrics.set_index("metric")["title"].to_dict()
     rising = metrics.set_index("metric")["higher_is_better"].to_dict()
     return tuple(
         _STORED[metric]
         if metric in _STORED
         else Axis(metric, titles.get(metric, metric), "", metric, _as_it_is if rising.get(metric, 1) else _negative)
-        for metric in metric_columns
+        for metric in sorted(metric_columns, key=lambda metric: [*_STORED, metric].index(metric))
     )

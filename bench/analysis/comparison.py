@@ -12,7 +12,7 @@ from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.study import Study, only_dataset
-from bench.analysis.subject import Subject, find, published_of, published_subject
+from bench.analysis.subject import Subject, find, published_subject
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -106,20 +106,10 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
     return notes
 
 
-def bd_table(study: Study, export: Export, anchor: str, tests: Iterable[str] | None = None) -> pd.DataFrame:
-    """BD-rates of curves against one anchor, a row for each curve and axis.
-
-    Names are those of measured curves, or "source/method" of published ones; by default all measured curves and the
-    published ones marked as drawn.
-
-    Raises:
-        UsageError: a name is unknown, or a published curve is asked for where it is not of the same pictures.
-    """
-    drawn = published_of(study, export).query("drawn == 1")
-    names = [*study.curves["name"], *dict.fromkeys(drawn["source"] + "/" + drawn["method"])] if tests is None else tests
-    against = find(study, export, anchor)
-    rows = [row for name in names if name != anchor for row in bd_rows(against, find(study, export, name), study.axes)]
-    return pd.DataFrame(rows, columns=list(_bd_row_columns())) if not rows else pd.DataFrame(rows)
+def bd_table(anchor: Subject, tests: Iterable[Subject], axes: Sequence[Axis]) -> pd.DataFrame:
+    """BD-rates of curves against one anchor, a row for each curve and axis; see `bd_rows`."""
+    rows = [row for test in tests if test.name != anchor.name for row in bd_rows(anchor, test, axes)]
+    return pd.DataFrame(rows, columns=_bd_row_columns())
 
 
 def _bd_row_columns() -> list[str]:

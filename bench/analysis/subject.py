@@ -99,3 +99,10 @@ def find(study: Study, export: Export, name: str) -> Subject:
     if study.is_subset:
         raise UsageError(f"{name} is of all {study.whole} pictures, not of {study.extent}; leave --images out")
     return published_subject(published_of(study, export), name)
+
+
+def all_subjects(study: Study, export: Export) -> list[Subject]:
+    """Every measured curve of a study, then the published ones of the same pictures that are marked as drawn."""
+    drawn = published_of(study, export).query("drawn == 1")
+    names = [*study.curves["name"], *dict.fromkeys(drawn["source"] + "/" + drawn["method"])]
+    return [find(study, export, name) for name in names]

@@ -1,0 +1,67 @@
+"""How much rate one curve saves at each quality, and on each picture: what a single BD-rate averages over."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.bd import Curve
+    from bench.analysis.subject import Subject
+
+SAMPLES = 61
+
+
+def rate_difference(anchor: Curve, test: Curve) -> pd.DataFrame:
+    """Rate of `test` relative to `anchor` at equal quality, in percent, at `SAMPLES` qualities of the overlap.
+
+    The curves are those that the PCHIP BD-rate integrates. Empty where the curves do not overlap.
+    """
+    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415  # 0.3 s
+
+    if min(len(anchor), len(test)) < 2:
+        return pd.DataFrame({"quality": [], "rate_difference_percent": []})
+    low, high = max(anchor.quality[0], test.quality[0]), min(anchor.quality[-1], test.quality[-1])
+    quality = np.linspace(low, high, SAMPLES if low < high else 0)
+    log_rates = [PchipInterpolator(curve.quality, np.log(curve.rate_bpp))(quality) for curve in (anchor, test)]
+    return pd.DataFrame({"quality": quality, "rate_difference_percent": np.expm1(log_rates[1] - log_rates[0]) * 100})
+
+
+def rate_differences(anchor: Subject, tests: Iterable[Subject], axes: Iterable[Axis]) -> pd.DataFrame:
+    """`rate_difference` of several curves against one, on every axis that both have."""
+    frames = [
+        rate_difference(anchor.curves[axis.name], test.curves[axis.name]).assign(
+            axis=axis.name, anchor=anchor.name, test=test.name
+        )
+        for axis, test in itertools.product(axes, tests)
+        if axis.name in anchor.curves and axis.name in test.curves
+    ]
+    return _stacked(frames, ["axis", "anchor", "test", "quality", "rate_difference_percent"])
+
+
+def per_image_rates(
+    anchor: Subject, tests: Iterable[Subject], axes: Iterable[Axis], images: Sequence[str]
+) -> pd.DataFrame:
+    """BD-rate (PCHIP) of several curves against one, on each picture by itself; NaN where there is none.
+
+    `images` are the pictures that the subjects' arrays have as rows. Published curves have no pictures.
+    """
+    frames = []
+    for axis, test in itertools.product(axes, tests):
+        if axis.name in anchor.images and axis.name in test.images:
+            own = [(rate, axis.quality(value)) for rate, value in (anchor.images[axis.name], test.images[axis.name])]
+            names = {"axis": axis.name, "anchor": anchor.name, "test": test.name, "image": images}
+            frames.append(pd.DataFrame({**names, "bd_rate_pchip_percent": batch.bd_rates(own[0], own[1])}))
+    return _stacked(frames, ["axis", "anchor", "test", "image", "bd_rate_pchip_percent"])
+
+
+def _stacked(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
