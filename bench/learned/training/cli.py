@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from bench.learned.training.run import Job
 
 _PATH = click.Path(path_type=Path)
 
@@ -67,3 +70,36 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 
     job = job_from_options(target, options)
     run(job, Terminal(job.target.name))
+
+
+@train.command()
+@click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
+@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
+@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--recipe", type=_PATH, help="Another recipe than the package's own.")
+@click.option("--weights", type=_PATH, help="Folder of the weights files.  [default: the package's own]")
+@click.option("--runs", type=_PATH, help="Folder of checkpoints and curves.  [default: runs/zoo]")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """All the weights of the package, step by step."""
+    from bench.learned.training import zoo as recipes  # noqa: PLC0415
+    from bench.learned.training.phases import seconds  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal, show_zoo  # noqa: PLC0415
+
+    given = {key: value for key, value in options.items() if value is not None}
+    recipe = recipes.read(given.pop("recipe", None))
+    folders = {name: given.pop(name) for name in ("weights", "runs") if name in given}
+    chosen = recipes.Zoo(recipe, **folders)
+    if status:
+        show_zoo(chosen)
+        return
+    budget_s = None if budget is None else seconds(budget)
+
+    def shown(job: Job) -> Path:
+        return run(job, Terminal(f"{job.target.name} {job.stage}"))
+
+    recipes.follow(chosen, shown, budget_s=budget_s, **given)

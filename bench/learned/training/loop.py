@@ -114,11 +114,12 @@ class Loop:
         self._forward = self._set_up(compile_with)
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
+        module = self.task.network(self.model)
         # The auxiliary loss does not depend on the batch: each process computes the same gradient by itself.
-        quantiles = [name for name, _ in self.model.named_parameters() if name.endswith("quantiles")]
+        quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
-        parallel._set_params_and_buffers_to_ignore_for_model(self.model, quantiles)  # noqa: SLF001
-        module = self.model if compile_with is None else compile_with(self.model)
+        parallel._set_params_and_buffers_to_ignore_for_model(module, quantiles)  # noqa: SLF001
+        module = module if compile_with is None else compile_with(module)
         forward: torch.nn.Module = self.fabric.setup_module(module)
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
         return forward

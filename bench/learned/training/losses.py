@@ -40,11 +40,14 @@ def lambda_of(quality: int, metric: str = "mse") -> float:
     return LAMBDAS[metric][quality - 1]
 
 
+def bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
+    """What an ideal entropy coder needs for the latents: the sum of -log2 of their likelihoods."""
+    return -torch.stack([likelihood.log2().sum() for likelihood in likelihoods.values()]).sum()
+
+
 def rate_bpp(output: Output, x: Tensor) -> Tensor:
-    """Bits a pixel that an ideal entropy coder needs for the latents: -log2 of their likelihoods."""
-    pixels = x.shape[0] * x.shape[2] * x.shape[3]
-    bits = [likelihood.log2().sum() for likelihood in output["likelihoods"].values()]
-    return torch.stack(bits).sum() / -pixels
+    """Bits a pixel of x."""
+    return bits(output["likelihoods"]) / (x.shape[0] * x.shape[2] * x.shape[3])
 
 
 def squared_error(output: Output, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import UsageError
 
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from bench.learned.models import Quantization
 
 
+Source = Literal["pictures", "latents"]
+
+
 @dataclass(frozen=True, slots=True)
 class CropStage:
-    """Crops of `size` x `size` pixels, `batch` at a time, from the share `begins` of a phase on."""
+    """Crops of `size` x `size` pixels (or latents), `batch` at a time, from the share `begins` of a phase on."""
 
     size: int
     batch: int
@@ -34,7 +37,9 @@ class Phase:
     """Loss terms (`losses.TERMS`) and their weights."""
     name: str = "rate-distortion"
     trainable: tuple[str, ...] = ("*",)
-    """Glob patterns of the parameters that learn; the others stay as they are."""
+    """Glob patterns of the parameters that learn; one that begins with ! takes away. The others stay as they are."""
+    source: Source = "pictures"
+    """What batches are of: crops of pictures, or of the latents that the frozen g_a makes of whole pictures."""
     quantization: Quantization = "noise"
     optimizer: str = "soap"
     lr: float = 1e-3
@@ -58,11 +63,16 @@ class Phase:
         Raises:
             UsageError: a pattern matches no parameter.
         """
-        names = dict(model.named_parameters())
+        learning: dict[str, nn.Parameter] = {}
         for pattern in self.trainable:
-            if not any(fnmatchcase(name, pattern) for name in names):
+            matching = {n: p for n, p in model.named_parameters() if fnmatchcase(n, pattern.removeprefix("!"))}
+            if not matching:
                 raise UsageError(f"phase '{self.name}': no parameter of the model matches '{pattern}'")
-        return {name: p for name, p in names.items() if any(fnmatchcase(name, glob) for glob in self.trainable)}
+            if pattern.startswith("!"):
+                learning = {name: parameter for name, parameter in learning.items() if name not in matching}
+            else:
+                learning |= matching
+        return learning
 
     def described(self) -> dict[str, Any]:
         """The phase as plain values, for records and checkpoints."""

@@ -19,15 +19,16 @@ from bench.files import atomic_write, sha256_of
 from bench.learned.models import LearnedModel, ModelConfig, build, compact_config, share
 from bench.learned.training import checkpoint, curve, engine, pictures
 from bench.learned.training.evaluation_sets import fingerprints
+from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import Phase, Stretch, Target
-from bench.learned.training.task import PictureTask
+from bench.learned.training.task import PictureTask, Task
 from bench.learned.weights import ModelCard, load, save
 from bench.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lightning_fabric import Fabric
@@ -61,6 +62,12 @@ class Job:
     compile: bool = True
     threads: int | None = None
     checkpoint_s: float = 60.0
+    limit_s: float | None = None
+    """Stop after so long, wherever the schedule is; --resume goes on."""
+    stage: str | None = None
+    """Name of the phase in a recipe."""
+    history: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Stages that the weights in `init` have behind them: name to steps and seconds."""
 
     @property
     def config(self) -> ModelConfig:
@@ -78,6 +85,7 @@ class Report:
     say: Any
     stopped: threading.Event
     leader: bool = True
+    began_s: float = field(default_factory=time.perf_counter)
     _saved_s: float = field(default_factory=time.perf_counter)
 
     def stepped(self, loop: Loop) -> None:
@@ -93,8 +101,9 @@ class Report:
             curve.write_csv(self.job.out / "curve.csv", loop.progress.curve)
 
     def stop(self, loop: Loop) -> bool:  # noqa: ARG002 - part of the protocol
-        """Whether the user or the scheduler asked for an end."""
-        return self.stopped.is_set()
+        """Whether the user or the scheduler asked for an end, or the time is over."""
+        late = self.job.limit_s is not None and time.perf_counter() - self.began_s >= self.job.limit_s
+        return late or self.stopped.is_set()
 
     def save(self, loop: Loop) -> None:
         """Write the checkpoint and the record."""
@@ -126,7 +135,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
         record = state.pop("record")
         loop.load_state_dict(state)
     stretch = _stretch(job, loop)
-    record["calls"].append(_call(job, loop, threads, fabric))
+    record["calls"].append(_call(job, loop, stretch, fabric))
     with _stop_on_signal() as stopped:
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
@@ -142,7 +151,11 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, threads: int) -> t
     torch.manual_seed(job.seed)
     model = build(job.config)
     initial = warm_start(model, job.init) if job.init else None
-    task = PictureTask(data, job.phase, seed=job.seed, device=fabric.device, rank=fabric.global_rank)
+    options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
+    from_latents = job.phase.source == "latents"
+    task: Task = (
+        LatentTask(model, data, job.phase, **options) if from_latents else PictureTask(data, job.phase, **options)
+    )
     can_compile = job.compile and engine.can_compile(fabric.device.type)
     compile_with = engine.compiled if can_compile else None
     loop = Loop(model, job.phase, task=task, fabric=fabric, seed=job.seed, compile_with=compile_with)
@@ -154,6 +167,8 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, threads: int) -> t
         "initial": initial,
         "pictures": {"training": len(learn), "validation": len(held), "sha256": data.fingerprint},
         "threads": threads,
+        "stage": job.stage,
+        "history": {name: dict(stage) for name, stage in job.history.items()},
         "calls": [],
     }
     return loop, record
@@ -192,15 +207,16 @@ def _stretch(job: Job, loop: Loop) -> Stretch:
     return Stretch(loop.progress.step, job.steps, job.budget_s)
 
 
-def _call(job: Job, loop: Loop, threads: int, fabric: Fabric) -> dict[str, Any]:
+def _call(job: Job, loop: Loop, stretch: Stretch, fabric: Fabric) -> dict[str, Any]:
     return {
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "from_step": loop.progress.step,
+        "to_step": stretch.steps,
         "from_s": loop.progress.elapsed_s,
         "machine": machine(),
         "device": torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
         "processes": fabric.world_size,
-        "threads": threads,
+        "threads": torch.get_num_threads(),
         "precision": str(fabric._precision.precision),  # noqa: SLF001
         "compiled": job.compile,
         "packages": package_versions(),
@@ -213,7 +229,16 @@ def described(record: dict[str, Any], loop: Loop) -> dict[str, Any]:
     progress = loop.progress
     last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
     reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "skipped_steps": loop.guard.skipped}
-    return {**record, **reached, "validation": last}
+    return {**record, **reached, "stages": _stages(record, reached), "validation": last}
+
+
+def _stages(record: dict[str, Any], reached: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """All that the weights have behind them: the stages of those they started from, and this one."""
+    stages: dict[str, dict[str, float]] = dict(record["history"])
+    if record["stage"] is not None:
+        before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0})
+        stages[record["stage"]] = {key: before[key] + reached[key] for key in before}
+    return stages
 
 
 def _finish(job: Job, loop: Loop, report: Report) -> Path:

@@ -11,6 +11,8 @@ from bench.learned.training import losses
 from bench.learned.training.crops import Crops, generator
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
     from bench.learned.models import LearnedModel
@@ -32,10 +34,13 @@ class Validation:
 class Task(Protocol):
     """A source of batches and the loss on them."""
 
+    def network(self, model: LearnedModel) -> nn.Module:
+        """What the engine wraps: a module whose forward is all that the loss needs of the model."""
+
     def batch(self, step: int, share: float) -> Tensor:
         """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
 
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
         """What the step minimises."""
 
     def validate(self, model: LearnedModel) -> Validation:
@@ -54,36 +59,56 @@ class PictureTask:
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
-        self.phase = phase
-        self.seed = seed
-        self.rank = rank
-        self.device = device
+        self.phase, self.seed, self.rank = phase, seed, rank
         learn, held = pictures.split()
         self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, device=device) for stage in phase.crops}
-        self._held = [_whole(held, index) for index in range(len(held))]
+        self._held_out = HeldOut(held, phase.weights, device)
+
+    def network(self, model: LearnedModel) -> nn.Module:
+        """The whole model."""
+        return model
 
     def batch(self, step: int, share: float) -> Tensor:
         """Random crops, (batch, 3, size, size)."""
         return self._crops[self.phase.crop(share)](generator(self.seed, step, self.rank))
 
-    def loss(self, model: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
         """The phase's weighted terms."""
-        return losses.weighted(model(batch, self.phase.quantization), batch, self.phase.weights)
+        return losses.weighted(network(batch, self.phase.quantization), batch, self.phase.weights)
+
+    def validate(self, model: LearnedModel) -> Validation:
+        """Loss, rate and PSNR of the held-out pictures."""
+        return self._held_out(model)
+
+
+class HeldOut:
+    """The validation pictures, each cut to the middle 512 x 512 pixels at most.
+
+    Args:
+        pictures: those held out.
+        weights: the loss terms.
+        device: where models are.
+    """
+
+    def __init__(self, pictures: Pictures, weights: Mapping[str, float], device: torch.device) -> None:
+        self._weights = weights
+        self._device = device
+        self._pictures = [_middle(pictures, index) for index in range(len(pictures))]
 
     @torch.no_grad()
-    def validate(self, model: LearnedModel) -> Validation:
-        """Loss, rate and PSNR of the held-out pictures, cut to at most 512 x 512 pixels."""
+    def __call__(self, model: LearnedModel) -> Validation:
+        """Mean loss, rate and PSNR of a model in evaluation mode."""
         rows = []
-        for held in self._held:
-            x = held.to(self.device)
+        for picture in self._pictures:
+            x = picture.to(self._device)
             output = model(x, "round")
-            loss = losses.weighted(output, x, self.phase.weights).item()
+            loss = losses.weighted(output, x, self._weights).item()
             rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
-def _whole(pictures: Pictures, index: int) -> Tensor:
-    """The middle of a picture, its sides multiples of 64 where it is that large; else padded by its edges."""
+def _middle(pictures: Pictures, index: int) -> Tensor:
+    """The middle of a picture, its sides multiples of 64; one below 64 pixels is padded by its edges."""
     picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
     height, width = (min(VALIDATION_SIDE, max(64, side // 64 * 64)) for side in picture.shape[1:])
     down, right = max(0, height - picture.shape[1]), max(0, width - picture.shape[2])

@@ -6,6 +6,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from bench.progress import progress
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from bench.learned.training.loop import CurvePoint, Loop
     from bench.learned.training.phases import Stretch
     from bench.learned.training.pictures import Pictures
+    from bench.learned.training.zoo import Zoo
 
 
 class Terminal:
@@ -67,3 +70,15 @@ class Terminal:
             return shown
         point = self._point
         return f"{shown}; validation {point.loss:.4f}: {point.rate_bpp:.4f} bpp, {point.psnr_db:.2f} dB"
+
+
+def show_zoo(zoo: Zoo) -> None:
+    """Print each step of the recipe with how far it is; an arrow marks the next one."""
+    following = zoo.next()
+    for step in zoo.recipe.steps:
+        reached = zoo.stages(step.model).get(step.stage, {"steps": 0, "seconds": 0.0})
+        mark = "->" if following is not None and step.name == following.name else "  "
+        spent = f"{reached['seconds'] / 3600:.2f} h" if reached["seconds"] else ""
+        click.echo(f"{mark} {step.name:<28} {reached['steps']:>7.0f} of {step.steps:>7} steps {spent:>9}")
+    if following is None:
+        click.echo("the recipe is complete")

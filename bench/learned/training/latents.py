@@ -1,0 +1,96 @@
+"""Entropy models fitted on latents: the transforms stay as they are, so that their latents are computed once.
+
+A crop of 32 x 32 latents stands for 512 x 512 pixels, yet costs a small part of a step on pictures. It gives a context
+model its whole neighbourhood nearly everywhere; a crop of 128 x 128 pixels is 8 x 8 latents, most of them at the edge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from bench.learned.training import losses
+from bench.learned.training.crops import generator
+from bench.learned.training.task import HeldOut
+
+if TYPE_CHECKING:
+    from bench.learned.models import LearnedModel, Quantization
+    from bench.learned.training.phases import Phase
+    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.task import Validation
+
+STRIDE = 16
+"""Pixels between neighbouring latents."""
+
+
+class EntropyOf(nn.Module):
+    """A model's entropy part as a module of its own: latents in, likelihoods out."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, y: Tensor, mode: Quantization) -> dict[str, Tensor]:
+        """The likelihoods of latents (B, M, H, W) and of what is sent about them."""
+        return self.model.entropy(y, mode)[1]
+
+
+class LatentTask:
+    """Rate of latents under an entropy model; validation looks at whole pictures as in any other training.
+
+    Args:
+        model: its g_a makes the latents.
+        pictures: those that have no full crop in them are left out.
+        phase: crops in latents; its loss is the rate, whatever its terms.
+        seed: of crops.
+        device: where g_a and the entropy model compute.
+        rank: see `PictureTask`.
+    """
+
+    def __init__(
+        self, model: LearnedModel, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0
+    ) -> None:
+        self.phase, self.seed, self.rank = phase, seed, rank
+        learn, held = pictures.split()
+        self._held_out = HeldOut(held, {"rate": 1.0}, device)
+        side = max(stage.size for stage in phase.crops) * STRIDE
+        self._latents = _analysed(model, learn.at_least(side), device)
+
+    def network(self, model: LearnedModel) -> nn.Module:
+        """The entropy model."""
+        return EntropyOf(model)
+
+    def batch(self, step: int, share: float) -> Tensor:
+        """Random crops of latents, (batch, M, size, size)."""
+        random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
+        crops = []
+        for _ in range(stage.batch):
+            latents = self._latents[random.integers(len(self._latents))]
+            top, left = (random.integers(side - stage.size + 1) for side in latents.shape[1:])
+            crops.append(latents[:, top : top + stage.size, left : left + stage.size])
+        return torch.stack(crops).float().contiguous(memory_format=torch.channels_last)
+
+    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
+        """Bits a pixel."""
+        likelihoods = network(batch, self.phase.quantization)
+        pixels = STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
+        return losses.bits(likelihoods) / pixels
+
+    def validate(self, model: LearnedModel) -> Validation:
+        """Rate and PSNR of the held-out pictures; the loss is the rate."""
+        return self._held_out(model)
+
+
+@torch.no_grad()
+def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device) -> list[Tensor]:
+    """The latents (M, H/16, W/16) of each picture, its sides cut to multiples of 64 pixels, as float16."""
+    g_a = model.g_a.to(device)
+    latents = []
+    for index in range(len(pictures)):
+        picture = pictures[index]
+        height, width = (side // 64 * 64 for side in picture.shape[:2])
+        x = torch.from_numpy(picture[:height, :width].copy()).to(device).permute(2, 0, 1)[None].float().div_(255)
+        latents.append(g_a(x)[0].half())
+    return latents

@@ -1,0 +1,181 @@
+"""The recipe of the weights that ship with the package, and how far it has been followed.
+
+What has been reached is read from the weights files themselves, so that a fresh clone knows what is next. A checkpoint
+of this machine is gone on from when it is further than the weights file; otherwise the file's weights are.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import shutil
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import MissingError, UsageError
+from bench.files import atomic_write
+from bench.learned.training.jobs import phase_for
+from bench.learned.training.phases import CropStage, Phase, Target, parse_target
+from bench.learned.training.run import CHECKPOINT, Job
+from bench.learned.weights import container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "compact"
+"""Where the weights are that ship with the package."""
+
+RUNS = Path("runs") / "zoo"
+
+Stages = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One phase of one model."""
+
+    model: str
+    """FAMILY@QUALITY[-VARIANT]"""
+    stage: str
+    phase: Phase
+    steps: int
+    target: Target
+    start: str | None
+    """Model that it starts from, unless the model has stages behind it already."""
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """How the step is shown."""
+        return f"{self.model} {self.stage}"
+
+    @property
+    def run(self) -> str:
+        """The step's folder among the runs of this machine."""
+        return f"{file_stem(self.model)}-{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Steps in order, and pictures to leave out."""
+
+    steps: tuple[Step, ...]
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Zoo:
+    """A recipe, the folder of its weights files, and the folder of this machine's checkpoints."""
+
+    recipe: Recipe
+    weights: Path = WEIGHTS
+    runs: Path = RUNS
+
+    def path(self, model: str) -> Path:
+        """The weights file of a model."""
+        return self.weights / f"{file_stem(model)}.safetensors"
+
+    def stages(self, model: str) -> Stages:
+        """What a model's weights have behind them; nothing if there is no file."""
+        path = self.path(model)
+        if not path.is_file():
+            return {}
+        header, _ = container.read(path)
+        stages: Stages = header["card"]["record"].get("stages", {})
+        return stages
+
+    def done(self, step: Step) -> int:
+        """How many steps of a step the weights file has."""
+        return int(self.stages(step.model).get(step.stage, {}).get("steps", 0))
+
+    def next(self) -> Step | None:
+        """The first step that is not complete."""
+        return next((step for step in self.recipe.steps if self.done(step) < step.steps), None)
+
+    def job(self, step: Step, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
+        """The training that takes a step further, from whatever is furthest.
+
+        Raises:
+            MissingError: the model that it starts from has no weights yet.
+        """
+        out, done, stages = self.runs / step.run, self.done(step), self.stages(step.model)
+        shared = {"stage": step.stage, "seed": step.seed, "exclude": self.recipe.exclude, "out": out, **options}
+        if (out / CHECKPOINT).is_file() and (total := _total_of_run(out, step.stage, done)) is not None:
+            return Job(step.target, step.phase, steps=total, resume=True, **shared)
+        init = self.path(step.model if stages or step.start is None else step.start)
+        if not init.is_file() and step.start is not None:
+            raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
+        shared |= {"init": init if init.is_file() else None, "history": stages}
+        return Job(step.target, step.phase, steps=step.steps - done, **shared)
+
+    def publish(self, step: Step, trained: Path) -> None:
+        """Put trained weights where the package's are."""
+        with trained.open("rb") as source, atomic_write(self.path(step.model)) as file:
+            shutil.copyfileobj(source, file)
+
+
+def _total_of_run(out: Path, stage: str, done: int) -> int | None:
+    """Steps at the end of a run that was begun here, or None where the weights file is further than it."""
+    record = json.loads((out / "record.json").read_text(encoding="utf-8"))
+    if record["stages"][stage]["steps"] < done:
+        return None
+    total: int = record["calls"][-1]["to_step"]
+    return total
+
+
+def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = None, **options: Any) -> None:  # noqa: ANN401
+    """Train the next steps until the recipe is complete or the time is over; each result is published.
+
+    Args:
+        zoo: recipe and folders.
+        train: trains a job and returns its weights file.
+        budget_s: seconds; a step that they do not suffice for is gone on with by the next call.
+        options: fields of `Job` that hold for all steps.
+    """
+    began = time.perf_counter()
+    while (step := zoo.next()) is not None:
+        left_s = None if budget_s is None else budget_s - (time.perf_counter() - began)
+        if left_s is not None and left_s <= 0:
+            return
+        before = zoo.done(step)
+        zoo.publish(step, train(zoo.job(step, limit_s=left_s, **options)))
+        if zoo.done(step) == before:
+            return
+
+
+def file_stem(model: str) -> str:
+    """The name of a model's files, without their suffix."""
+    return model.replace("@", "-")
+
+
+def read(path: Path | None = None) -> Recipe:
+    """The recipe in a TOML file; the package's own by default.
+
+    Raises:
+        UsageError: a name in it that does not exist.
+    """
+    source = importlib.resources.files(__package__).joinpath("zoo.toml") if path is None else path
+    content = tomllib.loads(source.read_text(encoding="utf-8"))
+    steps = tuple(
+        _step(model, stage, entry, content["phases"])
+        for entry in content["steps"]
+        for model in entry["train"]
+        for stage in entry["phases"]
+    )
+    return Recipe(steps, tuple(content.get("data", {}).get("exclude", ())))
+
+
+def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
+    if stage not in phases:
+        raise UsageError(f"recipe: {model} has phase '{stage}', which is not under [phases]")
+    target = parse_target(model.partition("-")[0])
+    settings = dict(phases[stage])
+    steps = settings.pop("steps")
+    crops = tuple(CropStage(**crop) for crop in settings.pop("crops"))
+    trainable = tuple(settings.pop("trainable", ("*",)))
+    plain = phase_for(target)
+    phase = Phase(plain.weights, name=stage, crops=crops, trainable=trainable, **settings)
+    return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))
