@@ -6,10 +6,11 @@ A metric is one function and one line in the registry; its values are stored und
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.ms_ssim import MIN_SIDE, ms_ssim
 from bench.picture import luma
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.picture import Picture
-
-MS_SSIM_MIN_SIDE = 161
-"""Five scales and a window of 11 pixels need a smaller side of more than (11 - 1) * 2**4 = 160 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +42,21 @@ def _mse(original: Picture, decoded: Picture) -> float:
 
 
 def _mse_y(original: Picture, decoded: Picture) -> float:
-    """Mean squared error of the 8-bit BT.601 luma planes."""
+    """Mean squared error of the luma planes, which are not rounded."""
     return _mean_squared_error(luma(original.pixels), luma(decoded.pixels))
 
 
-def _mean_squared_error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    # Exact: a sum of squares up to 255**2 is an integer below 2**53 for any picture that fits in memory.
+def _mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:
+    # Exact for samples of 8 bits: a sum of squares up to 255**2 stays below 2**53.
     difference = a.ravel().astype(np.float64) - b.ravel()
-    return float(difference @ difference) / difference.size
+    return float(np.dot(difference, difference) / difference.size)
 
 
 def _ms_ssim(original: Picture, decoded: Picture) -> float | None:
-    """MS-SSIM (Wang, Simoncelli, Bovik 2003) over R, G and B, 0 to 1, as pytorch-msssim computes it."""
-    if min(original.width, original.height) < MS_SSIM_MIN_SIDE:
+    """MS-SSIM over R, G and B; None where the smaller side is 160 pixels or less."""
+    if min(original.width, original.height) < MIN_SIDE:
         return None
-    import torch  # noqa: PLC0415  # 2 s that only a run needs to pay
-    from pytorch_msssim import ms_ssim  # noqa: PLC0415
-
-    tensors = [torch.from_numpy(p.pixels).permute(2, 0, 1)[None].to(torch.float32) for p in (original, decoded)]
-    return float(ms_ssim(*tensors, data_range=255.0))
+    return ms_ssim(original.pixels, decoded.pixels)
 
 
 MSE = Metric("mse", _mse, "MSE, RGB", higher_is_better=False)

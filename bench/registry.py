@@ -58,7 +58,9 @@ def codec_class(name: str) -> type[Codec]:
         raise UsageError(f"codec '{name}' is not a subclass of bench.codec.Codec")
     if _is_path(name):
         # The file's content is all we know of its version: an edit must not be answered with old rows.
-        found.revision = f"{found.revision}-{_source_hash(name)}"
+        source = _source_hash(name)
+        if not found.revision.endswith(source):  # inherited from another class of the same file
+            found.revision = f"{found.revision}-{source}"
     return found
 
 
