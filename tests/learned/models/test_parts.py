@@ -1,0 +1,85 @@
+"""What trains with what, and what is taken over from another model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from bench.learned.models import FAMILIES, ModelConfig, build, parameter_groups, share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.learned.models import LearnedModel
+
+    Maker = Callable[..., LearnedModel]
+
+TRANSFORMS = ("g_a", "g_s")
+HYPERPRIOR = (*TRANSFORMS, "h_a", "entropy_bottleneck", "h_s")
+
+
+def fresh(family: str, **options: object) -> LearnedModel:
+    torch.manual_seed(99)
+    return build(ModelConfig(family, 8, 8 if family == "attn" else 12, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_groups_hold_every_parameter_once(family: str, make: Maker) -> None:
+    model = make(family)
+    groups = parameter_groups(model)
+    names = [*groups.transforms, *groups.entropy, *groups.quantiles]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    assert {name.split(".")[0] for name in groups.transforms} == {"g_a", "g_s"}
+    assert list(groups.quantiles) == ([] if family == "context" else ["entropy_bottleneck.quantiles"])
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("hyper", "joint", HYPERPRIOR),
+        ("hyper", "context", TRANSFORMS),
+        ("hyper", "scale", TRANSFORMS),
+        ("hyper", "factorized", TRANSFORMS),
+        ("scale", "hyper", TRANSFORMS),
+        ("joint", "hyper", HYPERPRIOR),
+        ("hyper", "attn", ()),
+        ("joint", "attn", ()),
+    ],
+)
+def test_families_share_what_they_have_alike(source: str, target: str, expected: tuple[str, ...], make: Maker) -> None:
+    giver, taker, untouched = make(source), fresh(target), fresh(target)
+    assert set(share(giver, taker)) == set(expected)
+    for name, parameter in taker.named_parameters():
+        origin = giver if name.split(".")[0] in expected else untouched
+        assert torch.equal(parameter, origin.get_parameter(name)), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_neighbouring_quality_shares_everything(family: str, make: Maker) -> None:
+    giver, taker = make(family), fresh(family)
+    share(giver, taker)
+    for name, parameter in taker.named_parameters():
+        assert torch.equal(parameter, giver.get_parameter(name)), name
+
+
+def test_another_context_or_shape_still_shares_the_rest(make: Maker) -> None:
+    assert "context_prediction" not in share(make("joint"), fresh("joint", kernel=3))
+    assert set(share(make("joint"), fresh("joint", distribution="laplacian"))) == {
+        *HYPERPRIOR,
+        "context_prediction",
+        "entropy_parameters",
+    }
+
+
+def test_other_widths_share_nothing(make: Maker) -> None:
+    assert share(make("hyper"), build(ModelConfig("hyper", 10, 12))) == ()
+
+
+def test_a_finished_source_does_not_give_its_tables(make: Maker) -> None:
+    giver, taker = make("hyper"), fresh("joint")
+    giver.update(force=True, update_quantiles=True)
+    share(giver, taker)
+    assert taker.entropy_bottleneck.quantized_cdf.numel() == 0
+    assert all(parameter.requires_grad for parameter in taker.parameters())
