@@ -1,0 +1,33 @@
+"""Numbers as text, the same way everywhere on the page."""
+
+from __future__ import annotations
+
+import math
+
+NOTHING = "\N{EN DASH}"
+"""What stands where there is no number."""
+
+
+def signed(value: float | None, digits: int) -> str:
+    """A number with its sign: a true minus, a plus, or none for zero."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    text = f"{abs(value):.{digits}f}"
+    if not float(text):
+        return text
+    return ("\N{MINUS SIGN}" if value < 0 else "+") + text
+
+
+def plain(value: float | None, digits: int) -> str:
+    """A number with fixed digits behind the point, or ∞."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    return "∞" if math.isinf(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A time in milliseconds with three significant digits."""
+    if seconds is None or math.isnan(seconds):
+        return NOTHING
+    value = seconds * 1e3
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"

@@ -1,0 +1,111 @@
+"""RD curves: measured ones in colour, published ones in grey behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.report.canvas import Plot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.subject import Subject
+    from bench.report.style import Look
+
+_RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+
+
+def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) -> Plot | None:
+    """Quality over rate of every subject; None where no measured curve has a point."""
+    shown = tuple(subject for subject in subjects if len(subject.curves.get(axis.name, ())))
+    if not any(subject.images for subject in shown):
+        return None
+    return Plot(f"rd_{axis.name}", f"{axis.label} over rate.", _RdDrawing(axis, shown, looks))
+
+
+@dataclass(frozen=True, slots=True)
+class _RdDrawing:
+    axis: Axis
+    subjects: Sequence[Subject]
+    looks: Mapping[str, Look]
+
+    def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
+        for subject in self.subjects:
+            look, curve = self.looks[subject.name], subject.curves[self.axis.name]
+            axes.plot(
+                curve.rate_bpp,
+                curve.quality,
+                label=f"{look.tag}  {subject.title}" if look.tag else subject.title,
+                color=colours[look.colour],
+                marker=look.marker,
+                dashes=look.dash,
+                linewidth=1.6 if subject.images else 1.1,
+                zorder=3 if subject.images else 2,
+            )
+        # The window is that of the measured curves: published ones may run far out of it.
+        measured = np.vstack([_points(subject, self.axis) for subject in self.subjects if subject.images])
+        low, high = measured.min(axis=0), measured.max(axis=0)
+        margin = 0.04 * max(high[1] - low[1], 1e-6)
+        axes.set_xscale("log")
+        axes.set_xlim(low[0] / 1.12, high[0] * 1.12)
+        axes.set_ylim(low[1] - margin, high[1] + margin)
+        self._label(axes)
+        self._tag(axes, colours)
+
+    def _label(self, axes: Axes) -> None:
+        from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
+
+        axes.xaxis.set_major_locator(FixedLocator(_RATE_TICKS))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlabel("rate, bits per pixel (logarithmic)")
+        axes.set_title(self.axis.label)
+        if not self.axis.higher_is_better:  # drawn as its negative, so that better is up; labelled as itself
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{-value:g}"))
+
+    def _tag(self, axes: Axes, colours: Mapping[str, str]) -> None:
+        """Write each published curve's letter on its line, where it is farthest from everything else."""
+        to_unit = axes.transScale + axes.transLimits
+        lines = {s.name: to_unit.transform(_fine(_points(s, self.axis))) for s in self.subjects}
+        taken = np.empty((0, 2))
+        for name in [subject.name for subject in self.subjects if not subject.images]:
+            line = lines[name]
+            inside = line[((line > 0.04) & (line < 0.96)).all(axis=1)]
+            if not len(inside):
+                continue
+            others = np.vstack([taken, *(other for key, other in lines.items() if key != name)])
+            clearance = np.linalg.norm(inside[:, None] - others[None], axis=2).min(axis=1)
+            spot = inside[clearance.argmax()]
+            taken = np.vstack([taken, spot])
+            axes.text(
+                spot[0],
+                spot[1],
+                self.looks[name].tag,
+                transform=axes.transAxes,
+                horizontalalignment="center",
+                verticalalignment="center",
+                color=colours["muted"],
+                fontsize=9.5,
+                zorder=4,
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": colours["paper"], "edgecolor": "none"},
+            )
+
+
+def _points(subject: Subject, axis: Axis) -> NDArray[np.float64]:
+    curve = subject.curves[axis.name]
+    return np.column_stack([curve.rate_bpp, curve.quality])
+
+
+def _fine(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A curve as about 300 points along its segments, straight on a logarithmic axis."""
+    index = np.arange(len(points))
+    position = np.linspace(0, len(points) - 1, max(300, len(points)))
+    rate = np.exp(np.interp(position, index, np.log(points[:, 0])))
+    return np.column_stack([rate, np.interp(position, index, points[:, 1])])

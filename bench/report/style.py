@@ -1,0 +1,92 @@
+"""How curves look: one colour, marker and line a curve, told apart without colour vision and in grey print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SERIES_LIGHT = ("#0b62a4", "#c2491d", "#00805f", "#8a4f9e", "#a57400", "#2b93b8", "#6b6b6b")
+SERIES_DARK = ("#6cb4ee", "#f2905f", "#4cc9a0", "#cf9be3", "#e3b64e", "#86d4ef", "#b9b9b9")
+"""Okabe and Ito's palette, darkened for thin lines on white, and lightened for a dark page."""
+
+GROUND = {
+    "paper": ("#ffffff", "#17181a"),
+    "ink": ("#1c1c1c", "#e8e6e3"),
+    "muted": ("#5c5c5c", "#a8a5a0"),
+    "rule": ("#dcdad5", "#3a3b3e"),
+    "warning": ("#b3261e", "#ff8a7a"),
+    "warning-ground": ("#fdf0ee", "#331a18"),
+}
+"""Page, text, secondary text, grid and the banner: (light, dark)."""
+
+REFERENCE = ("#8c8984", "#85827d")
+"""Published curves, behind the measured ones."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p")
+"""In matplotlib's letters."""
+
+MARKER_PATHS = {
+    "o": "M17 6m-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0",
+    "s": "M13.9 2.9h6.2v6.2h-6.2z",
+    "^": "M17 1.9l4 7.2h-8z",
+    "D": "M17 1.6l4.4 4.4l-4.4 4.4l-4.4 -4.4z",
+    "v": "M17 10.1l4 -7.2h-8z",
+    "P": "M15.6 2h2.8v2.6h2.6v2.8h-2.6v2.6h-2.8v-2.6h-2.6v-2.8h2.6z",
+    "X": "M13.2 4l2 -2l1.8 1.8l1.8 -1.8l2 2l-1.8 2l1.8 2l-2 2l-1.8 -1.8l-1.8 1.8l-2 -2l1.8 -2z",
+    "h": "M17 2l3.5 2v4l-3.5 2l-3.5 -2v-4z",
+    "p": "M17 1.9l4.2 3l-1.6 4.9h-5.2l-1.6 -4.9z",
+}
+"""The same markers as SVG paths around (17, 6), for the legend."""
+
+DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 1.5), (6, 2, 1.5, 2))
+"""Line patterns in points, changed when the colours start again."""
+
+REFERENCE_DASHES: tuple[tuple[float, ...], ...] = ((4, 2), (1.5, 1.5), (7, 2, 1.5, 2), (9, 3), (3, 1, 1, 1, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one curve is drawn. `colour` is a role ("series-0", "reference"); `tag` a letter beside its line."""
+
+    colour: str
+    marker: str
+    dash: tuple[float, ...]
+    tag: str = ""
+
+    @property
+    def marker_path(self) -> str:
+        """The marker for an SVG legend, or an empty path."""
+        return MARKER_PATHS.get(self.marker, "")
+
+    @property
+    def dash_list(self) -> str:
+        """The line pattern for an SVG legend."""
+        return " ".join(f"{length:g}" for length in self.dash)
+
+
+def looks(measured: Sequence[str], references: Sequence[str]) -> Mapping[str, Look]:
+    """A look for every curve: colours for measured ones in their order, tagged grey lines for published ones."""
+    colours = len(SERIES_LIGHT)
+    found = {
+        name: Look(f"series-{index % colours}", MARKERS[index % len(MARKERS)], DASHES[index // colours % len(DASHES)])
+        for index, name in enumerate(measured)
+    }
+    for index, name in enumerate(references):
+        dash = REFERENCE_DASHES[index % len(REFERENCE_DASHES)]
+        found[name] = Look("reference", "", dash, chr(ord("a") + index % 26))
+    return found
+
+
+def css_variables(*, dark: bool) -> dict[str, str]:
+    """The colour of every role on a light or a dark page."""
+    series = SERIES_DARK if dark else SERIES_LIGHT
+    roles = {role: pair[dark] for role, pair in GROUND.items()}
+    return roles | {"reference": REFERENCE[dark]} | {f"series-{index}": colour for index, colour in enumerate(series)}
+
+
+def themed_colours() -> dict[str, str]:
+    """A colour for every role that stands for itself in an inline figure until the page's theme replaces it."""
+    return {role: f"#fe{index:02x}01" for index, role in enumerate(css_variables(dark=False))}
