@@ -50,7 +50,7 @@ class Crops:
         self._weights = np.array(positions, np.float64) / sum(positions)
         self._samples: Tensor | None = None
         if device.type != "cpu":
-            self._samples = torch.from_numpy(np.ascontiguousarray(pictures.samples)).to(device)
+            self._samples = torch.from_numpy(np.array(pictures.samples)).to(device)
 
     def places(self, random: np.random.Generator) -> list[Place]:
         """The places of one batch."""

@@ -102,6 +102,7 @@ class Loop:
         self.phase, self.task, self.fabric, self.seed, self.clock = phase, task, fabric, seed, clock
         self.progress = Progress()
         self.guard = GradientGuard()
+        self._validation_s = 0.0
         learns = phase.learns(model)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in learns)
@@ -124,27 +125,36 @@ class Loop:
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
         return forward
 
-    def run(self, stretch: Stretch, observer: Observer) -> None:
-        """Train to the end of the stretch.
+    def run(self, stretch: Stretch, observer: Observer, *, spent_s: float = 0.0) -> None:
+        """Train to the end of the stretch, of which `spent_s` seconds are gone already if it is a new one.
 
         Raises:
             DivergedError: the loss is not a number, or too many steps in a row were skipped.
         """
         progress = self.progress
         if stretch != progress.stretch:
-            progress.stretch, progress.stretch_s = stretch, 0.0
+            progress.stretch, progress.stretch_s = stretch, spent_s
         before_s, before_stretch_s, began = progress.elapsed_s, progress.stretch_s, self.clock()
         share = stretch.share(progress.step, progress.stretch_s)
         while share < 1 and not self._out_of_patience():
             self._step(share)
             spent_s = self.clock() - began
             progress.elapsed_s, progress.stretch_s = before_s + spent_s, before_stretch_s + spent_s
-            share = self._agreed(stretch.share(progress.step, progress.stretch_s))
-            if progress.step % self.phase.validate_steps == 0 or share >= 1:
+            # The last validation is part of the time as well.
+            share = self._agreed(stretch.share(progress.step, progress.stretch_s + self._validation_s))
+            if self._validation_due(share):
+                began_validation = self.clock()
                 observer.validated(self, self.validate())
+                self._validation_s = self.clock() - began_validation
             observer.stepped(self)
             if self._agreed(observer.stop(self)):
                 return
+
+    def _validation_due(self, share: float) -> bool:
+        """Now and then, at the end, and halfway where there was none before."""
+        progress = self.progress
+        seen = bool(progress.curve) and progress.curve[-1].step > progress.stretch.begins
+        return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not seen)
 
     def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - whatever goes in comes out
         """The first process's word where several train together: their clocks differ, their steps must not."""

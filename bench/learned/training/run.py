@@ -124,6 +124,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
     Raises:
         BenchError: settings that do not fit, data or files that cannot be used, or a training that diverged.
     """
+    began = time.perf_counter()
     threads = engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
@@ -140,7 +141,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
             say.began(loop, stretch, data)
-            loop.run(stretch, report)
+            loop.run(stretch, report, spent_s=time.perf_counter() - began)
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
     report.save(loop)

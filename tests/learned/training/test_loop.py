@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.learned.models import LearnedModel, ModelConfig, build
+from bench.learned.training import engine, pictures
+from bench.learned.training.latents import LatentTask
+from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
+from bench.learned.training.losses import rate_distortion
+from bench.learned.training.phases import CropStage, Phase, Stretch
+from bench.learned.training.task import PictureTask, Task, Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from bench.learned.training.pictures import Pictures
+
+CPU = torch.device("cpu")
+
+
+class Observer:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.points: list[CurvePoint] = []
+
+    def stepped(self, loop: Loop) -> None:
+        pass
+
+    def validated(self, loop: Loop, point: CurvePoint) -> None:  # noqa: ARG002
+        self.points.append(point)
+
+    def stop(self, loop: Loop) -> bool:  # noqa: ARG002
+        return False
+
+
+def small_phase(**changes: Any) -> Phase:  # noqa: ANN401
+    options: dict[str, Any] = {"crops": (CropStage(64, 2),), "warmup_steps": 4, "validate_steps": 5}
+    return Phase(rate_distortion(3), **{**options, **changes})
+
+
+@pytest.fixture
+def photographs(photos: Path, tmp_path: Path) -> Pictures:
+    return pictures.load(photos, tmp_path / "cache")
+
+
+@pytest.fixture
+def model() -> LearnedModel:
+    torch.manual_seed(0)
+    return build(ModelConfig("hyper", N=8, M=8))
+
+
+def loop_of(
+    model: LearnedModel,
+    phase: Phase,
+    photographs: Pictures,
+    *,
+    task: Task | None = None,
+    clock: Callable[[], float] | None = None,
+) -> Loop:
+    task = task or PictureTask(photographs, phase, seed=0, device=CPU)
+    fabric = engine.fabric("cpu", precision="float32")
+    return Loop(model, phase, task=task, fabric=fabric, **({} if clock is None else {"clock": clock}))
+
+
+class Poisoned(PictureTask):
+    """A task whose loss is wrong at some steps."""
+
+    def __init__(self, photographs: Pictures, phase: Phase, factors: dict[int, float]) -> None:
+        super().__init__(photographs, phase, seed=0, device=CPU)
+        self.factors = factors
+        self.step = 0
+
+    def batch(self, step: int, share: float) -> Tensor:
+        self.step = step
+        return super().batch(step, share)
+
+    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
+        return super().loss(network, batch) * self.factors.get(self.step, 1.0)
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+def test_the_loss_falls(model: LearnedModel, photographs: Pictures) -> None:
+    observer, loop = Observer(), loop_of(model, small_phase(lr=1e-2, ema_decay=0.9, validate_steps=20), photographs)
+    loop.run(Stretch(steps=90), observer)
+    assert [point.step for point in observer.points] == [20, 40, 60, 80, 90]
+    assert observer.points[-1].loss < observer.points[0].loss / 2
+
+
+def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase()
+    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))
+    loop.run(Stretch(steps=25), Observer())
+    before = weights_of(loop.model)
+    loop.progress.stretch = Stretch(steps=40)
+    loop._step(0.1)
+    assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
+    loop.run(Stretch(25, steps=30), Observer())
+    assert loop.guard.skipped == 2
+    assert not torch.equal(loop.model.g_a[0].weight, before["g_a.0.weight"])  # type: ignore[index]
+
+
+def test_a_loss_that_is_no_number_stops_before_the_weights_change(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase()
+    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {6: float("nan")}))
+    loop.run(Stretch(steps=6), Observer())
+    before = weights_of(loop.model)
+    with pytest.raises(DivergedError, match="nan at step 6"):
+        loop.run(Stretch(6, steps=12), Observer())
+    assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
+
+
+def test_endless_skipping_stops(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase(validate_steps=1000)
+    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {}))
+    loop.guard.norms.extend([1e-12] * 50)
+    with pytest.raises(DivergedError, match=f"{PATIENCE_SKIPPED} steps"):
+        loop.run(Stretch(steps=PATIENCE_SKIPPED + 5), Observer())
+
+
+def test_frozen_parameters_stay(model: LearnedModel, photographs: Pictures) -> None:
+    before = weights_of(model)
+    loop = loop_of(model, small_phase(trainable=("g_s.*",)), photographs)
+    loop.run(Stretch(steps=6), Observer())
+    changed = {name for name, value in weights_of(loop.model).items() if not torch.equal(value, before[name])}
+    assert changed == {name for name in before if name.startswith("g_s.")}
+
+
+def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase(
+        source="latents", trainable=("*", "!g_a.*", "!g_s.*"), crops=(CropStage(4, 2),), lr=5e-3, ema_decay=0.9
+    )
+    before = weights_of(model)
+    task = LatentTask(model, photographs, phase, seed=0, device=CPU)
+    observer, loop = Observer(), loop_of(model, phase, photographs, task=task)
+    loop.run(Stretch(steps=60), observer)
+    after = weights_of(loop.model)
+    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("g_"))
+    assert observer.points[-1].rate_bpp < 0.8 * observer.points[0].rate_bpp
+
+
+def test_a_step_on_latents_counts_the_rate_of_the_pictures(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase(source="latents", crops=(CropStage(4, 2),), quantization="round")
+    task = LatentTask(model, photographs, phase, seed=0, device=CPU)
+    batch = task.batch(0, 0.0)
+    with torch.no_grad():
+        loss = task.loss(task.network(model.eval()), batch)
+        likelihoods = model.entropy(batch, "round")[1]
+    bits = -sum(value.log2().sum().item() for value in likelihoods.values())
+    assert loss.item() == pytest.approx(bits / (2 * 64 * 64), rel=1e-5)
+
+
+class Clock:
+    """Each look at it takes as long as a step."""
+
+    def __init__(self, step_s: Iterator[float]) -> None:
+        self.now = 0.0
+        self.step_s = step_s
+
+    def __call__(self) -> float:
+        self.now += next(self.step_s)
+        return self.now
+
+
+@pytest.mark.parametrize("slow_from", [1000, 30])
+def test_a_budget_is_kept_within_5_percent(slow_from: int, model: LearnedModel, photographs: Pictures) -> None:
+    """Whether steps are even or become three times as long on the way."""
+    phase = small_phase(validate_steps=1000)
+    clock = Clock(iter([*[0.5] * slow_from, *[1.5] * 1000]))
+    loop = loop_of(model, phase, photographs, clock=clock)
+    loop.run(Stretch(budget_s=40.0), Observer())
+    assert clock.now == pytest.approx(40, rel=0.05)
+    assert loop.progress.elapsed_s == pytest.approx(40, rel=0.05)
+    assert loop.progress.curve[-1].lr == pytest.approx(phase.lr * phase.lr_floor, rel=0.2)
+
+
+def test_patience_ends_a_phase(model: LearnedModel, photographs: Pictures) -> None:
+    class Worse(PictureTask):
+        looks = 0
+
+        def validate(self, model: LearnedModel) -> Validation:  # noqa: ARG002
+            Worse.looks += 1
+            return Validation([3.0, 2.0, 2.5, 2.4, 2.3, 1.0][Worse.looks - 1], 1.0, 30.0)
+
+    phase = small_phase(patience=3, validate_steps=2)
+    task = Worse(photographs, phase, seed=0, device=CPU)
+    loop = loop_of(model, phase, photographs, task=task)
+    loop.run(Stretch(steps=50), Observer())
+    assert loop.progress.step == 10
+
+
+def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictures) -> None:
+    phase = small_phase()
+    untouched = copy.deepcopy(model)
+    loop = loop_of(model, phase, photographs)
+    loop.run(Stretch(steps=30), Observer())
+    half = loop_of(copy.deepcopy(untouched), phase, photographs)
+    half.progress.stretch = Stretch(steps=30)
+    for _ in range(17):
+        half._step(half.progress.stretch.share(half.progress.step, 0.0))
+    state = copy.deepcopy(half.state_dict())
+    rest = loop_of(untouched, phase, photographs)
+    rest.load_state_dict(state)
+    rest.run(rest.progress.stretch, Observer())
+    for ours, theirs in ((loop.model, rest.model), (loop.average.model, rest.average.model)):
+        assert all(torch.equal(value, weights_of(ours)[name]) for name, value in weights_of(theirs).items())
+
+
+def test_several_processes_are_told_apart_by_their_crops_and_noise(photographs: Pictures) -> None:
+    phase = small_phase()
+    tasks = [PictureTask(photographs, phase, seed=0, device=CPU, rank=rank) for rank in range(2)]
+    assert not torch.equal(tasks[0].batch(0, 0.0), tasks[1].batch(0, 0.0))
+
+
+def test_the_average_follows_the_weights(model: LearnedModel, photographs: Pictures) -> None:
+    loop = loop_of(model, dataclasses.replace(small_phase(), ema_decay=0.5), photographs)
+    before = weights_of(loop.average.model)
+    loop.average.update(10**6)
+    loop.run(Stretch(steps=1), Observer())
+    loop.run(Stretch(1, steps=2), Observer())
+    after = weights_of(loop.average.model)
+    assert not torch.equal(after["g_a.0.weight"], before["g_a.0.weight"])
+    assert not torch.equal(after["g_a.0.weight"], loop.model.g_a[0].weight)  # type: ignore[index]

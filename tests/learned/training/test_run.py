@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError, MissingError, UsageError
+from bench.learned.training import checkpoint, curve, run
+from bench.learned.training.loop import CurvePoint, DivergedError, Loop
+from bench.learned.training.losses import rate_distortion
+from bench.learned.training.phases import CropStage, Phase, Target
+from bench.learned.training.run import CHECKPOINT, Job
+from bench.learned.training.task import PictureTask
+from bench.learned.weights import container, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NARROW = {"N": 8, "M": 12}
+
+
+class Silent:
+    """A terminal that shows nothing; it can end the process or the training at a step."""
+
+    def __init__(self, kill_at: int | None = None, signal_at: int | None = None) -> None:
+        self.kill_at = kill_at
+        self.signal_at = signal_at
+
+    def began(self, *_: object) -> None:
+        pass
+
+    def validated(self, *_: object) -> None:
+        pass
+
+    def finished(self, *_: object) -> None:
+        pass
+
+    def stepped(self, loop: Loop) -> None:
+        if loop.progress.step == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if loop.progress.step == self.signal_at:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def job_on(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
+    phase = Phase(rate_distortion(3), crops=(CropStage(64, 2),), warmup_steps=4, validate_steps=5)
+    options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu", "checkpoint_s": 0.0}
+    target = Target("hyper", 3, options=NARROW)
+    return Job(target, phase, out, data=photos, cache=out.parent / "cache", **{**options, **changes})
+
+
+@pytest.fixture
+def job(photos: Path, tmp_path: Path) -> Job:
+    return job_on(photos, tmp_path / "run")
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    return container.read(path)[1]
+
+
+def same(one: Path, other: Path) -> bool:
+    ours, theirs = tensors(one), tensors(other)
+    return ours.keys() == theirs.keys() and all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def in_fresh_process(job: Job, **silent: int) -> subprocess.CompletedProcess[bytes]:
+    """Train in a new interpreter; the job travels as the arguments of `job_on`."""
+    code = f"""
+import importlib.util, pathlib, sys
+spec = importlib.util.spec_from_file_location("test_run", {__file__!r})
+module = importlib.util.module_from_spec(spec); sys.modules["test_run"] = module; spec.loader.exec_module(module)
+job = module.job_on(pathlib.Path({str(job.data)!r}), pathlib.Path({str(job.out)!r}), resume={job.resume})
+module.run.train(job, module.Silent(**{silent!r}))
+"""
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True)
+
+
+def test_killed_and_resumed_in_fresh_processes_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
+    whole = run.train(job_on(photos, tmp_path / "whole"), Silent())
+    killed = job_on(photos, tmp_path / "killed")
+    assert in_fresh_process(killed, kill_at=7).returncode == -signal.SIGKILL
+    assert not (killed.out / run.WEIGHTS).exists()
+    resumed = in_fresh_process(dataclasses.replace(killed, resume=True))
+    assert resumed.returncode == 0, resumed.stderr
+    assert same(whole, killed.out / run.WEIGHTS)
+    record = json.loads((killed.out / "record.json").read_text())
+    assert [call["from_step"] for call in record["calls"]] == [0, 6]
+
+
+def test_same_seed_same_weights_another_seed_others(photos: Path, tmp_path: Path) -> None:
+    first, second = (run.train(job_on(photos, tmp_path / name, seed=3), Silent()) for name in ("a", "b"))
+    other = run.train(job_on(photos, tmp_path / "c", seed=4), Silent())
+    assert same(first, second)
+    assert not same(first, other)
+
+
+def test_a_terminated_training_can_be_gone_on_with(photos: Path, tmp_path: Path) -> None:
+    whole = run.train(job_on(photos, tmp_path / "whole"), Silent())
+    job = job_on(photos, tmp_path / "stopped", checkpoint_s=1e9)
+    run.train(job, Silent(signal_at=5))
+    assert json.loads((job.out / "record.json").read_text())["steps"] == 5
+    assert same(whole, run.train(dataclasses.replace(job, resume=True, steps=None), Silent()))
+
+
+def test_more_steps_begin_a_new_schedule(job: Job) -> None:
+    run.train(job, Silent())
+    with pytest.raises(UsageError, match="12 steps already"):
+        run.train(dataclasses.replace(job, resume=True, steps=11), Silent())
+    run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+    record = json.loads((job.out / "record.json").read_text())
+    assert (record["steps"], record["calls"][1]["from_step"]) == (20, 12)
+
+
+def test_record_and_card_say_how_the_weights_came_to_be(job: Job) -> None:
+    card = load(run.train(job, Silent())).card
+    assert (card.quality, card.lmbda, card.metric) == (3, 0.0067, "mse")
+    record = card.record
+    assert (record["target"], record["steps"], record["seed"], record["skipped_steps"]) == ("hyper@3", 12, 0, 0)
+    assert record["pictures"]["training"] + record["pictures"]["validation"] == 6
+    assert record["validation"]["step"] == 12
+    assert {"machine", "device", "threads", "precision", "commit", "packages"} <= record["calls"][0].keys()
+
+
+def test_curve_has_a_row_for_each_validation_and_a_figure(job: Job) -> None:
+    run.train(job, Silent())
+    with (job.out / "curve.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["5", "10", "12"]
+    assert (job.out / "curve.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_equal_curves_give_equal_figures(tmp_path: Path) -> None:
+    points = [CurvePoint(step, 1.0, 2.0, 3.0 / step, 0.5, 30.0, 0, 1e-3) for step in (1, 2)]
+    for name in ("a.svg", "b.svg"):
+        curve.draw(tmp_path / name, points, "joint@3")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_warm_start_takes_over_the_neighbour(job: Job, photos: Path, tmp_path: Path) -> None:
+    first = run.train(job, Silent())
+    phase = dataclasses.replace(job.phase, lr=1e-12)
+    for family, taken in (
+        ("joint", {"g_a", "g_s", "h_a", "h_s", "entropy_bottleneck"}),
+        ("factorized", {"g_a", "g_s"}),
+    ):
+        target = Target(family, 2, options=NARROW)
+        next_job = dataclasses.replace(
+            job_on(photos, tmp_path / family), target=target, phase=phase, init=first, steps=2
+        )
+        weights = load(run.train(next_job, Silent()))
+        assert set(weights.card.record["initial"]["taken"]) == taken
+        started, reached = tensors(first), weights.model.state_dict()
+        # A learning rate of 1e-12 moves nothing that float16 can show.
+        assert torch.equal(reached["g_s.6.weight"].half(), started["g_s.6.weight"])
+
+
+def test_checkpoint_of_another_training_is_refused(job: Job) -> None:
+    run.train(job, Silent())
+    other = dataclasses.replace(job, target=Target("joint", 3, options=NARROW), resume=True)
+    with pytest.raises(UsageError, match=r"its target is hyper@3, not joint@3.*--out"):
+        run.train(other, Silent())
+
+
+def test_resuming_nothing_says_so(job: Job) -> None:
+    with pytest.raises(MissingError, match="leave out --resume"):
+        run.train(dataclasses.replace(job, resume=True), Silent())
+
+
+def test_a_damaged_checkpoint_is_refused(job: Job) -> None:
+    run.train(job, Silent())
+    path = job.out / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UsageError, match="damaged"):
+        run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint(job: Job) -> None:
+    run.train(job, Silent())
+    path = job.out / CHECKPOINT
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(BenchError, match=r"cannot write the checkpoint.*previous one is still good"):
+            run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in job.out.iterdir() if entry.name.endswith(".part")] == []
+    run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = PictureTask.loss
+    batches = iter(range(100))
+
+    def poisoned(self: PictureTask, network: torch.nn.Module, batch: Tensor) -> Tensor:
+        return plain(self, network, batch) * (float("nan") if next(batches) == 8 else 1.0)
+
+    monkeypatch.setattr(PictureTask, "loss", poisoned)
+    with pytest.raises(DivergedError, match=rf"nan at step 8; the last good checkpoint is .*{CHECKPOINT}: --resume"):
+        run.train(job, Silent())
+    state = checkpoint.load(job.out / CHECKPOINT, {})
+    assert state["progress"]["step"] == 8
+    assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
+
+
+def test_weights_of_a_model_that_shares_nothing_are_refused(job: Job, tmp_path: Path) -> None:
+    first = run.train(job, Silent())
+    wider = dataclasses.replace(
+        job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=first, out=tmp_path / "w"
+    )
+    with pytest.raises(UsageError, match="nothing to share"):
+        run.train(wider, Silent())

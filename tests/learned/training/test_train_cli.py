@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli import main
+from bench.learned.training import run
+
+if TYPE_CHECKING:
+    from bench.learned.training.run import Job
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["train", *arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["jiont@3", "--steps", "1"], "unknown family 'jiont'; did you mean 'joint'?"),
+        (["joint@9", "--steps", "1"], "quality 9: must be 1 to 8"),
+        (["joint", "--steps", "1"], "'joint' is not FAMILY@QUALITY"),
+        (["joint@3", "--metric", "psnr", "--steps", "1"], "unknown metric 'psnr'"),
+        (["joint@3", "--optimizer", "soup", "--steps", "1"], "unknown optimizer 'soup'; did you mean 'soap'?"),
+        (["joint@3"], "say how long to train"),
+        (["joint@3", "--steps", "1", "--budget", "3m"], "contradict"),
+        (["joint@3", "--budget", "soon"], "'soon' is not a time"),
+        (["joint@3", "--steps", "1", "--resume", "--init", "w"], "--init is for a new training"),
+        (["joint@3", "--steps", "1", "--data", "nowhere"], "no training folder 'nowhere'"),
+        (["zoo", "--budget", "soon"], "'soon' is not a time"),
+    ],
+)
+def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    code, output = invoke(*arguments, *(["--cache", str(tmp_path)] if "--data" in arguments else []))
+    assert code != 0
+    assert output.startswith("Error: ")
+    assert message in output
+    assert output.count("\n") == 1
+
+
+def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Job] = []
+    monkeypatch.setattr(run, "train", lambda job, _: jobs.append(job))
+    code, output = invoke(
+        "joint@3", "--budget", "2m", "--crop", "64", "4", "--lr", "1e-4", "--seed", "7", "--exclude", "a*"
+    )
+    assert (code, output) == (0, "")
+    (job,) = jobs
+    assert (job.target.name, job.budget_s, job.steps, job.seed, job.exclude) == ("joint@3", 120, None, 7, ("a*",))
+    assert (job.phase.crops[0].size, job.phase.crops[0].batch, job.phase.lr) == (64, 4, 1e-4)
+    assert job.out == Path("runs/joint@3")
+
+
+def test_status_shows_what_is_next_and_trains_nothing(tmp_path: Path) -> None:
+    code, output = invoke("zoo", "--status", "--weights", str(tmp_path))
+    assert code == 0
+    lines = output.splitlines()
+    assert lines[0].split()[:3] == ["->", "hyper@5-base", "trunk"]
+    assert sum(line.startswith("->") for line in lines) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_from_the_command_line_ends_with_weights(photos: Path, tmp_path: Path) -> None:
+    options = ["--threads", "1", "--no-compile", "--device", "cpu", "--crop", "64", "1"]
+    folders = ["--data", str(photos), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "run")]
+    code, output = invoke("factorized@1", "--steps", "2", *options, *folders)
+    assert code == 0, output
+    assert "step 2" in output
+    assert (tmp_path / "run" / run.WEIGHTS).is_file()
+
+
+def test_help_imports_no_torch() -> None:
+    code = """
+import sys
+from bench.cli import main
+main(["train", "--help"], standalone_mode=False)
+print("torch" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "False"

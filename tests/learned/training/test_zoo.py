@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from bench.errors import MissingError, UsageError
+from bench.learned.models import FAMILIES, ModelConfig, build
+from bench.learned.training import run, zoo
+from bench.learned.training.losses import lambda_of
+from bench.learned.training.zoo import Zoo
+from bench.learned.weights import ModelCard, load, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.learned.training.run import Job
+
+RECIPE = """
+[data]
+exclude = ["chart.*"]
+
+[phases.trunk]
+steps = 100
+lr = 2e-3
+crops = [{ size = 64, batch = 2 }]
+
+[phases.entropy]
+steps = 40
+lr = 1e-3
+source = "latents"
+trainable = ["*", "!g_a.*", "!g_s.*"]
+crops = [{ size = 4, batch = 2 }]
+
+[[steps]]
+train = ["hyper@3-base"]
+phases = ["trunk"]
+
+[[steps]]
+train = ["hyper@3", "joint@3"]
+start = "hyper@3-base"
+phases = ["entropy", "trunk"]
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Zoo:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return Zoo(zoo.read(path), tmp_path / "weights", tmp_path / "runs")
+
+
+class Trainer:
+    """Stands in for a training: writes what one would write, at once; `reach` cuts the first so many steps short."""
+
+    def __init__(self, reach: int | None = None) -> None:
+        self.reach = reach
+        self.jobs: list[Job] = []
+
+    def __call__(self, job: Job) -> Path:
+        self.jobs.append(job)
+        history = {name: dict(stage) for name, stage in job.history.items()}
+        before = history.get(job.stage or "", {"steps": 0, "seconds": 0.0})
+        steps = min(job.steps or 0, self.reach or 10**9)
+        history[job.stage or ""] = {"steps": before["steps"] + steps, "seconds": before["seconds"] + 1.0}
+        record = {"stages": history, "calls": [{"to_step": job.steps}]}
+        torch.manual_seed(0)
+        model = build(ModelConfig(job.target.family, 8, 12))
+        card = ModelCard(job.target.quality, lambda_of(job.target.quality), "mse", record)
+        save(job.out / run.WEIGHTS, model, card)
+        (job.out / "record.json").write_text(json.dumps(record))
+        return job.out / run.WEIGHTS
+
+
+def take_one(small: Zoo, trainer: Trainer) -> str:
+    step = small.next()
+    assert step is not None
+    small.publish(step, trainer(small.job(step)))
+    return step.name
+
+
+def test_next_is_right_after_each_step(small: Zoo) -> None:
+    trainer = Trainer()
+    names = [take_one(small, trainer) for _ in range(5)]
+    assert names == ["hyper@3-base trunk", "hyper@3 entropy", "hyper@3 trunk", "joint@3 entropy", "joint@3 trunk"]
+    assert small.next() is None
+
+
+def test_each_step_starts_from_what_the_recipe_says(small: Zoo) -> None:
+    trainer = Trainer()
+    for _ in range(5):
+        take_one(small, trainer)
+    names = [None if job.init is None else job.init.stem for job in trainer.jobs]
+    assert names == [None, "hyper-3-base", "hyper-3", "hyper-3-base", "joint-3"]
+    assert all(job.exclude == ("chart.*",) for job in trainer.jobs)
+
+
+def test_a_fresh_clone_goes_on_from_the_weights_alone(small: Zoo, tmp_path: Path) -> None:
+    take_one(small, Trainer())
+    take_one(small, Trainer(reach=15))
+    shutil.rmtree(small.runs)
+    clone = Zoo(small.recipe, shutil.copytree(small.weights, tmp_path / "clone"), tmp_path / "elsewhere")
+    step = clone.next()
+    assert step is not None
+    assert step.name == "hyper@3 entropy"
+    job = clone.job(step)
+    assert (job.init, job.steps, job.resume) == (clone.path("hyper@3"), 40 - 15, False)
+    clone.publish(step, Trainer()(job))
+    assert clone.stages("hyper@3")["entropy"]["steps"] == 40
+    following = clone.next()
+    assert following is not None
+    assert following.name == "hyper@3 trunk"
+
+
+def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_further(small: Zoo) -> None:
+    trainer = Trainer(reach=30)
+    take_one(small, trainer)
+    step = small.next()
+    assert step is not None
+    (trainer.jobs[0].out / run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
+    job = small.job(step)
+    assert (job.resume, job.steps, job.init) == (True, 100, None)
+    other = Trainer(reach=20)
+    small.publish(
+        step, other(dataclasses.replace(small.job(step), out=small.runs / "other", history=small.stages(step.model)))
+    )
+    job = small.job(step)
+    assert (job.resume, job.steps, job.init) == (False, 50, small.path("hyper@3-base"))
+
+
+def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
+    trainer = Trainer()
+    zoo.follow(small, trainer, budget_s=0.0)
+    assert not trainer.jobs
+    zoo.follow(small, trainer, threads=1)
+    assert len(trainer.jobs) == 5
+    assert {job.threads for job in trainer.jobs} == {1}
+
+
+def test_following_stops_when_a_step_gets_no_further(small: Zoo) -> None:
+    trainer = Trainer(reach=None)
+    trainer.__dict__["reach"] = 10
+    zoo.follow(small, trainer)
+    assert len(trainer.jobs) == sum(-(-step.steps // 10) for step in small.recipe.steps)
+
+
+def test_a_start_without_weights_is_named(small: Zoo) -> None:
+    with pytest.raises(MissingError, match="hyper@3 entropy starts from hyper@3-base"):
+        small.job(small.recipe.steps[1])
+
+
+def test_real_steps_of_a_recipe(small: Zoo, photos: Path, tmp_path: Path) -> None:
+    """Trunk cut off by the time, gone on with, then an entropy model on its latents, all by the real loop."""
+    short = tuple(dataclasses.replace(step, steps=6, target=narrow(step)) for step in small.recipe.steps[:2])
+    recipe = dataclasses.replace(small.recipe, steps=short)
+    real = dataclasses.replace(small, recipe=recipe)
+    options = {"data": photos, "cache": tmp_path / "cache", "threads": 1, "compile": False, "device": "cpu"}
+    step = short[0]
+    real.publish(step, run.train(real.job(step, limit_s=0.0, **options), Silent()))
+    assert 1 <= real.done(step) < 6
+    zoo.follow(real, lambda job: run.train(job, Silent()), **options)
+    assert real.next() is None
+    base, fitted = load(real.path("hyper@3-base")), load(real.path("hyper@3"))
+    assert base.card.record["stages"]["trunk"]["steps"] == fitted.card.record["stages"]["entropy"]["steps"] == 6
+    assert fitted.card.record["initial"]["sha256"] == base.sha256
+    assert torch.equal(base.model.g_a[0].weight, fitted.model.g_a[0].weight)  # type: ignore[index]
+    assert not torch.equal(base.model.h_a[0].weight, fitted.model.h_a[0].weight)  # type: ignore[index,union-attr]
+
+
+class Silent:
+    def __getattr__(self, name: str) -> object:
+        return lambda *_: None
+
+
+def narrow(step: zoo.Step) -> object:
+    return dataclasses.replace(step.target, options={"N": 8, "M": 12})
+
+
+def test_the_shipped_recipe_starts_only_from_what_comes_before() -> None:
+    finished: set[str] = set()
+    for step in zoo.read().steps:
+        assert step.start is None or step.start in finished, step.name
+        finished.add(step.model)
+
+
+def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
+    compared = ("hyper", "joint", "factorized", "scale", "context")
+    budgets = {
+        (family, quality): [
+            (s.stage, s.steps, s.phase.crops, s.phase.lr)
+            for s in zoo.read().steps
+            if s.model in (f"{family}@{quality}", f"{family}@{quality}-seed2")
+        ][:2]
+        for family in compared
+        for quality in (2, 3, 4, 5)
+    }
+    assert len({str(budget) for budget in budgets.values()}) == 1
+    assert all(budget for budget in budgets.values())
+
+
+def test_the_shipped_recipe_covers_every_family() -> None:
+    assert {step.target.family for step in zoo.read().steps} == set(FAMILIES)
+
+
+def test_a_recipe_with_an_unknown_phase_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.replace('phases = ["trunk"]', 'phases = ["trank"]'))
+    with pytest.raises(UsageError, match="'trank'"):
+        zoo.read(path)
