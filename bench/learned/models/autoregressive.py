@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class _Autoregressive(LearnedModel):
-    """A model whose entropy parameters see the latents above and to the left (Minnen et al. 2018, section 2).
+    """A model whose entropy parameters see the latents above and to the left (Minnen et al. 2018).
 
     .. code-block:: none
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import scipy.stats
 import torch
 from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 from torch import Tensor
+
+from bench.errors import unknown
 
 Quantization = Literal["noise", "round", "mixed", "integer"]
 """How y becomes y_hat, and which values the likelihoods are of.
@@ -16,9 +18,12 @@ Quantization = Literal["noise", "round", "mixed", "integer"]
 noise    y + U(-.5, .5) for both: CompressAI's training mode.
 round    round(y - mean) + mean for both: CompressAI's evaluation mode, and what a file carries.
 mixed    likelihoods of the noisy y, while g_s and the context model see the rounded one through a straight-through
-         gradient (Minnen and Singh 2020, section 3.3): training as in `noise`, but the decoder knows real latents.
+         gradient (Minnen and Singh 2020, arXiv 2007.08739): training as in `noise`, but the decoder knows real latents.
 integer  round(y) for both, whatever the mean: models of the entropy compared on equal latents.
 """
+
+
+MODES = get_args(Quantization)
 
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
@@ -30,7 +35,13 @@ class Quantizer:
     """The four ways of quantising, for classes that have CompressAI's `quantize`."""
 
     def quantized(self, y: Tensor, mode: Quantization, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`y_hat`, which goes on to the decoder, and the values whose likelihoods are counted."""
+        """`y_hat`, which goes on to the decoder, and the values whose likelihoods are counted.
+
+        Raises:
+            UsageError: there is no such mode.
+        """
+        if mode not in MODES:
+            raise unknown("quantization", mode, MODES)
         if mode == "noise":
             noisy = self._quantize_as(y, "noise", None)
             return noisy, noisy

@@ -13,7 +13,7 @@ class FusedGDN(GDN):  # type: ignore[misc]
     """CompressAI's GDN, in float32 under autocast, with a faster gradient in channels-last order.
 
     y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016,
-    arXiv 1511.06281, equation 1 with the exponents fixed). Without gradients the values are CompressAI's to the bit.
+    arXiv 1511.06281, with its exponents fixed). Without gradients the values are CompressAI's to the bit.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from compressai.entropy_models import EntropyBottleneck
 from compressai.models import get_scale_table
 
+from bench.errors import UsageError
 from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Gaussian
 
 if TYPE_CHECKING:
@@ -112,6 +113,11 @@ def test_gradients_pass_noise_and_straight_through_rounding_only(mode: str, grad
     gaussian(y, mode)[0].sum().backward()
     assert y.grad is not None
     assert (y.grad == gradient).all()
+
+
+def test_an_unknown_way_of_quantising_is_refused(y: Tensor) -> None:
+    with pytest.raises(UsageError, match="did you mean 'noise'"):
+        gaussian(y, "nois")
 
 
 @pytest.mark.parametrize("training", [True, False])
