@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 FEWEST_IN_OVERLAP = 4
 LOWEST_SHARE = 0.5
-WIDEST_SPREAD = 1.0  # percentage points between the interpolations
+WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
 """Below, below and above these a BD-rate is reported with a doubt."""
+
+CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
 
 
 def bd_rows(anchor: Subject, test: Subject, axes: Iterable[Axis]) -> list[dict[str, Any]]:
@@ -97,10 +99,12 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
     if min(delta.points_in_overlap) < FEWEST_IN_OVERLAP:
         notes.append(f"doubtful: only {min(delta.points_in_overlap)} points of a curve lie in the overlap")
     if delta.overlap_share < LOWEST_SHARE:
-        notes.append(f"doubtful: the overlap is {delta.overlap_share:.0%} of the range that either curve covers")
-    found = [rate for rate in delta.rate_percent.values() if rate is not None]
-    if max(found) - min(found) > WIDEST_SPREAD:
-        notes.append(f"doubtful: the interpolations differ by {max(found) - min(found):.1f} points")
+        notes.append(f"doubtful: the overlap is {100 * delta.overlap_share:.0f} % of the range that the curves cover")
+    pchip, akima, cubic = (delta.rate_percent[method] for method in METHODS)
+    if pchip is not None and akima is not None and abs(pchip - akima) > WIDEST_SPREAD:
+        notes.append(f"doubtful: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")
+    if pchip is not None and cubic is not None and abs(pchip - cubic) > CUBIC_REMARK:
+        notes.append(f"the single cubic differs by {abs(pchip - cubic):.1f} points")
     if without_own:
         notes.append(f"no BD-rate of their own on {without_own} pictures")
     return notes

@@ -198,4 +198,4 @@ def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -
 
 def _incomplete(current: pd.DataFrame, needed: int) -> pd.DataFrame:
     short = current[current["have"] < needed]
-    return short[["name", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)
+    return short[["name", "codec", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)

@@ -94,7 +94,7 @@ def find(study: Study, export: Export, name: str) -> Subject:
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
     """
-    if "/" not in name:
+    if "/" not in name or name in set(study.curves["name"]):
         return measured_subject(study, name)
     if study.is_subset:
         raise UsageError(f"{name} is of all {study.whole} pictures, not of {study.extent}; leave --images out")
@@ -103,6 +103,8 @@ def find(study: Study, export: Export, name: str) -> Subject:
 
 def all_subjects(study: Study, export: Export) -> list[Subject]:
     """Every measured curve of a study, then the published ones of the same pictures that are marked as drawn."""
-    drawn = published_of(study, export).query("drawn == 1")
-    names = [*study.curves["name"], *dict.fromkeys(drawn["source"] + "/" + drawn["method"])]
-    return [find(study, export, name) for name in names]
+    published = published_of(study, export)
+    drawn = published[published["drawn"] == 1]
+    measured = [measured_subject(study, str(name)) for name in study.curves["name"]]
+    names = dict.fromkeys(drawn["source"] + "/" + drawn["method"])
+    return [*measured, *(published_subject(drawn, name) for name in names)]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bench.report.page import write_report
+from bench.report.page import write_figures, write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_figures", "write_report"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ class Plot:
     caption: str
     draw: Callable[[Axes, Mapping[str, str]], None]  # on axes, in the colours of the roles
     height_inches: float = HEIGHT_INCHES
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name and an id: letters, digits, hyphens; different names stay different."""
+    safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def inline_svg(plot: Plot) -> str:

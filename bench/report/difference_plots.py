@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.canvas import Plot
+from bench.report.canvas import Plot, slug
 from bench.report.numbers import signed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def difference_plot(
     if rows.empty:
         return None
     caption = f"Rate relative to {titles[rows['anchor'].iloc[0]]} at equal {axis.title}."
-    return Plot(f"difference_{axis.name}", caption, _DifferenceDrawing(axis, rows, titles, looks), 3.6)
+    return Plot(f"difference_{slug(axis.name)}", caption, _DifferenceDrawing(axis, rows, titles, looks), 3.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def per_image_plot(axis: Axis, rates: pd.DataFrame, table: pd.DataFrame, looks: 
     if means.empty:
         return None
     caption = f"BD-rate over {axis.title} of each picture by itself (dots) and of the mean curve (bar)."
-    return Plot(f"per_image_{axis.name}", caption, _PerImageDrawing(rates, means, looks), 1.15 + 0.36 * len(means))
+    return Plot(
+        f"per_image_{slug(axis.name)}", caption, _PerImageDrawing(rates, means, looks), 1.15 + 0.36 * len(means)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class _PerImageDrawing:
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(self.means) - 0.4, -0.6)
         axes.xaxis.set_major_formatter(_percent)
+        axes.locator_params(axis="x", nbins=6)
 
 
 def _percent(value: float, _: float | None) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIGURE_FORMS = ("svg", "pdf")
+"""Of figures for a paper; beside the page there are SVG files only, because a PDF takes as long as the rest."""
 
 
 def write_report(
@@ -34,17 +35,39 @@ def write_report(
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         OSError: the folder cannot be written.
     """
-    export = Export.read(export_dir)
-    content = Content.of(export, main_study(export, dataset, images), anchor)
+    content = _content(export_dir, dataset, anchor, images)
     for name, frame in content.tables.items():
         text = frame.to_csv(index=False, lineterminator="\n")
         _write(out_dir / "tables" / f"{name}.csv", text.encode())
     for plot in content.plots:
-        for form in FIGURE_FORMS:
-            _write(out_dir / "figures" / f"{plot.name}.{form}", file_bytes(plot, form))
+        _write(out_dir / "figures" / f"{plot.name}.svg", file_bytes(plot, "svg"))
     page = out_dir / "index.html"
     _write(page, _html(content).encode())
     return page
+
+
+def write_figures(
+    export_dir: Path,
+    out_dir: Path,
+    *,
+    dataset: str | None = None,
+    anchor: str | None = None,
+    images: tuple[str, ...] = (),
+) -> list[Path]:
+    """Write the figures of the report for a paper, each as SVG and as PDF with embedded fonts; the files written.
+
+    Arguments and errors are those of `write_report`.
+    """
+    plots = _content(export_dir, dataset, anchor, images).plots
+    files = {out_dir / f"{plot.name}.{form}": file_bytes(plot, form) for plot in plots for form in FIGURE_FORMS}
+    for path, data in files.items():
+        _write(path, data)
+    return list(files)
+
+
+def _content(export_dir: Path, dataset: str | None, anchor: str | None, images: tuple[str, ...]) -> Content:
+    export = Export.read(export_dir)
+    return Content.of(export, main_study(export, dataset, images), anchor)
 
 
 def _write(path: Path, data: bytes) -> None:

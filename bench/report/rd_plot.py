@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.report.canvas import Plot
+from bench.report.canvas import Plot, slug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) 
     shown = tuple(subject for subject in subjects if len(subject.curves.get(axis.name, ())))
     if not any(subject.images for subject in shown):
         return None
-    return Plot(f"rd_{axis.name}", f"{axis.label} over rate.", _RdDrawing(axis, shown, looks))
+    return Plot(f"rd_{slug(axis.name)}", f"{axis.label} over rate.", _RdDrawing(axis, shown, looks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class _RdDrawing:
                 verticalalignment="center",
                 color=colours["muted"],
                 fontsize=9.5,
-                zorder=4,
+                zorder=2.5,  # a tag must not hide a measured point
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": colours["paper"], "edgecolor": "none"},
             )
 

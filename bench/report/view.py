@@ -258,7 +258,7 @@ def _failures(failures: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _absent(content: Content) -> list[str]:
     """Codecs that the export knows and that were not measured here at all."""
-    here = {*content.study.curves["codec"], *content.study.incomplete["name"].str.partition("@")[0]}
+    here = {*content.study.curves["codec"], *content.study.incomplete["codec"]}
     codecs = content.export.codecs
     return list(codecs.loc[~codecs["codec"].isin(here), "title"])
 

@@ -106,8 +106,8 @@ def _measured(image: str, quality: float, rate: float) -> dict[str, Any]:
     return row | {"mse": mse, "mse_y": 0.8 * mse, "ms_ssim": 1 - mse / 1500}
 
 
-@pytest.fixture
-def synthetic() -> Synthetic:
+def garden() -> Synthetic:
+    """Two codecs, the second with a fifth less rate than the first, on all pictures of one data set."""
     names = ("measurements", "images", "datasets", "codecs", "metrics", "timings", "runs", "failures", "published")
     export = Synthetic({name: [] for name in names})
     export.add_run("run1", "2026-01-01T10:00:00+00:00")
@@ -119,3 +119,8 @@ def synthetic() -> Synthetic:
     export.add_curve("alpha")
     export.add_curve("beta", rate=0.8)
     return export
+
+
+@pytest.fixture
+def synthetic() -> Synthetic:
+    return garden()

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.analysis import published
+
+if TYPE_CHECKING:
+    from tests.analysis.conftest import Synthetic
+
+_analysis = runpy.run_path(str(Path(__file__).parents[1] / "analysis" / "conftest.py"))
+synthetic = _analysis["synthetic"]
+
+
+def _full() -> Synthetic:
+    """An export with something in every section of the report."""
+    export = _analysis["garden"]()
+    export.add_codec("gamma", "Gamma")
+    export.add_codec("delta", "Delta")
+    export.add_run("run2", "2026-02-01T10:00:00+00:00")
+    export.add_curve("alpha", run_id="run2", carrier_version="2.0", rate=0.95)
+    export.add_curve("gamma", images=("dill",), run_id="run2")
+    export.add_timings()
+    export.add_timings(machine="mill", factor=3)
+    failure = {"codec": "gamma", "quality": 10, "carrier": "python", "dataset": "garden", "run_id": "run2"}
+    for image in ("beetroot", "carrot"):
+        export.tables["failures"].append({**failure, "image": image, "message": "it broke"})
+    points = published.load().query("source == 'tfc'").assign(dataset="garden")
+    export.tables["published"] = points.to_dict("records")
+    return export
+
+
+@pytest.fixture
+def full() -> Synthetic:
+    return _full()
+
+
+@pytest.fixture(scope="session")
+def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the full export, for tests that change nothing."""
+    return _full().write(tmp_path_factory.mktemp("export"))

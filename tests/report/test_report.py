@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from bench.errors import UsageError
+from bench.report import write_figures, write_report
+from bench.report.content import main_study
+from bench.report.numbers import milliseconds, plain, signed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.analysis.conftest import Synthetic
+
+VOID = {"meta", "path", "use", "br", "link", "img", "hr", "input"}
+HOSTILE = "<script>alert('1')</script>\"&$x_1$"
+
+
+class Page(HTMLParser):
+    """What a page is made of: its tags with attributes, and its text; raises where tags do not nest."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.html = path.read_text()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(self.html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def out(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report on the full export."""
+    return write_report(full_export, tmp_path_factory.mktemp("out")).parent
+
+
+@pytest.fixture(scope="module")
+def page(out: Path) -> Page:
+    return Page(out / "index.html")
+
+
+def _report(synthetic: Synthetic, folder: Path, **options: object) -> Page:
+    return Page(write_report(synthetic.write(folder / "export"), folder / "out", **options))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_same_export_gives_the_same_bytes(out: Path, full_export: Path, tmp_path: Path) -> None:
+    write_report(full_export, tmp_path)
+    first, second = _files(out), _files(tmp_path)
+    assert first == second
+    assert {"index.html", "tables/points.csv", "tables/bd_rates.csv", "figures/rd_psnr_db.svg"} <= set(first)
+
+
+def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        del row["mse_y"], row["ms_ssim"]
+    export = synthetic.write(tmp_path / "export")
+    files = write_figures(export, tmp_path / "one")
+    write_figures(export, tmp_path / "two")
+    assert _files(tmp_path / "one") == _files(tmp_path / "two")
+    assert {path.suffix for path in files} == {".svg", ".pdf"}
+    assert all(path.stat().st_size > 1000 for path in files)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(page: Page) -> None:
+    assert not [tag for tag, _ in page.tags if tag in {"script", "link", "img", "iframe"}]
+    assert page.values("src") == []
+    outside = [attrs for tag, attrs in page.tags if tag != "a" and "http" in str(attrs.get("href"))]
+    assert outside == []
+    style = page.html[page.html.index("<style>") : page.html.index("</style>")]
+    assert "http" not in style
+    assert "@import" not in style
+    assert not [url for url in re.findall(r"url\(([^)]*)\)", page.html) if not url.startswith("#")]
+
+
+def test_every_link_within_the_report_leads_somewhere(page: Page, out: Path) -> None:
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    for reference in page.values("href") + page.values("xlink:href"):
+        if reference.startswith("#"):
+            assert reference[1:] in ids
+        elif not reference.startswith("https://"):
+            assert (out / reference).is_file()
+    for names in page.values("aria-labelledby"):
+        assert names in ids
+
+
+def test_every_number_of_the_tables_is_in_the_csv_files(page: Page, out: Path) -> None:
+    tables = out / "tables"
+    for row in pd.read_csv(tables / "bd_rates.csv").to_dict("records"):
+        for method in ("pchip", "akima", "cubic"):
+            assert signed(row[f"bd_rate_{method}_percent"], 2) in page.text
+        assert f"{plain(row['overlap_low'], 2)} to {plain(row['overlap_high'], 2)}" in page.text
+    for row in pd.read_csv(tables / "points.csv").to_dict("records"):
+        cells = [plain(row["bpp"], 4), plain(row["psnr_db"], 3), plain(row["ms_ssim"], 5), plain(row["ms_ssim_db"], 3)]
+        assert all(cell in page.text for cell in cells)
+    for row in pd.read_csv(tables / "timings_summary.csv").to_dict("records"):
+        assert milliseconds(row["median_s"]) in page.text
+
+
+def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> None:
+    table = pd.read_csv(out / "tables" / "bd_rates.csv").set_index(["test", "axis"])
+    assert table.loc[("beta", "psnr_db"), "bd_rate_pchip_percent"] == pytest.approx((0.8 / 0.95 - 1) * 100, abs=0.05)
+    assert "\N{MINUS SIGN}15.8" in page.text
+
+
+def test_hostile_names_are_text(full: Synthetic, tmp_path: Path) -> None:
+    for table in full.tables.values():
+        for row in table:
+            for column in ("codec", "title", "message", "machine", "command", "carrier_version", "note", "image"):
+                if column in row:
+                    row[column] = f"{row[column]} {HOSTILE}"
+    for row in full.tables["measurements"]:
+        row[f"m {HOSTILE}"] = row["mse"]
+    page = _report(full, tmp_path)
+    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert "<script" not in page.html
+    assert "alert('1')" in page.text
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    assert all(re.fullmatch(r"[\w./-]+", name) for name in _files(tmp_path / "out"))
+
+
+def test_an_imported_address_is_no_link_unless_it_is_one(full: Synthetic, tmp_path: Path) -> None:
+    for row in full.tables["published"]:
+        row["url"] = "javascript:alert(1)"
+    assert not [link for link in _report(full, tmp_path).values("href") if "javascript" in link]
+
+
+def test_a_data_set_with_a_note_says_so_in_title_and_banner(full: Synthetic, tmp_path: Path) -> None:
+    full.tables["datasets"][0]["note"] = "not Kodak; figures are not comparable with published ones"
+    page = _report(full, tmp_path)
+    title = re.search(r"<title>(.*?)</title>", page.html)
+    assert title is not None
+    assert "not Kodak" in title[1]
+    assert any(attrs.get("class") == "banner" for _, attrs in page.tags)
+    assert "figures are not comparable with published ones" in page.text
+
+
+def test_a_subset_says_so_and_shows_no_published_curve(full: Synthetic, tmp_path: Path) -> None:
+    page = _report(full, tmp_path, images=("aubergine", "beetroot"))
+    assert "Image codecs on garden, 2 of 4 pictures" in page.text
+    assert "A part of the set" in page.text
+    assert "BPG" not in page.text
+    assert set(pd.read_csv(tmp_path / "out" / "tables" / "points.csv")["images"]) == {2}
+
+
+def test_incomplete_failed_absent_and_stale_are_listed_and_not_drawn(page: Page, out: Path) -> None:
+    assert "gamma@10 : 1 of 4 pictures" in page.text
+    assert "on 2 pictures, beetroot first: it broke" in page.text
+    assert "Not measured on these pictures: Delta." in page.text
+    assert "Alpha: 1.0, revision 1, last measured 2026-01-01, 5 of 5 points complete" in page.text
+    points = pd.read_csv(out / "tables" / "points.csv")
+    assert set(points["name"]) == {"alpha", "beta"}
+    assert set(points.query("name == 'alpha'")["carrier_version"]) == {2.0}
+
+
+def test_times_of_two_machines_are_two_tables(page: Page) -> None:
+    assert "box; 1 thread, cpu; the same 4 pictures" in page.text
+    assert "mill; 1 thread, cpu; the same 4 pictures" in page.text
+
+
+def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("corner", ("carrot", "parsnip"))
+    assert main_study(synthetic.read(tmp_path), None, ()).dataset == "garden"
+    assert "no curve to show" in _report(synthetic, tmp_path, dataset="corner").text
+
+
+def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Synthetic, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'alpha'"):
+        _report(synthetic, tmp_path, anchor="alhpa")
+    synthetic.tables["measurements"] = []
+    with pytest.raises(UsageError, match="nothing is measured yet"):
+        _report(synthetic, tmp_path)
+
+
+def test_one_codec_alone_has_a_page(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["measurements"] = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
+    page = _report(synthetic, tmp_path)
+    assert "Rate and distortion" in page.text
+    assert "Rate saved" not in page.text
+
+
+def test_a_published_curve_can_be_the_anchor(full_export: Path, tmp_path: Path) -> None:
+    page = Page(write_report(full_export, tmp_path, anchor="tfc/bpg444"))
+    assert "BD-rate against BPG 4:4:4" in page.text
+
+
+def test_a_report_needs_neither_torch_nor_pyplot_windows(tmp_path: Path) -> None:
+    code = "import sys, bench.report; print('torch' in sys.modules, 'matplotlib' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "False"]
