@@ -44,6 +44,17 @@ def _precision(accelerator: str) -> str:
     return "bf16" if any(probe is not None and probe() for probe in probes) else "float32"
 
 
+def precision_of(engine: Fabric) -> str:
+    """The engine's precision as Fabric names it."""
+    # Fabric has no public name for it.
+    return str(engine._precision.precision)  # noqa: SLF001
+
+
+def dtype_of(engine: Fabric) -> torch.dtype:
+    """What an engine multiplies in."""
+    return torch.bfloat16 if precision_of(engine).startswith("bf16") else torch.float32
+
+
 def tune(threads: int | None = None) -> int:
     """Settings of this process that make training faster and its results depend on the thread count alone.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 
 from bench.errors import BenchError
-from bench.learned.training import optimizers
+from bench.learned.training import engine, optimizers
 from bench.learned.training.averaging import Average
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import Stretch
@@ -110,7 +110,7 @@ class Loop:
         self.model = model.train()
         self.average = Average(model, phase.ema_decay)
         self._learning = [p for name, p in learns.items() if not name.endswith("quantiles")]
-        self._main = optimizers.make(phase.optimizer, learns, phase.lr)
+        self._main = optimizers.make(phase.optimizer, learns, phase.lr, engine.dtype_of(fabric))
         self._auxiliary = optimizers.make_auxiliary(learns)
         self._forward = self._set_up(compile_with)
 
@@ -137,7 +137,7 @@ class Loop:
         before_s, before_stretch_s, began = progress.elapsed_s, progress.stretch_s, self.clock()
         share = stretch.share(progress.step, progress.stretch_s)
         while share < 1 and not self._out_of_patience():
-            self._step(share)
+            self.advance(share)
             spent_s = self.clock() - began
             progress.elapsed_s, progress.stretch_s = before_s + spent_s, before_stretch_s + spent_s
             # The last validation is part of the time as well.
@@ -160,7 +160,8 @@ class Loop:
         """The first process's word where several train together: their clocks differ, their steps must not."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 
-    def _step(self, share: float) -> None:
+    def advance(self, share: float) -> None:
+        """Take one step; `share` (0..1) of the stretch is done."""
         progress = self.progress
         factor = progress.stretch.lr_factor(progress.step, share, self.phase)
         for group in self._main.param_groups:

@@ -17,29 +17,30 @@ if TYPE_CHECKING:
 AUXILIARY_LR = 1e-3
 
 
-def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+def _adam(parameters: Iterable[nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
+    del dtype
     return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
-def _soap(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return Soap(parameters, lr)
+def _soap(parameters: Iterable[nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
+    return Soap(parameters, lr, rotate_in=dtype)
 
 
-OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]] = {
+OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], float, torch.dtype], torch.optim.Optimizer]] = {
     "adam": _adam,
     "soap": _soap,
 }
 
 
-def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """The optimiser of a phase, over all of `parameters` but the quantiles.
+def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
+    """The optimiser of a phase, over all of `parameters` but the quantiles; `dtype` is what the training multiplies in.
 
     Raises:
         UsageError: there is no such optimiser.
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    return OPTIMIZERS[name]([p for key, p in parameters.items() if not key.endswith("quantiles")], lr)
+    return OPTIMIZERS[name]([p for key, p in parameters.items() if not key.endswith("quantiles")], lr, dtype)
 
 
 def make_auxiliary(parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer | None:

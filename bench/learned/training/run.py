@@ -129,7 +129,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
     data = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
-    identity = _identity(job, data, str(fabric._precision.precision))  # noqa: SLF001 - Fabric has no public name for it
+    identity = _identity(job, data, engine.precision_of(fabric))
     state = checkpoint.load(job.out / CHECKPOINT, identity) if job.resume else None
     loop, record = _begin(job, data, fabric, threads)
     if state is not None:
@@ -218,7 +218,7 @@ def _call(job: Job, loop: Loop, stretch: Stretch, fabric: Fabric) -> dict[str, A
         "device": torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
         "processes": fabric.world_size,
         "threads": torch.get_num_threads(),
-        "precision": str(fabric._precision.precision),  # noqa: SLF001
+        "precision": engine.precision_of(fabric),
         "compiled": job.compile,
         "packages": package_versions(),
         **git_state(),

@@ -103,7 +103,7 @@ def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs:
     loop.run(Stretch(steps=25), Observer())
     before = weights_of(loop.model)
     loop.progress.stretch = Stretch(steps=40)
-    loop._step(0.1)
+    loop.advance(0.1)
     assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
     loop.run(Stretch(25, steps=30), Observer())
     assert loop.guard.skipped == 2
@@ -207,7 +207,7 @@ def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictur
     half = loop_of(copy.deepcopy(untouched), phase, photographs)
     half.progress.stretch = Stretch(steps=30)
     for _ in range(17):
-        half._step(half.progress.stretch.share(half.progress.step, 0.0))
+        half.advance(half.progress.stretch.share(half.progress.step, 0.0))
     state = copy.deepcopy(half.state_dict())
     rest = loop_of(untouched, phase, photographs)
     rest.load_state_dict(state)
