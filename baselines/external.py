@@ -19,7 +19,7 @@ from baselines import pillow
 from bench.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.picture import Picture
 
@@ -62,7 +62,7 @@ def version(binaries: Sequence[Binary]) -> str:
     """The versions of binaries that work together: "libwebp 1.2.4 (cwebp, dwebp)"."""
     users: dict[str, list[str]] = {}
     for binary in binaries:
-        users.setdefault(_version(_find(binary), binary), []).append(binary.name)
+        users.setdefault(_version(find(binary), binary), []).append(binary.name)
     return ", ".join(f"{text} ({', '.join(names)})" for text, names in users.items())
 
 
@@ -74,7 +74,7 @@ def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: s
         MissingError: there is no such binary.
     """
     ppm = b"P6\n%d %d\n255\n" % (picture.width, picture.height) + picture.pixels.tobytes()
-    return _run([_find(encoder), *arguments], {PICTURE: ppm}, coded)
+    return run([find(encoder), *arguments], {PICTURE: ppm}, coded)
 
 
 def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -> Picture:
@@ -85,12 +85,17 @@ def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -
         MissingError: there is no such binary.
     """
     try:
-        return pillow.decode(_run([_find(decoder), *arguments], {coded: data}, PICTURE), _PPM)
+        return pillow.decode(run([find(decoder), *arguments], {coded: data}, PICTURE), _PPM)
     except CodecError as error:
         raise DecodeError(str(error)) from error
 
 
-def _find(binary: Binary) -> str:
+def find(binary: Binary) -> str:
+    """The path of a binary.
+
+    Raises:
+        MissingError: it is not on PATH.
+    """
     path = shutil.which(binary.name)
     if path is None:
         raise MissingError(str(missing([binary])))
@@ -105,8 +110,12 @@ def _version(path: str, binary: Binary) -> str:
     return match.expand(binary.version_text) if match else "unknown version"
 
 
-def _run(command: Sequence[str], files: dict[str, bytes], result: str) -> bytes:
-    """Run a command in a temporary folder that holds `files` only, and return the bytes of the file `result`."""
+def run(command: Sequence[str], files: Mapping[str, bytes], result: str) -> bytes:
+    """Run a command in a temporary folder that holds `files` only, and return the bytes of the file `result`.
+
+    Raises:
+        CodecError: the command refuses, hangs or crashes, or writes no such file.
+    """
     program = Path(command[0]).name
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -1,0 +1,99 @@
+"""The carrier "ffmpeg": the static binary of the imageio-ffmpeg package, which has x265, vvenc and libjxl inside.
+
+The binary is a program of its own, under the GPL; nothing is linked. It runs with one thread, so that workers do not
+get into each other's way and bytes do not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+from baselines import external
+from bench.errors import CodecError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+RESULT = "result"
+"""Name of the file that a command line writes."""
+
+_ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
+"""What ffmpeg puts before a message: in each process another address."""
+
+_QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
+
+
+def missing() -> str | None:
+    """Say that the package is not there and how to get it, or None if it is."""
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
+    try:
+        program()
+    except RuntimeError:
+        return "imageio-ffmpeg has no ffmpeg for this platform; install one and set IMAGEIO_FFMPEG_EXE to its path"
+    return None
+
+
+@functools.cache
+def program() -> str:
+    """Path of the binary.
+
+    Raises:
+        RuntimeError: the package has none for this platform.
+    """
+    import imageio_ffmpeg  # noqa: PLC0415
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def run(arguments: Sequence[str], files: Mapping[str, bytes]) -> bytes:
+    """Run ffmpeg in a folder that holds `files` only, and return the file that it writes: `RESULT`.
+
+    Raises:
+        CodecError: ffmpeg refuses, hangs or crashes.
+    """
+    try:
+        return external.run([program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT)
+    except CodecError as error:
+        raise CodecError(_ADDRESS.sub("", str(error))) from error
+
+
+def decode(arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int) -> bytes:
+    """Run ffmpeg as `run` does, for raw samples: `num_bytes` of them.
+
+    Raises:
+        DecodeError: ffmpeg refuses the file, hangs or crashes, or writes another number of bytes.
+    """
+    strict = ("-xerror", "-err_detect", "explode", "-threads", "1")
+    try:
+        samples = run([*strict, *arguments], files)
+    except CodecError as error:
+        raise DecodeError(str(error)) from error
+    if len(samples) != num_bytes:
+        raise DecodeError(f"damaged file: it decodes to {len(samples)} bytes of samples instead of {num_bytes}")
+    return samples
+
+
+@functools.cache
+def version(encoder: str, pattern: str, name: str) -> str:
+    """An encoder's own version and ffmpeg's, as in "x265 4.3 (ffmpeg n9.0.2)".
+
+    `pattern` finds the encoder's version in what ffmpeg prints while it encodes a black picture.
+    """
+    black = ("-f", "lavfi", "-i", "color=black:size=64x64", "-frames:v", "1")
+    command = [program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]
+    done = subprocess.run(command, capture_output=True, timeout=external.TIME_LIMIT_S, check=False)
+    match = re.search(pattern, done.stderr.decode(errors="replace"))
+    return f"{name} {match[1] if match else 'of unknown version'} ({_ffmpeg_version()})"
+
+
+@functools.cache
+def _ffmpeg_version() -> str:
+    command = [program(), "-version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=external.TIME_LIMIT_S, check=False)
+    match = re.match(r"ffmpeg version (\S+)", done.stdout)
+    return f"ffmpeg {match[1]}" if match else "ffmpeg of unknown version"
