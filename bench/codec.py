@@ -24,13 +24,15 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class QualityScale:
-    """What a codec's quality number means, its range, and the points that a run takes by default."""
+    """What a codec's quality number means, its range, and the points that a run takes by default, cheapest first."""
 
     meaning: str
     points: tuple[float, ...]
     lowest: float
     highest: float
     integral: bool = True
+    falling: bool = False
+    """Whether a lower number is a better picture, as with quantisers. `points` go from the worst picture up."""
 
     def check(self, codec: str, quality: float) -> float:
         """Return `quality` if a codec of this scale takes it, and raise a UsageError if not."""

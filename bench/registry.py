@@ -30,6 +30,8 @@ CODECS = {
     "webp": "baselines.webp:WebP",
     "jpeg2000": "baselines.jpeg2000:Jpeg2000",
     "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
+    "bpg-444": "baselines.bpg.codec:Bpg444",
+    "bpg-420": "baselines.bpg.codec:Bpg420",
 }
 """Codec name to "module:Class". A conventional codec is one file and one line here."""
 

@@ -141,9 +141,9 @@ def test_identity_of_a_row_is_json(case: tuple[str, str]) -> None:
     assert len(Configuration.of(case[0], codec).key("0" * 64)) == 64
 
 
-def test_default_points_are_on_the_scale_and_rise(case: tuple[str, str]) -> None:
+def test_default_points_are_on_the_scale_and_go_from_bad_to_good(case: tuple[str, str]) -> None:
     scale = codec_class(case[0]).scale
-    assert list(scale.points) == sorted(set(scale.points))
+    assert list(scale.points) == sorted(set(scale.points), reverse=scale.falling)
     assert all(scale.check(case[0], point) == point for point in scale.points)
 
 

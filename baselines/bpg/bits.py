@@ -1,0 +1,121 @@
+"""Bit fields as HEVC and BPG have them: fixed length u(n), Exp-Golomb ue(v), and BPG's byte-wise ue7."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.errors import DecodeError
+
+_LONGEST_UE = 31
+"""Leading zeros of the longest ue(v) that the formats allow (32-bit values)."""
+
+
+class BitReader:
+    """Reads bit fields from bytes, most significant bit first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def u(self, bits: int) -> int:
+        """The next `bits` bits as an unsigned number.
+
+        Raises:
+            DecodeError: the data ends before.
+        """
+        if bits > self._left:
+            raise DecodeError("a header ends in the middle of a field")
+        self._left -= bits
+        return (self._value >> self._left) & ((1 << bits) - 1)
+
+    def flag(self) -> bool:
+        """The next bit."""
+        return self.u(1) == 1
+
+    def ue(self) -> int:
+        """The next Exp-Golomb number: n zeros, then n + 1 bits that hold the number plus one.
+
+        Raises:
+            DecodeError: the data ends before, or the number needs more than 32 bits.
+        """
+        zeros = 0
+        while self.u(1) == 0:
+            zeros += 1
+            if zeros > _LONGEST_UE:
+                raise DecodeError("a number in a header is too long")
+        return (1 << zeros) - 1 + self.u(zeros)
+
+
+class BitWriter:
+    """Writes bit fields, most significant bit first."""
+
+    def __init__(self) -> None:
+        self._value = 1  # a sentinel that keeps leading zeros
+        self._length = 0
+
+    def u(self, value: int, bits: int) -> BitWriter:
+        """Append `value` in `bits` bits."""
+        self._value = self._value << bits | value
+        self._length += bits
+        return self
+
+    def ue(self, *values: int) -> BitWriter:
+        """Append Exp-Golomb numbers."""
+        for value in values:
+            self.u(value + 1, 2 * (value + 1).bit_length() - 1)
+        return self
+
+    def to_bytes(self, *, stop_bit: bool) -> bytes:
+        """The bits, with a one behind them if `stop_bit`, and zeros up to a whole byte."""
+        if stop_bit:
+            self.u(1, 1)
+        self.u(0, -self._length % 8)
+        return (self._value - (1 << self._length)).to_bytes(self._length // 8, "big")
+
+
+def ue7(value: int) -> bytes:
+    """A number in groups of seven bits; all bytes but the last have their first bit set."""
+    groups = [value & 127]
+    while value := value >> 7:
+        groups.append(value & 127 | 128)
+    return bytes(reversed(groups))
+
+
+@dataclass(slots=True)
+class ByteReader:
+    """Reads bytes and ue7 numbers from the front of `data`."""
+
+    data: bytes
+    position: int = 0
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes.
+
+        Raises:
+            DecodeError: the data ends before.
+        """
+        if count > len(self.data) - self.position:
+            raise DecodeError("the file is cut off")
+        self.position += count
+        return self.data[self.position - count : self.position]
+
+    def ue7(self) -> int:
+        """The next ue7 number, of at most 32 bits.
+
+        Raises:
+            DecodeError: the data ends before, or the number is not in its shortest form or too large.
+        """
+        value = byte = self.take(1)[0]
+        if byte == 128:
+            raise DecodeError("a number in the header is not in its shortest form")
+        value &= 127
+        while byte & 128:
+            byte = self.take(1)[0]
+            value = value << 7 | byte & 127
+            if value >> 32:
+                raise DecodeError("a number in the header is too long")
+        return value
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self.data) - self.position)

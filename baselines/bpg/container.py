@@ -1,0 +1,152 @@
+"""The BPG file: what its header says, and how an HEVC stream is put in and taken out (BPG specification 0.9.5, 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from baselines.bpg import hevc
+from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
+from baselines.bpg.hevc import CodingTools, Nal, Pcm
+from bench.errors import CodecError, DecodeError
+
+MAGIC = b"BPG\xfb"
+MAX_PIXELS = 2**27
+"""Larger pictures are refused: decoding one takes about 1.5 GB and a minute."""
+
+CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
+"""Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma amid four luma samples, as JPEG has."""
+
+_PIXEL_FORMAT_NAMES = ("grey", "4:2:0", "4:2:2", "4:4:4", "4:2:0 (video)", "4:2:2 (video)")
+_COLOUR_SPACES = ("BT.601", "RGB", "YCgCo", "BT.709", "BT.2020", "BT.2020 of constant luminance")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A picture as a BPG file holds it."""
+
+    width: int
+    height: int
+    subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601, full range
+    stream: bytes  # HEVC byte stream that any decoder takes
+    coded: hevc.Format  # the picture of that stream: of the same size or up to a block larger
+
+
+def write(stream: bytes, *, width: int, height: int) -> bytes:
+    """Put the stream of one coded picture into a BPG file; the picture is cropped to `width` x `height`.
+
+    Raises:
+        CodecError: the stream holds something that BPG has no place for.
+    """
+    units = {hevc.nal_type(nal): nal for nal in hevc.split(stream)}
+    if not {Nal.SPS, Nal.PPS} <= set(units):
+        raise CodecError("the encoder wrote no parameter sets")
+    coded, tools = hevc.parse_sps(units[Nal.SPS])
+    if (coded.width, coded.height) != (_padded(width, tools), _padded(height, tools)):
+        raise CodecError(f"the encoder coded {coded.width} x {coded.height} pixels for a picture of {width} x {height}")
+    slices = [nal for nal in hevc.split(stream) if _is_slice(nal)]
+    if not slices:
+        raise CodecError("the encoder wrote no picture that starts a stream")
+    # The first start code is left out.
+    data = hevc.join([units[Nal.PPS], *slices]).removeprefix(hevc.START_CODE)
+    picture = _with_length(_write_tools(tools)) + data
+    return b"".join([_write_format(coded), ue7(width), ue7(height), _with_length(picture)])
+
+
+def read(file: bytes) -> Stored:
+    """Take a BPG file apart.
+
+    Raises:
+        DecodeError: the bytes are no BPG file, are cut off, or hold another kind of picture than 8-bit YCbCr BT.601 in
+            full range, 4:4:4 or 4:2:0, without alpha; or the picture has more than `MAX_PIXELS`.
+    """
+    reader = ByteReader(file)
+    if file[:4] != MAGIC:
+        raise DecodeError("not a BPG file")
+    reader.take(4)
+    pixel_format, has_extension = _read_format(reader.take(2))
+    width, height, length = reader.ue7(), reader.ue7(), reader.ue7()
+    if not 0 < width * height <= MAX_PIXELS:
+        raise DecodeError(f"BPG file claims {width} x {height} pixels; at most {MAX_PIXELS} are decoded")
+    if has_extension:
+        reader.take(reader.ue7())
+    picture = ByteReader(reader.take(length) if length else reader.rest())
+    tools = _read_tools(picture.take(picture.ue7()))
+    coded = hevc.Format(_padded(width, tools), _padded(height, tools), pixel_format)
+    # A file may not bring parameter sets of its own: their claims of size are not checked.
+    units = [nal for nal in hevc.split(picture.rest()) if hevc.nal_type(nal) == Nal.PPS or _is_slice(nal)]
+    stream = hevc.join([*hevc.parameter_sets(coded, tools), *units])
+    return Stored(width, height, _PIXEL_FORMAT_NAMES[pixel_format], stream, coded)
+
+
+def _is_slice(nal: bytes) -> bool:
+    return Nal.FIRST_IRAP <= hevc.nal_type(nal) <= Nal.LAST_IRAP
+
+
+def _padded(size: int, tools: CodingTools) -> int:
+    return -(-size // tools.min_coding_block) * tools.min_coding_block
+
+
+def _with_length(data: bytes) -> bytes:
+    return ue7(len(data)) + data
+
+
+def _write_format(coded: hevc.Format) -> bytes:
+    # BT.601 in full range, no extension, no alpha, no animation: all zero.
+    return MAGIC + bytes([coded.chroma_format << 5 | coded.bit_depth - 8, 0])
+
+
+def _read_format(fields: bytes) -> tuple[int, bool]:
+    """pixel_format, and whether an extension follows the sizes.
+
+    Raises:
+        DecodeError: the picture is not of the kind that this project codes.
+    """
+    bits = BitReader(fields)
+    pixel_format, alpha, depth, colour_space = bits.u(3), bits.flag(), 8 + bits.u(4), bits.u(4)
+    extension, alpha_2, limited, animation = (bits.flag() for _ in range(4))
+    if pixel_format >= len(_PIXEL_FORMAT_NAMES) or colour_space >= len(_COLOUR_SPACES) or depth > 14:
+        raise DecodeError("damaged BPG file: unknown format of samples")
+    found = [_COLOUR_SPACES[colour_space], _PIXEL_FORMAT_NAMES[pixel_format], f"{depth} bits"]
+    found += [name for name, flag in (("limited range", limited), ("animation", animation)) if flag]
+    found += ["alpha or CMYK"] if alpha or alpha_2 else []
+    if (
+        colour_space
+        or depth != 8
+        or limited
+        or animation
+        or len(found) > 3
+        or pixel_format not in CHROMA_FORMATS.values()
+    ):
+        raise DecodeError(f"BPG file holds {', '.join(found)}; decoded is BT.601, 4:4:4 or 4:2:0, 8 bits, full range")
+    return pixel_format, extension
+
+
+def _write_tools(tools: CodingTools) -> bytes:
+    bits = BitWriter()
+    bits.ue(tools.log2_min_coding_block_minus3, tools.log2_coding_block_difference)
+    bits.ue(tools.log2_min_transform_block_minus2, tools.log2_transform_block_difference)
+    bits.ue(tools.max_transform_depth_intra).u(tools.adaptive_offset, 1)
+    hevc.write_pcm(bits, tools.pcm)
+    bits.u(tools.strong_intra_smoothing, 1)
+    hevc.write_extension(bits, tools.range_extension)
+    return bits.to_bytes(stop_bit=False)
+
+
+def _read_tools(data: bytes) -> CodingTools:
+    bits = BitReader(data)
+    blocks = bits.ue(), bits.ue(), bits.ue(), bits.ue()
+    depth, adaptive_offset = bits.ue(), bits.flag()
+    pcm = Pcm(bits.u(4), bits.u(4), bits.ue(), bits.ue(), bits.flag()) if bits.flag() else None
+    tools = CodingTools(*blocks, depth, adaptive_offset, pcm, bits.flag(), _read_extension(bits))
+    if blocks[0] + blocks[1] > 3 or blocks[2] + blocks[3] > 3 or depth > 4:  # blocks of 64, transforms of 32
+        raise DecodeError("damaged BPG file: blocks larger than HEVC has them")
+    return tools
+
+
+def _read_extension(bits: BitReader) -> int | None:
+    if not bits.flag():
+        return None
+    has_range_extension, others = bits.flag(), bits.u(7)
+    if others:
+        raise DecodeError("BPG file uses an extension of HEVC that no still picture needs")
+    return bits.u(9) if has_range_extension else None

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from baselines.bpg import x265
+from baselines.bpg.codec import Bpg420, Bpg444
+from bench.errors import CodecError, DecodeError
+from bench.picture import Picture, read_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CODECS = (Bpg444, Bpg420)
+
+# CompressAI, results/image/kodak/bpg_444_x265_ycbcr.json, made by bpgenc -e x265: quantiser, bits a pixel, dB.
+COMPRESSAI_42 = (0.161023, 28.6815)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("qp", [12, 32, 47, 51])
+def test_bellards_decoder_gives_our_picture(
+    codec: type[Bpg444], qp: int, bellard: Callable[[list[bytes]], list[NDArray[np.uint8]]], photo: Picture
+) -> None:
+    sizes = [(128, 96), (127, 95), (40, 1), (1, 40), (1, 1), (12, 9), (17, 33), (15, 16)]
+    pictures = [Picture(photo.pixels[:height, :width]) for width, height in sizes]
+    files = [codec(qp).encode(picture) for picture in pictures]
+    for file, theirs, picture in zip(files, bellard(files), pictures, strict=True):
+        assert theirs.shape == picture.pixels.shape
+        assert np.array_equal(codec(qp).decode(file).pixels, theirs)
+
+
+def test_each_codec_decodes_the_files_of_the_other(photo: Picture) -> None:
+    for encoder, decoder in (CODECS, CODECS[::-1]):
+        data = encoder(32).encode(photo)
+        assert np.array_equal(decoder(12).decode(data).pixels, encoder(32).decode(data).pixels)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("preset", "ultrafast"), ("tune", "grain")])
+def test_each_setting_decides_the_bytes(
+    setting: str, value: str, photo: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Bpg444(27).encode(photo)
+    monkeypatch.setattr(x265, "SETTINGS", {**x265.SETTINGS, setting: value})
+    assert Bpg444(27).encode(photo) != data
+
+
+def test_the_lambda_tables_decide_the_bytes(photo: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Bpg444(37).encode(photo)
+    monkeypatch.setattr(x265, "lambda_file", lambda: _tables(lambda qp: 0.038 * np.exp(0.234 * qp)))
+    modern = Bpg444(37).encode(photo)
+    # Today's multipliers spend more bits at the same quantiser (6 to 13 % on Kodak).
+    assert len(modern) > 1.02 * len(data)
+
+
+def _tables(squared_error: Callable[[int], float]) -> bytes:
+    values = [2 ** (qp / 6 - 2) for qp in range(70)] + [float(squared_error(qp)) for qp in range(70)]
+    return "".join(f"{value:.9g},\n" for value in values).encode()
+
+
+def test_the_lambda_tables_are_the_formulas() -> None:
+    values = [float(text) for text in x265.lambda_file().decode().replace("\n", "").split(",") if text.strip()]
+    assert len(values) == 140
+    assert values[12] == pytest.approx(1)  # 2^(qp/6 - 2)
+    assert values[70 + 12] == pytest.approx(0.85)  # 0.85 * 2^((qp - 12) / 3)
+    assert values[70 + 27] == pytest.approx(0.85 * 2**5)
+    assert max(map(len, x265.lambda_file().splitlines())) < 2048
+
+
+def test_only_the_file_names_matter_to_ffmpeg_not_the_folder(
+    photo: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """x265's options are separated by colons and equal signs, which a temporary folder may have in its name."""
+    expected = Bpg444(42).encode(photo)
+    folder = tmp_path / "a:b=c d'e"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert Bpg444(42).encode(photo) == expected
+
+
+def test_the_version_names_x265_and_ffmpeg() -> None:
+    assert Bpg444(42).carrier_version.startswith("x265 ")
+    assert "(ffmpeg " in Bpg444(42).carrier_version
+
+
+def test_a_picture_too_large_for_x265_is_refused_in_one_line() -> None:
+    with pytest.raises(CodecError) as caught:
+        Bpg444(51).encode(Picture(np.zeros((8, 70000, 3), np.uint8)))
+    assert "\n" not in str(caught.value)
+    assert "0x" not in str(caught.value)  # no address: the same failure has the same message
+
+
+def test_a_file_that_was_cut_is_refused_wherever_it_was_cut(photo: Picture) -> None:
+    data = Bpg444(42).encode(photo)
+    for length in range(0, len(data), 7):
+        with pytest.raises(DecodeError):
+            Bpg444(42).decode(data[:length])
+
+
+@pytest.mark.kodak
+@pytest.mark.slow
+def test_quantiser_42_on_kodak_is_compressais_published_point(kodak: list[Path]) -> None:
+    codec = Bpg444(42)
+    rates_bpp, psnrs_db = [], []
+    for path in kodak:
+        picture = read_picture(path)
+        data = codec.encode(picture)
+        difference = picture.pixels.astype(float) - codec.decode(data).pixels
+        rates_bpp.append(8 * len(data) / (picture.width * picture.height))
+        psnrs_db.append(10 * np.log10(255**2 / np.mean(difference**2)))
+    assert np.mean(rates_bpp) == pytest.approx(COMPRESSAI_42[0], rel=0.005)
+    assert np.mean(psnrs_db) == pytest.approx(COMPRESSAI_42[1], abs=0.03)
