@@ -1,0 +1,10 @@
+"""From latents to files and back.
+
+container   what surrounds the payload: identity, size, checksums
+tables      symbols to bits, by the integer tables that come with the weights
+wavefront   the order in which an autoregressive model is coded, many positions at once
+parameters  the distributions of y: everything that encoder and decoder must compute alike
+latents     the entropy path of a model, one function for both directions
+synthesis   the transforms, quick on a CPU
+diagnosis   what a model costs, and what its latents are
+"""

@@ -1,0 +1,143 @@
+"""The file of a learned codec: a header of 23 bytes for most pictures, and the payload.
+
+    bytes  field
+    3      magic, "LIC"
+    1      version of this format
+    1      family of the model, its place in FAMILIES
+    1      quality
+    4      fingerprint of the weights: the first bytes of their file's SHA-256
+    2+2    width and height in pixels, as LEB128 (1 byte below 128, 2 below 16,384)
+    4      CRC-32 of the latents that the payload decodes to
+    4      CRC-32 of everything else in the file
+    rest   payload: one range-coded stream of the symbols of z and y, in words of 4 bytes
+
+The last checksum finds damage. The other finds what damage cannot explain: a decoder whose arithmetic differs from the
+encoder's, which otherwise gives a wrong picture without a word.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from bench.errors import CodecError, DecodeError
+
+MAGIC = b"LIC"
+VERSION = 1
+FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
+"""The place of a family is written to files: append, never reorder."""
+
+FINGERPRINT_BYTES = 4
+MAX_SIDE = 65_535
+MAX_PIXELS = 1 << 26
+"""67 million. The models need about a kilobyte of memory for each pixel."""
+
+_FIXED = struct.Struct(f"<3sBBB{FINGERPRINT_BYTES}s")
+_CHECKSUMS = struct.Struct("<II")
+_WORD_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model wrote a file; another one cannot read it."""
+
+    family: str
+    quality: int
+    weights_sha256: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What a file holds of the weights' SHA-256."""
+        return bytes.fromhex(self.weights_sha256)[:FINGERPRINT_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds besides its identity."""
+
+    width: int
+    height: int
+    latents_crc: int
+    payload: bytes
+
+
+def pack(identity: Identity, content: Content) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        CodecError: the picture is too large.
+    """
+    if reason := _excess(content.width, content.height):
+        raise CodecError(reason)
+    family = FAMILIES.index(identity.family)
+    start = _FIXED.pack(MAGIC, VERSION, family, identity.quality, identity.fingerprint)
+    start += _leb128(content.width) + _leb128(content.height)
+    crc = _crc(start, content.latents_crc, content.payload)
+    return start + _CHECKSUMS.pack(content.latents_crc, crc) + content.payload
+
+
+def unpack(data: bytes, identity: Identity) -> Content:
+    """The content of a file that `pack` wrote for the same model.
+
+    Raises:
+        DecodeError: it is of another format, version or model, cut off, damaged, or of an impossible size.
+    """
+    if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
+        raise DecodeError("not a file of a learned codec")
+    _, version, family, quality, fingerprint = _FIXED.unpack_from(data)
+    if version != VERSION:
+        raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
+    width, position = _read_leb128(data, _FIXED.size)
+    height, position = _read_leb128(data, position)
+    start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
+    payload = data[position + _CHECKSUMS.size :]
+    if len(checksums) < _CHECKSUMS.size:
+        raise DecodeError("the file is cut off in its header")
+    latents_crc, crc = _CHECKSUMS.unpack(checksums)
+    if crc != _crc(start, latents_crc, payload):
+        raise DecodeError("the file is cut off or damaged: its checksum does not match")
+    _require_model(identity, family, quality, fingerprint)
+    if reason := _excess(width, height):
+        raise DecodeError(reason)
+    if len(payload) % _WORD_BYTES:
+        raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
+    return Content(width, height, latents_crc, payload)
+
+
+def _require_model(identity: Identity, family: int, quality: int, fingerprint: bytes) -> None:
+    name = FAMILIES[family] if family < len(FAMILIES) else f"number {family}"
+    if (name, quality) != (identity.family, identity.quality):
+        raise DecodeError(f"a file of {name}@{quality}; this is {identity.family}@{identity.quality}")
+    if fingerprint != identity.fingerprint:
+        raise DecodeError(
+            f"written with other weights of {name}@{quality}: {fingerprint.hex()}…, not {identity.fingerprint.hex()}…"
+        )
+
+
+def _excess(width: int, height: int) -> str | None:
+    if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        return f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all"
+    return None
+
+
+def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(latents_crc.to_bytes(4, "little"), zlib.crc32(start)))
+
+
+def _leb128(value: int) -> bytes:
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def _read_leb128(data: bytes, position: int) -> tuple[int, int]:
+    """A number and the position behind it. Five bytes hold more than any side."""
+    value = 0
+    for shift, byte in enumerate(data[position : position + 5]):
+        value |= (byte & 0x7F) << (7 * shift)
+        if byte < 0x80:
+            return value, position + shift + 1
+    raise DecodeError("the file is cut off in its header, or its size is impossible")

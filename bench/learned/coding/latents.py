@@ -1,0 +1,71 @@
+"""From latents to a payload, and from a payload to the same latents: in another process, under any thread setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.errors import CodecError
+from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents
+from bench.learned.coding.tables import MAX_SYMBOL, Reader, Writer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.learned.models import LearnedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Latents as a file carries them."""
+
+    payload: bytes
+    crc: int
+    """CRC-32 of the symbols. A decoder whose arithmetic differs finds another one."""
+    latents: Latents
+    """What the decoder will know."""
+
+
+class LatentCoder:
+    """The entropy coder of one model, on the CPU. It holds nothing of any picture."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        self._path = entropy_path(model)
+        self._channels = model.config.M
+
+    @torch.inference_mode()
+    def encode(self, y: Tensor) -> Coded:
+        """Code the latents y (1, M, h, w) of a picture.
+
+        Raises:
+            CodecError: y is not finite, or too large.
+        """
+        if not y.abs().max() < MAX_SYMBOL:
+            raise CodecError("the latents of this picture are not finite, or beyond all bounds")
+        writer = Writer()
+        with one_thread():
+            latents = self._path.code(writer, y.contiguous(), (y.shape[2], y.shape[3]))
+        return Coded(writer.finish(), writer.crc, latents)
+
+    @torch.inference_mode()
+    def decode(self, payload: bytes, height: int, width: int) -> Coded:
+        """Decode a payload of latents of a given size.
+
+        Raises:
+            DecodeError: no encoder writes such a payload.
+        """
+        reader = Reader(payload)
+        reader.require_room(self._path.y_tables, height * width * self._channels)
+        with one_thread():
+            latents = self._path.code(reader, None, (height, width))
+        return Coded(payload, reader.crc, latents)
+
+
+def entropy_path(model: LearnedModel) -> EntropyPath:
+    """The way in which a model's latents are coded."""
+    if hasattr(model, "context_prediction"):
+        return AutoregressivePath(model)
+    return HyperPath(model) if hasattr(model, "h_s") else FactorizedPath(model)

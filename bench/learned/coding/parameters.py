@@ -1,0 +1,91 @@
+"""The distributions of y: everything that encoder and decoder must compute alike, to the last bit.
+
+Floating-point sums depend on their order, and the order on shapes, kernels and the number of threads. So both
+directions go through the very same code here, on one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+
+from bench.learned.coding.wavefront import causal_taps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.learned.models import LearnedModel
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, whatever the setting was before and is again afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextNetwork:
+    """Context prediction and entropy parameters of an autoregressive model, as matrices.
+
+    The masked convolution becomes a product over the taps that it sees. The first entropy layer sees context and
+    hyperprior side by side; the hyperprior's half does not wait for any latent, and is computed once for all positions.
+    """
+
+    kernel: int
+    context: tuple[Tensor, Tensor]
+    """(taps M, 2M) and (2M)."""
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    """(in, out) and (out): the 1x1 convolutions, the first without its hyperprior's half."""
+    hyper: Tensor | None
+    """(2M, out) of the first layer's other half."""
+    slope: float
+    """Of the leaky rectifiers between the layers."""
+
+    @classmethod
+    def of(cls, model: LearnedModel) -> Self:
+        """The matrices of a model's context network."""
+        causal = cast("nn.Conv2d", model.context_prediction)
+        kernel = model.config.kernel
+        taps = causal.weight.detach().flatten(2)[..., causal_taps(kernel)]  # (2M, M, taps)
+        matrix = taps.permute(2, 1, 0).reshape(-1, taps.shape[0]).contiguous()
+        network = list(cast("nn.Sequential", model.entropy_parameters))
+        layers = [_matrix(layer) for layer in network if isinstance(layer, nn.Conv2d)]
+        slope = next(layer.negative_slope for layer in network if isinstance(layer, nn.LeakyReLU))
+        (first, bias), *others = layers
+        width = taps.shape[0]
+        hyper = first[:-width].contiguous() if first.shape[0] > width else None
+        layers = [(first[-width:].contiguous(), bias), *others]
+        return cls(kernel, (matrix, cast("Tensor", causal.bias).detach()), tuple(layers), hyper, slope)
+
+    def prepare(self, params: Tensor | None, num_positions: int) -> Tensor:
+        """What the first layer adds at each position, whatever the context: (positions, out).
+
+        `params` is the hyperprior's word, (positions, 2M).
+        """
+        bias = self.layers[0][1]
+        if self.hyper is None or params is None:
+            return bias.expand(num_positions, -1)
+        return torch.addmm(bias, params, self.hyper)
+
+    def __call__(self, neighbours: Tensor, prepared: Tensor) -> Tensor:
+        """The entropy parameters (n, 2M) of positions, from their neighbours (n, taps M) and what was prepared."""
+        matrix, bias = self.context
+        features = torch.addmm(bias, neighbours, matrix)
+        hidden = torch.addmm(prepared, features, self.layers[0][0])
+        for matrix, bias in self.layers[1:]:
+            hidden = torch.addmm(bias, F.leaky_relu_(hidden, self.slope), matrix)
+        return hidden
+
+
+def _matrix(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    return layer.weight.detach()[..., 0, 0].t().contiguous(), cast("Tensor", layer.bias).detach()

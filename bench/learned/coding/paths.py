@@ -1,0 +1,192 @@
+"""The entropy paths of the families, each written once for both directions: an encoder gives y, a decoder None.
+
+    factorized              y by the tables of its channels
+    scale, hyper            z by the tables of its channels; h_s tells scale and mean of each element of y; y by the
+                            tables of its scales
+    context, joint, attn    the same, but scale and mean come from the latents before as well: y goes in wavefronts
+                            (and context has no z)
+
+The coded latents are round(y - mean) + mean, on all paths.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.learned.coding.parameters import ContextNetwork
+from bench.learned.coding.tables import MAX_SYMBOL, Port, Tables
+from bench.learned.coding.wavefront import wavefront
+from bench.learned.models.base import split_parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.learned.models import LearnedModel
+    from bench.learned.models.entropy import Bottleneck, Gaussian
+
+Size = tuple[int, int]
+"""Height and width of y."""
+
+HYPER_STRIDE = 4
+"""How much coarser z is than y."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What the decoder knows of a picture, and the distributions by which it was told."""
+
+    y_hat: Tensor
+    """(1, M, h, w)"""
+    z_hat: Tensor | None = None
+    """(1, N, h/4, w/4); none in the factorized and context families."""
+    scales: Tensor | None = None
+    """Of each element of y, as y_hat; none in the factorized family."""
+    means: Tensor | None = None
+    """As scales; none where all means are 0."""
+
+
+class EntropyPath(abc.ABC):
+    """What a port passes for a picture, in order. A path holds nothing of any picture."""
+
+    y_tables: Tables
+
+    @abc.abstractmethod
+    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
+        """Pass y (1, M, h, w) of a given size, and what it depends on; what the decoder knows is returned."""
+
+
+class FactorizedPath(EntropyPath):
+    """y alone, each channel by its table."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        self._channels = _Channels(model)
+        self.y_tables = self._channels.tables
+
+    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
+        """See `EntropyPath`."""
+        return Latents(self._channels.code(port, y, size))
+
+
+class HyperPath(EntropyPath):
+    """z, then y, all of it at once."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        self._hyperprior = _Hyperprior(model)
+        self._elements = _Elements(model)
+        self.y_tables = self._elements.tables
+        self._has_mean = bool(model.has_mean)
+
+    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
+        """See `EntropyPath`."""
+        z_hat, params = self._hyperprior.code(port, y, size)
+        scales, means = split_parameters(params, mean=self._has_mean)
+        return Latents(self._elements.code(port, y, scales, means), z_hat, scales, means)
+
+
+class AutoregressivePath(EntropyPath):
+    """z if there is one, then y in wavefronts."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        self._hyperprior = _Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
+        self._elements = _Elements(model)
+        self.y_tables = self._elements.tables
+        self._network = ContextNetwork.of(model)
+        self._config = model.config
+
+    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
+        """See `EntropyPath`."""
+        z_hat = params = None
+        if self._hyperprior is not None:
+            z_hat, params = self._hyperprior.code(port, y, size)
+        y_hat, params = self._wavefronts(port, y, params, size)
+        return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
+
+    def _wavefronts(self, port: Port, y: Tensor | None, params: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
+        """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, 2M, h, w)."""
+        wave = wavefront(*size, self._config.kernel)
+        prepared = self._network.prepare(_in_order(params, wave.order), len(wave.order))
+        wanted = _in_order(y, wave.order)
+        known, told = torch.zeros(wave.num_rows, self._config.M), []
+        for step in wave.steps:
+            neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
+            told.append(self._network(neighbours, prepared[step]))
+            scales, means = split_parameters(told[-1], mean=self._config.mean)
+            values = self._elements.code(port, None if wanted is None else wanted[step], scales, means)
+            known[wave.rows[step]] = values
+        return _as_picture(known[wave.rows], wave.order, size), _as_picture(torch.cat(told), wave.order, size)
+
+
+class _Channels:
+    """Values by the tables of the bottleneck, one for each channel, rounded around the channel's median."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        bottleneck = cast("Bottleneck", model.entropy_bottleneck)
+        self.tables = Tables.of(bottleneck)
+        self._medians = bottleneck.quantiles.detach()[:, :, 1:2].clone()  # (C, 1, 1)
+
+    def code(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
+        """Pass values (1, C, h, w)."""
+        channels = len(self._medians)
+        indexes = np.repeat(np.arange(channels, dtype=np.int32), size[0] * size[1])
+        coded = port.code(self.tables, indexes, None if values is None else _symbols(values[0], self._medians))
+        z: Tensor = torch.from_numpy(coded).view(1, channels, *size) + self._medians
+        return z
+
+
+class _Hyperprior:
+    """z and what h_s makes of it."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        self._channels = _Channels(model)
+        self._analysis = cast("torch.nn.Module", getattr(model, "hyper_analysis", model.h_a))
+        self._synthesis = cast("torch.nn.Module", model.h_s)
+
+    def code(self, port: Port, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
+        """Pass z of y; z_hat and the word of the hyperprior about y."""
+        z = None if y is None else self._analysis(y)
+        z_hat = self._channels.code(port, z, (size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE))
+        return z_hat, self._synthesis(z_hat)
+
+
+class _Elements:
+    """Elements of y, each by the table of its scale, rounded around its mean."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        conditional = cast("Gaussian", model.gaussian_conditional)
+        self.tables = Tables.of(conditional)
+        # The table whose scale is nearest in ratio. CompressAI takes the next wider one, which costs up to 1 %.
+        scales = cast("Tensor", conditional.scale_table)
+        self._bounds = (scales[:-1] * scales[1:]).sqrt()
+
+    def code(self, port: Port, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
+        """Pass y, of any shape."""
+        indexes = torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
+        coded = port.code(self.tables, indexes, None if y is None else _symbols(y, means))
+        values = torch.from_numpy(coded).view(scales.shape)
+        return values.float() if means is None else values + means
+
+
+def _symbols(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
+    """What is written of values: their distance from the means, rounded, in the order of memory."""
+    centred = values if means is None else values - means
+    # Larger ones are refused by the writer; nothing may wrap around before it sees them.
+    integers: NDArray[np.int32] = centred.round().clamp_(-MAX_SYMBOL, MAX_SYMBOL).int().flatten().numpy()
+    return integers
+
+
+def _in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
+    """(1, C, h, w) to (positions in order, C)."""
+    return None if values is None else values[0].flatten(1).t()[order]
+
+
+def _as_picture(values: Tensor, order: Tensor, size: Size) -> Tensor:
+    """(positions in order, C) to (1, C, h, w), channels last in memory."""
+    by_position = torch.empty_like(values)
+    by_position[order] = values
+    return by_position.view(1, *size, -1).permute(0, 3, 1, 2)

@@ -1,0 +1,56 @@
+"""The transforms of a model as quick as a CPU has them: pictures to latents and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+
+from bench.picture import Picture
+
+if TYPE_CHECKING:
+    from bench.learned.models import LearnedModel
+
+Precision = Literal["fp32", "bf16"]
+"""Of the synthesis. bf16 is the faster where the processor multiplies it; the picture then differs in some pixels."""
+
+
+class Transforms:
+    """Analysis and synthesis of one model on one device. It holds nothing of any picture."""
+
+    def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
+        self._device = torch.device(device)
+        self._precision = precision
+        # Channels-last is the layout in which oneDNN and cuDNN are at their best; it changes no value of a weight.
+        self._g_a = model.g_a.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._g_s = model.g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._multiple = int(model.downsampling_factor)
+        self._stride = 16
+
+    def latent_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the latents of a picture."""
+        return self._padded(height) // self._stride, self._padded(width) // self._stride
+
+    @torch.inference_mode()
+    def analysis(self, picture: Picture) -> Tensor:
+        """The latents y (1, M, h, w) of a picture, on the CPU; it is padded by repeating its edges."""
+        pixels = torch.from_numpy(picture.pixels).to(self._device)
+        x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
+        below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
+        y: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
+        return y.cpu()
+
+    @torch.inference_mode()
+    def synthesis(self, y_hat: Tensor, height: int, width: int) -> Picture:
+        """The picture of some latents: clamped, rounded to 8 bits, cut to its size."""
+        y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+            x_hat: Tensor = self._g_s(y_hat)
+        pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float()
+        return Picture(np.ascontiguousarray(pixels.clamp(0, 1).mul_(255).round_().byte().cpu().numpy()))
+
+    def _padded(self, side: int) -> int:
+        return -(-side // self._multiple) * self._multiple

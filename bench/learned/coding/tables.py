@@ -1,0 +1,184 @@
+"""Symbols to bits and back, by the integer tables that come with the weights.
+
+A set of tables is what CompressAI's entropy models hold: for each channel, or each of 64 scales, the cumulative
+frequencies of a run of integers out of 2^16, the last entry an escape. A range coder (the `constriction` package) takes
+all symbols of one table in one call, so that Python sees tables and never symbols.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from constriction import stream
+
+from bench.errors import CodecError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compressai.entropy_models import EntropyModel
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int32]
+    Indexes = NDArray[np.uint8] | NDArray[np.int32]
+
+PRECISION = 16
+"""Frequencies of a table add up to 2^PRECISION; each is at least 1."""
+
+ESCAPE_BITS = 24
+"""Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
+
+MAX_SYMBOL = 1 << (ESCAPE_BITS - 1)
+"""No symbol of this magnitude can be coded. Latents are in the hundreds at most."""
+
+_STATE_BITS = 64
+"""What a decoder holds beyond the bits that it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one entropy model."""
+
+    models: tuple[stream.model.Categorical, ...]
+    """The distribution of each table: its integers in order, then the escape."""
+    first: Integers
+    """The least integer of each table."""
+    sizes: Integers
+    """How many integers each table holds."""
+    least_bits: float
+    """What the likeliest symbol of all tables costs."""
+
+    @classmethod
+    def of(cls, entropy_model: EntropyModel) -> Self:
+        """The tables that a weights file gave to one of CompressAI's entropy models."""
+        lengths = entropy_model.cdf_length.numpy()
+        rows = zip(entropy_model.quantized_cdf.numpy(), lengths, strict=True)
+        frequencies = [np.diff(row[:length]).astype(np.float64) for row, length in rows]
+        # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
+        models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
+        likeliest = max(table.max() / (1 << PRECISION) for table in frequencies)
+        return cls(models, entropy_model.offset.numpy(), lengths - 2, -math.log2(likeliest))
+
+    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[stream.model.Categorical, slice]]]:
+        """An order of the symbols that puts those of each table together, and each table that is used with its part."""
+        order = np.argsort(indexes, kind="stable")
+        counts = np.bincount(indexes, minlength=len(self.models))
+        ends = np.cumsum(counts)
+        used = np.flatnonzero(counts)
+        return order, ((self.models[i], slice(ends[i] - counts[i], ends[i])) for i in used)
+
+
+class Port(abc.ABC):
+    """One direction of coding. The entropy path is written once against this, so that both directions run alike."""
+
+    crc = 0
+    """CRC-32 of all symbols that have passed."""
+
+    def code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
+        """Pass some symbols, each by the table that `indexes` names (both of one dimension).
+
+        A writer needs them, writes them and returns them; a reader gets none, and returns what was written.
+
+        Raises:
+            CodecError: a symbol is beyond all bounds.
+            DecodeError: no encoder writes such a payload.
+        """
+        passed = self._code(tables, indexes, symbols)
+        self.crc = zlib.crc32(passed.astype("<i4", copy=False).data, self.crc)
+        return passed
+
+    @abc.abstractmethod
+    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers: ...
+
+
+class Writer(Port):
+    """Encodes."""
+
+    def __init__(self) -> None:
+        self._encoder = stream.queue.RangeEncoder()
+
+    def finish(self) -> bytes:
+        """The payload."""
+        payload: bytes = self._encoder.get_compressed().astype("<u4").tobytes()
+        return payload
+
+    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
+        if symbols is None:
+            raise ValueError("an encoder is given its symbols")
+        order, groups = tables.groups(indexes)
+        by_table = indexes[order]
+        places, sizes = symbols[order] - tables.first[by_table], tables.sizes[by_table]
+        escaped = (places < 0) | (places >= sizes)
+        inside = np.where(escaped, sizes, places)
+        for model, part in groups:
+            self._encoder.encode(inside[part], model)
+        if escaped.any():
+            self._escape(_fold(places[escaped], sizes[escaped]))
+        return symbols
+
+    def _escape(self, values: NDArray[np.int64]) -> None:
+        """Exp-Golomb codes, the number of their bits drawn evenly: all escapes of a piece in two calls."""
+        if values.max() >= (1 << ESCAPE_BITS) - 1:
+            raise CodecError("the latents of this picture are beyond all bounds")
+        widths = np.frexp(values + 1)[1].astype(np.int32) - 1
+        self._encoder.encode(widths, stream.model.Uniform(ESCAPE_BITS))
+        wide = widths > 0
+        if wide.any():
+            ranges = np.left_shift(1, widths[wide], dtype=np.int32)
+            self._encoder.encode((values[wide] + 1 - ranges).astype(np.int32), stream.model.Uniform(), ranges)
+
+
+class Reader(Port):
+    """Decodes."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._num_bits = 8 * len(payload)
+        self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+
+    def require_room(self, tables: Tables, count: int) -> None:
+        """Refuse to look for more symbols than a payload of this length can hold, before memory is spent on them.
+
+        Raises:
+            DecodeError: so many symbols of these tables do not fit, however likely each is.
+        """
+        if count * tables.least_bits > self._num_bits + _STATE_BITS:
+            raise DecodeError("the payload is too short for a picture of the size that the header names")
+
+    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
+        order, groups = tables.groups(indexes)
+        by_table = indexes[order]
+        places, sizes = np.empty(len(order), np.int32), tables.sizes[by_table]
+        try:
+            for model, part in groups:
+                places[part] = self._decoder.decode(model, part.stop - part.start)
+            escaped = places == sizes
+            if escaped.any():
+                places[escaped] = _unfold(self._escapes(int(escaped.sum())), sizes[escaped])
+        except AssertionError as error:
+            raise DecodeError("the payload is damaged: no encoder writes it") from error
+        symbols = np.empty_like(places)
+        symbols[order] = places + tables.first[by_table]
+        return symbols
+
+    def _escapes(self, count: int) -> NDArray[np.int64]:
+        widths = self._decoder.decode(stream.model.Uniform(ESCAPE_BITS), count)
+        values: NDArray[np.int64] = np.left_shift(1, widths, dtype=np.int64) - 1
+        wide = widths > 0
+        if wide.any():
+            values[wide] += self._decoder.decode(stream.model.Uniform(), np.left_shift(1, widths[wide], dtype=np.int32))
+        return values
+
+
+def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
+    """Places outside 0 ... sizes - 1 as 0, 1, 2 ...: those above are the even numbers, those below the odd ones."""
+    wide = places.astype(np.int64)
+    return np.where(wide < 0, -2 * wide - 1, 2 * (wide - sizes))
+
+
+def _unfold(values: NDArray[np.int64], sizes: Integers) -> NDArray[np.int64]:
+    return np.where(values % 2, -(values + 1) // 2, values // 2 + sizes)
