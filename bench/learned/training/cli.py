@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ class _OneOrZoo(click.Group):
         formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options of one training.")
 
 
+def _ignore_futures() -> None:
+    """Silence what libraries warn of at import about their own future: no user can act on it."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
 @click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
@@ -64,6 +70,7 @@ def train() -> None:
 @click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
+    _ignore_futures()
     from bench.learned.training.jobs import job_from_options  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
@@ -85,6 +92,7 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """All the weights of the package, step by step."""
+    _ignore_futures()
     from bench.learned.training import zoo as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import shutil
 from typing import Any, Literal, cast
 
@@ -66,6 +67,7 @@ def tune(threads: int | None = None) -> int:
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
     _keep_freed_memory()
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return torch.get_num_threads()
 
 

@@ -28,7 +28,7 @@ from bench.learned.weights import ModelCard, load, save
 from bench.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from lightning_fabric import Fabric
@@ -73,6 +73,14 @@ class Job:
     def config(self) -> ModelConfig:
         """The architecture: compact widths and the target's options."""
         return dataclasses.replace(compact_config(self.target.family), **self.target.options)
+
+
+class Unheard:
+    """What all processes but the first say."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """Take anything and do nothing."""
+        return lambda *_: None
 
 
 @dataclass(slots=True)
@@ -138,6 +146,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
     stretch = _stretch(job, loop)
     record["calls"].append(_call(job, loop, stretch, fabric))
     with _stop_on_signal() as stopped:
+        say = say if fabric.is_global_zero else Unheard()
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
             say.began(loop, stretch, data)

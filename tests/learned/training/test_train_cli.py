@@ -13,6 +13,7 @@ from bench.learned.training import run
 
 if TYPE_CHECKING:
     from bench.learned.training.run import Job
+from bench.learned.weights import load
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
@@ -84,3 +85,14 @@ print("torch" in sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(photos: Path, tmp_path: Path) -> None:
+    options = ["--threads", "1", "--no-compile", "--device", "cpu", "--crop", "64", "1", "--devices", "2"]
+    folders = ["--data", str(photos), "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "bench", "train", "factorized@1", "--steps", "2", *options, *folders]
+    result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("from step 0 to step 2") == 1
+    assert load(tmp_path / "run" / run.WEIGHTS).card.record["calls"][0]["processes"] == 2
