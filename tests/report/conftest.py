@@ -38,6 +38,15 @@ def full() -> Synthetic:
     return _full()
 
 
+@pytest.fixture
+def brief() -> Synthetic:
+    """The full export with one metric, for tests that need a report of their own but not every figure."""
+    export = _full()
+    for row in export.tables["measurements"]:
+        del row["mse_y"], row["ms_ssim"]
+    return export
+
+
 @pytest.fixture(scope="session")
 def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the full export, for tests that change nothing."""

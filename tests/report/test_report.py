@@ -86,8 +86,8 @@ def test_the_same_export_gives_the_same_bytes(out: Path, full_export: Path, tmp_
 
 
 def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_path: Path) -> None:
-    for row in synthetic.tables["measurements"]:
-        del row["mse_y"], row["ms_ssim"]
+    rows = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
+    synthetic.tables["measurements"] = [{k: v for k, v in row.items() if k not in {"mse_y", "ms_ssim"}} for row in rows]
     export = synthetic.write(tmp_path / "export")
     files = write_figures(export, tmp_path / "one")
     write_figures(export, tmp_path / "two")
@@ -138,15 +138,15 @@ def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> N
     assert "\N{MINUS SIGN}15.8" in page.text
 
 
-def test_hostile_names_are_text(full: Synthetic, tmp_path: Path) -> None:
-    for table in full.tables.values():
+def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
+    for table in brief.tables.values():
         for row in table:
             for column in ("codec", "title", "message", "machine", "command", "carrier_version", "note", "image"):
                 if column in row:
                     row[column] = f"{row[column]} {HOSTILE}"
-    for row in full.tables["measurements"]:
+    for row in brief.tables["measurements"]:
         row[f"m {HOSTILE}"] = row["mse"]
-    page = _report(full, tmp_path)
+    page = _report(brief, tmp_path)
     assert not [tag for tag, _ in page.tags if tag == "script"]
     assert "<script" not in page.html
     assert "alert('1')" in page.text
@@ -154,15 +154,15 @@ def test_hostile_names_are_text(full: Synthetic, tmp_path: Path) -> None:
     assert all(re.fullmatch(r"[\w./-]+", name) for name in _files(tmp_path / "out"))
 
 
-def test_an_imported_address_is_no_link_unless_it_is_one(full: Synthetic, tmp_path: Path) -> None:
-    for row in full.tables["published"]:
+def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_path: Path) -> None:
+    for row in brief.tables["published"]:
         row["url"] = "javascript:alert(1)"
-    assert not [link for link in _report(full, tmp_path).values("href") if "javascript" in link]
+    assert not [link for link in _report(brief, tmp_path).values("href") if "javascript" in link]
 
 
-def test_a_data_set_with_a_note_says_so_in_title_and_banner(full: Synthetic, tmp_path: Path) -> None:
-    full.tables["datasets"][0]["note"] = "not Kodak; figures are not comparable with published ones"
-    page = _report(full, tmp_path)
+def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
+    brief.tables["datasets"][0]["note"] = "not Kodak; figures are not comparable with published ones"
+    page = _report(brief, tmp_path)
     title = re.search(r"<title>(.*?)</title>", page.html)
     assert title is not None
     assert "not Kodak" in title[1]
@@ -170,8 +170,8 @@ def test_a_data_set_with_a_note_says_so_in_title_and_banner(full: Synthetic, tmp
     assert "figures are not comparable with published ones" in page.text
 
 
-def test_a_subset_says_so_and_shows_no_published_curve(full: Synthetic, tmp_path: Path) -> None:
-    page = _report(full, tmp_path, images=("aubergine", "beetroot"))
+def test_a_subset_says_so_and_shows_no_published_curve(brief: Synthetic, tmp_path: Path) -> None:
+    page = _report(brief, tmp_path, images=("aubergine", "beetroot"))
     assert "Image codecs on garden, 2 of 4 pictures" in page.text
     assert "A part of the set" in page.text
     assert "BPG" not in page.text
