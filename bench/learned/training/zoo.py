@@ -105,10 +105,11 @@ class Zoo:
         shared = {"stage": step.stage, "seed": step.seed, "exclude": self.recipe.exclude, "out": out, **options}
         if (out / CHECKPOINT).is_file() and (total := _total_of_run(out, step.stage, done)) is not None:
             return Job(step.target, step.phase, steps=total, resume=True, **shared)
-        init = self.path(step.model if stages or step.start is None else step.start)
+        own = {other.stage for other in self.recipe.steps if other.model == step.model} & stages.keys()
+        init = self.path(step.model if own or step.start is None else step.start)
         if not init.is_file() and step.start is not None:
             raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
-        shared |= {"init": init if init.is_file() else None, "history": stages}
+        shared |= {"init": init if init.is_file() else None, "history": stages if own else {}}
         return Job(step.target, step.phase, steps=step.steps - done, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:

@@ -132,6 +132,17 @@ def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_fur
     assert (job.resume, job.steps, job.init) == (False, 50, small.path("hyper@3-base"))
 
 
+def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
+    take_one(small, Trainer())
+    step = small.next()
+    assert step is not None
+    provisional = Trainer()(dataclasses.replace(small.job(step), stage="by hand", out=small.runs / "by-hand"))
+    small.publish(step, provisional)
+    assert small.next() == step
+    job = small.job(step)
+    assert (job.init, job.history, job.steps) == (small.path("hyper@3-base"), {}, 40)
+
+
 def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
     trainer = Trainer()
     zoo.follow(small, trainer, budget_s=0.0)
