@@ -38,19 +38,20 @@ class Crops:
         pictures: all of them at least `size` pixels high and wide.
         size: side of a crop, pixels.
         batch: crops in a batch.
-        device: on a GPU the whole set is copied there once, as bytes.
+        device: where batches are wanted.
+        resident: the pictures' samples on that device (see `resident`); without them crops are cut here and sent.
     """
 
-    def __init__(self, pictures: Pictures, *, size: int, batch: int, device: torch.device) -> None:
-        self.pictures = pictures.at_least(size)
+    def __init__(
+        self, pictures: Pictures, *, size: int, batch: int, device: torch.device, resident: Tensor | None = None
+    ) -> None:
+        self.pictures = pictures
         self.size = size
         self.batch = batch
         self.device = device
         positions = [(entry.height - size + 1) * (entry.width - size + 1) for entry in self.pictures.entries]
         self._weights = np.array(positions, np.float64) / sum(positions)
-        self._samples: Tensor | None = None
-        if device.type != "cpu":
-            self._samples = torch.from_numpy(np.array(pictures.samples)).to(device)
+        self._resident = resident
 
     def places(self, random: np.random.Generator) -> list[Place]:
         """The places of one batch."""
@@ -68,7 +69,10 @@ class Crops:
     def __call__(self, random: np.random.Generator) -> Tensor:
         """One batch: float samples in 0..1 of shape (batch, 3, size, size), in channels-last memory."""
         places = self.places(random)
-        cut = self._cut_here(places) if self._samples is None else self._cut_there(places, self._samples)
+        if self._resident is None:
+            cut = self._cut_here(places).to(self.device, non_blocking=True)
+        else:
+            cut = self._cut_there(places, self._resident)
         return cut.permute(0, 3, 1, 2).float().div_(255)
 
     def _cut_here(self, places: list[Place]) -> Tensor:
@@ -96,3 +100,10 @@ class Crops:
         pixel = (top + along.view(1, -1, 1)) * width + left + across
         first = offset + 3 * pixel
         return samples[first.unsqueeze(-1) + torch.arange(3, device=self.device)]
+
+
+def resident(pictures: Pictures, device: torch.device) -> Tensor | None:
+    """All samples as bytes in a GPU's memory, if they take no more than half of what is free there."""
+    if device.type != "cuda" or pictures.samples.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+        return None
+    return torch.from_numpy(np.array(pictures.samples)).to(device)

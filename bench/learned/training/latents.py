@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
+from bench.learned.training.phases import LATENT_STRIDE
 from bench.learned.training.task import HeldOut
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
     from bench.learned.training.task import Validation
-
-STRIDE = 16
-"""Pixels between neighbouring latents."""
 
 
 class EntropyOf(nn.Module):
@@ -42,7 +40,7 @@ class LatentTask:
 
     Args:
         model: its g_a makes the latents.
-        pictures: those that have no full crop in them are left out.
+        pictures: split into training and validation here; a whole crop fits into each.
         phase: crops in latents; its loss is the rate, whatever its terms.
         seed: of crops.
         device: where g_a and the entropy model compute.
@@ -55,8 +53,7 @@ class LatentTask:
         self.phase, self.seed, self.rank = phase, seed, rank
         learn, held = pictures.split()
         self._held_out = HeldOut(held, {"rate": 1.0}, device)
-        side = max(stage.size for stage in phase.crops) * STRIDE
-        self._latents = _analysed(model, learn.at_least(side), device)
+        self._latents = _analysed(model, learn, device)
 
     def network(self, model: LearnedModel) -> nn.Module:
         """The entropy model."""
@@ -75,7 +72,7 @@ class LatentTask:
     def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
         """Bits a pixel."""
         likelihoods = network(batch, self.phase.quantization)
-        pixels = STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
+        pixels = LATENT_STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
         return losses.bits(likelihoods) / pixels
 
     def validate(self, model: LearnedModel) -> Validation:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Source = Literal["pictures", "latents"]
 
+LATENT_STRIDE = 16
+"""Pixels between neighbouring latents."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropStage:
@@ -56,6 +59,11 @@ class Phase:
     def crop(self, share: float) -> CropStage:
         """The crops in force when `share` (0..1) of the phase is done."""
         return [stage for stage in self.crops if stage.begins <= share][-1]
+
+    @property
+    def side(self) -> int:
+        """Pixels that a picture must have each way to be used: the largest crop."""
+        return max(stage.size for stage in self.crops) * (LATENT_STRIDE if self.source == "latents" else 1)
 
     def learns(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """The model's parameters that this phase changes, by name.

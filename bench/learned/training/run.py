@@ -136,7 +136,8 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - the terminal, see `cli.
     threads = engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
-    data = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
+    found = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
+    data = found.at_least(job.phase.side)
     identity = _identity(job, data, engine.precision_of(fabric))
     state = checkpoint.load(job.out / CHECKPOINT, identity) if job.resume else None
     loop, record = _begin(job, data, fabric, threads)

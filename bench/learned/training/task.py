@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from bench.learned.training import losses
-from bench.learned.training.crops import Crops, generator
+from bench.learned.training.crops import Crops, generator, resident
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class PictureTask:
     """Rate and distortion of whole models on crops of pictures.
 
     Args:
-        pictures: split into training and validation here.
+        pictures: split into training and validation here; a whole crop fits into each.
         phase: its loss terms, quantisation and crops.
         seed: of crops.
         device: where batches are made.
@@ -61,7 +61,8 @@ class PictureTask:
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
         self.phase, self.seed, self.rank = phase, seed, rank
         learn, held = pictures.split()
-        self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, device=device) for stage in phase.crops}
+        options: Any = {"device": device, "resident": resident(learn, device)}
+        self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, **options) for stage in phase.crops}
         self._held_out = HeldOut(held, phase.weights, device)
 
     def network(self, model: LearnedModel) -> nn.Module:
