@@ -114,6 +114,9 @@ def fetch(names: tuple[str, ...], data: Path | None) -> None:
 @_dataset
 @_images
 @click.option("--carrier", help="What does the coding: by default a library in process, or 'external' binaries.")
+@click.option("--weights", metavar="NAME", help="Of learned codecs: compact, zoo, a file or a folder.")
+@click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
+@click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
 @click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Samples of a time.")
@@ -126,7 +129,9 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     count = _limit_threads(threads)
     from bench.request import RunRequest, execute  # noqa: PLC0415
 
-    summary = execute(RunRequest(**options, threads=count, command=_command()))
+    chosen = {name: options.pop(name) for name in ("weights", "device", "synthesis")}
+    codec_options = {name: value for name, value in chosen.items() if value is not None}
+    summary = execute(RunRequest(**options, codec_options=codec_options, threads=count, command=_command()))
     click.echo(str(summary))
     _show_points(options["db"], summary.dataset, summary.codecs)
     _end(summary.failures)

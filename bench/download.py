@@ -71,17 +71,24 @@ def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
             return  # there is nothing behind what we have; the hash decides
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
-        with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_content(_CHUNK):
-                file.write(chunk)
-                advance(len(chunk))
+        try:
+            with part.open("ab" if resumed else "wb") as file:
+                for chunk in response.iter_content(_CHUNK):
+                    file.write(chunk)
+                    advance(len(chunk))
+        except requests.RequestException as error:
+            raise _cut_off(part) from error
         _check_length(response, part, have if resumed else 0)
 
 
 def _check_length(response: requests.Response, part: Path, before: int) -> None:
     expected = response.headers.get("Content-Length")
     if expected and part.stat().st_size - before < int(expected):
-        raise ConnectionError(f"the connection ended after {part.stat().st_size} bytes; run again to go on")
+        raise _cut_off(part)
+
+
+def _cut_off(part: Path) -> ConnectionError:
+    return ConnectionError(f"the connection ended after {part.stat().st_size} bytes; run again to go on")
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,54 @@
+"""CompressAI's published checkpoints as weights, ready for coding."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import UsageError
+from bench.learned import checkpoints
+from bench.learned.models import build, load_zoo_state, zoo_config
+from bench.learned.weights import ModelCard, Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@torch.no_grad()
+def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
+    """Load a checkpoint that is on this machine; see `bench.learned.checkpoints`.
+
+    The parameters stay the float32 of the file, and so do the entropy coder's tables; only a file without tables gets
+    new ones.
+
+    Raises:
+        MissingError: the file is not on this machine, or damaged; the message says how to get it.
+        UsageError: the zoo has no such model, or the file does not hold it.
+    """
+    checkpoint = checkpoints.find(family, quality, metric)
+    path, sha256 = checkpoints.require(checkpoint)
+    with torch.random.fork_rng(devices=()):
+        model = build(zoo_config(family, quality))
+    try:
+        load_zoo_state(model, _read(path))
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    model.update()
+    model.eval()
+    card = ModelCard(quality, checkpoint.lmbda, metric, {"source": checkpoint.url})
+    return Weights(model, card, sha256)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        # Tensors and plain containers only: a pickle of anything else could run code.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"not a checkpoint of tensors ({reason})") from error
+    if not isinstance(state, dict):
+        raise UsageError(f"not a checkpoint: it holds a {type(state).__name__}")
+    return state
