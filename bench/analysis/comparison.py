@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.analysis.export import Export
 
 FEWEST_IN_OVERLAP = 4
-LOWEST_SHARE = 0.5
+LOWEST_SHARE = 0.5  # of the shorter curve's range
 WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
 """Below, below and above these a BD-rate is reported with a doubt."""
 
@@ -98,8 +98,11 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
         return notes
     if min(delta.points_in_overlap) < FEWEST_IN_OVERLAP:
         notes.append(f"doubtful: only {min(delta.points_in_overlap)} points of a curve lie in the overlap")
-    if delta.overlap_share < LOWEST_SHARE:
-        notes.append(f"doubtful: the overlap is {100 * delta.overlap_share:.0f} % of the range that the curves cover")
+    # A long curve that covers all of a short one is no reason for doubt, however small its share.
+    shorter = min(float(np.ptp(curve.quality)) for curve in curves)
+    share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0
+    if share < LOWEST_SHARE:
+        notes.append(f"doubtful: the overlap is {100 * share:.0f} % of the shorter curve's range")
     pchip, akima, cubic = (delta.rate_percent[method] for method in METHODS)
     if pchip is not None and akima is not None and abs(pchip - akima) > WIDEST_SPREAD:
         notes.append(f"doubtful: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")

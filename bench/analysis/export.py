@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -54,9 +55,10 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of numbers, by file. An empty cell is NaN."""
 
-_OPTIONAL: Mapping[str, Mapping[str, str | int]] = {
+_OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
+    "measurements": {"estimated_bits": math.nan},
     # A curve that somebody imported is one that they want to see.
-    "published": {"drawn": 1, "encoder": "", "note": "", "url": ""}
+    "published": {"drawn": 1, "encoder": "", "note": "", "url": ""},
 }
 """Columns that may be absent, with the value that they then have."""
 
@@ -87,7 +89,7 @@ class Export:
     @property
     def metric_columns(self) -> list[str]:
         """The columns of `measurements` that hold distortions: those that are not part of the fixed schema."""
-        fixed = {*_TEXT["measurements"], *_NUMBERS["measurements"]}
+        fixed = {*_TEXT["measurements"], *_NUMBERS["measurements"], *_OPTIONAL["measurements"]}
         return [column for column in self.measurements.columns if column not in fixed]
 
 
@@ -103,7 +105,7 @@ def _read(path: Path, table: str) -> pd.DataFrame:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
     # The columns of measurements that nobody foresaw are metrics.
     numbers = [*_NUMBERS[table], *(_unforeseen(header, table) if table == "measurements" else ())]
-    numbers += [column for column, value in _OPTIONAL.get(table, {}).items() if isinstance(value, int)]
+    numbers += [column for column, value in _OPTIONAL.get(table, {}).items() if not isinstance(value, str)]
     text = {column: "str" for column in header if column not in numbers}
     try:
         frame = pd.read_csv(
@@ -120,4 +122,5 @@ def _read(path: Path, table: str) -> pd.DataFrame:
 
 
 def _unforeseen(header: list[str], table: str) -> list[str]:
-    return [column for column in header if column not in _TEXT[table] and column not in _NUMBERS[table]]
+    foreseen = {*_TEXT[table], *_NUMBERS[table], *_OPTIONAL.get(table, {})}
+    return [column for column in header if column not in foreseen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
@@ -68,12 +69,12 @@ def view(content: Content) -> dict[str, Any]:
 def _heading(content: Content) -> str:
     """The title: it says so when the pictures are not a whole set, or not one that others report on."""
     study = content.study
-    parts = [f"Image codecs on {study.dataset}"]
-    if study.is_subset:
-        parts.append(study.extent)
+    heading = f"Image codecs on {study.dataset}"
     if study.note:
-        parts.append(study.note.partition(";")[0].partition(". ")[0])
-    return ", ".join(parts)
+        clause = re.split(r"[:;.]", study.note, maxsplit=1)[0].strip()
+        # Within a title a sentence does not start anew; an abbreviation stays as it is.
+        heading += f" ({clause[:1].lower() + clause[1:] if clause[1:2].islower() else clause})"
+    return f"{heading}, {study.extent}" if study.is_subset else heading
 
 
 def _sections(content: Content) -> list[tuple[str, str]]:

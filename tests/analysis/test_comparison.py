@@ -155,3 +155,20 @@ def test_the_data_set_must_be_named_where_there_are_several(synthetic: Synthetic
     with pytest.raises(UsageError, match="--dataset"):
         compare_rows(export, "beta", "alpha")
     assert compare_rows(export, "beta", "alpha", dataset="corner").dataset == "Corner, 1 picture"
+
+
+def _remark_on(synthetic: Synthetic, tmp_path: Path, points: list[tuple[float, float]]) -> str:
+    _publish(synthetic, metric="psnr_rgb", points=points)
+    return str(compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0]["notes"])
+
+
+def test_a_long_curve_that_covers_a_short_one_is_not_doubted(synthetic: Synthetic, tmp_path: Path) -> None:
+    quality = np.arange(15.0, 70.0)
+    assert "overlap" not in _remark_on(synthetic, tmp_path, list(zip(np.exp(quality / 8) / 99, quality, strict=True)))
+
+
+def test_curves_that_hardly_overlap_are_doubted(synthetic: Synthetic, tmp_path: Path) -> None:
+    alpha = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    quality = alpha["psnr_db"].max() - 3 + np.arange(10.0)
+    remark = _remark_on(synthetic, tmp_path, list(zip(np.exp(quality / 8) / 99, quality, strict=True)))
+    assert "doubtful: the overlap is " in remark

@@ -161,11 +161,13 @@ def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_p
 
 
 def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
-    brief.tables["datasets"][0]["note"] = "not Kodak; figures are not comparable with published ones"
+    brief.tables["datasets"][0]["note"] = (
+        "These are not the Kodak pictures: figures are not comparable with published ones."
+    )
     page = _report(brief, tmp_path)
     title = re.search(r"<title>(.*?)</title>", page.html)
     assert title is not None
-    assert "not Kodak" in title[1]
+    assert title[1] == "Image codecs on garden (these are not the Kodak pictures)"
     assert any(attrs.get("class") == "banner" for _, attrs in page.tags)
     assert "figures are not comparable with published ones" in page.text
 
