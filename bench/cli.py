@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench import __version__
-from bench.errors import BenchError
+from bench.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +76,10 @@ _data = click.option("--data", type=_PATH, help="Folder of image sets.  [default
 _dataset = click.option("--dataset", default="kodak", show_default=True, help="kodak, builtin, a folder or a glob.")
 _images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
 _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of libraries.  [default: all cores]")
+_families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
+_qualities = click.option(
+    "--quality", "qualities", type=int, multiple=True, help="Weights of this quality only; repeatable."
+)
 _force = click.option("--force", is_flag=True, help="Take times although other work uses the machine.")
 
 
@@ -91,15 +95,35 @@ def list_(data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("names", nargs=-1, metavar="[DATASET]...")
+@click.argument("names", nargs=-1, metavar="[DATASET|weights]...")
+@_families
+@_qualities
+@click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="What weights are trained for.  [default: mse]")
 @_data
-def fetch(names: tuple[str, ...], data: Path | None) -> None:
-    """Download image sets (kodak by default), verified; a download that was cut off goes on."""
+def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
+    """Download image sets (kodak by default) or CompressAI's `weights`, verified; what was cut off goes on.
+
+    Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all of one metric are about 2 GB.
+    """
     from bench.datasets import data_folder, fetch_dataset  # noqa: PLC0415
 
+    if any(wanted.values()) and "weights" not in names:
+        raise UsageError("--family, --quality and --metric choose weights; write `bench fetch weights ...`")
     for name in names or ("kodak",):
-        fetch_dataset(name, data=data)
-        click.echo(f"{name} is in {data_folder(data)}")
+        if name == "weights":
+            _fetch_weights(**wanted)
+        else:
+            fetch_dataset(name, data=data)
+            click.echo(f"{name} is in {data_folder(data)}")
+
+
+def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric: str | None) -> None:
+    from bench.learned import checkpoints  # noqa: PLC0415
+
+    chosen = checkpoints.select(families, qualities, metric or "mse")
+    checkpoints.fetch(chosen)
+    for folder in sorted({checkpoints.require(checkpoint)[0].parent for checkpoint in chosen}):
+        click.echo(f"weights are in {folder}")
 
 
 @main.command()
