@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,10 @@ def _saved(plot: Plot, form: str, colours: Mapping[str, str], options: dict[str,
         figure = Figure(figsize=(WIDTH_INCHES, plot.height_inches), layout="constrained")
         axes = figure.add_subplot()
         plot.draw(axes, colours)
-        if legend and axes.get_legend_handles_labels()[0]:
+        entries = len(axes.get_legend_handles_labels()[0]) if legend else 0
+        if entries:
             figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=FONT_POINTS - 1.5)
+            figure.set_figheight(plot.height_inches + 0.2 * math.ceil(entries / 2))
         figure.savefig(content, format=form, transparent=True, metadata=metadata[form])
     return content.getvalue()
 
