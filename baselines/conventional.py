@@ -47,8 +47,9 @@ class ConventionalCodec(Codec):
     """The decoder's command line: from `coded` to `external.PICTURE`."""
 
     @classmethod
-    def missing(cls, carrier: str | None = None) -> str | None:
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
         """Say which library or binaries the carrier lacks and how to get them, or None."""
+        del options
         if carrier == "external":
             return external.missing((cls.encoder, cls.decoder))
         return pillow.missing(cls.form)

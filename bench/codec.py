@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import MissingError, UsageError
@@ -61,6 +61,9 @@ class Codec(ABC):
     settings: ClassVar[Mapping[str, Scalar]] = {}
     """Everything besides the quality that decides the bytes. It is stored with each row."""
 
+    options: ClassVar[Mapping[str, str]] = {}
+    """What the user can choose besides the quality, with its default: "weights", "device". Stored with each row."""
+
     revision: ClassVar[str] = "1"
     """Changed whenever this code writes other bytes or decodes to another picture than before."""
 
@@ -69,25 +72,38 @@ class Codec(ABC):
 
     weights_sha256: str | None = None
 
-    def __init__(self, quality: float, *, carrier: str | None = None) -> None:
+    device: str = "cpu"
+    """What does the work: "cpu", or the name of the accelerator."""
+
+    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
         """Open the codec at one quality.
 
         Raises:
-            UsageError: the quality is out of range, or there is no such carrier.
-            MissingError: the carrier is not installed.
+            UsageError: the quality is out of range, or there is no such carrier or option.
+            MissingError: the carrier is not installed, or the weights are not there.
         """
         self.carrier = carrier or self.carriers[0]
         self.quality = quality
+        self.chosen = {**self.options, **options}
+        """The options, as they were chosen."""
+        if strange := options.keys() - self.options.keys():
+            raise UsageError(f"{self.title} has no option '{min(strange)}'")
         if self.carrier not in self.carriers:
             raise UsageError(f"{self.title} has no carrier '{carrier}'; it has: {', '.join(self.carriers)}")
-        if reason := self.missing(self.carrier):
+        if reason := self.missing(self.carrier, **options):
             raise MissingError(f"{self.title}: {reason}")
 
     @classmethod
-    def missing(cls, carrier: str | None = None) -> str | None:
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
         """Say what this codec lacks on this machine and how to get it, or None if it can run."""
-        del carrier
+        del carrier, options
         return None
+
+    @classmethod
+    def points(cls, **options: str) -> tuple[float, ...]:
+        """The qualities that a run takes by default."""
+        del options
+        return cls.scale.points
 
     @property
     def carrier_version(self) -> str:
@@ -117,6 +133,7 @@ class CodecSpec:
 
     name: str
     qualities: tuple[float, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> CodecSpec:

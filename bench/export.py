@@ -33,7 +33,8 @@ _QUERIES = {
 }
 
 _MEASUREMENTS = """SELECT key, curve, codec, quality, settings, carrier, carrier_version, revision, weights,
-    weights_sha256, dataset, image, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
+    weights_sha256, dataset, image, image_sha256, width, height, num_bytes, bitstream_sha256, run_id,
+    estimated_bits
     FROM measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
     ORDER BY dataset, codec, carrier, quality, image, key"""
 
@@ -147,6 +148,7 @@ def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
         bitstream_sha256=row["bitstream_sha256"],
         values={name: row[name] for name in metrics},
         run_id=row["run_id"],
+        estimated_bits=row.get("estimated_bits"),
     )
     if measurement.key != row["key"]:
         raise ValueError(f"the key of {row['codec']}@{row['quality']:g} on {row['image']} does not fit its columns")

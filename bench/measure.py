@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.errors import CodecError, UsageError
+from bench.probe import Listener, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bench.codec import Codec
     from bench.metrics import Metric
@@ -28,6 +30,7 @@ class Result:
     num_bytes: int
     bitstream_sha256: str
     values: Mapping[str, float | None]
+    estimated_bits: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +50,45 @@ def measure(encoder: Codec, decoder: Codec, picture: Picture, metrics: Iterable[
     Raises:
         CodecError: the codec failed, or gave something else than bytes and a picture of the same size.
     """
-    data = encoder.encode(picture)
+    notes: dict[str, float] = {}
+    with listening(Listener(note=notes.__setitem__)):
+        data = encoder.encode(picture)
     decoded = decoder.decode(data)
     if decoded.pixels.shape != picture.pixels.shape:
         raise CodecError(
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
         )
     values = {metric.name: metric.function(picture, decoded) for metric in metrics}
-    return Result(len(data), hashlib.sha256(data).hexdigest(), values)
+    return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes.get("estimated_bits"))
 
 
 def time_stages(encoder: Codec, decoder: Codec, picture: Picture, repeats: int) -> Sequence[Sample]:
-    """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each."""
+    """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
+
+    Stages that the codec marks inside of these are timed too.
+    """
     data = encoder.encode(picture)
     decoder.decode(data)
-    samples = []
+    samples: list[Sample] = []
     for repeat in range(repeats):
-        samples.append(Sample("encode", repeat, _seconds(lambda: encoder.encode(picture))))
-        samples.append(Sample("decode", repeat, _seconds(lambda: decoder.decode(data))))
+        samples += _timed("encode", repeat, lambda: encoder.encode(picture))
+        samples += _timed("decode", repeat, lambda: decoder.decode(data))
     return samples
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
+    """Samples of some work, and of the stages that it marks, which follow it."""
+    samples: list[Sample] = []
+
+    @contextlib.contextmanager
+    def clock(stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        samples.append(Sample(stage, repeat, time.perf_counter() - start))
+
+    with listening(Listener(stage=clock)), clock(name):
+        work()
+    return [samples[-1], *samples[:-1]]
 
 
 def require_quiet_machine(seconds: float = 2.0) -> None:

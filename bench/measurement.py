@@ -41,7 +41,8 @@ class Configuration:
         return cls(
             codec=name,
             quality=float(codec.quality),
-            settings=canonical_json(dict(codec.settings)),
+            # Weights have columns of their own.
+            settings=canonical_json({**codec.settings, **{k: v for k, v in codec.chosen.items() if k != "weights"}}),
             carrier=codec.carrier,
             carrier_version=codec.carrier_version,
             revision=codec.revision,
@@ -78,6 +79,7 @@ class Measurement:
     bitstream_sha256: str
     values: Mapping[str, float | None]  # metric name to value on the 8-bit pictures; None where it is not defined
     run_id: str
+    estimated_bits: float | None = None  # what a learned codec's own model says that the file should take
 
     @property
     def key(self) -> str:
@@ -94,7 +96,7 @@ class Timing:
     machine: str
     threads: int
     device: str  # "cpu", or the name of the accelerator
-    stage: str  # "encode" or "decode": from picture to bytes in memory, or back
+    stage: str  # "encode" or "decode": from picture to bytes in memory, or back; or a part of these
     repeat: int  # 0, 1, ... within the run
     seconds: float
 

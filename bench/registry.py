@@ -19,7 +19,7 @@ from bench.codec import Codec, CodecSpec
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from bench.metrics import Metric
 
@@ -27,11 +27,15 @@ CODECS = {
     "jpeg": "baselines.jpeg:Jpeg",
     "jpeg-444": "baselines.jpeg:Jpeg444",
     "jpeg-opt": "baselines.jpeg:JpegOptimised",
+    "mozjpeg": "baselines.mozjpeg:MozJpeg",
     "webp": "baselines.webp:WebP",
     "jpeg2000": "baselines.jpeg2000:Jpeg2000",
     "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
     "bpg-444": "baselines.bpg.codec:Bpg444",
     "bpg-420": "baselines.bpg.codec:Bpg420",
+    "avif": "baselines.avif:Avif",
+    "jpegxl": "baselines.jpegxl:JpegXl",
+    "vvc": "baselines.vvc:Vvc",
 }
 """Codec name to "module:Class". A conventional codec is one file and one line here."""
 
@@ -81,22 +85,36 @@ def load_metric(name: str) -> Metric:
     return found
 
 
-def resolve_codecs(texts: Iterable[str]) -> list[CodecSpec]:
+def resolve_codecs(texts: Iterable[str], options: Mapping[str, str] | None = None) -> list[CodecSpec]:
     """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
 
+    An option goes to the codecs that have it. One that is named has to; one that a glob found need not.
+
     Raises:
-        UsageError: a name is unknown, a glob matches nothing, or a quality is out of range.
+        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, or an option is for no codec.
     """
     wanted: dict[str, tuple[float, ...]] = {}
+    given = dict(options or {})
+    unused = set(given)
     for spec in map(CodecSpec.parse, texts):
         names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
         if not names:
             raise unknown("codec", spec.name, codec_names())
         for name in names:
-            scale = codec_class(name).scale
-            qualities = [scale.check(name, quality) for quality in spec.qualities or scale.points]
+            cls = codec_class(name)
+            if not spec.is_glob and (strange := given.keys() - cls.options.keys()):
+                raise UsageError(f"{name} has no option --{min(strange)}; leave it out, or run {name} by itself")
+            unused -= cls.options.keys()
+            points = spec.qualities or cls.points(**_options_of(cls, given))
+            qualities = [cls.scale.check(name, quality) for quality in points]
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
-    return [CodecSpec(name, qualities) for name, qualities in wanted.items()]
+    if unused and wanted:
+        raise UsageError(f"none of the codecs has an option --{min(unused)}; leave it out")
+    return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
+
+
+def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name in cls.options}
 
 
 def label_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.datasets import open_dataset
@@ -15,6 +15,7 @@ from bench.runner import plan, register, run_measurements, run_timings
 from bench.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bench.metrics import Metric
@@ -33,6 +34,7 @@ class RunRequest:
     images: tuple[str, ...] = ()
     data: Path | None = None
     carrier: str | None = None
+    codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     timing: bool = False
     repeats: int = 5
@@ -70,7 +72,7 @@ def execute(request: RunRequest) -> Summary:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
     """
     metrics = _metrics(request.metrics)
-    specs = resolve_codecs(request.codecs)
+    specs = resolve_codecs(request.codecs, request.codec_options)
     dataset = open_dataset(request.dataset, data=request.data)
     the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
     if request.timing and not request.force:

@@ -85,19 +85,19 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
     missing: list[str] = []
     for spec in specs:
         cls = codec_class(spec.name)
-        if (reason := cls.missing(carrier)) is not None:
+        if (reason := cls.missing(carrier, **spec.options)) is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
             continue
-        points = [_open(spec.name, cls, quality, carrier) for quality in spec.qualities]
+        points = [_open(spec, cls, quality, carrier) for quality in spec.qualities]
         cells += [Cell(point, image) for point in points for image in images]
     if missing and not cells:
         raise MissingError("; ".join(missing))
     return Plan(cells, missing)
 
 
-def _open(name: str, cls: type[Codec], quality: float, carrier: str | None) -> CodecPoint:
-    encoder, decoder = cls(quality, carrier=carrier), cls(quality, carrier=carrier)
-    return CodecPoint(encoder, decoder, Configuration.of(label_of(name), encoder))
+def _open(spec: CodecSpec, cls: type[Codec], quality: float, carrier: str | None) -> CodecPoint:
+    encoder, decoder = (cls(quality, carrier=carrier, **spec.options) for _ in range(2))
+    return CodecPoint(encoder, decoder, Configuration.of(label_of(spec.name), encoder))
 
 
 def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
@@ -152,6 +152,7 @@ def run_measurements(store: Store, run: RunInfo, cells: Sequence[Cell], metrics:
             bitstream_sha256=result.bitstream_sha256,
             values=result.values,
             run_id=run.run_id,
+            estimated_bits=result.estimated_bits,
         )
         store.add(measurement, versions)
 
@@ -166,9 +167,10 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
     """
 
     def work(cell: Cell, picture: Picture) -> None:
+        device = cell.point.encoder.device
         samples = time_stages(cell.point.encoder, cell.point.decoder, picture, repeats)
         store.add_timings(
-            Timing(cell.key, run.run_id, run.machine, threads, "cpu", s.stage, s.repeat, s.seconds) for s in samples
+            Timing(cell.key, run.run_id, run.machine, threads, device, s.stage, s.repeat, s.seconds) for s in samples
         )
 
     return _work_through(_Job("timing", store, run, work), cells, done=store.timed(run.machine, threads))

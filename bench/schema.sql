@@ -57,7 +57,8 @@ CREATE TABLE measurements (
     height INTEGER NOT NULL,
     num_bytes INTEGER NOT NULL,
     bitstream_sha256 TEXT NOT NULL,
-    run_id TEXT NOT NULL REFERENCES runs
+    run_id TEXT NOT NULL REFERENCES runs,
+    estimated_bits REAL -- NULL where the codec makes no estimate
 ) STRICT;
 
 CREATE TABLE distortions (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x62656E63
 """Marks the file as ours ("benc"), so that another program's database is never written to."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 60.0
 
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
@@ -167,8 +167,8 @@ class Store:
                 "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
             )
             self._connection.execute(
-                """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id""",
+                """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id, estimated_bits = excluded.estimated_bits""",
                 (
                     key,
                     configuration_id,
@@ -178,6 +178,7 @@ class Store:
                     measurement.num_bytes,
                     measurement.bitstream_sha256,
                     measurement.run_id,
+                    measurement.estimated_bits,
                 ),
             )
             for name, value in measurement.values.items():

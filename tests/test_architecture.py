@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "files", "progress", "download"},
+    {"errors", "files", "probe", "progress", "download"},
     {"picture", "codec", "measurement", "ms_ssim"},
     {"metrics", "datasets", "registry", "provenance"},
     {"baselines", "learned"},

@@ -21,7 +21,8 @@ class Lamp(Codec):
     carriers: ClassVar[tuple[str, ...]] = ("wick", "mains")
 
     @classmethod
-    def missing(cls, carrier: str | None = None) -> str | None:
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        del options
         return "no socket; fetch an electrician" if carrier == "mains" else None
 
     def encode(self, picture: Picture) -> bytes:
