@@ -183,16 +183,19 @@ def reproduce(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # t
 @_images
 @click.option("--anchor", help="The codec that BD-rates are taken against.")
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--figures", type=_PATH, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
 @_db
-def report(db: Path, out: Path, dataset: str | None, anchor: str | None, images: tuple[str, ...]) -> None:
+def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
     """Write the report, from what the database holds."""
     from bench.export import export_csv  # noqa: PLC0415
-    from bench.report import write_report  # noqa: PLC0415
+    from bench.report import write_figures, write_report  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
     with Store.open(db) as store:
         export_csv(store, out / "data")
-    click.echo(f"report: {write_report(out / 'data', out, dataset=dataset, anchor=anchor, images=images)}")
+    click.echo(f"report: {write_report(out / 'data', out, **choice)}")
+    if figures:
+        click.echo(f"figures: {len(write_figures(out / 'data', figures, **choice))} files in {figures}")
 
 
 @main.command()
