@@ -15,9 +15,11 @@ from bench.learned.training.run import Job
 RUNS = Path("runs")
 """Where trainings are kept unless the user names a folder."""
 
+_SMALLEST_FOR_MS_SSIM = 161
+"""MS-SSIM has five scales of windows of 11 pixels; a smaller picture has no fifth."""
+
 _CROPS = {
     "mse": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
-    # MS-SSIM has five scales: pictures below 161 pixels a side have no fifth.
     "ms-ssim": (CropStage(192, 4), CropStage(256, 2, begins=0.8)),
 }
 _LR = {"soap": 1e-3, "adam": 4e-4}
@@ -48,6 +50,8 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     phase = phase_for(target, optimizer=given.pop("optimizer", "soap"), lr=given.pop("lr", None))
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
+    if target.metric == "ms-ssim" and min(stage.size for stage in phase.crops) < _SMALLEST_FOR_MS_SSIM:
+        raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {_SMALLEST_FOR_MS_SSIM} pixels or more")
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
     if "steps" in given and "budget_s" in given:

@@ -34,6 +34,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["joint@3", "--budget", "soon"], "'soon' is not a time"),
         (["joint@3", "--steps", "1", "--resume", "--init", "w"], "--init is for a new training"),
         (["joint@3", "--steps", "1", "--data", "nowhere"], "no training folder 'nowhere'"),
+        (["joint@3", "--steps", "1", "--metric", "ms-ssim", "--crop", "160", "1"], "161 pixels or more"),
         (["zoo", "--budget", "soon"], "'soon' is not a time"),
     ],
 )
@@ -43,6 +44,12 @@ def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_
     assert output.startswith("Error: ")
     assert message in output
     assert output.count("\n") == 1
+
+
+def test_pictures_too_small_for_the_default_crops_are_refused_before_training(photos: Path, tmp_path: Path) -> None:
+    code, output = invoke("joint@3", "--steps", "1", "--data", str(photos), "--cache", str(tmp_path / "cache"))
+    assert code != 0
+    assert output == "Error: no training picture has 256 x 256 pixels; use larger pictures or a smaller crop\n"
 
 
 def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
