@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
+VERIFIED = Path("reports/verified.sqlite")
 SHOWN_FAILURES = 20
 
 INTERRUPTED = 130
@@ -121,8 +122,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
     from bench.learned import checkpoints  # noqa: PLC0415
 
     chosen = checkpoints.select(families, qualities, metric or "mse")
-    checkpoints.fetch(chosen)
-    for folder in sorted({checkpoints.require(checkpoint)[0].parent for checkpoint in chosen}):
+    for folder in sorted({path.parent for path in checkpoints.fetch(chosen)}):
         click.echo(f"weights are in {folder}")
 
 
@@ -196,6 +196,37 @@ def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  #
     click.echo(f"report: {write_report(out / 'data', out, **choice)}")
     if figures:
         click.echo(f"figures: {len(write_figures(out / 'data', figures, **choice))} files in {figures}")
+
+
+@main.command()
+@click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec; repeatable.")
+@click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
+@_families
+@_qualities
+@click.option("--dataset", help="Pictures to code: kodak, a folder or a glob.  [default: builtin]")
+@_images
+@click.option("--db", type=_PATH, default=VERIFIED, show_default=True, help="Measurements of the zoo's weights.")
+@_threads
+@_data
+def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
+    """Check that files decode in a fresh process to the same pictures, on another number of threads.
+
+    With `--weights zoo` and no codec: check that CompressAI's weights, coded here, have the rate and the PSNR on
+    Kodak that CompressAI published.
+    """
+    count = _limit_threads(threads)
+    from bench import tables  # noqa: PLC0415
+    from bench.verify.check import CheckRequest  # noqa: PLC0415
+    from bench.verify.round_trip import verify_round_trips  # noqa: PLC0415
+    from bench.verify.zoo import verify_zoo  # noqa: PLC0415
+
+    request = CheckRequest(**options, threads=count, command=_command())
+    verdict = verify_zoo(request) if request.against_published else verify_round_trips(request)
+    click.echo(verdict.title)
+    tables.show(verdict.headers, verdict.rows)
+    for line in verdict.left_out:
+        click.echo(f"left out: {line}")
+    _end(verdict.failures)
 
 
 @main.command()

@@ -133,20 +133,26 @@ def require(checkpoint: Checkpoint) -> tuple[Path, str]:
     return path, found
 
 
-def fetch(checkpoints: Sequence[Checkpoint]) -> None:
-    """Download those that are not on this machine, verified; what arrived before is kept and gone on from.
+def fetch(checkpoints: Sequence[Checkpoint]) -> list[Path]:
+    """Download those that are not on this machine, verified, and say where each lies.
+
+    What has arrived of a file that was cut off is kept and gone on from.
 
     Raises:
         MissingError: a file could not be had.
         OSError: the folder cannot be written.
     """
     with progress("downloading weights", len(checkpoints), unit="files") as advance:
-        for checkpoint in checkpoints:
-            if not _is_intact(checkpoint):
-                counter = _megabytes(f"{checkpoint}", advance)
-                target = weights_folder() / checkpoint.file
-                download([checkpoint.url], target, checkpoint.sha256_prefix, advance=counter)
-            advance(1, f"{checkpoint}")
+        return [_fetch(checkpoint, advance) for checkpoint in checkpoints]
+
+
+def _fetch(checkpoint: Checkpoint, advance: Callable[[int, str], None]) -> Path:
+    path = locate(checkpoint)
+    if path is None or not sha256_of(path).startswith(checkpoint.sha256_prefix):
+        path = weights_folder() / checkpoint.file
+        download([checkpoint.url], path, checkpoint.sha256_prefix, advance=_megabytes(f"{checkpoint}", advance))
+    advance(1, f"{checkpoint}")
+    return path
 
 
 def _cache_folder() -> Path:
@@ -156,11 +162,6 @@ def _cache_folder() -> Path:
 def _places(checkpoint: Checkpoint) -> tuple[Path, Path]:
     hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
     return weights_folder() / checkpoint.file, hub / checkpoint.file
-
-
-def _is_intact(checkpoint: Checkpoint) -> bool:
-    path = locate(checkpoint)
-    return path is not None and sha256_of(path).startswith(checkpoint.sha256_prefix)
 
 
 def _megabytes(name: str, advance: Callable[[int, str], None]) -> Callable[[int], None]:

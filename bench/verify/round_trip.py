@@ -1,0 +1,114 @@
+"""Files that are encoded here and decoded in another process, on another number of threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.codec import CodecSpec
+from bench.datasets import open_dataset
+from bench.errors import MissingError
+from bench.picture import read_picture
+from bench.progress import progress
+from bench.registry import codec_class, label_of, resolve_codecs
+from bench.verify.check import CheckRequest, Row, Verdict
+from bench.verify.process import FreshProcess, Recipe, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.codec import Codec
+    from bench.datasets import ImageFile
+
+
+DATASET = "builtin"
+"""Coded when no pictures are named."""
+
+
+def verify_round_trips(request: CheckRequest) -> Verdict:
+    """Decode every file here and in a fresh process, and compare the pictures.
+
+    A codec that fails on a picture, or a process that dies, costs that picture only.
+
+    Raises:
+        BenchError: a name or option is wrong, or no codec can run.
+    """
+    images = open_dataset(request.dataset or DATASET, data=request.data).select(request.images)
+    other_threads = 1 if request.threads > 1 else 2
+    recipes, left_out = _recipes(request)
+    rows: list[Row] = []
+    failures: list[str] = []
+    title = f"encoded on {request.threads} threads, decoded in another process on {other_threads}"
+    with (
+        FreshProcess(other_threads) as process,
+        progress("verifying", len(recipes) * len(images), unit="files") as advance,
+    ):
+        for recipe in recipes:
+            wrong = _check(recipe, images, process, advance)
+            failures += wrong
+            verdict = f"{len(wrong)} of {len(images)} differ" if wrong else "the same pictures"
+            rows.append((label_of(recipe.name), f"{recipe.quality:g}", str(len(images)), verdict))
+    return Verdict(title, ("codec", "quality", "pictures", "verdict"), tuple(rows), tuple(failures), left_out)
+
+
+def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
+    """What can be checked, in the order asked for, and why the rest cannot."""
+    options = {"weights": request.weights} if request.weights else {}
+    recipes: dict[Recipe, None] = {}
+    left_out: dict[str, None] = {}
+    for text in request.codecs or ("*",):
+        given = CodecSpec.parse(text).qualities
+        for spec in resolve_codecs((text,), options):
+            if (reason := codec_class(spec.name).missing(**spec.options)) is not None:
+                left_out[f"{label_of(spec.name)}: {reason}"] = None
+                continue
+            for quality in spec.qualities if given else _ends_and_middle(spec.qualities):
+                recipes[Recipe(spec.name, quality, options=tuple(spec.options.items()))] = None
+    if not recipes:
+        raise MissingError("; ".join(left_out))
+    return list(recipes), tuple(left_out)
+
+
+def _ends_and_middle(points: Sequence[float]) -> tuple[float, ...]:
+    return tuple(dict.fromkeys((points[0], points[len(points) // 2], points[-1])))
+
+
+def _check(
+    recipe: Recipe, images: Sequence[ImageFile], process: FreshProcess, advance: Callable[[int, str], None]
+) -> list[str]:
+    """A line for each picture of one codec at one quality that did not come back the same."""
+    encoder, decoder = recipe.open(), recipe.open()
+    wrong = []
+    for image in images:
+        name = f"{label_of(recipe.name)}@{recipe.quality:g} on {image.name}"
+        if (reason := _difference(recipe, (encoder, decoder), image, process)) is not None:
+            wrong.append(f"{name}: {reason}")
+        advance(1, name)
+    return wrong
+
+
+def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, process: FreshProcess) -> str | None:
+    """How the pictures of here and there differ, or what went wrong; None if they are the same."""
+    encoder, decoder = codecs
+    try:
+        data = encoder.encode(read_picture(image.path))
+        here = decoder.decode(data).pixels
+    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+        return one_line(error)
+    there = process.decode(recipe, data)
+    if isinstance(there, str):
+        return f"in the other process: {there}"
+    return _compare(here, there)
+
+
+def _compare(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> str | None:
+    if here.shape != there.shape:
+        (height, width, _), (other_height, other_width, _) = here.shape, there.shape
+        return f"{width}x{height} here, {other_width}x{other_height} in the other process"
+    levels = np.abs(here.astype(int) - there).max(axis=2)
+    if not levels.any():
+        return None
+    return f"{np.count_nonzero(levels)} of {levels.size} pixels differ, by up to {levels.max()} levels"
