@@ -35,7 +35,7 @@ def codecs() -> list[CodecEntry]:
 def _entry(name: str, carrier: str) -> CodecEntry:
     cls = codec_class(name)
     reason = cls.missing(carrier)
-    points = cls.scale.points
+    points = cls.points()
     qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points" if len(points) > 4 else _listed(points)
     state = f"missing: {reason}" if reason else cls(points[0], carrier=carrier).carrier_version
     return CodecEntry(name, cls.title, carrier, f"{qualities} ({cls.scale.meaning})", state)

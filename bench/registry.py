@@ -36,6 +36,12 @@ CODECS = {
     "avif": "baselines.avif:Avif",
     "jpegxl": "baselines.jpegxl:JpegXl",
     "vvc": "baselines.vvc:Vvc",
+    "factorized": "bench.learned.codecs:Factorized",
+    "scale": "bench.learned.codecs:Scale",
+    "hyper": "bench.learned.codecs:Hyper",
+    "context": "bench.learned.codecs:Context",
+    "joint": "bench.learned.codecs:Joint",
+    "attn": "bench.learned.codecs:Attention",
 }
 """Codec name to "module:Class". A conventional codec is one file and one line here."""
 

@@ -68,8 +68,7 @@ def pack(identity: Identity, content: Content) -> bytes:
     Raises:
         CodecError: the picture is too large.
     """
-    if reason := _excess(content.width, content.height):
-        raise CodecError(reason)
+    require_size(content.width, content.height, CodecError)
     family = FAMILIES.index(identity.family)
     start = _FIXED.pack(MAGIC, VERSION, family, identity.quality, identity.fingerprint)
     start += _leb128(content.width) + _leb128(content.height)
@@ -98,11 +97,16 @@ def unpack(data: bytes, identity: Identity) -> Content:
     if crc != _crc(start, latents_crc, payload):
         raise DecodeError("the file is cut off or damaged: its checksum does not match")
     _require_model(identity, family, quality, fingerprint)
-    if reason := _excess(width, height):
-        raise DecodeError(reason)
+    require_size(width, height, DecodeError)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
     return Content(width, height, latents_crc, payload)
+
+
+def require_size(width: int, height: int, error: type[CodecError]) -> None:
+    """Raise an error of the type given if no file can hold a picture of this size."""
+    if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise error(f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all")
 
 
 def _require_model(identity: Identity, family: int, quality: int, fingerprint: bytes) -> None:
@@ -113,12 +117,6 @@ def _require_model(identity: Identity, family: int, quality: int, fingerprint: b
         raise DecodeError(
             f"written with other weights of {name}@{quality}: {fingerprint.hex()}…, not {identity.fingerprint.hex()}…"
         )
-
-
-def _excess(width: int, height: int) -> str | None:
-    if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        return f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all"
-    return None
 
 
 def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
-"""Of the synthesis. bf16 is the faster where the processor multiplies it; the picture then differs in some pixels."""
+"""Of the synthesis. bf16 is the faster where the processor multiplies it; some pixels then differ by a level or two."""
 
 
 class Transforms:

@@ -1,0 +1,109 @@
+"""Which weights there are, and in which file: known from the files' names, without torch.
+
+compact       the package's own, in bench/learned/weights/compact
+zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
+a folder      files named FAMILY-QUALITY.safetensors, as in compact
+a file        one model, as `bench train` writes it
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import safetensors
+
+from bench.errors import MissingError, UsageError
+from bench.files import sha256_of
+from bench.learned import checkpoints
+
+COMPACT = Path(__file__).parent / "weights" / "compact"
+
+ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
+"""Name of CompressAI's weights to what they were trained for."""
+
+
+def qualities(weights: str, family: str) -> tuple[int, ...]:
+    """The qualities of a family that some weights hold on this machine.
+
+    Raises:
+        UsageError: there is no such name, folder or file, or the file is of no use.
+    """
+    return tuple(sorted(_files(weights, family)))
+
+
+def find(weights: str, family: str, quality: int) -> Path:
+    """The file of one model.
+
+    Raises:
+        MissingError: it is not there; the message says how to get it.
+        UsageError: there is no such name, folder or file, or the file is of no use.
+    """
+    files = _files(weights, family)
+    if quality not in files:
+        raise MissingError(f"no weights of {family}@{quality} in {weights}{_others(files)}; {_way(weights, family)}")
+    return files[quality]
+
+
+def missing(weights: str, family: str) -> str | None:
+    """Say that weights hold nothing of a family, and how to get some, or None if they do."""
+    if _files(weights, family):
+        return None
+    return f"no weights of {family} in {weights}; {_way(weights, family)}"
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a weights file; it is read again only when it has changed."""
+    state = path.stat()
+    return _sha256(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: Path, _modified_ns: int, _num_bytes: int) -> str:
+    return sha256_of(path)
+
+
+def _files(weights: str, family: str) -> dict[int, Path]:
+    """The files of a family by quality."""
+    if weights in ZOOS:
+        return _zoo_files(ZOOS[weights], family)
+    path = COMPACT if weights == "compact" else Path(weights)
+    if path.is_file():
+        found, quality = _identity(path)
+        if found != family:
+            raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
+        return {quality: path}
+    if not path.is_dir() and weights != "compact":
+        names = ", ".join(("compact", *ZOOS))
+        raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
+    # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
+    stems = {file.stem.rpartition("-"): file for file in path.glob(f"{family}-*.safetensors")}
+    return {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
+
+
+def _zoo_files(metric: str, family: str) -> dict[int, Path]:
+    ours = [entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == (family, metric)]
+    located = {entry.quality: checkpoints.locate(entry) for entry in ours}
+    return {quality: path for quality, path in located.items() if path is not None}
+
+
+def _identity(path: Path) -> tuple[str, int]:
+    """Family and quality of the model in a file."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["bench"])
+        return str(header["config"]["family"]), int(header["card"]["quality"])
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+
+
+def _others(files: dict[int, Path]) -> str:
+    return f" (there are those of {', '.join(map(str, sorted(files)))})" if files else ""
+
+
+def _way(weights: str, family: str) -> str:
+    if weights in ZOOS:
+        metric = "" if weights == "zoo" else f" --metric {ZOOS[weights]}"
+        return f"`bench fetch weights --family {family}{metric}` downloads what there is"
+    return "`bench train` makes some, --weights names others"

@@ -1,0 +1,209 @@
+"""The learned codecs: a model, the coder of its latents, and a container, under one name.
+
+Nothing here imports torch until a picture is coded, so that `bench list` need not.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from bench.codec import Codec, QualityScale
+from bench.errors import CodecError, DecodeError, MissingError, UsageError, unknown
+from bench.learned import catalogue
+from bench.probe import note, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bench.learned.coding.container import Identity
+    from bench.learned.coding.synthesis import Precision
+    from bench.learned.coding.system import System
+    from bench.picture import Picture
+
+PRECISIONS = ("fp32", "bf16")
+
+SYSTEMS = 2
+"""Loaded models that are kept: a run works through one quality after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a model comes from."""
+
+    weights: str
+    family: str
+    quality: int
+    path: Path
+    sha256: str
+
+
+class LearnedCodec(Codec):
+    """A learned model as a codec.
+
+    The bytes depend on quality and weights; on the processor and the version of torch too, in the last bits of the
+    latents. A file decodes exactly where it was written; elsewhere it may be refused, but is never decoded wrongly.
+    """
+
+    family: ClassVar[str]
+    """Name of the model's class in `bench.learned.models.FAMILIES`."""
+
+    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
+    carriers = ("torch",)
+    options: ClassVar[Mapping[str, str]] = {"weights": "compact", "device": "cpu", "synthesis": "fp32"}
+
+    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+        super().__init__(quality, carrier=carrier, **options)
+        if self.chosen["synthesis"] not in PRECISIONS:
+            raise unknown("precision of the synthesis", self.chosen["synthesis"], PRECISIONS)
+        self.scale.check(self.family, quality)
+        self.weights = self.chosen["weights"]
+        self._path = catalogue.find(self.weights, self.family, int(quality))
+        self.weights_sha256 = catalogue.fingerprint(self._path)
+        if self.chosen["device"] != "cpu":
+            self.device = _device_name(self.chosen["device"])
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that there are no weights, and how to get some; or None."""
+        del carrier
+        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.family)
+
+    @classmethod
+    def points(cls, **options: str) -> tuple[float, ...]:
+        """The qualities that there are weights of; all, if there are none."""
+        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.family) or cls.scale.points
+
+    @property
+    def carrier_version(self) -> str:
+        """The libraries that decide the bytes."""
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "constriction"))
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture of any size.
+
+        Raises:
+            CodecError: it is too large, or the model goes out of bounds on it.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        container.require_size(picture.width, picture.height, CodecError)
+        system = self._system
+        with stage("analysis"):
+            y = system.transforms.analysis(picture)
+        with stage("entropy encoding"):
+            coded = system.coder.encode(y)
+        note("estimated_bits", lambda: system.estimated_bits(coded.latents))
+        content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
+        return container.pack(self._identity, content)
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file that the same model wrote.
+
+        Raises:
+            DecodeError: it is not such a file, damaged, or written where arithmetic differs.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        content = container.unpack(data, self._identity)
+        system = self._system
+        with stage("entropy decoding"):
+            height, width = system.transforms.latent_size(content.height, content.width)
+            coded = system.coder.decode(content.payload, height, width)
+        if coded.crc != content.latents_crc:
+            raise DecodeError(
+                "the file is whole, but decodes to other latents than were written: "
+                "the arithmetic of this processor or torch is not that of the encoder's"
+            )
+        with stage("synthesis"):
+            return system.transforms.synthesis(coded.latents.y_hat, content.height, content.width)
+
+    @property
+    def _identity(self) -> Identity:
+        from bench.learned.coding.container import Identity  # noqa: PLC0415
+
+        return Identity(self.family, int(self.quality), self.weights_sha256 or "")
+
+    @property
+    def _system(self) -> System:
+        source = _Source(self.weights or "", self.family, int(self.quality), self._path, self.weights_sha256 or "")
+        return _open(source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
+
+
+class Factorized(LearnedCodec):
+    """Factorized prior (Balle et al. 2018, the baseline; CompressAI's bmshj2018-factorized)."""
+
+    title = "Factorized prior"
+    family = "factorized"
+
+
+class Scale(LearnedCodec):
+    """Scale hyperprior (Balle et al. 2018; CompressAI's bmshj2018-hyperprior)."""
+
+    title = "Scale hyperprior"
+    family = "scale"
+
+
+class Hyper(LearnedCodec):
+    """Mean and scale hyperprior (Minnen et al. 2018 without context; CompressAI's mbt2018-mean)."""
+
+    title = "Mean & scale hyperprior"
+    family = "hyper"
+
+
+class Context(LearnedCodec):
+    """Context model without hyperprior (Minnen et al. 2018 compare it)."""
+
+    title = "Context model"
+    family = "context"
+
+
+class Joint(LearnedCodec):
+    """Context model and hyperprior (Minnen et al. 2018; CompressAI's mbt2018)."""
+
+    title = "Joint"
+    family = "joint"
+
+
+class Attention(LearnedCodec):
+    """The joint entropy model on transforms with attention (Cheng et al. 2020; CompressAI's cheng2020-attn)."""
+
+    title = "Attention"
+    family = "attn"
+
+
+@functools.lru_cache(maxsize=SYSTEMS)
+def _open(source: _Source, device: str, precision: Precision) -> System:
+    from bench.learned.coding.system import System  # noqa: PLC0415
+    from bench.learned.weights import load  # noqa: PLC0415
+
+    if source.weights in catalogue.ZOOS:
+        from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
+
+        loaded = load_zoo(source.family, source.quality, catalogue.ZOOS[source.weights])
+    else:
+        loaded = load(source.path, source.family)
+    if loaded.sha256 != source.sha256:
+        raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
+    return System.of(loaded.model, device, precision)
+
+
+def _device_name(device: str) -> str:
+    """The name of an accelerator.
+
+    Raises:
+        UsageError: torch knows no such device.
+        MissingError: this machine has none.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise UsageError(f"unknown device '{device}'; cpu, cuda or cuda:N") from None
+    if kind != "cuda" or not torch.cuda.is_available():
+        raise MissingError(f"torch finds no device '{device}' here; leave out --device")
+    return torch.cuda.get_device_name(device)
