@@ -40,7 +40,7 @@ def slug(name: str) -> str:
 def inline_svg(plot: Plot) -> str:
     """The figure as an SVG element of an HTML page: text stays text, colours are the page's CSS variables."""
     colours = themed_colours()
-    svg = _saved(plot, "svg", colours, {"svg.fonttype": "none"}, legend=False).decode()
+    svg = _saved(plot, "svg", colours, {"svg.fonttype": "none"}, alone=False).decode()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     # Several figures share a page, so their ids must differ.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", svg)
@@ -56,10 +56,10 @@ def inline_svg(plot: Plot) -> str:
 def file_bytes(plot: Plot, form: str) -> bytes:
     """The figure as a file: "svg" with text as paths, or "pdf" with embedded fonts; colours for white paper."""
     options = {"svg.fonttype": "path", "pdf.fonttype": 42}
-    return _saved(plot, form, css_variables(dark=False), options, legend=True)
+    return _saved(plot, form, css_variables(dark=False), options, alone=True)
 
 
-def _saved(plot: Plot, form: str, colours: Mapping[str, str], options: dict[str, Any], *, legend: bool) -> bytes:
+def _saved(plot: Plot, form: str, colours: Mapping[str, str], options: dict[str, Any], *, alone: bool) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415  # 0.5 s that only a report needs to pay
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -71,11 +71,12 @@ def _saved(plot: Plot, form: str, colours: Mapping[str, str], options: dict[str,
         figure = Figure(figsize=(WIDTH_INCHES, plot.height_inches), layout="constrained")
         axes = figure.add_subplot()
         plot.draw(axes, colours)
-        entries = len(axes.get_legend_handles_labels()[0]) if legend else 0
+        entries = len(axes.get_legend_handles_labels()[0]) if alone else 0
         if entries:
             figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=FONT_POINTS - 1.5)
             figure.set_figheight(plot.height_inches + 0.2 * math.ceil(entries / 2))
-        figure.savefig(content, format=form, transparent=True, metadata=metadata[form])
+        # Alone, a figure brings its paper along: dark ink would be lost on a dark page.
+        figure.savefig(content, format=form, transparent=not alone, metadata=metadata[form])
     return content.getvalue()
 
 
