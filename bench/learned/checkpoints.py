@@ -30,6 +30,8 @@ class Checkpoint:
     """One file of the zoo."""
 
     family: str
+    architecture: str
+    """The family's name in the zoo."""
     metric: str
     """The distortion that it was trained for."""
     quality: int
@@ -64,10 +66,10 @@ def all_checkpoints() -> tuple[Checkpoint, ...]:
     text = importlib.resources.files("bench").joinpath("learned", "weights", "zoo.toml").read_text(encoding="utf-8")
     zoo: dict[str, Any] = tomllib.loads(text)
     return tuple(
-        Checkpoint(family, metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file)
-        for family, lists in zoo["files"].items()
-        for metric, files in lists.items()
-        for index, file in enumerate(files)
+        Checkpoint(family, entry["architecture"], metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file)
+        for family, entry in zoo["family"].items()
+        for metric in METRICS
+        for index, file in enumerate(entry[metric])
     )
 
 

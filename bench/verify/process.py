@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from bench.errors import BenchError
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ class FreshProcess:
 
 
 def one_line(error: Exception) -> str:
-    """An error of a codec as one line, with its type: a codec of the user's own may raise anything."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
 
 
 def _decode(recipe: Recipe, data: bytes) -> NDArray[np.uint8] | str:

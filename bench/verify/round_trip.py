@@ -41,7 +41,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
     recipes, left_out = _recipes(request)
     rows: list[Row] = []
     failures: list[str] = []
-    title = f"encoded on {request.threads} threads, decoded in another process on {other_threads}"
+    title = f"threads: {request.threads} here, {other_threads} in the process that decodes"
     with (
         FreshProcess(other_threads) as process,
         progress("verifying", len(recipes) * len(images), unit="files") as advance,

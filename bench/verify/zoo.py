@@ -87,11 +87,12 @@ def verify_zoo(request: CheckRequest) -> Verdict:
     here = [checkpoint for checkpoint in chosen if checkpoints.locate(checkpoint)]
     if not here:
         raise MissingError(f"none of these weights is on this machine; `{_fetch_command(request)}` downloads them")
-    points, failures = _measure(request, here)
+    measured, failures = _measure(request, here)
+    points = published.load()
     rows: list[Row] = []
     for checkpoint in here:
         name = f"{checkpoint.family}@{checkpoint.quality}"
-        comparison = _compare(checkpoint, points)
+        comparison = _compare(checkpoint, measured, points)
         rows.append((name, *(comparison.cells if comparison else ("",) * (len(HEADERS) - 2) + ("not measured",))))
         if comparison and comparison.verdict != "agrees":
             failures.append(f"{name}: {comparison.verdict}")
@@ -122,21 +123,18 @@ def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.Data
     return points[points["weights"] == "zoo"], [*summary.failures, *summary.missing]
 
 
-def _compare(checkpoint: Checkpoint, points: pd.DataFrame) -> Comparison | None:
+def _compare(checkpoint: Checkpoint, measured: pd.DataFrame, points: pd.DataFrame) -> Comparison | None:
     """The published and the measured point of one checkpoint; None where not all pictures are measured."""
-    found = points[(points["codec"] == checkpoint.family) & (points["quality"] == checkpoint.quality)]
+    found = measured[(measured["codec"] == checkpoint.family) & (measured["quality"] == checkpoint.quality)]
     if found.empty:
         return None
-    bpp, psnr_db = _published_point(checkpoint)
+    bpp, psnr_db = published_point(checkpoint, points)
     return Comparison(bpp, psnr_db, float(found["bpp"].iloc[0]), float(found["psnr_db"].iloc[0]))
 
 
-def _published_point(checkpoint: Checkpoint) -> tuple[float, float]:
+def published_point(checkpoint: Checkpoint, points: pd.DataFrame) -> tuple[float, float]:
     """Rate in bpp and PSNR in dB; the curve has a point for each quality, and the rate rises with it."""
-    from bench.learned.models.zoo import ARCHITECTURES  # noqa: PLC0415  # imports torch
-
-    points = published.load()
-    method = f"compressai-{ARCHITECTURES[checkpoint.family]}_{checkpoint.metric}_ans_cuda"
+    method = f"compressai-{checkpoint.architecture}_{checkpoint.metric}_ans_cuda"
     curve = points[(points["source"] == SOURCE) & (points["method"] == method) & (points["metric"] == "psnr_rgb")]
     point = curve.sort_values("rate_bpp").iloc[checkpoint.quality - 1]
     return float(point["rate_bpp"]), float(point["value"])

@@ -62,7 +62,9 @@ def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Check
     names = {
         quality: f"m-{quality}-{hashlib.sha256(data).hexdigest()[:8]}.pth.tar" for quality, data in CONTENT.items()
     }
-    entries = tuple(Checkpoint("joint", "mse", quality, 0.01, f"{root}/{name}") for quality, name in names.items())
+    entries = tuple(
+        Checkpoint("joint", "mbt2018", "mse", quality, 0.01, f"{root}/{name}") for quality, name in names.items()
+    )
     monkeypatch.setattr(checkpoints, "all_checkpoints", lambda: entries)
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -75,7 +77,8 @@ def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Check
 def test_the_list_is_that_of_the_installed_compressai() -> None:
     ours: dict[str, dict[str, dict[int, str]]] = {}
     for entry in checkpoints.all_checkpoints():
-        ours.setdefault(ARCHITECTURES[entry.family], {}).setdefault(entry.metric, {})[entry.quality] = entry.url
+        assert entry.architecture == ARCHITECTURES[entry.family]
+        ours.setdefault(entry.architecture, {}).setdefault(entry.metric, {})[entry.quality] = entry.url
     assert ours == {name: model_urls[name] for name in ARCHITECTURES.values()}
 
 

@@ -43,7 +43,7 @@ def publish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Publish:
         torch.save(content, buffer)
         sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
         url = f"https://zoo.invalid/{family}-1-{sha256[:8]}.pth.tar"
-        entry = Checkpoint(family, "mse", 1, 0.0018, url)
+        entry = Checkpoint(family, ARCHITECTURES[family], "mse", 1, 0.0018, url)
         (tmp_path / entry.file).write_bytes(buffer.getvalue())
         monkeypatch.setattr(checkpoints, "all_checkpoints", lambda: (entry,))
         return entry
