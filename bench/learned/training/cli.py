@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bench.learned.training.run import Job
+    from bench.learned.training.jobs import Job
 
 _PATH = click.Path(path_type=Path)
 
@@ -53,6 +53,7 @@ def train() -> None:
 @click.option("--steps", type=click.IntRange(min=1), help="Train to this number of steps in all; reproducible.")
 @click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+@click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
 @click.option("--init", type=_PATH, help="Weights file of a neighbouring quality or family to start from.")
 @click.option("--out", type=_PATH, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
 @click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")

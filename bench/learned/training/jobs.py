@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
-from bench.learned.models import FAMILIES
-from bench.learned.training import losses, optimizers
+from bench.learned.models import FAMILIES, ModelConfig, compact_config
+from bench.learned.training import engine, losses, optimizers, pictures
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target, seconds
-from bench.learned.training.run import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RUNS = Path("runs")
 """Where trainings are kept unless the user names a folder."""
@@ -23,6 +26,46 @@ _CROPS = {
     "ms-ssim": (CropStage(192, 4), CropStage(256, 2, begins=0.8)),
 }
 _LR = {"soap": 1e-3, "adam": 4e-4}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The settings of one training.
+
+    `steps` or `budget_s` say how long; with neither, a resumed training goes on to where it was going.
+    """
+
+    target: Target
+    phase: Phase
+    out: Path
+    data: Path = field(default_factory=pictures.default_folder)
+    cache: Path = field(default_factory=pictures.default_cache)
+    exclude: tuple[str, ...] = ()
+    steps: int | None = None
+    budget_s: float | None = None
+    resume: bool = False
+    init: Path | None = None
+    seed: int = 0
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: engine.Precision = "auto"
+    compile: bool = True
+    threads: int | None = None
+    checkpoint_s: float = 60.0
+    restart: bool = False
+    """Begin again where the folder holds a checkpoint already."""
+    limit_s: float | None = None
+    """Stop after so long, wherever the schedule is; --resume goes on."""
+    stage: str | None = None
+    """Name of the phase in a recipe."""
+    history: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Stages that the weights in `init` have behind them: name to steps and seconds."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture: compact widths and the target's options."""
+        return dataclasses.replace(compact_config(self.target.family), **self.target.options)
 
 
 def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = None) -> Phase:

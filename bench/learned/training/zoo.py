@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingError, UsageError
 from bench.files import atomic_write
-from bench.learned.training.jobs import phase_for
+from bench.learned.training.jobs import Job, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
-from bench.learned.training.run import CHECKPOINT, Job
+from bench.learned.training.run import CHECKPOINT
+from bench.learned.training.run import WEIGHTS as TRAINED
 from bench.learned.weights import container
 
 if TYPE_CHECKING:
@@ -81,11 +82,7 @@ class Zoo:
     def stages(self, model: str) -> Stages:
         """What a model's weights have behind them; nothing if there is no file."""
         path = self.path(model)
-        if not path.is_file():
-            return {}
-        header, _ = container.read(path)
-        stages: Stages = header["card"]["record"].get("stages", {})
-        return stages
+        return _stages_in(path) if path.is_file() else {}
 
     def done(self, step: Step) -> int:
         """How many steps of a step the weights file has."""
@@ -110,12 +107,20 @@ class Zoo:
         if not init.is_file() and step.start is not None:
             raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
         shared |= {"init": init if init.is_file() else None, "history": stages if own else {}}
-        return Job(step.target, step.phase, steps=step.steps - done, **shared)
+        return Job(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
-        """Put trained weights where the package's are."""
+        """Put trained weights where the package's are, if there are any that are further than those."""
+        if not trained.is_file() or _stages_in(trained).get(step.stage, {"steps": 0})["steps"] <= self.done(step):
+            return
         with trained.open("rb") as source, atomic_write(self.path(step.model)) as file:
             shutil.copyfileobj(source, file)
+
+
+def _stages_in(path: Path) -> Stages:
+    header, _ = container.read(path)
+    stages: Stages = header["card"]["record"].get("stages", {})
+    return stages
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:
@@ -142,7 +147,11 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
         if left_s is not None and left_s <= 0:
             return
         before = zoo.done(step)
-        zoo.publish(step, train(zoo.job(step, limit_s=left_s, **options)))
+        job = zoo.job(step, limit_s=left_s, **options)
+        try:
+            train(job)
+        finally:
+            zoo.publish(step, job.out / TRAINED)
         if zoo.done(step) == before:
             return
 

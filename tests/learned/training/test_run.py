@@ -16,10 +16,11 @@ from torch import Tensor
 
 from bench.errors import BenchError, MissingError, UsageError
 from bench.learned.training import checkpoint, curve, run
+from bench.learned.training.jobs import Job
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.phases import CropStage, Phase, Target
-from bench.learned.training.run import CHECKPOINT, Job
+from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.task import PictureTask
 from bench.learned.weights import container, load
 
@@ -53,9 +54,10 @@ class Silent:
 
 
 def job_on(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
-    phase = Phase(rate_distortion(3), crops=(CropStage(64, 2),), warmup_steps=4, validate_steps=5)
+    plain = Phase(rate_distortion(3), crops=(CropStage(64, 2),), warmup_steps=4, validate_steps=5)
     options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu", "checkpoint_s": 0.0}
     target = Target("hyper", 3, options=NARROW)
+    phase = changes.pop("phase", plain)
     return Job(target, phase, out, data=photos, cache=out.parent / "cache", **{**options, **changes})
 
 
@@ -107,9 +109,29 @@ def test_same_seed_same_weights_another_seed_others(photos: Path, tmp_path: Path
 def test_a_terminated_training_can_be_gone_on_with(photos: Path, tmp_path: Path) -> None:
     whole = run.train(job_on(photos, tmp_path / "whole"), Silent())
     job = job_on(photos, tmp_path / "stopped", checkpoint_s=1e9)
-    run.train(job, Silent(signal_at=5))
+    with pytest.raises(KeyboardInterrupt):
+        run.train(job, Silent(signal_at=5))
     assert json.loads((job.out / "record.json").read_text())["steps"] == 5
     assert same(whole, run.train(dataclasses.replace(job, resume=True, steps=None), Silent()))
+
+
+def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Path) -> None:
+    first = run.train(job_on(photos, tmp_path / "first"), Silent())
+    phase = Phase({"rate": 1.0}, source="latents", trainable=("*", "!g_?.*"), crops=(CropStage(4, 2),), warmup_steps=4)
+    whole = run.train(job_on(photos, tmp_path / "whole", phase=phase, init=first), Silent())
+    job = job_on(photos, tmp_path / "stopped", phase=phase, init=first)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(job, Silent(signal_at=5))
+    assert same(whole, run.train(dataclasses.replace(job, resume=True, init=None), Silent()))
+
+
+def test_a_training_that_is_there_is_not_overwritten_by_accident(job: Job) -> None:
+    run.train(job, Silent())
+    before = (job.out / CHECKPOINT).read_bytes()
+    with pytest.raises(UsageError, match="--resume goes on from it, --restart begins again"):
+        run.train(job, Silent())
+    assert (job.out / CHECKPOINT).read_bytes() == before
+    run.train(dataclasses.replace(job, restart=True), Silent())
 
 
 def test_more_steps_begin_a_new_schedule(job: Job) -> None:

@@ -12,7 +12,7 @@ from bench.cli import main
 from bench.learned.training import run
 
 if TYPE_CHECKING:
-    from bench.learned.training.run import Job
+    from bench.learned.training.jobs import Job
 from bench.learned.weights import load
 
 

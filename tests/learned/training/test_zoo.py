@@ -18,7 +18,7 @@ from bench.learned.weights import ModelCard, load, save
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.training.run import Job
+    from bench.learned.training.jobs import Job
 
 RECIPE = """
 [data]
@@ -150,6 +150,25 @@ def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
     zoo.follow(small, trainer, threads=1)
     assert len(trainer.jobs) == 5
     assert {job.threads for job in trainer.jobs} == {1}
+
+
+def test_what_an_interrupted_training_reached_is_published(small: Zoo) -> None:
+    def interrupted(job: Job) -> Path:
+        Trainer(reach=7)(job)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        zoo.follow(small, interrupted)
+    assert small.done(small.recipe.steps[0]) == 7
+
+
+def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
+    step = small.recipe.steps[0]
+    job = small.job(step)
+    small.publish(step, Trainer(reach=9)(job))
+    small.publish(step, Trainer(reach=5)(dataclasses.replace(job, out=small.runs / "older")))
+    small.publish(step, small.runs / "nothing")
+    assert small.done(step) == 9
 
 
 def test_following_stops_when_a_step_gets_no_further(small: Zoo) -> None:

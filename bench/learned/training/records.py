@@ -1,0 +1,73 @@
+"""How weights came to be: settings, data, and every call with its machine and versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.learned.training import engine
+from bench.provenance import git_state, machine, package_versions
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from bench.learned.training.jobs import Job
+    from bench.learned.training.loop import Loop
+    from bench.learned.training.phases import Stretch
+    from bench.learned.training.pictures import Pictures
+
+Record = dict[str, Any]
+"""Plain values, as JSON holds them."""
+
+
+def new(job: Job, data: Pictures, initial: Record | None) -> Record:
+    """The record of a training that begins; `initial` says what it took over from other weights."""
+    learn, held = data.split()
+    return {
+        "target": job.target.name,
+        "seed": job.seed,
+        "phase": job.phase.described(),
+        "initial": initial,
+        "pictures": {"training": len(learn), "validation": len(held), "sha256": data.fingerprint},
+        "stage": job.stage,
+        "history": {name: dict(stage) for name, stage in job.history.items()},
+        "calls": [],
+    }
+
+
+def call(job: Job, loop: Loop, stretch: Stretch, fabric: Fabric) -> Record:
+    """One call of the command, from where to where, and on what."""
+    return {
+        "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "from_step": loop.progress.step,
+        "to_step": stretch.steps,
+        "from_s": loop.progress.elapsed_s,
+        "machine": machine(),
+        "device": torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
+        "processes": fabric.world_size,
+        "threads": torch.get_num_threads(),
+        "precision": engine.precision_of(fabric),
+        "compiled": job.compile,
+        "packages": package_versions(),
+        **git_state(),
+    }
+
+
+def described(record: Record, loop: Loop) -> Record:
+    """The record with what the loop has reached."""
+    progress = loop.progress
+    last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
+    reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "skipped_steps": loop.guard.skipped}
+    return {**record, **reached, "stages": _stages(record, reached), "validation": last}
+
+
+def _stages(record: Record, reached: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """All that the weights have behind them: the stages of those they started from, and this one."""
+    stages: dict[str, dict[str, float]] = dict(record["history"])
+    if record["stage"] is not None:
+        before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0})
+        stages[record["stage"]] = {key: before[key] + reached[key] for key in before}
+    return stages
