@@ -92,4 +92,6 @@ def _cut_off(part: Path) -> ConnectionError:
 
 
 def _one_line(error: Exception) -> str:
+    # requests wraps what happened in the story of its retries.
+    error = getattr(next(iter(error.args), None), "reason", None) or error
     return " ".join(str(error).split())[:200] or type(error).__name__
