@@ -126,7 +126,7 @@ def test_an_honest_codec_passes_at_both_ends_and_the_middle(own: str) -> None:
 )
 def test_a_file_that_is_another_picture_elsewhere_is_found(own: str, codec: str, reason: str) -> None:
     verdict = verify_round_trips(request(own, codec))
-    assert [row[1:] for row in verdict.rows] == [("2", "2", "2 of 2 differ")]
+    assert [row[1:] for row in verdict.rows] == [("2", "2", "2 of 2 failed")]
     assert reason in verdict.failures[1]
     assert verdict.failures[1].startswith(f"{codec.lower()} on wide: ")
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_another_picture_elsewhere_is_found(own: str, codec: str,
 def test_a_process_that_dies_costs_one_picture(own: str) -> None:
     verdict = verify_round_trips(request(own, "Deadly@2", "Raw@1"))
     assert verdict.failures == ("deadly@2 on high: in the other process: the process that decodes has died",)
-    assert [row[3] for row in verdict.rows] == ["1 of 2 differ", "the same pictures"]
+    assert [row[3] for row in verdict.rows] == ["1 of 2 failed", "the same pictures"]
 
 
 def test_a_picture_that_cannot_be_read_costs_itself(own: str) -> None:

@@ -49,7 +49,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
         for recipe in recipes:
             wrong = _check(recipe, images, process, advance)
             failures += wrong
-            verdict = f"{len(wrong)} of {len(images)} differ" if wrong else "the same pictures"
+            verdict = f"{len(wrong)} of {len(images)} failed" if wrong else "the same pictures"
             rows.append((label_of(recipe.name), f"{recipe.quality:g}", str(len(images)), verdict))
     return Verdict(title, ("codec", "quality", "pictures", "verdict"), tuple(rows), tuple(failures), left_out)
 
