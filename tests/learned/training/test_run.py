@@ -66,6 +66,13 @@ def job(photos: Path, tmp_path: Path) -> Job:
     return job_on(photos, tmp_path / "run")
 
 
+@pytest.fixture(autouse=True)
+def _figures_only_where_they_matter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure takes longer to draw than these trainings take."""
+    if "figure" not in request.node.name:
+        monkeypatch.setattr(curve, "draw", lambda *_: None)
+
+
 def tensors(path: Path) -> dict[str, Tensor]:
     return container.read(path)[1]
 
