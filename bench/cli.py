@@ -286,7 +286,9 @@ def import_(source: Path, dataset: str, db: Path) -> None:
         return
     points = interchange.import_compressai(source, dataset=dataset)
     with Store.open(db, create=True) as store:
-        store.describe("imported", points.to_dict("records"))
+        store.describe(
+            "imported", [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
+        )
     click.echo(f"{len(points)} points from {source}")
 
 

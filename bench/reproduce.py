@@ -5,24 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.datasets import fetch_dataset, missing, open_dataset
+from bench.datasets import fetch_dataset, missing
 from bench.errors import MissingError, UsageError
 from bench.export import export_csv
+from bench.registry import resolve_codecs
 from bench.report import write_report
 from bench.request import RunRequest, execute
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-TIMED_IMAGES = {"kodak": ("kodim01", "kodim08", "kodim13", "kodim23")}
-"""Pictures that are timed: smooth and busy, upright and lying. Times vary less with the picture than the rate does."""
+    from bench.codec import CodecSpec
 
-QUICK_IMAGES = {"kodak": ("kodim01", "kodim05", "kodim08", "kodim13", "kodim20", "kodim23")}
-"""The stated subset that `--quick` measures."""
+QUICK_IMAGES = {"kodak": ("kodim01", "kodim08", "kodim13", "kodim23")}
+"""The stated subset that `--quick` measures: smooth and busy, upright and lying."""
 
-REPEATS = 3
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What is timed: these pictures at a few points of each codec's ladder, since times vary less than rates do."""
+
+    images: Mapping[str, tuple[str, ...]]
+    ladder: tuple[float, ...]  # positions on a codec's list of qualities, 0 to 1
+    repeats: int
+
+
+WHOLE_TIMING = Timing(QUICK_IMAGES, ladder=(0.25, 0.5, 0.75), repeats=3)
+QUICK_TIMING = Timing({"kodak": ("kodim01", "kodim23"), "builtin": ("chelsea",)}, ladder=(0.5,), repeats=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +88,25 @@ def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
 
 
 def _take_times(options: Reproduction, request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    names = [image.name for image in open_dataset(request.dataset, data=request.data).images]
-    timed = [n for n in TIMED_IMAGES.get(request.dataset, names) if not request.images or n in request.images]
+    timing = QUICK_TIMING if options.quick else WHOLE_TIMING
+    timed = replace(
+        request,
+        codecs=tuple(_some_points(spec, timing.ladder) for spec in resolve_codecs(request.codecs)),
+        images=timing.images.get(request.dataset, ()),
+        timing=True,
+        repeats=timing.repeats,
+        force=options.force,
+    )
     try:
-        summary = execute(replace(request, images=tuple(timed), timing=True, repeats=REPEATS, force=options.force))
+        summary = execute(timed)
     except UsageError as error:
         say(f"no times taken: {error}")
         return []
     say(str(summary))
     return summary.failures
+
+
+def _some_points(spec: CodecSpec, ladder: tuple[float, ...]) -> str:
+    """A codec with a few of its qualities, as on the command line."""
+    chosen = dict.fromkeys(spec.qualities[round(position * (len(spec.qualities) - 1))] for position in ladder)
+    return f"{spec.name}@{','.join(f'{quality:g}' for quality in chosen)}"
