@@ -6,17 +6,21 @@ model its whole neighbourhood nearly everywhere; a crop of 128 x 128 pixels is 8
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from bench.files import atomic_write
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import LATENT_STRIDE
 from bench.learned.training.task import HeldOut
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.learned.models import LearnedModel, Quantization
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
@@ -45,15 +49,25 @@ class LatentTask:
         seed: of crops.
         device: where g_a and the entropy model compute.
         rank: see `PictureTask`.
+        cache: where latents are kept; all families with one g_a share them.
     """
 
     def __init__(
-        self, model: LearnedModel, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0
+        self,
+        model: LearnedModel,
+        pictures: Pictures,
+        phase: Phase,
+        *,
+        seed: int,
+        device: torch.device,
+        cache: Path,
+        rank: int = 0,
     ) -> None:
         self.phase, self.seed, self.rank = phase, seed, rank
         learn, held = pictures.split()
         self._held_out = HeldOut(held, {"rate": 1.0}, device)
-        self._latents = _analysed(model, learn, device)
+        self._latents = _analysed(model, learn, device, cache)
+        self._device = device
 
     def network(self, model: LearnedModel) -> nn.Module:
         """The entropy model."""
@@ -67,7 +81,8 @@ class LatentTask:
             latents = self._latents[random.integers(len(self._latents))]
             top, left = (random.integers(side - stage.size + 1) for side in latents.shape[1:])
             crops.append(latents[:, top : top + stage.size, left : left + stage.size])
-        return torch.stack(crops).float().contiguous(memory_format=torch.channels_last)
+        batch = torch.stack(crops).to(self._device, non_blocking=True).float()
+        return batch.contiguous(memory_format=torch.channels_last)
 
     def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
         """Bits a pixel."""
@@ -80,14 +95,25 @@ class LatentTask:
         return self._held_out(model)
 
 
+def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
+    """The latents (M, H/16, W/16) of each picture as float16, computed once for each g_a."""
+    digest = hashlib.sha256("".join(entry.sha256 for entry in pictures.entries).encode())
+    for value in model.g_a.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    path = cache / f"latents-{digest.hexdigest()[:24]}.pt"
+    if not path.is_file():
+        latents = [_analyse(model, pictures, index, device) for index in range(len(pictures))]
+        with atomic_write(path) as file:
+            torch.save(latents, file)
+    kept: list[Tensor] = torch.load(path, weights_only=True)
+    return kept
+
+
 @torch.no_grad()
-def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device) -> list[Tensor]:
-    """The latents (M, H/16, W/16) of each picture, its sides cut to multiples of 64 pixels, as float16."""
-    g_a = model.g_a.to(device)
-    latents = []
-    for index in range(len(pictures)):
-        picture = pictures[index]
-        height, width = (side // 64 * 64 for side in picture.shape[:2])
-        x = torch.from_numpy(picture[:height, :width].copy()).to(device).permute(2, 0, 1)[None].float().div_(255)
-        latents.append(g_a(x)[0].half())
-    return latents
+def _analyse(model: LearnedModel, pictures: Pictures, index: int, device: torch.device) -> Tensor:
+    """The latents of one picture, its sides cut to multiples of 64 pixels."""
+    picture = pictures[index]
+    height, width = (side // 64 * 64 for side in picture.shape[:2])
+    x = torch.from_numpy(picture[:height, :width].copy()).to(device).permute(2, 0, 1)[None].float().div_(255)
+    y: Tensor = model.g_a.to(device)(x)
+    return y[0].half().cpu()

@@ -141,7 +141,7 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
     task: Task
     if job.phase.source == "latents":
-        task = LatentTask(model, data, job.phase, **options)
+        task = LatentTask(model, data, job.phase, cache=job.cache, **options)
     else:
         task = PictureTask(data, job.phase, **options)
     can_compile = job.compile and engine.can_compile(fabric.device.type)

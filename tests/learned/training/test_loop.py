@@ -136,12 +136,12 @@ def test_frozen_parameters_stay(model: LearnedModel, photographs: Pictures) -> N
     assert changed == {name for name in before if name.startswith("g_s.")}
 
 
-def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photographs: Pictures) -> None:
+def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photographs: Pictures, tmp_path: Path) -> None:
     phase = small_phase(
         source="latents", trainable=("*", "!g_a.*", "!g_s.*"), crops=(CropStage(4, 2),), lr=5e-3, ema_decay=0.9
     )
     before = weights_of(model)
-    task = LatentTask(model, photographs, phase, seed=0, device=CPU)
+    task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
     observer, loop = Observer(), loop_of(model, phase, photographs, task=task)
     loop.run(Stretch(steps=60), observer)
     after = weights_of(loop.model)
@@ -149,15 +149,34 @@ def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photograph
     assert observer.points[-1].rate_bpp < 0.8 * observer.points[0].rate_bpp
 
 
-def test_a_step_on_latents_counts_the_rate_of_the_pictures(model: LearnedModel, photographs: Pictures) -> None:
+def test_a_step_on_latents_counts_the_rate_of_the_pictures(
+    model: LearnedModel, photographs: Pictures, tmp_path: Path
+) -> None:
     phase = small_phase(source="latents", crops=(CropStage(4, 2),), quantization="round")
-    task = LatentTask(model, photographs, phase, seed=0, device=CPU)
+    task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
     batch = task.batch(0, 0.0)
     with torch.no_grad():
         loss = task.loss(task.network(model.eval()), batch)
         likelihoods = model.entropy(batch, "round")[1]
     bits = -sum(value.log2().sum().item() for value in likelihoods.values())
     assert loss.item() == pytest.approx(bits / (2 * 64 * 64), rel=1e-5)
+
+
+def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
+    model: LearnedModel, photographs: Pictures, tmp_path: Path
+) -> None:
+    phase = small_phase(source="latents", crops=(CropStage(4, 2),))
+
+    def batch_of(model: LearnedModel) -> Tensor:
+        return LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path / "latents").batch(0, 0.0)
+
+    first = batch_of(model)
+    assert torch.equal(batch_of(model), first)
+    assert len(list((tmp_path / "latents").iterdir())) == 1
+    with torch.no_grad():
+        model.g_a[0].weight.mul_(2)  # type: ignore[index,union-attr]
+    assert not torch.equal(batch_of(model), first)
+    assert len(list((tmp_path / "latents").iterdir())) == 2
 
 
 class Clock:
