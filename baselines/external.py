@@ -29,7 +29,7 @@ PICTURE = "picture.ppm"
 TIME_LIMIT_S = 600.0
 """A binary that takes longer on one picture hangs."""
 
-_PPM = pillow.Format("PPM", ())
+PPM = pillow.Format("PPM", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,7 @@ def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: s
         CodecError: the binary refuses, hangs or crashes.
         MissingError: there is no such binary.
     """
-    ppm = b"P6\n%d %d\n255\n" % (picture.width, picture.height) + picture.pixels.tobytes()
-    return run([find(encoder), *arguments], {PICTURE: ppm}, coded)
+    return run([find(encoder), *arguments], {PICTURE: ppm(picture)}, coded)
 
 
 def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -> Picture:
@@ -85,9 +84,14 @@ def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -
         MissingError: there is no such binary.
     """
     try:
-        return pillow.decode(run([find(decoder), *arguments], {coded: data}, PICTURE), _PPM)
+        return pillow.decode(run([find(decoder), *arguments], {coded: data}, PICTURE), PPM)
     except CodecError as error:
         raise DecodeError(str(error)) from error
+
+
+def ppm(picture: Picture) -> bytes:
+    """A picture as a PPM file."""
+    return b"P6\n%d %d\n255\n" % (picture.width, picture.height) + picture.pixels.tobytes()
 
 
 def find(binary: Binary) -> str:
@@ -110,25 +114,25 @@ def _version(path: str, binary: Binary) -> str:
     return match.expand(binary.version_text) if match else "unknown version"
 
 
-def run(command: Sequence[str], files: Mapping[str, bytes], result: str) -> bytes:
+def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time_limit_s: float | None = None) -> bytes:
     """Run a command in a temporary folder that holds `files` only, and return the bytes of the file `result`.
 
     Raises:
         CodecError: the command refuses, hangs or crashes, or writes no such file.
     """
-    program = Path(command[0]).name
+    program, limit = Path(command[0]).name, time_limit_s or TIME_LIMIT_S
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             for name, content in files.items():
                 Path(folder, name).write_bytes(content)
-            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=TIME_LIMIT_S, check=False)
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=limit, check=False)
             if done.returncode != 0:
                 raise CodecError(f"{program}: {_message(done)}")
             if not Path(folder, result).is_file():
                 raise CodecError(f"{program} reported success but wrote nothing")
             return Path(folder, result).read_bytes()
     except subprocess.TimeoutExpired:
-        raise CodecError(f"{program} did not finish within {TIME_LIMIT_S:g} s") from None
+        raise CodecError(f"{program} did not finish within {limit:g} s") from None
     except OSError as error:
         raise CodecError(f"cannot run {program}: {error}") from error
 

@@ -12,11 +12,14 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from baselines import external
+from baselines import external, pillow
+from bench.codec import Codec
 from bench.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from bench.picture import Picture
 
 RESULT = "result"
 """Name of the file that a command line writes."""
@@ -24,7 +27,26 @@ RESULT = "result"
 _ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 """What ffmpeg puts before a message: in each process another address."""
 
+DECODING_LIMIT_S = 60.0
+"""The largest picture takes about half of this."""
+
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
+
+
+_STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(2**27), "-threads", "1")
+"""Decoder options: no picture from damaged bytes where ffmpeg notices, and none of an absurd size."""
+
+
+class FfmpegCodec(Codec):
+    """A codec whose only carrier is ffmpeg."""
+
+    carriers = ("ffmpeg",)
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that ffmpeg is missing and how to get it, or None."""
+        del carrier, options
+        return missing()
 
 
 def missing() -> str | None:
@@ -50,14 +72,14 @@ def program() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-def run(arguments: Sequence[str], files: Mapping[str, bytes]) -> bytes:
+def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: float | None = None) -> bytes:
     """Run ffmpeg in a folder that holds `files` only, and return the file that it writes: `RESULT`.
 
     Raises:
         CodecError: ffmpeg refuses, hangs or crashes.
     """
     try:
-        return external.run([program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT)
+        return external.run([program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=time_limit_s)
     except CodecError as error:
         raise CodecError(_ADDRESS.sub("", str(error))) from error
 
@@ -68,14 +90,28 @@ def decode(arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int)
     Raises:
         DecodeError: ffmpeg refuses the file, hangs or crashes, or writes another number of bytes.
     """
-    strict = ("-xerror", "-err_detect", "explode", "-threads", "1")
-    try:
-        samples = run([*strict, *arguments], files)
-    except CodecError as error:
-        raise DecodeError(str(error)) from error
+    samples = _run_strictly(arguments, files, DECODING_LIMIT_S)
     if len(samples) != num_bytes:
         raise DecodeError(f"damaged file: it decodes to {len(samples)} bytes of samples instead of {num_bytes}")
     return samples
+
+
+def decode_picture(demuxer: str, decoder: str, data: bytes, *, time_limit_s: float) -> Picture:
+    """Decode a file to 8-bit RGB.
+
+    Raises:
+        DecodeError: ffmpeg refuses the file, hangs or crashes.
+    """
+    source = ("-f", demuxer, "-c:v", decoder, "-i", "coded")
+    output = ("-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe")
+    return pillow.decode(_run_strictly([*source, *output], {"coded": data}, time_limit_s), external.PPM)
+
+
+def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], time_limit_s: float) -> bytes:
+    try:
+        return run([*_STRICT, *arguments], files, time_limit_s=time_limit_s)
+    except CodecError as error:
+        raise DecodeError(str(error)) from error
 
 
 @functools.cache
@@ -88,11 +124,12 @@ def version(encoder: str, pattern: str, name: str) -> str:
     command = [program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, timeout=external.TIME_LIMIT_S, check=False)
     match = re.search(pattern, done.stderr.decode(errors="replace"))
-    return f"{name} {match[1] if match else 'of unknown version'} ({_ffmpeg_version()})"
+    return f"{name} {match[1] if match else 'of unknown version'} ({ffmpeg_version()})"
 
 
 @functools.cache
-def _ffmpeg_version() -> str:
+def ffmpeg_version() -> str:
+    """The version of ffmpeg: "ffmpeg n9.0.2"."""
     command = [program(), "-version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=external.TIME_LIMIT_S, check=False)
     match = re.match(r"ffmpeg version (\S+)", done.stdout)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from baselines import ffmpeg
 from baselines.bpg import container, x265
 from baselines.bpg.hevc import Format
-from bench.codec import Codec, QualityScale
+from baselines.ffmpeg import FfmpegCodec
+from bench.codec import QualityScale
 from bench.picture import Picture, double, halve, to_rgb, to_ycbcr
 
 if TYPE_CHECKING:
@@ -24,20 +24,13 @@ if TYPE_CHECKING:
     from bench.codec import Scalar
 
 
-class Bpg444(Codec):
+class Bpg444(FfmpegCodec):
     """BPG that keeps chroma at full resolution: YCbCr, 8 bits."""
 
     title = "BPG 4:4:4 (x265)"
     # The points of CompressAI's published curve.
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 0, 51, falling=True)
-    carriers = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8, **x265.SETTINGS}
-
-    @classmethod
-    def missing(cls, carrier: str | None = None) -> str | None:
-        """Say what is missing and how to get it, or None."""
-        del carrier
-        return ffmpeg.missing()
 
     @property
     def carrier_version(self) -> str:

@@ -1,0 +1,59 @@
+"""Lossy JPEG XL (ISO/IEC 18181, VarDCT) as libjxl writes it, through ffmpeg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines import external, ffmpeg
+from baselines.ffmpeg import FfmpegCodec
+from bench.codec import QualityScale
+from bench.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codec import Scalar
+    from bench.picture import Picture
+
+_SIGNATURE = b"\xff\x0a"
+_DISTANCES = (15, 12, 9, 6.5, 4.5, 3, 2, 1.3, 0.8, 0.5)
+
+
+class JpegXl(FfmpegCodec):
+    """JPEG XL at effort 7, libjxl's default, in its own colour space XYB at full resolution.
+
+    It aims at what the eye sees at close range, not at PSNR: the "butteraugli" distance is 1 where differences begin
+    to show. Below .2 bits a pixel it has hardly a setting.
+    """
+
+    title = "JPEG XL (libjxl)"
+    scale = QualityScale("butteraugli distance, lower is better", _DISTANCES, 0.05, 15, integral=False, falling=True)
+    settings: ClassVar[Mapping[str, Scalar]] = {"effort": 7, "xyb": 1, "modular": 0}
+
+    @property
+    def carrier_version(self) -> str:
+        """The ffmpeg that libjxl is in, which does not tell libjxl's own version."""
+        return f"libjxl of {ffmpeg.ffmpeg_version()}"
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture to a JPEG XL codestream.
+
+        Raises:
+            CodecError: libjxl fails.
+        """
+        options = [text for name, value in self.settings.items() for text in (f"-{name}", str(value))]
+        coder = ("-c:v", "libjxl", "-distance", f"{self.quality:g}", *options, "-threads", "1", "-f", "image2pipe")
+        return ffmpeg.run(["-i", external.PICTURE, *coder], {external.PICTURE: external.ppm(picture)})
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a JPEG XL codestream.
+
+        Raises:
+            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+        """
+        # Without these bytes in front, ffmpeg may look for a picture for ever.
+        if not data.startswith(_SIGNATURE):
+            raise DecodeError("not a JPEG XL codestream")
+        # Bytes behind the picture make it spin, so it gets ten times what a slow machine needs.
+        limit_s = 3 + len(data) / 100_000
+        return ffmpeg.decode_picture("jpegxl_pipe", "libjxl", data, time_limit_s=limit_s)

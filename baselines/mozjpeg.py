@@ -1,0 +1,103 @@
+"""JPEG as mozjpeg writes it: trellis quantisation and progressive scans that are searched for each picture."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from baselines import pillow
+from baselines.jpeg import Jpeg
+from bench.codec import Codec
+from bench.errors import CodecError
+from bench.picture import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codec import Scalar
+
+
+class MozJpeg(Codec):
+    """JPEG 4:2:0 with the defaults of mozjpeg's cjpeg, through the libvips of the pyvips-binary package."""
+
+    title = "JPEG, mozjpeg"
+    scale = Jpeg.scale
+    carriers = ("pyvips",)
+    settings: ClassVar[Mapping[str, Scalar]] = {
+        "subsample_mode": "on",
+        "optimize_coding": True,
+        "interlace": True,
+        "optimize_scans": True,
+        "trellis_quant": True,
+        "overshoot_deringing": True,
+        "quant_table": 3,
+    }
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that pyvips or its mozjpeg is missing and how to get them, or None."""
+        del carrier, options
+        if importlib.util.find_spec("pyvips") is None:
+            return "the package pyvips is not installed: pip install 'pyvips[binary]'"
+        try:
+            found = _is_mozjpeg()
+        except Exception as error:  # noqa: BLE001  # pyvips without libvips raises what its loader raises
+            return f"pyvips cannot be loaded ({type(error).__name__}): pip install 'pyvips[binary]'"
+        return None if found else "this libvips was built without mozjpeg: pip install --force-reinstall pyvips-binary"
+
+    @property
+    def carrier_version(self) -> str:
+        """The libvips that mozjpeg is in, which does not tell mozjpeg's own version, and pyvips."""
+        vips = _pyvips()
+        number = ".".join(str(vips.version(part)) for part in range(3))
+        return f"mozjpeg of libvips {number} (pyvips {vips.__version__})"
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture to a JPEG file.
+
+        Raises:
+            CodecError: the picture is too large, or the library fails.
+        """
+        if max(picture.width, picture.height) > Jpeg.max_side:
+            size = f"{picture.width} x {picture.height}"
+            raise CodecError(f"{self.title} holds at most {Jpeg.max_side} pixels a side; this picture is {size}")
+        return _save(picture, Q=int(self.quality), **self.settings)
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a JPEG file, with the decoder of the other JPEG codecs (Pillow's).
+
+        Raises:
+            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+        """
+        return pillow.decode(data, Jpeg.form)
+
+
+def _save(picture: Picture, **options: Scalar) -> bytes:
+    vips = _pyvips()
+    image = vips.Image.new_from_memory(picture.pixels.tobytes(), picture.width, picture.height, 3, "uchar")
+    try:
+        return bytes(image.jpegsave_buffer(keep="none", **options))
+    except vips.Error as error:
+        raise CodecError(f"JPEG through pyvips: {' '.join(str(error).split())}") from error
+
+
+@functools.cache
+def _pyvips() -> Any:  # noqa: ANN401  # pyvips has no types
+    # libvips reads it when it starts; its threads would wait for the encoder anyway.
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    import pyvips  # noqa: PLC0415  # an extra
+
+    pyvips.cache_set_max(0)  # or the second encode of a picture would take no time
+    return pyvips
+
+
+@functools.cache
+def _is_mozjpeg() -> bool:
+    """Whether the trellis changes the bytes: another libjpeg ignores it."""
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    sizes = {len(_save(Picture(noise), Q=50, trellis_quant=trellis)) for trellis in (False, True)}
+    return len(sizes) > 1

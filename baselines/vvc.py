@@ -1,0 +1,112 @@
+"""VVC (ITU-T H.266), one intra picture, as vvenc writes it, through ffmpeg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from baselines import ffmpeg
+from baselines.bpg.bits import ByteReader, ue7
+from baselines.ffmpeg import FfmpegCodec
+from bench.codec import QualityScale
+from bench.errors import DecodeError
+from bench.picture import Picture, double, halve, to_rgb, to_ycbcr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.codec import Scalar
+
+_STEP = 8  # vvenc's smallest coding unit
+_SMALLEST = 64
+_MAX_PIXELS = 2**27
+_RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le")
+
+_CHROMA_ZERO = 128
+_LUMA_GAIN = 1023 / 255
+
+
+class Vvc(FfmpegCodec):
+    """VVC intra, YCbCr 4:2:0 with 10 bits, which is all that vvenc codes.
+
+    The chroma of photographs is halved: above 40 dB that costs more than VVC saves. A file is width and height in
+    pixels and the length of the stream in bytes (ue7, as in BPG), and the stream. Its picture is padded to whole
+    coding units by repeating the edge.
+
+    The preset "fast" costs 2 % of rate against the default "medium" and takes a quarter of its time.
+    """
+
+    title = "VVC 4:2:0 10 bit (vvenc)"
+    scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 0, 63, falling=True)
+    settings: ClassVar[Mapping[str, Scalar]] = {
+        "subsampling": "4:2:0",
+        "bit_depth": 10,
+        "preset": "fast",
+        "qpa": 0,  # perceptual adaptation of the quantiser costs PSNR
+    }
+
+    @property
+    def carrier_version(self) -> str:
+        """The vvenc that codes, and the ffmpeg around it."""
+        return ffmpeg.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture.
+
+        Raises:
+            CodecError: vvenc fails.
+        """
+        height, width = _padded(picture.height), _padded(picture.width)
+        beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
+        samples = b"".join(plane.tobytes() for plane in to_planes(np.pad(picture.pixels, beyond, mode="edge")))
+        source = (*_RAW, "-video_size", f"{width}x{height}", "-framerate", "25", "-i", "planes.yuv")
+        coder = ("-c:v", "libvvenc", "-preset", str(self.settings["preset"]), "-qpa", str(self.settings["qpa"]))
+        quantiser = ("-qp", str(int(self.quality)), "-threads", "1", "-f", "vvc")
+        stream = ffmpeg.run([*source, *coder, *quantiser], {"planes.yuv": samples})
+        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file of `encode`.
+
+        Raises:
+            DecodeError: the bytes are damaged, or claim an absurd size.
+        """
+        reader = ByteReader(data)
+        width, height = reader.ue7(), reader.ue7()
+        if not 0 < width * height <= _MAX_PIXELS:
+            raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {_MAX_PIXELS} are decoded")
+        stream = reader.take(reader.ue7())
+        if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
+            raise DecodeError("not a VVC file")
+        coded = _padded(height), _padded(width)
+        output = ("-frames:v", "1", *_RAW)
+        samples = ffmpeg.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
+        return to_picture(_split(samples, *coded), height, width)
+
+
+def _padded(size: int) -> int:
+    return max(-(-size // _STEP) * _STEP, _SMALLEST)
+
+
+def to_planes(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint16]]:
+    """What is coded of pixels (even height and width): Y, Cb, Cr of BT.601, 4:2:0, 10 bits, full range."""
+    luma, *chroma = to_ycbcr(pixels)
+    scaled = [luma * _LUMA_GAIN, *((halve(plane) - _CHROMA_ZERO) * _LUMA_GAIN + 4 * _CHROMA_ZERO for plane in chroma)]
+    return [np.clip(np.rint(plane), 0, 1023).astype("<u2") for plane in scaled]
+
+
+def to_picture(planes: Sequence[NDArray[np.uint16]], height: int, width: int) -> Picture:
+    """The picture of coded planes, cut to its size."""
+    luma, *chroma = (plane.astype(np.float32) for plane in planes)
+    scaled = [(plane - 4 * _CHROMA_ZERO) / _LUMA_GAIN + _CHROMA_ZERO for plane in chroma]
+    full = [luma / _LUMA_GAIN, *(double(plane, *luma.shape) for plane in scaled)]
+    return to_rgb(*(np.ascontiguousarray(plane[:height, :width]) for plane in full))
+
+
+def _split(samples: bytes, height: int, width: int) -> list[NDArray[np.uint16]]:
+    values, half = np.frombuffer(samples, "<u2"), (height // 2, width // 2)
+    luma, cb, cr = np.split(values, [height * width, height * width * 5 // 4])
+    return [luma.reshape(height, width), cb.reshape(half), cr.reshape(half)]
