@@ -65,11 +65,11 @@ class Terminal:
     def _detail(self, loop: Loop) -> str:
         state = loop.progress
         rate = state.step / state.elapsed_s if state.elapsed_s else 0.0
-        shown = f"step {state.step}, {rate:.1f} steps/s, loss {state.train_loss:.4f}"
+        shown = f"step {state.step}, {rate:.1f}/s, loss {state.train_loss:.3f}"
         if self._point is None:
             return shown
         point = self._point
-        return f"{shown}; validation {point.loss:.4f}: {point.rate_bpp:.4f} bpp, {point.psnr_db:.2f} dB"
+        return f"{shown}; held out {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB"
 
 
 def show_zoo(zoo: Zoo) -> None:
