@@ -41,7 +41,7 @@ def test_missing_kodak_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
 def test_a_picture_that_is_not_the_listed_one_is_refused(tmp_path: Path) -> None:
     for number in range(1, 25):
         _save(tmp_path / "kodak" / f"kodim{number:02d}.png", number)
-    with pytest.raises(UsageError, match="kodim01.png is not the kodak picture"):
+    with pytest.raises(UsageError, match=r"kodim01.png is not the kodak picture"):
         open_dataset("kodak", data=tmp_path)
 
 

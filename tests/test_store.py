@@ -119,7 +119,7 @@ def test_another_schema_version_is_refused(store: Store) -> None:
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self/mountinfo").exists(), reason="root writes anywhere")
 def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written|does not exist") as caught:
+    with pytest.raises(StoreError, match=r"cannot be written|does not exist") as caught:
         Store.open(tmp_path / "file" / "r.sqlite", create=True)
     assert "\n" not in str(caught.value)
 
