@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from bench.codec import Codec, QualityScale
-from bench.errors import CodecError, DecodeError, MissingError, UsageError, unknown
+from bench.errors import CodecError, MissingError, UsageError, unknown
 from bench.learned import catalogue
 from bench.probe import note, stage
 
@@ -56,9 +56,9 @@ class LearnedCodec(Codec):
     options: ClassVar[Mapping[str, str]] = {"weights": "compact", "device": "cpu", "synthesis": "fp32"}
 
     def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+        if (precision := options.get("synthesis", "fp32")) not in PRECISIONS:
+            raise unknown("precision of the synthesis", precision, PRECISIONS)
         super().__init__(quality, carrier=carrier, **options)
-        if self.chosen["synthesis"] not in PRECISIONS:
-            raise unknown("precision of the synthesis", self.chosen["synthesis"], PRECISIONS)
         self.scale.check(self.family, quality)
         self.weights = self.chosen["weights"]
         self._path = catalogue.find(self.weights, self.family, int(quality))
@@ -111,15 +111,10 @@ class LearnedCodec(Codec):
         content = container.unpack(data, self._identity)
         system = self._system
         with stage("entropy decoding"):
-            height, width = system.transforms.latent_size(content.height, content.width)
-            coded = system.coder.decode(content.payload, height, width)
-        if coded.crc != content.latents_crc:
-            raise DecodeError(
-                "the file is whole, but decodes to other latents than were written: "
-                "the arithmetic of this processor or torch is not that of the encoder's"
-            )
+            size = system.transforms.latent_size(content.height, content.width)
+            latents = system.coder.decode(content.payload, size, content.latents_crc)
         with stage("synthesis"):
-            return system.transforms.synthesis(coded.latents.y_hat, content.height, content.width)
+            return system.transforms.synthesis(latents.y_hat, content.height, content.width)
 
     @property
     def _identity(self) -> Identity:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.errors import CodecError
+from bench.errors import CodecError, DecodeError
 from bench.learned.coding.parameters import one_thread
-from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents
-from bench.learned.coding.tables import MAX_SYMBOL, Reader, Writer
+from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents, Size
+from bench.learned.coding.tables import MAX_SYMBOL, OTHER_ARITHMETIC, Reader, Writer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,17 +51,19 @@ class LatentCoder:
         return Coded(writer.finish(), writer.crc, latents)
 
     @torch.inference_mode()
-    def decode(self, payload: bytes, height: int, width: int) -> Coded:
-        """Decode a payload of latents of a given size.
+    def decode(self, payload: bytes, size: Size, crc: int) -> Latents:
+        """Decode a payload to latents of a given height and width, with the checksum that its encoder found.
 
         Raises:
-            DecodeError: no encoder writes such a payload.
+            DecodeError: no encoder with this arithmetic writes such a payload.
         """
         reader = Reader(payload)
-        reader.require_room(self._path.y_tables, height * width * self._channels)
+        reader.require_room(self._path.y_tables, size[0] * size[1] * self._channels)
         with one_thread():
-            latents = self._path.code(reader, None, (height, width))
-        return Coded(payload, reader.crc, latents)
+            latents = self._path.code(reader, None, size)
+        if reader.crc != crc:
+            raise DecodeError(OTHER_ARITHMETIC)
+        return latents
 
 
 def entropy_path(model: LearnedModel) -> EntropyPath:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
+from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.picture import Picture
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class Transforms:
         self._precision = precision
         # Channels-last is the layout in which oneDNN and cuDNN are at their best; it changes no value of a weight.
         self._g_a = model.g_a.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._g_s = model.g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        g_s = SubpixelConv2d.throughout(cast("nn.Sequential", model.g_s))
+        self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._multiple = int(model.downsampling_factor)
         self._stride = 16
 

@@ -33,8 +33,13 @@ PRECISION = 16
 ESCAPE_BITS = 24
 """Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
 
-MAX_SYMBOL = 1 << (ESCAPE_BITS - 1)
-"""No symbol of this magnitude can be coded. Latents are in the hundreds at most."""
+MAX_SYMBOL = 1 << ESCAPE_BITS
+"""No escape holds a symbol of this magnitude. Those of real pictures are in the hundreds."""
+
+OTHER_ARITHMETIC = (
+    "the file is whole, but does not decode to what was written: "
+    "the arithmetic of this processor or torch is not that of the encoder's"
+)
 
 _STATE_BITS = 64
 """What a decoder holds beyond the bits that it was given."""
@@ -86,7 +91,7 @@ class Port(abc.ABC):
 
         Raises:
             CodecError: a symbol is beyond all bounds.
-            DecodeError: no encoder writes such a payload.
+            DecodeError: no encoder with this arithmetic writes such a payload.
         """
         passed = self._code(tables, indexes, symbols)
         self.crc = zlib.crc32(passed.astype("<i4", copy=False).data, self.crc)
@@ -160,7 +165,7 @@ class Reader(Port):
             if escaped.any():
                 places[escaped] = _unfold(self._escapes(int(escaped.sum())), sizes[escaped])
         except AssertionError as error:
-            raise DecodeError("the payload is damaged: no encoder writes it") from error
+            raise DecodeError(OTHER_ARITHMETIC) from error
         symbols = np.empty_like(places)
         symbols[order] = places + tables.first[by_table]
         return symbols

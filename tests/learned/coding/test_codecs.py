@@ -1,0 +1,239 @@
+"""What the learned codecs promise: files that decode exactly, elsewhere, at the rate that the model expects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from bench.errors import DecodeError, MissingError, UsageError
+from bench.learned.codecs import LearnedCodec
+from bench.learned.coding.system import estimate_bits
+from bench.measure import measure, time_stages
+from bench.metrics import MSE
+from bench.picture import Picture
+from bench.probe import Listener, listening
+from bench.registry import codec_class, resolve_codecs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
+SIZES = [(1, 1), (17, 33), (512, 768), (768, 512), (1201, 803)]
+
+DECODE = """
+import hashlib, json, sys
+from pathlib import Path
+import torch
+from bench.learned.coding.container import unpack
+from bench.registry import codec_class
+
+torch.set_num_threads(int(sys.argv[1]))
+for name, weights, path in json.loads(sys.argv[2]):
+    codec = codec_class(name)(3, weights=weights)
+    data = Path(path).read_bytes()
+    content = unpack(data, codec._identity)
+    size = codec._system.transforms.latent_size(content.height, content.width)
+    latents = codec._system.coder.decode(content.payload, size, content.latents_crc)
+    values = [latents.y_hat.contiguous().numpy(), codec.decode(data).pixels]
+    print(json.dumps([hashlib.sha256(value.tobytes()).hexdigest() for value in values]))
+"""
+
+
+def open_codec(family: str, weights: Path, **options: str) -> LearnedCodec:
+    codec = codec_class(family)(3, weights=str(weights), **options)
+    assert isinstance(codec, LearnedCodec)
+    return codec
+
+
+def photograph(width: int, height: int) -> Picture:
+    """A photograph, mirrored at its edges where it is too small."""
+    pixels = skimage.data.astronaut()
+    pixels = np.pad(pixels, ((0, max(0, height - 512)), (0, max(0, width - 512)), (0, 0)), mode="symmetric")
+    return Picture(np.ascontiguousarray(pixels[:height, :width]))
+
+
+@pytest.fixture(scope="module")
+def files(
+    weights: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[str, tuple[int, int], Path, list[str]]]:
+    """A file of each family and size, written on one thread: family, size, path, hashes of latents and picture."""
+    folder, rows = tmp_path_factory.mktemp("files"), []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for family in FAMILIES:
+            codec = open_codec(family, weights)
+            for width, height in SIZES:
+                path, picture = folder / f"{family}-{width}x{height}", photograph(width, height)
+                path.write_bytes(codec.encode(picture))
+                system = codec._system
+                latents = system.coder.encode(system.transforms.analysis(picture)).latents
+                values = [latents.y_hat.contiguous().numpy(), codec.decode(path.read_bytes()).pixels]
+                hashes = [hashlib.sha256(value.tobytes()).hexdigest() for value in values]
+                rows.append((family, (width, height), path, hashes))
+    finally:
+        torch.set_num_threads(threads)
+    return rows
+
+
+def test_latents_and_picture_are_the_same_in_another_process_with_other_threads(
+    files: list[tuple[str, tuple[int, int], Path, list[str]]], weights: Path
+) -> None:
+    tasks = [(family, str(weights), str(path)) for family, _, path, _ in files]
+    command = [sys.executable, "-c", DECODE, "2", json.dumps(tasks)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "2"}
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = [json.loads(line) for line in done.stdout.splitlines()]
+    cases = [(family, size) for family, size, _, _ in files]
+    assert dict(zip(cases, theirs, strict=True)) == {(family, size): hashes for family, size, _, hashes in files}
+
+
+def test_a_file_takes_what_the_model_expects(
+    files: list[tuple[str, tuple[int, int], Path, list[str]]], weights: Path
+) -> None:
+    for family, size, path, _ in files:
+        codec = open_codec(family, weights)
+        data = path.read_bytes()
+        notes: dict[str, float] = {}
+        with listening(Listener(note=notes.__setitem__)):
+            assert codec.encode(photograph(*size)) == data
+        expected = notes["estimated_bits"] / 8
+        assert abs(len(data) - expected) <= 0.005 * expected + 64, (family, size)
+
+
+def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, portrait: Picture) -> None:
+    system = open_codec(family, weights)._system
+    y = system.transforms.analysis(portrait)
+    latents = system.coder.encode(y).latents
+    assert y.std() > 1  # else there is nothing to code
+    assert (latents.y_hat - y).abs().max() <= 0.5001
+    assert len(latents.y_hat.round().unique()) > 10
+
+
+def test_estimated_bits_are_those_of_the_model_in_its_evaluation_mode(weights: Path, portrait: Picture) -> None:
+    for family in ("factorized", "scale", "hyper"):  # elsewhere the model rounds without means; see its docstring
+        system = open_codec(family, weights)._system
+        y = system.transforms.analysis(portrait)
+        with torch.no_grad():
+            _, likelihoods = system.model.entropy(y, "round")
+        ours = estimate_bits(system.model, system.coder.encode(y).latents)
+        assert ours == pytest.approx({part: float(-p.log2().sum()) for part, p in likelihoods.items()}, rel=1e-3)
+
+
+def test_estimated_bits_of_a_context_model_are_those_of_its_convolutions(weights: Path, portrait: Picture) -> None:
+    for family in ("context", "joint", "attn"):
+        model = (system := open_codec(family, weights)._system).model
+        latents = system.coder.encode(system.transforms.analysis(portrait)).latents
+        with torch.no_grad():
+            params = None if latents.z_hat is None else model.h_s(latents.z_hat)
+            scales, means = model.distribution(latents.y_hat, params)
+            _, likelihood = model.gaussian_conditional(latents.y_hat, scales, means, "round")
+        assert estimate_bits(model, latents)["y"] == pytest.approx(float(-likelihood.log2().sum()), rel=1e-3)
+
+
+def test_a_measurement_holds_estimated_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:
+    first, second = (open_codec("joint", weights) for _ in range(2))
+    result = measure(first, second, portrait, [MSE])
+    assert result.estimated_bits == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
+    samples = time_stages(first, second, portrait, 2)
+    names = ["encode", "analysis", "entropy encoding", "decode", "entropy decoding", "synthesis"]
+    assert [(sample.stage, sample.repeat) for sample in samples] == [(name, n) for n in (0, 1) for name in names]
+    seconds = {sample.stage: sample.seconds for sample in samples if sample.repeat}
+    assert seconds["analysis"] + seconds["entropy encoding"] <= seconds["encode"]
+    assert seconds["entropy decoding"] + seconds["synthesis"] <= seconds["decode"]
+
+
+def test_the_setting_of_threads_is_left_as_it_was(weights: Path, portrait: Picture) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        codec = open_codec("joint", weights)
+        codec.decode(codec.encode(portrait))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_bf16_synthesis_is_a_setting_that_changes_few_pixels_and_no_byte(weights: Path, portrait: Picture) -> None:
+    plain, quick = open_codec("hyper", weights), open_codec("hyper", weights, synthesis="bf16")
+    data = plain.encode(portrait)
+    assert quick.encode(portrait) == data
+    difference = np.abs(plain.decode(data).pixels.astype(int) - quick.decode(data).pixels)
+    assert 0 < difference.max() < 32
+    assert plain.chosen != quick.chosen
+
+
+def test_a_decoder_whose_arithmetic_differs_refuses(weights: Path, portrait: Picture) -> None:
+    codec, other = open_codec("joint", weights), open_codec("joint", weights)
+    data = codec.encode(portrait)
+    bias = other._system.coder._path._network.layers[-1][1]
+    with torch.inference_mode():
+        bias += 0.5
+    try:
+        with pytest.raises(DecodeError, match="the file is whole, but does not decode to what was written"):
+            other.decode(data)
+    finally:
+        with torch.inference_mode():
+            bias -= 0.5
+
+
+def test_files_of_other_weights_and_families_are_refused(weights: Path, portrait: Picture, tmp_path: Path) -> None:
+    data = open_codec("joint", weights).encode(portrait)
+    with pytest.raises(DecodeError, match="a file of joint@3; this is hyper@3"):
+        open_codec("hyper", weights).decode(data)
+    from bench.learned.weights import ModelCard, load, save  # noqa: PLC0415
+
+    source = load(weights / "joint-3.safetensors")
+    save(tmp_path / "joint-3.safetensors", source.model, ModelCard(3, 0.1, "mse"))
+    with pytest.raises(DecodeError, match="other weights of joint@3"):
+        open_codec("joint", tmp_path).decode(data)
+
+
+def test_qualities_are_those_of_the_files(weights: Path) -> None:
+    specs = resolve_codecs(["joint", "jpe[g]"], {"weights": str(weights)})
+    assert (specs[0].name, specs[0].qualities) == ("joint", (3,))
+    assert specs[0].options == {"weights": str(weights)}
+    assert specs[1].options == {}
+    with pytest.raises(MissingError, match=r"no weights of joint@4 in .* \(there are those of 3\)"):
+        codec_class("joint")(4, weights=str(weights))
+
+
+def test_an_option_is_for_codecs_that_have_it(weights: Path) -> None:
+    with pytest.raises(UsageError, match="jpeg has no option --weights"):
+        resolve_codecs(["joint", "jpeg"], {"weights": str(weights)})
+    with pytest.raises(UsageError, match="none of the codecs has an option --weights"):
+        resolve_codecs(["jpe*"], {"weights": str(weights)})
+
+
+def test_a_single_file_names_its_own_quality(weights: Path, portrait: Picture) -> None:
+    path = weights / "hyper-3.safetensors"
+    (spec,) = resolve_codecs(["hyper"], {"weights": str(path)})
+    assert spec.qualities == (3,)
+    with pytest.raises(UsageError, match="weights of family 'hyper', not 'joint'"):
+        resolve_codecs(["joint"], {"weights": str(path)})
+    codec = codec_class("hyper")(3, weights=str(path))
+    assert codec.encode(portrait) == open_codec("hyper", weights).encode(portrait)
+
+
+def test_families_without_weights_say_so_and_how_to_get_some(tmp_path: Path) -> None:
+    cls = codec_class("attn")
+    assert "no weights of attn" in str(cls.missing(weights=str(tmp_path)))
+    with pytest.raises(MissingError, match="`bench train` makes some"):
+        cls(3, weights=str(tmp_path))
+    with pytest.raises(UsageError, match="unknown weights 'compat'; they are one of compact, zoo"):
+        cls(3, weights="compat")
+    with pytest.raises(UsageError, match="unknown precision of the synthesis 'fp8'"):
+        cls(3, weights=str(tmp_path), synthesis="fp8")
+    with pytest.raises(MissingError, match="bench fetch weights --family attn"):
+        cls(3, weights="zoo")

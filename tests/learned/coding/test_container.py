@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import dataclasses
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import CodecError, DecodeError
+from bench.learned.coding.container import FAMILIES, MAX_PIXELS, Content, Identity, pack, unpack
+
+IDENTITY = Identity("joint", 3, "0123456789abcdef" * 4)
+KODAK = Content(768, 512, 0xDEADBEEF, b"four" * 10)
+
+
+def resealed(data: bytes, sides: int = 4) -> bytes:
+    """With the checksum of what the bytes are now; `sides` is the number of bytes of width and height."""
+    start, rest = data[: 10 + sides], data[18 + sides :]
+    latents = data[10 + sides : 14 + sides]
+    return start + latents + zlib.crc32(start + latents + rest).to_bytes(4, "little") + rest
+
+
+def test_the_header_of_a_kodak_picture_takes_22_bytes() -> None:
+    assert len(pack(IDENTITY, KODAK)) - len(KODAK.payload) == 22
+
+
+@given(
+    st.sampled_from(FAMILIES),
+    st.integers(0, 255),
+    st.integers(1, 8000),
+    st.integers(1, 8000),
+    st.binary(max_size=40),
+)
+def test_what_is_packed_is_unpacked(family: str, quality: int, width: int, height: int, payload: bytes) -> None:
+    identity = dataclasses.replace(IDENTITY, family=family, quality=quality)
+    content = Content(width, height, 7, payload + bytes(-len(payload) % 4))
+    assert unpack(pack(identity, content), identity) == content
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "hyper"}, "a file of joint@3; this is hyper@3"),
+        ({"quality": 4}, "a file of joint@3; this is joint@4"),
+        ({"weights_sha256": "ff" * 32}, r"other weights of joint@3: 01234567…, not ffffffff…"),
+    ],
+)
+def test_a_file_of_another_model_is_refused_by_name(change: dict[str, object], message: str) -> None:
+    with pytest.raises(DecodeError, match=message):
+        unpack(pack(IDENTITY, KODAK), dataclasses.replace(IDENTITY, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("length", range(0, 60, 3))
+def test_a_file_that_is_cut_off_is_refused(length: int) -> None:
+    with pytest.raises(DecodeError):
+        unpack(pack(IDENTITY, KODAK)[:length], IDENTITY)
+
+
+def test_each_flipped_bit_is_found() -> None:
+    data = pack(IDENTITY, KODAK)
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(DecodeError):
+            unpack(bytes(flipped), IDENTITY)
+
+
+def test_another_version_is_named() -> None:
+    data = bytearray(pack(IDENTITY, KODAK))
+    data[3] = 9
+    with pytest.raises(DecodeError, match="format version 9; this version of bench reads 1"):
+        unpack(bytes(data), IDENTITY)
+
+
+def test_a_family_of_a_later_version_is_named_by_its_number() -> None:
+    data = bytearray(pack(IDENTITY, KODAK))
+    data[4] = 77
+    with pytest.raises(DecodeError, match="a file of number 77@3"):
+        unpack(resealed(bytes(data)), IDENTITY)
+
+
+def test_half_a_word_is_refused() -> None:
+    with pytest.raises(DecodeError, match="words of 4 bytes"):
+        unpack(resealed(pack(IDENTITY, KODAK) + b"?"), IDENTITY)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (65_536, 1), (8193, 8193)])
+def test_impossible_sizes_are_refused_on_both_sides(size: tuple[int, int]) -> None:
+    with pytest.raises(CodecError, match=f"a picture of {size[0]}x{size[1]}"):
+        pack(IDENTITY, Content(*size, 0, b""))
+
+
+def test_an_absurd_size_in_a_file_is_refused() -> None:
+    assert MAX_PIXELS < 65_535 * 65_535
+    content = Content(65_535, 1024, 0, b"")
+    data = pack(IDENTITY, content)
+    absurd = data[:13] + data[10:13] + data[15:]  # the height becomes the width
+    with pytest.raises(DecodeError, match="a picture of 65535x65535"):
+        unpack(resealed(absurd, sides=6), IDENTITY)

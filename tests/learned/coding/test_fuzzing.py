@@ -1,0 +1,130 @@
+"""Ten thousand damaged files: an error in one line or a picture, never a crash, a hang or a wrong picture."""
+
+from __future__ import annotations
+
+import functools
+import time
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import skimage.data
+
+from bench.errors import DecodeError
+from bench.picture import Picture
+from bench.registry import codec_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.random import Generator
+
+    from bench.codec import Codec
+
+COUNTS = {"factorized": 3000, "scale": 2000, "hyper": 2500, "context": 1000, "joint": 1000, "attn": 500}
+HEADER = 20
+"""Bytes before the payload, for sides below 128."""
+
+SLOWEST_S = 20.0
+"""No damage may keep a decoder busy for longer, on however loaded a machine."""
+
+
+def flip(data: bytearray, generator: Generator) -> None:
+    for _ in range(generator.integers(1, 9)):
+        data[generator.integers(len(data))] ^= 1 << generator.integers(8)
+
+
+def cut(data: bytearray, generator: Generator) -> None:
+    del data[generator.integers(len(data)) :]
+
+
+def splice(data: bytearray, generator: Generator) -> None:
+    place = generator.integers(HEADER, len(data))
+    data[place:place] = generator.bytes(4 * generator.integers(1, 5))
+
+
+def scramble(data: bytearray, generator: Generator) -> None:
+    data[HEADER:] = generator.bytes(4 * generator.integers(0, 40))
+
+
+def rename(data: bytearray, generator: Generator) -> None:
+    """Another version, family, quality or fingerprint."""
+    data[generator.integers(3, 10)] = generator.integers(256)
+
+
+def resize(data: bytearray, generator: Generator) -> None:
+    """Another width or height, mostly absurd."""
+    sides = [generator.integers(256) | 128, generator.integers(256) | 128, generator.integers(4)]
+    data[10:11] = bytes(sides[generator.integers(3) :])
+
+
+def seal(data: bytearray) -> bytes:
+    """With the checksum of what it is now, so that the parser is reached."""
+    end = 10
+    for _ in range(2):
+        while end < len(data) and data[end] & 0x80:
+            end += 1
+        end += 1
+    crc = zlib.crc32(bytes(data[: end + 4] + data[end + 8 :]))
+    data[end + 4 : end + 8] = crc.to_bytes(4, "little")
+    return bytes(data)
+
+
+DAMAGES: tuple[Callable[[bytearray, Generator], None], ...] = (flip, cut, splice, scramble, rename, flip, splice, flip)
+
+
+def outcome(codec: Codec, data: bytes) -> str | Picture:
+    try:
+        return codec.decode(data)
+    except DecodeError as error:
+        return str(error)
+
+
+@functools.cache
+def original(family: str, weights: Path) -> tuple[Codec, bytes, Picture]:
+    codec = codec_class(family)(3, weights=str(weights))
+    data = codec.encode(Picture(np.ascontiguousarray(skimage.data.astronaut()[60:140, 180:276])))
+    return codec, data, codec.decode(data)
+
+
+def test_the_header_is_where_the_damage_is_done(family: str, weights: Path) -> None:
+    codec, data, picture = original(family, weights)
+    sealed = codec.decode(seal(bytearray(data)))
+    assert seal(bytearray(data)) == data
+    assert np.array_equal(sealed.pixels, picture.pixels)
+
+
+def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: Path) -> None:
+    codec, data, picture = original(family, weights)
+    generator = np.random.default_rng(COUNTS[family])
+    seen: set[str] = set()
+    for number in range(COUNTS[family]):
+        damaged = bytearray(data)
+        DAMAGES[number // 2 % len(DAMAGES)](damaged, generator)
+        start = time.perf_counter()
+        result = outcome(codec, seal(damaged) if number % 2 else bytes(damaged))
+        assert time.perf_counter() - start < SLOWEST_S
+        if isinstance(result, Picture):
+            # The damage undid itself, or a side changed by so little that the latents are the same.
+            height, width = np.minimum(result.pixels.shape[:2], picture.pixels.shape[:2])
+            assert np.array_equal(result.pixels[:height, :width], picture.pixels[:height, :width])
+        else:
+            assert result.strip()
+            assert "\n" not in result
+            seen.add(result.split(":")[0][:40])
+    # The parser, the entropy decoder and the check of the latents were all reached.
+    assert any(text.startswith("the file is whole, but does not") for text in seen)
+    assert any(text.startswith("the file is cut off or damaged") for text in seen)
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_absurd_sizes_are_refused_before_memory_is_spent(weights: Path, number: int) -> None:
+    codec, data, _ = original("hyper", weights)
+    damaged, generator = bytearray(data), np.random.default_rng(number)
+    resize(damaged, generator)
+    start = time.perf_counter()
+    assert isinstance(outcome(codec, seal(damaged)), str)
+    assert time.perf_counter() - start < SLOWEST_S
