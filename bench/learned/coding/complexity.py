@@ -1,0 +1,83 @@
+"""What a model costs whatever the machine: parameters, and multiply-accumulates for each pixel."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from compressai.layers import GDN
+from torch import Tensor, nn
+
+from bench.learned.models.layers import CausalConv2d
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.learned.models import LearnedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    """Parameters, and thousands of multiply-accumulates a pixel, of the model as published: no part is run twice.
+
+    The encoder runs everything but the synthesis, because it needs the distributions that the decoder has; the decoder
+    everything but the analyses. GDN's products over channels count, element-wise work does not.
+    """
+
+    parameters: int
+    encoder_kmac_per_pixel: float
+    decoder_kmac_per_pixel: float
+    parts_kmac_per_pixel: dict[str, float]
+    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters."""
+
+
+def complexity(model: LearnedModel, height: int, width: int) -> Complexity:
+    """Count what one picture takes, its sides padded to what the model wants."""
+    multiple = int(model.downsampling_factor)
+    padded = [-(-side // multiple) * multiple for side in (height, width)]
+    with torch.inference_mode(), _counting(model) as macs:
+        model(torch.zeros(1, 3, *padded), "round")
+    parts = {name: count / (1000 * height * width) for name, count in macs.items()}
+    return Complexity(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        encoder_kmac_per_pixel=sum(count for name, count in parts.items() if name != "g_s"),
+        decoder_kmac_per_pixel=sum(count for name, count in parts.items() if name not in {"g_a", "h_a"}),
+        parts_kmac_per_pixel=parts,
+    )
+
+
+@contextlib.contextmanager
+def _counting(model: LearnedModel) -> Iterator[dict[str, int]]:
+    """Multiply-accumulates by sub-network, of what the model runs inside the block."""
+    macs: dict[str, int] = {}
+
+    def count(part: str) -> Any:  # noqa: ANN401 - a hook
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            macs[part] = macs.get(part, 0) + _macs(layer, inputs[0], output)
+
+        return hook
+
+    layers = [(name.split(".")[0], layer) for name, layer in model.named_modules() if _counts(layer)]
+    handles = [layer.register_forward_hook(count(part)) for part, layer in layers]
+    try:
+        yield macs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _counts(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | GDN)
+
+
+def _macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
+    if isinstance(layer, GDN):
+        return x.numel() * x.shape[1]
+    if isinstance(layer, nn.ConvTranspose2d):
+        return x.numel() * layer.weight[0].numel()  # every input meets every tap
+    if not isinstance(layer, nn.Conv2d):
+        return 0
+    taps = int(layer.mask[0, 0].sum()) if isinstance(layer, CausalConv2d) else layer.weight[0, 0].numel()
+    return output.numel() * layer.weight.shape[1] * taps

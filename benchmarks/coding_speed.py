@@ -1,0 +1,218 @@
+"""What coding with the learned codecs costs, beside CompressAI with the same weights in the same run.
+
+`nox -s speed` runs this on a quiet machine. Exit status 1 says that a bound was missed. The models have CompressAI's
+widths and random weights, with latents and scales spread as in trained ones: their times are those of real ones, their
+pictures are not.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+import skimage.data
+import torch
+from torch import Tensor, nn
+
+from bench.datasets import data_folder, missing
+from bench.learned.coding.complexity import Complexity, complexity
+from bench.learned.coding.system import System
+from bench.learned.models import ModelConfig, build
+from bench.learned.weights import finish
+from bench.measure import require_quiet_machine
+from bench.picture import Picture, read_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.learned.models import LearnedModel
+
+CASES = {"hyper": (192, 192), "joint": (192, 192), "attn": (128, 128)}
+"""Family to N and M: the joint model of CompressAI's qualities 1 to 4, its attn of 1 to 3."""
+
+BOUNDS = (
+    ("joint", "entropy decoding", 12.0),
+    ("joint", "decode", 4.5),
+    ("joint", "encode", 2.5),
+    ("attn", "entropy decoding", 10.0),
+)
+"""How many times faster than CompressAI at least."""
+
+JOINT_OVER_HYPER_S = 0.4
+REPEATS = 3
+
+
+def kodak_or_photograph() -> Picture:
+    """kodim01, or a photograph of the same size."""
+    if not missing("kodak"):
+        return read_picture(data_folder() / "kodak" / "kodim01.png")
+    pixels = np.pad(skimage.data.astronaut(), ((0, 0), (0, 256), (0, 0)), mode="symmetric")
+    return Picture(np.ascontiguousarray(pixels))
+
+
+@torch.no_grad()
+def spread_model(family: str, picture: Picture) -> LearnedModel:
+    """A model whose y has a standard deviation of 2 on the picture, and scales from .1 to 3, as at medium rates."""
+    torch.manual_seed(1)
+    model = build(ModelConfig(family, *CASES[family]))
+    x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+    *_, last = (layer for layer in model.g_a.modules() if getattr(layer, "stride", 0) == (2, 2))
+    last.weight.mul_(2 / model.g_a(x).std())
+    *_, told = (
+        layer for layer in getattr(model, "entropy_parameters", model.h_s).modules() if isinstance(layer, nn.Conv2d)
+    )
+    told.bias[: model.config.M] += torch.logspace(-1, 0.5, model.config.M)
+    return finish(model)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The least wall time of some work, after a warm-up: what it takes when nothing else is in the way."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def our_times(system: System, picture: Picture) -> dict[str, float]:
+    """Seconds of the stages."""
+    size = system.transforms.latent_size(picture.height, picture.width)
+    y = system.transforms.analysis(picture)
+    coded = system.coder.encode(y)
+    y_hat = coded.latents.y_hat
+    times = {
+        "analysis": seconds(lambda: system.transforms.analysis(picture)),
+        "entropy encoding": seconds(lambda: system.coder.encode(y)),
+        "entropy decoding": seconds(lambda: system.coder.decode(coded.payload, size, coded.crc)),
+        "synthesis": seconds(lambda: system.transforms.synthesis(y_hat, picture.height, picture.width)),
+    }
+    return _totals(times)
+
+
+@torch.inference_mode()
+def their_times(model: Any, picture: Picture) -> dict[str, float]:  # noqa: ANN401 - CompressAI's
+    """Seconds of CompressAI's stages: its compress and decompress, less its transforms."""
+    x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+    out = model.compress(x)
+    seen: list[Tensor] = []
+    hook = model.g_s.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    model.decompress(out["strings"], out["shape"])
+    hook.remove()
+    analysis, synthesis = seconds(lambda: model.g_a(x)), seconds(lambda: model.g_s(seen[0]))
+    encode = seconds(lambda: model.compress(x))
+    decode = seconds(lambda: model.decompress(out["strings"], out["shape"]))
+    return {
+        "analysis": analysis,
+        "entropy encoding": encode - analysis,
+        "entropy decoding": decode - synthesis,
+        "synthesis": synthesis,
+        "encode": encode,
+        "decode": decode,
+    }
+
+
+def _totals(times: dict[str, float]) -> dict[str, float]:
+    encode, decode = times["analysis"] + times["entropy encoding"], times["entropy decoding"] + times["synthesis"]
+    return times | {"encode": encode, "decode": decode}
+
+
+def compressai_model(model: LearnedModel) -> nn.Module:
+    """CompressAI's own class with the same weights and tables."""
+    from compressai import models  # noqa: PLC0415
+
+    names = {
+        "hyper": "MeanScaleHyperprior",
+        "joint": "JointAutoregressiveHierarchicalPriors",
+        "attn": "Cheng2020Attention",
+    }
+    config = model.config
+    theirs = getattr(models, names[config.family])(*((config.N,) if config.family == "attn" else (config.N, config.M)))
+    theirs.load_state_dict(model.state_dict())
+    return theirs.eval()  # type: ignore[no-any-return]
+
+
+def peak_memory_mib(family: str, who: str) -> float:
+    """Peak memory of a fresh process that decodes one picture, less that of one that only loads the model."""
+    command = [sys.executable, __file__, "--worker", family, who]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def worker(family: str, who: str) -> None:
+    """Decode one picture and print by how many MiB the peak of memory rose."""
+    picture = kodak_or_photograph()
+    model = spread_model(family, picture)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if who == "ours":
+        system = System.of(model)
+        coded = system.coder.encode(system.transforms.analysis(picture))
+        size = system.transforms.latent_size(picture.height, picture.width)
+        latents = system.coder.decode(coded.payload, size, coded.crc)
+        system.transforms.synthesis(latents.y_hat, picture.height, picture.width)
+    else:
+        theirs: Any = compressai_model(model)
+        x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode():
+            out = theirs.compress(x)
+            theirs.decompress(out["strings"], out["shape"])
+    click.echo((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def show(family: str, ours: dict[str, float], theirs: dict[str, float], cost: Complexity) -> None:
+    """One table for a family."""
+    N, M = CASES[family]  # noqa: N806 - the paper's names
+    click.echo(
+        f"{family}, N={N}, M={M}: {cost.parameters / 1e6:.2f} M parameters, "
+        f"{cost.encoder_kmac_per_pixel:.0f} kMAC a pixel to encode, {cost.decoder_kmac_per_pixel:.0f} to decode"
+    )
+    for stage, own in ours.items():
+        click.echo(f"  {stage:17} {own:7.3f} s, CompressAI {theirs[stage]:7.3f} s: {theirs[stage] / own:5.1f} times")
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Measure although other work uses the machine.")
+@click.option("--worker", "worker_case", nargs=2, type=str, hidden=True)
+def main(*, force: bool, worker_case: tuple[str, str] | None) -> None:
+    """Measure the learned codecs' coding."""
+    warnings.filterwarnings("ignore")
+    if worker_case:
+        worker(*worker_case)
+        return
+    if not force:
+        require_quiet_machine()
+    picture, good = kodak_or_photograph(), True
+    measured: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    click.echo(f"{picture.width}x{picture.height}, {torch.get_num_threads()} threads")
+    for family in CASES:
+        model = spread_model(family, picture)
+        theirs = their_times(compressai_model(model), picture)
+        cost = complexity(model, picture.height, picture.width)
+        system = System.of(model)
+        measured[family] = our_times(system, picture), theirs
+        show(family, *measured[family], cost)
+        quick = System.of(model, precision="bf16").transforms
+        y_hat = system.coder.encode(system.transforms.analysis(picture)).latents.y_hat
+        bf16 = seconds(lambda quick=quick, y_hat=y_hat: quick.synthesis(y_hat, picture.height, picture.width))
+        click.echo(f"  synthesis, bf16   {bf16:7.3f} s")
+        own_mib, their_mib = (peak_memory_mib(family, who) for who in ("ours", "theirs"))
+        click.echo(f"  peak memory of coding {own_mib:.0f} MiB, CompressAI {their_mib:.0f} MiB")
+        good = good and own_mib <= their_mib
+    for family, stage, bound in BOUNDS:
+        ours, theirs = measured[family]
+        good = good and theirs[stage] / ours[stage] >= bound
+        click.echo(f"{family} {stage}: {theirs[stage] / ours[stage]:.1f} times faster (bound {bound:g})")
+    difference = measured["joint"][0]["decode"] - measured["hyper"][0]["decode"]
+    click.echo(f"joint decode less hyper decode: {difference:.3f} s (bound {JOINT_OVER_HYPER_S} s)")
+    sys.exit(0 if good and difference <= JOINT_OVER_HYPER_S else 1)
+
+
+if __name__ == "__main__":
+    main()

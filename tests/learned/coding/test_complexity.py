@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.learned.coding.complexity import complexity
+from bench.learned.models import build, zoo_config
+
+KODAK = (512, 768)
+
+
+@pytest.mark.parametrize(
+    ("family", "quality", "parameters_m", "kmac"),
+    [
+        ("factorized", 1, 3.00, 73.6),
+        ("scale", 1, 5.08, 76.3),
+        ("hyper", 1, 7.03, 80.4),
+        ("joint", 1, 14.1, 178),
+    ],
+)
+def test_costs_are_those_of_the_layers_widths(family: str, quality: int, parameters_m: float, kmac: float) -> None:
+    """Against counts made by hand of convolutions alone, all 25 taps of the context's included."""
+    model = build(zoo_config(family, quality))
+    cost = complexity(model, *KODAK)
+    N, M = model.config.N, model.config.M  # noqa: N806 - the paper's names
+    gdn = 2 * N * N * (1 / 4 + 1 / 16 + 1 / 64) / 1000
+    masked = 13 * M * 2 * M / 256 / 1000 if family == "joint" else 0
+    assert cost.parameters / 1e6 == pytest.approx(parameters_m, rel=0.005)
+    assert sum(cost.parts_kmac_per_pixel.values()) - gdn + masked == pytest.approx(kmac, rel=0.005)
+
+
+def test_encoder_and_decoder_share_what_both_must_know() -> None:
+    cost = complexity(build(zoo_config("joint", 1)), *KODAK)
+    parts = cost.parts_kmac_per_pixel
+    assert cost.encoder_kmac_per_pixel == pytest.approx(sum(parts.values()) - parts["g_s"])
+    assert cost.decoder_kmac_per_pixel == pytest.approx(sum(parts.values()) - parts["g_a"] - parts["h_a"])
+
+
+def test_a_picture_that_must_be_padded_costs_more_a_pixel() -> None:
+    model = build(zoo_config("factorized", 1))
+    whole, padded = complexity(model, 64, 64), complexity(model, 49, 64)
+    assert padded.decoder_kmac_per_pixel == pytest.approx(whole.decoder_kmac_per_pixel * 64 / 49)
