@@ -36,7 +36,7 @@ for case in json.loads(sys.argv[1]):
 
 
 def middle(name: str) -> float:
-    points = codec_class(name).scale.points
+    points = codec_class(name).points()
     return points[len(points) // 2]
 
 
@@ -87,7 +87,7 @@ def test_encoding_leaves_the_picture_as_it_was(case: tuple[str, str], photo: Pic
 
 def test_more_quality_costs_more_bytes_and_errs_less(case: tuple[str, str], photographs: dict[str, Picture]) -> None:
     picture = photographs["chelsea"]
-    points = codec_class(case[0]).scale.points
+    points = codec_class(case[0]).points()
     sizes, errors = [], []
     for quality in (points[0], points[len(points) // 2], points[-1]):
         codec = open_codec(*case, quality)
