@@ -142,6 +142,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that measure.")
 @click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Samples of a time.")
 @_threads

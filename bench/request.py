@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,13 +14,14 @@ from bench.provenance import describe_run
 from bench.registry import METRICS, load_metric, resolve_codecs
 from bench.runner import plan, register, run_measurements, run_timings
 from bench.store import Store
+from bench.workers import measure_in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from bench.metrics import Metric
-    from bench.runner import Outcome
+    from bench.runner import Engine, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class RunRequest:
     timing: bool = False
     repeats: int = 5
     force: bool = False
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,23 @@ def execute(request: RunRequest) -> Summary:
     the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
     if request.timing and not request.force:
         require_quiet_machine()
-    run = describe_run(request.command, threads=request.threads)
+    # Workers have one thread each.
+    run = describe_run(request.command, threads=request.threads if request.workers == 1 else 1)
     with closing(Store.open(request.db, create=True)) as store:
         register(store, run, dataset, the_plan.cells, metrics)
-        outcomes = {"measured": run_measurements(store, run, the_plan.cells, metrics)}
+        outcomes = {"measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request))}
         if request.timing:
             repeats, threads = request.repeats, request.threads
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
     codecs = dict.fromkeys(cell.point.configuration.codec for cell in the_plan.cells)
     return Summary(dataset.name, tuple(codecs), tuple(the_plan.missing), outcomes)
+
+
+def _engine(request: RunRequest) -> Engine | None:
+    """Several processes, or None for this one."""
+    if request.workers == 1:
+        return None
+    return functools.partial(measure_in_parallel, metrics=(*METRICS, *request.metrics), workers=request.workers)
 
 
 def _metrics(names: tuple[str, ...]) -> list[Metric]:

@@ -7,10 +7,12 @@ that is killed is continued by the same command: what is stored is not measured 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from bench.errors import BenchError, MissingError, StoreError
+from bench.errors import BenchError, MissingError
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
 from bench.picture import read_picture
@@ -18,10 +20,11 @@ from bench.progress import progress
 from bench.registry import codec_class, label_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
     from bench.codec import Codec, CodecSpec
     from bench.datasets import Dataset, ImageFile
+    from bench.measure import Result, Sample
     from bench.measurement import RunInfo
     from bench.metrics import Metric
     from bench.picture import Picture
@@ -38,6 +41,7 @@ class CodecPoint:
     encoder: Codec
     decoder: Codec
     configuration: Configuration
+    name: str = ""  # as the user asked for it: a file's codec is stored under its label
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
 
 def _open(spec: CodecSpec, cls: type[Codec], quality: float, carrier: str | None) -> CodecPoint:
     encoder, decoder = (cls(quality, carrier=carrier, **spec.options) for _ in range(2))
-    return CodecPoint(encoder, decoder, Configuration.of(label_of(spec.name), encoder))
+    return CodecPoint(encoder, decoder, Configuration.of(label_of(spec.name), encoder), spec.name)
 
 
 def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
@@ -133,30 +137,58 @@ def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell]
     )
 
 
-def run_measurements(store: Store, run: RunInfo, cells: Sequence[Cell], metrics: Sequence[Metric]) -> Outcome:
-    """Measure the cells that the database lacks.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What measuring a cell gave, with the picture's size in pixels."""
+
+    width: int
+    height: int
+    result: Result
+
+
+Engine = Callable[[Sequence[Cell]], Generator[tuple[Cell, Measured | Exception], None, None]]
+"""What measures cells: each with its result or what went wrong, in any order."""
+
+
+def run_measurements(
+    store: Store,
+    run: RunInfo,
+    cells: Sequence[Cell],
+    metrics: Sequence[Metric],
+    *,
+    engine: Engine | None = None,
+) -> Outcome:
+    """Measure the cells that the database lacks, one after the other or by another `engine`.
 
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.
     """
     versions = {metric.name: metric.version for metric in metrics}
 
-    def work(cell: Cell, picture: Picture) -> None:
+    def work(cell: Cell, picture: Picture) -> Measured:
         result = measure(cell.point.encoder, cell.point.decoder, picture, metrics)
-        measurement = Measurement(
-            configuration=cell.point.configuration,
-            image_sha256=cell.image.sha256,
-            width=picture.width,
-            height=picture.height,
-            num_bytes=result.num_bytes,
-            bitstream_sha256=result.bitstream_sha256,
-            values=result.values,
-            run_id=run.run_id,
-            estimated_bits=result.estimated_bits,
-        )
-        store.add(measurement, versions)
+        return Measured(picture.width, picture.height, result)
 
-    return _work_through(_Job("measuring", store, run, work), cells, done=store.measured(versions))
+    def keep(cell: Cell, measured: Measured) -> None:
+        store.add(_measurement(cell, measured, run), versions)
+
+    job = _Job("measuring", store, run, engine or functools.partial(_in_turn, work), keep)
+    return _work_through(job, cells, done=store.measured(versions))
+
+
+def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
+    result = measured.result
+    return Measurement(
+        configuration=cell.point.configuration,
+        image_sha256=cell.image.sha256,
+        width=measured.width,
+        height=measured.height,
+        num_bytes=result.num_bytes,
+        bitstream_sha256=result.bitstream_sha256,
+        values=result.values,
+        run_id=run.run_id,
+        estimated_bits=result.estimated_bits,
+    )
 
 
 def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:
@@ -166,42 +198,61 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
         StoreError: the database cannot be written; what was stored before is safe.
     """
 
-    def work(cell: Cell, picture: Picture) -> None:
+    def work(cell: Cell, picture: Picture) -> Sequence[Sample]:
+        return time_stages(cell.point.encoder, cell.point.decoder, picture, repeats)
+
+    def keep(cell: Cell, samples: Sequence[Sample]) -> None:
         device = cell.point.encoder.device
-        samples = time_stages(cell.point.encoder, cell.point.decoder, picture, repeats)
         store.add_timings(
             Timing(cell.key, run.run_id, run.machine, threads, device, s.stage, s.repeat, s.seconds) for s in samples
         )
 
-    return _work_through(_Job("timing", store, run, work), cells, done=store.timed(run.machine, threads))
+    job = _Job("timing", store, run, functools.partial(_in_turn, work), keep)
+    return _work_through(job, cells, done=store.timed(run.machine, threads))
+
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Generic[_Value]):
+    """How cells are worked on, and what is done with what comes of each."""
+
     title: str
     store: Store
     run: RunInfo
-    work: Callable[[Cell, Picture], None]
+    engine: Callable[[Sequence[Cell]], Generator[tuple[Cell, _Value | Exception], None, None]]
+    keep: Callable[[Cell, _Value], None]
 
 
-def _work_through(job: _Job, cells: Sequence[Cell], *, done: set[str]) -> Outcome:
+def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -> Outcome:
     todo = [cell for cell in cells if cell.key not in done]
     outcome = Outcome(skipped=len(cells) - len(todo))
-    load = functools.lru_cache(maxsize=PICTURE_CACHE)(read_picture)
-    with progress(job.title, len(todo), unit="cells") as advance:
-        for cell in todo:
-            try:
-                job.work(cell, load(cell.image.path))
-                outcome.measured += 1
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
-                message = _one_line(error)
+    with progress(job.title, len(todo), unit="cells") as advance, closing(job.engine(todo)) as results:
+        for cell, value in results:
+            if isinstance(value, Exception):
+                message = _one_line(value)
                 outcome.failures.append(f"{cell}: {message}")
                 failure = Failure(cell.point.configuration, cell.image.sha256, job.run.run_id, message)
                 job.store.add_failure(failure)
+            else:
+                job.keep(cell, value)
+                outcome.measured += 1
             advance(1, str(cell))
     return outcome
+
+
+def _in_turn(
+    work: Callable[[Cell, Picture], _Value], cells: Sequence[Cell]
+) -> Generator[tuple[Cell, _Value | Exception], None, None]:
+    """Work on cells one after the other, in this process."""
+    load = functools.lru_cache(maxsize=PICTURE_CACHE)(read_picture)
+    for cell in cells:
+        try:
+            value: _Value | Exception = work(cell, load(cell.image.path))
+        except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
+            value = error
+        yield cell, value
 
 
 def _one_line(error: Exception) -> str:

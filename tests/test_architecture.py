@@ -17,7 +17,7 @@ LAYERS = [
     {"metrics", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"measure", "store"},
-    {"runner", "analysis"},
+    {"runner", "workers", "analysis"},
     {"interchange", "export", "request", "report", "inventory", "tables", "verify"},
     {"reproduce"},
     {"cli"},

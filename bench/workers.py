@@ -1,0 +1,171 @@
+"""Measuring in several processes at once, on this machine: what `--workers N` does.
+
+Dask's distributed is the engine, the same that reaches a cluster. A worker opens the codecs by name, has one thread,
+and gives results back; only the client writes the database. A worker that dies is replaced, and its cell is tried
+again on another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import CodecError, UsageError
+from bench.measure import measure
+from bench.measurement import Configuration
+from bench.picture import read_picture
+from bench.registry import codec_class, label_of, load_metric
+from bench.runner import PICTURE_CACHE, Measured
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from bench.codec import Codec
+    from bench.picture import Picture
+    from bench.runner import Cell
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
+"""Environment of a worker, whatever that of the client."""
+
+AHEAD = 4
+"""Cells handed out for each worker: enough to keep it busy, and few to lose."""
+
+OPEN_CODECS = 2
+"""Pairs of codecs that a worker keeps open: the cells come quality by quality, and weights are large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A cell in words that another process understands."""
+
+    codec: str  # as the user asked for it
+    quality: float
+    carrier: str
+    options: tuple[tuple[str, str], ...]
+    image: Path
+    metrics: tuple[str, ...]
+    configuration: Configuration  # that the client planned
+
+    @classmethod
+    def of(cls, cell: Cell, metrics: Sequence[str]) -> Task:
+        """The task of measuring a cell."""
+        point, codec = cell.point, cell.point.encoder
+        options = tuple(sorted(codec.chosen.items()))
+        return cls(
+            codec=point.name,
+            quality=codec.quality,
+            carrier=codec.carrier,
+            options=options,
+            image=cell.image.path,
+            metrics=tuple(metrics),
+            configuration=point.configuration,
+        )
+
+
+def carry_out(task: Task) -> Measured:
+    """Measure one cell, in a worker.
+
+    Raises:
+        CodecError: the codec failed, or is not the one that the client planned with.
+    """
+    encoder, decoder = _open(task.codec, task.quality, task.carrier, task.options)
+    if Configuration.of(label_of(task.codec), encoder) != task.configuration:
+        raise CodecError(f"{task.codec} or what it needs was changed while the run went on; start the run again")
+    picture = _read(task.image)
+    metrics = [load_metric(name) for name in task.metrics]
+    return Measured(picture.width, picture.height, measure(encoder, decoder, picture, metrics))
+
+
+@functools.lru_cache(maxsize=OPEN_CODECS)
+def _open(name: str, quality: float, carrier: str, options: tuple[tuple[str, str], ...]) -> tuple[Codec, Codec]:
+    cls = codec_class(name)
+    return cls(quality, carrier=carrier, **dict(options)), cls(quality, carrier=carrier, **dict(options))
+
+
+@functools.lru_cache(maxsize=PICTURE_CACHE)
+def _read(path: Path) -> Picture:
+    return read_picture(path)
+
+
+def measure_in_parallel(
+    cells: Sequence[Cell], *, metrics: Sequence[str], workers: int
+) -> Generator[tuple[Cell, Measured | Exception], None, None]:
+    """Measure cells in `workers` processes: each cell with its result, or what went wrong, as they come.
+
+    Raises:
+        UsageError: the processes cannot be started.
+    """
+    if not cells:
+        return
+    from distributed import Client, as_completed  # noqa: PLC0415  # 1 s
+
+    waiting = iter(cells)
+    with _cluster(min(workers, len(cells))) as cluster, Client(cluster) as client:
+        running: dict[Any, Cell] = {}
+
+        def hand_out() -> list[Any]:
+            """Give the next cell away, if there is one."""
+            cell = next(waiting, None)
+            if cell is None:
+                return []
+            # Failures are kept for the user, so equal tasks of two runs may not share an answer.
+            future = client.submit(carry_out, Task.of(cell, metrics), pure=False)
+            running[future] = cell
+            return [future]
+
+        finished = as_completed([future for _ in range(AHEAD * workers) for future in hand_out()])
+        for future in finished:
+            yield running.pop(future), _result(future)
+            finished.update(hand_out())
+
+
+def _result(future: Any) -> Measured | Exception:  # noqa: ANN401  # distributed has no types
+    from distributed import KilledWorker  # noqa: PLC0415
+
+    try:
+        result: Measured = future.result()
+    except KilledWorker as error:
+        times = error.allowed_failures + 1
+        return CodecError(f"the process that worked on it died {times} times; it may need more memory than there is")
+    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+        return error
+    return result
+
+
+@contextlib.contextmanager
+def _cluster(workers: int) -> Iterator[Any]:
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    try:
+        with _sigint_ignored():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                env=ONE_THREAD,
+                memory_limit=0,  # a limit would pause workers that hold weights
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+    except (OSError, RuntimeError, TimeoutError) as error:
+        raise UsageError(f"cannot start {workers} workers ({error}); leave --workers out") from error
+    with cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    """Processes started in this block ignore Ctrl-C: the terminal sends it to all, and the client ends the others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
