@@ -30,10 +30,14 @@ _ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 DECODING_LIMIT_S = 60.0
 """The largest picture takes about half of this."""
 
+MAX_PIXELS = 2**25
+"""Larger pictures (8192 x 4096) are neither coded nor decoded: a damaged file may claim them at no cost, and decoding
+one takes 2 GB and many seconds."""
+
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
-_STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(2**27), "-threads", "1")
+_STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(MAX_PIXELS), "-threads", "1")
 """Decoder options: no picture from damaged bytes where ffmpeg notices, and none of an absurd size."""
 
 
@@ -47,6 +51,16 @@ class FfmpegCodec(Codec):
         """Say that ffmpeg is missing and how to get it, or None."""
         del carrier, options
         return missing()
+
+    def check_size(self, picture: Picture) -> None:
+        """Refuse a picture that `decode` would refuse.
+
+        Raises:
+            CodecError: it has more than `MAX_PIXELS`.
+        """
+        if picture.width * picture.height > MAX_PIXELS:
+            size = f"{picture.width} x {picture.height}"
+            raise CodecError(f"{self.title} codes at most {MAX_PIXELS} pixels here; this picture is {size}")
 
 
 def missing() -> str | None:

@@ -39,8 +39,9 @@ class JpegXl(FfmpegCodec):
         """Compress a picture to a JPEG XL codestream.
 
         Raises:
-            CodecError: libjxl fails.
+            CodecError: the picture is too large, or libjxl fails.
         """
+        self.check_size(picture)
         options = [text for name, value in self.settings.items() for text in (f"-{name}", str(value))]
         coder = ("-c:v", "libjxl", "-distance", f"{self.quality:g}", *options, "-threads", "1", "-f", "image2pipe")
         return ffmpeg.run(["-i", external.PICTURE, *coder], {external.PICTURE: external.ppm(picture)})

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64
-_MAX_PIXELS = 2**27
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le")
 
 _CHROMA_ZERO = 128
@@ -59,6 +58,7 @@ class Vvc(FfmpegCodec):
         Raises:
             CodecError: vvenc fails.
         """
+        self.check_size(picture)
         height, width = _padded(picture.height), _padded(picture.width)
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
         samples = b"".join(plane.tobytes() for plane in to_planes(np.pad(picture.pixels, beyond, mode="edge")))
@@ -76,8 +76,8 @@ class Vvc(FfmpegCodec):
         """
         reader = ByteReader(data)
         width, height = reader.ue7(), reader.ue7()
-        if not 0 < width * height <= _MAX_PIXELS:
-            raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {_MAX_PIXELS} are decoded")
+        if not 0 < width * height <= ffmpeg.MAX_PIXELS:
+            raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
         stream = reader.take(reader.ue7())
         if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
             raise DecodeError("not a VVC file")

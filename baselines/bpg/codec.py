@@ -41,8 +41,9 @@ class Bpg444(FfmpegCodec):
         """Compress a picture to a BPG file.
 
         Raises:
-            CodecError: x265 fails.
+            CodecError: the picture is too large, or x265 fails.
         """
+        self.check_size(picture)
         subsampling = str(self.settings["subsampling"])
         block = x265.smallest_block(picture.width, picture.height)
         height, width = (-(-size // block) * block for size in (picture.height, picture.width))

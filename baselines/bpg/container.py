@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from baselines.bpg import hevc
 from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
 from baselines.bpg.hevc import CodingTools, Nal, Pcm
+from baselines.ffmpeg import MAX_PIXELS
 from bench.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
-MAX_PIXELS = 2**27
-"""Larger pictures are refused: decoding one takes about 1.5 GB and a minute."""
-
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
 """Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma amid four luma samples, as JPEG has."""
 
