@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -172,8 +173,11 @@ class Attention(LearnedCodec):
 
 @functools.lru_cache(maxsize=SYSTEMS)
 def _open(source: _Source, device: str, precision: Precision) -> System:
-    from bench.learned.coding.system import System  # noqa: PLC0415
-    from bench.learned.weights import load  # noqa: PLC0415
+    with warnings.catch_warnings():
+        # Importing CompressAI warns about the future of PyTorch; nobody here can act on it.
+        warnings.simplefilter("ignore", FutureWarning)
+        from bench.learned.coding.system import System  # noqa: PLC0415
+        from bench.learned.weights import load  # noqa: PLC0415
 
     if source.weights in catalogue.ZOOS:
         from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
