@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.analysis import anchors, published
+from bench.analysis.study import Study
+from bench.registry import CODECS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.analysis.conftest import Synthetic
+
+
+def test_each_pair_is_of_a_codec_and_a_curve_that_exist() -> None:
+    points = published.load()
+    names = set(points["source"] + "/" + points["method"])
+    pairs = anchors._data()["anchors"]
+    assert {pair["codec"] for pair in pairs} <= set(CODECS)
+    assert {pair["published"] for pair in pairs} <= names
+    assert all(pair["remark"] for pair in pairs)
+    assert len({(pair["codec"], pair["published"]) for pair in pairs}) == len(pairs)
+
+
+def _publish(synthetic: Synthetic, study: Study, *, rate: float) -> None:
+    """Publish the points of alpha at `rate` times their bits, as CompressAI's WebP; alpha is our webp."""
+    points = study.points[study.points["name"] == "webp"]
+    common = {"dataset": "garden", "source": "compressai", "method": "webp", "title": "WebP", "metric": "psnr_rgb"}
+    synthetic.tables["published"] += [
+        {**common, "rate_bpp": rate * row["bpp"], "value": row["psnr_db"], "encode_s": None, "decode_s": None}
+        for row in points.to_dict("records")
+    ]
+
+
+def test_a_codec_that_needs_a_tenth_less_than_published_is_minus_ten_percent(
+    synthetic: Synthetic, tmp_path: Path
+) -> None:
+    synthetic.add_codec("webp", "WebP")
+    synthetic.add_curve("webp")
+    before = Study.of(synthetic.read(tmp_path / "before"), "garden")
+    assert anchors.anchor_table(before, synthetic.read(tmp_path / "before")).empty
+    _publish(synthetic, before, rate=1 / 0.9)
+    export = synthetic.read(tmp_path / "after")
+    (row,) = anchors.anchor_table(Study.of(export, "garden"), export).to_dict("records")
+    assert (row["codec"], row["published"]) == ("webp", "compressai/webp")
+    assert row["bd_rate_percent"] == pytest.approx(-10, abs=0.01)
+    assert row["bd_psnr_db"] > 0
+    assert row["remark"] == "same settings and the same bytes"
+
+
+def test_ceilings_are_of_codecs() -> None:
+    assert set(anchors.conversion_ceilings_db()) <= set(CODECS)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import AvifImagePlugin as PillowsOwn
+from PIL import Image
+
+from baselines.avif import Avif
+from bench.errors import CodecError, DecodeError
+from bench.picture import Picture
+
+
+def test_the_version_names_the_plugin_that_is_registered() -> None:
+    version = Avif(50).carrier_version
+    assert version.startswith("libaom ")
+    assert "(pillow-avif-plugin " in version
+
+
+def test_another_plugin_of_the_same_name_is_noticed(photo: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = Avif(50)
+    monkeypatch.setitem(Image.SAVE, "AVIF", PillowsOwn._save)
+    with pytest.raises(CodecError, match=r"written by PIL\.AvifImagePlugin"):
+        codec.encode(photo)
+    with pytest.raises(CodecError, match="import pillow_avif last"):
+        _ = codec.carrier_version
+
+
+@pytest.mark.parametrize(("setting", "value"), [("subsampling", "4:2:0"), ("speed", 10), ("tune", "ssim")])
+def test_each_setting_decides_the_bytes(setting: str, value: str | int, photo: Picture) -> None:
+    changed = type("Changed", (Avif,), {"settings": {**Avif.settings, setting: value}})
+    assert changed(50).encode(photo) != Avif(50).encode(photo)
+
+
+def test_a_file_of_another_format_is_refused(photo: Picture) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photo.pixels).save(file, "PNG")
+    with pytest.raises(DecodeError, match="not a AVIF file"):
+        Avif(50).decode(file.getvalue())
+
+
+def test_a_side_beyond_65536_pixels_is_refused() -> None:
+    with pytest.raises(CodecError, match=r"holds at most 65536 pixels a side; this picture is 65537 x 1$"):
+        Avif(50).encode(Picture(np.zeros((1, 65537, 3), np.uint8)))
