@@ -63,37 +63,51 @@ def ms_ssim(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> float:
 
 
 def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
-    """Mean SSIM, and mean of its contrast-structure factor alone, of each channel."""
-    mu_a, mu_b = _window_means(a), _window_means(b)
-    product = mu_a * mu_b
-    squares = mu_a * mu_a + mu_b * mu_b
-    covariance = _window_means(a * b) - product
-    variances = _window_means(a * a + b * b) - squares  # only their sum is needed
-    contrast_structure = (2 * covariance + C2) / (variances + C2)
-    ssim = contrast_structure * (2 * product + C1) / (squares + C1)
-    return ssim.mean(axis=(1, 2)), contrast_structure.mean(axis=(1, 2))
+    """Mean SSIM, and mean of its contrast-structure factor alone, of each channel.
 
-
-def _window_means(planes: Planes) -> Planes:
-    """Weighted means over the windows that lie inside: (channels, h, w) to (channels, h - 10, w - 10).
-
-    Each direction is a product with a banded matrix, cut into blocks so that little of it is zeros.
+    The planes are worked through in strips, which stay in the processor's cache.
     """
-    channels, height, width = planes.shape
+    channels, height, width = a.shape
+    rows = height - WINDOW + 1
+    sums = np.zeros((2, channels))
+    for channel in range(channels):
+        for start in range(0, rows, _BLOCK):
+            strip = slice(start, min(start + _BLOCK, rows) + WINDOW - 1)
+            sums[:, channel] += _strip_sums(a[channel, strip], b[channel, strip])
+    ssim, contrast_structure = sums / (rows * (width - WINDOW + 1))
+    return ssim, contrast_structure
+
+
+def _strip_sums(a: Planes, b: Planes) -> tuple[float, float]:
+    """Sums of SSIM and of its contrast-structure factor over the windows inside two strips (h, w)."""
+    moments = np.empty((4, *a.shape))
+    moments[0], moments[1] = a, b
+    np.multiply(a, b, out=moments[2])
+    np.multiply(a, a, out=moments[3])
+    moments[3] += b * b  # only the sum of the variances is needed
+    mu_a, mu_b, mean_ab, mean_squares = _window_means(moments)
+    product = mu_a * mu_b
+    squares = mu_a * mu_a
+    squares += mu_b * mu_b
+    contrast_structure = (2 * (mean_ab - product) + C2) / (mean_squares - squares + C2)
+    ssim = contrast_structure * ((2 * product + C1) / (squares + C1))
+    return float(ssim.sum()), float(contrast_structure.sum())
+
+
+def _window_means(maps: Planes) -> Planes:
+    """Weighted means over the windows that lie inside: (maps, h, w) to (maps, h - 10, w - 10), h at most 74.
+
+    Each direction is a product with a banded matrix; along the width it is cut into blocks, since most of it is zeros.
+    """
+    count, height, width = maps.shape
     band = _band()
-    rows = np.empty((channels, height, width - WINDOW + 1))
+    rows = np.empty((count, height, width - WINDOW + 1))
     for start in range(0, rows.shape[2], _BLOCK):
         n = min(_BLOCK, rows.shape[2] - start)
         np.matmul(
-            planes[:, :, start : start + n + WINDOW - 1], band[: n + WINDOW - 1, :n], out=rows[:, :, start : start + n]
+            maps[:, :, start : start + n + WINDOW - 1], band[: n + WINDOW - 1, :n], out=rows[:, :, start : start + n]
         )
-    means = np.empty((channels, height - WINDOW + 1, rows.shape[2]))
-    for start in range(0, means.shape[1], _BLOCK):
-        n = min(_BLOCK, means.shape[1] - start)
-        np.matmul(
-            band[: n + WINDOW - 1, :n].T, rows[:, start : start + n + WINDOW - 1], out=means[:, start : start + n]
-        )
-    return means
+    return np.matmul(band[:height, : height - WINDOW + 1].T, rows)
 
 
 @functools.cache
