@@ -10,8 +10,10 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +26,7 @@ from bench.datasets import data_folder, missing
 from bench.learned.coding.complexity import Complexity, complexity
 from bench.learned.coding.system import System
 from bench.learned.models import ModelConfig, build
-from bench.learned.weights import finish
+from bench.learned.weights import ModelCard, finish, load, save
 from bench.measure import require_quiet_machine
 from bench.picture import Picture, read_picture
 
@@ -139,17 +141,20 @@ def compressai_model(model: LearnedModel) -> nn.Module:
     return theirs.eval()  # type: ignore[no-any-return]
 
 
-def peak_memory_mib(family: str, who: str) -> float:
-    """Peak memory of a fresh process that decodes one picture, less that of one that only loads the model."""
-    command = [sys.executable, __file__, "--worker", family, who]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def peak_memory_mib(model: LearnedModel, who: str) -> float:
+    """By how much the peak of memory rises when a fresh process that has loaded the model codes one picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.safetensors")
+        save(path, model, ModelCard(1, 0.01, "mse"))
+        command = [sys.executable, __file__, "--worker", str(path), who]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
-def worker(family: str, who: str) -> None:
-    """Decode one picture and print by how many MiB the peak of memory rose."""
+def worker(path: str, who: str) -> None:
+    """Code one picture and print by how many MiB the peak of memory rose."""
     picture = kodak_or_photograph()
-    model = spread_model(family, picture)
+    model = load(Path(path)).model
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if who == "ours":
         system = System.of(model)
@@ -202,7 +207,7 @@ def main(*, force: bool, worker_case: tuple[str, str] | None) -> None:
         y_hat = system.coder.encode(system.transforms.analysis(picture)).latents.y_hat
         bf16 = seconds(lambda quick=quick, y_hat=y_hat: quick.synthesis(y_hat, picture.height, picture.width))
         click.echo(f"  synthesis, bf16   {bf16:7.3f} s")
-        own_mib, their_mib = (peak_memory_mib(family, who) for who in ("ours", "theirs"))
+        own_mib, their_mib = (peak_memory_mib(model, who) for who in ("ours", "theirs"))
         click.echo(f"  peak memory of coding {own_mib:.0f} MiB, CompressAI {their_mib:.0f} MiB")
         good = good and own_mib <= their_mib
     for family, stage, bound in BOUNDS:

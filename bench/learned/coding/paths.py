@@ -160,9 +160,8 @@ class _Elements:
     def __init__(self, model: LearnedModel) -> None:
         conditional = cast("Gaussian", model.gaussian_conditional)
         self.tables = Tables.of(conditional)
-        # The table whose scale is nearest in ratio. CompressAI takes the next wider one, which costs up to 1 %.
-        scales = cast("Tensor", conditional.scale_table)
-        self._bounds = (scales[:-1] * scales[1:]).sqrt()
+        # The next wider table, as in CompressAI. The nearest one made files of a trained model .6 % larger.
+        self._bounds = cast("Tensor", conditional.scale_table)[:-1].clone()
 
     def code(self, port: Port, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
         """Pass y, of any shape."""

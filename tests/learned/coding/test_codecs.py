@@ -109,7 +109,9 @@ def test_a_file_takes_what_the_model_expects(
         with listening(Listener(note=notes.__setitem__)):
             assert codec.encode(photograph(*size)) == data
         expected = notes["estimated_bits"] / 8
-        assert abs(len(data) - expected) <= 0.005 * expected + 64, (family, size)
+        assert len(data) <= 1.005 * expected + 64, (family, size)
+        # A model that thinks too well of itself is helped by the next wider table; nothing else may make files smaller.
+        assert len(data) >= 0.97 * expected - 64, (family, size)
 
 
 def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, portrait: Picture) -> None:
