@@ -38,8 +38,8 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests (`-- -k name` for some of them)."""
-    run(session, "pytest", "--numprocesses=auto", *session.posargs)
+    """Run the tests but the slow ones (`-- -m slow` runs those, `-- -k name` some of all)."""
+    run(session, "pytest", "--numprocesses=auto", *(session.posargs or ["-m", "not slow"]))
 
 
 @nox.session
