@@ -61,7 +61,8 @@ def share(source: LearnedModel, target: LearnedModel) -> tuple[str, ...]:
     copied: list[str] = []
     for name, needs in _NEEDS.items():
         ours, theirs = getattr(target, name, None), getattr(source, name, None)
-        if ours is None or theirs is None or (needs is not None and needs not in copied and hasattr(target, needs)):
+        fed_alike = needs is None or needs in copied or not (hasattr(source, needs) or hasattr(target, needs))
+        if ours is None or theirs is None or not fed_alike:
             continue
         if _layers(ours) == _layers(theirs):
             # Parameters only: the integer tables of a finished source are not the target's.

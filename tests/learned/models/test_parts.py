@@ -83,3 +83,11 @@ def test_a_finished_source_does_not_give_its_tables(make: Maker) -> None:
     share(giver, taker)
     assert taker.entropy_bottleneck.quantized_cdf.numel() == 0
     assert all(parameter.requires_grad for parameter in taker.parameters())
+
+
+def test_a_bottleneck_of_z_is_not_taken_for_one_of_y() -> None:
+    # With N = M its layers are the same, but one models what h_a makes and the other what g_a makes.
+    hyper, factorized = (build(ModelConfig(family, 8, 8)) for family in ("hyper", "factorized"))
+    assert share(hyper, factorized) == TRANSFORMS
+    assert share(factorized, hyper) == TRANSFORMS
+    assert share(factorized, build(ModelConfig("factorized", 8, 8))) == (*TRANSFORMS, "entropy_bottleneck")
