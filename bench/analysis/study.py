@@ -126,7 +126,8 @@ def _chosen(members: pd.DataFrame, dataset: str, globs: Sequence[str]) -> pd.Dat
 def _named(export: Export) -> pd.DataFrame:
     """The measurements with the start of their run, the codec's title and the name that their curve goes by.
 
-    The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart.
+    The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart; the title
+    always says the weights, since a model is no better than they are.
     """
     rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
     rows = rows.merge(export.codecs[["codec", "title", "default_carrier"]], on="codec", how="left")
@@ -134,7 +135,7 @@ def _named(export: Export) -> pd.DataFrame:
     weights = (rows.groupby("codec")["weights"].transform("nunique") > 1) & rows["weights"].ne("")
     carrier = rows["carrier"].ne(rows["default_carrier"])
     suffix = np.where(carrier, "@" + rows["carrier"], "") + np.where(weights, "@" + rows["weights"], "")
-    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(weights, " [" + rows["weights"] + "]", "")
+    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(rows["weights"].ne(""), " [" + rows["weights"] + "]", "")
     order = {codec: position for position, codec in enumerate(export.codecs["codec"])}
     rows = rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
     return rows.sort_values(["name", "quality"], kind="stable").sort_values(
