@@ -135,7 +135,9 @@ def _named(export: Export) -> pd.DataFrame:
     weights = (rows.groupby("codec")["weights"].transform("nunique") > 1) & rows["weights"].ne("")
     carrier = rows["carrier"].ne(rows["default_carrier"])
     suffix = np.where(carrier, "@" + rows["carrier"], "") + np.where(weights, "@" + rows["weights"], "")
-    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(rows["weights"].ne(""), " [" + rows["weights"] + "]", "")
+    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(
+        rows["weights"].ne(""), " [" + rows["weights"] + "]", ""
+    )
     order = {codec: position for position, codec in enumerate(export.codecs["codec"])}
     rows = rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
     return rows.sort_values(["name", "quality"], kind="stable").sort_values(
