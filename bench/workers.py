@@ -149,7 +149,7 @@ def _cluster(workers: int) -> Iterator[Any]:
                 threads_per_worker=1,
                 env=ONE_THREAD,
                 memory_limit=0,  # a limit would pause workers that hold weights
-                dashboard_address=None,
+                dashboard_address=":0",  # any free port: another run may have the usual one
                 silence_logs=logging.CRITICAL,
             )
     except (OSError, RuntimeError, TimeoutError) as error:

@@ -184,6 +184,8 @@ def test_ctrl_c_is_one_line_loses_nothing_and_leaves_nothing(desk: Path, *, to_g
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background job, this test run perhaps among them, ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not count(desk):
