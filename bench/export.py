@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.analysis.export import MEASUREMENT_COLUMNS
 from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.measurement import Configuration, Measurement, RunInfo, Timing
@@ -33,12 +34,13 @@ _QUERIES = {
 }
 
 _MEASUREMENTS = """SELECT key, curve, codec, quality, settings, carrier, carrier_version, revision, weights,
-    weights_sha256, dataset, image, image_sha256, width, height, num_bytes, bitstream_sha256, run_id,
-    estimated_bits
+    weights_sha256, dataset, image, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
     FROM measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
     ORDER BY dataset, codec, carrier, quality, image, key"""
 
 _DISTORTIONS = """SELECT key, metric, value FROM distortions JOIN metrics USING (metric, version)"""
+
+_DIAGNOSTICS = "SELECT key, name, value FROM diagnostics"
 
 _IMPORTED = "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp"
 
@@ -51,14 +53,16 @@ _TEXT_COLUMNS = ("version", "revision", "settings", "image", "dataset", "codec",
 def frames(store: Store) -> dict[str, pd.DataFrame]:
     """The tables of an export: its file names without suffix, and what is in them.
 
-    `measurements` has a row for each measurement and data set that its image is in, with a column for each metric.
+    `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
+    and, after these, one for each number that a codec told of itself.
     `published` holds the curves that come with bench and those that the user imported.
     """
     from bench.analysis import published  # noqa: PLC0415  # not needed to import CSV files
 
     tables = {name: _frame(store, query) for name, query in _QUERIES.items()}
-    distortions = _frame(store, _DISTORTIONS).set_index(["key", "metric"])["value"].unstack()  # noqa: PD010  # no mean
-    measurements = _frame(store, _MEASUREMENTS).join(distortions, on="key")
+    distortions = _wide(_frame(store, _DISTORTIONS), "metric")
+    diagnostics = _wide(_frame(store, _DIAGNOSTICS), "name")
+    measurements = _frame(store, _MEASUREMENTS).join(distortions, on="key").join(diagnostics, on="key")
     imported = _frame(store, _IMPORTED)
     curves = published.load()
     return {
@@ -122,6 +126,11 @@ def _frame(store: Store, query: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def _wide(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One row a key and one column for each value of the column `name`."""
+    return frame.set_index(["key", name])["value"].astype("float64").unstack()  # noqa: PD010  # no mean
+
+
 def _read(directory: Path, name: str) -> pd.DataFrame:
     path = directory / f"{name}.csv"
     try:
@@ -139,6 +148,8 @@ def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
+    """A row of `measurements`; its columns that neither the schema nor the metrics name are diagnostics."""
+    fixed = {*MEASUREMENT_COLUMNS, *metrics}
     measurement = Measurement(
         configuration=Configuration(**{name: row[name] for name in _CONFIGURATION}),
         image_sha256=row["image_sha256"],
@@ -148,7 +159,7 @@ def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
         bitstream_sha256=row["bitstream_sha256"],
         values={name: row[name] for name in metrics},
         run_id=row["run_id"],
-        estimated_bits=row.get("estimated_bits"),
+        diagnostics={name: value for name, value in row.items() if name not in fixed and value is not None},
     )
     if measurement.key != row["key"]:
         raise ValueError(f"the key of {row['codec']}@{row['quality']:g} on {row['image']} does not fit its columns")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.errors import CodecError, UsageError
@@ -30,7 +30,7 @@ class Result:
     num_bytes: int
     bitstream_sha256: str
     values: Mapping[str, float | None]
-    estimated_bits: float | None = None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def measure(encoder: Codec, decoder: Codec, picture: Picture, metrics: Iterable[
     Rate is every byte of the file; distortion is between the 8-bit pictures.
 
     Raises:
-        CodecError: the codec failed, or gave something else than bytes and a picture of the same size.
+        CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
+            under the name of a metric.
     """
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
@@ -59,7 +60,9 @@ def measure(encoder: Codec, decoder: Codec, picture: Picture, metrics: Iterable[
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
         )
     values = {metric.name: metric.function(picture, decoded) for metric in metrics}
-    return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes.get("estimated_bits"))
+    if taken := notes.keys() & values.keys():
+        raise CodecError(f"it notes '{min(taken)}', which is a metric's name; another name is needed")
+    return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
 
 
 def time_stages(encoder: Codec, decoder: Codec, picture: Picture, repeats: int) -> Sequence[Sample]:

@@ -67,6 +67,21 @@ def _digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+DIAGNOSTICS: Mapping[str, str] = {
+    "estimated_bits": "bits that the file should take by the model's own probabilities",
+    "estimated_bits_y": "that of the latents y alone",
+    "estimated_bits_z": "that of the hyper-latents z alone",
+    "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
+    "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
+}
+"""Numbers that only a codec can tell of itself while it encodes (`bench.probe.note`), and what they are.
+
+The distances are over the whole latent tensor of a picture, in units of the quantisation step (1) and before any
+division by the number of elements. They grow with the square root of the picture's size. A codec of the user's own may
+note others. None of them decides anything: rate is what the file takes, distortion is between pictures.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Rate and distortion of one configuration on one image."""
@@ -79,7 +94,7 @@ class Measurement:
     bitstream_sha256: str
     values: Mapping[str, float | None]  # metric name to value on the 8-bit pictures; None where it is not defined
     run_id: str
-    estimated_bits: float | None = None  # what a learned codec's own model says that the file should take
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # what the codec told of itself; see DIAGNOSTICS
 
     @property
     def key(self) -> str:

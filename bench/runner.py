@@ -187,7 +187,7 @@ def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
         bitstream_sha256=result.bitstream_sha256,
         values=result.values,
         run_id=run.run_id,
-        estimated_bits=result.estimated_bits,
+        diagnostics=result.diagnostics,
     )
 
 

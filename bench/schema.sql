@@ -57,9 +57,15 @@ CREATE TABLE measurements (
     height INTEGER NOT NULL,
     num_bytes INTEGER NOT NULL,
     bitstream_sha256 TEXT NOT NULL,
-    run_id TEXT NOT NULL REFERENCES runs,
-    estimated_bits REAL -- NULL where the codec makes no estimate
+    run_id TEXT NOT NULL REFERENCES runs
 ) STRICT;
+
+CREATE TABLE diagnostics (
+    key TEXT NOT NULL REFERENCES measurements ON DELETE CASCADE,
+    name TEXT NOT NULL, -- see DIAGNOSTICS in bench/measurement.py
+    value REAL, -- NULL where the codec told something that is not a number
+    PRIMARY KEY (key, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE distortions (
     key TEXT NOT NULL REFERENCES measurements ON DELETE CASCADE,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x62656E63
 """Marks the file as ours ("benc"), so that another program's database is never written to."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 60.0
 
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
@@ -157,6 +157,8 @@ class Store:
     def add(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
         """Store one measurement, in place of an earlier one with the same key, and forget the cell's failure.
 
+        What the codec told of itself replaces all that it told before.
+
         `versions` holds the version of each metric that the measurement has a value of.
         """
         key = measurement.key
@@ -167,8 +169,8 @@ class Store:
                 "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
             )
             self._connection.execute(
-                """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id, estimated_bits = excluded.estimated_bits""",
+                """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id""",
                 (
                     key,
                     configuration_id,
@@ -178,11 +180,13 @@ class Store:
                     measurement.num_bytes,
                     measurement.bitstream_sha256,
                     measurement.run_id,
-                    measurement.estimated_bits,
                 ),
             )
             for name, value in measurement.values.items():
                 self._insert("distortions", {"key": key, "metric": name, "version": versions[name], "value": value})
+            self._connection.execute("DELETE FROM diagnostics WHERE key = ?", (key,))
+            for name, number in measurement.diagnostics.items():
+                self._insert("diagnostics", {"key": key, "name": name, "value": number})
             self._connection.execute(
                 "DELETE FROM failures WHERE configuration_id = ? AND image_sha256 = ?",
                 (configuration_id, measurement.image_sha256),

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from bench.codec import Codec, QualityScale
 from bench.picture import Picture
+from bench.probe import note
 
 class Slow(Codec):
     """Keeps the top bits of each sample."""
@@ -31,6 +32,7 @@ class Slow(Codec):
     def encode(self, picture):
         time.sleep(0.02)
         shift = 8 - int(self.quality)
+        note("brightness", lambda: float(picture.pixels.mean()))
         return np.array(picture.pixels.shape, "<u2").tobytes() + (picture.pixels >> shift).tobytes()
 
     def decode(self, data):
@@ -242,6 +244,8 @@ def test_an_export_imported_elsewhere_is_the_same_export(desk: Path) -> None:
     assert bench(desk, "export", "two", "--db", "new.sqlite").returncode == 0
     files = sorted(path.name for path in (desk / "one").iterdir())
     assert "measurements.csv" in files
+    assert (desk / "one" / "measurements.csv").read_text().partition("\n")[0].endswith(",worst,brightness")
+    assert rows(desk, "SELECT count(*) FROM diagnostics WHERE name = 'brightness'") == [(32,)]
     for name in files:
         assert (desk / "one" / name).read_bytes() == (desk / "two" / name).read_bytes(), name
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import sqlite3
 import subprocess
@@ -35,6 +36,14 @@ def test_what_was_added_is_there_after_reopening(store: Store) -> None:
         assert again.measured(VERSIONS) == {MEASUREMENT.key}
         assert again.rows("SELECT num_bytes, width, height FROM measurements") == [(10, 8, 4)]
         assert again.rows("SELECT metric, value FROM distortions") == [("ms_ssim", None), ("mse", 1.5)]
+
+
+def test_what_a_codec_told_replaces_what_it_told_before(store: Store) -> None:
+    for told in ({"estimated_bits": 80.5, "old": 1.0}, {"estimated_bits": 81.0, "odd": math.nan}):
+        store.add(dataclasses.replace(MEASUREMENT, diagnostics=told), VERSIONS)
+    assert store.rows("SELECT name, value FROM diagnostics ORDER BY name") == [("estimated_bits", 81.0), ("odd", None)]
+    store.add(dataclasses.replace(MEASUREMENT, bitstream_sha256="c" * 64), VERSIONS)
+    assert store.rows("SELECT * FROM diagnostics") == []
 
 
 def test_one_row_a_key(store: Store) -> None:

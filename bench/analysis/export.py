@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -55,8 +54,10 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of numbers, by file. An empty cell is NaN."""
 
+MEASUREMENT_COLUMNS = (*_TEXT["measurements"], *_NUMBERS["measurements"])
+"""What each measurement has; its metrics and what its codec told of itself follow."""
+
 _OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
-    "measurements": {"estimated_bits": math.nan},
     # A curve that somebody imported is one that they want to see.
     "published": {"drawn": 1, "encoder": "", "note": "", "url": ""},
 }
@@ -88,9 +89,15 @@ class Export:
 
     @property
     def metric_columns(self) -> list[str]:
-        """The columns of `measurements` that hold distortions: those that are not part of the fixed schema."""
-        fixed = {*_TEXT["measurements"], *_NUMBERS["measurements"], *_OPTIONAL["measurements"]}
-        return [column for column in self.measurements.columns if column not in fixed]
+        """The columns of `measurements` that hold distortions: those that `metrics` names."""
+        named = set(self.metrics["metric"])
+        return [column for column in self.measurements.columns if column in named]
+
+    @property
+    def diagnostic_columns(self) -> list[str]:
+        """The columns of `measurements` that hold what codecs told of themselves: those that are nothing else."""
+        known = {*MEASUREMENT_COLUMNS, *self.metric_columns}
+        return [column for column in self.measurements.columns if column not in known]
 
 
 def _read(path: Path, table: str) -> pd.DataFrame:
@@ -103,7 +110,7 @@ def _read(path: Path, table: str) -> pd.DataFrame:
     missing = [column for column in (*_TEXT[table], *_NUMBERS[table]) if column not in header]
     if missing:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
-    # The columns of measurements that nobody foresaw are metrics.
+    # The columns of measurements that nobody foresaw are metrics and diagnostics.
     numbers = [*_NUMBERS[table], *(_unforeseen(header, table) if table == "measurements" else ())]
     numbers += [column for column, value in _OPTIONAL.get(table, {}).items() if not isinstance(value, str)]
     text = {column: "str" for column in header if column not in numbers}

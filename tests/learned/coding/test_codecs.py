@@ -147,7 +147,7 @@ def test_estimated_bits_of_a_context_model_are_those_of_its_convolutions(weights
 def test_a_measurement_holds_estimated_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:
     first, second = (open_codec("joint", weights) for _ in range(2))
     result = measure(first, second, portrait, [MSE])
-    assert result.estimated_bits == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
+    assert result.diagnostics["estimated_bits"] == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
     samples = time_stages(first, second, portrait, 2)
     names = ["encode", "analysis", "entropy encoding", "decode", "entropy decoding", "synthesis"]
     assert [(sample.stage, sample.repeat) for sample in samples] == [(name, n) for n in (0, 1) for name in names]
