@@ -68,9 +68,10 @@ def _digest(value: object) -> str:
 
 
 DIAGNOSTICS: Mapping[str, str] = {
-    "estimated_bits": "bits that the file should take by the model's own probabilities",
+    "estimated_bits": "bits that the coded latents should take by the coder's own tables: the file less its header",
     "estimated_bits_y": "that of the latents y alone",
     "estimated_bits_z": "that of the hyper-latents z alone",
+    "likelihood_bits": "bits of the same latents by the model's densities, as forward() and most papers have them",
     "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
     "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
 }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.coding.container import Identity
+    from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
     from bench.picture import Picture
@@ -97,7 +98,7 @@ class LearnedCodec(Codec):
             y = system.transforms.analysis(picture)
         with stage("entropy encoding"):
             coded = system.coder.encode(y)
-        note("estimated_bits", lambda: system.estimated_bits(coded.latents))
+        _note_bits(system, coded.latents)
         content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
         return container.pack(self._identity, content)
 
@@ -188,6 +189,18 @@ def _open(source: _Source, device: str, precision: Precision) -> System:
     if loaded.sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
     return System.of(loaded.model, device, precision)
+
+
+def _note_bits(system: System, latents: Latents) -> None:
+    """Tell what the latents should take: by the coder's tables in all and by parts, and by the model's densities."""
+    from bench.learned.coding.diagnosis import likelihood_bits  # noqa: PLC0415
+
+    parts = functools.cache(lambda: system.estimated_bits(latents))
+    note("estimated_bits", lambda: sum(parts().values()))
+    note("estimated_bits_y", lambda: parts()["y"])
+    if latents.z_hat is not None:
+        note("estimated_bits_z", lambda: parts()["z"])
+    note("likelihood_bits", lambda: sum(likelihood_bits(system.model, latents).values()))
 
 
 def _device_name(device: str) -> str:

@@ -6,5 +6,7 @@ wavefront   the order in which an autoregressive model is coded, many positions 
 parameters  the distributions of y: everything that encoder and decoder must compute alike
 latents     the entropy path of a model, one function for both directions
 synthesis   the transforms, quick on a CPU
-diagnosis   what a model costs, and what its latents are
+system      a model that is ready to code
+diagnosis   latents and bits, element by element
+complexity  what a model costs whatever the machine
 """

@@ -65,6 +65,11 @@ class LatentCoder:
             raise DecodeError(OTHER_ARITHMETIC)
         return latents
 
+    @torch.inference_mode()
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """What each element of coded latents takes by its table, for "y" and, where there is one, "z"."""
+        return self._path.bits(latents)
+
 
 def entropy_path(model: LearnedModel) -> EntropyPath:
     """The way in which a model's latents are coded."""

@@ -60,6 +60,10 @@ class EntropyPath(abc.ABC):
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """Pass y (1, M, h, w) of a given size, and what it depends on; what the decoder knows is returned."""
 
+    @abc.abstractmethod
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """What each element of the coded latents takes by its table, for "y" and, where there is one, "z"."""
+
 
 class FactorizedPath(EntropyPath):
     """y alone, each channel by its table."""
@@ -71,6 +75,10 @@ class FactorizedPath(EntropyPath):
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """See `EntropyPath`."""
         return Latents(self._channels.code(port, y, size))
+
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """See `EntropyPath`."""
+        return {"y": self._channels.bits(latents.y_hat)}
 
 
 class HyperPath(EntropyPath):
@@ -87,6 +95,10 @@ class HyperPath(EntropyPath):
         z_hat, params = self._hyperprior.code(port, y, size)
         scales, means = split_parameters(params, mean=self._has_mean)
         return Latents(self._elements.code(port, y, scales, means), z_hat, scales, means)
+
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """See `EntropyPath`."""
+        return self._hyperprior.bits(latents) | {"y": self._elements.bits(latents)}
 
 
 class AutoregressivePath(EntropyPath):
@@ -106,6 +118,11 @@ class AutoregressivePath(EntropyPath):
             z_hat, params = self._hyperprior.code(port, y, size)
         y_hat, params = self._wavefronts(port, y, params, size)
         return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
+
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """See `EntropyPath`."""
+        side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
+        return side | {"y": self._elements.bits(latents)}
 
     def _wavefronts(self, port: Port, y: Tensor | None, params: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
         """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, 2M, h, w)."""
@@ -132,11 +149,20 @@ class _Channels:
 
     def code(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
         """Pass values (1, C, h, w)."""
-        channels = len(self._medians)
-        indexes = np.repeat(np.arange(channels, dtype=np.int32), size[0] * size[1])
-        coded = port.code(self.tables, indexes, None if values is None else _symbols(values[0], self._medians))
-        z: Tensor = torch.from_numpy(coded).view(1, channels, *size) + self._medians
+        coded = port.code(
+            self.tables, self._indexes(size), None if values is None else _symbols(values[0], self._medians)
+        )
+        z: Tensor = torch.from_numpy(coded).view(1, len(self._medians), *size) + self._medians
         return z
+
+    def bits(self, values: Tensor) -> Tensor:
+        """What each of the coded values (1, C, h, w) takes."""
+        indexes = self._indexes((values.shape[2], values.shape[3]))
+        bits = self.tables.bits(indexes, _symbols(values[0].contiguous(), self._medians))
+        return torch.from_numpy(bits).view(values.shape)
+
+    def _indexes(self, size: Size) -> NDArray[np.int32]:
+        return np.repeat(np.arange(len(self._medians), dtype=np.int32), size[0] * size[1])
 
 
 class _Hyperprior:
@@ -153,6 +179,10 @@ class _Hyperprior:
         z_hat = self._channels.code(port, z, (size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE))
         return z_hat, self._synthesis(z_hat)
 
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """What each element of z takes."""
+        return {"z": self._channels.bits(cast("Tensor", latents.z_hat))}
+
 
 class _Elements:
     """Elements of y, each by the table of its scale, rounded around its mean."""
@@ -165,10 +195,18 @@ class _Elements:
 
     def code(self, port: Port, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
         """Pass y, of any shape."""
-        indexes = torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
-        coded = port.code(self.tables, indexes, None if y is None else _symbols(y, means))
+        coded = port.code(self.tables, self._indexes(scales), None if y is None else _symbols(y, means))
         values = torch.from_numpy(coded).view(scales.shape)
         return values.float() if means is None else values + means
+
+    def bits(self, latents: Latents) -> Tensor:
+        """What each element of y takes."""
+        y_hat, scales = latents.y_hat.contiguous(), cast("Tensor", latents.scales).contiguous()
+        means = None if latents.means is None else latents.means.contiguous()
+        return torch.from_numpy(self.tables.bits(self._indexes(scales), _symbols(y_hat, means))).view(y_hat.shape)
+
+    def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
+        return torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
 def _symbols(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:

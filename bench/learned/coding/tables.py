@@ -45,7 +45,7 @@ _STATE_BITS = 64
 """What a decoder holds beyond the bits that it was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
     """The tables of one entropy model."""
 
@@ -55,8 +55,10 @@ class Tables:
     """The least integer of each table."""
     sizes: Integers
     """How many integers each table holds."""
-    least_bits: float
-    """What the likeliest symbol of all tables costs."""
+    costs_bits: NDArray[np.float64]
+    """What each entry of each table takes, table by table, the escape last."""
+    starts: NDArray[np.intp]
+    """Where each table begins in `costs_bits`."""
 
     @classmethod
     def of(cls, entropy_model: EntropyModel) -> Self:
@@ -66,8 +68,9 @@ class Tables:
         frequencies = [np.diff(row[:length]).astype(np.float64) for row, length in rows]
         # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
         models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
-        likeliest = max(table.max() / (1 << PRECISION) for table in frequencies)
-        return cls(models, entropy_model.offset.numpy(), lengths - 2, -math.log2(likeliest))
+        costs_bits = PRECISION - np.log2(np.concatenate(frequencies))
+        starts = np.cumsum(lengths - 1) - (lengths - 1)
+        return cls(models, entropy_model.offset.numpy(), lengths - 2, costs_bits, starts)
 
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[stream.model.Categorical, slice]]]:
         """An order of the symbols that puts those of each table together, and each table that is used with its part."""
@@ -76,6 +79,20 @@ class Tables:
         ends = np.cumsum(counts)
         used = np.flatnonzero(counts)
         return order, ((self.models[i], slice(ends[i] - counts[i], ends[i])) for i in used)
+
+    def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+        """The place of each symbol relative to its table, the table's entry that is coded, and whether it escapes."""
+        places, sizes = symbols - self.first[indexes], self.sizes[indexes]
+        escaped = (places < 0) | (places >= sizes)
+        return places, np.where(escaped, sizes, places), escaped
+
+    def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
+        """What each symbol takes by its table, escapes and all: a file's payload is their sum, and less than 8 bytes."""
+        places, entries, escaped = self.entries(indexes, symbols)
+        bits: NDArray[np.float64] = self.costs_bits[self.starts[indexes] + entries]
+        if escaped.any():
+            bits[escaped] += math.log2(ESCAPE_BITS) + _widths(_fold(places[escaped], self.sizes[indexes][escaped]))
+        return bits
 
 
 class Port(abc.ABC):
@@ -117,20 +134,18 @@ class Writer(Port):
             raise ValueError("an encoder is given its symbols")
         order, groups = tables.groups(indexes)
         by_table = indexes[order]
-        places, sizes = symbols[order] - tables.first[by_table], tables.sizes[by_table]
-        escaped = (places < 0) | (places >= sizes)
-        inside = np.where(escaped, sizes, places)
+        places, entries, escaped = tables.entries(by_table, symbols[order])
         for model, part in groups:
-            self._encoder.encode(inside[part], model)
+            self._encoder.encode(entries[part], model)
         if escaped.any():
-            self._escape(_fold(places[escaped], sizes[escaped]))
+            self._escape(_fold(places[escaped], tables.sizes[by_table][escaped]))
         return symbols
 
     def _escape(self, values: NDArray[np.int64]) -> None:
         """Exp-Golomb codes, the number of their bits drawn evenly: all escapes of a piece in two calls."""
         if values.max() >= (1 << ESCAPE_BITS) - 1:
             raise CodecError("the latents of this picture are beyond all bounds")
-        widths = np.frexp(values + 1)[1].astype(np.int32) - 1
+        widths = _widths(values)
         self._encoder.encode(widths, stream.model.Uniform(ESCAPE_BITS))
         wide = widths > 0
         if wide.any():
@@ -151,7 +166,7 @@ class Reader(Port):
         Raises:
             DecodeError: so many symbols of these tables do not fit, however likely each is.
         """
-        if count * tables.least_bits > self._num_bits + _STATE_BITS:
+        if count * float(tables.costs_bits.min()) > self._num_bits + _STATE_BITS:
             raise DecodeError("the payload is too short for a picture of the size that the header names")
 
     def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
@@ -183,6 +198,11 @@ def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
     """Places outside 0 ... sizes - 1 as 0, 1, 2 ...: those above are the even numbers, those below the odd ones."""
     wide = places.astype(np.int64)
     return np.where(wide < 0, -2 * wide - 1, 2 * (wide - sizes))
+
+
+def _widths(values: NDArray[np.int64]) -> Integers:
+    """The number of digits that follow the leading one of value + 1."""
+    return np.frexp(values + 1)[1].astype(np.int32) - 1
 
 
 def _unfold(values: NDArray[np.int64], sizes: Integers) -> NDArray[np.int64]:

@@ -54,7 +54,10 @@ def test_any_symbols_come_back_also_those_outside_the_tables(
     tables: Tables, pieces: list[list[tuple[int, int]]]
 ) -> None:
     columns = [np.array(piece).T for piece in pieces]
-    there_and_back(tables, [(column[0].astype(np.uint8), column[1].astype(np.int32)) for column in columns])
+    coded = [(column[0].astype(np.uint8), column[1].astype(np.int32)) for column in columns]
+    num_bytes = there_and_back(tables, coded)
+    bits = sum(tables.bits(*piece).sum() for piece in coded)
+    assert 0 <= num_bytes - bits / 8 <= 8 + 1e-4 * bits / 8
 
 
 def test_symbols_take_what_their_distribution_says(tables: Tables) -> None:
