@@ -10,8 +10,8 @@ from baselines import ffmpeg
 from baselines.bpg.bits import ByteReader, ue7
 from baselines.ffmpeg import FfmpegCodec
 from bench.codec import QualityScale
+from bench.colour import double, halve, to_rgb, to_ycbcr
 from bench.errors import DecodeError
-from bench.picture import Picture, double, halve, to_rgb, to_ycbcr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.codec import Scalar
+    from bench.picture import Picture
 
 _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64

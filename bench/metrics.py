@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.colour import luma
 from bench.ms_ssim import MIN_SIDE, ms_ssim
-from bench.picture import luma
 
 if TYPE_CHECKING:
     from collections.abc import Callable

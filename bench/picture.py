@@ -1,10 +1,10 @@
-"""Pictures as codecs see them, read from files in one way, and the one place of colour conversion."""
+"""Pictures as codecs see them, RGB or YUV 4:2:0, and image files, which are read in one way."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,16 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL import Image
-
-BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""Weights of R, G and B in the luma of ITU-R BT.709, whose primaries are those of sRGB."""
-
-_BT601_WEIGHTS = np.array([0.299, 0.587, 0.114])
-_CHROMA_SCALES = (1.772, 1.402)  # twice one minus the weight of B and of R
-_CHROMA_ZERO = 128.0
-
-_DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
-"""Weights of the chroma samples around one, for the new sample a quarter of their distance before it."""
 
 _EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "YCbCr"}
 
@@ -52,6 +42,61 @@ class Picture:
     def height(self) -> int:
         """Rows."""
         return self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yuv420:
+    """An 8-bit YUV 4:2:0 picture: luma, and chroma that has half of its rows and columns.
+
+    The planes have dtype uint8, are contiguous, and are not written to: `y` of shape (height, width), `u` (Cb) and `v`
+    (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
+    as in most video; that decides how the picture looks in RGB, and nothing else.
+    """
+
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+    full_range: bool = True
+
+    def __post_init__(self) -> None:
+        shapes, half = [plane.shape for plane in self.planes], tuple(-(-size // 2) for size in self.y.shape)
+        if len(half) != 2 or 0 in half or shapes[1:] != [half, half]:
+            raise ValueError(f"planes of 4:2:0 are (h, w) and twice (ceil(h / 2), ceil(w / 2)), not {shapes}")
+        if any(plane.dtype != np.uint8 or not plane.flags.c_contiguous for plane in self.planes):
+            raise ValueError("planes of 4:2:0 are contiguous and of uint8")
+
+    @classmethod
+    def of_bytes(cls, samples: bytes, width: int, height: int, *, full_range: bool = True) -> Self:
+        """The picture of its samples as a .yuv file holds them (I420): all of Y, then U, then V, row by row.
+
+        Raises:
+            ValueError: there are more or fewer samples than such a picture has.
+        """
+        half = -(-height // 2), -(-width // 2)
+        sizes = height * width, half[0] * half[1], half[0] * half[1]
+        if len(samples) != sum(sizes):
+            raise ValueError(f"{width}x{height} in 4:2:0 takes {sum(sizes)} bytes, not {len(samples)}")
+        y, u, v = np.split(np.frombuffer(samples, np.uint8), np.cumsum(sizes)[:2])
+        return cls(y.reshape(height, width), u.reshape(half), v.reshape(half), full_range)
+
+    def to_bytes(self) -> bytes:
+        """The samples as a .yuv file holds them; see `of_bytes`."""
+        return b"".join(plane.tobytes() for plane in self.planes)
+
+    @property
+    def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Y, U and V."""
+        return self.y, self.u, self.v
+
+    @property
+    def width(self) -> int:
+        """Columns of luma."""
+        return self.y.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows of luma."""
+        return self.y.shape[0]
 
 
 def read_picture(path: Path) -> Picture:
@@ -100,65 +145,3 @@ def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
     if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
         raise UsageError(f"image {path} is translucent; flatten it onto a background first")
     return image.convert("RGB")
-
-
-def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The luma plane Y of ITU-R BT.709 in full range, not rounded: (h, w, 3) to (h, w).
-
-    This is what the published Y curves of tensorflow/compression fit best: for OpenJPEG, which we reproduce, within
-    .026 dB at all rates, where rounded BT.601 luma is off by up to .42 dB.
-    """
-    plane: NDArray[np.float64] = pixels @ BT709_LUMA
-    return plane
-
-
-def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """RGB as YCbCr of ITU-R BT.601 in full range (as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
-
-    All are on the scale of 8 bits; no chroma is at 128.
-    """
-    (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
-    matrix = np.array([_BT601_WEIGHTS, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
-    matrix /= np.array([[1], [blue_scale], [red_scale]], np.float32)
-    planes = np.moveaxis(pixels.astype(np.float32) @ matrix.T, 2, 0)
-    return planes + np.array([0, _CHROMA_ZERO, _CHROMA_ZERO], np.float32)[:, None, None]
-
-
-def to_rgb(luma_plane: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]) -> Picture:
-    """The picture of three YCbCr planes of the same size, on the scale of `to_ycbcr`, rounded to 8 bits."""
-    (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
-    b_minus_y, r_minus_y = blue_scale * (cb - _CHROMA_ZERO), red_scale * (cr - _CHROMA_ZERO)
-    g_minus_y = -(red * r_minus_y + blue * b_minus_y) / green
-    rgb = luma_plane[..., None] + np.stack([r_minus_y, g_minus_y, b_minus_y], axis=-1)
-    return Picture(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
-
-
-def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A chroma plane for 4:2:0: Lanczos-filtered (a = 3), to half the size; a last odd row or column counts twice.
-
-    A new sample lies in the middle of the four that it replaces, as in JPEG.
-    """
-    from PIL import Image  # noqa: PLC0415  # as above
-
-    even = np.pad(plane, [(0, size % 2) for size in plane.shape], mode="edge")
-    size = even.shape[1] // 2, even.shape[0] // 2
-    return np.asarray(Image.fromarray(even).resize(size, Image.Resampling.LANCZOS))
-
-
-def double(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """A chroma plane of 4:2:0 at full size, (height, width): what `halve` took apart.
-
-    The filter of seven taps is the one that Bellard's BPG decoder applies, found from its impulse response.
-    """
-    rows = _double_rows(plane)[:height]
-    return _double_rows(rows.T)[:width].T
-
-
-def _double_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    reach = len(_DOUBLING_TAPS) // 2
-    padded = np.pad(plane, ((reach, reach), (0, 0)), mode="edge")
-    shifted = [padded[start : start + len(plane)] for start in range(len(_DOUBLING_TAPS))]
-    doubled = np.empty((2 * len(plane), plane.shape[1]), np.float32)
-    doubled[0::2] = sum(tap * rows for tap, rows in zip(_DOUBLING_TAPS, shifted, strict=True))
-    doubled[1::2] = sum(tap * rows for tap, rows in zip(_DOUBLING_TAPS[::-1], shifted, strict=True))
-    return doubled

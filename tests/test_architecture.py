@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     {"errors", "files", "probe", "progress", "download"},
-    {"picture", "codec", "measurement", "ms_ssim"},
+    {"picture", "colour", "codec", "measurement", "ms_ssim"},
     {"metrics", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"measure", "store"},
     {"runner", "workers", "analysis"},
     {"interchange", "export", "request", "report", "inventory", "tables", "verify"},
-    {"reproduce"},
+    {"ablation", "reproduce"},
     {"cli"},
     {"__main__"},
 ]
@@ -29,8 +29,13 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
 def _part(module: str) -> str:
-    """The part of the house that a module is in: bench.learned.models -> learned, baselines.jpeg -> baselines."""
+    """The part of the house that a module is in: bench.learned.models -> learned, baselines.jpeg -> baselines.
+
+    A command line is one wherever it lies.
+    """
     first, *rest = module.split(".")
+    if rest[-1:] == ["cli"]:
+        return "cli"
     return rest[0] if first == "bench" and rest else first
 
 

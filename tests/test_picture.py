@@ -11,7 +11,7 @@ import skimage.data
 from PIL import Image
 
 from bench.errors import UsageError
-from bench.picture import Picture, double, halve, luma, read_picture, to_rgb, to_ycbcr
+from bench.picture import Picture, Yuv420, read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,49 +161,34 @@ def test_what_is_not_8_bit_rgb_makes_no_picture(pixels: np.ndarray) -> None:
         Picture(pixels)
 
 
-def test_luma_of_grey_is_grey() -> None:
-    grey = np.arange(256, dtype=np.uint8)
-    assert luma(np.dstack([grey[None]] * 3))[0] == pytest.approx(grey)
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 1), (6, 4), (7, 5)])
+def test_planes_go_to_bytes_and_back(width: int, height: int) -> None:
+    half = -(-height // 2), -(-width // 2)
+    samples = np.random.default_rng(3).integers(0, 256, height * width + 2 * half[0] * half[1]).astype(np.uint8)
+    picture = Yuv420.of_bytes(samples.tobytes(), width, height)
+    assert (picture.width, picture.height) == (width, height)
+    assert [plane.shape for plane in picture.planes] == [(height, width), half, half]
+    assert picture.y[0, 0] == samples[0]
+    assert picture.v[-1, -1] == samples[-1]
+    assert picture.to_bytes() == samples.tobytes()
 
 
-def test_luma_of_the_primaries_is_that_of_bt709() -> None:
-    primaries = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
-    assert luma(primaries)[0] == pytest.approx([54.213, 182.376, 18.411])
+@pytest.mark.parametrize("count", [5 * 3 + 2 * 6 - 1, 5 * 3 + 2 * 6 + 1, 5 * 3 + 2 * 2])
+def test_another_number_of_samples_makes_no_planes(count: int) -> None:
+    with pytest.raises(ValueError, match=f"5x3 in 4:2:0 takes 27 bytes, not {count}"):
+        Yuv420.of_bytes(bytes(count), 5, 3)
 
 
-def test_luma_is_scikit_images(photographs: dict[str, Picture]) -> None:
-    pixels = photographs["coffee"].pixels
-    # Its weights, .2125 .7154 .0721, are BT.709's in an older rounding.
-    assert luma(pixels) == pytest.approx(255 * skimage.color.rgb2gray(pixels), abs=0.06)
+@pytest.mark.parametrize(
+    ("y", "chroma"),
+    [((4, 6), (2, 2)), ((5, 6), (2, 3)), ((4, 6), (4, 6)), ((0, 6), (0, 3)), ((4, 6, 1), (2, 3))],
+)
+def test_planes_of_other_sizes_make_no_picture(y: tuple[int, ...], chroma: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="planes of 4:2:0"):
+        Yuv420(np.zeros(y, np.uint8), np.zeros(chroma, np.uint8), np.zeros(chroma, np.uint8))
 
 
-def test_ycbcr_is_that_of_jfif() -> None:
-    """Against Pillow, whose conversion is JFIF's in fixed point."""
-    pixels = np.random.default_rng(5).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    theirs = np.moveaxis(np.asarray(Image.fromarray(pixels).convert("YCbCr")).astype(float), 2, 0)
-    assert np.abs(to_ycbcr(pixels) - theirs).max() < 1.02  # Pillow cuts off instead of rounding, in 6 bits
-    black_white = to_ycbcr(np.array([[[0, 0, 0], [255, 255, 255], [0, 0, 255], [255, 0, 0]]], np.uint8))
-    expected = [[0, 255, 29.07, 76.245], [128, 128, 255.5, 84.97], [128, 128, 107.27, 255.5]]
-    assert np.abs(black_white[:, 0] - expected).max() < 0.01
-
-
-def test_rgb_is_what_was_converted() -> None:
-    pixels = np.random.default_rng(6).integers(0, 256, (64, 64, 3)).astype(np.uint8)
-    assert np.array_equal(to_rgb(*to_ycbcr(pixels)).pixels, pixels)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (8, 8), (9, 15)])
-def test_flat_chroma_survives_halving_and_doubling(shape: tuple[int, int]) -> None:
-    plane = np.full(shape, 77, np.float32)
-    half = halve(plane)
-    assert half.shape == tuple(-(-size // 2) for size in shape)
-    assert np.abs(double(half, *shape) - 77).max() < 1e-4
-
-
-def test_halving_and_doubling_do_not_shift() -> None:
-    """A ramp stays where it is, but for 1/32 pixel, the price of whole 64ths as taps."""
-    ramp = np.broadcast_to(np.arange(64, dtype=np.float32), (64, 64))
-    inside = np.s_[16:48, 16:48]
-    assert np.abs(halve(ramp)[8:24, 8:24] - (2 * np.arange(8, 24) + 0.5)).max() < 1e-3
-    assert np.abs(double(halve(ramp), 64, 64)[inside] - ramp[inside]).max() < 0.032
-    assert np.abs(double(halve(ramp.T), 64, 64)[inside] - ramp.T[inside]).max() < 0.032
+def test_planes_of_more_than_8_bits_make_no_picture() -> None:
+    half = np.zeros((2, 2), np.uint8)
+    with pytest.raises(ValueError, match="of uint8"):
+        Yuv420(np.zeros((4, 4), np.uint16), half, half)

@@ -14,7 +14,8 @@ from baselines.bpg import container, x265
 from baselines.bpg.hevc import Format
 from baselines.ffmpeg import FfmpegCodec
 from bench.codec import QualityScale
-from bench.picture import Picture, double, halve, to_rgb, to_ycbcr
+from bench.colour import double, halve, to_rgb, to_ycbcr
+from bench.picture import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
