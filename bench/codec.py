@@ -11,12 +11,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.colour import from_yuv420, to_yuv420
 from bench.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.picture import Picture
+    from bench.picture import Picture, Yuv420
 
 Scalar = str | int | float | bool
 """A value of a setting: what JSON can hold and a person can read."""
@@ -64,6 +65,9 @@ class Codec(ABC):
     options: ClassVar[Mapping[str, str]] = {}
     """What the user can choose besides the quality, with its default: "weights", "device". Stored with each row."""
 
+    yuv420_carriers: ClassVar[tuple[str, ...]] = ()
+    """The carriers that take the planes of a 4:2:0 picture as they are; the harness converts for the others."""
+
     revision: ClassVar[str] = "1"
     """Changed whenever this code writes other bytes or decodes to another picture than before."""
 
@@ -110,6 +114,11 @@ class Codec(ABC):
         """The library or binary that does the work and its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
         return ""
 
+    @property
+    def takes_yuv420(self) -> bool:
+        """Whether `encode_yuv420` and `decode_yuv420` are defined for the carrier."""
+        return self.carrier in self.yuv420_carriers
+
     @abstractmethod
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture to a complete file: all that `decode` needs.
@@ -125,6 +134,50 @@ class Codec(ABC):
         Raises:
             DecodeError: these are not the bytes of such a file.
         """
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress the planes of a picture, as they are, to a complete file: all that `decode_yuv420` needs.
+
+        Raises:
+            CodecError: this picture cannot be encoded.
+        """
+        raise NotImplementedError
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a file of `encode_yuv420` to planes, from its bytes alone.
+
+        Raises:
+            DecodeError: these are not the bytes of such a file.
+        """
+        raise NotImplementedError
+
+
+class Yuv420Codec(Codec):
+    """A codec of planes: an RGB picture is converted on its way in and out, by BT.601 in full range."""
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture by way of its planes.
+
+        Raises:
+            CodecError: this picture cannot be encoded.
+        """
+        return self.encode_yuv420(to_yuv420(picture))
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file and convert its planes.
+
+        Raises:
+            DecodeError: these are not the bytes of such a file.
+        """
+        return from_yuv420(self.decode_yuv420(data))
+
+    @abstractmethod
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """See `Codec.encode_yuv420`."""
+
+    @abstractmethod
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """See `Codec.decode_yuv420`."""
 
 
 @dataclass(frozen=True, slots=True)

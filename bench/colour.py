@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.picture import Picture
+from bench.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,12 @@ BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
 _BT601_WEIGHTS = np.array([0.299, 0.587, 0.114])
 _CHROMA_SCALES = (1.772, 1.402)  # twice one minus the weight of B and of R
 _CHROMA_ZERO = 128.0
+
+_LIMITED = (219 / 255, 224 / 255, 16.0)
+"""Limited range: gain of luma and of chroma, and black (ITU-R BT.601, 8 bits)."""
+
+ROUND_TRIP = "YCbCr to RGB and back: BT.601, chroma doubled by 7 taps, halved by Lanczos, 8 bits"
+"""What `from_yuv420` and then `to_yuv420` do to planes. It is stored with what went through it: change them together."""
 
 _DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
 """Weights of the chroma samples around one, for the new sample a quarter of their distance before it."""
@@ -82,3 +88,29 @@ def _double_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     doubled[0::2] = sum(tap * rows for tap, rows in zip(_DOUBLING_TAPS, shifted, strict=True))
     doubled[1::2] = sum(tap * rows for tap, rows in zip(_DOUBLING_TAPS[::-1], shifted, strict=True))
     return doubled
+
+
+def to_yuv420(picture: Picture, *, full_range: bool = True) -> Yuv420:
+    """The planes of an RGB picture in 8 bits: BT.601, chroma halved by `halve`."""
+    luma_plane, *chroma = to_ycbcr(picture.pixels)
+    y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if full_range else _LIMITED
+    scaled = [luma_plane * y_gain + y_zero]
+    scaled += [(halve(plane) - _CHROMA_ZERO) * chroma_gain + _CHROMA_ZERO for plane in chroma]
+    y, u, v = map(_eight_bits, scaled)
+    return Yuv420(y, u, v, full_range)
+
+
+def from_yuv420(picture: Yuv420) -> Picture:
+    """The RGB picture of planes, taken as BT.601, chroma doubled by `double`.
+
+    `to_yuv420` gives nearly the same planes again. What differs are samples that no RGB picture has, and rounding:
+    see `ROUND_TRIP`.
+    """
+    y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if picture.full_range else _LIMITED
+    luma_plane, *chroma = (plane.astype(np.float32) for plane in picture.planes)
+    scaled = [(double(plane, *luma_plane.shape) - _CHROMA_ZERO) / chroma_gain + _CHROMA_ZERO for plane in chroma]
+    return to_rgb((luma_plane - y_zero) / y_gain, *scaled)
+
+
+def _eight_bits(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.clip(np.rint(plane), 0, 255).astype(np.uint8))
