@@ -115,6 +115,11 @@ class Codec(ABC):
         return ""
 
     @property
+    def carrier_settings(self) -> Mapping[str, Scalar]:
+        """What is stored as the settings: `settings`, unless the carrier goes by other ones."""
+        return self.settings
+
+    @property
     def takes_yuv420(self) -> bool:
         """Whether `encode_yuv420` and `decode_yuv420` are defined for the carrier."""
         return self.carrier in self.yuv420_carriers

@@ -38,11 +38,12 @@ class Configuration:
     @classmethod
     def of(cls, name: str, codec: Codec) -> Configuration:
         """The configuration of an open codec that is stored under `name`."""
+        # Weights have columns of their own.
+        chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
         return cls(
             codec=name,
             quality=float(codec.quality),
-            # Weights have columns of their own.
-            settings=canonical_json({**codec.settings, **{k: v for k, v in codec.chosen.items() if k != "weights"}}),
+            settings=canonical_json({**codec.carrier_settings, **chosen}),
             carrier=codec.carrier,
             carrier_version=codec.carrier_version,
             revision=codec.revision,
