@@ -41,8 +41,7 @@ class Binary:
     """
 
     name: str
-    debian: str  # package
-    macos: str  # Homebrew formula
+    source: str  # how to get it, as in "apt install webp (Debian)"
     version_option: str
     version_pattern: str
     version_text: str
@@ -53,9 +52,12 @@ def missing(binaries: Sequence[Binary]) -> str | None:
     absent = [binary for binary in binaries if not shutil.which(binary.name)]
     if not absent:
         return None
-    names = " and ".join(binary.name for binary in absent)
-    first = absent[0]
-    return f"{names} not found on PATH; apt install {first.debian} (Debian) or brew install {first.macos} (macOS)"
+    return f"{' and '.join(binary.name for binary in absent)} not found on PATH; {absent[0].source}"
+
+
+def packages(debian: str, homebrew: str) -> str:
+    """How to get a binary that package managers have."""
+    return f"apt install {debian} (Debian) or brew install {homebrew} (macOS)"
 
 
 def version(binaries: Sequence[Binary]) -> str:
@@ -106,12 +108,19 @@ def find(binary: Binary) -> str:
     return path
 
 
-@functools.cache
 def _version(path: str, binary: Binary) -> str:
-    command = [path, binary.version_option]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
-    match = re.search(binary.version_pattern, result.stdout + result.stderr, re.MULTILINE)
+    match = re.search(binary.version_pattern, said(path, binary.version_option), re.MULTILINE)
     return match.expand(binary.version_text) if match else "unknown version"
+
+
+@functools.cache
+def said(path: str, option: str) -> str:
+    """What a binary prints with an option such as "-h": nothing if it cannot be run."""
+    try:
+        done = subprocess.run([path, option], capture_output=True, timeout=TIME_LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (done.stdout + done.stderr).decode(errors="replace")
 
 
 def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time_limit_s: float | None = None) -> bytes:

@@ -19,7 +19,9 @@ _CJPEG_SAMPLING = {"4:2:0": "2x2", "4:4:4": "1x1"}
 
 def _binary(name: str) -> external.Binary:
     # MozJPEG's binaries have the same names and write other bytes; the pattern keeps the library's name.
-    return external.Binary(name, "libjpeg-turbo-progs", "jpeg-turbo", "-version", r"^(.+) version (\S+)", r"\1 \2")
+    return external.Binary(
+        name, external.packages("libjpeg-turbo-progs", "jpeg-turbo"), "-version", r"^(.+) version (\S+)", r"\1 \2"
+    )
 
 
 class Jpeg(ConventionalCodec):

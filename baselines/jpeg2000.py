@@ -24,7 +24,9 @@ _RATES_BPP = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3,
 
 
 def _binary(name: str) -> external.Binary:
-    return external.Binary(name, "libopenjp2-tools", "openjpeg", "-h", r"openjp2 library v(\S+?)\.?$", r"OpenJPEG \1")
+    return external.Binary(
+        name, external.packages("libopenjp2-tools", "openjpeg"), "-h", r"openjp2 library v(\S+?)\.?$", r"OpenJPEG \1"
+    )
 
 
 class Jpeg2000(ConventionalCodec):

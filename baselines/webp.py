@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _binary(name: str) -> external.Binary:
-    return external.Binary(name, "webp", "webp", "-version", r"^(\d\S*)", r"libwebp \1")
+    return external.Binary(name, external.packages("webp", "webp"), "-version", r"^(\d\S*)", r"libwebp \1")
 
 
 class WebP(ConventionalCodec):

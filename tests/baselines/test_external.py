@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.picture import Picture
 
-TOOL = Binary("tool", "tool-package", "tool-formula", "--version", r"^Tool v(\S+)", r"libtool \1")
+TOOL = Binary("tool", external.packages("tool-package", "tool-formula"), "--version", r"^Tool v(\S+)", r"libtool \1")
 
 
 @pytest.fixture
