@@ -68,7 +68,7 @@ class Tables:
         frequencies = [np.diff(row[:length]).astype(np.float64) for row, length in rows]
         # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
         models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
-        costs_bits = PRECISION - np.log2(np.concatenate(frequencies))
+        costs_bits: NDArray[np.float64] = PRECISION - np.log2(np.concatenate(frequencies))
         starts = np.cumsum(lengths - 1) - (lengths - 1)
         return cls(models, entropy_model.offset.numpy(), lengths - 2, costs_bits, starts)
 
@@ -87,7 +87,7 @@ class Tables:
         return places, np.where(escaped, sizes, places), escaped
 
     def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
-        """What each symbol takes by its table, escapes and all: a file's payload is their sum, and less than 8 bytes."""
+        """What each symbol takes by its table, escapes and all: a payload is their sum and less than 8 bytes more."""
         places, entries, escaped = self.entries(indexes, symbols)
         bits: NDArray[np.float64] = self.costs_bits[self.starts[indexes] + entries]
         if escaped.any():
@@ -202,7 +202,8 @@ def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
 
 def _widths(values: NDArray[np.int64]) -> Integers:
     """The number of digits that follow the leading one of value + 1."""
-    return np.frexp(values + 1)[1].astype(np.int32) - 1
+    widths: Integers = np.frexp(values + 1)[1].astype(np.int32) - 1
+    return widths
 
 
 def _unfold(values: NDArray[np.int64], sizes: Integers) -> NDArray[np.int64]:
