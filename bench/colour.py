@@ -22,7 +22,7 @@ _LIMITED = (219 / 255, 224 / 255, 16.0)
 """Limited range: gain of luma and of chroma, and black (ITU-R BT.601, 8 bits)."""
 
 ROUND_TRIP = "YCbCr to RGB and back: BT.601, chroma doubled by 7 taps, halved by Lanczos, 8 bits"
-"""What `from_yuv420` and then `to_yuv420` do to planes. It is stored with what went through it: change them together."""
+"""What `from_yuv420` and then `to_yuv420` do to planes. Stored with what went through it: change them together."""
 
 _DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
 """Weights of the chroma samples around one, for the new sample a quarter of their distance before it."""
