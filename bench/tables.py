@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,29 @@ def bd_rates(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[st
     """Headers and rows of BD-rates, a row a metric."""
     headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
     return headers, [_bd_row(row) for row in rows]
+
+
+def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of an ablation, a row a variant."""
+    headers = ["variant", "parameters", "fits", "bpp", "of it z", "against joint", "95 % interval", "spread of fits"]
+    return headers, [_ablation_row(row) for row in table.to_dict("records")]
+
+
+def _ablation_row(row: Mapping[Any, Any]) -> list[str]:
+    return [
+        row["variant"],
+        f"{row['parameters']:,}",
+        f"{row['seeds']}",
+        f"{row['bpp']:.4f}",
+        f"{row['bpp_z']:.4f}",
+        _percent(row["difference_percent"], "+.2f"),
+        f"{_percent(row['low_percent'], '+.2f')} to {_percent(row['high_percent'], '+.2f')}",
+        _percent(row["spread_percent"], ".2f"),
+    ]
+
+
+def _percent(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else f"{value:{form}} %"
 
 
 def _bd_row(row: Mapping[str, Any]) -> list[str]:

@@ -60,7 +60,7 @@ def interval(
     images = len(anchor[0])
     if images < 2:
         return None
-    weights = _resample_weights(images)
+    weights = resample_weights(images)
     means = [(weights @ rate, to_axis(weights @ value)) for rate, value in (anchor, test)]
     rates = bd_rates(means[0], means[1])
     if np.isnan(rates).mean() > 0.05:
@@ -70,7 +70,7 @@ def interval(
 
 
 @functools.lru_cache(maxsize=8)
-def _resample_weights(images: int) -> Array:
+def resample_weights(images: int) -> Array:
     """How much each image weighs in each resample: shape (RESAMPLES, images), rows that sum to 1."""
     drawn = np.random.default_rng(SEED).integers(0, images, (RESAMPLES, images))
     counts = np.apply_along_axis(np.bincount, 1, drawn, minlength=images)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from torch import nn
 
     from bench.learned.models.base import LearnedModel
@@ -52,17 +54,19 @@ _NEEDS = {
 
 
 @torch.no_grad()
-def share(source: LearnedModel, target: LearnedModel) -> tuple[str, ...]:
+def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | None = None) -> tuple[str, ...]:
     """Copy the sub-networks that two models have alike, also across families; the names of those copied.
 
     A sub-network is copied whole or not at all: if its layers are the same and what feeds it was copied too. Two
-    qualities of one family share everything; hyper gives joint its transforms and its hyperprior.
+    qualities of one family share everything; hyper gives joint its transforms and its hyperprior. With `parts`, no
+    others are copied.
     """
     copied: list[str] = []
     for name, needs in _NEEDS.items():
         ours, theirs = getattr(target, name, None), getattr(source, name, None)
         fed_alike = needs is None or needs in copied or not (hasattr(source, needs) or hasattr(target, needs))
-        if ours is None or theirs is None or not fed_alike:
+        unwanted = parts is not None and name not in parts
+        if ours is None or theirs is None or unwanted or not fed_alike:
             continue
         if _layers(ours) == _layers(theirs):
             # Parameters only: the integer tables of a finished source are not the target's.

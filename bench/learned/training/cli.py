@@ -40,7 +40,7 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo [OPTIONS]")
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -112,3 +112,33 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
         return run(job, Terminal(f"{job.target.name} {job.stage}"))
 
     recipes.follow(chosen, shown, budget_s=budget_s, **given)
+
+
+@train.command()
+@click.option("--transforms", type=_PATH, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
+@click.option("--steps", type=click.IntRange(min=1), default=1250, show_default=True, help="Steps of each fit.")
+@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each main variant.")
+@click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
+@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
+@click.option("--data", type=_PATH, help="Folder of training pictures.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--dataset", help="Pictures whose rate is taken.  [default: kodak, or builtin without it]")
+@click.option("--out", type=_PATH, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
+@click.option("--runs", type=_PATH, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Entropy models beside each other on equal latents (Minnen et al. 2018)."""
+    _ignore_futures()
+    from bench import tables  # noqa: PLC0415
+    from bench.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
+    from bench.learned.training.phases import seconds  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    given = {key: value for key, value in options.items() if value is not None}
+    chosen = ablation_from_options(given)
+    given |= {"budget_s": None if budget is None else seconds(budget), "out": given.get("out", OUT)}
+    table = run_ablation(chosen, lambda job: run(job, Terminal(job.out.name)), **given)
+    tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")

@@ -45,6 +45,8 @@ class Job:
     budget_s: float | None = None
     resume: bool = False
     init: Path | None = None
+    take: tuple[str, ...] | None = None
+    """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
     seed: int = 0
     device: str = "auto"
     devices: int = 1

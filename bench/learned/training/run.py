@@ -25,7 +25,7 @@ from bench.learned.weights import ModelCard, load, save
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from lightning_fabric import Fabric
@@ -134,7 +134,7 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
 def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None) -> tuple[Loop, Record]:
     torch.manual_seed(job.seed)
     model = build(job.config)
-    initial = warm_start(model, job.init) if job.init else None
+    initial = warm_start(model, job.init, job.take) if job.init else None
     if state is not None:
         # Before the task is made: latents come from the model as it is.
         torch.nn.Module.load_state_dict(model, state["model"])
@@ -152,14 +152,14 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     return loop, records.new(job, data, initial) if state is None else state["record"]
 
 
-def warm_start(model: LearnedModel, path: Path) -> dict[str, Any]:
-    """Take over the sub-networks that another model's weights have alike; what was taken, for the record.
+def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> dict[str, Any]:
+    """Take over the sub-networks (see `share`) that another model's weights have alike; what was taken.
 
     Raises:
         UsageError: the two models share nothing, or the file is no weights file.
     """
     weights = load(path)
-    taken = share(weights.model, model)
+    taken = share(weights.model, model, parts)
     if not taken:
         raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
     return {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}

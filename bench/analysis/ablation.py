@@ -1,0 +1,84 @@
+"""The ablation of entropy models as a table: what each variant costs against the paper's choice, with intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import batch
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REFERENCE = "joint"
+"""The variant that the others are measured against."""
+
+SETTING = ["transforms", "transforms_sha256", "lambda", "steps", "dataset"]
+"""What variants must have alike to be compared."""
+
+VARIANT = ["variant", "prior", "kernel", "distribution", "mean", "parameters"]
+
+COLUMNS = [*SETTING, *VARIANT, "seed", "seconds", "image", "bpp_y", "bpp_z"]
+"""Columns of the file of observations: a row a variant, seed and picture."""
+
+_TEXT = ("transforms", "transforms_sha256", "dataset", "variant", "prior", "distribution", "mean", "image")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The observations that `bench train ablation` wrote.
+
+    Raises:
+        UsageError: the file is none of them.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={"kernel": [""]})
+        return frame[COLUMNS]
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path}: not a file of `bench train ablation`: {' '.join(str(error).split())}") from error
+
+
+def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
+    """One row a variant, settings apart: its mean rate, and the difference to the reference in percent.
+
+    `bpp` and `bpp_z` are means over pictures and seeds. `difference_percent` compares mean rates over the same
+    pictures and seeds; its interval (`low_percent`, `high_percent`: 95 %) is a bootstrap over the pictures, so it says
+    how far the result depends on them. `spread_percent` is the distance between the smallest and the largest mean rate
+    of a variant's seeds, as a share of their mean; NaN with one seed. Differences are NaN without the reference.
+    """
+    return pd.concat(
+        [_of_setting(group, reference) for _, group in rates.groupby(SETTING, sort=False)], ignore_index=True
+    )
+
+
+def _of_setting(rates: pd.DataFrame, reference: str) -> pd.DataFrame:
+    rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
+    theirs = _by_picture(rates[rates["variant"] == reference])
+    rows = []
+    for _, group in rates.groupby("variant", sort=False):
+        mean = group.groupby("seed")["bpp"].mean()
+        spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
+        row = group.iloc[0][[*SETTING, *VARIANT]].to_dict() | {"seeds": len(mean), "pictures": group["image"].nunique()}
+        row |= {"bpp": group["bpp"].mean(), "bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
+        rows.append(row | _difference(_by_picture(group), theirs))
+    return pd.DataFrame(rows)
+
+
+def _by_picture(group: pd.DataFrame) -> pd.DataFrame:
+    """Rates with a row a picture and a column a seed."""
+    return group.pivot_table(index="image", columns="seed", values="bpp", aggfunc="first")
+
+
+def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
+    """How much more rate ours takes on the pictures and from the seeds that both have, in percent."""
+    seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
+    if seeds.empty or pictures.empty:
+        return dict.fromkeys(("difference_percent", "low_percent", "high_percent"), math.nan)
+    rates = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
+    resamples = batch.resample_weights(len(pictures))
+    low, high = np.percentile((resamples @ rates[0]) / (resamples @ rates[1]) * 100 - 100, [2.5, 97.5])
+    difference = rates[0].mean() / rates[1].mean() * 100 - 100
+    return {"difference_percent": difference, "low_percent": low, "high_percent": high}
