@@ -10,7 +10,7 @@ import functools
 import importlib.util
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
 from bench.codec import Codec
@@ -42,9 +42,9 @@ _STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(MAX_PIXELS), 
 
 
 class FfmpegCodec(Codec):
-    """A codec whose only carrier is ffmpeg."""
+    """A codec that ffmpeg carries."""
 
-    carriers = ("ffmpeg",)
+    carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
     @classmethod
     def missing(cls, carrier: str | None = None, **options: str) -> str | None:

@@ -33,6 +33,8 @@ CODECS = {
     "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
     "bpg-444": "baselines.bpg.codec:Bpg444",
     "bpg-420": "baselines.bpg.codec:Bpg420",
+    "bpg-444-jctvc": "baselines.bpg.codec:Bpg444Jctvc",
+    "bpg-420-jctvc": "baselines.bpg.codec:Bpg420Jctvc",
     "avif": "baselines.avif:Avif",
     "jpegxl": "baselines.jpegxl:JpegXl",
     "vvc": "baselines.vvc:Vvc",

@@ -1,7 +1,10 @@
-"""BPG made without libbpg: x265 in a BPG container, which Bellard's decoder reads.
+"""BPG made without libbpg: x265 in a BPG container, which Bellard's decoder reads; and bpgenc, where the user has it.
 
-It is not bpgenc, and is not called so. With the multipliers of x265's old lambda tables it gives bpgenc's points on
-Kodak (bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
+The first is not bpgenc, and is not called so. With the multipliers of x265's old lambda tables it gives bpgenc's
+points on Kodak (bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
+
+bpgenc is the carrier "external". Its -e x265 is a carrier of the codecs that are x265 here, too; its -e jctvc, whose
+quantisers and rates are others, makes codecs of its own. None of this project's own results come from bpgenc.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from baselines.bpg import container, x265
+from baselines.bpg import bpgenc, container, x265
 from baselines.bpg.hevc import Format
 from baselines.ffmpeg import FfmpegCodec
 from bench.codec import QualityScale
@@ -31,20 +34,44 @@ class Bpg444(FfmpegCodec):
     title = "BPG 4:4:4 (x265)"
     # The points of CompressAI's published curve.
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 0, 51, falling=True)
+    carriers: ClassVar[tuple[str, ...]] = ("ffmpeg", "external")
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8, **x265.SETTINGS}
+
+    hevc_encoder: ClassVar[str] = "x265"
+    """bpgenc's option -e."""
+
+    level: ClassVar[int] = 8
+    """bpgenc's option -m; 8 is its default, and x265's preset "veryslow"."""
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that ffmpeg, or bpgenc and bpgdec, are missing and how to get them, or None."""
+        if (carrier or cls.carriers[0]) == "external":
+            return bpgenc.missing(cls.hevc_encoder)
+        return super().missing(carrier, **options)
 
     @property
     def carrier_version(self) -> str:
-        """The x265 that codes, and the ffmpeg around it."""
-        return x265.version()
+        """The x265 that codes and the ffmpeg around it, or the libbpg of bpgenc."""
+        return bpgenc.version() if self.carrier == "external" else x265.version()
+
+    @property
+    def carrier_settings(self) -> Mapping[str, Scalar]:
+        """The settings, or what bpgenc is told."""
+        if self.carrier != "external":
+            return self.settings
+        kept = {name: self.settings[name] for name in ("subsampling", "bit_depth")}
+        return {**kept, "color_space": "ycbcr", "encoder": self.hevc_encoder, "level": self.level}
 
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture to a BPG file.
 
         Raises:
-            CodecError: the picture is too large, or x265 fails.
+            CodecError: the picture is too large, or the encoder fails.
         """
         self.check_size(picture)
+        if self.carrier == "external":
+            return bpgenc.encode(picture, self.carrier_settings, int(self.quality))
         subsampling = str(self.settings["subsampling"])
         block = x265.smallest_block(picture.width, picture.height)
         height, width = (-(-size // block) * block for size in (picture.height, picture.width))
@@ -63,6 +90,8 @@ class Bpg444(FfmpegCodec):
             DecodeError: the bytes are damaged, or are of another kind of BPG.
         """
         stored = container.read(data)
+        if self.carrier == "external":
+            return bpgenc.decode(data)
         return to_picture(_cropped_planes(stored, x265.decode(stored.stream, stored.coded)))
 
 
@@ -74,6 +103,27 @@ class Bpg420(Bpg444):
 
     title = "BPG 4:2:0 (x265)"
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444.settings, "subsampling": "4:2:0", "reduction": "lanczos"}
+
+
+class Bpg444Jctvc(Bpg444):
+    """BPG by bpgenc -e jctvc -m 9, HEVC's reference encoder: the published curves of tensorflow/compression.
+
+    It codes at the quantiser that it is given, where x265 codes at three less.
+    """
+
+    title = "BPG 4:4:4 (jctvc)"
+    scale = QualityScale("quantiser, lower is better", (44, 39, 34, 29, 24, 19, 14, 9), 0, 51, falling=True)
+    carriers = ("external",)
+    settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8}
+    hevc_encoder = "jctvc"
+    level = 9
+
+
+class Bpg420Jctvc(Bpg444Jctvc):
+    """BPG by bpgenc -e jctvc -m 9, with chroma at half the resolution."""
+
+    title = "BPG 4:2:0 (jctvc)"
+    settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444Jctvc.settings, "subsampling": "4:2:0"}
 
 
 def to_planes(picture: Picture, subsampling: str) -> list[NDArray[np.uint8]]:

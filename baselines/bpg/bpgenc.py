@@ -1,0 +1,88 @@
+"""The carrier "external" of BPG: bpgenc and bpgdec of libbpg, where the user has them.
+
+bpgenc holds two encoders of HEVC. At the same quantiser they code at different ones (x265 at three less), so their
+points are not those of one curve, and each row says which it was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from baselines import external, pillow
+from baselines.external import Binary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.codec import Scalar
+    from bench.picture import Picture
+
+_WAYS = "no Debian package; port install libbpg (macOS), or build libbpg (bellard.org/bpg)"
+_CODED = "coded.bpg"
+# bpgenc reads PNG or JPEG. What Pillow writes names no gamma and holds no profile.
+_PICTURE = "picture.png"
+_PNG = pillow.Format("PNG", ())
+
+
+def _binary(name: str, kind: str) -> Binary:
+    return Binary(name, _WAYS, "-h", rf"^BPG Image {kind} version (\S+)", r"libbpg \1")
+
+
+ENCODER = _binary("bpgenc", "Encoder")
+DECODER = _binary("bpgdec", "Decoder")
+
+
+def missing(hevc_encoder: str) -> str | None:
+    """Say that the binaries or the encoder of HEVC inside of bpgenc are missing, or None."""
+    if reason := external.missing((ENCODER, DECODER)):
+        return reason
+    built = _hevc_encoders(external.find(ENCODER))
+    if hevc_encoder in built:
+        return None
+    return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'nothing that it tells'}"
+
+
+def version() -> str:
+    """The version of libbpg: "libbpg 0.9.8 (bpgenc, bpgdec)". bpgenc does not tell that of its HEVC encoders."""
+    return external.version((ENCODER, DECODER))
+
+
+def encode(picture: Picture, settings: Mapping[str, Scalar], qp: int) -> bytes:
+    """Code a picture to a BPG file.
+
+    Raises:
+        CodecError: bpgenc refuses, hangs or crashes.
+        MissingError: there is no bpgenc.
+    """
+    png = pillow.encode(picture, _PNG, {"compress_level": 1})
+    return external.run([external.find(ENCODER), *arguments(settings, qp)], {_PICTURE: png}, _CODED)
+
+
+def decode(data: bytes) -> Picture:
+    """Decode a BPG file.
+
+    Raises:
+        DecodeError: bpgdec refuses the bytes, hangs or crashes.
+        MissingError: there is no bpgdec.
+    """
+    return external.decode(DECODER, ["-o", external.PICTURE, _CODED], data, _CODED)
+
+
+def arguments(settings: Mapping[str, Scalar], qp: int) -> Sequence[str]:
+    """The settings in the words of bpgenc."""
+    return [
+        *("-e", str(settings["encoder"])),
+        *("-m", str(settings["level"])),
+        *("-f", str(settings["subsampling"]).replace(":", "")),
+        *("-c", str(settings["color_space"])),
+        *("-b", str(settings["bit_depth"])),
+        *("-q", str(qp)),
+        *("-o", _CODED, _PICTURE),
+    ]
+
+
+def _hevc_encoders(path: str) -> list[str]:
+    """What the help of a bpgenc lists for its option -e."""
+    match = re.search(r"^-e .*\(([^,)]*)", external.said(path, "-h"), re.MULTILINE)
+    return match[1].split() if match else []
