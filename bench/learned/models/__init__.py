@@ -2,6 +2,7 @@
 
 x, x_hat      a picture and its reconstruction, (B, 3, H, W) in [0, 1]
 y, y_hat      its latents (B, M, H/16, W/16), and the quantised ones that the decoder knows
+rectified     what the quantization rectifier makes of y_hat, nearer to y
 z, z_hat      the hyper-latents (B, N, H/64, W/64): side information about y
 g_a, g_s      analysis and synthesis: x to y, y_hat to x_hat
 h_a, h_s      hyper-analysis and hyper-synthesis: y to z, z_hat to what it says about y
@@ -24,6 +25,7 @@ from bench.learned.models.entropy import Quantization
 from bench.learned.models.hyperprior import Factorized, Hyper, Scale
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
+from bench.learned.models.rectifier import Rectified, Rectifier, Wiring
 from bench.learned.models.zoo import load_zoo_state, zoo_config
 
 __all__ = [
@@ -35,6 +37,10 @@ __all__ = [
     "Output",
     "ParameterGroups",
     "Quantization",
+    "Rectified",
+    "Rectifier",
+    "Trainable",
+    "Wiring",
     "build",
     "compact_config",
     "load_zoo_state",
@@ -52,6 +58,10 @@ FAMILIES: dict[str, type[LearnedModel]] = {
     "attn": Attention,
 }
 """Family name to its class, from the simplest entropy model to the costliest."""
+
+
+Trainable = LearnedModel | Rectified
+"""What a training changes."""
 
 
 def build(config: ModelConfig) -> LearnedModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, NoReturn, TypedDict, cast
+from typing import TYPE_CHECKING, NoReturn, NotRequired, TypedDict, cast
 
 import torch
 from compressai.models import CompressionModel
@@ -19,10 +19,12 @@ Likelihoods = dict[str, Tensor]
 
 
 class Output(TypedDict):
-    """What forward() returns, as in CompressAI."""
+    """What forward() returns, as in CompressAI; with a rectifier, the latents of its feature term as well."""
 
     x_hat: Tensor
     likelihoods: Likelihoods
+    y: NotRequired[Tensor]
+    rectified: NotRequired[Tensor]
 
 
 class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]

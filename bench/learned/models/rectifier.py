@@ -1,0 +1,200 @@
+"""The quantization rectifier: a network between entropy decoder and synthesis that undoes some of the rounding.
+
+Luo and Chen 2023, arXiv 2403.17236. The paper's text was not available; the layers are those of its authors' code
+(luowei2018/CompressAI at 1157b0b, class `Unet`, which is no U-net), without the time embedding that it builds and never
+uses. With a width of 512 the numbers of parameters are theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+
+from bench.learned.models.entropy import straight_through
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.learned.models.base import LearnedModel, Output
+    from bench.learned.models.entropy import Quantization
+
+COMPACT_WIDTH = 96
+"""Channels of the rectifiers that ship with the package; the authors have 512."""
+
+HEADS, HEAD_WIDTH = 4, 32
+GROUPS = 8
+END_WIDTH = 64
+"""Channels that the last residual block leaves, at any width."""
+
+WINDOW = 64
+"""Latents each way that attention sees at once: 1024 pixels. Up to this size it is over the whole picture."""
+
+
+class Rectifier(nn.Module):
+    """Adds to the decoded latents an estimate of what rounding took away.
+
+    .. code-block:: none
+
+           y_hat ---> conv 7x7 ---+---> residual block ---> attention ---> residual block ---> concat
+             |                    |                                                              |
+             |                    +--------------------------------------------------------------+---> residual block
+             |                                                                                               |
+             |                                                                                           conv 1x1
+             |                                                                                               |
+             +---------------------------------------------------------------------------------------------> + ---> y
+
+    y_hat and the rectified latents are (B, M, h, w). The last convolution begins at 0, so that an untrained rectifier
+    changes nothing; the authors' begins at random. Its result is float32 also under autocast, as latents are.
+
+    Args:
+        channels: M.
+        width: channels inside, a multiple of 8.
+    """
+
+    def __init__(self, channels: int, width: int = COMPACT_WIDTH) -> None:
+        super().__init__()
+        self.channels, self.width = channels, width
+        self.first = nn.Conv2d(channels, width, 7, padding=3)
+        self.before = ResidualBlock(width, width)
+        self.attention = Attention(width)
+        self.after = ResidualBlock(width, width)
+        self.join = ResidualBlock(2 * width, END_WIDTH)
+        self.last = nn.Conv2d(END_WIDTH, channels, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(cast("Tensor", self.last.bias))
+
+    def forward(self, y_hat: Tensor) -> Tensor:
+        """The rectified latents."""
+        features = self.first(y_hat)
+        deep = self.after(self.attention(self.before(features)))
+        end = self.join(torch.cat((deep, features), dim=1))
+        with torch.autocast(y_hat.device.type, enabled=False):
+            rectified: Tensor = y_hat.float() + self.last(end.float())
+        return rectified
+
+
+Synthesis = Literal["rectified", "detached", "unrectified", "none"]
+"""What g_s sees, and thereby what the distortion teaches.
+
+rectified    the rectified latents: the rectifier learns from the distortion as well
+detached     the same values, but the distortion's gradient goes around the rectifier, as in the authors' code
+unrectified  the latents that go into the rectifier: it learns from the feature term alone, and g_s knows nothing of it
+none         no picture is made
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the gradients of distortion and feature term run through a codec with a rectifier."""
+
+    synthesis: Synthesis = "rectified"
+    encoder_learns_features: bool = False
+    """Whether the feature term's gradient reaches g_a and the entropy model, or stops at the latents."""
+
+
+class Rectified(nn.Module):
+    """A codec with a rectifier between its latents and its synthesis; encoder and entropy model are the codec's own.
+
+    With a rectifier that does nothing (`nn.Identity`) it is a codec whose synthesis alone can be trained on.
+
+    Args:
+        codec: any family.
+        rectifier: latents in, latents out.
+        wiring: of the gradients in training; in evaluation g_s always sees the rectified latents.
+    """
+
+    def __init__(self, codec: LearnedModel, rectifier: nn.Module, wiring: Wiring | None = None) -> None:
+        super().__init__()
+        self.codec, self.rectifier, self.wiring = codec, rectifier, wiring or Wiring()
+
+    def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
+        """As `LearnedModel`, and the latents before quantisation and after rectification."""
+        y = self.codec.g_a(x)
+        y_hat, likelihoods = self.codec.entropy(y, mode)
+        x_hat, rectified = self.decode(y_hat)
+        y = y if self.wiring.encoder_learns_features else y.detach()
+        return {"x_hat": x_hat, "likelihoods": likelihoods, "y": y, "rectified": rectified}
+
+    def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The picture of some latents, and the rectified latents that the feature term is about."""
+        stops = latents.requires_grad and not self.wiring.encoder_learns_features
+        rectified = self.rectifier(latents.detach() if stops else latents)
+        synthesis = self.wiring.synthesis if self.training else "rectified"
+        if synthesis == "none":
+            return rectified.new_zeros(()), rectified
+        if synthesis == "rectified":
+            seen = self.rectifier(latents) if stops else rectified
+        else:
+            seen = latents if synthesis == "unrectified" else straight_through(latents, rectified)
+        return self.codec.g_s(seen), rectified
+
+    def aux_loss(self) -> Tensor:
+        """The codec's."""
+        return self.codec.aux_loss()
+
+
+class StandardizedConv2d(nn.Conv2d):
+    """A convolution whose weights have mean 0 and variance 1 for each output (Qiao et al. 2019, arXiv 1903.10520)."""
+
+    eps = 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As a convolution."""
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
+        weight = (self.weight - mean) * (variance + self.eps).rsqrt()
+        features: Tensor = self._conv_forward(x, weight, self.bias)
+        return features
+
+
+class ResidualBlock(nn.Module):
+    """Twice: standardised 3x3 convolution, group normalisation, SiLU; the input is added, through a 1x1 if it must."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        layers = ((in_channels, out_channels), (out_channels, out_channels))
+        self.layers = nn.Sequential(*(layer for sides in layers for layer in _normalised(*sides)))
+        self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, out_channels, h, w)."""
+        return cast("Tensor", self.layers(x) + self.skip(x))
+
+
+def _normalised(in_channels: int, out_channels: int) -> Iterable[nn.Module]:
+    conv = StandardizedConv2d(in_channels, out_channels, 3, padding=1)
+    return conv, nn.GroupNorm(GROUPS, out_channels), nn.SiLU()
+
+
+class Attention(nn.Module):
+    """Self-attention over all positions, after a normalisation and added to its input.
+
+    Time and memory grow with the square of the number of positions. A picture with a side of more than `WINDOW` latents
+    is therefore cut into windows of at most that, as equal as can be, and each sees only itself.
+    """
+
+    def __init__(self, channels: int, window: int = WINDOW) -> None:
+        super().__init__()
+        self.window = window
+        self.norm = nn.LayerNorm(channels, bias=False)
+        self.to_qkv = nn.Conv2d(channels, 3 * HEADS * HEAD_WIDTH, 1, bias=False)
+        self.to_out = nn.Conv2d(HEADS * HEAD_WIDTH, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features of the same shape (B, C, h, w)."""
+        normalised = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        rows = self.to_qkv(normalised).tensor_split(-(-x.shape[2] // self.window), dim=2)
+        seen = [[_attend(window) for window in row.tensor_split(-(-x.shape[3] // self.window), dim=3)] for row in rows]
+        return x + cast("Tensor", self.to_out(torch.cat([torch.cat(row, dim=3) for row in seen], dim=2)))
+
+
+def _attend(qkv: Tensor) -> Tensor:
+    """What each position of a window takes from all of them: (B, 3 * hidden, h, w) to (B, hidden, h, w)."""
+    batch, _, height, width = qkv.shape
+    heads = qkv.reshape(batch, 3, HEADS, HEAD_WIDTH, height * width).transpose(-1, -2)
+    q, k, v = (part.contiguous() for part in heads.unbind(1))
+    seen = F.scaled_dot_product_attention(q, k, v)
+    return seen.transpose(-1, -2).reshape(batch, HEADS * HEAD_WIDTH, height, width)
