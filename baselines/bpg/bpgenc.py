@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.codec import Scalar
     from bench.picture import Picture
 
-_WAYS = "no Debian package; port install libbpg (macOS), or build libbpg (bellard.org/bpg)"
+_WAYS = "build libbpg from bellard.org/bpg, or port install libbpg (macOS)"
 _CODED = "coded.bpg"
 # bpgenc reads PNG or JPEG. What Pillow writes names no gamma and holds no profile.
 _PICTURE = "picture.png"
