@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import json
-import runpy
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from synthetic import Synthetic, garden
 
 from bench.analysis.comparison import compare_rows
 from bench.analysis.study import Study
@@ -13,9 +12,13 @@ from bench.errors import UsageError
 from bench.interchange import export_compressai, import_compressai
 
 if TYPE_CHECKING:
-    from tests.analysis.conftest import Synthetic
+    from pathlib import Path
 
-synthetic = runpy.run_path(str(Path(__file__).parent / "analysis" / "conftest.py"))["synthetic"]
+
+@pytest.fixture
+def synthetic() -> Synthetic:
+    return garden()
+
 
 RESULTS = {"psnr-rgb": [40.1, 35.2, 30.3], "bpp": [1.2, 0.6, 0.3], "ms-ssim-rgb": [0.99, 0.98, 0.95]}
 

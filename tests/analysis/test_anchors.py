@@ -11,7 +11,7 @@ from bench.registry import CODECS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 
 def test_each_pair_is_of_a_codec_and_a_curve_that_exist() -> None:

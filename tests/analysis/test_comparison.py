@@ -14,7 +14,7 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 
 def _publish(synthetic: Synthetic, *, metric: str, points: list[tuple[float, float]], dataset: str = "garden") -> None:

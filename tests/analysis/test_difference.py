@@ -15,7 +15,7 @@ from bench.analysis.subject import all_subjects
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 
 def test_the_difference_at_each_quality_averages_to_the_bd_rate() -> None:

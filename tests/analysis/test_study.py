@@ -12,7 +12,7 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 
 def test_a_point_is_the_mean_over_images_of_per_image_values(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 
 def _summary(synthetic: Synthetic, folder: Path) -> pd.DataFrame:

@@ -1,23 +1,24 @@
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from synthetic import Synthetic, garden
 
 from bench.analysis import published
 
 if TYPE_CHECKING:
-    from tests.analysis.conftest import Synthetic
+    from pathlib import Path
 
-_analysis = runpy.run_path(str(Path(__file__).parents[1] / "analysis" / "conftest.py"))
-synthetic = _analysis["synthetic"]
+
+@pytest.fixture
+def synthetic() -> Synthetic:
+    return garden()
 
 
 def _full() -> Synthetic:
     """An export with something in every section of the report."""
-    export = _analysis["garden"]()
+    export = garden()
     export.add_codec("gamma", "Gamma")
     export.add_codec("delta", "Delta")
     export.add_run("run2", "2026-02-01T10:00:00+00:00")

@@ -17,7 +17,7 @@ from bench.report.numbers import milliseconds, plain, signed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.analysis.conftest import Synthetic
+    from synthetic import Synthetic
 
 VOID = {"meta", "path", "use", "br", "link", "img", "hr", "input"}
 HOSTILE = "<script>alert('1')</script>\"&$x_1$"

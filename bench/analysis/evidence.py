@@ -1,0 +1,129 @@
+"""Evidence on which codec needs fewer bits: from published points, from measured curves, from fits to equal latents.
+
+Each function of `MEASURES` takes a claim and the sources and gives a piece of evidence; where the sources do not hold
+what it takes, the evidence has no value and says why.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
+from bench.analysis.comparison import bd_rows
+from bench.analysis.subject import measured_subject, published_subject
+from bench.analysis.verdict import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pandas as pd
+
+    from bench.analysis.claims import Claim
+    from bench.analysis.sources import Sources
+    from bench.analysis.study import Study
+
+EQUAL_STEPS = 0.05
+"""Trainings are equal if their numbers of steps differ by no more than this share."""
+
+
+def from_published(claim: Claim, sources: Sources) -> Evidence:
+    """The BD-rate between two published curves of the claim's data set."""
+    points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
+    names = set(points["source"] + "/" + points["method"])
+    if not names.issuperset(claim.published):
+        return Evidence("published points", reason=f"no published points on {claim.dataset}")
+    test, anchor = (published_subject(points, name) for name in claim.published)
+    axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
+    rows = bd_rows(anchor, test, axes)
+    return Evidence("published points", _rate(rows))
+
+
+def bd_rate(claim: Claim, sources: Sources) -> Evidence:
+    """The BD-rate between two measured curves, with its interval over the pictures."""
+    study = sources.study(claim.dataset)
+    if study is None:
+        return Evidence("measured", reason=f"nothing is measured on {claim.dataset}")
+    pair = _pair(claim, study)
+    if pair is None:
+        lacking = [name for name in (claim.codec, claim.anchor) if name not in set(study.curves["codec"])]
+        return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
+    axes = [axis for axis in study.axes if axis.name == claim.axis]
+    row = next(iter(bd_rows(measured_subject(study, pair[1]), measured_subject(study, pair[0]), axes)), {})
+    curve = study.curves.set_index("name").loc[pair[0]]
+    reason = _objection(claim, sources, study, pair)
+    low, high = row.get("interval_low_percent"), row.get("interval_high_percent")
+    return Evidence(
+        f"measured, weights {curve['weights']}" if curve["weights"] else "measured",
+        _rate([row]),
+        None if low is None or high is None else (low, high),
+        judges=not reason,
+        reason=reason if row else f"{claim.axis} is not measured",
+    )
+
+
+def _rate(rows: Iterable[Mapping[str, Any]]) -> float:
+    value = next((row.get("bd_rate_pchip_percent") for row in rows), None)
+    return math.nan if value is None else float(value)
+
+
+def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
+    """Names of the two curves: learned codecs with weights of the same name, published ones before our own."""
+    by_codec = {codec: list(group.itertuples()) for codec, group in study.curves.groupby("codec", sort=False)}
+    candidates = [
+        (test, anchor)
+        for test, anchor in itertools.product(by_codec.get(claim.codec, ()), by_codec.get(claim.anchor, ()))
+        if anchor.weights in {"", test.weights}
+    ]
+    best = sorted(candidates, key=lambda pair: not str(pair[0].weights).startswith("zoo"))
+    return (str(best[0][0].name), str(best[0][1].name)) if best else None
+
+
+def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, str]) -> str:
+    """Why a measured BD-rate cannot judge the claim, or ""."""
+    if study.is_subset:
+        return f"only {study.extent} were measured"
+    curves = study.curves.set_index("name")
+    weights = str(curves.loc[pair[0], "weights"])
+    if weights.startswith("zoo") or not weights:
+        return ""
+    if claim.absolute:
+        return f"weights {weights} are not the paper's"
+    if not curves.loc[pair[1], "weights"]:
+        return ""
+    return _unequal([str(curves.loc[name, "codec"]) for name in pair], weights, sources.extras.weights)
+
+
+def _unequal(codecs: Iterable[str], weights: str, trained: pd.DataFrame) -> str:
+    """What sets the trainings of two codecs apart at the qualities that both have, or ""."""
+    rows = trained[trained["weights"] == weights].set_index(["codec", "quality"])["total_steps"]
+    steps = [rows.loc[codec] for codec in codecs if codec in rows.index.get_level_values("codec")]
+    if len(steps) < 2:
+        return "the export does not say how the weights were trained"
+    for quality in steps[0].index.intersection(steps[1].index):
+        two = float(steps[0].loc[quality]), float(steps[1].loc[quality])
+        if not max(two) <= min(two) * (1 + EQUAL_STEPS):
+            return f"training was not equal: {two[0]:,.0f} and {two[1]:,.0f} steps at quality {quality:g}"
+    return ""
+
+
+def ablation(claim: Claim, sources: Sources) -> Evidence:
+    """The difference in rate between two entropy models fitted to the same latents: the pictures are equal.
+
+    Of several settings (lambdas, pictures) the values are averaged; the interval is there for a single one.
+    """
+    from bench.analysis.ablation import table  # noqa: PLC0415  # only exports with an ablation need it
+
+    rates = sources.extras.experiment("ablation")
+    if not {claim.codec, claim.anchor} <= set(rates["variant"]):
+        return Evidence("measured, ablation.csv", reason="the export does not hold this experiment")
+    rows = table(rates, claim.anchor)
+    rows = rows[(rows["variant"] == claim.codec) & rows["difference_percent"].notna()]
+    values = [float(value) for value in rows["difference_percent"]]
+    ends = rows[["low_percent", "high_percent"]].to_numpy(dtype=float)
+    interval = (float(ends[0, 0]), float(ends[0, 1])) if len(ends) == 1 else None
+    return Evidence("measured, equal latents", sum(values) / len(values), interval, tuple(values))
+
+
+MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {"bd_rate": bd_rate, "ablation": ablation}

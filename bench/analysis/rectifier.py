@@ -1,0 +1,124 @@
+"""The quantization rectifier (Luo and Chen 2023) against its baselines, in pairs: quality, rate, error, time.
+
+A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, at the same
+quality on the same picture. With "+ft" in the place of "+qr" the control is compared: the decoder trained as much more,
+without a rectifier.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.analysis.axis import ratio_to_db
+
+if TYPE_CHECKING:
+    from bench.analysis.study import Study
+
+MODIFIERS = ("+qr", "+ft")
+
+_CELL = ["weights", "quality", "image"]
+
+PAIRS = (
+    "model",
+    "modifier",
+    "weights",
+    "quality",
+    "image",
+    "num_bytes",
+    "bytes_added",
+    "psnr_db",
+    "psnr_gain_db",
+    "ms_ssim",
+    "ms_ssim_base",
+    "latent_error_quantized",
+    "latent_error_rectified",
+)
+
+GAINS = (
+    "model",
+    "modifier",
+    "weights",
+    "quality",
+    "images",
+    "equal_files",
+    "psnr_gain_db",
+    "ms_ssim_gain_db",
+    "latent_error_quantized",
+    "latent_error_rectified",
+    "error_reduction_percent",
+)
+
+TIMES = ("model", "modifier", "weights", "machine", "threads", "device", "stage", "cells", "base_s", "with_s", "ratio")
+
+
+def pairs(study: Study) -> pd.DataFrame:
+    """One row a pair: what the modifier adds in bytes and in PSNR; columns of `PAIRS`, NaN where not measured."""
+    cells = study.cells
+    # A metric that nobody measured is a column without values here.
+    wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
+    cells = cells.assign(**{name: float("nan") for name in wanted if name not in cells})
+    columns = ["codec", *_CELL, "num_bytes", *wanted]
+    found = []
+    for modifier in MODIFIERS:
+        with_it = cells.loc[cells["codec"].str.endswith(modifier), columns]
+        with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
+        base = cells[columns].rename(columns={"codec": "model"})
+        found.append(with_it.merge(base, on=["model", *_CELL], suffixes=("", "_base")))
+    rows = pd.concat(found, ignore_index=True)
+    rows["bytes_added"] = rows["num_bytes"] - rows["num_bytes_base"]
+    rows["psnr_gain_db"] = rows["psnr_db"] - rows["psnr_db_base"]
+    return rows[list(PAIRS)]
+
+
+def gains(paired: pd.DataFrame) -> pd.DataFrame:
+    """One row a model, modifier and quality: means over the pictures; columns of `GAINS`.
+
+    The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error's reduction is the mean of
+    the pictures' reductions of ||y_hat - y||, in percent.
+    """
+    if paired.empty:
+        return pd.DataFrame(columns=GAINS)
+    reduction = (1 - paired["latent_error_rectified"] / paired["latent_error_quantized"]) * 100
+    rows = paired.assign(equal_files=paired["bytes_added"] == 0, error_reduction_percent=reduction)
+    groups = rows.groupby(["model", "modifier", "weights", "quality"], sort=False)
+    means = groups.agg(
+        images=("image", "nunique"),
+        equal_files=("equal_files", "mean"),
+        psnr_gain_db=("psnr_gain_db", "mean"),
+        ms_ssim=("ms_ssim", "mean"),
+        ms_ssim_base=("ms_ssim_base", "mean"),
+        latent_error_quantized=("latent_error_quantized", "mean"),
+        latent_error_rectified=("latent_error_rectified", "mean"),
+        error_reduction_percent=("error_reduction_percent", "mean"),
+    ).reset_index()
+    means["ms_ssim_gain_db"] = ratio_to_db(means["ms_ssim"]) - ratio_to_db(means["ms_ssim_base"])
+    return means[list(GAINS)]
+
+
+def time_ratios(times: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
+
+    `times` are those of `bench.analysis.timing.cell_times`, `curves` a study's. `ratio` is the median over qualities
+    and pictures of the ratio of each pair.
+    """
+    rows = times.merge(curves[["name", "codec", "weights"]], on="name")
+    setting = ["machine", "threads", "device"]
+    found = []
+    for modifier in MODIFIERS:
+        with_it = rows[rows["codec"].str.endswith(modifier)]
+        with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
+        on = ["model", *setting, *_CELL, "stage"]
+        found.append(with_it.merge(rows.rename(columns={"codec": "model"}), on=on, suffixes=("", "_base")))
+    both = pd.concat(found, ignore_index=True)
+    if both.empty:
+        return pd.DataFrame(columns=TIMES)
+    both["ratio"] = both["seconds"] / both["seconds_base"]
+    groups = both.groupby(["model", "modifier", "weights", *setting, "stage"], sort=False)
+    return groups.agg(
+        cells=("ratio", "size"),
+        base_s=("seconds_base", "median"),
+        with_s=("seconds", "median"),
+        ratio=("ratio", "median"),
+    ).reset_index()[list(TIMES)]

@@ -1,0 +1,40 @@
+"""What evidence for the papers' claims is looked for in."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.analysis import rectifier
+from bench.analysis.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.analysis.export import Export
+    from bench.analysis.extras import Extras
+
+
+@dataclass(frozen=True)
+class Sources:
+    """One export. `main` is the study of the report; others are made when a claim asks."""
+
+    export: Export
+    extras: Extras
+    main: Study
+    _studies: dict[str, Study | None] = field(default_factory=dict)
+
+    def study(self, dataset: str) -> Study | None:
+        """The study of a data set; None if the export has no complete point of it."""
+        if dataset == self.main.dataset:
+            return self.main
+        if dataset not in self._studies:
+            known = dataset in set(self.export.datasets["dataset"])
+            self._studies[dataset] = Study.of(self.export, dataset) if known else None
+        return self._studies[dataset]
+
+    @functools.cached_property
+    def gains(self) -> pd.DataFrame:
+        """Gains of the rectifier in the main study, by model and quality."""
+        return rectifier.gains(rectifier.pairs(self.main))

@@ -1,0 +1,86 @@
+"""How evidence becomes a verdict on a claim, by the rules that baselines/claims.toml states in words."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOLDS = "holds"
+IN_PART = "holds in part"
+DOES_NOT_HOLD = "does not hold"
+NOT_TESTED = "not tested here"
+
+VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for or against a claim: a value, or the reason why there is none."""
+
+    basis: str  # "published points"; "measured, weights zoo"
+    value: float = math.nan  # in the claim's unit; for a share, 0 to 1
+    interval: tuple[float, float] | None = None  # 95 %, of the value
+    cases: tuple[float, ...] = ()  # what `value` sums up, where it does
+    judges: bool = True  # whether a verdict may rest on it
+    reason: str = ""  # why there is no value, or why it does not judge
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a value that a verdict may rest on."""
+        return self.judges and not math.isnan(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of claims.toml with the figures of one claim."""
+
+    name: str
+    claimed: float = math.nan
+    margin: float = 0.0
+    lower_is_better: bool = True
+
+    def verdict(self, evidence: Evidence) -> str:
+        """Judge one piece of usable evidence.
+
+        Raises:
+            KeyError: there is no such rule.
+        """
+        rules = {"figure": self._figure, "direction": self._direction, "ceiling": self._ceiling, "share": self._share}
+        return rules[self.name](evidence)
+
+    def _figure(self, evidence: Evidence) -> str:
+        sign = math.copysign(1, self.claimed)
+        if sign * evidence.value >= abs(self.claimed) - self.margin:
+            return HOLDS
+        return IN_PART if sign * evidence.value > 0 else DOES_NOT_HOLD
+
+    def _direction(self, evidence: Evidence) -> str:
+        sign = -1 if self.lower_is_better else 1
+        if sign * evidence.value <= 0:
+            return DOES_NOT_HOLD
+        ends = evidence.interval or (evidence.value,)
+        return HOLDS if all(sign * end > 0 for end in ends) else IN_PART
+
+    def _ceiling(self, evidence: Evidence) -> str:
+        cases, limit = evidence.cases or (evidence.value,), self.claimed + self.margin
+        if max(cases) <= limit:
+            return HOLDS
+        return IN_PART if statistics.median(cases) <= limit else DOES_NOT_HOLD
+
+    def _share(self, evidence: Evidence) -> str:
+        if evidence.value >= 1:
+            return HOLDS
+        return IN_PART if evidence.value > 0.5 else DOES_NOT_HOLD
+
+
+def judge(rule: Rule, evidence: Sequence[Evidence]) -> str:
+    """The verdict of all usable evidence: what every piece of it says, or "holds in part" where they disagree."""
+    verdicts = {rule.verdict(piece) for piece in evidence if piece.is_usable}
+    if not verdicts:
+        return NOT_TESTED
+    return verdicts.pop() if len(verdicts) == 1 else IN_PART

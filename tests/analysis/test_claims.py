@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from bench.analysis import published
+from bench.analysis.claims import MEASURES, Book, Claim, claim_table
+from bench.analysis.extras import Extras
+from bench.analysis.sources import Sources
+from bench.analysis.study import Study
+from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Evidence, Rule, judge
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from synthetic import Synthetic
+
+BETA_RATE = (0.8 - 1) * 100
+"""What the synthetic codec beta saves against alpha, in percent."""
+
+
+def _claim(**changes: object) -> Claim:
+    entry = {
+        "id": "c",
+        "paper": "p",
+        "claim": "it is",
+        "source": "somewhere",
+        "measure": "bd_rate",
+        "rule": "direction",
+    }
+    entry |= {"command": "bench run", "codec": "beta", "anchor": "alpha", "dataset": "garden"}
+    return Claim.of(entry | changes)
+
+
+def _judged(
+    synthetic: Synthetic, folder: Path, claim: Claim, extras: Extras | None = None, images: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    export = synthetic.read(folder)
+    sources = Sources(export, extras or Extras(), Study.of(export, "garden", images))
+    book = Book({"p": {"short": "P"}}, dict.fromkeys(("figure", "direction", "ceiling", "share"), "a rule"), [claim])
+    return claim_table(book, sources).to_dict("records")[0]
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    return Book.load()
+
+
+def test_every_claim_has_a_paper_a_source_a_rule_a_measure_and_a_command(book: Book) -> None:
+    assert len({claim.id for claim in book.claims}) == len(book.claims)
+    for claim in book.claims:
+        assert claim.paper in book.papers
+        assert claim.rule in book.rules
+        assert claim.measure in MEASURES
+        assert claim.source
+        assert claim.command
+        assert math.isnan(claim.claimed) or claim.rule in {"figure", "ceiling"}
+
+
+def test_the_headlines_of_the_abstract_are_in_the_file(book: Book) -> None:
+    figures = {claim.id: claim.claimed for claim in book.claims}
+    assert figures["joint-jpeg"] == -59.8
+    assert figures["joint-bpg"] == -8.4
+    assert figures["joint-hyperprior"] == -15.8
+    assert figures["qr-psnr"] == 0.21
+    assert figures["qr-ms-ssim"] == 0.25
+    assert figures["qr-time"] == 5.4
+
+
+def test_the_published_points_bear_out_the_headlines(book: Book, synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["published"] = published.load().to_dict("records")
+    export = synthetic.read(tmp_path)
+    table = claim_table(book, Sources(export, Extras(), Study.of(export, "garden"))).set_index("id")
+    # PCHIP over the whole overlap, as worked out with the bjontegaard package in 2026.
+    expected = {"joint-jpeg": -58.92, "joint-webp": -41.12, "joint-jpeg2000": -34.70, "joint-bpg": -8.12}
+    for name, rate in expected.items():
+        assert table.loc[name, "published"] == pytest.approx(rate, abs=0.01)
+        assert table.loc[name, "verdict"] == HOLDS
+        assert table.loc[name, "judged_on"] == "published points"
+    untested = table[table["verdict"] == NOT_TESTED]
+    assert "qr-psnr" in untested.index
+    assert untested["reason"].ne("").all()
+    assert untested["command"].ne("").all()
+    assert set(table["verdict"]) <= set(VERDICTS)
+
+
+def test_a_measured_saving_is_the_one_that_was_built_in(synthetic: Synthetic, tmp_path: Path) -> None:
+    row = _judged(synthetic, tmp_path, _claim(rule="figure", claimed=-19.5))
+    assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)
+    assert row["difference"] == pytest.approx(BETA_RATE + 19.5, abs=0.1)
+    assert row["verdict"] == HOLDS
+
+
+def test_an_absolute_claim_is_not_judged_by_our_own_weights(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = "compact" if row["codec"] == "beta" else ""
+    row = _judged(synthetic, tmp_path, _claim(absolute=True))
+    assert row["verdict"] == NOT_TESTED
+    assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)
+    assert "not the paper's" in row["reason"]
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = row["weights"].replace("compact", "zoo")
+    assert _judged(synthetic, tmp_path, _claim(absolute=True))["verdict"] == HOLDS
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [(1000, HOLDS), (1300, NOT_TESTED)])
+def test_a_relative_claim_wants_equal_training(synthetic: Synthetic, tmp_path: Path, steps: int, verdict: str) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = "compact"
+    trained = [("alpha", 10.0, 1000), ("beta", 10.0, steps)]
+    weights = pd.DataFrame(trained, columns=["codec", "quality", "total_steps"]).assign(weights="compact")
+    row = _judged(synthetic, tmp_path, _claim(), Extras(weights=weights))
+    assert row["verdict"] == verdict
+    assert ("not equal" in row["reason"]) == (verdict == NOT_TESTED)
+
+
+def test_a_part_of_the_pictures_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    row = _judged(synthetic, tmp_path, _claim(), images=("aubergine", "dill"))
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"] == "only 2 of 4 pictures were measured"
+
+
+def test_what_is_not_measured_is_named(synthetic: Synthetic, tmp_path: Path) -> None:
+    assert _judged(synthetic, tmp_path, _claim(codec="gamma"))["reason"] == "gamma not measured here"
+    assert _judged(synthetic, tmp_path, _claim(dataset="moor"))["reason"] == "nothing is measured on moor"
+    assert _judged(synthetic, tmp_path, _claim(axis="sharpness"))["reason"] == "sharpness is not measured"
+
+
+@pytest.mark.parametrize(
+    ("rule", "evidence", "verdict"),
+    [
+        (Rule("figure", -8.4, 1.0), Evidence("", -8.1), HOLDS),
+        (Rule("figure", -8.4, 1.0), Evidence("", -20.0), HOLDS),
+        (Rule("figure", -8.4, 1.0), Evidence("", -3.0), IN_PART),
+        (Rule("figure", -8.4, 1.0), Evidence("", 0.5), DOES_NOT_HOLD),
+        (Rule("figure", 0.21, 0.02), Evidence("", 0.19), HOLDS),
+        (Rule("figure", 0.21, 0.02), Evidence("", 0.1), IN_PART),
+        (Rule("direction"), Evidence("", -3.0, (-4.0, -1.0)), HOLDS),
+        (Rule("direction"), Evidence("", -3.0, (-4.0, 1.0)), IN_PART),
+        (Rule("direction"), Evidence("", 3.0, (-4.0, 4.0)), DOES_NOT_HOLD),
+        (Rule("direction", lower_is_better=False), Evidence("", 3.0), HOLDS),
+        (Rule("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 5.8)), HOLDS),
+        (Rule("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 2.0, 9.0)), IN_PART),
+        (Rule("ceiling", 5.4, 0.5), Evidence("", 9.0), DOES_NOT_HOLD),
+        (Rule("share"), Evidence("", 1.0), HOLDS),
+        (Rule("share"), Evidence("", 0.6), IN_PART),
+        (Rule("share"), Evidence("", 0.5), DOES_NOT_HOLD),
+    ],
+)
+def test_each_rule_has_cases_on_both_sides(rule: Rule, evidence: Evidence, verdict: str) -> None:
+    assert judge(rule, [evidence]) == verdict
+
+
+def test_evidence_that_disagrees_holds_in_part_and_none_is_not_tested() -> None:
+    pro, contra = Evidence("a", -1.0), Evidence("b", 1.0)
+    assert judge(Rule("direction"), [pro, contra]) == IN_PART
+    assert judge(Rule("direction"), [Evidence("a"), Evidence("b", -1.0, judges=False)]) == NOT_TESTED

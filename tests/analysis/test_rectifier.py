@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from bench.analysis import rectifier
+from bench.analysis.claims import MEASURES, Claim
+from bench.analysis.extras import Extras
+from bench.analysis.sources import Sources
+from bench.analysis.study import Study
+from bench.analysis.timing import cell_times
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from synthetic import Synthetic
+
+GAIN_DB = 0.2
+
+
+@pytest.fixture
+def rectified(synthetic: Synthetic) -> Synthetic:
+    """The export with alpha+qr: alpha's files, decoded 0.2 dB better; the error shrinks most at low quality."""
+    synthetic.add_codec("alpha+qr", "Alpha, rectified")
+    synthetic.add_curve("alpha+qr")
+    for row in synthetic.tables["measurements"]:
+        if row["codec"] == "alpha+qr":
+            row["mse"] *= 10 ** (-GAIN_DB / 10)
+            row["latent_error_quantized"] = 100.0
+            row["latent_error_rectified"] = 80.0 + row["quality"] / 10
+    return synthetic
+
+
+def _claim(measure: str, **changes: object) -> Claim:
+    entry = {"id": "c", "paper": "p", "claim": "", "source": "", "measure": measure, "rule": "share", "command": ""}
+    return Claim.of(entry | {"codec": "+qr", **changes})
+
+
+def _sources(synthetic: Synthetic, folder: Path, **experiments: pd.DataFrame) -> Sources:
+    export = synthetic.read(folder)
+    return Sources(export, Extras(experiments=experiments), Study.of(export, "garden"))
+
+
+def test_the_gain_is_the_one_that_was_built_in(rectified: Synthetic, tmp_path: Path) -> None:
+    sources = _sources(rectified, tmp_path)
+    assert list(sources.gains["psnr_gain_db"]) == pytest.approx([GAIN_DB] * 5)
+    assert list(sources.gains["equal_files"]) == [1.0] * 5
+    assert list(sources.gains["ms_ssim_gain_db"]) == pytest.approx([0.0] * 5)
+    assert list(sources.gains.sort_values("quality")["error_reduction_percent"]) == pytest.approx([19, 17, 15, 13, 11])
+    assert MEASURES["gain"](_claim("gain"), sources).value == pytest.approx(GAIN_DB)
+    assert MEASURES["equal_rate"](_claim("equal_rate"), sources).value == 1.0
+    assert MEASURES["gain_by_metric"](_claim("gain_by_metric"), sources).value == 0.0
+    assert MEASURES["error_falls_with_quality"](_claim("error_falls_with_quality"), sources).value == 1.0
+
+
+def test_a_longer_file_is_seen(rectified: Synthetic, tmp_path: Path) -> None:
+    row = next(row for row in rectified.tables["measurements"] if row["codec"] == "alpha+qr")
+    row["num_bytes"] += 1
+    assert MEASURES["equal_rate"](_claim("equal_rate"), _sources(rectified, tmp_path)).value == pytest.approx(
+        1 - 1 / 20
+    )
+
+
+def test_weights_of_other_names_are_no_pair(rectified: Synthetic, tmp_path: Path) -> None:
+    for row in rectified.tables["measurements"]:
+        row["weights"] = "zoo" if row["codec"] == "alpha+qr" else ""
+    sources = _sources(rectified, tmp_path)
+    assert sources.gains.empty
+    assert "no codec with +qr" in MEASURES["gain"](_claim("gain"), sources).reason
+
+
+def test_times_are_compared_picture_by_picture(rectified: Synthetic, tmp_path: Path) -> None:
+    rectified.add_timings()
+    for row in rectified.tables["timings"]:
+        codec = next(r["codec"] for r in rectified.tables["measurements"] if r["key"] == row["key"])
+        if codec == "alpha+qr" and row["stage"] == "decode":
+            row["seconds"] *= 1.03
+    sources = _sources(rectified, tmp_path)
+    ratios = rectifier.time_ratios(cell_times(sources.main, sources.export), sources.main.curves).set_index("stage")
+    assert ratios.loc["decode", "ratio"] == pytest.approx(1.03)
+    assert ratios.loc["encode", "ratio"] == pytest.approx(1)
+    found = MEASURES["time_ratio"](_claim("time_ratio", models=["alpha"]), sources)
+    assert found.value == pytest.approx(3.0)
+
+
+def test_an_alpha_search_with_two_peaks_is_not_unimodal(synthetic: Synthetic, tmp_path: Path) -> None:
+    rows = [("joint", 1, a, p) for a, p in ((1e-3, 30.0), (1e-2, 30.2), (1e-1, 30.1))]
+    rows += [("joint", 2, a, p) for a, p in ((1e-3, 30.2), (1e-2, 30.0), (1e-1, 30.1))]
+    search = pd.DataFrame(rows, columns=["model", "quality", "alpha", "psnr_db"]).assign(metric="mse", chosen=0)
+    found = MEASURES["unimodal_alpha"](_claim("unimodal_alpha"), _sources(synthetic, tmp_path, alpha_search=search))
+    assert found.cases == (1.0, 0.0)
+    assert found.value == 0.5
+
+
+def test_the_best_variant_wins_by_its_mean_over_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
+    rows = [("joint", 1, v, i, p) for v, i, p in (("l2", "a", 30), ("l2", "b", 32), ("l1", "a", 31), ("l1", "b", 30.5))]
+    trials = pd.DataFrame(rows, columns=["model", "quality", "variant", "image", "psnr_db"])
+    claim = _claim("best_variant", experiment="feature_distances", variant="l2")
+    sources = _sources(synthetic, tmp_path, feature_distances=trials)
+    assert MEASURES["best_variant"](claim, sources).value == 1.0
+    nothing = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path))
+    assert nothing.reason == "the export does not hold this experiment"

@@ -1,0 +1,120 @@
+"""A synthetic export: analytic RD curves of two made-up codecs on four pictures, and ways to spoil it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.export import Export
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUALITIES = (10.0, 30.0, 50.0, 70.0, 90.0)
+IMAGES = ("aubergine", "beetroot", "carrot", "dill")
+
+
+@dataclass
+class Synthetic:
+    """Tables of an export, to be changed by a test and then written or read."""
+
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add_run(self, run_id: str, started: str) -> None:
+        provenance = json.dumps({"commit": "0123abcd", "dirty": False, "python": "3.11.2", "cpu": "CPU <i>fast</i>"})
+        row = {"run_id": run_id, "started": started, "command": "bench run", "machine": "box", "provenance": provenance}
+        self.tables["runs"].append(row)
+
+    def add_dataset(self, dataset: str, images: tuple[str, ...] = IMAGES, *, note: str = "") -> None:
+        self.tables["datasets"].append({"dataset": dataset, "title": dataset.title(), "note": note})
+        self.tables["images"] += [
+            {"dataset": dataset, "image": image, "image_sha256": _hash(image)} for image in images
+        ]
+
+    def add_codec(self, codec: str, title: str) -> None:
+        row = {"codec": codec, "title": title, "quality_meaning": "1 to 100", "default_carrier": "python"}
+        self.tables["codecs"].append(row)
+
+    def add_curve(
+        self,
+        codec: str,
+        *,
+        rate: float = 1.0,
+        run_id: str = "run1",
+        images: tuple[str, ...] = IMAGES,
+        **changes: str,
+    ) -> str:
+        """Measure `codec` at all qualities on pictures of the first data set, with `rate` times the usual bytes."""
+        common = {"codec": codec, "settings": "{}", "carrier": "python", "carrier_version": "1.0", "revision": "1"}
+        common |= {"weights": "", "weights_sha256": "", **changes}
+        curve = _hash(json.dumps(common))[:16]
+        for image in images:
+            for quality in QUALITIES:
+                row = {"key": _hash(curve + str(quality) + image), "curve": curve, **common, "run_id": run_id}
+                self.tables["measurements"].append(row | _measured(image, quality, rate))
+        return curve
+
+    def add_timings(self, *, machine: str = "box", threads: int = 1, factor: float = 1.0, images: int = 4) -> None:
+        """Three samples of each stage of every measurement."""
+        for row in self.tables["measurements"]:
+            for repeat in range(3 if row["image"] in IMAGES[:images] else 0):
+                for stage, seconds in (("encode", 0.02), ("decode", 0.01)):
+                    sample = {"key": row["key"], "run_id": row["run_id"], "machine": machine, "threads": threads}
+                    sample |= {"device": "cpu", "stage": stage, "repeat": repeat}
+                    self.tables["timings"].append(sample | {"seconds": seconds * factor * (1 + repeat / 10)})
+
+    def write(self, directory: Path) -> Path:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, rows in self.tables.items():
+            pd.DataFrame(rows, columns=None if rows else _COLUMNS[name]).to_csv(directory / f"{name}.csv", index=False)
+        return directory
+
+    def read(self, directory: Path) -> Export:
+        return Export.read(self.write(directory))
+
+
+_CURVE = ("settings", "carrier", "carrier_version", "revision", "weights", "weights_sha256")
+_COLUMNS = {
+    "measurements": [
+        "key", "curve", "codec", "quality", *_CURVE, "dataset", "image", "image_sha256", "width", "height",
+        "num_bytes", "bitstream_sha256", "run_id", "mse", "mse_y", "ms_ssim",
+    ],
+    "timings": ["key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"],
+    "failures": ["codec", "quality", "carrier", "dataset", "image", "run_id", "message"],
+    "published": ["dataset", "source", "method", "title", "metric", "rate_bpp", "value", "encode_s", "decode_s"],
+}  # fmt: skip
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _measured(image: str, quality: float, rate: float) -> dict[str, Any]:
+    """A picture whose PSNR rises by 6 dB with each doubling of the rate, more or less, by picture."""
+    detail = 1 + IMAGES.index(image) / 4
+    bpp = rate * detail * 0.1 * 2 ** (quality / 25)
+    psnr = 24 + 6 * np.log2(1 + 10 * bpp / rate / detail**2)
+    mse = 255**2 / 10 ** (psnr / 10)
+    row = {"quality": quality, "dataset": "garden", "image": image, "image_sha256": _hash(image)}
+    row |= {"width": 400, "height": 300, "num_bytes": round(bpp * 400 * 300 / 8), "bitstream_sha256": _hash(image)}
+    return row | {"mse": mse, "mse_y": 0.8 * mse, "ms_ssim": 1 - mse / 1500}
+
+
+def garden() -> Synthetic:
+    """Two codecs, the second with a fifth less rate than the first, on all pictures of one data set."""
+    names = ("measurements", "images", "datasets", "codecs", "metrics", "timings", "runs", "failures", "published")
+    export = Synthetic({name: [] for name in names})
+    export.add_run("run1", "2026-01-01T10:00:00+00:00")
+    export.add_dataset("garden")
+    export.add_codec("alpha", "Alpha")
+    export.add_codec("beta", "Beta")
+    for metric, higher in (("mse", 0), ("mse_y", 0), ("ms_ssim", 1)):
+        export.tables["metrics"].append({"metric": metric, "title": metric, "higher_is_better": higher})
+    export.add_curve("alpha")
+    export.add_curve("beta", rate=0.8)
+    return export
