@@ -56,10 +56,12 @@ def squared_error(output: Output, x: Tensor) -> Tensor:
 
 
 def structural_error(output: Output, x: Tensor) -> Tensor:
-    """1 - MS-SSIM. Pictures must have more than 160 pixels a side."""
+    """1 - MS-SSIM, in float32 under autocast. Pictures must have more than 160 pixels a side."""
     from pytorch_msssim import ms_ssim  # noqa: PLC0415 - compiles TorchScript on import
 
-    similarity: Tensor = ms_ssim(output["x_hat"], x, data_range=1.0)
+    # A variance is a small difference of squares: bf16 would leave nothing of it.
+    with torch.autocast(x.device.type, enabled=False):
+        similarity: Tensor = ms_ssim(output["x_hat"].float(), x.float(), data_range=1.0)
     return 1 - similarity
 
 

@@ -9,6 +9,7 @@ from compressai.losses import RateDistortionLoss
 
 from bench.errors import UsageError
 from bench.learned.training import losses
+from bench.ms_ssim import ms_ssim
 
 if TYPE_CHECKING:
     from bench.learned.models import Output
@@ -39,6 +40,23 @@ def test_objective_is_compressais(metric: str, output: tuple[Output, torch.Tenso
     theirs = RateDistortionLoss(lmbda=losses.lambda_of(4, metric), metric=metric)(result, x)["loss"]
     ours = losses.weighted(result, x, losses.rate_distortion(4, metric))
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
+
+
+def test_autocast_takes_nothing_from_ms_ssim(output: tuple[Output, torch.Tensor]) -> None:
+    result, x = output
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = losses.structural_error(result, x)
+    assert cast.item() == losses.structural_error(result, x).item()
+
+
+def test_ms_ssim_is_that_of_the_evaluation(output: tuple[Output, torch.Tensor]) -> None:
+    """The one in double precision that the harness has; pictures of 8 bits suit both."""
+    x, x_hat = ((255 * part).round() for part in (output[1], output[0]["x_hat"]))
+    similarities = [
+        ms_ssim(*(part[index].permute(1, 2, 0).byte().numpy() for part in (x, x_hat))) for index in range(2)
+    ]
+    result: Output = {"x_hat": x_hat / 255, "likelihoods": {}}
+    assert losses.structural_error(result, x / 255).item() == pytest.approx(1 - sum(similarities) / 2, abs=1e-6)
 
 
 def test_psnr_is_that_of_the_8_bit_picture(output: tuple[Output, torch.Tensor]) -> None:
