@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -27,20 +28,25 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
+_ELSEWHERE = {
+    "train": "bench.learned.training.cli",
+    "diagnose": "bench.learned.coding.cli",
+}
+"""Command to the module that holds it under this name."""
+
+
 class Commands(click.Group):
     """Commands in the order in which they are used; errors that are meant for the user end in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of their definition."""
         del ctx
-        return [*self.commands, "train"]
+        return [*self.commands, *_ELSEWHERE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command; `train` is imported only when it is asked for."""
-        if cmd_name == "train":
-            from bench.learned.training.cli import train  # noqa: PLC0415
-
-            return train
+        """Find a command; those of the learned codecs are imported only when they are asked for."""
+        if cmd_name in _ELSEWHERE:
+            return cast("click.Command", getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name))
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.coding.container import Identity
+    from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
@@ -118,6 +119,12 @@ class LearnedCodec(Codec):
         with stage("synthesis"):
             return system.transforms.synthesis(latents.y_hat, content.height, content.width)
 
+    def diagnose(self, picture: Picture) -> Diagnosis:
+        """What the model makes of a picture, element by element: latents, scales, means, bits."""
+        from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
+
+        return diagnose(self._system, picture)
+
     @property
     def _identity(self) -> Identity:
         from bench.learned.coding.container import Identity  # noqa: PLC0415
@@ -213,9 +220,10 @@ def _device_name(device: str) -> str:
     import torch  # noqa: PLC0415
 
     try:
-        kind = torch.device(device).type
+        wanted = torch.device(device)
     except RuntimeError:
         raise UsageError(f"unknown device '{device}'; cpu, cuda or cuda:N") from None
-    if kind != "cuda" or not torch.cuda.is_available():
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted.type != "cuda" or (wanted.index or 0) >= there:
         raise MissingError(f"torch finds no device '{device}' here; leave out --device")
     return torch.cuda.get_device_name(device)

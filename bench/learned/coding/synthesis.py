@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -16,6 +16,7 @@ from bench.picture import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from bench.learned.models import LearnedModel
 
@@ -39,9 +40,7 @@ class Transforms:
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Results must not depend on the threads; models so small lose nothing on a single one.
         narrow = min(model.config.N, model.config.M) < NARROW
-        self._threads: Callable[[], contextlib.AbstractContextManager[None]] = (
-            one_thread if narrow else contextlib.nullcontext
-        )
+        self._threads: Callable[[], AbstractContextManager[None]] = one_thread if narrow else nullcontext
         self._multiple = int(model.downsampling_factor)
         self._stride = 16
 

@@ -68,7 +68,7 @@ class Tables:
         frequencies = [np.diff(row[:length]).astype(np.float64) for row, length in rows]
         # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
         models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
-        costs_bits: NDArray[np.float64] = PRECISION - np.log2(np.concatenate(frequencies))
+        costs_bits = -np.log2(np.concatenate(frequencies) / (1 << PRECISION))
         starts = np.cumsum(lengths - 1) - (lengths - 1)
         return cls(models, entropy_model.offset.numpy(), lengths - 2, costs_bits, starts)
 

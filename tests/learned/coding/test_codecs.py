@@ -15,6 +15,7 @@ import skimage.data
 import torch
 
 from bench.errors import DecodeError, MissingError, UsageError
+from bench.learned import catalogue
 from bench.learned.codecs import LearnedCodec
 from bench.learned.coding.diagnosis import likelihood_bits
 from bench.measure import measure, time_stages
@@ -227,12 +228,22 @@ def test_a_single_file_names_its_own_quality(weights: Path, portrait: Picture) -
     assert codec.encode(portrait) == open_codec("hyper", weights).encode(portrait)
 
 
+def test_weights_for_ms_ssim_lie_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "COMPACT", tmp_path)
+    for name in ("joint-3", "joint-4", "joint-4-seed2", "joint-3-ms-ssim", "joint-5-ms-ssim", "joint-5-ms-ssim-seed2"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert catalogue.qualities("compact", "joint") == (3, 4)
+    assert catalogue.qualities("compact-ms-ssim", "joint") == (3, 5)
+    assert catalogue.find("compact-ms-ssim", "joint", 5) == tmp_path / "joint-5-ms-ssim.safetensors"
+    assert "no weights of hyper in compact-ms-ssim" in str(codec_class("hyper").missing(weights="compact-ms-ssim"))
+
+
 def test_families_without_weights_say_so_and_how_to_get_some(tmp_path: Path) -> None:
     cls = codec_class("attn")
     assert "no weights of attn" in str(cls.missing(weights=str(tmp_path)))
     with pytest.raises(MissingError, match="`bench train` makes some"):
         cls(3, weights=str(tmp_path))
-    with pytest.raises(UsageError, match="unknown weights 'compat'; they are one of compact, zoo"):
+    with pytest.raises(UsageError, match="unknown weights 'compat'; they are one of compact, compact-ms-ssim, zoo"):
         cls(3, weights="compat")
     with pytest.raises(UsageError, match="unknown precision of the synthesis 'fp8'"):
         cls(3, weights=str(tmp_path), synthesis="fp8")

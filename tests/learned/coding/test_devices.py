@@ -1,0 +1,67 @@
+"""What can be said of other devices without having one: torch's meta device computes shapes, and holds no values."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from bench.errors import MissingError, UsageError
+from bench.learned.coding.system import System
+from bench.registry import codec_class
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Fitter
+
+    from bench.picture import Picture
+
+FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
+    family: str, fitted: Fitter, portrait: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # knows no meta device
+    model = copy.deepcopy(fitted(family, steps=2))
+    y = System.of(model).transforms.analysis(portrait)
+    system = System.of(model, device="meta")
+    coded = system.coder.encode(y)
+    size = (y.shape[2], y.shape[3])
+    assert torch.equal(system.coder.decode(coded.payload, size, coded.crc).y_hat, coded.latents.y_hat)
+    # All of the work is done on the device; only then is there nothing to bring back from it.
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        system.transforms.analysis(portrait)
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        system.transforms.synthesis(coded.latents.y_hat, portrait.height, portrait.width)
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "reason"),
+    [
+        ("gpu", UsageError, "unknown device 'gpu'; cpu, cuda or cuda:N"),
+        ("meta", MissingError, "torch finds no device 'meta' here"),
+        ("cuda", MissingError, "torch finds no device 'cuda' here; leave out --device"),
+        ("cuda:7", MissingError, "torch finds no device 'cuda:7' here"),
+    ],
+)
+def test_a_device_that_is_not_there_is_named(
+    device: str, error: type[Exception], reason: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(error, match=reason):
+        codec_class("hyper")(3, weights=str(weights), device=device)
+
+
+def test_of_two_gpus_there_is_no_third(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a GPU, {device}")
+    assert codec_class("hyper")(3, weights=str(weights), device="cuda:1").device == "a GPU, cuda:1"
+    with pytest.raises(MissingError, match="torch finds no device 'cuda:2' here"):
+        codec_class("hyper")(3, weights=str(weights), device="cuda:2")
