@@ -1,6 +1,6 @@
 """Which weights there are, and in which file: known from the files' names, without torch.
 
-compact       the package's own, in bench/learned/weights/compact
+compact       the package's own, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM
 zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
 a folder      files named FAMILY-QUALITY.safetensors, as in compact
 a file        one model, as `bench train` writes it
@@ -19,6 +19,9 @@ from bench.files import sha256_of
 from bench.learned import checkpoints
 
 COMPACT = Path(__file__).parent / "weights" / "compact"
+
+COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
+"""Name of the package's own weights to how the names of their files end."""
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
 """Name of CompressAI's weights to what they were trained for."""
@@ -68,17 +71,18 @@ def _files(weights: str, family: str) -> dict[int, Path]:
     """The files of a family by quality."""
     if weights in ZOOS:
         return _zoo_files(ZOOS[weights], family)
-    path = COMPACT if weights == "compact" else Path(weights)
+    path = COMPACT if weights in COMPACTS else Path(weights)
     if path.is_file():
         found, quality = _identity(path)
         if found != family:
             raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
         return {quality: path}
-    if not path.is_dir() and weights != "compact":
-        names = ", ".join(("compact", *ZOOS))
+    if not path.is_dir() and weights not in COMPACTS:
+        names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
     # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
-    stems = {file.stem.rpartition("-"): file for file in path.glob(f"{family}-*.safetensors")}
+    ending = f"{COMPACTS.get(weights, '')}.safetensors"
+    stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
     return {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
 
 

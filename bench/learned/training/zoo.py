@@ -39,7 +39,7 @@ class Step:
     """One phase of one model."""
 
     model: str
-    """FAMILY@QUALITY[-VARIANT]"""
+    """FAMILY@QUALITY[-VARIANT]; a variant that begins with ms-ssim is trained for that instead of the MSE."""
     stage: str
     phase: Phase
     steps: int
@@ -181,11 +181,11 @@ def read(path: Path | None = None) -> Recipe:
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
     if stage not in phases:
         raise UsageError(f"recipe: {model} has phase '{stage}', which is not under [phases]")
-    target = parse_target(model.partition("-")[0])
+    plain, _, variant = model.partition("-")
+    target = parse_target(plain, "ms-ssim" if variant.startswith("ms-ssim") else "mse")
     settings = dict(phases[stage])
     steps = settings.pop("steps")
     crops = tuple(CropStage(**crop) for crop in settings.pop("crops"))
     trainable = tuple(settings.pop("trainable", ("*",)))
-    plain = phase_for(target)
-    phase = Phase(plain.weights, name=stage, crops=crops, trainable=trainable, **settings)
+    phase = Phase(phase_for(target).weights, name=stage, crops=crops, trainable=trainable, **settings)
     return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))

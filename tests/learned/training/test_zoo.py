@@ -241,3 +241,11 @@ def test_a_recipe_with_an_unknown_phase_is_refused(tmp_path: Path) -> None:
     path.write_text(RECIPE.replace('phases = ["trunk"]', 'phases = ["trank"]'))
     with pytest.raises(UsageError, match="'trank'"):
         zoo.read(path)
+
+
+def test_a_variant_for_ms_ssim_is_trained_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.replace('"hyper@3", "joint@3"', '"joint@3-ms-ssim", "joint@3-seed2"'))
+    for_ms_ssim, for_mse = zoo.read(path).steps[1], zoo.read(path).steps[3]
+    assert (for_ms_ssim.target.metric, dict(for_ms_ssim.phase.weights)) == ("ms-ssim", {"rate": 1.0, "ms-ssim": 8.73})
+    assert (for_mse.target.metric, dict(for_mse.phase.weights)) == ("mse", {"rate": 1.0, "mse": 0.0067})
