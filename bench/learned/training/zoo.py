@@ -6,6 +6,7 @@ of this machine is gone on from when it is further than the weights file; otherw
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import json
 import shutil
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingError, UsageError
 from bench.files import atomic_write
+from bench.learned.models import TRANSFORMS
 from bench.learned.training.jobs import Job, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
@@ -54,6 +56,11 @@ class Step:
         return f"{self.model} {self.stage}"
 
     @property
+    def keeps_transforms(self) -> bool:
+        """Whether it fits an entropy model to latents that stay as they are."""
+        return self.phase.source == "latents"
+
+    @property
     def run(self) -> str:
         """The step's folder among the runs of this machine."""
         return f"{file_stem(self.model)}-{self.stage}"
@@ -85,8 +92,24 @@ class Zoo:
         return _stages_in(path) if path.is_file() else {}
 
     def done(self, step: Step) -> int:
-        """How many steps of a step the weights file has."""
-        return int(self.stages(step.model).get(step.stage, {}).get("steps", 0))
+        """How many steps of a step the weights file has; none, if they were for other latents than its start's now."""
+        return 0 if self.is_outdated(step) else int(self.stages(step.model).get(step.stage, {}).get("steps", 0))
+
+    def is_outdated(self, step: Step) -> bool:
+        """Whether a fit is for transforms that its start had once: the start was trained anew, or further, since.
+
+        A model that has been trained whole since has transforms of its own, and so has its start: they differ rightly.
+        """
+        if step.start is None or not step.keeps_transforms:
+            return False
+        files = (self.path(step.model), self.path(step.start))
+        later = self.recipe.steps[self.recipe.steps.index(step) + 1 :]
+        changed = any(
+            other.stage in self.stages(other.model)
+            for other in later
+            if other.model in (step.model, step.start) and not other.keeps_transforms
+        )
+        return not changed and all(map(Path.is_file, files)) and _transforms_in(files[0]) != _transforms_in(files[1])
 
     def next(self) -> Step | None:
         """The first step that is not complete."""
@@ -98,9 +121,14 @@ class Zoo:
         Raises:
             MissingError: the model that it starts from has no weights yet.
         """
-        out, done, stages = self.runs / step.run, self.done(step), self.stages(step.model)
+        out, done, outdated = self.runs / step.run, self.done(step), self.is_outdated(step)
+        stages = {} if outdated else self.stages(step.model)
         shared = {"stage": step.stage, "seed": step.seed, "exclude": self.recipe.exclude, "out": out, **options}
-        if (out / CHECKPOINT).is_file() and (total := _total_of_run(out, step.stage, done)) is not None:
+        if (
+            not outdated
+            and (out / CHECKPOINT).is_file()
+            and (total := _total_of_run(out, step.stage, done)) is not None
+        ):
             return Job(step.target, step.phase, steps=total, resume=True, **shared)
         own = {other.stage for other in self.recipe.steps if other.model == step.model} & stages.keys()
         init = self.path(step.model if own or step.start is None else step.start)
@@ -121,6 +149,15 @@ def _stages_in(path: Path) -> Stages:
     header, _ = container.read(path)
     stages: Stages = header["card"]["record"].get("stages", {})
     return stages
+
+
+def _transforms_in(path: Path) -> str:
+    """A hash of the transforms in a weights file."""
+    _, tensors = container.read(path)
+    digest = hashlib.sha256()
+    for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.errors import MissingError, UsageError
-from bench.learned.models import FAMILIES, ModelConfig, build
+from bench.learned.models import FAMILIES, ModelConfig, build, share
 from bench.learned.training import run, zoo
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.zoo import Zoo
@@ -70,6 +70,8 @@ class Trainer:
         record = {"stages": history, "calls": [{"to_step": job.steps}]}
         torch.manual_seed(0)
         model = build(ModelConfig(job.target.family, 8, 12))
+        if job.init is not None:
+            share(load(job.init).model, model)
         card = ModelCard(job.target.quality, lambda_of(job.target.quality), "mse", record)
         save(job.out / run.WEIGHTS, model, card)
         (job.out / "record.json").write_text(json.dumps(record))
@@ -173,9 +175,36 @@ def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
 
 def test_following_stops_when_a_step_gets_no_further(small: Zoo) -> None:
     trainer = Trainer(reach=None)
-    trainer.__dict__["reach"] = 10
+    trainer.__dict__["reach"] = 20
     zoo.follow(small, trainer)
-    assert len(trainer.jobs) == sum(-(-step.steps // 10) for step in small.recipe.steps)
+    assert len(trainer.jobs) == sum(-(-step.steps // 20) for step in small.recipe.steps)
+
+
+def test_a_fit_to_transforms_that_have_changed_is_made_again(small: Zoo) -> None:
+    take_one(small, Trainer())
+    take_one(small, Trainer())
+    (trunk, fit), path = small.recipe.steps[:2], small.path("hyper@3-base")
+    (small.runs / fit.run / run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
+    assert (small.done(fit), small.is_outdated(fit)) == (40, False)
+    changed = load(path)
+    with torch.no_grad():
+        changed.model.g_a[0].weight += 0.1  # type: ignore[index,operator]
+    save(path, changed.model, changed.card)
+    assert (small.done(trunk), small.done(fit), small.is_outdated(fit)) == (100, 0, True)
+    assert small.next() == fit
+    job = small.job(fit)
+    assert (job.init, job.steps, job.resume, job.history) == (path, 40, False, {})
+
+
+def test_a_model_trained_whole_since_differs_from_its_start_rightly(small: Zoo) -> None:
+    for _ in range(3):
+        take_one(small, Trainer())
+    entropy, whole = small.recipe.steps[1:3]
+    trained = load(small.path("hyper@3"))
+    with torch.no_grad():
+        trained.model.g_a[0].weight += 0.1  # type: ignore[index,operator]
+    save(small.path("hyper@3"), trained.model, trained.card)
+    assert (small.done(entropy), small.done(whole), small.is_outdated(entropy)) == (40, 100, False)
 
 
 def test_a_start_without_weights_is_named(small: Zoo) -> None:
@@ -218,18 +247,24 @@ def test_the_shipped_recipe_starts_only_from_what_comes_before() -> None:
 
 
 def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
-    compared = ("hyper", "joint", "factorized", "scale", "context")
+    """Trunk and ladder are everybody's: the others start from the hyper that they made."""
+    shared = {"trunk", "ladder"}
     budgets = {
-        (family, quality): [
-            (s.stage, s.steps, s.phase.crops, s.phase.lr)
-            for s in zoo.read().steps
-            if s.model in (f"{family}@{quality}", f"{family}@{quality}-seed2")
-        ][:2]
-        for family in compared
+        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo.read().steps if s.model == model]
         for quality in (2, 3, 4, 5)
+        for model in (f"{family}@{quality}" for family in ("hyper", "joint", "factorized", "scale", "context"))
+    } | {
+        "seed2": [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo.read().steps if s.model == "joint@4-seed2"]
     }
-    assert len({str(budget) for budget in budgets.values()}) == 1
-    assert all(budget for budget in budgets.values())
+    own = [[stage for stage in budget if stage[0] not in shared] for budget in budgets.values()]
+    assert all(budget == own[0] for budget in own)
+    assert [stage[0] for stage in own[0]] == ["fit", "whole"]
+
+
+def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() -> None:
+    for quality in (2, 3, 4, 5):
+        fitted = [s.model for s in zoo.read().steps if s.stage == "fit" and s.start == f"hyper@{quality}"]
+        assert fitted[-1] == f"hyper@{quality}"
 
 
 def test_the_shipped_recipe_covers_every_family() -> None:
