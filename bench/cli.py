@@ -188,7 +188,7 @@ def reproduce(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # t
 @main.command()
 @click.option("--dataset", help="The image set to report on.  [default: the one with the most points]")
 @_images
-@click.option("--anchor", help="The codec that BD-rates are taken against.")
+@click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
 @click.option("--figures", type=_PATH, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
 @_db

@@ -1,4 +1,4 @@
-"""What the page says, computed before any of it is written: frames for the CSV files, and the plots."""
+"""What a page on one image set says, computed before any of it is written: frames for the CSV files, and the plots."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pandas as pd
 
 from bench.analysis.comparison import bd_table
 from bench.analysis.difference import per_image_rates, rate_differences
+from bench.analysis.front import time_against_rate
 from bench.analysis.study import Study, measured_datasets
 from bench.analysis.subject import Subject, all_subjects, find, published_of
 from bench.analysis.timing import cell_times, summary
 from bench.errors import UsageError
 from bench.report.difference_plots import difference_plot, per_image_plot
+from bench.report.front_plot import front_plots
 from bench.report.rd_plot import rd_plot
 from bench.report.style import Look, looks
 
@@ -23,65 +25,51 @@ if TYPE_CHECKING:
     from bench.analysis.export import Export
     from bench.report.canvas import Plot
 
-FIRST_ANCHORS = ("jpeg",)
-"""The codec that BD-rates are taken against if nobody says otherwise; else the first one measured."""
+FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "bpg-420", "vvc")
+"""The codecs that BD-rates are taken against if nobody says otherwise; else the first one measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One report. `tables` are the frames behind the page, by the name of their CSV file."""
+    """What there is to show of one study. `tables` are the frames behind it, by the name of their CSV file."""
 
     export: Export
     study: Study
     subjects: Sequence[Subject]
-    anchor: Subject | None
+    anchors: Sequence[Subject]
     looks: Mapping[str, Look]
-    rd_plots: Sequence[Plot]
-    difference_plots: Sequence[Plot]
-    per_image_plots: Sequence[Plot]
+    plots: Mapping[str, Sequence[Plot]]  # by kind: rd, difference, per_image, front
     tables: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, export: Export, study: Study, anchor_name: str | None) -> Self:
-        """Compute everything that a report on a study shows.
+    def of(cls, export: Export, study: Study, anchor_names: Sequence[str] = ()) -> Self:
+        """Compute everything that a page on a study shows.
 
         Raises:
-            UsageError: the anchor is not a curve of the study.
+            UsageError: an anchor is not a curve of the study.
         """
         subjects = all_subjects(study, export)
-        anchor = _anchor(study, export, anchor_name)
+        anchors = [find(study, export, name) for name in anchor_names or _default_anchors(study)]
         measured = [subject for subject in subjects if subject.images]
-        tests = [subject for subject in measured if anchor is not None and subject.name != anchor.name]
         how = looks([s.name for s in measured], [s.name for s in subjects if not s.images])
-        tables = _tables(export, study)
-        tables["bd_rates"] = bd_table(anchor, subjects, study.axes) if anchor else pd.DataFrame()
-        tables["rate_differences"] = rate_differences(anchor, tests, study.axes) if anchor else pd.DataFrame()
-        tables["per_image_bd_rates"] = (
-            per_image_rates(anchor, tests, study.axes, study.images) if anchor else pd.DataFrame()
-        )
-        titles = {subject.name: subject.title for subject in (*subjects, *([anchor] if anchor else []))}
-        return cls(
-            export=export,
-            study=study,
-            subjects=subjects,
-            anchor=anchor,
-            looks=how,
-            rd_plots=_drawn(rd_plot(axis, subjects, how) for axis in study.axes),
-            difference_plots=_drawn(
-                difference_plot(axis, tables["rate_differences"], titles, how) for axis in study.axes if tests
-            ),
-            per_image_plots=_drawn(
-                per_image_plot(axis, tables["per_image_bd_rates"], tables["bd_rates"], how)
-                for axis in study.axes
-                if tests
-            ),
-            tables=tables,
-        )
+        tables = _stored_tables(export, study) | _compared(anchors, subjects, study)
+        tables["time_and_rate"] = time_against_rate(tables["timings_summary"], tables["bd_rates"])
+        titles = {subject.name: subject.title for subject in (*subjects, *anchors)}
+        plots = {
+            "rd": _drawn(rd_plot(axis, subjects, how) for axis in study.axes),
+            **_plots_against(anchors, study, tables, titles, how),
+        }
+        return cls(export, study, subjects, anchors, how, plots, tables)
 
     @property
-    def plots(self) -> list[Plot]:
+    def anchor(self) -> Subject | None:
+        """The curve that the static figures are drawn against."""
+        return self.anchors[0] if self.anchors else None
+
+    @property
+    def all_plots(self) -> list[Plot]:
         """All plots, in the order of the page."""
-        return [*self.rd_plots, *self.difference_plots, *self.per_image_plots]
+        return [plot for plots in self.plots.values() for plot in plots]
 
 
 def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> Study:
@@ -106,23 +94,59 @@ def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def _anchor(study: Study, export: Export, name: str | None) -> Subject | None:
-    if name is not None:
-        return find(study, export, name)
+def _default_anchors(study: Study) -> list[str]:
     names = list(study.curves["name"])
-    if not names:
-        return None
-    return find(study, export, next((first for first in FIRST_ANCHORS if first in names), names[0]))
+    return [name for name in FIRST_ANCHORS if name in names] or names[:1]
 
 
-def _tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
+def _compared(anchors: Sequence[Subject], subjects: Sequence[Subject], study: Study) -> dict[str, pd.DataFrame]:
+    """Every curve against every anchor; only measured ones have pictures of their own."""
+    found: dict[str, list[pd.DataFrame]] = {"bd_rates": [], "rate_differences": [], "per_image_bd_rates": []}
+    for anchor in anchors:
+        tests = [subject for subject in subjects if subject.name != anchor.name]
+        found["bd_rates"].append(bd_table(anchor, tests, study.axes))
+        found["rate_differences"].append(rate_differences(anchor, tests, study.axes))
+        found["per_image_bd_rates"].append(per_image_rates(anchor, tests, study.axes, study.images))
+    return {name: _stacked(frames) for name, frames in found.items()}
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0] if frames else pd.DataFrame()
+
+
+def _plots_against(
+    anchors: Sequence[Subject],
+    study: Study,
+    tables: Mapping[str, pd.DataFrame],
+    titles: Mapping[str, str],
+    how: Mapping[str, Look],
+) -> dict[str, list[Plot]]:
+    """The figures with a first anchor; without any, or without another measured curve, there are none."""
+    if not anchors or len(study.curves) < 2:
+        return {"difference": [], "per_image": [], "front": []}
+    own = {name: frame[frame["anchor"] == anchors[0].name] for name, frame in tables.items() if "anchor" in frame}
+    differences = own["rate_differences"]
+    differences = differences[differences["test"].isin(study.curves["name"])]
+    return {
+        "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in study.axes),
+        "per_image": _drawn(
+            per_image_plot(axis, own["per_image_bd_rates"], own["bd_rates"], how) for axis in study.axes
+        ),
+        "front": front_plots(own["time_and_rate"], study.axes[:1], titles, how),
+    }
+
+
+def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
+    """The tables that do not compare."""
     times = cell_times(study, export)
     used = {*study.cells["run_id"], *export.timings.loc[export.timings["key"].isin(study.cells["key"]), "run_id"]}
     published = published_of(study, export)
     values = [str(column) for column in study.cells if str(column).endswith("_db") or column in export.metric_columns]
+    told = [column for column in export.diagnostic_columns if column in study.cells]
     return {
         "points": study.points,
-        "per_image": study.cells[["name", "quality", "image", "num_bytes", "bpp", *values]],
+        "per_image": study.cells[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
         "timings_summary": summary(times),
         "published": published[published["drawn"] == 1],
         "incomplete": study.incomplete,

@@ -1,21 +1,26 @@
-"""The page: what is computed, laid out by a template and written beside its tables and figures."""
+"""The files of a report: pages laid out by templates, beside their tables, figures and scripts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib.metadata
+import importlib.resources
+from typing import TYPE_CHECKING, Any
 
-from bench.analysis.export import Export
 from bench.files import atomic_write
 from bench.report.canvas import file_bytes, inline_svg
-from bench.report.content import Content, main_study
+from bench.report.report import INDEX, Report, bibliography
 from bench.report.style import css_variables
-from bench.report.view import view
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from bench.report.report import Page
 
 FIGURE_FORMS = ("svg", "pdf")
 """Of figures for a paper; beside the page there are SVG files only, because a PDF takes as long as the rest."""
+
+ASSETS = "assets"
 
 
 def write_report(
@@ -23,27 +28,40 @@ def write_report(
     out_dir: Path,
     *,
     dataset: str | None = None,
-    anchor: str | None = None,
-    images: tuple[str, ...] = (),
+    anchors: Sequence[str] = (),
+    images: Sequence[str] = (),
 ) -> Path:
-    """Write index.html with its tables and figures from one export directory; the path of the page.
+    """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
 
-    The same export gives the same bytes. `dataset` is by default the one with the most points, `anchor` the codec that
-    BD-rates are taken against, and `images` globs of the pictures of a stated subset.
+    The same export gives the same bytes. `dataset` is by default the one with the most points, `anchors` the codecs
+    that BD-rates are taken against, the main one first, and `images` globs of the pictures of a stated subset.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         OSError: the folder cannot be written.
     """
-    content = _content(export_dir, dataset, anchor, images)
-    for name, frame in content.tables.items():
+    pages = Report.of(export_dir, dataset=dataset, anchors=anchors, images=images).pages()
+    library = f"plotly-{importlib.metadata.version('plotly')}.min.js"
+    _write(out_dir / ASSETS / library, _resource("plotly", "package_data", "plotly.min.js"))
+    for script in sorted({script for page in pages for script in page.scripts}):
+        _write(out_dir / ASSETS / script, _resource("bench.report", "static", script))
+    _write(out_dir / "references.bib", bibliography().encode())
+    render = _renderer()
+    for page in pages:
+        _write_page(page, out_dir)
+        scripts = [f"{ASSETS}/{name}" for name in (library, *page.scripts)] if page.scripts else []
+        shared = {"pages": [(other.file, other.title) for other in pages], "scripts": scripts}
+        _write(out_dir / page.file, render(page, shared).encode())
+    return out_dir / INDEX
+
+
+def _write_page(page: Page, out_dir: Path) -> None:
+    """The tables and figures of a page."""
+    for name, frame in page.tables.items():
         text = frame.to_csv(index=False, lineterminator="\n")
-        _write(out_dir / "tables" / f"{name}.csv", text.encode())
-    for plot in content.plots:
-        _write(out_dir / "figures" / f"{plot.name}.svg", file_bytes(plot, "svg"))
-    page = out_dir / "index.html"
-    _write(page, _html(content).encode())
-    return page
+        _write(out_dir / "tables" / page.folder / f"{name}.csv", text.encode())
+    for plot in page.plots:
+        _write(out_dir / "figures" / page.folder / f"{plot.name}.svg", file_bytes(plot, "svg"))
 
 
 def write_figures(
@@ -51,23 +69,23 @@ def write_figures(
     out_dir: Path,
     *,
     dataset: str | None = None,
-    anchor: str | None = None,
-    images: tuple[str, ...] = (),
+    anchors: Sequence[str] = (),
+    images: Sequence[str] = (),
 ) -> list[Path]:
     """Write the figures of the report for a paper, each as SVG and as PDF with embedded fonts; the files written.
 
     Arguments and errors are those of `write_report`.
     """
-    plots = _content(export_dir, dataset, anchor, images).plots
-    files = {out_dir / f"{plot.name}.{form}": file_bytes(plot, form) for plot in plots for form in FIGURE_FORMS}
+    pages = Report.of(export_dir, dataset=dataset, anchors=anchors, images=images).pages()
+    files = {
+        out_dir / page.folder / f"{plot.name}.{form}": file_bytes(plot, form)
+        for page in pages
+        for plot in page.plots
+        for form in FIGURE_FORMS
+    }
     for path, data in files.items():
         _write(path, data)
     return list(files)
-
-
-def _content(export_dir: Path, dataset: str | None, anchor: str | None, images: tuple[str, ...]) -> Content:
-    export = Export.read(export_dir)
-    return Content.of(export, main_study(export, dataset, images), anchor)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -75,7 +93,11 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _html(content: Content) -> str:
+def _resource(package: str, *parts: str) -> bytes:
+    return importlib.resources.files(package).joinpath(*parts).read_bytes()
+
+
+def _renderer() -> Any:  # noqa: ANN401 - a function of a page and variables that all pages share to text
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
@@ -89,10 +111,14 @@ def _html(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    figures = {plot.name: Markup(inline_svg(plot)) for plot in content.plots}  # noqa: S704  # matplotlib escapes text
-    return environment.get_template("report.html").render(
-        view(content),
-        figures=figures,
-        light_variables=css(css_variables(dark=False)),
-        dark_variables=css(css_variables(dark=True)),
+    environment.globals.update(
+        light_variables=css(css_variables(dark=False)), dark_variables=css(css_variables(dark=True))
     )
+
+    def render(page: Page, shared: Mapping[str, Any]) -> str:
+        figures = {plot.name: Markup(inline_svg(plot)) for plot in page.plots}  # noqa: S704  # matplotlib escapes text
+        folders = {name: f"{name}/{page.folder}".rstrip("/") for name in ("tables", "figures")}
+        variables = {"tables": folders["tables"], "figure_folder": folders["figures"], "figures": figures}
+        return environment.get_template(page.template).render(page.variables, page=page.file, **variables, **shared)
+
+    return render

@@ -17,10 +17,12 @@ GROUND = {
     "ink": ("#1c1c1c", "#e8e6e3"),
     "muted": ("#5c5c5c", "#a8a5a0"),
     "rule": ("#dcdad5", "#3a3b3e"),
+    "good": ("#0f6b3a", "#5fd39a"),
+    "fair": ("#855a00", "#e3b64e"),
     "warning": ("#b3261e", "#ff8a7a"),
     "warning-ground": ("#fdf0ee", "#331a18"),
 }
-"""Page, text, secondary text, grid and the banner: (light, dark)."""
+"""Page, text, secondary text, grid, verdicts and the banner: (light, dark)."""
 
 REFERENCE = ("#8c8984", "#85827d")
 """Published curves, behind the measured ones."""

@@ -1,0 +1,46 @@
+"""Time against BD-rate, and which codecs no other one beats in both."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+COLUMNS = (
+    "group",
+    "machine",
+    "threads",
+    "device",
+    "stage",
+    "axis",
+    "anchor",
+    "test",
+    "median_s",
+    "bd_rate_percent",
+    "on_front",
+)
+
+
+def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """One row a codec that was timed, for each stage, metric and anchor; columns of `COLUMNS`.
+
+    `times` are those of `bench.analysis.timing.summary`, `rates` those of `bench.analysis.comparison.bd_table`. The
+    anchor itself is there with a BD-rate of zero. `on_front` marks what is neither slower nor larger than another
+    codec of its group, stage, metric and anchor: the Pareto front.
+    """
+    if rates.empty or times.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = []
+    for (axis, anchor), own in rates.groupby(["axis", "anchor"], sort=False):
+        saved = dict(zip(own["test"], own["bd_rate_pchip_percent"], strict=True)) | {anchor: 0.0}
+        for _, group in times.groupby(["group", "stage"], sort=False):
+            both = group.assign(
+                axis=str(axis), anchor=str(anchor), test=group["name"], bd_rate_percent=group["name"].map(saved)
+            )
+            both = both[both["bd_rate_percent"].notna() & both["median_s"].notna()]
+            rows.append(both.assign(on_front=_front(both["median_s"], both["bd_rate_percent"])))
+    return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
+
+
+def _front(seconds: pd.Series[float], rate: pd.Series[float]) -> list[bool]:
+    """Whether each point is on the front of least time and least rate; of equal points all are."""
+    points = list(zip(seconds, rate, strict=True))
+    return [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]

@@ -1,0 +1,151 @@
+"""The numbers of the interactive figures, as JSON inside the page: the same as in its CSV files, to six digits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.report.views.rows import records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.subject import Subject
+    from bench.report.content import Content
+    from bench.report.style import Look
+
+_SYMBOLS = {
+    "": "circle",
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+    "h": "hexagon",
+    "p": "pentagon",
+}
+"""Markers of the static figures by plotly's names."""
+
+
+def explorer_json(content: Content) -> str:
+    """What static/explorer.js draws, safe inside a script element."""
+    text = json.dumps(_explorer(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # A name from outside must not end the element.
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _explorer(content: Content) -> dict[str, Any]:
+    shown = [subject for subject in content.subjects if subject.curves]
+    return {
+        "axes": [
+            {
+                "name": a.name,
+                "label": a.label,
+                "title": a.title,
+                "unit": a.unit,
+                "sign": 1 if a.higher_is_better else -1,
+            }
+            for a in content.study.axes
+        ],
+        "curves": [_curve(subject, content) for subject in shown],
+        "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
+        "differences": _differences(content.tables["rate_differences"]),
+        "images": list(content.study.images),
+        "perImage": _per_image(content.tables["per_image_bd_rates"]),
+        "rates": _rates(content.tables["bd_rates"]),
+        "times": _times(content.tables["time_and_rate"]),
+    }
+
+
+def _curve(subject: Subject, content: Content) -> dict[str, Any]:
+    look = content.looks[subject.name]
+    common = {"name": subject.name, "title": subject.title, **_look(look), "measured": bool(subject.images)}
+    if not subject.images:
+        curves = {
+            axis.name: [_point(r, q) for r, q in zip(curve.rate_bpp, curve.quality, strict=True)]
+            for axis in content.study.axes
+            if (curve := subject.curves.get(axis.name)) is not None
+        }
+        return common | {"version": "published", "settings": "", "points": curves}
+    row = records(content.study.curves[content.study.curves["name"] == subject.name])[0]
+    return common | {
+        "version": row["carrier_version"] or row["carrier"],
+        "settings": ", ".join(f"{key} = {value}" for key, value in json.loads(row["settings"] or "{}").items()),
+        "points": {axis.name: _measured(subject.name, axis, content) for axis in content.study.axes},
+    }
+
+
+def _look(look: Look) -> dict[str, str]:
+    dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
+    return {"colour": look.colour, "symbol": _SYMBOLS[look.marker], "dash": dash, "tag": look.tag}
+
+
+def _measured(name: str, axis: Axis, content: Content) -> list[list[float]]:
+    points = content.study.points
+    rows = points[(points["name"] == name) & points[axis.column].notna()]
+    quality = axis.quality(rows[axis.column])
+    finite = rows.assign(shown=quality)[np.isfinite(quality)].sort_values("bpp")
+    return [[*_point(r["bpp"], r["shown"]), r["quality"]] for r in records(finite)]
+
+
+def _point(rate: float, quality: float) -> list[float]:
+    return [_rounded(rate), _rounded(quality)]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _list(values: Iterable[float]) -> list[float | None]:
+    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
+
+
+def _nested(table: pd.DataFrame, entry: Any) -> dict[str, Any]:  # noqa: ANN401 - a function of rows to JSON
+    """The rows of each axis, anchor and test as {axis: {anchor: {test: entry(rows)}}}."""
+    found: dict[str, Any] = {}
+    if table.empty:
+        return found
+    for (axis, anchor, test), rows in table.groupby(["axis", "anchor", "test"], sort=False):
+        found.setdefault(str(axis), {}).setdefault(str(anchor), {})[str(test)] = entry(rows)
+    return found
+
+
+def _differences(table: pd.DataFrame) -> dict[str, Any]:
+    """The grid of qualities is even, so its ends are enough."""
+    return _nested(
+        table,
+        lambda rows: {
+            "from": _rounded(rows["quality"].iloc[0]),
+            "to": _rounded(rows["quality"].iloc[-1]),
+            "percent": _list(rows["rate_difference_percent"]),
+        },
+    )
+
+
+def _per_image(table: pd.DataFrame) -> dict[str, Any]:
+    return _nested(table, lambda rows: _list(rows["bd_rate_pchip_percent"]))
+
+
+def _rates(table: pd.DataFrame) -> dict[str, Any]:
+    return _nested(table, lambda rows: _list(rows["bd_rate_pchip_percent"].astype(float))[0])
+
+
+def _times(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One entry a group of comparable times and stage: seconds by curve, and which curves are on the front."""
+    found = []
+    for (group, stage), rows in table.groupby(["group", "stage"], sort=True):
+        first = records(rows.head(1))[0]
+        where = (
+            f"{first['machine']}, {first['threads']:g} thread{'' if first['threads'] == 1 else 's'}, {first['device']}"
+        )
+        seconds = {row["test"]: _rounded(row["median_s"]) for row in records(rows)}
+        front = _nested(rows, lambda own: bool(own["on_front"].iloc[0]))
+        found.append({"group": group, "stage": stage, "where": where, "seconds": seconds, "front": front})
+    return found

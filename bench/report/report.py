@@ -1,0 +1,138 @@
+"""The whole report before it is written: its studies, the claims, and the pages that it has."""
+
+from __future__ import annotations
+
+import importlib.resources
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from bench.analysis.claims import Book, claim_table
+from bench.analysis.export import Export
+from bench.analysis.extras import Extras
+from bench.analysis.rectifier import time_ratios
+from bench.analysis.sources import Sources
+from bench.analysis.study import Study, measured_datasets
+from bench.analysis.timing import cell_times
+from bench.report.canvas import slug
+from bench.report.content import Content, main_study
+from bench.report.views.claims import claims, tally
+from bench.report.views.study import sections, short_title, study_view
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.report.canvas import Plot
+
+INDEX = "index.html"
+
+DOWNLOADS = (
+    ("claims", "the papers' claims with figures and verdicts"),
+    ("points", "RD points: means over the pictures"),
+    ("per_image", "every picture's rate and distortion at every point"),
+    ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
+    ("per_image_bd_rates", "BD-rates of each picture by itself"),
+    ("rate_differences", "rate relative to the anchors at each quality"),
+    ("timings_summary", "times by codec and stage"),
+    ("time_and_rate", "times beside BD-rates, and which codecs are on the front"),
+    ("time_ratios", "times with and without a rectifier, in pairs"),
+    ("complexity", "parameters, multiply-accumulates and memory of learned models"),
+    ("weights", "how the weights were trained"),
+    ("published", "published points that are drawn, with their sources"),
+    ("incomplete", "points that lack pictures"),
+    ("failures", "what failed"),
+    ("stale", "older versions of curves, left out"),
+    ("runs", "runs that the figures come from"),
+)
+"""The CSV files beside a page, and what is in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One HTML file."""
+
+    file: str
+    title: str  # in the list of pages
+    template: str
+    variables: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    plots: Sequence[Plot]
+    folder: str = ""  # of its tables and figures, within those of the report
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One export directory, read and computed."""
+
+    export: Export
+    extras: Extras
+    book: Book
+    contents: Sequence[Content]  # the main study first
+
+    @classmethod
+    def of(
+        cls, export_dir: Path, *, dataset: str | None = None, anchors: Sequence[str] = (), images: Sequence[str] = ()
+    ) -> Self:
+        """Read an export and compute what a report on it shows.
+
+        Raises:
+            UsageError: the folder is not an export, nothing is measured, or a name is unknown.
+        """
+        export, extras = Export.read(export_dir), Extras.read(export_dir)
+        main = main_study(export, dataset, images)
+        # Whoever names a data set or pictures wants that page alone.
+        others = [] if dataset or images else [name for name in measured_datasets(export) if name != main.dataset]
+        studies = [Study.of(export, name) for name in others]
+        contents = [Content.of(export, main, anchors)]
+        contents += [Content.of(export, study) for study in studies if len(study.points)]
+        return cls(export, extras, Book.load(), contents)
+
+    def pages(self) -> list[Page]:
+        """All pages, the index first."""
+        return [self._study_page(content) for content in self.contents]
+
+    def _study_page(self, content: Content) -> Page:
+        is_main = content is self.contents[0]
+        view = study_view(content, self.extras)
+        tables = dict(content.tables) | self._tables(content)
+        if is_main:
+            tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.study))
+            view |= {
+                "claims": claims(tables["claims"], self.book.papers),
+                "tally": tally(tables["claims"]),
+                "papers": list(self.book.papers.values()),
+                "bibtex": bibliography(),
+            }
+        view["downloads"] = [(name, text) for name, text in DOWNLOADS if name in tables]
+        view["sections"] = sections(view)
+        view["has_complexity"] = "complexity" in tables
+        name = "" if is_main else slug(content.study.dataset)
+        return Page(
+            INDEX if is_main else f"{name}.html",
+            short_title(content.study),
+            "study.html",
+            view,
+            tables,
+            content.all_plots,
+            name,
+            ("explorer.js", "tables.js"),
+        )
+
+    def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
+        """The optional tables of a study that have any rows."""
+        study = content.study
+        complexity, weights = self.extras.complexity, self.extras.weights
+        found = {
+            "time_ratios": time_ratios(cell_times(study, self.export), study.curves),
+            "complexity": complexity[complexity["codec"].isin(study.curves["codec"])],
+            "weights": weights[weights["weights_sha256"].isin(study.cells["weights_sha256"])],
+        }
+        return {name: frame for name, frame in found.items() if len(frame)}
+
+
+def bibliography() -> str:
+    """BibTeX of the papers and codecs."""
+    return (importlib.resources.files("baselines") / "references.bib").read_text(encoding="utf-8")

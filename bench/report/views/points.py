@@ -1,0 +1,67 @@
+"""RD points by curve, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import plain
+from bench.report.views.rows import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.report.content import Content
+
+
+def headers(content: Content) -> list[tuple[str, str]]:
+    """Columns of the points table: (name, unit)."""
+    found = [("rate", "bpp"), ("bytes", "mean")]
+    for axis in content.study.axes:
+        if axis.name != axis.column:
+            found.append((axis.title, "mean"))
+        found.append((axis.title, axis.unit or "mean"))
+    if "psnr_of_mean_mse_db" in content.study.points:
+        found.append(("PSNR of mean MSE", "dB"))
+    return found
+
+
+def points(content: Content) -> list[dict[str, Any]]:
+    """The curves, each with its rows."""
+    study = content.study
+    curves = []
+    for curve in records(study.curves):
+        rows = study.points[study.points["name"] == curve["name"]].sort_values("quality")
+        curves.append(
+            {
+                **curve,
+                "look": content.looks[curve["name"]],
+                "settings": json.loads(curve["settings"] or "{}"),
+                "rows": [(f"{row['quality']:g}", _point(row, content)) for row in records(rows)],
+            }
+        )
+    return curves
+
+
+def _point(row: dict[str, Any], content: Content) -> list[str]:
+    cells = [plain(row["bpp"], 4), f"{row['num_bytes'] / row['images']:,.0f}".replace(",", "\N{THIN SPACE}")]
+    for axis in content.study.axes:
+        if axis.name != axis.column:
+            cells.append(plain(row[axis.column], 5))
+        cells.append(plain(row[axis.name], 3 if axis.unit else 5))
+    if "psnr_of_mean_mse_db" in row:
+        cells.append(plain(row["psnr_of_mean_mse_db"], 3))
+    return cells
+
+
+def failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Equal messages of one codec at one quality are one entry."""
+    groups = rows.groupby(["codec", "quality", "carrier", "message"], sort=False)["image"].agg(["size", "first"])
+    return records(groups.reset_index())
+
+
+def absent(content: Content) -> list[str]:
+    """Codecs that the export knows and that were not measured here at all."""
+    here = {*content.study.curves["codec"], *content.study.incomplete["codec"]}
+    codecs = content.export.codecs
+    return list(codecs.loc[~codecs["codec"].isin(here), "title"])

@@ -1,0 +1,88 @@
+"""Where everything comes from: runs, weights, published curves, papers."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import plain
+from bench.report.views.rows import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.report.content import Content
+
+
+def runs(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The runs with their facts, nested ones flat."""
+    return [_run(row) for row in records(table)]
+
+
+def _run(row: dict[str, Any]) -> dict[str, Any]:
+    try:
+        provenance = json.loads(row["provenance"] or "{}")
+    except ValueError:
+        provenance = {"provenance": row["provenance"]}
+    facts = dict(_flat(provenance)) if isinstance(provenance, dict) else {"provenance": str(provenance)}
+    return {**row, "started": row["started"][:16].replace("T", " "), "facts": facts}
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested provenance as (name, text), in the order in which it was written down."""
+    rows: list[tuple[str, str]] = []
+    for key, entry in value.items():
+        if isinstance(entry, dict):
+            rows += _flat(entry, f"{prefix}{key}, ")
+        elif isinstance(entry, bool):
+            rows.append((f"{prefix}{key}", "yes" if entry else "no"))
+        else:
+            rows.append((f"{prefix}{key}", "unknown" if entry is None else str(entry)))
+    return rows
+
+
+def weights(table: pd.DataFrame) -> list[dict[str, str]]:
+    """How the weights were trained, as text."""
+    return [
+        {
+            "model": f"{row['codec']}@{row['quality']:g}",
+            "weights": row["weights"],
+            "metric": row["metric"],
+            "lmbda": plain(row["lmbda"], 4).rstrip("0").rstrip("."),
+            "steps": _grouped(row["total_steps"]),
+            "minutes": plain(row["seconds"] / 60, 0),
+            "device": row["device"] if isinstance(row["device"], str) else "",
+            "validation": f"{plain(row['validation_bpp'], 3)} bpp, {plain(row['validation_psnr_db'], 2)} dB",
+            "sha256": row["weights_sha256"][:12],
+        }
+        for row in records(table)
+    ]
+
+
+def _grouped(value: float) -> str:
+    return plain(value, 0) if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")
+
+
+def legend(content: Content) -> list[dict[str, Any]]:
+    """The measured curves with their looks."""
+    return [
+        {"name": row["name"], "title": row["title"], "look": content.looks[row["name"]]}
+        for row in records(content.study.curves)
+    ]
+
+
+def references(content: Content) -> list[dict[str, Any]]:
+    """The published curves that are drawn, with their sources."""
+    rows = content.tables["published"]
+    first = rows.assign(name=rows["source"] + "/" + rows["method"]).drop_duplicates("name").set_index("name")
+    return [
+        {
+            "name": s.name,
+            "title": s.title,
+            "look": content.looks[s.name],
+            **first.loc[s.name, ["encoder", "note", "url"]],
+        }
+        for s in content.subjects
+        if not s.images
+    ]
