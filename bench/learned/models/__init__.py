@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from bench.learned.models.autoregressive import Attention, Context, Joint
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
-from bench.learned.models.config import ModelConfig, compact_config
+from bench.learned.models.cca.model import Cca, JointYuv
+from bench.learned.models.config import YUV420, ModelConfig, compact_config
 from bench.learned.models.entropy import Quantization
 from bench.learned.models.hyperprior import Factorized, Hyper, Scale
 from bench.learned.models.layers import keep_float32
@@ -31,6 +32,8 @@ from bench.learned.models.zoo import load_zoo_state, zoo_config
 __all__ = [
     "FAMILIES",
     "TRANSFORMS",
+    "YUV420",
+    "YUV_FAMILIES",
     "LearnedModel",
     "Likelihoods",
     "ModelConfig",
@@ -59,6 +62,9 @@ FAMILIES: dict[str, type[LearnedModel]] = {
 }
 """Family name to its class, from the simplest entropy model to the costliest."""
 
+YUV_FAMILIES: dict[str, type[LearnedModel]] = {"cca": Cca, "joint-yuv": JointYuv}
+"""The families of YUV420 likewise. Their pictures are packed: (B, 6, H/2, W/2), see `bench.learned.models.cca`."""
+
 
 Trainable = LearnedModel | Rectified
 """What a training changes."""
@@ -66,6 +72,6 @@ Trainable = LearnedModel | Rectified
 
 def build(config: ModelConfig) -> LearnedModel:
     """A model with random weights; its delicate layers stay in float32 under autocast."""
-    model = FAMILIES[config.family](config)
+    model = (FAMILIES | YUV_FAMILIES)[config.family](config)
     keep_float32(model)
     return model

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
 
 
-class _Autoregressive(LearnedModel):
+class Autoregressive(LearnedModel):
     """A model whose entropy parameters see the latents above and to the left (Minnen et al. 2018).
 
     .. code-block:: none
@@ -61,7 +61,7 @@ class _Autoregressive(LearnedModel):
             last_conv(self.entropy_parameters, config.M)
 
 
-class Joint(_Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
+class Joint(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
     """Context model and hyperprior together (Minnen et al. 2018, arXiv 1809.02736)."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -70,7 +70,7 @@ class Joint(_Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ig
         self._set_options(config)
 
 
-class Attention(_Autoregressive, Cheng2020Attention):  # type: ignore[misc]
+class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
     """The joint entropy model on residual transforms with attention (Cheng et al. 2020, arXiv 2001.01568).
 
     As in CompressAI, y is modelled by one Gaussian; the paper has a mixture of three.
@@ -85,7 +85,7 @@ class Attention(_Autoregressive, Cheng2020Attention):  # type: ignore[misc]
         self._set_options(config)
 
 
-class Context(_Autoregressive, FactorizedPrior):  # type: ignore[misc]
+class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
     """The context model alone, without side information (Minnen et al. 2018 compare it; CompressAI lacks it).
 
     The entropy parameters are the joint model's, fed by 2M context features instead of 4M. The first latents of a

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from bench.errors import UsageError, unknown
 
 Distribution = Literal["gaussian", "laplacian", "logistic"]
+Guide = Literal["igu", "bgu", "none"]
 
 OPTIONS = {
     "factorized": frozenset[str](),
@@ -16,8 +17,15 @@ OPTIONS = {
     "context": frozenset({"kernel", "distribution", "mean"}),
     "joint": frozenset({"kernel", "distribution", "mean"}),
     "attn": frozenset({"kernel", "distribution", "mean"}),
+    "cca": frozenset({"kernel", "guide", "attention", "acem"}),
+    "joint-yuv": frozenset({"kernel"}),
 }
-"""Family to the options of its entropy model. The paper's choice is each option's default."""
+"""Family to its options. The paper's choice is each option's default."""
+
+YUV420 = frozenset({"cca", "joint-yuv"})
+"""The families whose pictures are planes of YUV 4:2:0."""
+
+_LATER = {"guide", "attention", "acem"}
 
 KERNELS = (3, 5, 7)
 """Sizes of the context model's masked convolution that Minnen et al. 2018 compare."""
@@ -44,6 +52,12 @@ class ModelConfig:
     """Shape of the conditional distribution of y."""
     mean: bool = True
     """Whether the conditional distribution has a mean of its own; otherwise its mean is 0 (scale-only)."""
+    guide: Guide = "igu"
+    """How luma and chroma guide each other: from luma to chroma, both ways, not at all."""
+    attention: bool = True
+    """Whether the blocks have attention besides their residual blocks."""
+    acem: bool = True
+    """Whether there is a filter behind the decoder."""
 
     def __post_init__(self) -> None:
         if self.family not in OPTIONS:
@@ -59,6 +73,13 @@ class ModelConfig:
             raise UsageError(f"kernel {self.kernel}: must be one of {KERNELS}")
         if self.distribution not in get_args(Distribution):
             raise unknown("distribution", self.distribution, get_args(Distribution))
+        if self.guide not in get_args(Guide):
+            raise unknown("guide", self.guide, get_args(Guide))
+
+    def described(self) -> dict[str, Any]:
+        """The fields as files hold them: options that came later are named only where a family has them."""
+        fields = dataclasses.asdict(self)
+        return {name: fields[name] for name in fields if name not in _LATER or name in OPTIONS[self.family]}
 
 
 def compact_config(family: str) -> ModelConfig:

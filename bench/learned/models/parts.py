@@ -49,6 +49,7 @@ _NEEDS = {
     "h_s": "entropy_bottleneck",
     "context_prediction": "g_a",
     "entropy_parameters": "context_prediction",
+    "acem": "g_s",
 }
 """Sub-network to the one whose output it was trained on: without that, its weights mean nothing."""
 

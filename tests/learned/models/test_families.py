@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.errors import UsageError
-from bench.learned.models import FAMILIES, ModelConfig, compact_config
+from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, compact_config
 from bench.learned.models.config import KERNELS, OPTIONS
 from bench.learned.models.entropy import CONDITIONALS
 
@@ -171,6 +171,6 @@ def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], me
 
 
 def test_every_family_has_options_and_compact_widths() -> None:
-    assert FAMILIES.keys() == OPTIONS.keys()
+    assert FAMILIES.keys() | YUV_FAMILIES.keys() == OPTIONS.keys()
     for family in FAMILIES:
         assert compact_config(family).N == 64

@@ -1,0 +1,76 @@
+"""ACEM: the filter behind the decoder, whose luma guides luma and chroma, and which a file switches on for each.
+
+.. code-block:: none
+
+    Y_hat, 4 planes --> enhance --> * A_i ---+--> guide of each plane ---> + --> enhance --> Y
+          |                         ^        |                             ^
+          +---- attention of IGU ---+        |                         Y features
+    U_hat, V_hat ------------------ ^        sum --> guide of chroma ----> + --> enhance --> U, V
+          |                                                                ^
+          +--> U, V features ----------------------------------------------+
+
+Our choices: the widths (N/8 channels a plane, as where g_s guides), one residual block for each
+enhancement, and that the filter adds to its input, at first nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor, nn
+
+from bench.learned.models.cca.blocks import ResidualBlock, conv3x3
+from bench.learned.models.cca.guidance import PLANES, ComponentAttention, attended
+from bench.learned.models.cca.transforms import guide_width
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """Which components of a picture the filter is used for: two bits of a file."""
+
+    luma: bool
+    chroma: bool
+
+    @classmethod
+    def of_bits(cls, bits: int) -> Self:
+        """The indicator of a number from 0 to 3."""
+        return cls(bool(bits & 1), bool(bits & 2))
+
+    @property
+    def bits(self) -> int:
+        """The number: 1 for luma, 2 for chroma."""
+        return self.luma | self.chroma << 1
+
+    def choose(self, plain: Tensor, enhanced: Tensor) -> Tensor:
+        """The components of packed pictures (B, 6, h, w), each filtered or not."""
+        luma, chroma = (enhanced if self.luma else plain), (enhanced if self.chroma else plain)
+        return torch.cat((luma[:, :PLANES], chroma[:, PLANES:]), dim=1)
+
+
+class Acem(nn.Module):
+    """The filter: a packed picture (B, 6, h, w) to a better one. The indicator is the caller's."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = guide_width(config)
+        self.attention = ComponentAttention()
+        self.luma_in, self.chroma_in = conv3x3(PLANES, PLANES * width), conv3x3(2, width)
+        self.luma_guide = ResidualBlock(PLANES * width)
+        self.luma = nn.Sequential(ResidualBlock(PLANES * width), conv3x3(PLANES * width, PLANES))
+        self.chroma = nn.Sequential(ResidualBlock(width), conv3x3(width, 2))
+        for last in (self.luma[-1], self.chroma[-1]):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, x_hat: Tensor) -> Tensor:
+        """The picture with both components enhanced, in float32."""
+        raw = x_hat[:, :PLANES], x_hat[:, PLANES:]
+        luma = self.luma_in(raw[0])
+        guides = attended(self.luma_guide(luma), self.attention(*raw))
+        enhanced = self.luma(luma + guides.flatten(1, 2)), self.chroma(self.chroma_in(raw[1]) + guides.sum(1))
+        return x_hat + torch.cat(enhanced, dim=1).float()

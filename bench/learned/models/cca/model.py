@@ -1,0 +1,71 @@
+"""The models of 4:2:0 pictures: that of Duan et al. 2023, and its equal without any of their ideas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from compressai.layers import GDN
+from compressai.models.utils import conv, deconv
+from torch import nn
+
+from bench.learned.models.cca.blocks import ChannelAttention
+from bench.learned.models.cca.enhancement import Acem
+from bench.learned.models.cca.transforms import analysis, synthesis
+from bench.learned.models.mixture import MixtureModel
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
+
+CHANNELS = 6
+"""Of a packed picture."""
+
+
+class Cca(MixtureModel):
+    """Cross-component attention (Duan et al. 2023, IEEE TIP 10268865).
+
+    forward() is the codec without the filter behind it: `acem` is trained by itself, when the codec is done.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, analysis(config), synthesis(config))
+        for part in (self.g_a, self.g_s):
+            _initialise(part)
+        self.acem = Acem(config) if config.acem else None
+
+
+class JointYuv(MixtureModel):
+    """The joint model's transforms on packed pictures: what a codec of RGB becomes by a change of its input alone.
+
+    Resolutions, widths and normalisations of the layers are those of the joint model; its outermost layers, which go
+    from and to full size, have no stride here. Latents and entropy model are those of `Cca`.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        n, m = config.N, config.M
+        g_a = [conv(CHANNELS, n, stride=1), GDN(n), conv(n, n), GDN(n), conv(n, n), GDN(n), conv(n, m)]
+        inverse = [GDN(n, inverse=True) for _ in range(3)]
+        g_s = [
+            deconv(m, n),
+            inverse[0],
+            deconv(n, n),
+            inverse[1],
+            deconv(n, n),
+            inverse[2],
+            conv(n, CHANNELS, stride=1),
+        ]
+        super().__init__(config, nn.Sequential(*g_a), nn.Sequential(*g_s))
+
+
+def _initialise(part: nn.Module) -> None:
+    """Weights that keep the size of activations through all blocks: residual branches begin small (our choice)."""
+    for name, layer in part.named_modules():
+        if name.endswith("_out"):
+            layer.weight.data.mul_(0.1)
+            nn.init.constant_(layer.bias, 0.5)
+        elif isinstance(layer, nn.Conv2d) and not name.endswith("query"):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="leaky_relu", a=0.1)
+            nn.init.zeros_(layer.bias)
+            if name.endswith(("body.2", "trunk")):
+                layer.weight.data.mul_(0.1)
+        if isinstance(layer, ChannelAttention):
+            nn.init.constant_(layer.gate[2].bias, -2.0)

@@ -1,0 +1,111 @@
+"""g_a and g_s: a branch for luma and one for chroma, joined by a core of 1x1 convolutions.
+
+.. code-block:: none
+
+    Y, 4 planes --> conv --+--> D-FAB --> D-FAB --> D-FAB --> D-FAB --+
+                          IGU                                         fusion --> core --> y
+    U, V ---------> conv --+--> FAB ----> D-FAB --> D-FAB --> D-FAB --+
+
+                    +--> U-FAB --> U-FAB --> U-FAB --> U-FAB --+--> conv --> Y
+    y_hat --> core --> split                                  IGU
+                    +--> U-FAB --> U-FAB --> U-FAB --> FAB ----+--> conv --> U, V
+
+The order is the paper's. Our choices: the widths (a quarter, a half, three quarters of N, and N, from fine to coarse,
+in both branches, and N/8 where they guide each other), three layers in the core, and the guidance of the synthesis:
+mirrored, with its own first estimate in the place of the raw planes.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from bench.learned.models.cca.blocks import Doubling, conv3x3, down_fab, halving, up_fab
+from bench.learned.models.cca.guidance import GUIDES, PLANES
+
+if TYPE_CHECKING:
+    from bench.learned.models.config import ModelConfig
+
+
+def widths(config: ModelConfig) -> tuple[int, int, int, int]:
+    """Channels of a branch at 1/2, 1/4, 1/8 and 1/16 of the size of luma."""
+    return config.N // 4, config.N // 2, 3 * config.N // 4, config.N
+
+
+def guide_width(config: ModelConfig) -> int:
+    """Channels of the features that guide and are guided: of chroma, and of each plane of luma."""
+    return config.N // 8
+
+
+def analysis(config: ModelConfig) -> nn.Sequential:
+    """g_a: a packed picture (B, 6, h, w) to y (B, M, h/8, w/8)."""
+    return nn.Sequential(BranchAnalysis(config), _core(2 * config.N, config.M, config.M))
+
+
+def synthesis(config: ModelConfig) -> nn.Sequential:
+    """g_s: y_hat (B, M, h/8, w/8) to a packed picture (B, 6, h, w)."""
+    return nn.Sequential(_core(config.M, config.M, 2 * config.N), BranchSynthesis(config))
+
+
+def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, hidden, 1),
+        nn.PReLU(),
+        nn.Conv2d(hidden, hidden, 1),
+        nn.PReLU(),
+        nn.Conv2d(hidden, outputs, 1),
+    )
+
+
+class BranchAnalysis(nn.Module):
+    """The two branches of g_a up to the fusion, which puts their channels side by side."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = widths(config)
+        fine, guided, options = channels[0], guide_width(config), {"attention": config.attention}
+
+        def coarser() -> list[nn.Module]:
+            return [down_fab(halving(*pair), pair[1], **options) for pair in pairwise(channels)]
+
+        self.luma_in, self.chroma_in = conv3x3(PLANES, PLANES * guided), conv3x3(2, guided)
+        self.guide = GUIDES[config.guide]()
+        self.luma = nn.Sequential(down_fab(conv3x3(PLANES * guided, fine), fine, **options), *coarser())
+        self.chroma = nn.Sequential(down_fab(conv3x3(guided, fine), fine, **options), *coarser())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 6, h, w) to (B, 2N, h/8, w/8)."""
+        raw = x[:, :PLANES], x[:, PLANES:]
+        luma, chroma = self.guide(raw, (self.luma_in(raw[0]), self.chroma_in(raw[1])))
+        return torch.cat((self.luma(luma), self.chroma(chroma)), dim=1)
+
+
+class BranchSynthesis(nn.Module):
+    """The two branches of g_s from the split on."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = widths(config)[::-1]
+        fine, guided, options = channels[-1], guide_width(config), {"attention": config.attention}
+
+        def finer() -> list[nn.Module]:
+            return [up_fab(pair[0], Doubling(*pair), **options) for pair in pairwise(channels)]
+
+        self.luma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, PLANES * guided), **options))
+        self.chroma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, guided), **options))
+        self.guide = GUIDES[config.guide]()
+        self.luma_out, self.chroma_out = conv3x3(PLANES * guided, PLANES), conv3x3(guided, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, 2N, h/8, w/8) to (B, 6, h, w), in float32."""
+        halves = features.chunk(2, dim=1)
+        luma, chroma = self.luma(halves[0]), self.chroma(halves[1])
+        return torch.cat(self._out(*self.guide(self._out(luma, chroma), (luma, chroma))), dim=1)
+
+    def _out(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+        # The 8 bits of bf16 are too coarse for a picture.
+        with torch.autocast(luma.device.type, enabled=False):
+            return self.luma_out(luma.float()), self.chroma_out(chroma.float())

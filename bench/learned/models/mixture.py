@@ -1,0 +1,100 @@
+"""The Gaussian mixture as the conditional distribution of y (Cheng et al. 2020, arXiv 2001.01568, section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+from compressai.models import JointAutoregressiveHierarchicalPriors
+from compressai.ops import LowerBound
+from torch import Tensor, nn
+
+from bench.learned.models.autoregressive import Autoregressive
+from bench.learned.models.base import last_conv
+from bench.learned.models.entropy import Bottleneck, Quantization, Quantizer
+
+if TYPE_CHECKING:
+    from bench.learned.models.base import Likelihoods
+    from bench.learned.models.config import ModelConfig
+
+COMPONENTS = 3
+"""K of the paper."""
+
+SCALE_BOUND = 0.11
+"""Least scale, as in CompressAI: a distribution narrower than that is certain of its integer."""
+
+_LIKELIHOOD_BOUND = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """The mixtures of some elements: each tensor (..., K, elements), the components along the last axis but one."""
+
+    scales: Tensor
+    means: Tensor
+    weights: Tensor
+    """They add up to 1 over the components."""
+
+    @classmethod
+    def of(cls, params: Tensor) -> Self:
+        """From the output of the entropy parameters, 3 K M channels in the last dimension: scales, means, logits."""
+        scales, means, logits = params.unflatten(-1, (3, COMPONENTS, -1)).unbind(-3)
+        return cls(scales, means, torch.softmax(logits, dim=-2))
+
+
+class GaussianMixture(Quantizer, nn.Module):
+    """P(y) = sum over k of w_k (Phi((y + .5 - mu_k) / sigma_k) - Phi((y - .5 - mu_k) / sigma_k)).
+
+    The coded latents are integers: a mixture has no mean to round around.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale_bound, self.likelihood_bound = LowerBound(SCALE_BOUND), LowerBound(_LIKELIHOOD_BOUND)
+
+    def forward(self, y: Tensor, params: Tensor) -> Tensor:
+        """The likelihood of y (B, M, H, W) given parameters (B, 3 K M, H, W), in float32."""
+        mixture = Mixture.of(params.float().permute(0, 2, 3, 1))
+        distances = (y.float().permute(0, 2, 3, 1).unsqueeze(-2) - mixture.means).abs()
+        scales = self.scale_bound(mixture.scales)
+        # Differences of lower tails: those of upper ones would cancel.
+        mass = _tail((distances - 0.5) / scales) - _tail((distances + 0.5) / scales)
+        likelihood: Tensor = self.likelihood_bound((mixture.weights * mass).sum(-2))
+        return likelihood.permute(0, 3, 1, 2)
+
+    def quantize(self, y: Tensor, mode: str, means: Tensor | None = None) -> Tensor:
+        """As in CompressAI, without means: y with uniform noise, or rounded."""
+        del means
+        return y + torch.empty_like(y).uniform_(-0.5, 0.5) if mode == "noise" else y.round()
+
+
+def _tail(x: Tensor) -> Tensor:
+    """The standard normal's probability above x."""
+    return 0.5 * torch.erfc(x * 2**-0.5)
+
+
+class MixtureModel(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
+    """The joint entropy model with a mixture in the Gaussian's place; the transforms are a subclass's.
+
+    Hyperprior, context model and entropy parameters have the joint model's layers (our choice: those of Cheng et al.
+    differ in details), but for the last one, whose 3 K M outputs are scales, means and logits of the weights.
+    """
+
+    def __init__(self, config: ModelConfig, g_a: nn.Sequential, g_s: nn.Sequential) -> None:
+        super().__init__(config.N, config.M)
+        self.g_a, self.g_s = g_a, g_s
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self._set_options(config)
+        self.gaussian_conditional = GaussianMixture()
+        last_conv(self.entropy_parameters, 3 * COMPONENTS * config.M)
+
+    def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
+        """See `LearnedModel`; height and width of y are multiples of 4."""
+        mode = self._mode(mode)
+        params, likelihoods = self.side_information(y, mode)
+        y_hat, coded = self.gaussian_conditional.quantized(y.float(), mode)
+        context = self.context_prediction(y_hat)
+        told = self.entropy_parameters(torch.cat((params, context), dim=1))
+        likelihoods["y"] = self.gaussian_conditional(coded, told)
+        return y_hat, likelihoods
