@@ -1,7 +1,7 @@
-"""Named image sets: Kodak, the built-in photographs, or any folder or glob of the user's.
+"""Image sets: Kodak and the built-in photographs by name, or any folder, glob or clip of the user's.
 
-An image set has an identity: the hash of each file. The sets that `datasets.toml` lists are verified against it; a
-folder's name in the results ends in a hash of its content, so that adding a picture makes another set.
+An image set has an identity: the hash of each file or frame. The sets that `datasets.toml` lists are verified against
+it; a folder's or clip's name in the results ends in a hash of its content, so that adding a picture makes another set.
 """
 
 from __future__ import annotations
@@ -15,33 +15,37 @@ import os
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bench import ffmpeg
+from bench.clips import SUFFIXES, frame_range, open_clip
 from bench.download import download
 from bench.errors import MissingError, UsageError, unknown
 from bench.files import sha256_of
+from bench.images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.picture import Kind
 
 IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFile:
-    """One image of a set. `name` is unique in the set; `sha256` is of the file."""
-
-    name: str
-    path: Path
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
 class Dataset:
-    """An image set; `note` says what a reader of its figures must know."""
+    """An image set, all of one kind; `note` says what a reader of its figures must know."""
 
     name: str
     title: str
     note: str
     images: tuple[ImageFile, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """Of its pictures: "rgb" or "yuv420"."""
+        return self.images[0].kind
 
     def select(self, patterns: tuple[str, ...]) -> tuple[ImageFile, ...]:
         """The images whose names match one of the globs; all of them if there is no glob.
@@ -69,16 +73,24 @@ def dataset_names() -> tuple[str, ...]:
 def missing(name: str, data: Path | None = None) -> list[str]:
     """The files of a named image set that are not on this machine (their content is not looked at)."""
     entry = _entry(name)
+    if "of" in entry:
+        return missing(entry["of"], data)
     return [file for file in entry["files"] if not (_folder(name, entry, data) / file).is_file()]
 
 
-def open_dataset(name: str, *, data: Path | None = None) -> Dataset:
-    """Open an image set by name, folder or glob, with each file's hash checked or taken.
+def open_dataset(name: str, *, data: Path | None = None, frames: str | None = None, size: str | None = None) -> Dataset:
+    """Open an image set by name, folder, glob or clip, with each file's or frame's hash checked or taken.
+
+    `frames` chooses among those of a clip, "0:10"; `size` is that of raw samples, "352x288"; see `bench.clips`.
 
     Raises:
         MissingError: a named set is not on this machine; the message says how to get it.
-        UsageError: there is no such set, folder or image, or a file is not the one that the name stands for.
+        UsageError: there is no such set, folder, image or frame, or a file is not the one that the name stands for.
     """
+    if Path(name).suffix.lower() in SUFFIXES:
+        return _open_clip(Path(name), frames, size)
+    if frames or size:
+        raise UsageError(f"--{'frames' if frames else 'size'} is for clips (.y4m, .yuv); dataset '{name}' is none")
     if name in _catalogue():
         return _open_named(name, data)
     if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
@@ -95,6 +107,9 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> None:
         MissingError: a file could not be had from any of its addresses.
     """
     entry, absent = _entry(name), missing(name, data)
+    if "of" in entry:
+        fetch_dataset(entry["of"], data=data)
+        return
     if not absent:
         return
     if "urls" not in entry:
@@ -127,6 +142,8 @@ def _folder(name: str, entry: dict[str, Any], data: Path | None) -> Path:
 
 def _open_named(name: str, data: Path | None) -> Dataset:
     entry = _entry(name)
+    if "of" in entry:
+        return _open_converted(name, entry, data)
     folder = _folder(name, entry, data)
     if absent := missing(name, data):
         raise MissingError(
@@ -145,6 +162,35 @@ def _open_named(name: str, data: Path | None) -> Dataset:
     return Dataset(name, entry["title"], entry.get("note", ""), tuple(images))
 
 
+def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Dataset:
+    """A set of which each picture is one of another set, converted to planes that are on record."""
+    if reason := ffmpeg.missing():
+        raise MissingError(f"dataset '{name}' is converted by ffmpeg: {reason}")
+    planes: dict[str, str] = entry["planes"]
+    images = tuple(ConvertedImage(i.name, i.path, planes[i.name]) for i in _open_named(entry["of"], data).images)
+    return Dataset(name, entry["title"], entry.get("note", ""), images)
+
+
+def _open_clip(path: Path, frames: str | None, size: str | None) -> Dataset:
+    clip = open_clip(path, size)
+    chosen = frame_range(frames or ":", len(clip.offsets))
+    with progress(f"reading {path.name}", len(chosen), unit="frames") as advance:
+        images = []
+        for index in chosen:
+            digest = planes_sha256(clip.read(index))
+            images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], clip.size, clip.full_range))
+            advance(1, f"frame {index}")
+    extent = f"{len(chosen)} of {len(clip.offsets)} frames" if frames else f"{len(chosen)} frames"
+    levels = "full" if clip.full_range else "limited"
+    title = f"{path.name}, {clip.size[0]}x{clip.size[1]}, YUV 4:2:0 in {levels} range, {extent}"
+    note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
+    return Dataset(f"{path.stem}-{_content_hash(images)}", title, note, tuple(images))
+
+
+def _content_hash(images: Iterable[ImageFile]) -> str:
+    return hashlib.sha256("".join(sorted(image.sha256 for image in images)).encode()).hexdigest()[:8]
+
+
 def _open_files(pattern: str) -> Dataset:
     folder = Path(pattern)
     if folder.is_dir():
@@ -157,9 +203,8 @@ def _open_files(pattern: str) -> Dataset:
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     images = _unique_names([ImageFile(path.stem, path, sha256_of(path)) for path in files])
-    content = hashlib.sha256("".join(sorted(image.sha256 for image in images)).encode()).hexdigest()[:8]
     note = "The user's own images: the figures cannot be set beside published ones."
-    return Dataset(f"{stem}-{content}", f"{pattern}, {len(images)} pictures", note, images)
+    return Dataset(f"{stem}-{_content_hash(images)}", f"{pattern}, {len(images)} pictures", note, images)
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:

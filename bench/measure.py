@@ -8,15 +8,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench import adapter
 from bench.errors import CodecError, UsageError
 from bench.probe import Listener, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from bench.codec import Codec
     from bench.metrics import Metric
-    from bench.picture import Picture
+    from bench.picture import AnyPicture
 
 
 BUSY_FRACTION = 0.15
@@ -42,10 +43,10 @@ class Sample:
     seconds: float
 
 
-def measure(encoder: Codec, decoder: Codec, picture: Picture, metrics: Iterable[Metric]) -> Result:
+def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
     """Code a picture, decode it with another codec object from the bytes alone, and compare.
 
-    Rate is every byte of the file; distortion is between the 8-bit pictures.
+    Rate is every byte of the file; distortion is between the 8-bit pictures, or planes where these are YUV.
 
     Raises:
         CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
@@ -53,29 +54,31 @@ def measure(encoder: Codec, decoder: Codec, picture: Picture, metrics: Iterable[
     """
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
-        data = encoder.encode(picture)
-    decoded = decoder.decode(data)
-    if decoded.pixels.shape != picture.pixels.shape:
+        data = adapter.encode(encoder, adapter.given(encoder, picture))
+    decoded = adapter.restored(adapter.decode(decoder, data, picture.kind), picture)
+    if (decoded.width, decoded.height) != (picture.width, picture.height):
         raise CodecError(
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
         )
     values = {metric.name: metric.function(picture, decoded) for metric in metrics}
     if taken := notes.keys() & values.keys():
         raise CodecError(f"it notes '{min(taken)}', which is a metric's name; another name is needed")
+    notes |= adapter.ceiling(encoder, picture, metrics)
     return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
 
 
-def time_stages(encoder: Codec, decoder: Codec, picture: Picture, repeats: int) -> Sequence[Sample]:
+def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, repeats: int) -> Sequence[Sample]:
     """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
 
-    Stages that the codec marks inside of these are timed too.
+    Stages that the codec marks inside of these are timed too. What the adapter converts is not.
     """
-    data = encoder.encode(picture)
-    decoder.decode(data)
+    given = adapter.given(encoder, picture)
+    data = adapter.encode(encoder, given)
+    adapter.decode(decoder, data, picture.kind)
     samples: list[Sample] = []
     for repeat in range(repeats):
-        samples += _timed("encode", repeat, lambda: encoder.encode(picture))
-        samples += _timed("decode", repeat, lambda: decoder.decode(data))
+        samples += _timed("encode", repeat, lambda: adapter.encode(encoder, given))
+        samples += _timed("decode", repeat, lambda: adapter.decode(decoder, data, picture.kind))
     return samples
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.codec import Codec
+    from bench.codec import Codec, Scalar
 
 
 def canonical_json(value: object) -> str:
@@ -36,14 +36,14 @@ class Configuration:
     weights_sha256: str | None
 
     @classmethod
-    def of(cls, name: str, codec: Codec) -> Configuration:
-        """The configuration of an open codec that is stored under `name`."""
+    def of(cls, name: str, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
+        """The configuration of an open codec that is stored under `name`; `further` settings are not its own."""
         # Weights have columns of their own.
         chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
         return cls(
             codec=name,
             quality=float(codec.quality),
-            settings=canonical_json({**codec.carrier_settings, **chosen}),
+            settings=canonical_json({**codec.carrier_settings, **chosen, **(further or {})}),
             carrier=codec.carrier,
             carrier_version=codec.carrier_version,
             revision=codec.revision,
@@ -75,8 +75,14 @@ DIAGNOSTICS: Mapping[str, str] = {
     "likelihood_bits": "bits of the same latents by the model's densities, as forward() and most papers have them",
     "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
     "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
+    "round_trip_mse_y": "mean squared error of Y where planes went to RGB and back for the codec, uncoded",
+    "round_trip_mse_u": "that of U",
+    "round_trip_mse_v": "that of V",
 }
-"""Numbers that only a codec can tell of itself while it encodes (`bench.probe.note`), and what they are.
+"""Numbers beside a measurement, and what they are.
+
+Most of them only a codec can tell, of itself while it encodes (`bench.probe.note`). What the round trip to RGB alone
+costs is told by `bench.adapter`.
 
 The distances are over the whole latent tensor of a picture, in units of the quantisation step (1) and before any
 division by the number of elements. They grow with the square root of the picture's size. A codec of the user's own may

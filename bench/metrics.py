@@ -1,6 +1,7 @@
 """Distortion between two 8-bit pictures. Primitives only: decibels are derived in `bench.analysis`.
 
-A metric is one function and one line in the registry; its values are stored under its name.
+A metric is one function and one line in the registry; its values are stored under its name. It is for one kind of
+picture, RGB or YUV 4:2:0, or for both.
 """
 
 from __future__ import annotations
@@ -12,28 +13,30 @@ import numpy as np
 
 from bench.colour import luma
 from bench.ms_ssim import MIN_SIDE, ms_ssim
+from bench.picture import Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from bench.picture import Picture
+    from bench.picture import AnyPicture, Kind, Picture
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A measure of the difference between an original picture and its reconstruction.
 
-    `function` takes (original, decoded), pictures of equal size, and returns a number, or None where the metric is
-    not defined (MS-SSIM on a small picture). `version` changes whenever its values do.
+    `function` takes (original, decoded), pictures of equal size and of one of the `kinds`, and returns a number, or
+    None where the metric is not defined (MS-SSIM on a small picture). `version` changes whenever its values do.
     """
 
     name: str
-    function: Callable[[Picture, Picture], float | None]
+    function: Callable[[Any, Any], float | None]
     title: str
     higher_is_better: bool
     version: str = "1"
+    kinds: tuple[Kind, ...] = ("rgb",)
 
 
 def _mse(original: Picture, decoded: Picture) -> float:
@@ -41,9 +44,23 @@ def _mse(original: Picture, decoded: Picture) -> float:
     return _mean_squared_error(original.pixels, decoded.pixels)
 
 
-def _mse_y(original: Picture, decoded: Picture) -> float:
-    """Mean squared error of the luma planes, which are not rounded."""
-    return _mean_squared_error(luma(original.pixels), luma(decoded.pixels))
+def _mse_y(original: AnyPicture, decoded: AnyPicture) -> float:
+    """Mean squared error of the luma planes: Y as it is, or that of RGB, which is not rounded."""
+    return _mean_squared_error(_luma(original), _luma(decoded))
+
+
+def _luma(picture: AnyPicture) -> NDArray[Any]:
+    return picture.y if isinstance(picture, Yuv420) else luma(picture.pixels)
+
+
+def _mse_u(original: Yuv420, decoded: Yuv420) -> float:
+    """Mean squared error over the samples of U."""
+    return _mean_squared_error(original.u, decoded.u)
+
+
+def _mse_v(original: Yuv420, decoded: Yuv420) -> float:
+    """Mean squared error over the samples of V."""
+    return _mean_squared_error(original.v, decoded.v)
 
 
 def _mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -54,11 +71,21 @@ def _mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _ms_ssim(original: Picture, decoded: Picture) -> float | None:
     """MS-SSIM over R, G and B; None where the smaller side is 160 pixels or less."""
-    if min(original.width, original.height) < MIN_SIDE:
-        return None
-    return ms_ssim(original.pixels, decoded.pixels)
+    return _ms_ssim_of(original.pixels, decoded.pixels)
+
+
+def _ms_ssim_y(original: Yuv420, decoded: Yuv420) -> float | None:
+    """MS-SSIM of Y; None where the smaller side is 160 pixels or less."""
+    return _ms_ssim_of(original.y[..., None], decoded.y[..., None])
+
+
+def _ms_ssim_of(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float | None:
+    return ms_ssim(a, b) if min(a.shape[:2]) >= MIN_SIDE else None
 
 
 MSE = Metric("mse", _mse, "MSE, RGB", higher_is_better=False)
-MSE_Y = Metric("mse_y", _mse_y, "MSE, luma", higher_is_better=False)
+MSE_Y = Metric("mse_y", _mse_y, "MSE, luma", higher_is_better=False, kinds=("rgb", "yuv420"))
+MSE_U = Metric("mse_u", _mse_u, "MSE, U", higher_is_better=False, kinds=("yuv420",))
+MSE_V = Metric("mse_v", _mse_v, "MSE, V", higher_is_better=False, kinds=("yuv420",))
 MS_SSIM = Metric("ms_ssim", _ms_ssim, "MS-SSIM, RGB", higher_is_better=True)
+MS_SSIM_Y = Metric("ms_ssim_y", _ms_ssim_y, "MS-SSIM, luma", higher_is_better=True, kinds=("yuv420",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+Kind: TypeAlias = Literal["rgb", "yuv420"]
+"""The kinds of pictures: `Picture` and `Yuv420`."""
+
 _EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "YCbCr"}
 
 
@@ -25,6 +28,8 @@ class Picture:
 
     `pixels` has shape (height, width, 3) and dtype uint8, is contiguous, and is not written to.
     """
+
+    kind: ClassVar[Kind] = "rgb"
 
     pixels: NDArray[np.uint8]
 
@@ -52,6 +57,8 @@ class Yuv420:
     (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
     as in most video; that decides how the picture looks in RGB, and nothing else.
     """
+
+    kind: ClassVar[Kind] = "yuv420"
 
     y: NDArray[np.uint8]
     u: NDArray[np.uint8]
@@ -97,6 +104,9 @@ class Yuv420:
     def height(self) -> int:
         """Rows of luma."""
         return self.y.shape[0]
+
+
+AnyPicture: TypeAlias = Picture | Yuv420
 
 
 def read_picture(path: Path) -> Picture:

@@ -50,9 +50,12 @@ CODECS = {
 METRICS = {
     "mse": "bench.metrics:MSE",
     "mse_y": "bench.metrics:MSE_Y",
+    "mse_u": "bench.metrics:MSE_U",
+    "mse_v": "bench.metrics:MSE_V",
     "ms_ssim": "bench.metrics:MS_SSIM",
+    "ms_ssim_y": "bench.metrics:MS_SSIM_Y",
 }
-"""Metric name to "module:NAME". These are measured in every run."""
+"""Metric name to "module:NAME". Those that are for the kind of picture at hand are measured in every run."""
 
 
 def codec_names() -> tuple[str, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.metrics import Metric
+    from bench.picture import Kind
     from bench.runner import Engine, Outcome
 
 
@@ -34,6 +35,8 @@ class RunRequest:
     threads: int
     command: tuple[str, ...]
     images: tuple[str, ...] = ()
+    frames: str | None = None
+    size: str | None = None
     data: Path | None = None
     carrier: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
@@ -74,9 +77,9 @@ def execute(request: RunRequest) -> Summary:
     Raises:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
     """
-    metrics = _metrics(request.metrics)
     specs = resolve_codecs(request.codecs, request.codec_options)
-    dataset = open_dataset(request.dataset, data=request.data)
+    dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
+    metrics = _metrics(request.metrics, dataset.kind)
     the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
     if request.timing and not request.force:
         require_quiet_machine()
@@ -84,7 +87,9 @@ def execute(request: RunRequest) -> Summary:
     run = describe_run(request.command, threads=request.threads if request.workers == 1 else 1)
     with closing(Store.open(request.db, create=True)) as store:
         register(store, run, dataset, the_plan.cells, metrics)
-        outcomes = {"measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request))}
+        outcomes = {
+            "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
+        }
         if request.timing:
             repeats, threads = request.repeats, request.threads
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
@@ -92,18 +97,27 @@ def execute(request: RunRequest) -> Summary:
     return Summary(dataset.name, tuple(codecs), tuple(the_plan.missing), outcomes)
 
 
-def _engine(request: RunRequest) -> Engine | None:
+def _engine(request: RunRequest, kind: Kind) -> Engine | None:
     """Several processes, or None for this one."""
     if request.workers == 1:
         return None
-    return functools.partial(measure_in_parallel, metrics=(*METRICS, *request.metrics), workers=request.workers)
+    names = (*_standard(kind), *request.metrics)
+    return functools.partial(measure_in_parallel, metrics=names, workers=request.workers)
 
 
-def _metrics(names: tuple[str, ...]) -> list[Metric]:
+def _standard(kind: Kind) -> dict[str, Metric]:
+    """The metrics of every run on pictures of this kind, by name."""
     metrics = {name: load_metric(name) for name in METRICS}
+    return {name: metric for name, metric in metrics.items() if kind in metric.kinds}
+
+
+def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
+    metrics = _standard(kind)
     for name in names:
         metric = load_metric(name)
         if metrics.get(metric.name, metric) is not metric:
             raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+        if kind not in metric.kinds:
+            raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
         metrics[metric.name] = metric
     return list(metrics.values())

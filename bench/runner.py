@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from bench import adapter
 from bench.errors import BenchError, MissingError
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
-from bench.picture import read_picture
 from bench.progress import progress
 from bench.registry import codec_class, label_of
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.codec import Codec, CodecSpec
-    from bench.datasets import Dataset, ImageFile
+    from bench.datasets import Dataset
+    from bench.images import ImageFile
     from bench.measure import Result, Sample
     from bench.measurement import RunInfo
     from bench.metrics import Metric
-    from bench.picture import Picture
+    from bench.picture import AnyPicture
     from bench.store import Store
 
 PICTURE_CACHE = 64
@@ -92,16 +93,19 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
         if (reason := cls.missing(carrier, **spec.options)) is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
             continue
-        points = [_open(spec, cls, quality, carrier) for quality in spec.qualities]
+        points = [_open(spec, quality, carrier, images[0]) for quality in spec.qualities]
         cells += [Cell(point, image) for point in points for image in images]
     if missing and not cells:
         raise MissingError("; ".join(missing))
     return Plan(cells, missing)
 
 
-def _open(spec: CodecSpec, cls: type[Codec], quality: float, carrier: str | None) -> CodecPoint:
+def _open(spec: CodecSpec, quality: float, carrier: str | None, image: ImageFile) -> CodecPoint:
+    cls = codec_class(spec.name)
     encoder, decoder = (cls(quality, carrier=carrier, **spec.options) for _ in range(2))
-    return CodecPoint(encoder, decoder, Configuration.of(label_of(spec.name), encoder), spec.name)
+    # All images of a set are alike in what the adapter does.
+    configuration = Configuration.of(label_of(spec.name), encoder, adapter.settings(encoder, image))
+    return CodecPoint(encoder, decoder, configuration, spec.name)
 
 
 def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
@@ -165,7 +169,7 @@ def run_measurements(
     """
     versions = {metric.name: metric.version for metric in metrics}
 
-    def work(cell: Cell, picture: Picture) -> Measured:
+    def work(cell: Cell, picture: AnyPicture) -> Measured:
         result = measure(cell.point.encoder, cell.point.decoder, picture, metrics)
         return Measured(picture.width, picture.height, result)
 
@@ -198,7 +202,7 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
         StoreError: the database cannot be written; what was stored before is safe.
     """
 
-    def work(cell: Cell, picture: Picture) -> Sequence[Sample]:
+    def work(cell: Cell, picture: AnyPicture) -> Sequence[Sample]:
         return time_stages(cell.point.encoder, cell.point.decoder, picture, repeats)
 
     def keep(cell: Cell, samples: Sequence[Sample]) -> None:
@@ -243,13 +247,13 @@ def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -
 
 
 def _in_turn(
-    work: Callable[[Cell, Picture], _Value], cells: Sequence[Cell]
+    work: Callable[[Cell, AnyPicture], _Value], cells: Sequence[Cell]
 ) -> Generator[tuple[Cell, _Value | Exception], None, None]:
     """Work on cells one after the other, in this process."""
-    load = functools.lru_cache(maxsize=PICTURE_CACHE)(read_picture)
+    load = functools.lru_cache(maxsize=PICTURE_CACHE)(lambda image: image.read())
     for cell in cells:
         try:
-            value: _Value | Exception = work(cell, load(cell.image.path))
+            value: _Value | Exception = work(cell, load(cell.image))
         except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
             value = error
         yield cell, value

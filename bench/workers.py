@@ -15,19 +15,19 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench import adapter
 from bench.errors import CodecError, UsageError
 from bench.measure import measure
 from bench.measurement import Configuration
-from bench.picture import read_picture
 from bench.registry import codec_class, label_of, load_metric
 from bench.runner import PICTURE_CACHE, Measured
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from pathlib import Path
 
     from bench.codec import Codec
-    from bench.picture import Picture
+    from bench.images import ImageFile
+    from bench.picture import AnyPicture
     from bench.runner import Cell
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
@@ -48,7 +48,7 @@ class Task:
     quality: float
     carrier: str
     options: tuple[tuple[str, str], ...]
-    image: Path
+    image: ImageFile
     metrics: tuple[str, ...]
     configuration: Configuration  # that the client planned
 
@@ -62,7 +62,7 @@ class Task:
             quality=codec.quality,
             carrier=codec.carrier,
             options=options,
-            image=cell.image.path,
+            image=cell.image,
             metrics=tuple(metrics),
             configuration=point.configuration,
         )
@@ -75,7 +75,8 @@ def carry_out(task: Task) -> Measured:
         CodecError: the codec failed, or is not the one that the client planned with.
     """
     encoder, decoder = _open(task.codec, task.quality, task.carrier, task.options)
-    if Configuration.of(label_of(task.codec), encoder) != task.configuration:
+    found = Configuration.of(label_of(task.codec), encoder, adapter.settings(encoder, task.image))
+    if found != task.configuration:
         raise CodecError(f"{task.codec} or what it needs was changed while the run went on; start the run again")
     picture = _read(task.image)
     metrics = [load_metric(name) for name in task.metrics]
@@ -89,8 +90,8 @@ def _open(name: str, quality: float, carrier: str, options: tuple[tuple[str, str
 
 
 @functools.lru_cache(maxsize=PICTURE_CACHE)
-def _read(path: Path) -> Picture:
-    return read_picture(path)
+def _read(image: ImageFile) -> AnyPicture:
+    return image.read()
 
 
 def measure_in_parallel(

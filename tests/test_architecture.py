@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     {"errors", "files", "probe", "progress", "download"},
-    {"picture", "colour", "codec", "measurement", "ms_ssim"},
-    {"metrics", "datasets", "registry", "provenance"},
+    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
+    {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
-    {"measure", "store"},
+    {"adapter", "measure", "store"},
     {"runner", "workers", "analysis"},
     {"interchange", "export", "request", "report", "inventory", "tables", "verify"},
     {"ablation", "reproduce"},

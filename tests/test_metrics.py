@@ -9,12 +9,15 @@ import torch
 from pytorch_msssim import ms_ssim
 
 from baselines.jpeg import Jpeg
-from bench.metrics import MS_SSIM, MSE, MSE_Y
-from bench.picture import Picture, read_picture
+from bench.colour import to_yuv420
+from bench.metrics import MS_SSIM, MS_SSIM_Y, MSE, MSE_U, MSE_V, MSE_Y, Metric
+from bench.picture import Picture, Yuv420, read_picture
 from bench.registry import METRICS, load_metric
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.picture import AnyPicture
 
 NAMES = ["astronaut", "chelsea", "coffee", "rocket"]
 
@@ -81,18 +84,49 @@ def test_equal_pictures_have_an_ms_ssim_of_one(photographs: dict[str, Picture]) 
     assert MS_SSIM.function(photographs["chelsea"], photographs["chelsea"]) == pytest.approx(1, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_metrics_are_symmetric(name: str, photographs: dict[str, Picture]) -> None:
+KINDS = [(name, kind) for name in METRICS for kind in load_metric(name).kinds]
+
+
+def of_kind(kind: str, picture: Picture) -> AnyPicture:
+    return picture if kind == "rgb" else to_yuv420(picture)
+
+
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_metrics_are_symmetric(name: str, kind: str, photographs: dict[str, Picture]) -> None:
     original = photographs["rocket"]
-    decoded, metric = coded(original, 10), load_metric(name)
-    assert metric.function(original, decoded) == pytest.approx(metric.function(decoded, original), rel=1e-9)
+    a, b, metric = of_kind(kind, original), of_kind(kind, coded(original, 10)), load_metric(name)
+    assert metric.function(a, b) == pytest.approx(metric.function(b, a), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_a_worse_picture_is_rated_worse(name: str, photographs: dict[str, Picture]) -> None:
+@pytest.mark.parametrize(("name", "kind"), KINDS)
+def test_a_worse_picture_is_rated_worse(name: str, kind: str, photographs: dict[str, Picture]) -> None:
     original, metric = photographs["rocket"], load_metric(name)
-    values = [metric.function(original, coded(original, quality)) for quality in (10, 50, 90)]
+    decoded = [of_kind(kind, coded(original, quality)) for quality in (10, 50, 90)]
+    values = [metric.function(of_kind(kind, original), picture) for picture in decoded]
     assert values == sorted(values, reverse=not metric.higher_is_better)
+
+
+def test_errors_of_planes_are_those_of_each_plane(photographs: dict[str, Picture]) -> None:
+    original, decoded = (to_yuv420(picture) for picture in (photographs["coffee"], coded(photographs["coffee"], 20)))
+    for metric, plane, other in zip((MSE_Y, MSE_U, MSE_V), original.planes, decoded.planes, strict=True):
+        expected = skimage.metrics.mean_squared_error(plane, other)
+        assert metric.function(original, decoded) == pytest.approx(expected, rel=1e-12)
+
+
+def test_ms_ssim_of_y_is_that_of_pytorch_msssim(photographs: dict[str, Picture]) -> None:
+    original, decoded = (to_yuv420(picture) for picture in (photographs["chelsea"], coded(photographs["chelsea"], 10)))
+    tensors = [torch.tensor(picture.y, dtype=torch.float64)[None, None] for picture in (original, decoded)]
+    assert MS_SSIM_Y.function(original, decoded) == pytest.approx(float(ms_ssim(*tensors, data_range=255)), abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", [MSE_Y, MSE_U, MSE_V], ids=lambda metric: metric.name)
+def test_equal_planes_have_no_error_and_other_planes_do_not_matter(metric: Metric, photo: Picture) -> None:
+    original = to_yuv420(photo)
+    planes = dict(zip("yuv", original.planes, strict=True))
+    own = metric.name[-1]
+    others = {name: plane if name == own else 255 - plane for name, plane in planes.items()}
+    assert metric.function(original, Yuv420(**others)) == 0
+    assert metric.function(original, Yuv420(**(planes | {own: planes[own] ^ 1}))) == 1
 
 
 @pytest.mark.parametrize("name", METRICS)

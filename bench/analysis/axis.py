@@ -65,22 +65,49 @@ class Axis:
 
 PSNR = Axis("psnr_db", "PSNR, RGB", "dB", "psnr_db", _as_it_is, (("psnr_rgb", False),))
 PSNR_Y = Axis("psnr_y_db", "PSNR, luma", "dB", "psnr_y_db", _as_it_is, (("psnr_y", False),))
+PSNR_U = Axis("psnr_u_db", "PSNR, U", "dB", "psnr_u_db", _as_it_is)
+PSNR_V = Axis("psnr_v_db", "PSNR, V", "dB", "psnr_v_db", _as_it_is)
+PSNR_YUV = Axis("psnr_yuv_db", "PSNR, YUV 6:1:1", "dB", "psnr_yuv_db", _as_it_is)
 MS_SSIM = Axis(
     "ms_ssim_db", "MS-SSIM, RGB", "dB", "ms_ssim", ratio_to_db, (("ms_ssim_rgb", True), ("ms_ssim_db_rgb", False))
 )
-MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "", ratio_to_db, (("ms_ssim_y", True),))
-"""Not measured here: only published curves have it."""
+MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "ms_ssim_y", ratio_to_db, (("ms_ssim_y", True),))
+"""Measured here on YUV pictures only; published curves of RGB pictures have it, too."""
 
-_STORED = {"mse": PSNR, "mse_y": PSNR_Y, "ms_ssim": MS_SSIM}
+_STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_ssim": MS_SSIM, "ms_ssim_y": MS_SSIM_Y}
+
+_PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}
+_YUV_WEIGHTS = {"psnr_y_db": 6, "psnr_u_db": 1, "psnr_v_db": 1}
+
+
+def with_decibels(values: pd.DataFrame) -> pd.DataFrame:
+    """Per-image values with the decibels that follow from them.
+
+    PSNR of YUV 6:1:1 is the weighted mean of an image's decibels, (6 Y + U + V) / 8, as is usual, and not the PSNR of
+    a weighted mean squared error.
+    """
+    found = {column: psnr_db(values[metric]) for metric, column in _PSNRS.items() if metric in values}
+    found |= {f"{metric}_db": ratio_to_db(values[metric]) for metric in ("ms_ssim", "ms_ssim_y") if metric in values}
+    if set(_YUV_WEIGHTS) <= set(found):
+        weighted = sum(weight * found[column] for column, weight in _YUV_WEIGHTS.items())
+        found[PSNR_YUV.column] = np.asarray(weighted / sum(_YUV_WEIGHTS.values()))
+    return values.assign(**found)
+
+
+def of_mean_errors(means: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """The other average of the literature: PSNR of the mean squared error over all images, by name."""
+    columns = {metric: column.removesuffix("_db") for metric, column in _PSNRS.items() if metric in means}
+    return {f"{column}_of_mean_mse_db": psnr_db(means[metric]) for metric, column in columns.items()}
 
 
 def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axis, ...]:
-    """The axes of an export: one for each stored metric, ours first and then a user's own."""
+    """The axes of stored metrics: one for each, ours first and then a user's own; that of 6:1:1 before its parts."""
     titles = metrics.set_index("metric")["title"].to_dict()
     rising = metrics.set_index("metric")["higher_is_better"].to_dict()
-    return tuple(
+    single = [
         _STORED[metric]
         if metric in _STORED
         else Axis(metric, titles.get(metric, metric), "", metric, _as_it_is if rising.get(metric, 1) else _negative)
         for metric in sorted(metric_columns, key=lambda metric: [*_STORED, metric].index(metric))
-    )
+    ]
+    return (PSNR_YUV, *single) if {PSNR_Y, PSNR_U, PSNR_V} <= set(single) else tuple(single)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bench.analysis.axis import Axis, measured_axes, psnr_db, ratio_to_db
+from bench.analysis.axis import Axis, measured_axes, of_mean_errors, with_decibels
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ class Study:
         counts = rows.groupby([*_CURVE, "quality"], sort=False).agg(have=("key", "size"), latest=("started", "max"))
         current, stale = _current(counts.reset_index(), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
-        axes = measured_axes(export.metric_columns, export.metrics)
-        cells = _cells(rows, complete, export)
+        # Metrics of other kinds of pictures have no values here.
+        metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
+        axes = measured_axes(metrics, export.metrics)
+        cells = _cells(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
         return cls(
             dataset=dataset,
             title=str(known.loc[dataset, "title"]),
@@ -85,7 +87,7 @@ class Study:
             axes=axes,
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
             cells=cells,
-            points=_points(cells, axes, export.metric_columns),
+            points=_points(cells, axes, metrics),
             incomplete=_incomplete(current, len(chosen)),
             stale=stale,
         )
@@ -161,17 +163,10 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
     return counts[counts["curve"].isin(chosen)].reset_index(drop=True), stale
 
 
-def _cells(rows: pd.DataFrame, complete: pd.DataFrame, export: Export) -> pd.DataFrame:
+def _cells(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
     """Per-image values of the complete points, with rate and decibels."""
     cells = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
-    cells = cells.assign(bpp=8 * cells["num_bytes"] / (cells["width"] * cells["height"]))
-    if "mse" in export.metric_columns:
-        cells["psnr_db"] = psnr_db(cells["mse"])
-    if "mse_y" in export.metric_columns:
-        cells["psnr_y_db"] = psnr_db(cells["mse_y"])
-    if "ms_ssim" in export.metric_columns:
-        cells["ms_ssim_db"] = ratio_to_db(cells["ms_ssim"])
-    return cells
+    return with_decibels(cells.assign(bpp=8 * cells["num_bytes"] / (cells["width"] * cells["height"])))
 
 
 def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
@@ -189,13 +184,10 @@ def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -
     for axis in axes:
         if axis.name != axis.column:
             points[axis.name] = axis.quality(points[axis.column])
-    if "mse" in metrics:
-        points["psnr_of_mean_mse_db"] = psnr_db(points["mse"])
-    if "mse_y" in metrics:
-        points["psnr_y_of_mean_mse_db"] = psnr_db(points["mse_y"])
-    if "ms_ssim" in metrics:
-        complete = groups["ms_ssim_db"].count() == points["images"]
-        points["mean_of_ms_ssim_db"] = (groups["ms_ssim_db"].sum(min_count=1) / points["images"]).where(complete)
+    points = points.assign(**of_mean_errors(points))
+    for metric in [metric for metric in ("ms_ssim", "ms_ssim_y") if metric in metrics]:
+        complete = groups[f"{metric}_db"].count() == points["images"]
+        points[f"mean_of_{metric}_db"] = (groups[f"{metric}_db"].sum(min_count=1) / points["images"]).where(complete)
     return points.reset_index()
 
 

@@ -1,0 +1,74 @@
+"""The one adapter between the kind of a picture and what a codec takes.
+
+Codecs that take the planes of 4:2:0 get them as they are. The others get RGB made of the planes, and what they decode
+is converted back: the round trip of `bench.colour.ROUND_TRIP`, which alone costs some quality, see `ceiling`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.colour import ROUND_TRIP, from_yuv420, to_yuv420
+from bench.picture import Picture, Yuv420
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bench.codec import Codec, Scalar
+    from bench.images import ImageFile
+    from bench.metrics import Metric
+    from bench.picture import AnyPicture, Kind
+
+CEILING = "round_trip_"
+"""Begins the names of the diagnostics that `ceiling` gives: a metric's name follows."""
+
+
+def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
+    """What the adapter adds to a codec's settings, because it decides the bytes: nothing for RGB pictures."""
+    if image.kind == "rgb":
+        return {}
+    if codec.takes_yuv420:
+        return {"input": "planes"}
+    return {"input": f"{ROUND_TRIP}, {'full' if image.full_range else 'limited'} range"}
+
+
+def given(codec: Codec, picture: AnyPicture) -> AnyPicture:
+    """What a codec is given of a picture: the picture, or RGB made of its planes."""
+    if isinstance(picture, Yuv420) and not codec.takes_yuv420:
+        return from_yuv420(picture)
+    return picture
+
+
+def encode(codec: Codec, picture: AnyPicture) -> bytes:
+    """Encode what a codec was `given`.
+
+    Raises:
+        CodecError: this picture cannot be encoded.
+    """
+    return codec.encode_yuv420(picture) if isinstance(picture, Yuv420) else codec.encode(picture)
+
+
+def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
+    """Decode a file to the kind of picture that the codec was `given`, if pictures are of this kind.
+
+    Raises:
+        DecodeError: these are not the bytes of such a file.
+    """
+    return codec.decode_yuv420(data) if kind == "yuv420" and codec.takes_yuv420 else codec.decode(data)
+
+
+def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:
+    """What a codec decoded, as a picture of the original's kind."""
+    if isinstance(original, Yuv420) and isinstance(decoded, Picture):
+        return to_yuv420(decoded, full_range=original.full_range)
+    return decoded
+
+
+def ceiling(codec: Codec, picture: AnyPicture, metrics: Iterable[Metric]) -> dict[str, float]:
+    """The errors of the round trip alone, by name ("round_trip_mse_u"), for a codec that needs one; else nothing."""
+    converted = given(codec, picture)
+    if converted is picture:
+        return {}
+    back = restored(converted, picture)
+    errors = {metric.name: metric.function(picture, back) for metric in metrics if metric.name.startswith("mse_")}
+    return {CEILING + name: value for name, value in errors.items() if value is not None}

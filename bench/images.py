@@ -1,0 +1,101 @@
+"""The images of a set: how each is read, whether it is a file, a file that is converted, or a frame of a clip."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bench import ffmpeg
+from bench.clips import read_frame
+from bench.errors import UsageError
+from bench.picture import read_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.picture import AnyPicture, Kind, Yuv420
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a set, RGB. `name` is unique in the set; `sha256` is of the file."""
+
+    kind: ClassVar[Kind] = "rgb"
+
+    name: str
+    path: Path
+    sha256: str
+
+    @property
+    def full_range(self) -> bool:
+        """Whether its levels go from 0 to 255; see `Yuv420`."""
+        return True
+
+    def read(self) -> AnyPicture:
+        """The picture.
+
+        Raises:
+            UsageError: the file cannot be read, or holds another picture than it should.
+        """
+        return read_picture(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedImage(ImageFile):
+    """An image file, converted to YUV 4:2:0 by `bench.ffmpeg.TO_YUV420`. `sha256` is of the planes."""
+
+    kind: ClassVar[Kind] = "yuv420"
+
+    @property
+    def full_range(self) -> bool:
+        """The conversion is to limited range."""
+        return False
+
+    def read(self) -> AnyPicture:
+        """The planes, which are those on record.
+
+        Raises:
+            UsageError: the file cannot be read, or this ffmpeg makes other planes of it.
+            MissingError: there is no ffmpeg that can convert.
+        """
+        picture = ffmpeg.to_yuv420(read_picture(self.path))
+        found = planes_sha256(picture)
+        if found != self.sha256:
+            raise UsageError(
+                f"{self.path}: {ffmpeg.version()} converts it to other planes (SHA-256 {found[:12]}…) than those on "
+                f"record ({self.sha256[:12]}…); unset IMAGEIO_FFMPEG_EXE, or install another imageio-ffmpeg"
+            )
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame(ImageFile):
+    """A frame of a clip. `sha256` is of its planes."""
+
+    kind: ClassVar[Kind] = "yuv420"
+
+    offset: int  # of its samples in the file, bytes
+    size: tuple[int, int]  # width and height, pixels
+    has_full_range: bool
+
+    @property
+    def full_range(self) -> bool:
+        """What the clip says of itself."""
+        return self.has_full_range
+
+    def read(self) -> AnyPicture:
+        """The planes.
+
+        Raises:
+            UsageError: the file cannot be read, or was changed since the set was opened.
+        """
+        picture = read_frame(self.path, self.offset, self.size, full_range=self.has_full_range)
+        if planes_sha256(picture) != self.sha256:
+            raise UsageError(f"{self.path} was changed while the run went on; start the run again")
+        return picture
+
+
+def planes_sha256(picture: Yuv420) -> str:
+    """What `ffmpeg -i PICTURE -f hash -hash sha256 -` says of planes: SHA-256 of all of Y, then U, then V."""
+    return hashlib.sha256(picture.to_bytes()).hexdigest()
