@@ -1,21 +1,34 @@
 """What colour conversion alone costs a codec: the PSNR that it cannot exceed, however many bits it spends.
 
-A codec that works on YCbCr samples rounds twice before it has coded anything, and halves chroma if it is 4:2:0.
+A codec that works on YCbCr samples of 8 bits rounds twice before it has coded anything, and halves chroma if it is
+4:2:0. Each conversion here is that of one codec, without any coding. JPEG 2000 and JPEG XL convert, too, but do not
+round what they convert to, and the reversible JPEG 2000 loses nothing; they have no ceiling.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from baselines import vvc
+from baselines.avif import Avif
 from baselines.bpg import codec as bpg
+from bench.colour import to_rgb, to_ycbcr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from bench.picture import Picture
+
+# libwebp: BT.601 in limited range, in fixed point.
+_WEBP_LUMA = np.array([16839, 33059, 6420]) / 2**16
+_WEBP_CHROMA = np.array([[-9719, -19081, 28800], [28800, -24116, -4684]]) / 2**16
+_WEBP_GAMMA = 0.8
+_LIMITED_LUMA_GAIN, _LIMITED_CHROMA_GAIN = 219 / 255, 224 / 255
+_BLACK, _CHROMA_ZERO = 16, 128
 
 
 def _through_bpg(subsampling: str) -> Callable[[Picture], Picture]:
@@ -23,20 +36,80 @@ def _through_bpg(subsampling: str) -> Callable[[Picture], Picture]:
 
 
 def _through_vvc(picture: Picture) -> Picture:
-    rows, columns = picture.height % 2, picture.width % 2
-    even = np.pad(picture.pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    even = _even(picture.pixels)
     return vvc.to_picture(vvc.to_planes(even), picture.height, picture.width)
 
 
+def _through_avif(picture: Picture) -> Picture:
+    """At its best quality, libaom loses nothing: what is lost is libavif's conversion, which cuts chroma off."""
+    codec = Avif(Avif.scale.highest)
+    return codec.decode(codec.encode(picture))
+
+
+def _through_jpeg_444(picture: Picture) -> Picture:
+    return to_rgb(*(_rounded(plane) for plane in to_ycbcr(picture.pixels)))
+
+
+def _through_jpeg_420(picture: Picture) -> Picture:
+    """libjpeg: four chroma samples make one by their mean; "fancy upsampling" makes four of them again."""
+    luma, *chroma = to_ycbcr(_even(picture.pixels))
+    full = [_rounded(luma), *(_doubled(_rounded(_means_of_four(_rounded(plane)))) for plane in chroma)]
+    return to_rgb(*(np.ascontiguousarray(plane[: picture.height, : picture.width]) for plane in full))
+
+
+def _through_webp(picture: Picture) -> Picture:
+    """libwebp: limited range; chroma is of the mean of four pixels, taken on a scale nearer to light."""
+    even = _even(picture.pixels).astype(np.float64)
+    luma = _rounded(np.asarray(even @ _WEBP_LUMA + _BLACK))
+    means = np.moveaxis(255 * _means_of_four(np.moveaxis((even / 255) ** _WEBP_GAMMA, 2, 0)) ** (1 / _WEBP_GAMMA), 0, 2)
+    cb, cr = (_doubled(_rounded(means @ weights + _CHROMA_ZERO)) for weights in _WEBP_CHROMA)
+    full = [(luma - _BLACK) / _LIMITED_LUMA_GAIN]
+    full += [(plane - _CHROMA_ZERO) / _LIMITED_CHROMA_GAIN + _CHROMA_ZERO for plane in (cb, cr)]
+    return to_rgb(*(plane[: picture.height, : picture.width].astype(np.float32) for plane in full))
+
+
+def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels with their last row and column again, where the number of rows or columns is odd."""
+    return np.pad(pixels, [*((0, size % 2) for size in pixels.shape[:2]), (0, 0)], mode="edge")
+
+
+def _rounded(plane: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    rounded: NDArray[np.float32] = np.clip(np.rint(plane), 0, 255).astype(np.float32)
+    return rounded
+
+
+def _means_of_four(planes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """The mean of each square of two by two samples: (..., h, w) to (..., h / 2, w / 2)."""
+    height, width = planes.shape[-2:]
+    means: NDArray[np.floating[Any]] = planes.reshape(*planes.shape[:-2], height // 2, 2, width // 2, 2).mean((-3, -1))
+    return means
+
+
+def _doubled(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A plane at twice the size: three parts of the nearest sample and one of the next, both ways, then rounded."""
+    return _rounded(_doubled_rows(_doubled_rows(plane).T).T)
+
+
+def _doubled_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    around = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    doubled = np.empty((2 * len(plane), plane.shape[1]), np.float32)
+    doubled[0::2] = (3 * plane + around[:-2]) / 4
+    doubled[1::2] = (3 * plane + around[2:]) / 4
+    return doubled
+
+
 CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
+    "jpeg": _through_jpeg_420,
+    "jpeg-444": _through_jpeg_444,
+    "jpeg-opt": _through_jpeg_420,
+    "mozjpeg": _through_jpeg_420,
+    "webp": _through_webp,
     "bpg-444": _through_bpg("4:4:4"),
     "bpg-420": _through_bpg("4:2:0"),
+    "avif": _through_avif,
     "vvc": _through_vvc,
 }
-"""Codec to what becomes of a picture that is converted and back, without being coded.
-
-AVIF 4:4:4 converts as bpg-444 does, inside of libavif. JPEG XL's XYB is not rounded.
-"""
+"""Codec to what becomes of a picture that is converted and back, without being coded."""
 
 
 def ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:

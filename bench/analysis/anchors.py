@@ -26,9 +26,14 @@ COLUMNS = (
     "bd_psnr_db",
     "overlap_low_db",
     "overlap_high_db",
-    "remark",
+    "why",
+    "source",
 )
-"""Columns of `anchor_table`. A negative BD-rate says that ours needs fewer bits than the published points."""
+"""Columns of `anchor_table`. A negative BD-rate says that ours needs fewer bits than the published points; `why` says
+where the difference comes from, and `source` how that is known."""
+
+CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
+"""Columns of `conversion_ceilings`: mean PSNR in dB of pictures that were converted as the codec does, and back."""
 
 
 def anchor_table(study: Study, export: Export) -> pd.DataFrame:
@@ -57,14 +62,15 @@ def _row(study: Study, published: pd.DataFrame, pair: dict[str, str]) -> dict[st
         "bd_psnr_db": delta.get("bd_quality_pchip"),
         "overlap_low_db": delta.get("overlap_low"),
         "overlap_high_db": delta.get("overlap_high"),
-        "remark": pair["remark"],
+        "why": pair["why"],
+        "source": pair["source"],
     }
 
 
-def conversion_ceilings_db() -> dict[str, float]:
-    """Codec to the PSNR that its colour conversion alone leaves on Kodak, in dB; see `baselines.conversion`."""
-    ceilings: dict[str, float] = _data()["ceilings"]
-    return ceilings
+def conversion_ceilings() -> pd.DataFrame:
+    """What colour conversion alone leaves of Kodak, by codec; see `baselines.conversion`, which it is made with."""
+    rows = [{"dataset": "kodak", **ceiling} for ceiling in _data()["ceilings"]]
+    return pd.DataFrame(rows, columns=CEILING_COLUMNS)
 
 
 def _data() -> dict[str, Any]:

@@ -20,7 +20,7 @@ def test_each_pair_is_of_a_codec_and_a_curve_that_exist() -> None:
     pairs = anchors._data()["anchors"]
     assert {pair["codec"] for pair in pairs} <= set(CODECS)
     assert {pair["published"] for pair in pairs} <= names
-    assert all(pair["remark"] for pair in pairs)
+    assert all(pair["why"] and pair["source"] for pair in pairs)
     assert len({(pair["codec"], pair["published"]) for pair in pairs}) == len(pairs)
 
 
@@ -47,8 +47,13 @@ def test_a_codec_that_needs_a_tenth_less_than_published_is_minus_ten_percent(
     assert (row["codec"], row["published"]) == ("webp", "compressai/webp")
     assert row["bd_rate_percent"] == pytest.approx(-10, abs=0.01)
     assert row["bd_psnr_db"] > 0
-    assert row["remark"] == "same settings and the same bytes"
+    assert row["why"] == "same settings and the same bytes"
+    assert row["source"].startswith("webp.json; ")
 
 
 def test_ceilings_are_of_codecs() -> None:
-    assert set(anchors.conversion_ceilings_db()) <= set(CODECS)
+    ceilings = anchors.conversion_ceilings()
+    assert tuple(ceilings.columns) == anchors.CEILING_COLUMNS
+    assert ceilings["codec"].is_unique
+    assert set(ceilings["codec"]) <= set(CODECS)
+    assert ceilings["conversion"].ne("").all()
