@@ -55,9 +55,10 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
 
     `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
     and, after these, one for each number that a codec told of itself.
-    `published` holds the curves that come with bench and those that the user imported.
+    `published` holds the curves that come with bench and those that the user imported, `conversion_ceilings` what
+    colour conversion alone leaves.
     """
-    from bench.analysis import published  # noqa: PLC0415  # not needed to import CSV files
+    from bench.analysis import anchors, published  # noqa: PLC0415  # not needed to import CSV files
 
     tables = {name: _frame(store, query) for name, query in _QUERIES.items()}
     distortions = _wide(_frame(store, _DISTORTIONS), "metric")
@@ -69,6 +70,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
         "measurements": measurements,
         **tables,
         "published": curves if imported.empty else pd.concat([curves, imported], ignore_index=True),
+        "conversion_ceilings": anchors.conversion_ceilings(),
     }
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from bench.analysis import anchors, published
 from bench.analysis.study import Study
+from bench.export import export_csv
 from bench.registry import CODECS
+from bench.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,3 +61,10 @@ def test_ceilings_are_of_codecs() -> None:
     assert ceilings["codec"].is_unique
     assert set(ceilings["codec"]) <= set(CODECS)
     assert ceilings["conversion"].ne("").all()
+
+
+def test_an_export_holds_the_ceilings(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path / "results.sqlite", create=True)) as store:
+        export_csv(store, tmp_path / "export")
+    read = pd.read_csv(tmp_path / "export" / "conversion_ceilings.csv")
+    pd.testing.assert_frame_equal(read, anchors.conversion_ceilings())
