@@ -80,7 +80,14 @@ def main() -> None:
 _PATH = click.Path(path_type=Path)
 _db = click.option("--db", type=_PATH, default=DATABASE, show_default=True, help="The results database.")
 _data = click.option("--data", type=_PATH, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
-_dataset = click.option("--dataset", default="kodak", show_default=True, help="kodak, builtin, a folder or a glob.")
+_dataset = click.option(
+    "--dataset",
+    default="kodak",
+    show_default=True,
+    help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
+)
+_frames = click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th.")
+_size = click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it.")
 _images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
 _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of libraries.  [default: all cores]")
 _families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
@@ -143,6 +150,8 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 )
 @_dataset
 @_images
+@_frames
+@_size
 @click.option("--carrier", help="What does the coding: by default a library in process, or 'external' binaries.")
 @click.option("--weights", metavar="NAME", help="Of learned codecs: compact, zoo, a file or a folder.")
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
@@ -210,8 +219,10 @@ def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  #
 @click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
 @_families
 @_qualities
-@click.option("--dataset", help="Pictures to code: kodak, a folder or a glob.  [default: builtin]")
+@click.option("--dataset", help="Pictures to code: a name, a folder, a glob or a clip.  [default: builtin]")
 @_images
+@_frames
+@_size
 @click.option("--db", type=_PATH, default=VERIFIED, show_default=True, help="Measurements of the zoo's weights.")
 @_threads
 @_data
@@ -241,8 +252,9 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 @click.argument("anchor")
 @click.option("--dataset", help="The image set to compare on.  [default: the only one measured]")
 @_images
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
 @_db
-def compare(test: str, anchor: str, dataset: str | None, images: tuple[str, ...], db: Path) -> None:
+def compare(test: str, anchor: str, db: Path, **choice: Any) -> None:  # noqa: ANN401  # passed on
     """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
     Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444).
@@ -250,7 +262,7 @@ def compare(test: str, anchor: str, dataset: str | None, images: tuple[str, ...]
     from bench import tables  # noqa: PLC0415
     from bench.analysis.comparison import compare_rows  # noqa: PLC0415
 
-    result = compare_rows(_read_results(db), test, anchor, dataset=dataset, images=images)
+    result = compare_rows(_read_results(db), test, anchor, **choice)
     click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
     tables.show(*tables.bd_rates(result.rows))
     for note in result.notes:
@@ -322,11 +334,14 @@ def _read_results(db: Path) -> Export:
 def _show_points(db: Path, dataset: str, codecs: Sequence[str]) -> None:
     """Print the complete RD points of some codecs, and how far the others are."""
     from bench import tables  # noqa: PLC0415
+    from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.study import Study  # noqa: PLC0415
 
     study = Study.of(_read_results(db), dataset)
     points = study.points[study.points["codec"].isin(codecs)]
     tables.show(*tables.rd_points(points, study.axes))
+    if note := ceiling_note(study):
+        click.echo(note)
     for row in study.incomplete[study.incomplete["name"].isin(codecs)].to_dict("records"):
         click.echo(f"{row['name']}@{row['quality']:g}: {row['have']} of {row['need']} pictures, no point yet")
 

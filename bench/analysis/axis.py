@@ -58,6 +58,11 @@ class Axis:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     @property
+    def short_name(self) -> str:
+        """The name on a command line, as in "psnr-y"."""
+        return self.name.removesuffix("_db").replace("_", "-")
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether quality is the stored value itself and not its negative."""
         return self.quality is not _negative

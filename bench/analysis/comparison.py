@@ -137,9 +137,15 @@ class Comparison:
 
 
 def compare_rows(
-    export: Export, test: str, anchor: str, *, dataset: str | None = None, images: Sequence[str] = ()
+    export: Export,
+    test: str,
+    anchor: str,
+    *,
+    dataset: str | None = None,
+    images: Sequence[str] = (),
+    metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two curves by name on one image set: one row a metric that both have.
+    """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
 
     A name is a codec's ("jpeg"), with carrier or weights where there are several ("jpeg@external"), or "source/method"
     of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`.
@@ -148,12 +154,10 @@ def compare_rows(
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
     if "/" in test and "/" in anchor:
-        return _compare_published(export, test, anchor, dataset)
+        return _compare_published(export, test, anchor, dataset, metrics)
     study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]
-    rows = bd_rows(subjects[0], subjects[1], study.axes)
-    if not rows:
-        raise UsageError(f"{test} and {anchor} have no metric in common")
+    rows = _bd_rows_of(subjects, study.axes, metrics)
     short = study.incomplete[study.incomplete["name"].isin([test, anchor])].to_dict("records")
     notes = [study.note] * bool(study.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
@@ -161,7 +165,25 @@ def compare_rows(
     return Comparison(subjects[1].title, subjects[0].title, f"{study.title}, {study.extent}", rows, notes)
 
 
-def _compare_published(export: Export, test: str, anchor: str, dataset: str | None) -> Comparison:
+def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """BD-rates of the second subject against the first, on the axes that `metrics` names, or on all.
+
+    Raises:
+        UsageError: there is no such axis, or none that both have.
+    """
+    names = [axis.short_name for axis in axes]
+    for metric in metrics:
+        if metric not in names:
+            raise unknown("metric", metric, names)
+    rows = bd_rows(subjects[0], subjects[1], [axis for axis in axes if not metrics or axis.short_name in metrics])
+    if not rows:
+        raise UsageError(f"{subjects[1].name} and {subjects[0].name} have no metric in common")
+    return rows
+
+
+def _compare_published(
+    export: Export, test: str, anchor: str, dataset: str | None, metrics: Sequence[str]
+) -> Comparison:
     names = export.published["source"] + "/" + export.published["method"]
     for name in (test, anchor):
         if name not in set(names):
@@ -176,7 +198,5 @@ def _compare_published(export: Export, test: str, anchor: str, dataset: str | No
         raise UsageError(f"{test} and {anchor} {problem}")
     points = export.published[export.published["dataset"] == both[0]]
     subjects = [published_subject(points, name) for name in (anchor, test)]
-    rows = bd_rows(subjects[0], subjects[1], (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y))
-    if not rows:
-        raise UsageError(f"{test} and {anchor} have no metric in common")
+    rows = _bd_rows_of(subjects, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
     return Comparison(subjects[1].title, subjects[0].title, str(both[0]), rows, ["from published points alone"])

@@ -26,6 +26,8 @@ class CheckRequest:
     weights: str | None = None
     dataset: str | None = None
     images: tuple[str, ...] = ()
+    frames: str | None = None
+    size: str | None = None
     families: tuple[str, ...] = ()
     """Of the zoo's weights; nothing means all that are on this machine. So with the qualities."""
     qualities: tuple[int, ...] = ()
@@ -36,8 +38,8 @@ class CheckRequest:
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.against_published and (self.dataset or self.images):
-            raise UsageError("--dataset and --images: the published points are of all of Kodak; leave them out")
+        if self.against_published and (self.dataset or self.images or self.frames or self.size):
+            raise UsageError("--dataset, --images, --frames and --size: the published points are of all of Kodak")
         if not self.against_published and (self.families or self.qualities):
             raise UsageError("--family and --quality choose among the zoo's weights; add --weights zoo, or use --codec")
 

@@ -12,16 +12,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from bench import adapter
 from bench.errors import BenchError
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bench.codec import Codec
+    from bench.picture import AnyPicture, Kind
 
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 """OpenMP, and with it torch, reads this when it is first imported."""
@@ -59,11 +58,11 @@ class FreshProcess:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def decode(self, recipe: Recipe, data: bytes) -> NDArray[np.uint8] | str:
-        """The pixels (height, width, 3) that a file decodes to over there, or why it does not."""
+    def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture | str:
+        """What a file decodes to over there, as `adapter.decode` says, or why it does not."""
         try:
             with _environment(THREADS_VARIABLE, str(self.threads)):
-                answer = self._pool.submit(_decode, recipe, data)
+                answer = self._pool.submit(_decode, recipe, data, kind)
             return answer.result()
         except BrokenProcessPool:
             self._pool.shutdown()
@@ -83,9 +82,9 @@ def one_line(error: Exception) -> str:
     return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
 
 
-def _decode(recipe: Recipe, data: bytes) -> NDArray[np.uint8] | str:
+def _decode(recipe: Recipe, data: bytes, kind: Kind) -> AnyPicture | str:
     try:
-        return _opened(recipe).decode(data).pixels
+        return adapter.decode(_opened(recipe), data, kind)
     except Exception as error:  # noqa: BLE001  # not every exception can be sent to another process
         return one_line(error)
 

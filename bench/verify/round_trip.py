@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench import adapter
 from bench.codec import CodecSpec
 from bench.datasets import open_dataset
 from bench.errors import MissingError
-from bench.picture import read_picture
+from bench.picture import Picture
 from bench.progress import progress
 from bench.registry import codec_class, label_of, resolve_codecs
 from bench.verify.check import CheckRequest, Row, Verdict
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.codec import Codec
-    from bench.datasets import ImageFile
+    from bench.images import ImageFile
+    from bench.picture import AnyPicture
 
 
 DATASET = "builtin"
@@ -36,7 +38,8 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
     Raises:
         BenchError: a name or option is wrong, or no codec can run.
     """
-    images = open_dataset(request.dataset or DATASET, data=request.data).select(request.images)
+    dataset = open_dataset(request.dataset or DATASET, data=request.data, frames=request.frames, size=request.size)
+    images = dataset.select(request.images)
     other_threads = 1 if request.threads > 1 else 2
     recipes, left_out = _recipes(request)
     rows: list[Row] = []
@@ -94,21 +97,27 @@ def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, p
     """How the pictures of here and there differ, or what went wrong; None if they are the same."""
     encoder, decoder = codecs
     try:
-        data = encoder.encode(read_picture(image.path))
-        here = decoder.decode(data).pixels
+        data = adapter.encode(encoder, adapter.given(encoder, image.read()))
+        here = adapter.decode(decoder, data, image.kind)
     except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
         return one_line(error)
-    there = process.decode(recipe, data)
+    there = process.decode(recipe, data, image.kind)
     if isinstance(there, str):
         return f"in the other process: {there}"
     return _compare(here, there)
 
 
-def _compare(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> str | None:
-    if here.shape != there.shape:
-        (height, width, _), (other_height, other_width, _) = here.shape, there.shape
-        return f"{width}x{height} here, {other_width}x{other_height} in the other process"
-    levels = np.abs(here.astype(int) - there).max(axis=2)
-    if not levels.any():
-        return None
-    return f"{np.count_nonzero(levels)} of {levels.size} pixels differ, by up to {levels.max()} levels"
+def _compare(here: AnyPicture, there: AnyPicture) -> str | None:
+    if (here.width, here.height) != (there.width, there.height):
+        return f"{here.width}x{here.height} here, {there.width}x{there.height} in the other process"
+    for (name, a), (_, b) in zip(_samples(here), _samples(there), strict=True):
+        levels = np.abs(a.astype(int) - b).reshape(*a.shape[:2], -1).max(axis=2)
+        if levels.any():
+            return f"{np.count_nonzero(levels)} of {levels.size} {name} differ, by up to {levels.max()} levels"
+    return None
+
+
+def _samples(picture: AnyPicture) -> list[tuple[str, NDArray[np.uint8]]]:
+    if isinstance(picture, Picture):
+        return [("pixels", picture.pixels)]
+    return [(f"samples of {name}", plane) for name, plane in zip("YUV", picture.planes, strict=True)]

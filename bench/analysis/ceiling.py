@@ -1,0 +1,37 @@
+"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it; see `bench.adapter`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.analysis.axis import with_decibels
+
+if TYPE_CHECKING:
+    from bench.analysis.axis import Axis
+    from bench.analysis.study import Study
+
+_PREFIX = "round_trip_"
+
+
+def round_trip_ceilings(study: Study) -> dict[Axis, float]:
+    """The PSNRs in dB of pictures that only made the round trip, means over the images of a study, by axis.
+
+    Empty where no codec needed it, or not all of the pictures made it.
+    """
+    columns = {column: column.removeprefix(_PREFIX) for column in study.cells.columns if column.startswith(_PREFIX)}
+    if not columns:
+        return {}
+    # Each codec that needs the round trip has the same errors for an image.
+    errors = study.cells.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
+    if len(errors) < len(study.images):
+        return {}
+    means = with_decibels(errors.rename(columns=columns)).mean()
+    return {axis: float(means[axis.column]) for axis in study.axes if axis.column in means}
+
+
+def ceiling_note(study: Study) -> str:
+    """The ceilings as a sentence for the reader of the figures; empty where there are none."""
+    found = [f"{axis.title} {value:.2f} dB" for axis, value in round_trip_ceilings(study).items()]
+    if not found:
+        return ""
+    return f"Codecs of RGB make a round trip, planes to RGB and back, whose own ceiling is {', '.join(found)}."
