@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,7 +37,12 @@ def report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(full_export, tmp_path_factory.mktemp("report")).resolve()
 
 
-def open_page(browser: Browser, report: Path, **context: object) -> tuple[Page, list[str], list[str]]:
+@pytest.fixture(scope="module")
+def pages(report: Path) -> list[Path]:
+    return sorted(report.parent.glob("*.html"))
+
+
+def open_page(browser: Browser, path: Path, **context: object) -> tuple[Page, list[str], list[str]]:
     """The page, what it wrote to the console, and the addresses that it asked for."""
     page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
     console: list[str] = []
@@ -45,40 +50,49 @@ def open_page(browser: Browser, report: Path, **context: object) -> tuple[Page, 
     page.on("console", lambda message: console.append(message.text))
     page.on("pageerror", lambda error: console.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(report.as_uri(), wait_until="load")
+    page.goto(path.as_uri(), wait_until="load")
     return page, console, requests
+
+
+@pytest.fixture
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    opened, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
+    yield opened
+    assert console == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    opened.context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_page_is_whole_quiet_and_offline(browser: Browser, report: Path, width: int, theme: str) -> None:
+def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Path], width: int, theme: str) -> None:
     size = {"width": width, "height": 900}
-    page, console, requests = open_page(browser, report, viewport=size, color_scheme=theme)
-    assert console == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-    broken = "[...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.src)"
-    assert page.evaluate(broken) == []
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{width}-{theme}.png", full_page=True)
+    for path in pages:
+        page, console, requests = open_page(browser, path, viewport=size, color_scheme=theme)
+        assert console == []
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        assert page.evaluate(broken) == []
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{path.stem}-{width}-{theme}.png", full_page=True)
 
 
 def test_the_page_needs_no_javascript(browser: Browser, report: Path) -> None:
     page, _, _ = open_page(browser, report, java_script_enabled=False)
-    assert page.locator("table").count() >= 3
-    assert page.locator("svg").count() + page.locator("img").count() >= 3
+    assert page.locator("table:visible").count() >= 3
+    assert page.locator("figure svg:visible").count() >= 3
+    assert page.locator("#explorer:visible, button:visible, select:visible").count() == 0
 
 
-def test_text_stands_out_from_its_background_in_both_themes(browser: Browser, report: Path) -> None:
-    for theme in ("light", "dark"):
-        page, _, _ = open_page(browser, report, color_scheme=theme)
-        colours = page.evaluate("""() => {
-            const style = getComputedStyle(document.documentElement);
-            return [style.color, style.backgroundColor].map(c => c.match(/[0-9.]+/g).slice(0, 3).map(Number));
-        }""")
-        text, ground = (sum(colour) / 3 for colour in colours)
-        assert abs(text - ground) > 150
-        assert (ground > 128) == (theme == "light")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(browser: Browser, pages: list[Path], theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for path in pages:
+        page, _, _ = open_page(browser, path, color_scheme=theme)
+        page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+        found = axe.run(page)
+        assert found.violations_count == 0, f"{path.name}: {found.generate_report()}"
 
 
 def test_every_link_within_the_folder_leads_somewhere(browser: Browser, report: Path) -> None:
@@ -90,3 +104,124 @@ def test_every_link_within_the_folder_leads_somewhere(browser: Browser, report: 
         path, _, anchor = target.partition("#")
         assert not path or (report.parent / path).is_file(), target
         assert not anchor or path or page.locator(f"[id='{anchor}']").count() == 1, target
+
+
+# ---- the interactive figures
+
+
+def shown(page: Page) -> list[str]:
+    """Names of the curves that the chart shows."""
+    names: list[str] = page.evaluate("document.getElementById('chart').data.map(trace => trace.meta)")
+    return names
+
+
+def layout(page: Page, axis: str) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate("a => JSON.parse(JSON.stringify(chart.layout[a]))", axis)
+    return found
+
+
+def test_a_click_on_a_name_hides_its_curve_and_another_brings_it_back(page: Page) -> None:
+    before = shown(page)
+    toggle = page.locator("#toggles [data-curve='alpha']")
+    toggle.click()
+    assert set(before) - set(shown(page)) == {"alpha"}
+    assert toggle.get_attribute("aria-pressed") == "false"
+    toggle.click()
+    assert shown(page) == before
+    page.get_by_role("button", name="none").click()
+    assert shown(page) == []
+
+
+def test_published_curves_come_and_go(page: Page) -> None:
+    published = [name for name in shown(page) if "/" in name]
+    assert published
+    page.locator("#published").uncheck()
+    assert [name for name in shown(page) if "/" in name] == []
+    assert "alpha" in shown(page)
+
+
+def test_the_metric_switch_changes_axis_and_values(page: Page) -> None:
+    values = "document.getElementById('chart').data.find(trace => trace.meta === 'alpha').y"
+    psnr = page.evaluate(values)
+    page.locator("#metric").select_option(label="MS-SSIM, RGB (dB)")
+    assert layout(page, "yaxis")["title"]["text"] == "MS-SSIM, RGB (dB)"
+    assert page.evaluate(values) != psnr
+
+
+def test_the_rate_axis_is_logarithmic_or_linear(page: Page) -> None:
+    assert layout(page, "xaxis")["type"] == "log"
+    page.locator("#scale").select_option("linear")
+    assert layout(page, "xaxis")["type"] == "linear"
+    assert layout(page, "xaxis")["range"][0] == 0
+
+
+def test_pointing_at_a_point_shows_rate_quality_setting_and_version(page: Page) -> None:
+    page.get_by_role("button", name="none").click()
+    page.locator("#toggles [data-curve='alpha']").click()
+    page.locator("#chart").scroll_into_view_if_needed()
+    spot = page.evaluate("""() => {
+        const chart = document.getElementById('chart'), box = chart.getBoundingClientRect();
+        const { xaxis, yaxis } = chart._fullLayout, { x, y } = chart.data[0];
+        return [box.x + xaxis._offset + xaxis.d2p(x[2]), box.y + yaxis._offset + yaxis.d2p(y[2]), x[2], y[2]];
+    }""")
+    page.mouse.move(spot[0], spot[1])
+    label = page.locator("#chart .hoverlayer .hovertext").first
+    label.wait_for()
+    text = label.text_content() or ""
+    assert "Alpha" in text
+    assert f"{spot[2]:.4g} bpp" in text
+    assert "quality 50" in text
+    assert "2.0" in text
+
+
+def test_the_rate_saved_is_drawn_against_the_chosen_anchor(page: Page) -> None:
+    page.locator("#view").select_option("difference")
+    assert "alpha" not in shown(page)
+    assert layout(page, "yaxis")["title"]["text"] == "rate relative to Alpha"
+    page.locator("#view").select_option("rd")
+    assert "alpha" in shown(page)
+
+
+def test_pictures_one_by_one_and_time_against_rate_have_figures(page: Page) -> None:
+    page.locator("#view").select_option("images")
+    assert len(page.evaluate("chart.data.find(trace => trace.meta === 'beta').x")) == 4
+    page.locator("#view").select_option("times")
+    assert layout(page, "xaxis")["type"] == "log"
+    assert page.evaluate("chart.data.find(trace => trace.meta === 'beta').x.length") == 1
+
+
+def test_the_chart_follows_the_theme(page: Page) -> None:
+    colour = "chart._fullLayout.font.color"
+    light = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{colour} !== {light!r}")
+
+
+# ---- tables
+
+
+def test_a_click_on_a_head_sorts_by_number_and_another_turns_it_round(page: Page) -> None:
+    table = page.locator(".matrix:visible table")
+    head = table.locator("thead button").nth(1)
+    keys = "table => [...table.tBodies[0].rows].map(row => row.cells[1].dataset.sort)"
+    for direction in (1, -1):
+        head.click()
+        values = [float(key) for key in table.evaluate(keys) if key]
+        assert values == sorted(values, reverse=direction < 0)
+        assert len(values) > 2
+    assert table.locator("th").nth(1).get_attribute("aria-sort") == "descending"
+
+
+def test_one_metric_of_the_matrix_is_shown_at_a_time(page: Page) -> None:
+    matrices = page.locator(".matrix")
+    assert matrices.count() == 3
+    assert page.locator(".matrix:visible").count() == 1
+    page.locator("#metric-tabs button").nth(2).click()
+    assert page.locator(".matrix:visible").get_attribute("data-axis") == "ms_ssim_db"
+
+
+def test_a_verdict_opens_to_its_rule(page: Page) -> None:
+    claim = page.locator("#claim-joint-jpeg details")
+    claim.locator("summary").click()
+    assert "Rule: holds if" in (claim.text_content() or "")
+    assert claim.locator("p:visible").count() >= 1
