@@ -30,6 +30,9 @@ class Avif(Codec):
 
     libaom's own tuning of still pictures is for the eye; it needs about a tenth more rate at equal PSNR. 267 bytes of
     each file are boxes around the picture.
+
+    libavif cuts chroma off where it should round it: without any coding, 49.5 dB are left of Kodak, where 53.1 could be
+    (`baselines.conversion`). At 45 dB, a third of the squared error is that.
     """
 
     title = "AVIF 4:4:4 (libaom)"

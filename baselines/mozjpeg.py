@@ -29,8 +29,7 @@ class MozJpeg(Codec):
     carriers = ("pyvips",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsample_mode": "on",
-        "optimize_coding": True,
-        "interlace": True,
+        "interlace": True,  # progressive, and with Huffman tables made for the picture
         "optimize_scans": True,
         "trellis_quant": True,
         "overshoot_deringing": True,
