@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
 
 
 class Average:
@@ -17,7 +17,7 @@ class Average:
     The first steps follow faster, so that the random start is soon forgotten.
     """
 
-    def __init__(self, model: LearnedModel, decay: float) -> None:
+    def __init__(self, model: Trainable, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self._ours = list(self.model.parameters())

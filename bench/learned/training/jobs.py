@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
 from bench.learned.models import FAMILIES, ModelConfig, compact_config
-from bench.learned.training import engine, losses, optimizers, pictures
+from bench.learned.models.rectifier import COMPACT_WIDTH
+from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target, seconds
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Job:
     init: Path | None = None
     take: tuple[str, ...] | None = None
     """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
+    width: int = COMPACT_WIDTH
+    """Channels of a new rectifier."""
     seed: int = 0
     device: str = "auto"
     devices: int = 1
@@ -84,6 +87,27 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
     return Phase(weights, optimizer=optimizer, lr=lr or _LR[optimizer], crops=_CROPS[target.metric])
 
 
+def modified_phase(name: str, target: Target, recipe: stp.Recipe | None = None, **changes: Any) -> Phase:  # noqa: ANN401
+    """A phase of a target with a modifier (see `stp.PHASES`), with changes that hold for any phase.
+
+    Raises:
+        UsageError: an unknown name, or a phase that the modifier does not have.
+    """
+    phase_for(dataclasses.replace(target, modifier=None), optimizer=changes.get("optimizer", "soap"))
+    return dataclasses.replace(stp.phase_of(name, target, recipe), name=name, **changes)
+
+
+def _phase(target: Target, given: dict[str, Any]) -> Phase:
+    """The phase that options describe; they are taken out of `given`."""
+    plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
+    chosen = {key: given.pop(key) for key in ("alpha", "distance", "synthesis") if key in given}
+    if target.modifier is not None:
+        return modified_phase(given.pop("phase", "predictive"), target, stp.Recipe(**chosen), **plain)
+    if strange := sorted({*chosen, *({"phase", "width"} & given.keys())}):
+        raise UsageError(f"--{strange[0]} is for a rectifier, {target.name} has none; {target.family}+qr has one")
+    return phase_for(target, **plain)
+
+
 def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 
@@ -92,7 +116,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = parse_target(text, given.pop("metric", "mse"))
-    phase = phase_for(target, optimizer=given.pop("optimizer", "soap"), lr=given.pop("lr", None))
+    phase = _phase(target, given)
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if target.metric == "ms-ssim" and min(stage.size for stage in phase.crops) < _SMALLEST_FOR_MS_SSIM:

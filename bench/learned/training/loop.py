@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor
 
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.task import Task, Validation
 
@@ -47,6 +47,7 @@ class CurvePoint:
     psnr_db: float
     skipped: int
     lr: float
+    latent_error_ratio: float | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Loop:
 
     def __init__(
         self,
-        model: LearnedModel,
+        model: Trainable,
         phase: Phase,
         *,
         task: Task,
@@ -106,7 +107,7 @@ class Loop:
         learns = phase.learns(model)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in learns)
-        model = model.to(fabric.device, memory_format=torch.channels_last)
+        model.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model.train()
         self.average = Average(model, phase.ema_decay)
         self._learning = [p for name, p in learns.items() if not name.endswith("quantiles")]
@@ -215,6 +216,7 @@ class Loop:
             result.psnr_db,
             self.guard.skipped,
             self._main.param_groups[0]["lr"],
+            result.latent_error_ratio,
         )
         progress.curve.append(point)
         return point

@@ -65,10 +65,49 @@ def structural_error(output: Output, x: Tensor) -> Tensor:
     return 1 - similarity
 
 
+def _feature_error(output: Output) -> Tensor:
+    """How far the rectified latents are from those of the encoder."""
+    return output["rectified"].float() - output["y"].float()
+
+
+def feature_l1(output: Output, x: Tensor) -> Tensor:
+    """Sum of the latents' absolute errors, over the whole batch."""
+    del x
+    return _feature_error(output).abs().sum()
+
+
+def feature_l2(output: Output, x: Tensor) -> Tensor:
+    """Euclidean length of the latents' error, over the whole batch, as in the rectifier's authors' code.
+
+    It is neither squared nor divided by anything: it grows with the square root of the batch's size, and so does what
+    one alpha means.
+    """
+    del x
+    length: Tensor = torch.linalg.vector_norm(_feature_error(output))
+    return length
+
+
+def feature_smooth_l1(output: Output, x: Tensor) -> Tensor:
+    """Sum of half the squares of the latents' errors, absolute errors less a half above 1, over the whole batch."""
+    del x
+    error = _feature_error(output)
+    return functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum")
+
+
+def feature_cosine(output: Output, x: Tensor) -> Tensor:
+    """1 - cosine of the angle between the vectors of the M latents at each position, mean over the batch."""
+    del x
+    return 1 - functional.cosine_similarity(output["rectified"].float(), output["y"].float(), dim=1).mean()
+
+
 TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
     "rate": rate_bpp,
     "mse": squared_error,
     "ms-ssim": structural_error,
+    "feature-l1": feature_l1,
+    "feature-l2": feature_l2,
+    "feature-smooth-l1": feature_smooth_l1,
+    "feature-cosine": feature_cosine,
 }
 """Loss terms by the name that a phase gives them."""
 

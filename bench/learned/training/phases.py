@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import UsageError
+from bench.learned.models.rectifier import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bench.learned.models import Quantization
 
 
-Source = Literal["pictures", "latents"]
+Source = Literal["pictures", "latents", "decoded"]
 
 LATENT_STRIDE = 16
 """Pixels between neighbouring latents."""
@@ -42,8 +43,11 @@ class Phase:
     trainable: tuple[str, ...] = ("*",)
     """Glob patterns of the parameters that learn; one that begins with ! takes away. The others stay as they are."""
     source: Source = "pictures"
-    """What batches are of: crops of pictures, or of the latents that the frozen g_a makes of whole pictures."""
+    """What batches are of: crops of pictures, of the latents that the frozen g_a makes of whole pictures, or of the
+    latents that a frozen codec decodes, with their pixels."""
     quantization: Quantization = "noise"
+    wiring: Wiring = field(default_factory=Wiring)
+    """How gradients run where the model has a rectifier."""
     optimizer: str = "soap"
     lr: float = 1e-3
     lr_floor: float = 0.02
@@ -63,7 +67,7 @@ class Phase:
     @property
     def side(self) -> int:
         """Pixels that a picture must have each way to be used: the largest crop."""
-        return max(stage.size for stage in self.crops) * (LATENT_STRIDE if self.source == "latents" else 1)
+        return max(stage.size for stage in self.crops) * (1 if self.source == "pictures" else LATENT_STRIDE)
 
     def learns(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """The model's parameters that this phase changes, by name.
@@ -83,8 +87,9 @@ class Phase:
         return learning
 
     def described(self) -> dict[str, Any]:
-        """The phase as plain values, for records and checkpoints."""
-        return asdict(replace(self, weights=dict(self.weights)))
+        """The phase as plain values, for records and checkpoints; a wiring only where it is not the plain one."""
+        values = asdict(replace(self, weights=dict(self.weights)))
+        return values if self.wiring != Wiring() else {k: v for k, v in values.items() if k != "wiring"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +124,39 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is trained: a family at a quality for a metric."""
+    """What is trained: a family at a quality for a metric, or a modifier of it."""
 
     family: str
     quality: int
     metric: str = "mse"
     options: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the model's configuration that differ from the compact ones."""
+    modifier: str | None = None
+    """qr, a rectifier, or ft, the synthesis alone; the rest is that of other weights."""
+
+    @property
+    def base(self) -> str:
+        """The name without the modifier."""
+        return f"{self.family}@{self.quality}" + ("" if self.metric == "mse" else f"-{self.metric}")
 
     @property
     def name(self) -> str:
-        """As a user writes it: `joint@3`, with the metric where it is not MSE."""
-        return f"{self.family}@{self.quality}" + ("" if self.metric == "mse" else f"-{self.metric}")
+        """As a user writes it: `joint@3`, `joint+qr@3`, with the metric where it is not MSE."""
+        family, at, rest = self.base.partition("@")
+        return f"{family}+{self.modifier}{at}{rest}" if self.modifier else self.base
 
 
 def parse_target(text: str, metric: str = "mse") -> Target:
-    """A target from `FAMILY@QUALITY`.
+    """A target from `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`.
 
     Raises:
         UsageError: the text has another form.
     """
-    family, at, quality = text.partition("@")
-    if not (family and at and quality.isdecimal()):
-        raise UsageError(f"'{text}' is not FAMILY@QUALITY, such as joint@3")
-    return Target(family, int(quality), metric)
+    name, at, quality = text.partition("@")
+    family, plus, modifier = name.partition("+")
+    if not (family and at and quality.isdecimal()) or (plus and not modifier):
+        raise UsageError(f"'{text}' is not FAMILY@QUALITY, such as joint@3 or joint+qr@3")
+    return Target(family, int(quality), metric, modifier=modifier or None)
 
 
 def seconds(text: str) -> float:

@@ -12,31 +12,33 @@ import torch
 
 from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
-from bench.learned.models import build, share
-from bench.learned.training import checkpoint, curve, engine, pictures, records
+from bench.learned.models import Rectified
+from bench.learned.training import checkpoint, curve, engine, pictures, records, start
+from bench.learned.training.decoded import DecodedTask
 from bench.learned.training.evaluation_sets import fingerprints
 from bench.learned.training.interruption import stop_on_signal
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import Stretch
-from bench.learned.training.task import PictureTask, Task
-from bench.learned.weights import ModelCard, load, save
+from bench.learned.training.task import PictureTask
+from bench.learned.weights import ModelCard
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from pathlib import Path
 
     from lightning_fabric import Fabric
 
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
     from bench.learned.training.jobs import Job
     from bench.learned.training.loop import CurvePoint
     from bench.learned.training.records import Record
+    from bench.learned.training.task import Task
 
 CHECKPOINT = "checkpoint.pt"
-WEIGHTS = "weights.safetensors"
+WEIGHTS = start.WEIGHTS
 
 
 class Unheard:
@@ -132,18 +134,14 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None) -> tuple[Loop, Record]:
-    torch.manual_seed(job.seed)
-    model = build(job.config)
-    initial = warm_start(model, job.init, job.take) if job.init else None
+    model, initial = start.begin(job, None if state is None else state["record"]["initial"])
     if state is not None:
         # Before the task is made: latents come from the model as it is.
         torch.nn.Module.load_state_dict(model, state["model"])
-    options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
-    task: Task
-    if job.phase.source == "latents":
-        task = LatentTask(model, data, job.phase, cache=job.cache, **options)
-    else:
-        task = PictureTask(data, job.phase, **options)
+    task = _task(job, model, data, fabric)
+    if state is None and isinstance(task, DecodedTask):
+        base = start.base_of(job).to(fabric.device)
+        initial = {**(initial or {}), "base_validation": dataclasses.asdict(task.validate(base))}
     can_compile = job.compile and engine.can_compile(fabric.device.type)
     compile_with = engine.compiled if can_compile else None
     loop = Loop(model, job.phase, task=task, fabric=fabric, seed=job.seed, compile_with=compile_with)
@@ -152,17 +150,13 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     return loop, records.new(job, data, initial) if state is None else state["record"]
 
 
-def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> dict[str, Any]:
-    """Take over the sub-networks (see `share`) that another model's weights have alike; what was taken.
-
-    Raises:
-        UsageError: the two models share nothing, or the file is no weights file.
-    """
-    weights = load(path)
-    taken = share(weights.model, model, parts)
-    if not taken:
-        raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
-    return {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Task:
+    options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
+    if job.phase.source == "pictures":
+        return PictureTask(data, job.phase, **options)
+    if isinstance(model, Rectified):
+        return DecodedTask(model, data, job.phase, cache=job.cache, **options)
+    return LatentTask(model, data, job.phase, cache=job.cache, **options)
 
 
 def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, Any]:
@@ -194,7 +188,7 @@ def _finish(job: Job, loop: Loop, report: Report) -> Path:
             metric=job.target.metric,
             record=records.described(report.record, loop),
         )
-        save(path, loop.average.model, card)
+        start.write(job, loop.average.model, card)
         curve.write_csv(job.out / "curve.csv", loop.progress.curve)
         curve.draw(job.out / "curve.svg", loop.progress.curve, job.target.name)
         report.say.finished(loop, path, sha256_of(path))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
 
@@ -29,21 +29,23 @@ class Validation:
     loss: float
     rate_bpp: float
     psnr_db: float
+    latent_error_ratio: float | None = None
+    """Distance of the rectified latents from y as a share of the decoded ones', where there is a rectifier."""
 
 
 class Task(Protocol):
     """A source of batches and the loss on them."""
 
-    def network(self, model: LearnedModel) -> nn.Module:
+    def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - a model of the kind that the task is for
         """What the engine wraps: a module whose forward is all that the loss needs of the model."""
 
-    def batch(self, step: int, share: float) -> Tensor:
+    def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same task takes
         """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
 
-    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, batch: Any) -> Tensor:  # noqa: ANN401 - what `batch` returned
         """What the step minimises."""
 
-    def validate(self, model: LearnedModel) -> Validation:
+    def validate(self, model: Any) -> Validation:  # noqa: ANN401 - the same
         """How good a model in evaluation mode is."""
 
 
@@ -65,7 +67,7 @@ class PictureTask:
         self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, **options) for stage in phase.crops}
         self._held_out = HeldOut(held, phase.weights, device)
 
-    def network(self, model: LearnedModel) -> nn.Module:
+    def network(self, model: Trainable) -> nn.Module:
         """The whole model."""
         return model
 
@@ -77,7 +79,7 @@ class PictureTask:
         """The phase's weighted terms."""
         return losses.weighted(network(batch, self.phase.quantization), batch, self.phase.weights)
 
-    def validate(self, model: LearnedModel) -> Validation:
+    def validate(self, model: Trainable) -> Validation:
         """Loss, rate and PSNR of the held-out pictures."""
         return self._held_out(model)
 
@@ -94,10 +96,10 @@ class HeldOut:
     def __init__(self, pictures: Pictures, weights: Mapping[str, float], device: torch.device) -> None:
         self._weights = weights
         self._device = device
-        self._pictures = [_middle(pictures, index) for index in range(len(pictures))]
+        self._pictures = [middle_of(pictures, index) for index in range(len(pictures))]
 
     @torch.no_grad()
-    def __call__(self, model: LearnedModel) -> Validation:
+    def __call__(self, model: Trainable) -> Validation:
         """Mean loss, rate and PSNR of a model in evaluation mode."""
         rows = []
         for picture in self._pictures:
@@ -108,7 +110,7 @@ class HeldOut:
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
-def _middle(pictures: Pictures, index: int) -> Tensor:
+def middle_of(pictures: Pictures, index: int) -> Tensor:
     """The middle of a picture, its sides multiples of 64; one below 64 pixels is padded by its edges."""
     picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
     height, width = (min(VALIDATION_SIDE, max(64, side // 64 * 64)) for side in picture.shape[1:])

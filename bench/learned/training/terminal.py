@@ -69,7 +69,8 @@ class Terminal:
         if self._point is None:
             return shown
         point = self._point
-        return f"{shown}; held out {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB"
+        rectified = "" if point.latent_error_ratio is None else f", latent error x {point.latent_error_ratio:.3f}"
+        return f"{shown}; held out {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB{rectified}"
 
 
 def show_zoo(zoo: Zoo) -> None:

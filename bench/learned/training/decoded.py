@@ -1,0 +1,198 @@
+"""Decoders trained on the latents that are really decoded: encoder and entropy model stay, so they are run once.
+
+The latents come from the coder that writes files, over whole pictures: round(y - mean) + mean in the context of a
+picture, where a model's forward pass has round(y) (see `models.autoregressive`). A step then costs a rectifier and a
+synthesis, no analysis, no entropy model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from bench.files import atomic_write
+from bench.learned.coding.latents import LatentCoder
+from bench.learned.training import losses
+from bench.learned.training.crops import generator
+from bench.learned.training.phases import LATENT_STRIDE
+from bench.learned.training.task import Validation, middle_of
+from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bench.learned.models import LearnedModel, Output, Rectified
+    from bench.learned.training.phases import Phase
+    from bench.learned.training.pictures import Pictures
+
+MARGIN = 2
+"""Latents at a crop's edge whose pixels are not looked at: g_s would need their neighbours, which are not there."""
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The latents of one picture before and after coding."""
+
+    y_hat: Tensor
+    """(M, h, w), float32"""
+    error: Tensor
+    """y - y_hat, as float16: never more than .5, so that nothing that matters is lost."""
+    bpp: float
+    """What the coder wrote, without a container."""
+
+    @property
+    def y(self) -> Tensor:
+        """What g_a made of the picture."""
+        return self.y_hat + self.error.float()
+
+
+class LatentCrops(NamedTuple):
+    """A batch: pixels x (B, 3, 16 h, 16 w), and latents y and y_hat (B, M, h, w) of the same places."""
+
+    x: Tensor
+    y: Tensor
+    y_hat: Tensor
+
+
+class DecoderOf(nn.Module):
+    """A model's decoder as a module of its own: latents in, picture and rectified latents out."""
+
+    def __init__(self, model: Rectified) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Rectified.decode`."""
+        return self.model.decode(latents)
+
+
+class DecodedTask:
+    """Distortion and feature distance of a decoder, given the latents of pictures.
+
+    The rectifier gets y_hat, or y with noise where the phase says so. Validation has the latents, the rates and the
+    float32 arithmetic of real files, whatever the phase.
+
+    Args:
+        model: its g_a and entropy model make the latents, with the integer tables of its weights file.
+        pictures: split into training and validation here; a whole crop fits into each.
+        phase: crops in latents.
+        seed: of crops.
+        device: where the decoder computes.
+        rank: see `PictureTask`.
+        cache: where latents are kept; all trainings on one encoder share them.
+    """
+
+    def __init__(
+        self,
+        model: Rectified,
+        pictures: Pictures,
+        phase: Phase,
+        *,
+        seed: int,
+        device: torch.device,
+        cache: Path,
+        rank: int = 0,
+    ) -> None:
+        self.phase, self.seed, self.rank, self._device = phase, seed, rank, device
+        self._learn, held = pictures.split()
+        self._latents = decoded(model.codec, self._learn, whole_of, cache)
+        validated = decoded(model.codec, held, middle_of, cache)
+        self._held = [(middle_of(held, index), latents) for index, latents in enumerate(validated)]
+
+    def network(self, model: Rectified) -> nn.Module:
+        """The decoder."""
+        return DecoderOf(model)
+
+    def batch(self, step: int, share: float) -> LatentCrops:
+        """Random crops whose corners are on latents."""
+        random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
+        crops = []
+        for _ in range(stage.batch):
+            index = int(random.integers(len(self._latents)))
+            top, left = (int(random.integers(side - stage.size + 1)) for side in self._latents[index].y_hat.shape[1:])
+            crops.append(self._crop(index, top, left, stage.size))
+        return LatentCrops(*(self._sent(parts) for parts in zip(*crops, strict=True)))
+
+    def _crop(self, index: int, top: int, left: int, size: int) -> LatentCrops:
+        latents, (rows, columns) = self._latents[index], (slice(top, top + size), slice(left, left + size))
+        y_hat, error = latents.y_hat[:, rows, columns], latents.error[:, rows, columns]
+        along, across = (slice(LATENT_STRIDE * begin, LATENT_STRIDE * (begin + size)) for begin in (top, left))
+        x = torch.from_numpy(self._learn[index][along, across].copy()).permute(2, 0, 1).float().div_(255)
+        return LatentCrops(x, y_hat + error.float(), y_hat)
+
+    def _sent(self, parts: Sequence[Tensor]) -> Tensor:
+        batch = torch.stack(list(parts)).to(self._device, non_blocking=True)
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def loss(self, network: nn.Module, batch: LatentCrops) -> Tensor:
+        """The phase's weighted terms; the distortion is that of the crops' inner pixels."""
+        latents = batch.y_hat
+        if self.phase.quantization == "noise":
+            latents = batch.y + torch.rand_like(batch.y) - 0.5
+        x_hat, rectified = network(latents)
+        output: Output = {"x_hat": _inner(x_hat), "likelihoods": {}, "y": batch.y, "rectified": rectified}
+        return losses.weighted(output, _inner(batch.x), self.phase.weights)
+
+    @torch.no_grad()
+    def validate(self, model: Rectified) -> Validation:
+        """Loss, rate, PSNR and latent error of the held-out pictures, decoded as from files."""
+        rows = [self._validated(model, x, latents) for x, latents in self._held]
+        return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+
+    def _validated(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:
+        x, y, y_hat = (part.to(self._device) for part in (x, latents.y[None], latents.y_hat[None]))
+        with torch.autocast(self._device.type, enabled=False):
+            x_hat, rectified = model.decode(y_hat.contiguous(memory_format=torch.channels_last))
+        output: Output = {"x_hat": x_hat, "likelihoods": {}, "y": y, "rectified": rectified}
+        loss = losses.weighted(output, x, self.phase.weights).item()
+        ratio = float((rectified - y).norm() / (y_hat - y).norm())
+        return loss, latents.bpp, losses.psnr_db(output, x), ratio
+
+
+def _inner(x: Tensor) -> Tensor:
+    margin = MARGIN * LATENT_STRIDE
+    return x[..., margin:-margin, margin:-margin] if x.dim() else x
+
+
+def whole_of(pictures: Pictures, index: int) -> Tensor:
+    """A picture (1, 3, H, W) whose sides are cut to multiples of 64 pixels."""
+    picture = pictures[index]
+    height, width = (side // 64 * 64 for side in picture.shape[:2])
+    return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)
+
+
+def decoded(
+    codec: LearnedModel, pictures: Pictures, view: Callable[[Pictures, int], Tensor], cache: Path
+) -> list[Decoded]:
+    """The latents of a view of each picture, coded once for each encoder and entropy model."""
+    digest = hashlib.sha256(f"{_FORMAT} {view.__name__} {[entry.sha256 for entry in pictures.entries]}".encode())
+    for name, value in codec.state_dict().items():
+        if not name.startswith("g_s."):
+            digest.update(value.cpu().numpy().tobytes())
+    path = cache / f"decoded-{digest.hexdigest()[:24]}.pt"
+    if not path.is_file():
+        coded = _coded(codec, pictures, view)
+        with atomic_write(path) as file:
+            torch.save([(entry.y_hat, entry.error, entry.bpp) for entry in coded], file)
+    return [Decoded(*entry) for entry in torch.load(path, weights_only=True)]
+
+
+@torch.inference_mode()
+def _coded(codec: LearnedModel, pictures: Pictures, view: Callable[[Pictures, int], Tensor]) -> list[Decoded]:
+    coder, coded = LatentCoder(codec), []
+    with progress("decoding latents", len(pictures), unit="pictures") as advance:
+        for index in range(len(pictures)):
+            x = view(pictures, index)
+            y = cast("Tensor", codec.g_a(x.contiguous(memory_format=torch.channels_last)))
+            file = coder.encode(y)
+            y_hat = file.latents.y_hat[0].contiguous()
+            coded.append(Decoded(y_hat, (y[0] - y_hat).half(), 8 * len(file.payload) / x[0, 0].numel()))
+            advance(1, pictures.entries[index].name)
+    return coded

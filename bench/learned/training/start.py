@@ -1,0 +1,140 @@
+"""What a training begins with, and the weights that it leaves: those of a whole model, or of a decoder for one."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from bench.errors import UsageError
+from bench.files import atomic_write, sha256_of
+from bench.learned import catalogue
+from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
+from bench.learned.weights import container, load, save
+from bench.learned.weights.rectified import load_rectified, save_rectified
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from bench.learned.models import LearnedModel, Trainable
+    from bench.learned.training.jobs import Job
+    from bench.learned.training.records import Record
+    from bench.learned.weights import ModelCard
+
+WEIGHTS = "weights.safetensors"
+"""The file that a training leaves in its folder."""
+
+
+def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
+    """The model that a job trains, with what it takes over from other weights, and the record of that.
+
+    Args:
+        job: the training.
+        initial: that record, if a training is gone on with; its checkpoint is yet to be loaded into the model.
+
+    Raises:
+        UsageError: the weights to start from do not fit.
+        MissingError: there are none.
+    """
+    torch.manual_seed(job.seed)
+    if job.target.modifier is None:
+        model = build(job.config)
+        return model, warm_start(model, job.init, job.take) if job.init else None
+    if initial is None:
+        return _modified(job)
+    frozen = job.phase.source == "decoded"
+    codec = load(_base(job)).model if frozen else build(ModelConfig(**initial["config"]))
+    return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.wiring), initial
+
+
+def base_of(job: Job) -> Rectified:
+    """The base of a decoder's training with its own synthesis, in evaluation mode: what there is to gain upon."""
+    return Rectified(load(_base(job)).model, nn.Identity()).eval()
+
+
+def write(job: Job, model: Trainable, card: ModelCard) -> Path:
+    """Write a job's weights and return their file; a decoder's base lies beside it.
+
+    Raises:
+        BenchError: a parameter is not finite in float16, or a decoder's training changed its encoder.
+        OSError: a file cannot be written.
+    """
+    path = job.out / WEIGHTS
+    if not isinstance(model, Rectified):
+        save(path, model, card)
+        return path
+    base = _base(job)
+    if job.phase.source != "decoded":
+        # The codec learned as well: it is a base of its own now, with tables of its own.
+        save(base, model.codec, card)
+        model = Rectified(load(base).model, model.rectifier)
+    save_rectified(path, model, card, base)
+    return path
+
+
+def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> Record:
+    """Take over the sub-networks (see `share`) that another model's weights have alike; what was taken.
+
+    Raises:
+        UsageError: the two models share nothing, or the file is no weights file.
+    """
+    weights = load(path)
+    taken = share(weights.model, model, parts)
+    if not taken:
+        raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
+    return {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+
+
+def _modified(job: Job) -> tuple[Rectified, Record]:
+    """A decoder to be trained: that of the weights in `init`, with a new rectifier if they have none."""
+    target = job.target
+    weights = "compact" if target.metric == "mse" else f"compact-{target.metric}"
+    path = job.init or catalogue.find(weights, target.family, target.quality)
+    codec, rectifier, base = _opened(path)
+    if codec.config.family != target.family:
+        raise UsageError(f"--init {path}: weights of {codec.config.family}; {target.name} starts from {target.family}")
+    if target.modifier == "ft" and isinstance(rectifier, Rectifier):
+        raise UsageError(f"--init {path}: it has a rectifier; {target.name} starts from {base.name}")
+    if target.modifier == "qr" and not isinstance(rectifier, Rectifier):
+        rectifier = Rectifier(codec.config.M, job.width)
+    if job.phase.source == "decoded":
+        _copy(base, kept := _base(job))
+    else:
+        source, codec = codec, build(codec.config)
+        share(source, codec)
+        kept = base
+    initial = {
+        "sha256": sha256_of(path),
+        "family": target.family,
+        "config": dataclasses.asdict(codec.config),
+        "width": rectifier.width if isinstance(rectifier, Rectifier) else None,
+        "base": {"file": kept.name, "sha256": sha256_of(base)},
+    }
+    return Rectified(codec, rectifier, job.phase.wiring), initial
+
+
+def _base(job: Job) -> Path:
+    """The base in a job's folder, under the name that it has among other weights."""
+    return job.out / f"{job.target.base.replace('@', '-')}.safetensors"
+
+
+def _opened(path: Path) -> tuple[LearnedModel, nn.Module, Path]:
+    """The codec, the rectifier and the base in a weights file; a whole model is its own base."""
+    if "base" not in container.read(path)[0]:
+        return load(path).model, nn.Identity(), path
+    found = load_rectified(path)
+    return found.model.codec, found.model.rectifier, found.base
+
+
+def _rectifier(codec: LearnedModel, width: int | None) -> nn.Module:
+    return nn.Identity() if width is None else Rectifier(codec.config.M, width)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not (target.is_file() and target.samefile(source)):
+        with source.open("rb") as file, atomic_write(target) as copy:
+            shutil.copyfileobj(file, copy)

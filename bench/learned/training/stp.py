@@ -1,0 +1,131 @@
+"""Soft-then-predictive training of the quantization rectifier (Luo and Chen 2023, arXiv 2403.17236), as phases.
+
+R is the rate, D the distortion weighted by lambda, F the distance of the rectified latents from y; alpha weighs F.
+
+    soft        latents with noise, R + D + alpha F, everything learns
+    predictive  rounded latents, D + alpha F; encoder and entropy model are frozen, g_s and rectifier learn
+
+So that one file serves a codec, its +qr and its +ft, the gradient of F stops before the encoder here, and D of the soft
+phase looks at unrectified latents. The soft loss then falls into two sums without a common parameter: R + D, which is
+the codec's own training, and alpha F, in which the rectifier learns to remove noise. They may be trained together
+(`soft`) or one after the other, the second on the latents of the finished codec (`soft-rectifier`), which costs a
+fraction. In the literal reading (`soft-literal`) all gradients run everywhere, and the codec becomes another one.
+
+What the paper argues against is `direct`: rounding from the first step, with the gradient passed straight through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bench.errors import UsageError, unknown
+from bench.learned.models.rectifier import Synthesis, Wiring
+from bench.learned.training.losses import lambda_of
+from bench.learned.training.phases import CropStage, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bench.learned.training.phases import Target
+
+Distance = Literal["l1", "l2", "smooth-l1", "cosine"]
+
+ALPHAS: Mapping[str, float] = {"l1": 5e-5, "l2": 1e-2, "smooth-l1": 3e-4, "cosine": 10.0}
+"""Weight of each feature distance unless one is given: each then starts at about the same part of the loss."""
+
+MODIFIERS = ("qr", "ft")
+
+_DECODED = (CropStage(16, 2),)
+_PICTURES = {
+    "mse": (CropStage(256, 2),),
+    "ms-ssim": (CropStage(256, 2),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What may be chosen in every phase."""
+
+    alpha: float | None = None
+    """None: that of `ALPHAS`, a tenth of it for MS-SSIM, as the paper found."""
+    distance: Distance = "l2"
+    synthesis: Synthesis = "rectified"
+    """Of the predictive phase: whether the distortion teaches the rectifier."""
+
+    def feature(self, metric: str) -> dict[str, float]:
+        """The feature term with its weight.
+
+        Raises:
+            UsageError: there is no such distance.
+        """
+        if self.distance not in ALPHAS:
+            raise unknown("feature distance", self.distance, ALPHAS)
+        alpha = ALPHAS[self.distance] * (1 if metric == "mse" else 0.1) if self.alpha is None else self.alpha
+        return {f"feature-{self.distance}": alpha}
+
+
+def _soft(target: Target, recipe: Recipe) -> Phase:
+    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
+    return Phase(weights, crops=_PICTURES[target.metric], wiring=Wiring("unrectified"))
+
+
+def _soft_literal(target: Target, recipe: Recipe) -> Phase:
+    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
+    wiring = Wiring("rectified", encoder_learns_features=True)
+    return Phase(weights, crops=_PICTURES[target.metric], wiring=wiring)
+
+
+def _soft_rectifier(target: Target, recipe: Recipe) -> Phase:
+    weights = recipe.feature(target.metric)
+    wiring = Wiring("none")
+    return Phase(weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), wiring=wiring)
+
+
+def _predictive(target: Target, recipe: Recipe) -> Phase:
+    features = recipe.feature(target.metric) if target.modifier == "qr" else {}
+    learns = ("codec.g_s.*", "rectifier.*") if target.modifier == "qr" else ("codec.g_s.*",)
+    return Phase(
+        {**_distortion(target), **features},
+        trainable=learns,
+        source="decoded",
+        quantization="round",
+        lr=5e-4,
+        crops=_DECODED,
+        wiring=Wiring(recipe.synthesis),
+    )
+
+
+def _direct(target: Target, recipe: Recipe) -> Phase:
+    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
+    wiring = Wiring("rectified", encoder_learns_features=True)
+    return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], wiring=wiring)
+
+
+PHASES: Mapping[str, Callable[[Target, Recipe], Phase]] = {
+    "soft": _soft,
+    "soft-rectifier": _soft_rectifier,
+    "soft-literal": _soft_literal,
+    "predictive": _predictive,
+    "direct": _direct,
+}
+"""The phases by the name that a user gives them."""
+
+
+def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
+    """A phase for a target with a modifier.
+
+    Raises:
+        UsageError: there is no such phase or modifier, or the two do not go together.
+    """
+    if name not in PHASES:
+        raise unknown("phase", name, PHASES)
+    if target.modifier not in MODIFIERS:
+        raise unknown("modifier", f"+{target.modifier}", [f"+{modifier}" for modifier in MODIFIERS])
+    if target.modifier == "ft" and name != "predictive":
+        raise UsageError(f"{target.name} has no rectifier; its only phase is 'predictive'")
+    return PHASES[name](target, recipe or Recipe())
+
+
+def _distortion(target: Target) -> dict[str, float]:
+    return {target.metric: lambda_of(target.quality, target.metric)}

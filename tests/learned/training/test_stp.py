@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.errors import BenchError, MissingError, UsageError
+from bench.learned.models import ModelConfig, Rectified, Rectifier, build
+from bench.learned.training import curve, losses, run, start
+from bench.learned.training.jobs import Job, job_from_options, modified_phase
+from bench.learned.training.phases import CropStage, Target, parse_target
+from bench.learned.training.stp import ALPHAS, PHASES, Recipe
+from bench.learned.weights import ModelCard, container, load, save
+from bench.learned.weights.rectified import load_rectified, save_rectified
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.learned.training.loop import Loop
+
+SMALL = {"decoded": CropStage(6, 2), "pictures": CropStage(64, 2)}
+
+
+class Silent:
+    """A terminal that shows nothing; it can ask for an end after a step."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+
+    def began(self, *_: object) -> None:
+        pass
+
+    validated = finished = began
+
+    def stepped(self, loop: Loop) -> None:
+        if loop.progress.step == self.stop_at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curve, "draw", lambda *_: None)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Four photographs of 144 x 128 pixels."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(4):
+        piece = np.ascontiguousarray(skimage.data.astronaut()[60 * number :, 40 * number :][:128, :144])
+        Image.fromarray(piece).save(folder / f"photo{number}.png")
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A weights file of a small joint model whose latents are spread over some integers."""
+    torch.manual_seed(3)
+    model = build(ModelConfig("joint", 8, 12))
+    with torch.no_grad():
+        model.g_a[-1].weight.mul_(30)  # type: ignore[index, union-attr]
+        model.g_s[0].weight.div_(30)  # type: ignore[index, union-attr]
+    path = tmp_path / "w" / "joint-3.safetensors"
+    path.parent.mkdir()
+    save(path, model, ModelCard(3, 0.0067, "mse"))
+    return path
+
+
+def job_on(photos: Path, base: Path, phase: str = "predictive", *, modifier: str = "qr", **changes: Any) -> Job:  # noqa: ANN401
+    target = Target("joint", 3, modifier=modifier)
+    chosen = modified_phase(phase, target, changes.pop("recipe", None), warmup_steps=2, validate_steps=5, lr=2e-3)
+    chosen = dataclasses.replace(chosen, crops=(SMALL[chosen.source],))
+    out = photos.parent / changes.pop("out", f"{phase}-{modifier}")
+    options: dict[str, Any] = {"steps": 6, "threads": 1, "compile": False, "device": "cpu", "width": 16, "init": base}
+    return Job(target, chosen, out, data=photos, cache=photos.parent / "cache", **{**options, **changes})
+
+
+def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], *, but: str = "-") -> bool:
+    names = [name for name in ours if not name.startswith(but)]
+    return all(torch.equal(ours[name], theirs[name]) for name in names)
+
+
+@pytest.mark.parametrize("modifier", ["qr", "ft"])
+@pytest.mark.parametrize("synthesis", ["rectified", "detached"])
+def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
+    photos: Path, base: Path, modifier: str, synthesis: Any  # noqa: ANN401
+) -> None:
+    job = job_on(photos, base, modifier=modifier, recipe=Recipe(synthesis=synthesis))
+    trained = load_rectified(run.train(job, Silent()))
+    before, after = load(base).model.state_dict(), trained.model.codec.state_dict()
+    assert same(before, after, but="g_s.")
+    assert not same(before, after)
+    assert isinstance(trained.model.rectifier, Rectifier) == (modifier == "qr")
+    assert trained.base_sha256 == load(base).sha256
+
+
+def test_a_file_holds_the_changed_tensors_alone(photos: Path, base: Path) -> None:
+    path = run.train(job_on(photos, base), Silent())
+    header, tensors = container.read(path)
+    assert {name.split(".")[0] for name in tensors} == {"codec", "rectifier"}
+    assert {name.split(".")[1] for name in tensors if name.startswith("codec")} == {"g_s"}
+    assert header["base"] == {"file": "joint-3.safetensors", "sha256": load(base).sha256}
+    assert header["card"]["record"]["initial"]["base_validation"]["latent_error_ratio"] == 1
+
+
+def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(photos: Path, base: Path) -> None:
+    soft = run.train(job_on(photos, base, "soft-rectifier", steps=30), Silent())
+    trained = load_rectified(soft).model
+    assert same(load(base).model.state_dict(), trained.codec.state_dict())
+    assert trained.rectifier.last.weight.abs().max() > 0  # type: ignore[union-attr, operator]
+    following = job_on(photos, soft, steps=1, out="following")
+    model, _ = start.begin(following, None)
+    assert same(trained.state_dict(), model.state_dict())
+
+
+def test_the_literal_soft_phase_makes_a_base_of_its_own(photos: Path, base: Path) -> None:
+    job = job_on(photos, base, "soft-literal")
+    trained = load_rectified(run.train(job, Silent()))
+    assert trained.base == job.out / "joint-3.safetensors"
+    assert not same(load(base).model.state_dict(), trained.model.codec.state_dict(), but="g_s.")
+    assert load(trained.base).model(torch.rand(1, 3, 64, 64))["x_hat"].isfinite().all()
+
+
+def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(photos: Path, base: Path) -> None:
+    bases = []
+    for alpha in (0.0, 100.0):
+        job = job_on(photos, base, "soft", recipe=Recipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
+        bases.append(load_rectified(run.train(job, Silent())).model)
+    first, second = (model.codec.state_dict() for model in bases)
+    assert same(first, second)
+
+
+@pytest.mark.parametrize("phase", ["predictive", "soft-literal"])
+def test_a_stopped_training_goes_on_exactly(photos: Path, base: Path, phase: str) -> None:
+    whole = run.train(job_on(photos, base, phase, out="whole"), Silent())
+    job = job_on(photos, base, phase, out="stopped", checkpoint_s=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(job, Silent(stop_at=3))
+    resumed = run.train(dataclasses.replace(job, init=None, resume=True), Silent())
+    assert same(container.read(whole)[1], container.read(resumed)[1])
+
+
+def test_validation_is_that_of_real_files(photos: Path, base: Path) -> None:
+    path = run.train(job_on(photos, base), Silent())
+    record = load_rectified(path).card.record
+    initial, last = record["initial"]["base_validation"], record["validation"]
+    assert initial["rate_bpp"] == last["rate_bpp"]
+    assert initial["psnr_db"] != last["psnr_db"]
+
+
+def test_a_decoder_needs_its_own_base_beside_it(photos: Path, base: Path, tmp_path: Path) -> None:
+    path = run.train(job_on(photos, base), Silent())
+    alone = tmp_path / "alone" / path.name
+    alone.parent.mkdir()
+    shutil.copy(path, alone)
+    with pytest.raises(MissingError, match=r"needs joint-3\.safetensors \(SHA-256 [0-9a-f]{12}"):
+        load_rectified(alone)
+    torch.manual_seed(4)
+    save(alone.parent / "joint-3.safetensors", build(ModelConfig("joint", 8, 12)), ModelCard(3, 0.0067, "mse"))
+    with pytest.raises(UsageError, match=r"goes with a joint-3\.safetensors of SHA-256"):
+        load_rectified(alone)
+    with pytest.raises(UsageError, match="whole model"):
+        load_rectified(base)
+
+
+def test_a_model_whose_encoder_is_not_the_bases_is_not_saved(base: Path, tmp_path: Path) -> None:
+    model = Rectified(load(base).model, Rectifier(12, 16))
+    with torch.no_grad():
+        model.codec.g_a[0].weight.add_(0.1)  # type: ignore[index, union-attr]
+    with pytest.raises(BenchError, match=r"g_a.0.weight.*changed its encoder"):
+        save_rectified(tmp_path / "x.safetensors", model, ModelCard(3, 0.0067, "mse"), base)
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(photos: Path, base: Path) -> None:
+    for modifier in ("qr", "ft"):
+        run.train(job_on(photos, base, modifier=modifier, steps=1), Silent())
+    assert len(list((photos.parent / "cache").glob("decoded-*.pt"))) == 2  # of training and of validation pictures
+
+
+@pytest.mark.parametrize("distance", ALPHAS)
+def test_feature_distances_are_those_of_their_formulas(distance: str) -> None:
+    y, rectified = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 3, 4)
+    output: Any = {"x_hat": torch.zeros(()), "likelihoods": {}, "y": y, "rectified": rectified}
+    error = (rectified - y).numpy().astype(np.float64)
+    small, cosines = np.abs(error) < 1, (y * rectified).sum(1) / (y.norm(dim=1) * rectified.norm(dim=1))
+    expected = {
+        "l1": np.abs(error).sum(),
+        "l2": np.sqrt((error**2).sum()),
+        "smooth-l1": np.where(small, error**2 / 2, np.abs(error) - 0.5).sum(),
+        "cosine": float(1 - cosines.mean()),
+    }
+    assert float(losses.TERMS[f"feature-{distance}"](output, y)) == pytest.approx(expected[distance], rel=1e-5)
+
+
+def test_phases_are_those_of_the_paper() -> None:
+    target = parse_target("joint+qr@3")
+    terms = {name: set(modified_phase(name, target).weights) for name in PHASES}
+    everything = {"rate", "mse", "feature-l2"}
+    assert terms == {
+        "soft": everything,
+        "soft-rectifier": {"feature-l2"},
+        "soft-literal": everything,
+        "predictive": {"mse", "feature-l2"},
+        "direct": everything,
+    }
+    assert modified_phase("predictive", parse_target("joint+ft@3")).weights == {"mse": losses.lambda_of(3)}
+    quantization = {name: modified_phase(name, target).quantization for name in ("soft", "predictive", "direct")}
+    assert quantization == {"soft": "noise", "predictive": "round", "direct": "mixed"}
+
+
+def test_alpha_is_a_tenth_for_ms_ssim() -> None:
+    mse, ssim = (modified_phase("predictive", parse_target("joint+qr@3", metric)) for metric in ("mse", "ms-ssim"))
+    assert ssim.weights["feature-l2"] == pytest.approx(mse.weights["feature-l2"] / 10)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "message"),
+    [
+        ("joint+xx@3", {}, "modifier"),
+        ("joint+qr@3", {"phase": "hard"}, "phase 'hard'"),
+        ("joint+qr@3", {"distance": "l3"}, "feature distance 'l3'"),
+        ("joint+ft@3", {"phase": "soft"}, "has no rectifier"),
+        ("joint@3", {"alpha": 1.0}, r"--alpha is for a rectifier.*joint\+qr"),
+        ("none+qr@3", {}, "family 'none'"),
+        ("joint+@3", {}, "FAMILY@QUALITY"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_line(target: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        job_from_options(target, {"steps": 1, **options})
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_to_start_from_must_fit(photos: Path, base: Path) -> None:
+    other = dataclasses.replace(job_on(photos, base), target=Target("hyper", 3, modifier="qr"))
+    with pytest.raises(UsageError, match=r"weights of joint; hyper\+qr@3 starts from hyper"):
+        start.begin(other, None)
+    qr = run.train(job_on(photos, base, steps=1), Silent())
+    with pytest.raises(UsageError, match=r"it has a rectifier; joint\+ft@3 starts from joint-3"):
+        start.begin(job_on(photos, qr, modifier="ft"), None)
+
+
+def test_the_record_says_what_was_chosen(photos: Path, base: Path) -> None:
+    job = job_on(photos, base, recipe=Recipe(alpha=0.5, distance="l1", synthesis="detached"))
+    run.train(job, Silent())
+    phase = json.loads((job.out / "record.json").read_text())["phase"]
+    assert phase["weights"]["feature-l1"] == 0.5
+    assert phase["wiring"] == {"synthesis": "detached", "encoder_learns_features": False}
