@@ -79,8 +79,16 @@ class Soap(torch.optim.Optimizer):
         mean = state["mean"].lerp_(rotated, 1 - beta1)
         square = state["square"].lerp_(rotated.square_(), 1 - beta2)
         size = group["lr"] * math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
-        update = _rotate(mean / square.sqrt().add_(group["eps"]), state["bases"], self._rotate_in, back=True)
+        # Where a gradient has few dimensions, a new basis can put the mean where the squares are nearly nothing.
+        bound = _largest_ratio(beta1, beta2)
+        ratio = (mean / square.sqrt().add_(group["eps"])).clamp_(-bound, bound)
+        update = _rotate(ratio, state["bases"], self._rotate_in, back=True)
         _as_cube(parameter).add_(update, alpha=-size)
+
+
+def _largest_ratio(beta1: float, beta2: float) -> float:
+    """What the mean over the root of the squares can reach in a basis that never moves (Cauchy-Schwarz): 2.35."""
+    return (1 - beta1) / math.sqrt((1 - beta2) * (1 - beta1**2 / beta2))
 
 
 def _as_cube(tensor: Tensor) -> Tensor:
