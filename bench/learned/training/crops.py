@@ -23,6 +23,10 @@ class Place:
     mirrored: bool
 
 
+_MIRRORED = {3: (0, 1, 2), 6: (1, 0, 3, 2, 4, 5)}
+"""Where each channel of a mirrored picture comes from: in packed ones, left and right samples of luma change places."""
+
+
 def generator(seed: int, step: int, rank: int = 0) -> np.random.Generator:
     """The random numbers of one step: a pure function of seed, step and process.
 
@@ -67,7 +71,7 @@ class Crops:
         return found
 
     def __call__(self, random: np.random.Generator) -> Tensor:
-        """One batch: float samples in 0..1 of shape (batch, 3, size, size), in channels-last memory."""
+        """One batch: float samples in 0..1 of shape (batch, channels, size, size), in channels-last memory."""
         places = self.places(random)
         if self._resident is None:
             cut = self._cut_here(places).to(self.device, non_blocking=True)
@@ -76,11 +80,12 @@ class Crops:
         return cut.permute(0, 3, 1, 2).float().div_(255)
 
     def _cut_here(self, places: list[Place]) -> Tensor:
-        batch = np.empty((len(places), self.size, self.size, 3), np.uint8)
+        channels = self.pictures.channels
+        batch = np.empty((len(places), self.size, self.size, channels), np.uint8)
         for row, place in enumerate(places):
             columns = self.pictures[place.picture][place.top : place.top + self.size]
             crop = columns[:, place.left : place.left + self.size]
-            batch[row] = crop[:, ::-1] if place.mirrored else crop
+            batch[row] = crop[:, ::-1, _MIRRORED[channels]] if place.mirrored else crop
         return torch.from_numpy(batch)
 
     def _cut_there(self, places: list[Place], samples: Tensor) -> Tensor:
@@ -98,8 +103,10 @@ class Crops:
         along = torch.arange(self.size, device=self.device)
         across = torch.where(mirrored.bool(), self.size - 1 - along, along)
         pixel = (top + along.view(1, -1, 1)) * width + left + across
-        first = offset + 3 * pixel
-        return samples[first.unsqueeze(-1) + torch.arange(3, device=self.device)]
+        first, channels = offset + self.pictures.channels * pixel, self.pictures.channels
+        mirror = torch.tensor(_MIRRORED[channels], device=self.device)
+        channel = torch.where(mirrored.bool().unsqueeze(-1), mirror, torch.arange(channels, device=self.device))
+        return samples[first.unsqueeze(-1) + channel]
 
 
 def resident(pictures: Pictures, device: torch.device) -> Tensor | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
-from bench.learned.models import FAMILIES, ModelConfig, compact_config
+from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, compact_config
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target, seconds
@@ -25,6 +25,7 @@ _SMALLEST_FOR_MS_SSIM = 161
 _CROPS = {
     "mse": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
     "ms-ssim": (CropStage(192, 4), CropStage(256, 2, begins=0.8)),
+    "mse-611": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
 }
 _LR = {"soap": 1e-3, "adam": 4e-4}
 
@@ -79,12 +80,30 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
     Raises:
         UsageError: an unknown family, metric, quality or optimiser.
     """
-    if target.family not in FAMILIES:
-        raise unknown("family", target.family, FAMILIES)
+    if target.family not in FAMILIES | YUV_FAMILIES:
+        raise unknown("family", target.family, FAMILIES | YUV_FAMILIES)
+    if (target.family in YUV_FAMILIES) != (target.metric == "mse-611"):
+        raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; leave out --metric")
     if optimizer not in optimizers.OPTIMIZERS:
         raise unknown("optimizer", optimizer, optimizers.OPTIMIZERS)
     weights = losses.rate_distortion(target.quality, target.metric)
-    return Phase(weights, optimizer=optimizer, lr=lr or _LR[optimizer], crops=_CROPS[target.metric])
+    filtered = target.family == "cca" and target.options.get("acem", True)
+    return Phase(
+        weights,
+        trainable=("*", "!acem.*") if filtered else ("*",),
+        optimizer=optimizer,
+        lr=lr or _LR[optimizer],
+        crops=_CROPS[target.metric],
+    )
+
+
+def filter_phase(target: Target, **changes: Any) -> Phase:  # noqa: ANN401 - see `phase_for`
+    """The phase that trains the filter behind the decoder of cca, on decoded pictures, and nothing else.
+
+    Raises:
+        UsageError: see `phase_for`.
+    """
+    return dataclasses.replace(phase_for(target, **changes), name="acem", trainable=("acem.*",), quantization="round")
 
 
 def modified_phase(name: str, target: Target, recipe: stp.Recipe | None = None, **changes: Any) -> Phase:  # noqa: ANN401
@@ -103,6 +122,9 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
     chosen = {key: given.pop(key) for key in ("alpha", "distance", "synthesis") if key in given}
     if target.modifier is not None:
         return modified_phase(given.pop("phase", "predictive"), target, stp.Recipe(**chosen), **plain)
+    if target.family == "cca" and given.get("phase") == "acem":
+        del given["phase"]
+        return filter_phase(target, **plain)
     if strange := sorted({*chosen, *({"phase", "width"} & given.keys())}):
         raise UsageError(f"--{strange[0]} is for a rectifier, {target.name} has none; {target.family}+qr has one")
     return phase_for(target, **plain)

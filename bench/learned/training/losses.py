@@ -1,7 +1,8 @@
 """What a training minimises: named terms, each a number for a batch, weighted and summed.
 
 The plain objective is CompressAI's rate-distortion loss, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R
-in bits a pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI).
+in bits a pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI). Models of YUV 4:2:0 have the
+four lambdas of Duan et al. 2023.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.errors import UsageError, unknown
+from bench.learned.planes import CHANNELS, LUMA_PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 LAMBDAS: Mapping[str, tuple[float, ...]] = {
     "mse": (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800),
     "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
+    "mse-611": (0.015, 0.03, 0.045, 0.06),
 }
 """Weight of the distortion for qualities 1, 2, ..., 8, for each metric that can be trained for."""
 
@@ -46,13 +49,28 @@ def bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
 
 
 def rate_bpp(output: Output, x: Tensor) -> Tensor:
-    """Bits a pixel of x."""
-    return bits(output["likelihoods"]) / (x.shape[0] * x.shape[2] * x.shape[3])
+    """Bits a pixel of x, which is RGB, or the packed planes of 4:2:0: one position for four pixels."""
+    pixels = 4 if x.shape[1] == CHANNELS else 1
+    return bits(output["likelihoods"]) / (pixels * x.shape[0] * x.shape[2] * x.shape[3])
 
 
 def squared_error(output: Output, x: Tensor) -> Tensor:
     """Mean squared error in units of 8-bit levels: 255^2 * MSE."""
     return 255**2 * functional.mse_loss(output["x_hat"], x)
+
+
+def squared_error_611(output: Output, x: Tensor) -> Tensor:
+    """255^2 (6 MSE_Y + MSE_U + MSE_V) / 8 of packed planes.
+
+    Which scale and which weights of the planes go with the lambdas of Duan et al. 2023 is unknown. This scale is that
+    of the plain objective, and gives rates such as the field reports; the weights are the usual ones of 4:2:0.
+    """
+    return 255**2 * (functional.mse_loss(output["x_hat"], x, reduction="none").mean((0, 2, 3)) @ _plane_weights(x))
+
+
+def _plane_weights(x: Tensor) -> Tensor:
+    """6:1:1 over luma, in four planes, U and V."""
+    return x.new_tensor([6 / 8 / LUMA_PLANES] * LUMA_PLANES + [1 / 8] * 2)
 
 
 def structural_error(output: Output, x: Tensor) -> Tensor:
@@ -103,6 +121,7 @@ def feature_cosine(output: Output, x: Tensor) -> Tensor:
 TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
     "rate": rate_bpp,
     "mse": squared_error,
+    "mse-611": squared_error_611,
     "ms-ssim": structural_error,
     "feature-l1": feature_l1,
     "feature-l2": feature_l2,
@@ -123,7 +142,19 @@ def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:
 
 
 def psnr_db(output: Output, x: Tensor) -> float:
-    """PSNR in dB of the reconstruction as a user would see it: clamped and rounded to 8 bits."""
+    """PSNR in dB of the reconstruction as a user would see it: clamped and rounded to 8 bits.
+
+    Of packed planes it is (6 PSNR_Y + PSNR_U + PSNR_V) / 8.
+    """
     seen = (output["x_hat"].float().clamp(0, 1) * 255).round()
-    mse = functional.mse_loss(seen, (x * 255).round()).item()
+    errors = functional.mse_loss(seen, (x * 255).round(), reduction="none")
+    if x.shape[1] != CHANNELS:
+        return _decibels(errors)
+    luma, u, v = errors[:, :LUMA_PLANES], errors[:, LUMA_PLANES], errors[:, LUMA_PLANES + 1]
+    return (6 * _decibels(luma) + _decibels(u) + _decibels(v)) / 8
+
+
+def _decibels(errors: Tensor) -> float:
+    """PSNR in dB of squared errors of 8-bit samples."""
+    mse = errors.mean().item()
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)

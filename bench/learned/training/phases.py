@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import UsageError
+from bench.learned.models.config import YUV420
 from bench.learned.models.rectifier import Wiring
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ class Target:
     @property
     def base(self) -> str:
         """The name without the modifier."""
-        return f"{self.family}@{self.quality}" + ("" if self.metric == "mse" else f"-{self.metric}")
+        plain = self.metric == plain_metric(self.family)
+        return f"{self.family}@{self.quality}" + ("" if plain else f"-{self.metric}")
 
     @property
     def name(self) -> str:
@@ -146,8 +148,13 @@ class Target:
         return f"{family}+{self.modifier}{at}{rest}" if self.modifier else self.base
 
 
+def plain_metric(family: str) -> str:
+    """The squared error that a family is trained for unless another metric is asked for."""
+    return "mse-611" if family in YUV420 else "mse"
+
+
 def parse_target(text: str, metric: str = "mse") -> Target:
-    """A target from `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`.
+    """A target from `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; mse is that of the planes where they are coded.
 
     Raises:
         UsageError: the text has another form.
@@ -156,6 +163,7 @@ def parse_target(text: str, metric: str = "mse") -> Target:
     family, plus, modifier = name.partition("+")
     if not (family and at and quality.isdecimal()) or (plus and not modifier):
         raise UsageError(f"'{text}' is not FAMILY@QUALITY, such as joint@3 or joint+qr@3")
+    metric = plain_metric(family) if metric == "mse" else metric
     return Target(family, int(quality), metric, modifier=modifier or None)
 
 

@@ -43,19 +43,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Decoded RGB pictures, 8 bits a sample, in one flat array of bytes (usually a memory map)."""
+    """Decoded pictures, 8 bits a sample, in one flat array of bytes (usually a memory map)."""
 
     entries: tuple[Entry, ...]
     samples: npt.NDArray[np.uint8]
+    channels: int = 3
+    """RGB; or the 6 of a packed 4:2:0 picture, whose entry has the size of its chroma (see `planes`)."""
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        """The picture `index` as an array (height, width, 3), without a copy."""
+        """The picture `index` as an array (height, width, channels), without a copy."""
         entry = self.entries[index]
-        count = entry.height * entry.width * 3
-        return self.samples[entry.offset : entry.offset + count].reshape(entry.height, entry.width, 3)
+        count = entry.height * entry.width * self.channels
+        return self.samples[entry.offset : entry.offset + count].reshape(entry.height, entry.width, self.channels)
 
     @property
     def fingerprint(self) -> str:
@@ -64,7 +66,7 @@ class Pictures:
 
     def where(self, indices: Sequence[int]) -> Pictures:
         """The pictures at `indices`, sharing the samples."""
-        return Pictures(tuple(self.entries[index] for index in indices), self.samples)
+        return Pictures(tuple(self.entries[index] for index in indices), self.samples, self.channels)
 
     def at_least(self, size: int) -> Pictures:
         """The pictures whose two sides have `size` pixels or more.

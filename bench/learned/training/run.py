@@ -12,7 +12,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
-from bench.learned.models import Rectified
+from bench.learned.models import YUV420, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
 from bench.learned.training.evaluation_sets import fingerprints
@@ -21,6 +21,7 @@ from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import Stretch
+from bench.learned.training.planes import PlanesTask
 from bench.learned.training.task import PictureTask
 from bench.learned.weights import ModelCard
 
@@ -152,6 +153,8 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
 
 def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Task:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
+    if job.target.family in YUV420:
+        return PlanesTask(data, job.phase, cache=job.cache, **options)
     if job.phase.source == "pictures":
         return PictureTask(data, job.phase, **options)
     if isinstance(model, Rectified):
@@ -163,7 +166,7 @@ def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, An
     """What must be the same for a checkpoint to be gone on from."""
     return {
         "target": job.target.name,
-        "model": dataclasses.asdict(job.config),
+        "model": job.config.described(),
         "phase": json.loads(json.dumps(job.phase.described())),
         "seed": job.seed,
         "data": data.fingerprint,

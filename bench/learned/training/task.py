@@ -113,7 +113,9 @@ class HeldOut:
 def middle_of(pictures: Pictures, index: int) -> Tensor:
     """The middle of a picture, its sides multiples of 64; one below 64 pixels is padded by its edges."""
     picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
-    height, width = (min(VALIDATION_SIDE, max(64, side // 64 * 64)) for side in picture.shape[1:])
+    scale = 1 if pictures.channels == 3 else 2  # packed planes are of half the size
+    multiple, most = 64 // scale, VALIDATION_SIDE // scale
+    height, width = (min(most, max(multiple, side // multiple * multiple)) for side in picture.shape[1:])
     down, right = max(0, height - picture.shape[1]), max(0, width - picture.shape[2])
     picture = torch.nn.functional.pad(picture[None], (0, right, 0, down), mode="replicate")
     top, left = (picture.shape[2] - height) // 2, (picture.shape[3] - width) // 2

@@ -80,6 +80,7 @@ def show_zoo(zoo: Zoo) -> None:
         reached = zoo.stages(step.model).get(step.stage, {"steps": 0, "seconds": 0.0})
         mark = "->" if following is not None and step.name == following.name else "  "
         spent = f"{reached['seconds'] / 3600:.2f} h" if reached["seconds"] else ""
-        click.echo(f"{mark} {step.name:<28} {reached['steps']:>7.0f} of {step.steps:>7} steps {spent:>9}")
+        note = f" made for other transforms than {step.start} has now" if zoo.is_outdated(step) else ""
+        click.echo(f"{mark} {step.name:<28} {zoo.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
     if following is None:
         click.echo("the recipe is complete")

@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,11 +218,14 @@ def read(path: Path | None = None) -> Recipe:
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
     if stage not in phases:
         raise UsageError(f"recipe: {model} has phase '{stage}', which is not under [phases]")
-    plain, _, variant = model.partition("-")
-    target = parse_target(plain, "ms-ssim" if variant.startswith("ms-ssim") else "mse")
+    family, _, rest = model.partition("@")
+    quality, _, variant = rest.partition("-")
+    target = parse_target(f"{family}@{quality}", "ms-ssim" if variant.startswith("ms-ssim") else "mse")
+    target = replace(target, options=entry.get("options", {}))
     settings = dict(phases[stage])
     steps = settings.pop("steps")
     crops = tuple(CropStage(**crop) for crop in settings.pop("crops"))
-    trainable = tuple(settings.pop("trainable", ("*",)))
-    phase = Phase(phase_for(target).weights, name=stage, crops=crops, trainable=trainable, **settings)
+    plain = phase_for(target)
+    trainable = tuple(settings.pop("trainable", plain.trainable))
+    phase = Phase(plain.weights, name=stage, crops=crops, trainable=trainable, **settings)
     return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))

@@ -79,7 +79,7 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
         OSError: the file cannot be written; what was there before is untouched.
     """
     finished = finish(model)
-    header = {"config": dataclasses.asdict(model.config), "card": dataclasses.asdict(card)}
+    header = {"config": model.config.described(), "card": dataclasses.asdict(card)}
     container.write(path, header, {**_parameters(finished), **table_tensors(finished)})
     return sha256_of(path)
 
