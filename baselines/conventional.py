@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baselines.external import Binary
-    from bench.picture import Picture
+    from bench.picture import AnyPicture, Picture
 
 
 class ConventionalCodec(Codec):
@@ -61,15 +61,23 @@ class ConventionalCodec(Codec):
             return external.version((self.encoder, self.decoder))
         return pillow.version(self.form)
 
+    def check_size(self, picture: AnyPicture) -> None:
+        """Refuse a picture that the format does not hold.
+
+        Raises:
+            CodecError: a side has more than `max_side` pixels.
+        """
+        if max(picture.width, picture.height) > self.max_side:
+            size = f"{picture.width} x {picture.height}"
+            raise CodecError(f"{self.title} holds at most {self.max_side} pixels a side; this picture is {size}")
+
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture to a file of the format.
 
         Raises:
             CodecError: the format does not hold such a picture, or the carrier fails.
         """
-        if max(picture.width, picture.height) > self.max_side:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} holds at most {self.max_side} pixels a side; this picture is {size}")
+        self.check_size(picture)
         if self.carrier == "external":
             return external.encode(self.encoder, self.encoder_arguments(picture), picture, self.coded)
         return pillow.encode(picture, self.form, self.pillow_options(picture))

@@ -7,19 +7,19 @@ get into each other's way and bytes do not depend on the machine.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
 import subprocess
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
+from bench import ffmpeg
 from bench.codec import Codec
 from bench.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.picture import Picture
+    from bench.picture import AnyPicture, Picture
 
 RESULT = "result"
 """Name of the file that a command line writes."""
@@ -50,9 +50,9 @@ class FfmpegCodec(Codec):
     def missing(cls, carrier: str | None = None, **options: str) -> str | None:
         """Say that ffmpeg is missing and how to get it, or None."""
         del carrier, options
-        return missing()
+        return ffmpeg.missing()
 
-    def check_size(self, picture: Picture) -> None:
+    def check_size(self, picture: AnyPicture) -> None:
         """Refuse a picture that `decode` would refuse.
 
         Raises:
@@ -63,29 +63,6 @@ class FfmpegCodec(Codec):
             raise CodecError(f"{self.title} codes at most {MAX_PIXELS} pixels here; this picture is {size}")
 
 
-def missing() -> str | None:
-    """Say that the package is not there and how to get it, or None if it is."""
-    if importlib.util.find_spec("imageio_ffmpeg") is None:
-        return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
-    try:
-        program()
-    except RuntimeError:
-        return "imageio-ffmpeg has no ffmpeg for this platform; install one and set IMAGEIO_FFMPEG_EXE to its path"
-    return None
-
-
-@functools.cache
-def program() -> str:
-    """Path of the binary.
-
-    Raises:
-        RuntimeError: the package has none for this platform.
-    """
-    import imageio_ffmpeg  # noqa: PLC0415
-
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
-
-
 def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: float | None = None) -> bytes:
     """Run ffmpeg in a folder that holds `files` only, and return the file that it writes: `RESULT`.
 
@@ -93,7 +70,9 @@ def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: f
         CodecError: ffmpeg refuses, hangs or crashes.
     """
     try:
-        return external.run([program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=time_limit_s)
+        return external.run(
+            [ffmpeg.program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=time_limit_s
+        )
     except CodecError as error:
         raise CodecError(_ADDRESS.sub("", str(error))) from error
 
@@ -135,16 +114,7 @@ def version(encoder: str, pattern: str, name: str) -> str:
     `pattern` finds the encoder's version in what ffmpeg prints while it encodes a black picture.
     """
     black = ("-f", "lavfi", "-i", "color=black:size=64x64", "-frames:v", "1")
-    command = [program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]
+    command = [ffmpeg.program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, timeout=external.TIME_LIMIT_S, check=False)
     match = re.search(pattern, done.stderr.decode(errors="replace"))
-    return f"{name} {match[1] if match else 'of unknown version'} ({ffmpeg_version()})"
-
-
-@functools.cache
-def ffmpeg_version() -> str:
-    """The version of ffmpeg: "ffmpeg n9.0.2"."""
-    command = [program(), "-version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=external.TIME_LIMIT_S, check=False)
-    match = re.match(r"ffmpeg version (\S+)", done.stdout)
-    return f"ffmpeg {match[1]}" if match else "ffmpeg of unknown version"
+    return f"{name} {match[1] if match else 'of unknown version'} ({ffmpeg.version()})"

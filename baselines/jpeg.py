@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
 from baselines import external, pillow
 from baselines.conventional import ConventionalCodec
 from bench.codec import QualityScale
+from bench.errors import DecodeError
+from bench.picture import Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from bench.codec import Scalar
     from bench.picture import Picture
+
+_SAMPLING_420 = 2  # Pillow's number for it
 
 _CJPEG_SAMPLING = {"4:2:0": "2x2", "4:4:4": "1x1"}
 
@@ -35,6 +44,8 @@ class Jpeg(ConventionalCodec):
     scale = QualityScale("libjpeg's quality", tuple(range(5, 100, 5)), lowest=1, highest=100)
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:2:0", "optimize": False, "progressive": False}
 
+    yuv420_carriers: ClassVar[tuple[str, ...]] = ("pillow",)
+
     form = pillow.Format("JPEG", (("libjpeg_turbo", "libjpeg-turbo"), ("jpg", "libjpeg")))
     encoder = _binary("cjpeg")
     decoder = _binary("djpeg")
@@ -45,6 +56,10 @@ class Jpeg(ConventionalCodec):
     def pillow_options(self, picture: Picture) -> dict[str, object]:
         """The settings, under the names that Pillow has for them."""
         del picture
+        return self._options
+
+    @property
+    def _options(self) -> dict[str, object]:
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
@@ -56,11 +71,46 @@ class Jpeg(ConventionalCodec):
         quality = ["-quality", f"{self.quality:g}", "-baseline"]
         return [*quality, "-sample", sampling, *switches, "-outfile", self.coded, external.PICTURE]
 
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress planes to a JPEG file, which takes them as of full range, whatever they are of.
+
+        libjpeg halves chroma by the mean of four samples, so chroma that repeats each sample comes out as it was.
+
+        Raises:
+            CodecError: the picture is too large, or the library fails.
+        """
+        self.check_size(picture)
+        repeated = (plane.repeat(2, 0).repeat(2, 1)[: picture.height, : picture.width] for plane in picture.planes[1:])
+        channels = [Image.fromarray(plane) for plane in (picture.y, *repeated)]
+        return pillow.save(Image.merge("YCbCr", channels), self.form, self._options)
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a JPEG file of 4:2:0 to its planes, before any chroma is interpolated.
+
+        At half the size libjpeg scales luma down in its transform, and has nothing to do to chroma.
+
+        Raises:
+            DecodeError: the bytes are damaged, are of another kind of JPEG, or claim an absurd size.
+        """
+        luma, chroma = (self._decoded(data, scale) for scale in (1, 2))
+        y, u, v = (np.ascontiguousarray(plane) for plane in (luma[..., 0], chroma[..., 1], chroma[..., 2]))
+        return Yuv420(y, u, v)
+
+    def _decoded(self, data: bytes, scale: int) -> NDArray[np.uint8]:
+        """YCbCr at the original size or a part of it."""
+        with pillow.opened(data, self.form) as image:
+            if JpegImagePlugin.get_sampling(image) != _SAMPLING_420:
+                raise DecodeError("JPEG file holds other planes than those of 4:2:0")
+            # Quotients that are not whole make sides of a single pixel count.
+            image.draft("YCbCr", (image.width / scale, image.height / scale))  # type: ignore[arg-type]
+            return pillow.samples(image, self.form)
+
 
 class Jpeg444(Jpeg):
     """Baseline JPEG that keeps chroma at full resolution."""
 
     title = "JPEG 4:4:4"
+    yuv420_carriers = ()
     settings: ClassVar[Mapping[str, Scalar]] = {**Jpeg.settings, "subsampling": "4:4:4"}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, ffmpeg
 from baselines.ffmpeg import FfmpegCodec
+from bench import ffmpeg as binary
 from bench.codec import QualityScale
 from bench.errors import DecodeError
 
@@ -34,7 +35,7 @@ class JpegXl(FfmpegCodec):
     @property
     def carrier_version(self) -> str:
         """The ffmpeg that libjxl is in, which does not tell libjxl's own version."""
-        return f"libjxl of {ffmpeg.ffmpeg_version()}"
+        return f"libjxl of {binary.version()}"
 
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture to a JPEG XL codestream.

@@ -17,6 +17,8 @@ from bench.picture import Picture
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -53,11 +55,16 @@ def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> byt
     Raises:
         CodecError: the library refuses.
     """
+    return save(Image.fromarray(picture.pixels), form, options)
+
+
+def save(image: Image.Image, form: Format, options: Mapping[str, object]) -> bytes:
+    """Encode an image of three channels; see `encode`."""
     file = io.BytesIO()
     # Pillow gives libjpeg a buffer of one byte a pixel for progressive files, which noise at high quality overflows.
-    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, picture.pixels.nbytes)
+    ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 3 * image.width * image.height)
     try:
-        Image.fromarray(picture.pixels).save(file, form.name, **options)
+        image.save(file, form.name, **options)
     except (OSError, ValueError) as error:
         raise CodecError(f"{form.name} through Pillow: {error}") from error
     return file.getvalue()
@@ -69,15 +76,24 @@ def decode(data: bytes, form: Format) -> Picture:
     Raises:
         DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
     """
-    with _open(data, form) as image:
-        try:
-            # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
-            image.load()
-        except Exception as error:
-            raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error
-        if image.mode != "RGB":
-            raise DecodeError(f"{form.name} file holds {image.mode}, not 8-bit RGB")
-        return Picture(np.array(image))
+    with opened(data, form) as image:
+        return Picture(samples(image, form))
+
+
+def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
+    """The samples (height, width, 3) of an opened file, decoded now.
+
+    Raises:
+        DecodeError: the file is damaged, or has other channels.
+    """
+    try:
+        # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
+        image.load()
+    except Exception as error:
+        raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error
+    if image.mode not in {"RGB", "YCbCr"}:
+        raise DecodeError(f"{form.name} file holds {image.mode}, not 8-bit RGB")
+    return np.array(image)
 
 
 def check_header(data: bytes, form: Format) -> None:
@@ -88,10 +104,15 @@ def check_header(data: bytes, form: Format) -> None:
     Raises:
         DecodeError: as `decode` does.
     """
-    _open(data, form).close()
+    opened(data, form).close()
 
 
-def _open(data: bytes, form: Format) -> Image.Image:
+def opened(data: bytes, form: Format) -> Image.Image:
+    """A file whose header was read, and nothing else.
+
+    Raises:
+        DecodeError: the bytes are not of this format, or claim an absurd size.
+    """
     try:
         return Image.open(io.BytesIO(data), formats=[form.name])
     except UnidentifiedImageError:

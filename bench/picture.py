@@ -90,6 +90,24 @@ class Yuv420:
         """The samples as a .yuv file holds them; see `of_bytes`."""
         return b"".join(plane.tobytes() for plane in self.planes)
 
+    def padded(self, width: int, height: int) -> Yuv420:
+        """The picture continued to a larger size, both sides even, by repeating its last column and row."""
+        shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
+        y, u, v = (
+            np.pad(plane, [(0, shape[axis] - plane.shape[axis]) for axis in (0, 1)], mode="edge")
+            for plane, shape in zip(self.planes, shapes, strict=True)
+        )
+        return Yuv420(y, u, v, self.full_range)
+
+    def cropped(self, width: int, height: int) -> Yuv420:
+        """The upper left part of the picture; see `padded`."""
+        shapes = (height, width), *[(-(-height // 2), -(-width // 2))] * 2
+        y, u, v = (
+            np.ascontiguousarray(plane[: shape[0], : shape[1]])
+            for plane, shape in zip(self.planes, shapes, strict=True)
+        )
+        return Yuv420(y, u, v, self.full_range)
+
     @property
     def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         """Y, U and V."""
