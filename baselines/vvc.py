@@ -12,6 +12,7 @@ from baselines.ffmpeg import FfmpegCodec
 from bench.codec import QualityScale
 from bench.colour import double, halve, to_rgb, to_ycbcr
 from bench.errors import DecodeError
+from bench.picture import Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le")
 
+_OF_PLANES = b"\0"  # no file of RGB begins so: that would be a width of 0
+_FURTHER_BITS = 2
+
 _CHROMA_ZERO = 128
 _LUMA_GAIN = 1023 / 255
 
@@ -36,6 +40,9 @@ class Vvc(FfmpegCodec):
     pixels and the length of the stream in bytes (ue7, as in BPG), and the stream. Its picture is padded to whole
     coding units by repeating the edge.
 
+    Planes of 8 bits are coded as they are, times four. A byte of 0 in front tells such a file from one of RGB, whose
+    levels are spread over all of the 10 bits.
+
     At low quantisers, the stream overflows the buffer that ffmpeg gives vvenc, which is a CodecError: that of noise
     up to 19 or 20, that of photographs up to 4.
 
@@ -44,6 +51,7 @@ class Vvc(FfmpegCodec):
 
     title = "VVC 4:2:0 10 bit (vvenc)"
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 1, 63, falling=True)
+    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",
         "bit_depth": 10,
@@ -65,12 +73,17 @@ class Vvc(FfmpegCodec):
         self.check_size(picture)
         height, width = _padded(picture.height), _padded(picture.width)
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
-        samples = b"".join(plane.tobytes() for plane in to_planes(np.pad(picture.pixels, beyond, mode="edge")))
+        stream = self._code(to_planes(np.pad(picture.pixels, beyond, mode="edge")))
+        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+
+    def _code(self, planes: Sequence[NDArray[np.uint16]]) -> bytes:
+        """The stream of padded planes of 10 bits."""
+        height, width = planes[0].shape
         source = (*_RAW, "-video_size", f"{width}x{height}", "-framerate", "25", "-i", "planes.yuv")
         coder = ("-c:v", "libvvenc", "-preset", str(self.settings["preset"]), "-qpa", str(self.settings["qpa"]))
         quantiser = ("-qp", str(int(self.quality)), "-threads", "1", "-f", "vvc")
-        stream = ffmpeg.run([*source, *coder, *quantiser], {"planes.yuv": samples})
-        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+        samples = b"".join(plane.tobytes() for plane in planes)
+        return ffmpeg.run([*source, *coder, *quantiser], {"planes.yuv": samples})
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a file of `encode`.
@@ -78,17 +91,46 @@ class Vvc(FfmpegCodec):
         Raises:
             DecodeError: the bytes are damaged, or claim an absurd size.
         """
-        reader = ByteReader(data)
-        width, height = reader.ue7(), reader.ue7()
-        if not 0 < width * height <= ffmpeg.MAX_PIXELS:
-            raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
-        stream = reader.take(reader.ue7())
-        if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
-            raise DecodeError("not a VVC file")
-        coded = _padded(height), _padded(width)
-        output = ("-frames:v", "1", *_RAW)
-        samples = ffmpeg.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
-        return to_picture(_split(samples, *coded), height, width)
+        planes, width, height = _decode(ByteReader(data))
+        return to_picture(planes, height, width)
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress planes.
+
+        Raises:
+            CodecError: vvenc fails.
+        """
+        self.check_size(picture)
+        padded = picture.padded(_padded(picture.width), _padded(picture.height))
+        stream = self._code([np.left_shift(plane, _FURTHER_BITS, dtype="<u2") for plane in padded.planes])
+        return _OF_PLANES + ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a file of `encode_yuv420`.
+
+        Raises:
+            DecodeError: the bytes are damaged, or claim an absurd size.
+        """
+        if not data.startswith(_OF_PLANES):
+            raise DecodeError("not a VVC file of planes")
+        planes, width, height = _decode(ByteReader(data[len(_OF_PLANES) :]))
+        half = 1 << _FURTHER_BITS - 1
+        y, u, v = (np.minimum(plane + half >> _FURTHER_BITS, 255).astype(np.uint8) for plane in planes)
+        return Yuv420(y, u, v).cropped(width, height)
+
+
+def _decode(reader: ByteReader) -> tuple[list[NDArray[np.uint16]], int, int]:
+    """Padded planes of 10 bits, and the width and height that the picture has."""
+    width, height = reader.ue7(), reader.ue7()
+    if not 0 < width * height <= ffmpeg.MAX_PIXELS:
+        raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
+    stream = reader.take(reader.ue7())
+    if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
+        raise DecodeError("not a VVC file")
+    coded = _padded(height), _padded(width)
+    output = ("-frames:v", "1", *_RAW)
+    samples = ffmpeg.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
+    return _split(samples, *coded), width, height
 
 
 def _padded(size: int) -> int:

@@ -18,7 +18,8 @@ from baselines.bpg.hevc import Format
 from baselines.ffmpeg import FfmpegCodec
 from bench.codec import QualityScale
 from bench.colour import double, halve, to_rgb, to_ycbcr
-from bench.picture import Picture
+from bench.errors import DecodeError
+from bench.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,10 +79,15 @@ class Bpg444(FfmpegCodec):
         # What is coded beyond the picture repeats its edge.
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
         planes = to_planes(Picture(np.pad(picture.pixels, beyond, mode="edge")), subsampling)
-        coded = Format(width, height, container.CHROMA_FORMATS[subsampling])
-        samples = b"".join(plane.tobytes() for plane in planes)
-        stream = x265.encode(samples, coded, qp=int(self.quality), block=block)
+        stream = self._code(planes, block)
         return container.write(stream, width=picture.width, height=picture.height)
+
+    def _code(self, planes: Sequence[NDArray[np.uint8]], block: int) -> bytes:
+        """The HEVC stream of planes whose sides are multiples of the smallest coding block."""
+        height, width = planes[0].shape
+        coded = Format(width, height, container.CHROMA_FORMATS[str(self.settings["subsampling"])])
+        samples = b"".join(plane.tobytes() for plane in planes)
+        return x265.encode(samples, coded, qp=int(self.quality), block=block)
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a BPG file: ours, or one of bpgenc's with 8-bit YCbCr.
@@ -92,6 +98,8 @@ class Bpg444(FfmpegCodec):
         stored = container.read(data)
         if self.carrier == "external":
             return bpgenc.decode(data)
+        if stored.limited:
+            raise DecodeError("BPG file holds limited range, of which only the planes are decoded here")
         return to_picture(_cropped_planes(stored, x265.decode(stored.stream, stored.coded)))
 
 
@@ -102,7 +110,34 @@ class Bpg420(Bpg444):
     """
 
     title = "BPG 4:2:0 (x265)"
+    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444.settings, "subsampling": "4:2:0", "reduction": "lanczos"}
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress planes to a BPG file, which says whether they are of limited range.
+
+        Raises:
+            CodecError: the picture is too large, or the encoder fails.
+        """
+        self.check_size(picture)
+        block = x265.smallest_block(picture.width, picture.height)
+        width, height = (-(-size // block) * block for size in (picture.width, picture.height))
+        stream = self._code(picture.padded(width, height).planes, block)
+        limited = not picture.full_range
+        return container.write(stream, width=picture.width, height=picture.height, limited=limited)
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a BPG file to planes.
+
+        Raises:
+            DecodeError: the bytes are damaged, or are of another kind of BPG.
+        """
+        stored = container.read(data)
+        if stored.subsampling != "4:2:0":
+            raise DecodeError(f"BPG file holds planes of {stored.subsampling}, not of 4:2:0")
+        samples = x265.decode(stored.stream, stored.coded)
+        whole = Yuv420.of_bytes(samples, stored.coded.width, stored.coded.height, full_range=not stored.limited)
+        return whole.cropped(stored.width, stored.height)
 
 
 class Bpg444Jctvc(Bpg444):

@@ -24,12 +24,13 @@ class Stored:
 
     width: int
     height: int
-    subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601, full range
+    subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601
     stream: bytes  # HEVC byte stream that any decoder takes
     coded: hevc.Format  # the picture of that stream: of the same size or up to a block larger
+    limited: bool = False  # levels of 16 to 235 instead of 0 to 255
 
 
-def write(stream: bytes, *, width: int, height: int) -> bytes:
+def write(stream: bytes, *, width: int, height: int, limited: bool = False) -> bytes:
     """Put the stream of one coded picture into a BPG file; the picture is cropped to `width` x `height`.
 
     Raises:
@@ -47,21 +48,21 @@ def write(stream: bytes, *, width: int, height: int) -> bytes:
     # The first start code is left out.
     data = hevc.join([units[Nal.PPS], *slices]).removeprefix(hevc.START_CODE)
     picture = _with_length(_write_tools(tools)) + data
-    return b"".join([_write_format(coded), ue7(width), ue7(height), _with_length(picture)])
+    return b"".join([_write_format(coded, limited=limited), ue7(width), ue7(height), _with_length(picture)])
 
 
 def read(file: bytes) -> Stored:
     """Take a BPG file apart.
 
     Raises:
-        DecodeError: the bytes are no BPG file, are cut off, or hold another kind of picture than 8-bit YCbCr BT.601 in
-            full range, 4:4:4 or 4:2:0, without alpha; or the picture has more than `MAX_PIXELS`.
+        DecodeError: the bytes are no BPG file, are cut off, or hold another kind of picture than 8-bit YCbCr BT.601,
+            4:4:4 or 4:2:0, without alpha; or the picture has more than `MAX_PIXELS`.
     """
     reader = ByteReader(file)
     if file[:4] != MAGIC:
         raise DecodeError("not a BPG file")
     reader.take(4)
-    pixel_format, has_extension = _read_format(reader.take(2))
+    pixel_format, has_extension, limited = _read_format(reader.take(2))
     width, height, length = reader.ue7(), reader.ue7(), reader.ue7()
     if not 0 < width * height <= MAX_PIXELS:
         raise DecodeError(f"BPG file claims {width} x {height} pixels; at most {MAX_PIXELS} are decoded")
@@ -73,7 +74,7 @@ def read(file: bytes) -> Stored:
     # A file may not bring parameter sets of its own: their claims of size are not checked.
     units = [nal for nal in hevc.split(picture.rest()) if hevc.nal_type(nal) == Nal.PPS or _is_slice(nal)]
     stream = hevc.join([*hevc.parameter_sets(coded, tools), *units])
-    return Stored(width, height, _PIXEL_FORMAT_NAMES[pixel_format], stream, coded)
+    return Stored(width, height, _PIXEL_FORMAT_NAMES[pixel_format], stream, coded, limited)
 
 
 def _is_slice(nal: bytes) -> bool:
@@ -88,13 +89,13 @@ def _with_length(data: bytes) -> bytes:
     return ue7(len(data)) + data
 
 
-def _write_format(coded: hevc.Format) -> bytes:
-    # BT.601 in full range, no extension, no alpha, no animation: all zero.
-    return MAGIC + bytes([coded.chroma_format << 5 | coded.bit_depth - 8, 0])
+def _write_format(coded: hevc.Format, *, limited: bool) -> bytes:
+    # BT.601, no extension, no alpha, no animation: all zero.
+    return MAGIC + bytes([coded.chroma_format << 5 | coded.bit_depth - 8, limited << 1])
 
 
-def _read_format(fields: bytes) -> tuple[int, bool]:
-    """pixel_format, and whether an extension follows the sizes.
+def _read_format(fields: bytes) -> tuple[int, bool, bool]:
+    """pixel_format, whether an extension follows the sizes, and whether the range is limited.
 
     Raises:
         DecodeError: the picture is not of the kind that this project codes.
@@ -105,18 +106,11 @@ def _read_format(fields: bytes) -> tuple[int, bool]:
     if pixel_format >= len(_PIXEL_FORMAT_NAMES) or colour_space >= len(_COLOUR_SPACES) or depth > 14:
         raise DecodeError("damaged BPG file: unknown format of samples")
     found = [_COLOUR_SPACES[colour_space], _PIXEL_FORMAT_NAMES[pixel_format], f"{depth} bits"]
-    found += [name for name, flag in (("limited range", limited), ("animation", animation)) if flag]
+    found += ["animation"] if animation else []
     found += ["alpha or CMYK"] if alpha or alpha_2 else []
-    if (
-        colour_space
-        or depth != 8
-        or limited
-        or animation
-        or len(found) > 3
-        or pixel_format not in CHROMA_FORMATS.values()
-    ):
-        raise DecodeError(f"BPG file holds {', '.join(found)}; decoded is BT.601, 4:4:4 or 4:2:0, 8 bits, full range")
-    return pixel_format, extension
+    if colour_space or depth != 8 or animation or len(found) > 3 or pixel_format not in CHROMA_FORMATS.values():
+        raise DecodeError(f"BPG file holds {', '.join(found)}; decoded is BT.601, 4:4:4 or 4:2:0, 8 bits")
+    return pixel_format, extension, limited
 
 
 def _write_tools(tools: CodingTools) -> bytes:

@@ -8,6 +8,7 @@ from baselines.bpg import container, hevc
 from baselines.bpg.bits import BitWriter, ue7
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.bpg.hevc import CodingTools, Format, Nal, Pcm
+from bench.colour import to_yuv420
 from bench.errors import CodecError, DecodeError
 from bench.picture import Picture
 
@@ -74,7 +75,6 @@ def test_what_bpgenc_may_use_and_x265_does_not_is_read() -> None:
         (b"\x60\x30", "BT.709"),
         (b"\x70\x00", "alpha"),
         (b"\x60\x04", "alpha"),
-        (b"\x60\x02", "limited range"),
         (b"\x60\x01", "animation"),
         (b"\xe0\x00", "unknown format"),
         (b"\x6f\x00", "unknown format"),
@@ -84,6 +84,16 @@ def test_what_bpgenc_may_use_and_x265_does_not_is_read() -> None:
 def test_other_kinds_of_bpg_are_refused_by_name(file: bytes, fields: bytes, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         container.read(file[:4] + fields + file[6:])
+
+
+def test_limited_range_is_for_planes_only(photo: Picture) -> None:
+    planes = to_yuv420(photo, full_range=False)
+    data = Bpg420(37).encode_yuv420(planes)
+    assert data[4:6] == b"\x20\x02"  # specification 3.1: the flag limited_range
+    assert container.read(data).limited
+    assert not Bpg420(37).decode_yuv420(data).full_range
+    with pytest.raises(DecodeError, match="limited range, of which only the planes"):
+        Bpg420(37).decode(data)
 
 
 def test_metadata_is_passed_over(file: bytes) -> None:
