@@ -31,6 +31,7 @@ INTERRUPTED = 130
 _ELSEWHERE = {
     "train": "bench.learned.training.cli",
     "diagnose": "bench.learned.coding.cli",
+    "quantize": "bench.learned.coding.cli",
 }
 """Command to the module that holds it under this name."""
 
@@ -178,18 +179,25 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
 
 
 @main.command()
-@click.option("--quick", is_flag=True, help="A stated subset of the pictures only.")
+@click.option("--quick", is_flag=True, help="A stated subset of pictures and qualities (bench/budget.toml).")
+@click.option("--weights", default="compact", show_default=True, help="Of learned codecs: compact, zoo or a folder.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes that measure, times apart.  [default: all cores]"
+)
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--evidence", type=_PATH, help="Folder for what of the report is worth committing.")
 @_threads
 @_force
 @_data
 @_db
-def reproduce(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are Reproduction's fields
-    """Measure everything on Kodak, take times, and write the report."""
+def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:  # noqa: ANN401  # Reproduction's fields
+    """Measure everything on Kodak, take times, and write the report; after any interruption it goes on."""
     count = _limit_threads(threads)
     from bench.reproduce import Reproduction, reproduce  # noqa: PLC0415
 
-    page, failures = reproduce(Reproduction(**options, threads=count, command=_command()), click.echo)
+    processes = workers or os.cpu_count() or 1
+    chosen = Reproduction(**options, threads=count, workers=processes, command=_command())
+    page, failures = reproduce(chosen, click.echo)
     click.echo(f"report: {page}")
     _end(failures)
 

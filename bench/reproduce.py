@@ -1,39 +1,26 @@
-"""The whole reproduction in one call: images, measurements, timings, report."""
+"""The whole reproduction in one call: images, weights, measurements, timings, report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.datasets import fetch_dataset, missing
+from bench.budget import Budget
+from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
+from bench.evidence import write_evidence
 from bench.export import export_csv
-from bench.registry import resolve_codecs
+from bench.learned import catalogue, checkpoints
+from bench.registry import codec_class, resolve_codecs
 from bench.report import write_report
 from bench.request import RunRequest, execute
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from bench.codec import CodecSpec
-
-QUICK_IMAGES = {"kodak": ("kodim01", "kodim08", "kodim13", "kodim23")}
-"""The stated subset that `--quick` measures: smooth and busy, upright and lying."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """What is timed: these pictures at a few points of each codec's ladder, since times vary less than rates do."""
-
-    images: Mapping[str, tuple[str, ...]]
-    ladder: tuple[float, ...]  # positions on a codec's list of qualities, 0 to 1
-    repeats: int
-
-
-WHOLE_TIMING = Timing(QUICK_IMAGES, ladder=(0.25, 0.5, 0.75), repeats=3)
-QUICK_TIMING = Timing({"kodak": ("kodim01", "kodim23"), "builtin": ("chelsea",)}, ladder=(0.5,), repeats=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,37 +30,102 @@ class Reproduction:
     db: Path
     out: Path
     threads: int
+    """Of the codecs while times are taken."""
+    workers: int
+    """Processes that measure rate and distortion."""
     command: tuple[str, ...]
     data: Path | None = None
+    weights: str = "compact"
+    """Of the learned codecs; where there are such trained for MS-SSIM, those are measured, too."""
     quick: bool = False
     force: bool = False
+    evidence: Path | None = None
+    """Folder for what of the report is worth committing."""
+
+    @property
+    def budget(self) -> Budget:
+        """What is measured of each codec."""
+        return Budget.stated(quick=self.quick)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Codecs that are measured with the same options, each with its qualities."""
+
+    specs: tuple[CodecSpec, ...]
+    weights: str | None = None
+
+    def request(self, options: Reproduction, dataset: str, images: tuple[str, ...]) -> RunRequest:
+        """The run that measures them."""
+        return RunRequest(
+            codecs=tuple(options.budget.measured(spec) for spec in self.specs),
+            codec_options={} if self.weights is None else {"weights": self.weights},
+            dataset=dataset,
+            images=images,
+            data=options.data,
+            db=options.db,
+            threads=options.threads,
+            workers=options.workers,
+            command=options.command,
+        )
 
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
     """Measure every codec on Kodak, take times, and write the report; its path, and the cells that failed.
 
-    Without Kodak and without a way to get it, everything runs on the built-in photographs, and says so.
+    Rates and distortions come from several processes at once, times from this one alone, afterwards. What is stored is
+    not measured again: a reproduction that was killed is gone on with by the same command. Without Kodak and without
+    a way to get it, everything runs on the built-in photographs, and says so.
 
     Raises:
         BenchError: nothing can be measured or written.
     """
     dataset = _get_kodak(options, say)
-    images = QUICK_IMAGES.get(dataset, ()) if options.quick else ()
-    request = RunRequest(
-        codecs=("*",),
-        dataset=dataset,
-        images=images,
-        data=options.data,
-        db=options.db,
-        threads=options.threads,
-        command=options.command,
-    )
-    summary = execute(request)
-    say(str(summary))
-    failures = summary.failures + _take_times(options, request, say)
+    _get_weights(options.weights, say)
+    images, found = options.budget.pictures.get(dataset, ()), parts(options.weights, options.budget, say)
+    pictures = len(images) or len(open_dataset(dataset, data=options.data).images)
+    work_s = sum(options.budget.processor_s(spec, pictures) for part in found for spec in part.specs)
+    minutes = work_s / 60 / options.workers
+    say(f"{dataset}: {pictures} pictures, about {minutes:.0f} min and the time of timings, if nothing is there yet")
+    failures = [line for part in found for line in _measure(part.request(options, dataset, images), say)]
+    failures += [line for part in found for line in _take_times(part, options, dataset, say)]
     with Store.open(options.db) as store:
         export_csv(store, options.out / "data")
-    return write_report(options.out / "data", options.out, dataset=dataset, images=images), failures
+    page = write_report(options.out / "data", options.out, dataset=dataset, images=images)
+    if options.evidence is not None:
+        write_evidence(options.out, options.evidence)
+        say(f"evidence: {options.evidence}")
+    return page, list(dict.fromkeys(failures))
+
+
+def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
+    """All codecs that can run here, with the qualities of the budget; the others are told, with what they lack.
+
+    Raises:
+        UsageError: there are no such weights.
+    """
+    conventional = [spec for spec in resolve_codecs(("*",)) if not _is_learned(spec)]
+    found = [Part(_able(conventional, budget, say))]
+    for name in (weights, catalogue.FOR_MS_SSIM.get(weights)):
+        if name is not None:
+            learned = [spec for spec in resolve_codecs(("*",), {"weights": name}) if _is_learned(spec)]
+            # Few models are trained for MS-SSIM; that the others are not is nothing to tell.
+            found.append(Part(_able(learned, budget, say if name == weights else lambda _: None), name))
+    return [part for part in found if part.specs]
+
+
+def _is_learned(spec: CodecSpec) -> bool:
+    return "weights" in codec_class(spec.name).options
+
+
+def _able(specs: Sequence[CodecSpec], budget: Budget, say: Callable[[str], None]) -> tuple[CodecSpec, ...]:
+    able = []
+    for spec in specs:
+        if (reason := codec_class(spec.name).missing(**spec.options)) is None:
+            able.append(replace(spec, qualities=budget.points.get(spec.name, spec.qualities)))
+        else:
+            say(f"left out: {spec.name}: {reason}")
+    return tuple(able)
 
 
 def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
@@ -87,26 +139,28 @@ def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
     return "kodak"
 
 
-def _take_times(options: Reproduction, request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    timing = QUICK_TIMING if options.quick else WHOLE_TIMING
-    timed = replace(
-        request,
-        codecs=tuple(_some_points(spec, timing.ladder) for spec in resolve_codecs(request.codecs)),
-        images=timing.images.get(request.dataset, ()),
-        timing=True,
-        repeats=timing.repeats,
-        force=options.force,
-    )
-    try:
-        summary = execute(timed)
-    except UsageError as error:
-        say(f"no times taken: {error}")
-        return []
+def _get_weights(weights: str, say: Callable[[str], None]) -> None:
+    """Download weights that can be downloaded; without a network, those that are here are measured."""
+    if weights in catalogue.ZOOS:
+        try:
+            checkpoints.fetch(checkpoints.select(metric=catalogue.ZOOS[weights]))
+        except MissingError as error:
+            say(f"weights are missing: {error}")
+
+
+def _measure(request: RunRequest, say: Callable[[str], None]) -> list[str]:
+    summary = execute(request)
     say(str(summary))
     return summary.failures
 
 
-def _some_points(spec: CodecSpec, ladder: tuple[float, ...]) -> str:
-    """A codec with a few of its qualities, as on the command line."""
-    chosen = dict.fromkeys(spec.qualities[round(position * (len(spec.qualities) - 1))] for position in ladder)
-    return f"{spec.name}@{','.join(f'{quality:g}' for quality in chosen)}"
+def _take_times(part: Part, options: Reproduction, dataset: str, say: Callable[[str], None]) -> list[str]:
+    timing = options.budget.timing
+    request = part.request(options, dataset, timing.pictures.get(dataset, ()))
+    codecs = tuple(timing.points(spec) for spec in part.specs)
+    timed = replace(request, codecs=codecs, workers=1, timing=True, repeats=timing.repeats, force=options.force)
+    try:
+        return _measure(timed, say)
+    except UsageError as error:
+        say(f"no times taken: {error}")
+        return []

@@ -18,7 +18,7 @@ LAYERS = [
     {"baselines", "learned"},
     {"adapter", "measure", "store"},
     {"runner", "workers", "analysis"},
-    {"interchange", "export", "request", "report", "inventory", "tables", "verify"},
+    {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
     {"ablation", "reproduce"},
     {"cli"},
     {"__main__"},

@@ -6,33 +6,35 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import reproduce as module
+from bench.budget import Budget
 from bench.codec import CodecSpec
-from bench.errors import MissingError
-from bench.reproduce import Reproduction, _some_points, reproduce
+from bench.errors import MissingError, StoreError
+from bench.learned import catalogue, checkpoints
+from bench.reproduce import Part, Reproduction, parts, reproduce
+from bench.request import RunRequest, Summary
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from bench.request import RunRequest
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> Reproduction:
     return Reproduction(
-        db=tmp_path / "r.sqlite", out=tmp_path / "report", threads=1, command=(), data=tmp_path, quick=True, force=True
+        db=tmp_path / "r.sqlite",
+        out=tmp_path / "report",
+        threads=1,
+        workers=1,
+        command=(),
+        data=tmp_path,
+        quick=True,
+        force=True,
     )
 
 
 @pytest.fixture
 def only_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reproduction of one codec at two qualities: what is under test is the order of work, not the codecs."""
-    execute = module.execute
-
-    def few(request: RunRequest) -> object:
-        codecs = ("jpeg@50",) if request.timing else ("jpeg@50,90",)
-        return execute(dataclasses.replace(request, codecs=codecs))
-
-    monkeypatch.setattr(module, "execute", few)
+    monkeypatch.setattr(module, "parts", lambda *_: [Part((CodecSpec("jpeg", (50, 90)),))])
 
 
 @pytest.mark.usefixtures("only_jpeg")
@@ -49,8 +51,7 @@ def test_without_kodak_and_network_it_runs_on_builtin_and_says_so(
     assert said[0] == "NOT KODAK: cannot download kodim01.png: no route to host"
     text = page.read_text(encoding="utf-8")
     title = text.partition("<h1>")[2].partition("</h1>")[0]
-    assert "builtin" in title
-    assert "not the Kodak pictures" in text
+    assert "not the Kodak pictures" in title
     assert (options.out / "data" / "timings.csv").read_text().count("\n") > 1
 
 
@@ -62,12 +63,57 @@ def test_quick_reports_on_a_stated_subset_of_kodak(options: Reproduction, kodak:
     assert "4 of 24 pictures" in title
 
 
-@pytest.mark.parametrize(
-    ("ladder", "chosen"), [((0.25, 0.5, 0.75), "jpeg@30,50,70"), ((0.5,), "jpeg@50"), ((0, 1), "jpeg@10,90")]
-)
-def test_times_are_taken_at_points_spread_over_the_ladder(ladder: tuple[float, ...], chosen: str) -> None:
-    assert _some_points(CodecSpec("jpeg", tuple(range(10, 100, 10))), ladder) == chosen
+@pytest.mark.usefixtures("only_jpeg")
+def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
+    options: Reproduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[RunRequest] = []
+
+    def noted(request: RunRequest) -> Summary:
+        requests.append(request)
+        return Summary("builtin", (), (), {})
+
+    monkeypatch.setattr(module, "execute", noted)
+    monkeypatch.setattr(module, "fetch_dataset", lambda *_, **__: None)
+    monkeypatch.setattr(module, "missing", lambda *_: [])
+    monkeypatch.setattr(module, "open_dataset", lambda *_, **__: pytest.fail("the pictures are named"))
+    with pytest.raises(StoreError):  # nothing was measured, so that there is nothing to report
+        reproduce(dataclasses.replace(options, workers=7), lambda _: None)
+    assert [(r.workers, r.timing, r.codecs) for r in requests] == [
+        (7, False, ("jpeg@10,30,50,70,80,90,95",)),
+        (1, True, ("jpeg@50",)),
+    ]
+    assert [len(r.images) for r in requests] == [4, 2]
 
 
-def test_a_ladder_of_one_point_is_timed_there() -> None:
-    assert _some_points(CodecSpec("joint", (3,)), (0.25, 0.5, 0.75)) == "joint@3"
+def test_models_trained_for_ms_ssim_are_a_part_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("joint-3", "joint-4", "joint-5-ms-ssim"):
+        (tmp_path / f"{name}.safetensors").touch()
+    monkeypatch.setattr(catalogue, "COMPACT", tmp_path)
+    said: list[str] = []
+    found = parts("compact", Budget.stated(quick=True), said.append)
+    assert [part.weights for part in found] == [None, "compact", "compact-ms-ssim"]
+    assert [[(s.name, s.qualities) for s in part.specs] for part in found[1:]] == [
+        [("joint", (3, 4))],
+        [("joint", (5,))],
+    ]
+    assert "jpeg" in {spec.name for spec in found[0].specs}
+    (line,) = [line for line in said if line.startswith("left out: hyper:")]
+    assert "no weights of hyper in compact;" in line
+
+
+def test_weights_of_the_zoo_are_fetched_and_what_is_here_is_used_without_a_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[checkpoints.Checkpoint] = []
+
+    def no_network(wanted: list[checkpoints.Checkpoint]) -> None:
+        asked.extend(wanted)
+        raise MissingError("no route to host")
+
+    monkeypatch.setattr(checkpoints, "fetch", no_network)
+    said: list[str] = []
+    module._get_weights("zoo", said.append)
+    module._get_weights("compact", said.append)
+    assert asked == checkpoints.select(metric="mse")
+    assert said == ["weights are missing: no route to host"]

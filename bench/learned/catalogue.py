@@ -4,6 +4,8 @@ compact       the package's own, in bench/learned/weights/compact; compact-ms-ss
 zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
 a folder      files named FAMILY-QUALITY.safetensors, as in compact
 a file        one model, as `bench train` writes it
+
+The weights of +qr and +ft are a decoder's: their files name the one that the rest is in, their base, which lies beside.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors
 
@@ -25,6 +28,9 @@ COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
 """Name of CompressAI's weights to what they were trained for."""
+
+FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
+"""Name of weights trained for MSE to that of their siblings trained for MS-SSIM."""
 
 
 def qualities(weights: str, family: str) -> tuple[int, ...]:
@@ -54,6 +60,28 @@ def missing(weights: str, family: str) -> str | None:
     if _files(weights, family):
         return None
     return f"no weights of {family} in {weights}; {_way(weights, family)}"
+
+
+def base(path: Path) -> Path:
+    """The weights that a decoder's file goes with: they lie beside it, and are those that it was trained on.
+
+    Raises:
+        MissingError: they are not there.
+        UsageError: they are others, or the file is not a decoder's.
+    """
+    header = _header(path)
+    if not isinstance(header.get("base"), dict):
+        raise UsageError(f"{path}: the weights of a whole model, not of +qr or +ft")
+    file, sha256 = str(header["base"].get("file")), str(header["base"].get("sha256"))
+    found = path.parent / file
+    if not found.is_file():
+        raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) beside it")
+    if fingerprint(found) != sha256:
+        raise UsageError(
+            f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {found} has {fingerprint(found)[:12]}…; "
+            f"put the right one there, or train +{header.get('modifier')} on this one"
+        )
+    return found
 
 
 def fingerprint(path: Path) -> str:
@@ -93,13 +121,24 @@ def _zoo_files(metric: str, family: str) -> dict[int, Path]:
 
 
 def _identity(path: Path) -> tuple[str, int]:
-    """Family and quality of the model in a file."""
+    """Family, with its modifier, and quality of the model in a file."""
+    header = _header(path)
+    modifier = f"+{header['modifier']}" if "modifier" in header else ""
+    try:
+        return str(header["config"]["family"]) + modifier, int(header["card"]["quality"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+
+
+def _header(path: Path) -> dict[str, Any]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["bench"])
-        return str(header["config"]["family"]), int(header["card"]["quality"])
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+    if not isinstance(header, dict):
+        raise UsageError(f"{path}: not a weights file of bench")
+    return header
 
 
 def _others(files: dict[int, Path]) -> str:
@@ -107,7 +146,10 @@ def _others(files: dict[int, Path]) -> str:
 
 
 def _way(weights: str, family: str) -> str:
-    if weights in ZOOS:
+    base, fixed_point, _ = family.rpartition("-int")
+    if fixed_point:
+        return f"`bench quantize {base}` makes them of those of {base}"
+    if weights in ZOOS and "+" not in family:
         metric = "" if weights == "zoo" else f" --metric {ZOOS[weights]}"
         return f"`bench fetch weights --family {family}{metric}` downloads what there is"
-    return "`bench train` makes some, --weights names others"
+    return f"`bench train {family}@QUALITY` makes some, --weights names others"

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.evidence import write_evidence
+from bench.export import export_csv, import_csv
+from bench.report import write_report
+from bench.request import RunRequest, execute
+from bench.store import Store
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of one codec on the built-in photographs, with an experiment."""
+    folder = tmp_path_factory.mktemp("evidence")
+    db = folder / "r.sqlite"
+    execute(RunRequest(codecs=("jpeg@50,90",), dataset="builtin", db=db, threads=1, command=()))
+    with Store.open(db) as store:
+        export_csv(store, folder / "report" / "data")
+    experiment = folder / "report" / "data" / "experiments" / "mine.csv"
+    experiment.parent.mkdir()
+    experiment.write_text("a,b\n1,2\n")
+    write_report(folder / "report" / "data", folder / "report")
+    for name in ("pictures/a.webp", "assets/library.js"):
+        (folder / "report" / name).parent.mkdir(exist_ok=True)
+        (folder / "report" / name).write_bytes(b"large")
+    return folder / "report"
+
+
+def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_path: Path) -> None:
+    files = {path.as_posix() for path in write_evidence(report, tmp_path / "kept")}
+    assert files == {path.relative_to(tmp_path / "kept").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"data/measurements.csv", "data/runs.csv", "tables/points.csv", "index.html"} <= files
+    assert "experiments/mine.csv" in files
+    assert any(name.startswith("figures/") and name.endswith(".svg") for name in files)
+    assert {Path(name).suffix for name in files} == {".csv", ".svg", ".html"}
+    assert not {"data/published.csv", "tables/published.csv", "data/experiments/mine.csv"} & files
+
+
+def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path) -> None:
+    write_evidence(report, tmp_path / "kept")
+    with Store.open(tmp_path / "new.sqlite", create=True) as store:
+        import_csv(store, tmp_path / "kept" / "data")
+        export_csv(store, tmp_path / "again")
+    for name in ("measurements", "timings", "runs", "published"):
+        assert (tmp_path / "again" / f"{name}.csv").read_bytes() == (report / "data" / f"{name}.csv").read_bytes()
+
+
+def test_what_is_out_of_date_goes_and_what_is_not_evidence_stays(report: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    write_evidence(report, kept)
+    stale, foreign, experiment = (kept / name for name in ("tables/old.csv", "data/notes.txt", "experiments/own.csv"))
+    for path in (stale, foreign, experiment):
+        path.write_text("x")
+    write_evidence(report, kept)
+    assert [path.exists() for path in (stale, foreign, experiment)] == [False, True, True]
+
+
+def test_a_report_is_not_its_own_evidence(report: Path) -> None:
+    with pytest.raises(UsageError, match="a folder of its own"):
+        write_evidence(report, report / "." / "data" / "..")
+
+
+def test_a_folder_without_a_report_is_refused_and_nothing_is_removed(tmp_path: Path) -> None:
+    table = tmp_path / "kept" / "tables" / "points.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("x")
+    with pytest.raises(UsageError, match="holds no report"):
+        write_evidence(tmp_path / "absent", tmp_path / "kept")
+    assert table.exists()
