@@ -36,6 +36,7 @@ CODECS = {
     "bpg-444-jctvc": "baselines.bpg.codec:Bpg444Jctvc",
     "bpg-420-jctvc": "baselines.bpg.codec:Bpg420Jctvc",
     "avif": "baselines.avif:Avif",
+    "avif-420": "baselines.avif420:Avif420",
     "jpegxl": "baselines.jpegxl:JpegXl",
     "vvc": "baselines.vvc:Vvc",
     "factorized": "bench.learned.codecs:Factorized",

@@ -1,0 +1,89 @@
+"""AVIF 4:2:0 (AV1 intra pictures in HEIF) as libaom writes it, through ffmpeg, which takes planes."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines import ffmpeg
+from baselines.ffmpeg import FfmpegCodec
+from bench.codec import QualityScale, Yuv420Codec
+from bench.errors import DecodeError
+from bench.picture import Yuv420
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codec import Scalar
+
+_RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
+_BRAND = b"ftypavif"
+_SIZE = b"ispe"  # box: version and flags, width, height; 4 bytes each
+_COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the first bit behind them says full range
+
+
+class Avif420(Yuv420Codec, FfmpegCodec):
+    """AVIF with chroma at half the resolution, tuned for PSNR.
+
+    It takes the planes of video. RGB pictures are converted by BT.601 in full range.
+
+    This is libaom's usage "good", which intra pictures have to themselves no less than "allintra", libavif's choice:
+    at equal PSNR-Y it spends 8 % less, and 5 % less again at speed 4 instead of 6 (two pictures of Kodak).
+    """
+
+    title = "AVIF 4:2:0 (libaom)"
+    scale = QualityScale("quantiser (CRF), lower is better", (62, 54, 46, 38, 30, 22, 14, 6), 1, 63, falling=True)
+    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    settings: ClassVar[Mapping[str, Scalar]] = {
+        "subsampling": "4:2:0",
+        "bit_depth": 8,
+        "cpu-used": 4,
+        "usage": "good",
+        "tune": "psnr",
+    }
+
+    @property
+    def carrier_version(self) -> str:
+        """The libaom that codes, and the ffmpeg around it."""
+        return ffmpeg.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress planes to an AVIF file, which says whether they are of full range.
+
+        Raises:
+            CodecError: the picture is too large, or libaom fails.
+        """
+        self.check_size(picture)
+        levels = ("-color_range", "pc" if picture.full_range else "tv", "-colorspace", "bt470bg")
+        source = (*_RAW, *levels, "-video_size", f"{picture.width}x{picture.height}", "-i", "planes.yuv")
+        options = [text for name in ("cpu-used", "usage", "tune") for text in (f"-{name}", str(self.settings[name]))]
+        quantiser = ("-crf", str(int(self.quality)), "-b:v", "0", "-threads", "1")
+        target = ("-still-picture", "1", "-f", "avif")
+        command = [*source, "-c:v", "libaom-av1", *options, *quantiser, *target]
+        return ffmpeg.run(command, {"planes.yuv": picture.to_bytes()})
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress an AVIF file of 8-bit 4:2:0 to its planes.
+
+        Raises:
+            DecodeError: the bytes are damaged, are not of such a file, or claim an absurd size.
+        """
+        if data[4 : 4 + len(_BRAND)] != _BRAND:
+            raise DecodeError("not an AVIF file")
+        width, height = struct.unpack(">II", _behind(data, _SIZE, 4, 8))
+        if not 0 < width * height <= ffmpeg.MAX_PIXELS:
+            raise DecodeError(f"AVIF file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
+        full_range = bool(_behind(data, _COLOUR, 6, 1)[0] & 0x80)
+        num_bytes = width * height + 2 * -(-width // 2) * -(-height // 2)
+        output = ("-frames:v", "1", "-f", "rawvideo")
+        samples = ffmpeg.decode(["-f", "mov", "-i", "coded.avif", *output], {"coded.avif": data}, num_bytes)
+        return Yuv420.of_bytes(samples, width, height, full_range=full_range)
+
+
+def _behind(data: bytes, box: bytes, offset: int, count: int) -> bytes:
+    """Bytes at a distance behind the name of a box."""
+    start = data.find(box)
+    field = data[start + len(box) + offset :][:count]
+    if start < 0 or len(field) < count:
+        raise DecodeError("damaged AVIF file: it does not say its size or its range")
+    return field
