@@ -210,13 +210,15 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
 @click.option("--figures", type=_PATH, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
 @_db
 def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
-    """Write the report, from what the database holds."""
+    """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
+    from bench.exhibits.records import add_records  # noqa: PLC0415
     from bench.export import export_csv  # noqa: PLC0415
     from bench.report import write_figures, write_report  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
     with Store.open(db) as store:
         export_csv(store, out / "data")
+    add_records(out / "data")
     click.echo(f"report: {write_report(out / 'data', out, **choice)}")
     if figures:
         click.echo(f"figures: {len(write_figures(out / 'data', figures, **choice))} files in {figures}")
@@ -280,11 +282,21 @@ def compare(test: str, anchor: str, db: Path, **choice: Any) -> None:  # noqa: A
 @main.command("export")
 @click.argument("target", type=_PATH)
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
-@click.option("--dataset", help="The image set of CompressAI's files.  [default: the only one measured]")
+@click.option(
+    "--dataset", help="The image set of CompressAI's files and of pictures.  [default: the only one measured]"
+)
+@click.option("--pictures", multiple=True, metavar="GLOB", help="Decode these pictures again and add them; repeatable.")
+@click.option("--costs", is_flag=True, help="Add what models cost: parameters, operations, memory of coding.")
+@_data
 @_db
-def export_(target: Path, form: str, dataset: str | None, db: Path) -> None:
-    """Write the results to the folder TARGET: CSV files, or a JSON file a codec as CompressAI writes them."""
+def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any) -> None:  # noqa: ANN401  # passed on
+    """Write the results to the folder TARGET: CSV files, or a JSON file a codec as CompressAI writes them.
+
+    `bench report` shows the pictures and costs that are in the folder `data` beside it:
+    bench export reports/data --costs --pictures kodim08 --pictures kodim23
+    """
     from bench import interchange  # noqa: PLC0415
+    from bench.exhibits import add_exhibits  # noqa: PLC0415
     from bench.export import export_csv  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
@@ -294,6 +306,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path) -> None:
         return
     with Store.open(db) as store:
         export_csv(store, target)
+    add_exhibits(target, click.echo, dataset=dataset, **added)
     click.echo(f"{target}")
 
 

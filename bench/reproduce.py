@@ -9,6 +9,7 @@ from bench.budget import Budget
 from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
 from bench.evidence import write_evidence
+from bench.exhibits import add_exhibits
 from bench.export import export_csv
 from bench.learned import catalogue, checkpoints
 from bench.registry import codec_class, resolve_codecs
@@ -91,6 +92,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     failures += [line for part in found for line in _take_times(part, options, dataset, say)]
     with Store.open(options.db) as store:
         export_csv(store, options.out / "data")
+    shown = options.budget.timing.pictures.get(dataset, ())
+    add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=True, data=options.data)
     page = write_report(options.out / "data", options.out, dataset=dataset, images=images)
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)

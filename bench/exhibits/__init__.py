@@ -1,0 +1,42 @@
+"""What a report shows besides measurements: pictures and costs that only the codecs can make, trainings, experiments.
+
+All of it is added to an export directory, from where the report reads it (`bench.analysis.extras`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+# Nothing is imported before it is needed: the codecs bring torch along.
+
+
+def add_exhibits(
+    directory: Path,
+    say: Callable[[str], None],
+    *,
+    dataset: str | None = None,
+    pictures: Sequence[str] = (),
+    costs: bool = False,
+    data: Path | None = None,
+) -> None:
+    """Add trainings and experiments to an export, and on request the costs of models and some decoded pictures.
+
+    Raises:
+        BenchError: the folder is not an export, or a data set or picture is unknown.
+        OSError: it cannot be written.
+    """
+    from bench.exhibits.records import add_records  # noqa: PLC0415
+
+    add_records(directory)
+    if costs:
+        from bench.exhibits.costs import add_costs  # noqa: PLC0415
+
+        add_costs(directory, say)
+    if pictures:
+        from bench.exhibits.pictures import add_pictures  # noqa: PLC0415
+
+        say(f"{add_pictures(directory, dataset, pictures, say, data=data)} pictures")

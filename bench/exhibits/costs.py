@@ -1,0 +1,89 @@
+"""What codecs cost whatever the clock says: parameters, multiply-accumulates, and the memory of coding one picture."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis.export import Export
+from bench.analysis.extras import COMPLEXITY
+from bench.errors import BenchError
+from bench.exhibits.opening import open_again
+from bench.files import atomic_write
+from bench.learned.codecs import LearnedCodec
+from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEIGHT, WIDTH = 512, 768
+"""The picture that costs are taken on: of Kodak's size."""
+
+TIMEOUT_S = 600
+
+
+def add_costs(directory: Path, say: Callable[[str], None]) -> None:
+    """Add complexity.csv to an export: a row for each codec, weights and quality measured.
+
+    Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here is told, and
+    has no row; those that are not learned have memory only.
+
+    Raises:
+        BenchError: the folder is not an export.
+        OSError: it cannot be written.
+    """
+    columns = ["codec", "settings", "carrier", "weights", "quality", "weights_sha256"]
+    points = Export.read(directory).measurements[columns].drop_duplicates(["codec", "carrier", "weights", "quality"])
+    points = points.sort_values(columns, ignore_index=True)
+    highest = points.groupby(["codec", "carrier", "weights"])["quality"].transform("max") == points["quality"]
+    rows = []
+    with progress("costs", len(points), unit="points") as advance:
+        for point, is_highest in zip(points.to_dict("records"), highest, strict=True):
+            row = {str(key): value for key, value in point.items()}
+            advance(1, f"{row['codec']}@{row['quality']:g}")
+            try:
+                cost = _complexity(row)
+                if is_highest:
+                    cost["peak_memory_bytes"] = peak_memory_bytes(row)
+            except BenchError as error:
+                say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
+                continue
+            if cost:
+                rows.append(row | cost)
+    with atomic_write(directory / "complexity.csv") as file:
+        pd.DataFrame(rows, columns=list(COMPLEXITY)).to_csv(file, index=False, lineterminator="\n")
+
+
+def _complexity(row: dict[str, Any]) -> dict[str, float]:
+    """Parameters and multiply-accumulates of a learned codec's model; nothing of others, and of models of planes."""
+    codec = open_again(row)
+    if not isinstance(codec, LearnedCodec):
+        return {}
+    from bench.learned.coding.complexity import complexity  # noqa: PLC0415  # torch
+
+    found = complexity(codec.model, HEIGHT, WIDTH)
+    return {
+        "parameters": found.parameters,
+        "encoder_kmac_per_pixel": found.encoder_kmac_per_pixel,
+        "decoder_kmac_per_pixel": found.decoder_kmac_per_pixel,
+    }
+
+
+def peak_memory_bytes(row: dict[str, Any]) -> int:
+    """The most memory that a fresh process, or a program that it starts, holds when a codec codes one picture (Linux).
+
+    Raises:
+        BenchError: the codec failed.
+    """
+    wanted = json.dumps({name: row[name] for name in ("codec", "settings", "carrier", "weights", "quality")})
+    command = [sys.executable, "-m", "bench.exhibits.memory", wanted, str(HEIGHT), str(WIDTH)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise BenchError(f"coding in a process of its own failed: {error}") from error
+    return int(done.stdout.split()[-1])

@@ -1,0 +1,144 @@
+"""Decoded pictures for the report: for each codec the quality whose file is nearest to a target rate.
+
+The codecs code the pictures again. A picture is kept only if its file is the one that was measured, to the bit, so that
+what is shown is what the numbers are of. Files are lossless WebP, named by their own hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.export import Export
+from bench.analysis.extras import PICTURES
+from bench.analysis.study import Study, only_dataset
+from bench.datasets import open_dataset
+from bench.errors import BenchError
+from bench.exhibits.opening import open_again
+from bench.files import atomic_write
+from bench.picture import Picture
+from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bench.images import ImageFile
+
+TARGETS_BPP = (0.3, 0.6)
+FARTHEST = 1.5
+"""A file whose rate is off a target by more than this factor does not stand for it."""
+
+MOST_BYTES = 64 * 2**20
+"""Of all pictures together; what comes later is left out, and that is said."""
+
+
+def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
+    """For each picture, target and curve the cell whose rate is nearest, on a logarithmic scale; `target_bpp`."""
+    chosen = []
+    for target in targets:
+        distance = np.abs(np.log(cells["bpp"] / target))
+        near = cells.assign(target_bpp=target, distance=distance)[distance <= np.log(FARTHEST)]
+        chosen.append(near.sort_values("distance", kind="stable").drop_duplicates(["image", "name"]))
+    order = ["image", "target_bpp", "name"]
+    nearest: pd.DataFrame = pd.concat(chosen).sort_values(order, kind="stable", ignore_index=True)
+    return nearest.drop(columns="distance")
+
+
+def add_pictures(
+    directory: Path, dataset: str | None, images: Sequence[str], say: Callable[[str], None], *, data: Path | None = None
+) -> int:
+    """Add pictures.csv and the folder `pictures` to an export: originals and what the codecs made of them.
+
+    `images` are names or globs of the pictures to show; a point counts if these were measured. The number of files is
+    returned.
+
+    Raises:
+        BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
+        OSError: the folder cannot be written.
+    """
+    export = Export.read(directory)
+    dataset = dataset or only_dataset(export)
+    study = Study.of(export, dataset, images)
+    originals = {image.name: image for image in open_dataset(dataset, data=data).images if image.kind == "rgb"}
+    cells = choose(study.cells[study.cells["image"].isin(originals)])
+    writer = _Writer(directory, say)
+    with progress("pictures", len(cells), unit="pictures") as advance:
+        for image, rows in cells.groupby("image", sort=True):
+            if not writer.is_full:
+                _of_image(writer, dataset, originals[str(image)], rows)
+            advance(len(rows), str(image))
+    listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
+    with atomic_write(directory / "pictures.csv") as file:
+        listed.to_csv(file, index=False, lineterminator="\n")
+    return listed["sha256"].nunique()
+
+
+class _Writer:
+    """The folder of pictures, its list, and its limit."""
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.say = say
+        self._folder = directory / "pictures"
+        self._written: dict[str, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached; it is told once."""
+        if sum(self._written.values()) < MOST_BYTES:
+            return False
+        self.say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB")
+        return True
+
+    def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
+        """Write a picture, unless the same one is there, and list it."""
+        data = _webp(picture)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self._written:
+            with atomic_write(self._folder / f"{digest}.webp") as file:
+                file.write(data)
+            self._written[digest] = len(data)
+        self.rows.append({**row, "sha256": digest, "num_bytes": len(data)})
+
+
+def _webp(picture: Picture) -> bytes:
+    from PIL import Image  # noqa: PLC0415
+
+    content = io.BytesIO()
+    Image.fromarray(picture.pixels).save(content, "webp", lossless=True, quality=70, method=4)
+    return content.getvalue()
+
+
+def _of_image(writer: _Writer, dataset: str, image: ImageFile, cells: pd.DataFrame) -> None:
+    original = image.read()
+    if not isinstance(original, Picture):
+        return
+    writer.add(original, dataset=dataset, image=image.name, key="", target_bpp=float("nan"))
+    decoded: dict[str, Picture | None] = {}
+    for cell in cells.to_dict("records"):
+        row = {str(key): value for key, value in cell.items()}
+        if row["key"] not in decoded:
+            decoded[row["key"]] = _decoded(row, original, writer.say)
+        picture = decoded[row["key"]]
+        if picture is not None:
+            writer.add(picture, dataset=dataset, image=image.name, key=row["key"], target_bpp=row["target_bpp"])
+
+
+def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:
+    """What a measured file decodes to, or None if the codec does not write that file here."""
+    where = f"{row['name']}@{row['quality']:g} on {row['image']}"
+    try:
+        codec = open_again(row)
+        data = codec.encode(original)
+        if hashlib.sha256(data).hexdigest() != row["bitstream_sha256"]:
+            say(f"no picture of {where}: it codes to other bytes here than those that were measured")
+            return None
+        return codec.decode(data)
+    except BenchError as error:
+        say(f"no picture of {where}: {error}")
+        return None
