@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 
     from bench.analysis.export import Export
 
-_OUT = {"bpp": "bpp", "psnr_db": "psnr-rgb", "ms_ssim": "ms-ssim-rgb"}
-"""Columns of our points and their names in CompressAI's files."""
+_OUT = {
+    "bpp": "bpp",
+    "psnr_db": "psnr-rgb",
+    "psnr_y_db": "psnr-y",
+    "psnr_u_db": "psnr-u",
+    "psnr_v_db": "psnr-v",
+    "ms_ssim": "ms-ssim-rgb",
+}
+"""Columns of our points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, ours 6:1:1."""
 
 _IN = {
     "psnr-rgb": "psnr_rgb",

@@ -46,7 +46,7 @@ def test_our_points_come_back_as_they_went_out(synthetic: Synthetic, tmp_path: P
 def test_the_file_has_compressais_form(synthetic: Synthetic, tmp_path: Path) -> None:
     content = json.loads(export_compressai(synthetic.read(tmp_path), tmp_path / "out")[0].read_text())
     assert list(content) == ["name", "description", "meta", "results"]
-    assert list(content["results"]) == ["bpp", "psnr-rgb", "ms-ssim-rgb"]
+    assert list(content["results"]) == ["bpp", "psnr-rgb", "psnr-y", "ms-ssim-rgb"]
     assert {len(values) for values in content["results"].values()} == {5}
     assert content["meta"]["dataset"] == "garden"
 
