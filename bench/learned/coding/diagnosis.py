@@ -74,7 +74,9 @@ def save(path: Path, diagnosis: Diagnosis) -> None:
 def likelihood_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
     """The bits of the coded latents by the model's own densities, for "y" and, where there is one, "z"."""
     likelihoods = {}
-    if latents.scales is None:
+    if latents.params is not None:
+        likelihoods["y"] = model.gaussian_conditional(latents.y_hat, latents.params)
+    elif latents.scales is None:
         _, likelihoods["y"] = model.entropy_bottleneck(latents.y_hat, "round")
     else:
         _, likelihoods["y"] = model.gaussian_conditional(latents.y_hat, latents.scales, latents.means, "round")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.errors import CodecError, DecodeError
+from bench.learned.coding.mixture import MixturePath
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents, Size
 from bench.learned.coding.tables import MAX_SYMBOL, OTHER_ARITHMETIC, Reader, Writer
+from bench.learned.models.mixture import MixtureModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +34,8 @@ class Coded:
 class LatentCoder:
     """The entropy coder of one model, on the CPU. It holds nothing of any picture."""
 
-    def __init__(self, model: LearnedModel) -> None:
-        self._path = entropy_path(model)
+    def __init__(self, model: LearnedModel, path: EntropyPath | None = None) -> None:
+        self._path = path or entropy_path(model)
         self._channels = model.config.M
 
     @torch.inference_mode()
@@ -73,6 +75,8 @@ class LatentCoder:
 
 def entropy_path(model: LearnedModel) -> EntropyPath:
     """The way in which a model's latents are coded."""
+    if isinstance(model, MixtureModel):
+        return MixturePath(model)
     if hasattr(model, "context_prediction"):
         return AutoregressivePath(model)
     return HyperPath(model) if hasattr(model, "h_s") else FactorizedPath(model)

@@ -49,6 +49,8 @@ class Latents:
     """Of each element of y, as y_hat; none in the factorized family."""
     means: Tensor | None = None
     """As scales; none where all means are 0."""
+    params: Tensor | None = None
+    """Of the mixtures that are in the place of scales and means, (1, 3 K M, h, w)."""
 
 
 class EntropyPath(abc.ABC):
@@ -69,7 +71,7 @@ class FactorizedPath(EntropyPath):
     """y alone, each channel by its table."""
 
     def __init__(self, model: LearnedModel) -> None:
-        self._channels = _Channels(model)
+        self._channels = Channels(model)
         self.y_tables = self._channels.tables
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
@@ -85,7 +87,7 @@ class HyperPath(EntropyPath):
     """z, then y, all of it at once."""
 
     def __init__(self, model: LearnedModel) -> None:
-        self._hyperprior = _Hyperprior(model)
+        self._hyperprior = Hyperprior(model)
         self._elements = _Elements(model)
         self.y_tables = self._elements.tables
         self._has_mean = bool(model.has_mean)
@@ -105,7 +107,7 @@ class AutoregressivePath(EntropyPath):
     """z if there is one, then y in wavefronts."""
 
     def __init__(self, model: LearnedModel) -> None:
-        self._hyperprior = _Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
+        self._hyperprior = Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
         self._elements = _Elements(model)
         self.y_tables = self._elements.tables
         self._network = ContextNetwork.of(model)
@@ -124,22 +126,25 @@ class AutoregressivePath(EntropyPath):
         side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
         return side | {"y": self._elements.bits(latents)}
 
+    def _pass(self, port: Port, y: Tensor | None, params: Tensor) -> Tensor:
+        """Pass elements of y (positions, M), by what was told of them (positions, outputs of the network)."""
+        scales, means = split_parameters(params, mean=self._config.mean)
+        return self._elements.code(port, y, scales, means)
+
     def _wavefronts(self, port: Port, y: Tensor | None, params: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
-        """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, 2M, h, w)."""
+        """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, outputs, h, w)."""
         wave = wavefront(*size, self._config.kernel)
-        prepared = self._network.prepare(_in_order(params, wave.order), len(wave.order))
-        wanted = _in_order(y, wave.order)
+        prepared = self._network.prepare(in_order(params, wave.order), len(wave.order))
+        wanted = in_order(y, wave.order)
         known, told = torch.zeros(wave.num_rows, self._config.M), []
         for step in wave.steps:
             neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
             told.append(self._network(neighbours, prepared[step]))
-            scales, means = split_parameters(told[-1], mean=self._config.mean)
-            values = self._elements.code(port, None if wanted is None else wanted[step], scales, means)
-            known[wave.rows[step]] = values
-        return _as_picture(known[wave.rows], wave.order, size), _as_picture(torch.cat(told), wave.order, size)
+            known[wave.rows[step]] = self._pass(port, None if wanted is None else wanted[step], told[-1])
+        return as_picture(known[wave.rows], wave.order, size), as_picture(torch.cat(told), wave.order, size)
 
 
-class _Channels:
+class Channels:
     """Values by the tables of the bottleneck, one for each channel, rounded around the channel's median."""
 
     def __init__(self, model: LearnedModel) -> None:
@@ -149,27 +154,33 @@ class _Channels:
 
     def code(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
         """Pass values (1, C, h, w)."""
-        coded = port.code(
-            self.tables, self._indexes(size), None if values is None else _symbols(values[0], self._medians)
-        )
-        z: Tensor = torch.from_numpy(coded).view(1, len(self._medians), *size) + self._medians
-        return z
+        return self.values(self.code_symbols(port, values, size))
+
+    def code_symbols(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
+        """Pass the symbols (C, h, w) of values."""
+        symbols = None if values is None else symbols_of(values[0], self._medians)
+        return torch.from_numpy(port.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
+
+    def values(self, symbols: Tensor) -> Tensor:
+        """The values (1, C, h, w) that symbols stand for."""
+        values: Tensor = (symbols + self._medians)[None]
+        return values
 
     def bits(self, values: Tensor) -> Tensor:
         """What each of the coded values (1, C, h, w) takes."""
         indexes = self._indexes((values.shape[2], values.shape[3]))
-        bits = self.tables.bits(indexes, _symbols(values[0].contiguous(), self._medians))
+        bits = self.tables.bits(indexes, symbols_of(values[0].contiguous(), self._medians))
         return torch.from_numpy(bits).view(values.shape)
 
     def _indexes(self, size: Size) -> NDArray[np.int32]:
         return np.repeat(np.arange(len(self._medians), dtype=np.int32), size[0] * size[1])
 
 
-class _Hyperprior:
+class Hyperprior:
     """z and what h_s makes of it."""
 
     def __init__(self, model: LearnedModel) -> None:
-        self._channels = _Channels(model)
+        self._channels = Channels(model)
         self._analysis = cast("torch.nn.Module", getattr(model, "hyper_analysis", model.h_a))
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
@@ -195,7 +206,7 @@ class _Elements:
 
     def code(self, port: Port, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
         """Pass y, of any shape."""
-        coded = port.code(self.tables, self._indexes(scales), None if y is None else _symbols(y, means))
+        coded = port.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
         values = torch.from_numpy(coded).view(scales.shape)
         return values.float() if means is None else values + means
 
@@ -203,13 +214,13 @@ class _Elements:
         """What each element of y takes."""
         y_hat, scales = latents.y_hat.contiguous(), cast("Tensor", latents.scales).contiguous()
         means = None if latents.means is None else latents.means.contiguous()
-        return torch.from_numpy(self.tables.bits(self._indexes(scales), _symbols(y_hat, means))).view(y_hat.shape)
+        return torch.from_numpy(self.tables.bits(self._indexes(scales), symbols_of(y_hat, means))).view(y_hat.shape)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
         return torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
-def _symbols(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
+def symbols_of(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
     """What is written of values: their distance from the means, rounded, in the order of memory."""
     centred = values if means is None else values - means
     # Larger ones are refused by the writer; nothing may wrap around before it sees them.
@@ -217,12 +228,12 @@ def _symbols(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
     return integers
 
 
-def _in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
+def in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
     """(1, C, h, w) to (positions in order, C)."""
     return None if values is None else values[0].flatten(1).t()[order]
 
 
-def _as_picture(values: Tensor, order: Tensor, size: Size) -> Tensor:
+def as_picture(values: Tensor, order: Tensor, size: Size) -> Tensor:
     """(positions in order, C) to (1, C, h, w), channels last in memory."""
     by_position = torch.empty_like(values)
     by_position[order] = values

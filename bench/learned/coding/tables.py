@@ -46,7 +46,55 @@ _STATE_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class Coding:
+    """How the coder takes some symbols: by one model, or by a family of them with a row of parameters for each."""
+
+    model: stream.model.Categorical
+    rows: tuple[NDArray[np.float64], ...] = ()
+
+    def encode(self, encoder: stream.queue.RangeEncoder, symbols: Integers) -> None:
+        """Write the symbols."""
+        encoder.encode(symbols, self.model, *self.rows)
+
+    def decode(self, decoder: stream.queue.RangeDecoder, count: int) -> Integers:
+        """Read so many symbols."""
+        symbols: Integers = decoder.decode(self.model, *(self.rows or (count,)))
+        return symbols
+
+
+class Distributions(abc.ABC):
+    """What symbols are coded by: runs of integers, each with an escape behind it, that elements refer to by number."""
+
+    first: Integers
+    """The least integer of each run."""
+    sizes: Integers
+    """How many integers each run holds."""
+
+    @abc.abstractmethod
+    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
+        """An order of the elements that puts those coded in one call together, and the parts of that order."""
+
+    @abc.abstractmethod
+    def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
+        """What each entry of an element's distribution takes."""
+
+    def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+        """The place of each symbol relative to its run, the entry that is coded, and whether it escapes."""
+        places, sizes = symbols - self.first[indexes], self.sizes[indexes]
+        escaped = (places < 0) | (places >= sizes)
+        return places, np.where(escaped, sizes, places), escaped
+
+    def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
+        """What each symbol takes, escapes and all: a payload is their sum and less than 8 bytes more."""
+        places, entries, escaped = self.entries(indexes, symbols)
+        bits = self.entry_bits(indexes, entries)
+        if escaped.any():
+            bits[escaped] += math.log2(ESCAPE_BITS) + _widths(_fold(places[escaped], self.sizes[indexes][escaped]))
+        return bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables(Distributions):
     """The tables of one entropy model."""
 
     models: tuple[stream.model.Categorical, ...]
@@ -65,33 +113,31 @@ class Tables:
         """The tables that a weights file gave to one of CompressAI's entropy models."""
         lengths = entropy_model.cdf_length.numpy()
         rows = zip(entropy_model.quantized_cdf.numpy(), lengths, strict=True)
-        frequencies = [np.diff(row[:length]).astype(np.float64) for row, length in rows]
+        cumulative = np.concatenate([row[:length] for row, length in rows])
+        return cls.of_arrays(cumulative, lengths, entropy_model.offset.numpy())
+
+    @classmethod
+    def of_arrays(cls, cumulative: Integers, lengths: Integers, first: Integers) -> Self:
+        """The tables as a file holds them: cumulative frequencies one after the other, lengths, first integers."""
+        rows = np.split(cumulative, np.cumsum(lengths)[:-1])
+        frequencies = [np.diff(row).astype(np.float64) for row in rows]
         # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
         models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
         costs_bits = -np.log2(np.concatenate(frequencies) / (1 << PRECISION))
         starts = np.cumsum(lengths - 1) - (lengths - 1)
-        return cls(models, entropy_model.offset.numpy(), lengths - 2, costs_bits, starts)
+        return cls(models, first, lengths - 2, costs_bits, starts)
 
-    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[stream.model.Categorical, slice]]]:
-        """An order of the symbols that puts those of each table together, and each table that is used with its part."""
+    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
+        """See `Distributions`: an element's number is that of its table."""
         order = np.argsort(indexes, kind="stable")
         counts = np.bincount(indexes, minlength=len(self.models))
         ends = np.cumsum(counts)
         used = np.flatnonzero(counts)
-        return order, ((self.models[i], slice(ends[i] - counts[i], ends[i])) for i in used)
+        return order, ((Coding(self.models[i]), slice(ends[i] - counts[i], ends[i])) for i in used)
 
-    def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
-        """The place of each symbol relative to its table, the table's entry that is coded, and whether it escapes."""
-        places, sizes = symbols - self.first[indexes], self.sizes[indexes]
-        escaped = (places < 0) | (places >= sizes)
-        return places, np.where(escaped, sizes, places), escaped
-
-    def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
-        """What each symbol takes by its table, escapes and all: a payload is their sum and less than 8 bytes more."""
-        places, entries, escaped = self.entries(indexes, symbols)
+    def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
+        """See `Distributions`."""
         bits: NDArray[np.float64] = self.costs_bits[self.starts[indexes] + entries]
-        if escaped.any():
-            bits[escaped] += math.log2(ESCAPE_BITS) + _widths(_fold(places[escaped], self.sizes[indexes][escaped]))
         return bits
 
 
@@ -101,8 +147,8 @@ class Port(abc.ABC):
     crc = 0
     """CRC-32 of all symbols that have passed."""
 
-    def code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
-        """Pass some symbols, each by the table that `indexes` names (both of one dimension).
+    def code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
+        """Pass some symbols, each by the distribution that `indexes` names (both of one dimension).
 
         A writer needs them, writes them and returns them; a reader gets none, and returns what was written.
 
@@ -115,7 +161,7 @@ class Port(abc.ABC):
         return passed
 
     @abc.abstractmethod
-    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers: ...
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers: ...
 
 
 class Writer(Port):
@@ -129,14 +175,14 @@ class Writer(Port):
         payload: bytes = self._encoder.get_compressed().astype("<u4").tobytes()
         return payload
 
-    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         if symbols is None:
             raise ValueError("an encoder is given its symbols")
         order, groups = tables.groups(indexes)
         by_table = indexes[order]
         places, entries, escaped = tables.entries(by_table, symbols[order])
-        for model, part in groups:
-            self._encoder.encode(entries[part], model)
+        for coding, part in groups:
+            coding.encode(self._encoder, entries[part])
         if escaped.any():
             self._escape(_fold(places[escaped], tables.sizes[by_table][escaped]))
         return symbols
@@ -169,13 +215,13 @@ class Reader(Port):
         if count * float(tables.costs_bits.min()) > self._num_bits + _STATE_BITS:
             raise DecodeError("the payload is too short for a picture of the size that the header names")
 
-    def _code(self, tables: Tables, indexes: Indexes, symbols: Integers | None) -> Integers:
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         order, groups = tables.groups(indexes)
         by_table = indexes[order]
         places, sizes = np.empty(len(order), np.int32), tables.sizes[by_table]
         try:
-            for model, part in groups:
-                places[part] = self._decoder.decode(model, part.stop - part.start)
+            for coding, part in groups:
+                places[part] = coding.decode(self._decoder, part.stop - part.start)
             escaped = places == sizes
             if escaped.any():
                 places[escaped] = _unfold(self._escapes(int(escaped.sum())), sizes[escaped])
