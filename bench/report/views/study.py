@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.axis import PSNR_YUV
+from bench.analysis.ceiling import ceiling_note
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.timing import cell_times
 from bench.report.explorer import explorer_json
@@ -34,6 +36,8 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "is_subset": study.is_subset,
         "extent": study.extent,
         "images": study.images,
+        "planar": PSNR_YUV in study.axes,
+        "ceiling": ceiling_note(study),
         "facts": _facts(content),
         "anchor": content.anchor,
         "anchors": content.anchors,
