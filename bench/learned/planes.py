@@ -32,5 +32,5 @@ def unpack(samples: NDArray[np.uint8], height: int, width: int, *, full_range: b
     blocks = samples[..., :LUMA_PLANES].reshape(rows, columns, 2, 2).transpose(0, 2, 1, 3)
     luma = blocks.reshape(2 * rows, 2 * columns)[:height, :width]
     half = -(-height // 2), -(-width // 2)
-    planes = (luma, samples[: half[0], : half[1], 4], samples[: half[0], : half[1], 5])
-    return Yuv420(*(np.ascontiguousarray(plane) for plane in planes), full_range)
+    y, u, v = map(np.ascontiguousarray, (luma, *np.moveaxis(samples[: half[0], : half[1], LUMA_PLANES:], 2, 0)))
+    return Yuv420(y, u, v, full_range)

@@ -74,7 +74,9 @@ class Rows(Distributions):
         """The distributions of elements by their mixtures (K, n), in float64."""
         centres, reaches = _windows(mixture)
         parts = []
-        for index in reaches.unique().tolist():
+        for index, count in enumerate(reaches.bincount().tolist()):
+            if not count:
+                continue
             elements = (reaches == index).nonzero().flatten()
             chosen = Mixture(mixture.scales[:, elements], mixture.means[:, elements], mixture.weights[:, elements])
             parts.append(Group(elements.numpy(), _frequencies(chosen, centres[elements], REACHES[index])))
@@ -134,6 +136,8 @@ def elements_of(params: Tensor) -> Mixture:
 class MixturePath(AutoregressivePath):
     """z, then y in wavefronts, rounded to integers, each by its mixture."""
 
+    _hyperprior: Hyperprior
+
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
         self._network = ContextNetwork.of(model)
@@ -152,7 +156,7 @@ class MixturePath(AutoregressivePath):
         params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
         bits = [
             torch.from_numpy(Rows.of(elements_of(some)).bits(np.arange(each.numel()), symbols_of(each, None)))
-            for some, each in zip(params.split(_PIECE), values.contiguous().split(_PIECE), strict=True)
+            for some, each in zip(torch.split(params, _PIECE), torch.split(values.contiguous(), _PIECE), strict=True)
         ]
         return self._hyperprior.bits(latents) | {"y": torch.cat(bits).view(-1, y_hat.shape[1]).t().view(y_hat.shape)}
 

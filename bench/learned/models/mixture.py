@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from compressai.models import JointAutoregressiveHierarchicalPriors
@@ -39,7 +39,7 @@ class Mixture:
     @classmethod
     def of(cls, params: Tensor) -> Self:
         """From the output of the entropy parameters, 3 K M channels in the last dimension: scales, means, logits."""
-        scales, means, logits = params.unflatten(-1, (3, COMPONENTS, -1)).unbind(-3)
+        scales, means, logits = params.reshape(*params.shape[:-1], 3, COMPONENTS, -1).unbind(-3)
         return cls(scales, means, torch.softmax(logits, dim=-2))
 
 
@@ -86,7 +86,7 @@ class MixtureModel(Autoregressive, JointAutoregressiveHierarchicalPriors):  # ty
         self.g_a, self.g_s = g_a, g_s
         self.entropy_bottleneck = Bottleneck(config.N)
         self._set_options(config)
-        self.gaussian_conditional = GaussianMixture()
+        self.gaussian_conditional = GaussianMixture()  # type: ignore[assignment]  # where a Gaussian was
         last_conv(self.entropy_parameters, 3 * COMPONENTS * config.M)
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
@@ -95,6 +95,6 @@ class MixtureModel(Autoregressive, JointAutoregressiveHierarchicalPriors):  # ty
         params, likelihoods = self.side_information(y, mode)
         y_hat, coded = self.gaussian_conditional.quantized(y.float(), mode)
         context = self.context_prediction(y_hat)
-        told = self.entropy_parameters(torch.cat((params, context), dim=1))
+        told = self.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1))
         likelihoods["y"] = self.gaussian_conditional(coded, told)
         return y_hat, likelihoods

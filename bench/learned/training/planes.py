@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from bench.picture import Picture
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.models import LearnedModel, Output, Quantization
+    from bench.learned.models import Output, Quantization, Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.task import Validation
 
@@ -34,14 +34,14 @@ _FORMAT = 1
 class Enhanced(nn.Module):
     """A codec with the filter behind it: what a phase trains that trains the filter alone."""
 
-    def __init__(self, model: LearnedModel) -> None:
+    def __init__(self, model: Trainable) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor, mode: Quantization) -> Output:
         """The codec's output, both components of its picture filtered."""
         output: Output = self.model(x, mode)
-        return {**output, "x_hat": self.model.acem(output["x_hat"])}
+        return {**output, "x_hat": cast("nn.Module", self.model.acem)(output["x_hat"])}
 
 
 class PlanesTask(PictureTask):
@@ -59,13 +59,13 @@ class PlanesTask(PictureTask):
         self._filters = any(pattern.startswith("acem") for pattern in phase.trainable)
         super().__init__(converted(pictures, cache), dataclasses.replace(phase, crops=halved), **options)
 
-    def network(self, model: LearnedModel) -> nn.Module:
+    def network(self, model: Trainable) -> nn.Module:
         """The whole model, with its filter where that is what learns."""
         return Enhanced(model) if self._filters else model
 
-    def validate(self, model: LearnedModel) -> Validation:
+    def validate(self, model: Trainable) -> Validation:
         """Loss, rate and PSNR (6:1:1) of the held-out pictures."""
-        return super().validate(self.network(model))
+        return self._held_out(self.network(model))
 
 
 def converted(pictures: Pictures, cache: Path) -> Pictures:

@@ -99,7 +99,7 @@ class HeldOut:
         self._pictures = [middle_of(pictures, index) for index in range(len(pictures))]
 
     @torch.no_grad()
-    def __call__(self, model: Trainable) -> Validation:
+    def __call__(self, model: nn.Module) -> Validation:
         """Mean loss, rate and PSNR of a model in evaluation mode."""
         rows = []
         for picture in self._pictures:

@@ -90,7 +90,7 @@ class FeatureAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        return x + self.trunk(x) * cast("Tensor", self.mask(x))
+        return x + cast("Tensor", self.trunk(x) * self.mask(x))
 
 
 def refinement(channels: int, *, attention: bool) -> list[nn.Module]:

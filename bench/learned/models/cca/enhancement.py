@@ -64,8 +64,8 @@ class Acem(nn.Module):
         self.luma = nn.Sequential(ResidualBlock(PLANES * width), conv3x3(PLANES * width, PLANES))
         self.chroma = nn.Sequential(ResidualBlock(width), conv3x3(width, 2))
         for last in (self.luma[-1], self.chroma[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x_hat: Tensor) -> Tensor:
         """The picture with both components enhanced, in float32."""

@@ -37,12 +37,13 @@ class ComponentAttention(nn.Module):
         """(B, 4, h, w) and (B, 2, h, w) to weights (B, 4, h, w) that add up to 1 over the four."""
         # Neighbouring samples differ by less than bf16 can tell.
         with torch.autocast(luma.device.type, enabled=False):
-            return torch.softmax(luma.float() * self.query(chroma.float()), dim=1)
+            return torch.softmax(luma.float() * cast("Tensor", self.query(chroma.float())), dim=1)
 
 
 def attended(features: Tensor, attention: Tensor) -> Tensor:
     """The features of the four planes (B, 4C, h, w), each times its weight: (B, 4, C, h, w)."""
-    return features.unflatten(1, (PLANES, -1)) * attention.to(features.dtype).unsqueeze(2)
+    planes: Tensor = features.unflatten(1, (PLANES, -1))  # type: ignore[no-untyped-call]
+    return planes * attention.to(features.dtype).unsqueeze(2)
 
 
 class Igu(nn.Module):

@@ -8,7 +8,6 @@ from compressai.layers import GDN
 from compressai.models.utils import conv, deconv
 from torch import nn
 
-from bench.learned.models.cca.blocks import ChannelAttention
 from bench.learned.models.cca.enhancement import Acem
 from bench.learned.models.cca.transforms import analysis, synthesis
 from bench.learned.models.mixture import MixtureModel
@@ -59,13 +58,13 @@ class JointYuv(MixtureModel):
 def _initialise(part: nn.Module) -> None:
     """Weights that keep the size of activations through all blocks: residual branches begin small (our choice)."""
     for name, layer in part.named_modules():
+        if not isinstance(layer, nn.Conv2d) or layer.bias is None or name.endswith("query"):
+            continue
         if name.endswith("_out"):
             layer.weight.data.mul_(0.1)
-            nn.init.constant_(layer.bias, 0.5)
-        elif isinstance(layer, nn.Conv2d) and not name.endswith("query"):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="leaky_relu", a=0.1)
-            nn.init.zeros_(layer.bias)
-            if name.endswith(("body.2", "trunk")):
-                layer.weight.data.mul_(0.1)
-        if isinstance(layer, ChannelAttention):
-            nn.init.constant_(layer.gate[2].bias, -2.0)
+            layer.bias.data.fill_(0.5)
+            continue
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="leaky_relu", a=0.1)
+        nn.init.constant_(layer.bias, -2.0 if name.endswith("gate.2") else 0.0)
+        if name.endswith(("body.2", "trunk")):
+            layer.weight.data.mul_(0.1)
