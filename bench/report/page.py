@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.resources
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.report.canvas import file_bytes, inline_svg
 from bench.report.report import INDEX, Report, bibliography
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.report.report import Page
+    from bench.report.pages import Page
 
 FIGURE_FORMS = ("svg", "pdf")
 """Of figures for a paper; beside the page there are SVG files only, because a PDF takes as long as the rest."""
@@ -49,7 +50,10 @@ def write_report(
     render = _renderer()
     for page in pages:
         _write_page(page, out_dir)
-        scripts = [f"{ASSETS}/{name}" for name in (library, *page.scripts)] if page.scripts else []
+        for name in page.files:
+            _copy(export_dir / name, out_dir / name)
+        libraries = (library,) if "explorer.js" in page.scripts else ()
+        scripts = [f"{ASSETS}/{name}" for name in (*libraries, *page.scripts)]
         shared = {"pages": [(other.file, other.title) for other in pages], "scripts": scripts}
         _write(out_dir / page.file, render(page, shared).encode())
     return out_dir / INDEX
@@ -91,6 +95,15 @@ def write_figures(
 def _write(path: Path, data: bytes) -> None:
     with atomic_write(path) as file:
         file.write(data)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file of the export unless it is there: its name is the hash of its content."""
+    if not target.is_file():
+        try:
+            _write(target, source.read_bytes())
+        except FileNotFoundError:
+            raise UsageError(f"{source.parent}: there is no {source.name}; write the pictures again") from None
 
 
 def _resource(package: str, *parts: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.export import Export
@@ -15,16 +15,16 @@ from bench.analysis.study import Study, measured_datasets
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.content import Content, main_study
+from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.views.claims import claims, tally
 from bench.report.views.study import sections, short_title, study_view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
 
-    from bench.report.canvas import Plot
 
 INDEX = "index.html"
 
@@ -47,20 +47,6 @@ DOWNLOADS = (
     ("runs", "runs that the figures come from"),
 )
 """The CSV files beside a page, and what is in them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One HTML file."""
-
-    file: str
-    title: str  # in the list of pages
-    template: str
-    variables: Mapping[str, Any]
-    tables: Mapping[str, pd.DataFrame]
-    plots: Sequence[Plot]
-    folder: str = ""  # of its tables and figures, within those of the report
-    scripts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +78,10 @@ class Report:
 
     def pages(self) -> list[Page]:
         """All pages, the index first."""
-        return [self._study_page(content) for content in self.contents]
+        studies = [self._study_page(content) for content in self.contents]
+        main = self.contents[0]
+        others = [pictures_page(main, self.extras), rectifier_page(main, self.extras), ablation_page(self.extras)]
+        return [*studies, *(page for page in others if page is not None)]
 
     def _study_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]

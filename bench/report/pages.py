@@ -1,0 +1,145 @@
+"""The pages of a report beside those on image sets: pictures, the rectifier, the ablation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis import ablation, rectifier
+from bench.exhibits.limits import FARTHEST
+from bench.report.experiment_plots import Lines, line_plot
+from bench.report.views import experiments
+from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from bench.analysis.extras import Extras
+    from bench.report.canvas import Plot
+    from bench.report.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One HTML file."""
+
+    file: str
+    title: str  # in the list of pages
+    template: str
+    variables: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    plots: Sequence[Plot]
+    folder: str = ""  # of its tables and figures, within those of the report
+    scripts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # of the export, copied beside the page
+
+
+def pictures_page(content: Content, extras: Extras) -> Page | None:
+    """Decoded pictures side by side; None if the export has none of the study."""
+    shown = shown_pictures(extras.pictures, content)
+    sets = picture_sets(shown)
+    if not sets:
+        return None
+    files = shown.drop_duplicates("sha256")
+    variables = {
+        "heading": "Pictures",
+        "sections": [],
+        "sets": sets,
+        "sets_json": pictures_json(sets),
+        "count": len(files),
+        "megabytes": f"{files['num_bytes'].sum() / 1e6:.1f}",
+        "farthest": FARTHEST,
+    }
+    names = tuple(f"pictures/{digest}.webp" for digest in files["sha256"])
+    return Page(
+        "pictures.html",
+        "Pictures",
+        "pictures.html",
+        variables,
+        {"pictures": shown},
+        (),
+        scripts=("pictures.js", "tables.js"),
+        files=names,
+    )
+
+
+TRIALS = {
+    "feature_distances": "Distances between features",
+    "stp_end_to_end": "Soft-to-predictive training against end to end",
+}
+"""Experiments on the rectifier that compare trained variants, and their headings."""
+
+
+def rectifier_page(content: Content, extras: Extras) -> Page | None:
+    """Gains, quantisation errors and experiments of the rectifier; None if there is nothing of it."""
+    paired = rectifier.pairs(content.study)
+    gains = rectifier.gains(paired)
+    search = extras.experiment("alpha_search")
+    trials = {name: experiments.variant_means(extras.experiment(name)) for name in TRIALS}
+    if gains.empty and search.empty and all(means.empty for means in trials.values()):
+        return None
+    summary = experiments.gain_summary(gains)
+    gain_plots, alpha_plots = _gain_plots(gains), _alpha_plots(search)
+    tables = {
+        "rectifier_pairs": paired,
+        "rectifier_gains": gains,
+        "rectifier_summary": summary,
+        "alpha_search": search,
+        **trials,
+    }
+    variables = {
+        "heading": "The quantization rectifier",
+        "sections": [],
+        "dataset_title": content.study.title,
+        "summary": experiments.summary_rows(summary),
+        "gains": experiments.gains(gains),
+        "gain_plots": gain_plots,
+        "searches": experiments.searches(search),
+        "alpha_plots": alpha_plots,
+        "trials": [
+            {"name": name, "title": TRIALS[name], "rows": experiments.variant_rows(means)}
+            for name, means in trials.items()
+            if len(means)
+        ],
+    }
+    filled = {name: frame for name, frame in tables.items() if len(frame)}
+    plots = (*gain_plots, *alpha_plots)
+    return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=("tables.js",))
+
+
+def _gain_plots(gains: pd.DataFrame) -> list[Plot]:
+    rows = gains.assign(codec=gains["model"] + gains["modifier"])
+    shown = (
+        ("psnr_gain_db", "Gain in PSNR (dB)"),
+        ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)"),
+        ("error_reduction_percent", "Quantisation error reduced by (%)"),
+    )
+    plots = [
+        line_plot(
+            f"rectifier_{column}", f"{title} by quality.", rows, Lines("quality", column, "codec", "quality", title)
+        )
+        for column, title in shown
+    ]
+    return [plot for plot in plots if plot is not None]
+
+
+def _alpha_plots(search: pd.DataFrame) -> list[Plot]:
+    if search.empty:
+        return []
+    rows = search.assign(line=[f"{r.model}@{r.quality:g}, {r.metric}" for r in search.itertuples()])
+    lines = Lines("alpha", "psnr_db", "line", "alpha (logarithmic)", "PSNR (dB)", logarithmic=True)
+    plot = line_plot("alpha_search", "PSNR over the weight of the feature distance.", rows, lines)
+    return [plot] if plot else []
+
+
+def ablation_page(extras: Extras) -> Page | None:
+    """The entropy models on equal latents; None if the export has no ablation."""
+    rates = extras.experiment("ablation")
+    if rates.empty or not set(ablation.COLUMNS) <= set(rates):
+        return None
+    table = ablation.table(rates)
+    variables = {"heading": "Ablation of the entropy model", "sections": [], "rows": experiments.ablation_rows(table)}
+    tables = {"ablation_table": table, "ablation": rates}
+    return Page("ablation.html", "Ablation", "ablation.html", variables, tables, (), scripts=("tables.js",))

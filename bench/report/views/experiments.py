@@ -1,0 +1,103 @@
+"""The rectifier's gains and errors, its experiments, and the ablation of entropy models, as rows of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import plain, signed
+from bench.report.views.rows import records, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def gains(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row a model, modifier and quality."""
+    return [
+        {
+            "codec": row["model"] + row["modifier"],
+            "weights": row["weights"],
+            "quality": f"{row['quality']:g}",
+            "psnr": signed(row["psnr_gain_db"], 3),
+            "ms_ssim": signed(row["ms_ssim_gain_db"], 3),
+            "equal": f"{100 * row['equal_files']:.0f} %",
+            "before": plain(row["latent_error_quantized"], 1),
+            "after": plain(row["latent_error_rectified"], 1),
+            "reduction": plain(row["error_reduction_percent"], 1),
+        }
+        for row in records(table)
+    ]
+
+
+def gain_summary(table: pd.DataFrame) -> pd.DataFrame:
+    """One row a model and modifier: mean and largest gain over the qualities."""
+    groups = table.groupby(["model", "modifier", "weights"], sort=False)
+    return groups.agg(
+        qualities=("quality", "nunique"),
+        psnr_gain_mean_db=("psnr_gain_db", "mean"),
+        psnr_gain_largest_db=("psnr_gain_db", "max"),
+        ms_ssim_gain_mean_db=("ms_ssim_gain_db", "mean"),
+        ms_ssim_gain_largest_db=("ms_ssim_gain_db", "max"),
+        error_reduction_mean_percent=("error_reduction_percent", "mean"),
+    ).reset_index()
+
+
+def summary_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """`gain_summary` as text."""
+    return [
+        {
+            "codec": row["model"] + row["modifier"],
+            "weights": row["weights"],
+            "qualities": row["qualities"],
+            "psnr": signed(row["psnr_gain_mean_db"], 3),
+            "psnr_largest": signed(row["psnr_gain_largest_db"], 3),
+            "ms_ssim": signed(row["ms_ssim_gain_mean_db"], 3),
+            "ms_ssim_largest": signed(row["ms_ssim_gain_largest_db"], 3),
+            "reduction": plain(row["error_reduction_mean_percent"], 1),
+        }
+        for row in records(table)
+    ]
+
+
+def searches(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The alphas that were tried."""
+    return [
+        {
+            **{key: row[key] for key in ("model", "metric")},
+            "quality": f"{row['quality']:g}",
+            "alpha": f"{row['alpha']:g}",
+            "psnr": plain(row["psnr_db"], 3),
+            "chosen": str(row["chosen"]).lower() in {"1", "1.0", "true", "yes"},
+        }
+        for row in records(table)
+    ]
+
+
+def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
+    """Mean PSNR over the pictures of each model, quality and variant."""
+    groups = trials.groupby(["model", "quality", "variant"], sort=False)
+    return groups.agg(images=("image", "nunique"), psnr_db=("psnr_db", "mean")).reset_index()
+
+
+def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
+    """`variant_means` as text."""
+    return [{**row, "quality": f"{row['quality']:g}", "psnr": plain(row["psnr_db"], 3)} for row in records(means)]
+
+
+def ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table of bench.analysis.ablation as text."""
+    return [
+        {
+            **{key: row[key] for key in ("variant", "prior", "distribution", "seeds", "pictures")},
+            "kernel": "" if row["kernel"] != row["kernel"] else f"{row['kernel']:g}",
+            "mean": row["mean"],
+            "setting": f"lambda {row['lambda']:g}, {row['steps']:g} steps, {row['dataset']}",
+            "parameters": f"{row['parameters'] / 1e6:.2f}",
+            "bpp": plain(row["bpp"], 4),
+            "bpp_z": plain(row["bpp_z"], 4),
+            "difference": signed(row["difference_percent"], 2),
+            "interval": span(row["low_percent"], row["high_percent"], 2),
+            "spread": plain(row["spread_percent"], 2),
+        }
+        for row in records(table)
+    ]
