@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 
 from bench.picture import Picture, read_picture
 
@@ -64,3 +71,73 @@ def photographs() -> dict[str, Picture]:
     """Whole photographs, large enough for MS-SSIM."""
     names = ("astronaut", "chelsea", "coffee", "rocket")
     return {name: Picture(np.ascontiguousarray(getattr(skimage.data, name)())) for name in names}
+
+
+ROWS = "SELECT key, num_bytes, bitstream_sha256 FROM measurements ORDER BY key"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder in which a user works: with codecs and a metric of their own, and four small pictures."""
+
+    path: Path
+
+    def bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Any command of bench, to its end."""
+        command = [sys.executable, "-m", "bench", *arguments]
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False, timeout=120)
+
+    def measuring(self, *arguments: str, codec: str = "own.py:Slow", db: str = "r.sqlite") -> list[str]:
+        """The command that measures a codec on the four pictures."""
+        run = ("run", "--codec", codec, "--dataset", "photos", "--db", db)
+        return [sys.executable, "-m", "bench", *run, *arguments]
+
+    def measure(
+        self, *arguments: str, codec: str = "own.py:Slow", db: str = "r.sqlite"
+    ) -> subprocess.CompletedProcess[str]:
+        """That command, to its end."""
+        command = self.measuring(*arguments, codec=codec, db=db)
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False, timeout=120)
+
+    def start_measuring(self, *arguments: str, codec: str = "own.py:Slow") -> subprocess.Popen[str]:
+        """The same without waiting for it; the process leads a group of its own."""
+        return subprocess.Popen(
+            self.measuring(*arguments, codec=codec),
+            cwd=self.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # A shell's background job, this test run perhaps among them, ignores Ctrl-C, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        )
+
+    def rows(self, query: str = ROWS, db: str = "r.sqlite") -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.path / db)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def wait_for_rows(self, number: int) -> None:
+        """Wait until a measuring process has stored so many measurements, a minute at most."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._count() < number:
+            time.sleep(0.005)
+
+    def _count(self) -> int:
+        try:
+            return len(self.rows())
+        except sqlite3.Error:
+            return 0
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    for source in (Path(__file__).parent / "desk").glob("*.py"):
+        shutil.copy(source, tmp_path)
+    (tmp_path / "photos").mkdir()
+    for index, size in enumerate([(24, 16), (16, 24), (17, 9), (9, 17)]):
+        crop = Image.fromarray(skimage.data.astronaut()[100 : 100 + size[1], 200 + index : 200 + index + size[0]])
+        crop.save(tmp_path / "photos" / f"p{index}.png")
+    return Desk(tmp_path)
