@@ -8,6 +8,8 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.errors import MissingError
 from bench.picture import Yuv420
 
@@ -61,19 +63,22 @@ def version() -> str:
 def to_yuv420(picture: Picture) -> Yuv420:
     """Convert a picture by `TO_YUV420`.
 
+    A last odd row or column is repeated first: ffmpeg would stretch chroma over it, and shift it against luma.
+
     Raises:
         MissingError: there is no ffmpeg, or it is too old for these flags.
     """
     if reason := missing():
         raise MissingError(reason)
+    rows, columns = picture.height % 2, picture.width % 2
+    pixels = np.pad(picture.pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    height, width, _ = pixels.shape
     quiet = ("-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1")
-    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{picture.width}x{picture.height}", "-i", "pipe:0")
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-i", "pipe:0")
     target = ("-vf", TO_YUV420, "-pix_fmt", "yuv420p", "-f", "rawvideo", "pipe:1")
     command = [program(), *quiet, *source, *target]
-    done = subprocess.run(
-        command, input=picture.pixels.tobytes(), capture_output=True, timeout=_TIME_LIMIT_S, check=False
-    )
+    done = subprocess.run(command, input=pixels.tobytes(), capture_output=True, timeout=_TIME_LIMIT_S, check=False)
     if done.returncode:
         message = " ".join(done.stderr.decode(errors="replace").split())[:300]
         raise MissingError(f"{version()} does not convert to YUV 4:2:0: {message}")
-    return Yuv420.of_bytes(done.stdout, picture.width, picture.height, full_range=False)
+    return Yuv420.of_bytes(done.stdout, width, height, full_range=False).cropped(picture.width, picture.height)

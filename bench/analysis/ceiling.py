@@ -31,7 +31,8 @@ def round_trip_ceilings(study: Study) -> dict[Axis, float]:
 
 def ceiling_note(study: Study) -> str:
     """The ceilings as a sentence for the reader of the figures; empty where there are none."""
-    found = [f"{axis.title} {value:.2f} dB" for axis, value in round_trip_ceilings(study).items()]
+    ceilings = round_trip_ceilings(study).items()
+    found = [f"{value:.2f} dB ({axis.title.removeprefix('PSNR, ')})" for axis, value in ceilings]
     if not found:
         return ""
-    return f"Codecs of RGB make a round trip, planes to RGB and back, whose own ceiling is {', '.join(found)}."
+    return f"Codecs of RGB make a round trip, planes to RGB and back, whose PSNR is at most {', '.join(found)}."
