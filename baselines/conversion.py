@@ -14,7 +14,7 @@ import numpy as np
 from baselines import vvc
 from baselines.avif import Avif
 from baselines.bpg import codec as bpg
-from bench.colour import to_rgb, to_ycbcr
+from bench.colour import from_yuv420, to_rgb, to_ycbcr, to_yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +33,11 @@ _BLACK, _CHROMA_ZERO = 16, 128
 
 def _through_bpg(subsampling: str) -> Callable[[Picture], Picture]:
     return lambda picture: bpg.to_picture(bpg.to_planes(picture, subsampling))
+
+
+def _through_planes(picture: Picture) -> Picture:
+    """What the harness does for codecs of planes."""
+    return from_yuv420(to_yuv420(picture))
 
 
 def _through_vvc(picture: Picture) -> Picture:
@@ -107,6 +112,7 @@ CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
     "bpg-444": _through_bpg("4:4:4"),
     "bpg-420": _through_bpg("4:2:0"),
     "avif": _through_avif,
+    "avif-420": _through_planes,
     "vvc": _through_vvc,
 }
 """Codec to what becomes of a picture that is converted and back, without being coded."""

@@ -33,6 +33,7 @@ CODED_AGAINST_CONVERTED_DB = {
     "bpg-444": 65,
     "bpg-420": 65,
     "avif": 99,
+    "avif-420": 49,
 }
 """How near a codec at its best comes to the picture of its conversion, whatever the conversion has lost."""
 
