@@ -40,7 +40,7 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation [OPTIONS]")
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -147,3 +147,44 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     given |= {"budget_s": None if budget is None else seconds(budget), "out": given.get("out", OUT)}
     table = run_ablation(chosen, lambda job: run(job, Terminal(job.out.name)), **given)
     tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")
+
+
+@train.command()
+@click.argument("target", metavar="FAMILY+qr@QUALITY")
+@click.option("--init", type=_PATH, help="Weights that every alpha starts from.  [default: compact FAMILY@QUALITY]")
+@click.option("--start", type=click.FloatRange(min=0, min_open=True), help="The first alpha.  [default: 1]")
+@click.option("--factor", type=float, help="Each alpha is the one before times this.  [default: 0.1]")
+@click.option("--floor", type=float, help="The smallest alpha.  [default: 1e-5]")
+@click.option("--patience", type=click.IntRange(min=1), help="Epochs without a smaller loss.  [default: 3]")
+@click.option("--epoch-steps", type=click.IntRange(min=1), help="Steps of an epoch.  [default: 100]")
+@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 30]")
+@click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
+@click.option("--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]")
+@click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
+@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
+@click.option("--out", type=_PATH, help="Folder of the two CSV files.  [default: reports/data/experiments]")
+@click.option("--runs", type=_PATH, help="Folder of the trainings.  [default: runs/alpha]")
+@click.option("--seed", default=0, show_default=True, help="Of crops and of a new rectifier.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
+    _ignore_futures()
+    from bench import tables  # noqa: PLC0415
+    from bench.learned.training import alpha as searches  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    job, search, recipe = searches.search_from_options(target, options)
+
+    def shown(job: Job) -> Path:
+        return run(job, Terminal(f"{job.target.name} {job.out.name}"))
+
+    choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)
+    rows = [[f"{value:g}" if isinstance(value, float) else str(value) for value in row] for row in choices.to_numpy()]
+    tables.show(list(choices.columns), rows)

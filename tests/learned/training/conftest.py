@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 
+from bench.learned.models import ModelConfig, build
 from bench.learned.training import engine
+from bench.learned.weights import ModelCard, save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +28,31 @@ def photos(tmp_path: Path) -> Path:
         piece = np.ascontiguousarray(photo[40 * number :, 30 * number :][:80, :96])
         Image.fromarray(piece).save(folder / f"photo{number}.png")
     return folder
+
+
+@pytest.fixture
+def landscapes(tmp_path: Path) -> Path:
+    """A folder with four photographs of 144 x 128 pixels: 8 x 8 latents each."""
+    folder = tmp_path / "landscapes"
+    folder.mkdir()
+    for number in range(4):
+        piece = np.ascontiguousarray(skimage.data.astronaut()[60 * number :, 40 * number :][:128, :144])
+        Image.fromarray(piece).save(folder / f"photo{number}.png")
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A weights file of a small joint model whose latents are spread over some integers."""
+    torch.manual_seed(3)
+    model = build(ModelConfig("joint", 8, 12))
+    with torch.no_grad():
+        model.g_a[-1].weight.mul_(30)  # type: ignore[index, union-attr]
+        model.g_s[0].weight.div_(30)  # type: ignore[index, union-attr]
+    path = tmp_path / "w" / "joint-3.safetensors"
+    path.parent.mkdir()
+    save(path, model, ModelCard(3, 0.0067, "mse"))
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import skimage.data
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bench.errors import BenchError, MissingError, UsageError
@@ -50,38 +48,13 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curve, "draw", lambda *_: None)
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Four photographs of 144 x 128 pixels."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(4):
-        piece = np.ascontiguousarray(skimage.data.astronaut()[60 * number :, 40 * number :][:128, :144])
-        Image.fromarray(piece).save(folder / f"photo{number}.png")
-    return folder
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """A weights file of a small joint model whose latents are spread over some integers."""
-    torch.manual_seed(3)
-    model = build(ModelConfig("joint", 8, 12))
-    with torch.no_grad():
-        model.g_a[-1].weight.mul_(30)  # type: ignore[index, union-attr]
-        model.g_s[0].weight.div_(30)  # type: ignore[index, union-attr]
-    path = tmp_path / "w" / "joint-3.safetensors"
-    path.parent.mkdir()
-    save(path, model, ModelCard(3, 0.0067, "mse"))
-    return path
-
-
-def job_on(photos: Path, base: Path, phase: str = "predictive", *, modifier: str = "qr", **changes: Any) -> Job:  # noqa: ANN401
+def job_on(landscapes: Path, base: Path, phase: str = "predictive", *, modifier: str = "qr", **changes: Any) -> Job:  # noqa: ANN401
     target = Target("joint", 3, modifier=modifier)
     chosen = modified_phase(phase, target, changes.pop("recipe", None), warmup_steps=2, validate_steps=5, lr=2e-3)
     chosen = dataclasses.replace(chosen, crops=(SMALL[chosen.source],))
-    out = photos.parent / changes.pop("out", f"{phase}-{modifier}")
+    out = landscapes.parent / changes.pop("out", f"{phase}-{modifier}")
     options: dict[str, Any] = {"steps": 6, "threads": 1, "compile": False, "device": "cpu", "width": 16, "init": base}
-    return Job(target, chosen, out, data=photos, cache=photos.parent / "cache", **{**options, **changes})
+    return Job(target, chosen, out, data=landscapes, cache=landscapes.parent / "cache", **{**options, **changes})
 
 
 def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], *, but: str = "-") -> bool:
@@ -92,9 +65,12 @@ def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], *, but: str = "-") 
 @pytest.mark.parametrize("modifier", ["qr", "ft"])
 @pytest.mark.parametrize("synthesis", ["rectified", "detached"])
 def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
-    photos: Path, base: Path, modifier: str, synthesis: Any  # noqa: ANN401
+    landscapes: Path,
+    base: Path,
+    modifier: str,
+    synthesis: Any,  # noqa: ANN401
 ) -> None:
-    job = job_on(photos, base, modifier=modifier, recipe=Recipe(synthesis=synthesis))
+    job = job_on(landscapes, base, modifier=modifier, recipe=Recipe(synthesis=synthesis))
     trained = load_rectified(run.train(job, Silent()))
     before, after = load(base).model.state_dict(), trained.model.codec.state_dict()
     assert same(before, after, but="g_s.")
@@ -103,8 +79,8 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
     assert trained.base_sha256 == load(base).sha256
 
 
-def test_a_file_holds_the_changed_tensors_alone(photos: Path, base: Path) -> None:
-    path = run.train(job_on(photos, base), Silent())
+def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) -> None:
+    path = run.train(job_on(landscapes, base), Silent())
     header, tensors = container.read(path)
     assert {name.split(".")[0] for name in tensors} == {"codec", "rectifier"}
     assert {name.split(".")[1] for name in tensors if name.startswith("codec")} == {"g_s"}
@@ -112,53 +88,53 @@ def test_a_file_holds_the_changed_tensors_alone(photos: Path, base: Path) -> Non
     assert header["card"]["record"]["initial"]["base_validation"]["latent_error_ratio"] == 1
 
 
-def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(photos: Path, base: Path) -> None:
-    soft = run.train(job_on(photos, base, "soft-rectifier", steps=30), Silent())
+def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(landscapes: Path, base: Path) -> None:
+    soft = run.train(job_on(landscapes, base, "soft-rectifier", steps=30), Silent())
     trained = load_rectified(soft).model
     assert same(load(base).model.state_dict(), trained.codec.state_dict())
     assert trained.rectifier.last.weight.abs().max() > 0  # type: ignore[union-attr, operator]
-    following = job_on(photos, soft, steps=1, out="following")
+    following = job_on(landscapes, soft, steps=1, out="following")
     model, _ = start.begin(following, None)
     assert same(trained.state_dict(), model.state_dict())
 
 
-def test_the_literal_soft_phase_makes_a_base_of_its_own(photos: Path, base: Path) -> None:
-    job = job_on(photos, base, "soft-literal")
+def test_the_literal_soft_phase_makes_a_base_of_its_own(landscapes: Path, base: Path) -> None:
+    job = job_on(landscapes, base, "soft-literal")
     trained = load_rectified(run.train(job, Silent()))
     assert trained.base == job.out / "joint-3.safetensors"
     assert not same(load(base).model.state_dict(), trained.model.codec.state_dict(), but="g_s.")
     assert load(trained.base).model(torch.rand(1, 3, 64, 64))["x_hat"].isfinite().all()
 
 
-def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(photos: Path, base: Path) -> None:
+def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(landscapes: Path, base: Path) -> None:
     bases = []
     for alpha in (0.0, 100.0):
-        job = job_on(photos, base, "soft", recipe=Recipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
+        job = job_on(landscapes, base, "soft", recipe=Recipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
         bases.append(load_rectified(run.train(job, Silent())).model)
     first, second = (model.codec.state_dict() for model in bases)
     assert same(first, second)
 
 
 @pytest.mark.parametrize("phase", ["predictive", "soft-literal"])
-def test_a_stopped_training_goes_on_exactly(photos: Path, base: Path, phase: str) -> None:
-    whole = run.train(job_on(photos, base, phase, out="whole"), Silent())
-    job = job_on(photos, base, phase, out="stopped", checkpoint_s=0.0)
+def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, phase: str) -> None:
+    whole = run.train(job_on(landscapes, base, phase, out="whole"), Silent())
+    job = job_on(landscapes, base, phase, out="stopped", checkpoint_s=0.0)
     with pytest.raises(KeyboardInterrupt):
         run.train(job, Silent(stop_at=3))
     resumed = run.train(dataclasses.replace(job, init=None, resume=True), Silent())
     assert same(container.read(whole)[1], container.read(resumed)[1])
 
 
-def test_validation_is_that_of_real_files(photos: Path, base: Path) -> None:
-    path = run.train(job_on(photos, base), Silent())
+def test_validation_is_that_of_real_files(landscapes: Path, base: Path) -> None:
+    path = run.train(job_on(landscapes, base), Silent())
     record = load_rectified(path).card.record
     initial, last = record["initial"]["base_validation"], record["validation"]
     assert initial["rate_bpp"] == last["rate_bpp"]
     assert initial["psnr_db"] != last["psnr_db"]
 
 
-def test_a_decoder_needs_its_own_base_beside_it(photos: Path, base: Path, tmp_path: Path) -> None:
-    path = run.train(job_on(photos, base), Silent())
+def test_a_decoder_needs_its_own_base_beside_it(landscapes: Path, base: Path, tmp_path: Path) -> None:
+    path = run.train(job_on(landscapes, base), Silent())
     alone = tmp_path / "alone" / path.name
     alone.parent.mkdir()
     shutil.copy(path, alone)
@@ -181,10 +157,10 @@ def test_a_model_whose_encoder_is_not_the_bases_is_not_saved(base: Path, tmp_pat
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(photos: Path, base: Path) -> None:
+def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(landscapes: Path, base: Path) -> None:
     for modifier in ("qr", "ft"):
-        run.train(job_on(photos, base, modifier=modifier, steps=1), Silent())
-    assert len(list((photos.parent / "cache").glob("decoded-*.pt"))) == 2  # of training and of validation pictures
+        run.train(job_on(landscapes, base, modifier=modifier, steps=1), Silent())
+    assert len(list((landscapes.parent / "cache").glob("decoded-*.pt"))) == 2  # of training and of validation pictures
 
 
 @pytest.mark.parametrize("distance", ALPHAS)
@@ -241,17 +217,17 @@ def test_what_does_not_fit_is_one_clear_line(target: str, options: dict[str, Any
     assert "\n" not in str(caught.value)
 
 
-def test_weights_to_start_from_must_fit(photos: Path, base: Path) -> None:
-    other = dataclasses.replace(job_on(photos, base), target=Target("hyper", 3, modifier="qr"))
+def test_weights_to_start_from_must_fit(landscapes: Path, base: Path) -> None:
+    other = dataclasses.replace(job_on(landscapes, base), target=Target("hyper", 3, modifier="qr"))
     with pytest.raises(UsageError, match=r"weights of joint; hyper\+qr@3 starts from hyper"):
         start.begin(other, None)
-    qr = run.train(job_on(photos, base, steps=1), Silent())
+    qr = run.train(job_on(landscapes, base, steps=1), Silent())
     with pytest.raises(UsageError, match=r"it has a rectifier; joint\+ft@3 starts from joint-3"):
-        start.begin(job_on(photos, qr, modifier="ft"), None)
+        start.begin(job_on(landscapes, qr, modifier="ft"), None)
 
 
-def test_the_record_says_what_was_chosen(photos: Path, base: Path) -> None:
-    job = job_on(photos, base, recipe=Recipe(alpha=0.5, distance="l1", synthesis="detached"))
+def test_the_record_says_what_was_chosen(landscapes: Path, base: Path) -> None:
+    job = job_on(landscapes, base, recipe=Recipe(alpha=0.5, distance="l1", synthesis="detached"))
     run.train(job, Silent())
     phase = json.loads((job.out / "record.json").read_text())["phase"]
     assert phase["weights"]["feature-l1"] == 0.5
