@@ -45,6 +45,16 @@ CODECS = {
     "context": "bench.learned.codecs:Context",
     "joint": "bench.learned.codecs:Joint",
     "attn": "bench.learned.codecs:Attention",
+    "factorized+qr": "bench.learned.rectified:FactorizedRectified",
+    "scale+qr": "bench.learned.rectified:ScaleRectified",
+    "hyper+qr": "bench.learned.rectified:HyperRectified",
+    "joint+qr": "bench.learned.rectified:JointRectified",
+    "attn+qr": "bench.learned.rectified:AttentionRectified",
+    "factorized+ft": "bench.learned.rectified:FactorizedTuned",
+    "scale+ft": "bench.learned.rectified:ScaleTuned",
+    "hyper+ft": "bench.learned.rectified:HyperTuned",
+    "joint+ft": "bench.learned.rectified:JointTuned",
+    "attn+ft": "bench.learned.rectified:AttentionTuned",
 }
 """Codec name to "module:Class". A conventional codec is one file and one line here."""
 

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from torch import Tensor
+
     from bench.learned.coding.container import Identity
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
+    from bench.learned.weights import Weights
+    from bench.learned.weights.rectified import RectifiedWeights
     from bench.picture import Picture
 
 PRECISIONS = ("fp32", "bf16")
@@ -42,6 +46,8 @@ class _Source:
     quality: int
     path: Path
     sha256: str
+    decoder: bool
+    """Whether the file holds a decoder alone."""
 
 
 class LearnedCodec(Codec):
@@ -64,21 +70,27 @@ class LearnedCodec(Codec):
         super().__init__(quality, carrier=carrier, **options)
         self.scale.check(self.family, quality)
         self.weights = self.chosen["weights"]
-        self._path = catalogue.find(self.weights, self.family, int(quality))
+        self._path = catalogue.find(self.weights, self.files(), int(quality))
         self.weights_sha256 = catalogue.fingerprint(self._path)
+        self._encoder_sha256 = self.weights_sha256
         if self.chosen["device"] != "cpu":
             self.device = _device_name(self.chosen["device"])
+
+    @classmethod
+    def files(cls) -> str:
+        """How its weights files are named: by the family, and a modifier where there is one."""
+        return cls.family
 
     @classmethod
     def missing(cls, carrier: str | None = None, **options: str) -> str | None:
         """Say that there are no weights, and how to get some; or None."""
         del carrier
-        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.family)
+        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.files())
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
         """The qualities that there are weights of; all, if there are none."""
-        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.family) or cls.scale.points
+        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.files()) or cls.scale.points
 
     @property
     def carrier_version(self) -> str:
@@ -100,6 +112,7 @@ class LearnedCodec(Codec):
         with stage("entropy encoding"):
             coded = system.coder.encode(y)
         _note_bits(system, coded.latents)
+        _note_errors(system, y, coded.latents)
         content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
         return container.pack(self._identity, content)
 
@@ -116,8 +129,12 @@ class LearnedCodec(Codec):
         with stage("entropy decoding"):
             size = system.transforms.latent_size(content.height, content.width)
             latents = system.coder.decode(content.payload, size, content.latents_crc)
+        y_hat = latents.y_hat
+        if system.rectifier is not None:
+            with stage("rectification"):
+                y_hat = system.rectified(y_hat)
         with stage("synthesis"):
-            return system.transforms.synthesis(latents.y_hat, content.height, content.width)
+            return system.transforms.synthesis(y_hat, content.height, content.width)
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """What the model makes of a picture, element by element: latents, scales, means, bits."""
@@ -129,11 +146,18 @@ class LearnedCodec(Codec):
     def _identity(self) -> Identity:
         from bench.learned.coding.container import Identity  # noqa: PLC0415
 
-        return Identity(self.family, int(self.quality), self.weights_sha256 or "")
+        return Identity(self.family, int(self.quality), self._encoder_sha256)
 
     @property
     def _system(self) -> System:
-        source = _Source(self.weights or "", self.family, int(self.quality), self._path, self.weights_sha256 or "")
+        source = _Source(
+            self.weights or "",
+            self.family,
+            int(self.quality),
+            self._path,
+            self.weights_sha256 or "",
+            decoder=self.files() != self.family,
+        )
         return _open(source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
 
 
@@ -186,13 +210,15 @@ def _open(source: _Source, device: str, precision: Precision) -> System:
         warnings.simplefilter("ignore", FutureWarning)
         from bench.learned.coding.system import System  # noqa: PLC0415
         from bench.learned.weights import load  # noqa: PLC0415
+        from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
 
+    loaded: Weights | RectifiedWeights
     if source.weights in catalogue.ZOOS:
         from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
 
         loaded = load_zoo(source.family, source.quality, catalogue.ZOOS[source.weights])
     else:
-        loaded = load(source.path, source.family)
+        loaded = load_rectified(source.path) if source.decoder else load(source.path, source.family)
     if loaded.sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
     return System.of(loaded.model, device, precision)
@@ -208,6 +234,17 @@ def _note_bits(system: System, latents: Latents) -> None:
     if latents.z_hat is not None:
         note("estimated_bits_z", lambda: parts()["z"])
     note("likelihood_bits", lambda: sum(likelihood_bits(system.model, latents).values()))
+
+
+def _note_errors(system: System, y: Tensor, latents: Latents) -> None:
+    """Tell how far the decoded latents are from those of the encoder, and where they are rectified, these too."""
+    note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
+    if system.rectifier is not None:
+        note("latent_error_rectified", lambda: _distance(system.rectified(latents.y_hat), y))
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float((one.double() - other.double()).norm())
 
 
 def _device_name(device: str) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import torch
+
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.synthesis import Precision, Transforms
+from bench.learned.models import Rectified, Rectifier
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from bench.learned.coding.paths import Latents
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import LearnedModel, Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,29 @@ class System:
     model: LearnedModel
     transforms: Transforms
     coder: LatentCoder
+    rectifier: Rectifier | None = None
+    """What the decoded latents go through before the synthesis, on the device of the transforms."""
 
     @classmethod
-    def of(cls, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> Self:
-        """Make a finished model ready; its transforms move to the device."""
+    def of(cls, model: Trainable, device: str = "cpu", precision: Precision = "fp32") -> Self:
+        """Make a finished model ready; its transforms and rectifier move to the device."""
         for parameter in model.parameters():
             parameter.requires_grad_(requires_grad=False)
-        return cls(model, Transforms(model, device, precision), LatentCoder(model))
+        codec, rectifier = (model.codec, model.rectifier) if isinstance(model, Rectified) else (model, None)
+        if not isinstance(rectifier, Rectifier):
+            rectifier = None  # +ft: the synthesis alone was trained
+        else:
+            rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(codec, Transforms(codec, device, precision), LatentCoder(codec), rectifier)
+
+    @torch.inference_mode()
+    def rectified(self, y_hat: Tensor) -> Tensor:
+        """The decoded latents (1, M, h, w), nearer to those of the encoder; in float32 whatever the precision."""
+        if self.rectifier is None:
+            return y_hat
+        device = self.rectifier.last.weight.device
+        rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
+        return rectified.cpu()
 
     def estimated_bits(self, latents: Latents) -> dict[str, float]:
         """What a file spends on the coded latents, for "y" and, where there is one, "z"; see `diagnosis`."""

@@ -7,15 +7,14 @@ known by its SHA-256: a decoder is of no use with other latents than those that 
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
-import safetensors
 import torch
 from torch import nn
 
-from bench.errors import BenchError, MissingError, UsageError
+from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
+from bench.learned import catalogue
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.weights import ModelCard, container, load
 
@@ -78,34 +77,14 @@ def load_rectified(path: Path) -> RectifiedWeights:
         UsageError: it is not such a file, damaged, of another version, or the base is another than it was trained on.
     """
     header, tensors = container.read(path)
-    base = _base_of(path, header)
+    base = catalogue.base(path)
     found = load(base)
-    if found.sha256 != header["base"]["sha256"]:
-        raise UsageError(
-            f"{path} goes with a {base.name} of SHA-256 {header['base']['sha256'][:12]}…, but {base} has "
-            f"{found.sha256[:12]}…; put the right one there, or train {header['modifier']} on this one"
-        )
     try:
         model = rectified(Rectified(found.model, _rectifier(found.model.config.M, header["rectifier"])), tensors)
         return RectifiedWeights(model, ModelCard(**header["card"]), sha256_of(path), base, found.sha256)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason})") from error
-
-
-def base_path(path: Path) -> tuple[Path, str]:
-    """The base of a file and the SHA-256 that it must have; the tensors are not read.
-
-    Raises:
-        MissingError: the base is not beside the file.
-        UsageError: the file is none of `save_rectified`.
-    """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = json.loads(file.metadata()["bench"])
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-    return _base_of(path, header), str(header["base"]["sha256"])
 
 
 def rectified(model: Rectified, tensors: Tensors) -> Rectified:
@@ -142,12 +121,3 @@ def _require_equal(model: Rectified, base: Path) -> None:
     ]  # fmt: skip
     if differing:
         raise BenchError(f"'{differing[0]}' is not that of {base}: the training of a decoder has changed its encoder")
-
-
-def _base_of(path: Path, header: dict[str, Any]) -> Path:
-    if not isinstance(header.get("base"), dict):
-        raise UsageError(f"{path}: the weights of a whole model, not of +qr or +ft")
-    base = path.parent / str(header["base"]["file"])
-    if not base.is_file():
-        raise MissingError(f"{path} needs {base.name} (SHA-256 {header['base']['sha256'][:12]}…) beside it")
-    return base
