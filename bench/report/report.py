@@ -6,6 +6,7 @@ import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from bench.analysis.anchors import anchor_table, conversion_ceilings
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.export import Export
 from bench.analysis.extras import Extras
@@ -16,6 +17,7 @@ from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.content import Content, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
+from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
 from bench.report.views.study import sections, short_title, study_view
 
@@ -35,6 +37,8 @@ DOWNLOADS = (
     ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
     ("per_image_bd_rates", "BD-rates of each picture by itself"),
     ("rate_differences", "rate relative to the anchors at each quality"),
+    ("anchors", "our conventional codecs beside the published curves of the same"),
+    ("conversion_ceilings", "what colour conversion alone leaves"),
     ("timings_summary", "times by codec and stage"),
     ("time_and_rate", "times beside BD-rates, and which codecs are on the front"),
     ("time_ratios", "times with and without a rectifier, in pairs"),
@@ -92,6 +96,9 @@ class Report:
             view |= {
                 "claims": claims(tables["claims"], self.book.papers),
                 "tally": tally(tables["claims"]),
+                "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
+                "ceilings": ceilings(tables["conversion_ceilings"]) if "conversion_ceilings" in tables else [],
+                "not_shown": self._not_shown(content),
                 "papers": list(self.book.papers.values()),
                 "bibtex": bibliography(),
             }
@@ -114,12 +121,39 @@ class Report:
         """The optional tables of a study that have any rows."""
         study = content.study
         complexity, weights = self.extras.complexity, self.extras.weights
+        left = conversion_ceilings()
         found = {
+            "anchors": anchor_table(study, self.export),
+            "conversion_ceilings": left[left["codec"].isin(study.curves["codec"]) & (left["dataset"] == study.dataset)],
             "time_ratios": time_ratios(cell_times(study, self.export), study.curves),
             "complexity": complexity[complexity["codec"].isin(study.curves["codec"])],
             "weights": weights[weights["weights_sha256"].isin(study.cells["weights_sha256"])],
         }
         return {name: frame for name, frame in found.items() if len(frame)}
+
+    def _not_shown(self, content: Content) -> list[tuple[str, str]]:
+        """What the export lacks, one sentence each, with the command that makes it."""
+        codecs = set(content.study.curves["codec"])
+        lacking = [
+            (
+                any(codec.endswith("+qr") for codec in codecs),
+                "No codec with a quantization rectifier was measured.",
+                "bench run --codec '*+qr' --codec '*+ft'",
+            ),
+            (
+                any(other.study.dataset.endswith("-yuv420") for other in self.contents),
+                "Nothing was measured on YUV 4:2:0.",
+                "bench run --codec cca --codec bpg-420 --dataset kodak-yuv420",
+            ),
+            (
+                len(self.extras.experiment("ablation")),
+                "There is no ablation of entropy models.",
+                "bench train ablation",
+            ),
+            (len(self.extras.pictures), "There are no pictures.", "bench export reports/data --pictures kodim08"),
+            (len(self.extras.complexity), "The costs of models are missing.", "bench export reports/data --costs"),
+        ]
+        return [(sentence, command) for present, sentence, command in lacking if not present]
 
 
 def bibliography() -> str:

@@ -243,12 +243,10 @@
     return element;
   };
 
-  const swatch = (curve) => {
-    const found = document.createElement("span");
-    found.className = "dot";
-    found.style.background = `var(--${curve.colour})`;
-    return found;
-  };
+  /** The line and marker of the static figures' legend. */
+  const swatches = new Map([...document.querySelectorAll(".legend [data-curve]")].map((entry) =>
+    [entry.dataset.curve, entry.querySelector(".swatch")]));
+  const swatch = ({ name }) => swatches.get(name)?.cloneNode(true) ?? "";
 
   const button = (text, act) => {
     const element = document.createElement("button");

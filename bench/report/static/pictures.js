@@ -62,7 +62,7 @@
     const fit = control.zoom.value === "fit";
     pair.style.aspectRatio = `${width} / ${height}`;
     // Zoom 1 shows one sample on one pixel of the screen, whatever the screen's density.
-    pair.style.width = fit ? `min(100%, ${width}px)` : `${width * control.zoom.value / devicePixelRatio}px`;
+    pair.style.width = fit ? `min(${width}px, calc(100vw - 3rem))` : `${width * control.zoom.value / devicePixelRatio}px`;
     pair.classList.toggle("magnified", !fit);
   };
 

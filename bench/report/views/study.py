@@ -88,12 +88,13 @@ def _facts(content: Content) -> list[str]:
 
 def sections(view: dict[str, Any]) -> list[tuple[str, str]]:
     """The contents list of a study's page: id and title of every section that it has."""
-    missing = view["incomplete"] or view["failures"] or view["absent"]
+    missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
     found = [
         (view.get("claims"), "claims", "Claims"),
         (view["plots"]["rd"], "curves", "Rate and distortion"),
         (view["matrices"], "rates", "BD-rates"),
         (view["plots"]["difference"], "differences", "Where the rate is saved"),
+        (view.get("anchor_rows"), "anchors", "Anchors"),
         (view["times"], "times", "Time"),
         (view["details"], "details", "BD-rates in full"),
         (view["points"], "points", "Points"),

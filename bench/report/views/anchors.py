@@ -1,0 +1,33 @@
+"""Our conventional codecs beside the published curves of the same, and what their colour conversion leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import plain, signed
+from bench.report.views.rows import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def anchor_rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """The rows of bench.analysis.anchors.anchor_table as text."""
+    return [
+        {
+            "title": row["title"],
+            "published": row["published_title"],
+            "encoder": row["encoder"],
+            "rate": signed(row["bd_rate_percent"], 2),
+            "quality": signed(row["bd_psnr_db"], 3),
+            "overlap": f"{plain(row['overlap_low_db'], 1)} to {plain(row['overlap_high_db'], 1)}",
+            "why": row["why"],
+            "source": row["source"],
+        }
+        for row in records(table)
+    ]
+
+
+def ceilings(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Codec and PSNR of pictures that were converted and not coded."""
+    return [{"codec": row["codec"], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
