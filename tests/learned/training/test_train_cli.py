@@ -36,6 +36,10 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["joint@3", "--steps", "1", "--data", "nowhere"], "no training folder 'nowhere'"),
         (["joint@3", "--steps", "1", "--metric", "ms-ssim", "--crop", "160", "1"], "161 pixels or more"),
         (["zoo", "--budget", "soon"], "'soon' is not a time"),
+        (["ablation", "--budget", "soon"], "'soon' is not a time"),
+        (["ablation", "--variant", "jiont"], "unknown variant 'jiont'; did you mean 'joint'?"),
+        (["ablation", "--transforms", "absent"], "there is no weights file absent"),
+        (["ablation", "--dataset", "kodac"], "unknown dataset 'kodac'; did you mean 'kodak'?"),
     ],
 )
 def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -69,7 +73,7 @@ def test_status_shows_what_is_next_and_trains_nothing(tmp_path: Path) -> None:
     code, output = invoke("zoo", "--status", "--weights", str(tmp_path))
     assert code == 0
     lines = output.splitlines()
-    assert lines[0].split()[:3] == ["->", "hyper@5-base", "trunk"]
+    assert lines[0].split()[:3] == ["->", "hyper@5", "trunk"]
     assert sum(line.startswith("->") for line in lines) == 1
     assert not list(tmp_path.iterdir())
 
