@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bench.learned.coding.container import Identity
+    from bench.learned.coding.container import Content, Identity
     from bench.learned.coding.diagnosis import Diagnosis
+    from bench.learned.coding.latents import Coded
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
+    from bench.learned.models import LearnedModel
     from bench.learned.weights import Weights
     from bench.learned.weights.rectified import RectifiedWeights
     from bench.picture import Picture
@@ -106,13 +108,9 @@ class LearnedCodec(Codec):
         from bench.learned.coding import container  # noqa: PLC0415
 
         container.require_size(picture.width, picture.height, CodecError)
-        system = self._system
         with stage("analysis"):
-            y = system.transforms.analysis(picture)
-        with stage("entropy encoding"):
-            coded = system.coder.encode(y)
-        _note_bits(system, coded.latents)
-        _note_errors(system, y, coded.latents)
+            y = self._system.transforms.analysis(picture)
+        coded = self._code(y)
         content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
         return container.pack(self._identity, content)
 
@@ -125,22 +123,40 @@ class LearnedCodec(Codec):
         from bench.learned.coding import container  # noqa: PLC0415
 
         content = container.unpack(data, self._identity)
-        system = self._system
-        with stage("entropy decoding"):
-            size = system.transforms.latent_size(content.height, content.width)
-            latents = system.coder.decode(content.payload, size, content.latents_crc)
-        y_hat = latents.y_hat
-        if system.rectifier is not None:
-            with stage("rectification"):
-                y_hat = system.rectified(y_hat)
+        y_hat = self._decode(content)
         with stage("synthesis"):
-            return system.transforms.synthesis(y_hat, content.height, content.width)
+            return self._system.transforms.synthesis(y_hat, content.height, content.width)
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """What the model makes of a picture, element by element: latents, scales, means, bits."""
         from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
 
         return diagnose(self._system, picture)
+
+    @property
+    def model(self) -> LearnedModel:
+        """The model, which is loaded when it is first asked for."""
+        return self._system.model
+
+    def _code(self, y: Tensor) -> Coded:
+        """The payload of latents, and what the decoder will know."""
+        system = self._system
+        with stage("entropy encoding"):
+            coded = system.coder.encode(y)
+        _note_bits(system, coded.latents)
+        _note_errors(system, y, coded.latents)
+        return coded
+
+    def _decode(self, content: Content) -> Tensor:
+        """The latents in a file, as the synthesis takes them."""
+        system = self._system
+        with stage("entropy decoding"):
+            size = system.transforms.latent_size(content.height, content.width)
+            latents = system.coder.decode(content.payload, size, content.latents_crc)
+        if system.rectifier is None:
+            return latents.y_hat
+        with stage("rectification"):
+            return system.rectified(latents.y_hat)
 
     @property
     def _identity(self) -> Identity:

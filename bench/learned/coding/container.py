@@ -1,4 +1,4 @@
-"""The file of a learned codec: a header of 23 bytes for most pictures, and the payload.
+"""The file of a learned codec: a header of 23 bytes for most pictures, 24 for planes, and the payload.
 
     bytes  field
     3      magic, "LIC"
@@ -7,6 +7,7 @@
     1      quality
     4      fingerprint of the weights: the first bytes of their file's SHA-256
     2+2    width and height in pixels, as LEB128 (1 byte below 128, 2 below 16,384)
+    1      of YUV 4:2:0 alone: bit 0 full range, bits 1 and 2 whether luma and chroma are filtered
     4      CRC-32 of the latents that the payload decodes to
     4      CRC-32 of everything else in the file
     rest   payload: one range-coded stream of the symbols of z and y, in words of 4 bytes
@@ -20,13 +21,17 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Self
 
 from bench.errors import CodecError, DecodeError
 
 MAGIC = b"LIC"
 VERSION = 1
-FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
+FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn", "joint-int", "attn-int", "cca", "joint-yuv")
 """The place of a family is written to files: append, never reorder."""
+
+PLANAR = frozenset({"cca", "joint-yuv"})
+"""Families whose pictures are planes of YUV 4:2:0."""
 
 FINGERPRINT_BYTES = 4
 MAX_SIDE = 65_535
@@ -53,6 +58,31 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What the planes of YUV 4:2:0 are."""
+
+    full_range: bool = True
+    indicator: int = 0
+    """For what the filter behind the decoder is used: 1 luma, 2 chroma, 3 both."""
+
+    @classmethod
+    def of_byte(cls, byte: int) -> Self:
+        """The form that a file's byte stands for.
+
+        Raises:
+            DecodeError: it stands for none.
+        """
+        if byte >> 3:
+            raise DecodeError(f"planes of an unknown form ({byte})")
+        return cls(bool(byte & 1), byte >> 1)
+
+    @property
+    def byte(self) -> int:
+        """The form in a file."""
+        return self.full_range | self.indicator << 1
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a file holds besides its identity."""
 
@@ -60,6 +90,8 @@ class Content:
     height: int
     latents_crc: int
     payload: bytes
+    form: Form | None = None
+    """Of families of planes; the others have none."""
 
 
 def pack(identity: Identity, content: Content) -> bytes:
@@ -72,6 +104,8 @@ def pack(identity: Identity, content: Content) -> bytes:
     family = FAMILIES.index(identity.family)
     start = _FIXED.pack(MAGIC, VERSION, family, identity.quality, identity.fingerprint)
     start += _leb128(content.width) + _leb128(content.height)
+    if identity.family in PLANAR:
+        start += bytes([(content.form or Form()).byte])
     crc = _crc(start, content.latents_crc, content.payload)
     return start + _CHECKSUMS.pack(content.latents_crc, crc) + content.payload
 
@@ -89,6 +123,8 @@ def unpack(data: bytes, identity: Identity) -> Content:
         raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
     width, position = _read_leb128(data, _FIXED.size)
     height, position = _read_leb128(data, position)
+    planar = family < len(FAMILIES) and FAMILIES[family] in PLANAR
+    form_byte, position = (data[position : position + 1], position + 1) if planar else (b"", position)
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
     payload = data[position + _CHECKSUMS.size :]
     if len(checksums) < _CHECKSUMS.size:
@@ -100,7 +136,7 @@ def unpack(data: bytes, identity: Identity) -> Content:
     require_size(width, height, DecodeError)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
-    return Content(width, height, latents_crc, payload)
+    return Content(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None)
 
 
 def require_size(width: int, height: int, error: type[CodecError]) -> None:

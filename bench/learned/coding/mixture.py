@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from constriction import stream
 
-from bench.learned.coding.parameters import ContextNetwork
+from bench.learned.coding.parameters import ContextNetwork, one_thread
 from bench.learned.coding.paths import AutoregressivePath, Hyperprior, Latents, Size, in_order, symbols_of
 from bench.learned.coding.tables import MAX_SYMBOL, PRECISION, Coding, Distributions, Tables
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
@@ -152,13 +152,17 @@ class MixturePath(AutoregressivePath):
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `EntropyPath`."""
+        with one_thread():
+            return self._hyperprior.bits(latents) | {"y": self._element_bits(latents)}
+
+    def _element_bits(self, latents: Latents) -> Tensor:
         y_hat, positions = latents.y_hat, torch.arange(latents.y_hat[0, 0].numel())
         params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
         bits = [
             torch.from_numpy(Rows.of(elements_of(some)).bits(np.arange(each.numel()), symbols_of(each, None)))
             for some, each in zip(torch.split(params, _PIECE), torch.split(values.contiguous(), _PIECE), strict=True)
         ]
-        return self._hyperprior.bits(latents) | {"y": torch.cat(bits).view(-1, y_hat.shape[1]).t().view(y_hat.shape)}
+        return torch.cat(bits).view(-1, y_hat.shape[1]).t().reshape(y_hat.shape)
 
     def _pass(self, port: Port, y: Tensor | None, params: Tensor) -> Tensor:
         rows = Rows.of(elements_of(params))

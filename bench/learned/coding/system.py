@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.planes import PlanesTransforms
 from bench.learned.coding.synthesis import Precision, Transforms
-from bench.learned.models import Rectified, Rectifier
+from bench.learned.models import YUV420, Rectified, Rectifier
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.learned.coding.paths import Latents
+    from bench.learned.coding.paths import EntropyPath, Latents
     from bench.learned.models import LearnedModel, Trainable
 
 
@@ -29,16 +30,27 @@ class System:
     """What the decoded latents go through before the synthesis, on the device of the transforms."""
 
     @classmethod
-    def of(cls, model: Trainable, device: str = "cpu", precision: Precision = "fp32") -> Self:
-        """Make a finished model ready; its transforms and rectifier move to the device."""
+    def of(
+        cls,
+        model: Trainable,
+        device: str = "cpu",
+        precision: Precision = "fp32",
+        *,
+        path: EntropyPath | None = None,
+    ) -> Self:
+        """Make a finished model ready; its transforms and rectifier move to the device.
+
+        Its own entropy path is the default.
+        """
         for parameter in model.parameters():
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         codec, rectifier = (model.codec, model.rectifier) if isinstance(model, Rectified) else (model, None)
         if not isinstance(rectifier, Rectifier):
             rectifier = None  # +ft: the synthesis alone was trained
         else:
             rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(codec, Transforms(codec, device, precision), LatentCoder(codec), rectifier)
+        transforms = PlanesTransforms if codec.config.family in YUV420 else Transforms
+        return cls(codec, transforms(codec, device, precision), LatentCoder(codec, path), rectifier)
 
     @torch.inference_mode()
     def rectified(self, y_hat: Tensor) -> Tensor:
