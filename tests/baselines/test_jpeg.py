@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 from PIL import Image, ImageFile
 
 from baselines.jpeg import Jpeg, Jpeg444, JpegOptimised
+from bench import ffmpeg
+from bench.colour import to_yuv420
 from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 START_OF_FRAME = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
@@ -109,3 +113,50 @@ def test_a_grey_jpeg_is_none_of_ours() -> None:
     Image.new("L", (8, 8)).save(file, "JPEG")
     with pytest.raises(DecodeError, match="holds L, not 8-bit RGB"):
         Jpeg(50).decode(file.getvalue())
+
+
+@pytest.mark.parametrize("codec", [Jpeg, JpegOptimised])
+@pytest.mark.parametrize("quality", [5, 50, 95])
+def test_planes_are_those_that_another_decoder_finds(
+    codec: type[Jpeg], quality: int, photo: Picture, tmp_path: Path
+) -> None:
+    """ffmpeg's decoder gives planes as they are; its transform rounds otherwise by a level."""
+    planes = to_yuv420(Picture(np.ascontiguousarray(photo.pixels[:93, :121])))
+    data = codec(quality).encode_yuv420(planes)
+    (tmp_path / "x.jpg").write_bytes(data)
+    command = [ffmpeg.program(), "-loglevel", "error", "-nostdin", "-idct", "int", "-f", "mjpeg", "-i", "x.jpg"]
+    output = ["-f", "rawvideo", "-pix_fmt", "yuvj420p", "pipe:1"]
+    done = subprocess.run([*command, *output], cwd=tmp_path, capture_output=True, check=True)
+    theirs = Yuv420.of_bytes(done.stdout, 121, 93)
+    for a, b in zip(codec(quality).decode_yuv420(data).planes, theirs.planes, strict=True):
+        assert np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_planes_are_coded_as_they_are() -> None:
+    """Blocks of one level survive quality 100 exactly, so nothing but the codec's rounding touches the planes."""
+    generator = np.random.default_rng(4)
+    y, u, v = (
+        generator.integers(0, 256, (size, size)).astype(np.uint8).repeat(8, 0).repeat(8, 1) for size in (6, 3, 3)
+    )
+    codec = Jpeg(100)
+    decoded = codec.decode_yuv420(codec.encode_yuv420(Yuv420(y, u, v)))
+    for a, b in zip((y, u, v), decoded.planes, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_file_of_planes_is_an_ordinary_jpeg(photo: Picture) -> None:
+    planes = to_yuv420(photo)
+    data = Jpeg(75).encode_yuv420(planes)
+    assert frame(data) == ("baseline", [(2, 2), (1, 1), (1, 1)])
+    assert np.mean((Jpeg(75).decode(data).pixels.astype(float) - photo.pixels) ** 2) < 60
+
+
+def test_planes_of_another_subsampling_are_refused(photo: Picture) -> None:
+    with pytest.raises(DecodeError, match="holds other planes than those of 4:2:0"):
+        Jpeg(75).decode_yuv420(Jpeg444(75).encode(photo))
+
+
+def test_planes_of_more_pixels_than_the_format_holds_are_refused() -> None:
+    wide = np.zeros((1, 65501), np.uint8), np.zeros((1, 32751), np.uint8), np.zeros((1, 32751), np.uint8)
+    with pytest.raises(CodecError, match="holds at most 65500 pixels a side"):
+        Jpeg(50).encode_yuv420(Yuv420(*wide))
