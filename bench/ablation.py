@@ -95,7 +95,7 @@ def run_ablation(
 def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, Any]:
     return {
         "transforms": ablation.transforms.stem,
-        "transforms_sha256": begin.sha256[:12],
+        "transforms_sha256": ablation.transforms_sha256,
         "lambda": begin.card.lmbda,
         "steps": ablation.steps,
         "dataset": dataset.name,

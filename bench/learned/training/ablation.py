@@ -23,6 +23,7 @@ from bench.learned.training.jobs import Job
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
+from bench.learned.training.zoo import transforms_in
 from bench.learned.weights import Weights, load
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class Ablation:
     """Repeated variants are fitted from all of them, the others from the first."""
     variants: tuple[Variant, ...] = VARIANTS
 
+    @property
+    def transforms_sha256(self) -> str:
+        """The first digits of the hash of the transforms, whatever else their file holds."""
+        return transforms_in(self.transforms)[:12]
+
     def fits(self) -> list[Fit]:
         """What there is to fit: everything from the first seed before anything from the next."""
         return [Fit(v, seed) for seed in self.seeds for v in self.variants if v.repeated or seed == self.seeds[0]]
@@ -101,7 +107,7 @@ class Ablation:
         target = Target(
             fit.variant.family, card.quality, card.metric, {"N": config.N, "M": config.M, **fit.variant.options}
         )
-        out = self.runs / f"{start.sha256[:12]}-{self.steps}" / f"{fit.variant.name}-{fit.seed}"
+        out = self.runs / f"{self.transforms_sha256}-{self.steps}" / f"{fit.variant.name}-{fit.seed}"
         return Job(
             target,
             phase(self.steps),

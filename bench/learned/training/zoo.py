@@ -109,7 +109,7 @@ class Zoo:
             for other in later
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
-        return not changed and all(map(Path.is_file, files)) and _transforms_in(files[0]) != _transforms_in(files[1])
+        return not changed and all(map(Path.is_file, files)) and transforms_in(files[0]) != transforms_in(files[1])
 
     def next(self) -> Step | None:
         """The first step that is not complete."""
@@ -151,8 +151,8 @@ def _stages_in(path: Path) -> Stages:
     return stages
 
 
-def _transforms_in(path: Path) -> str:
-    """A hash of the transforms in a weights file."""
+def transforms_in(path: Path) -> str:
+    """The SHA-256 of the transforms in a weights file: models that share their latents and pictures have one."""
     _, tensors = container.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):

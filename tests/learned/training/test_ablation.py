@@ -125,6 +125,19 @@ def test_what_is_complete_is_not_fitted_again(ablation: Ablation) -> None:
     assert [job.out.name for job in second.jobs] == ["factorized-1", "joint-2", "factorized-2"]
 
 
+def test_a_fit_belongs_to_the_transforms_and_not_to_their_file(ablation: Ablation) -> None:
+    begin = start(ablation.transforms)
+    before = ablation.job(ablation.fits()[0], begin).out
+    save(ablation.transforms, begin.model, dataclasses.replace(begin.card, record={"seed": 3}))
+    again = start(ablation.transforms)
+    assert again.sha256 != begin.sha256
+    assert ablation.job(ablation.fits()[0], again).out == before
+    with torch.no_grad():
+        again.model.g_a[0].weight += 0.1  # type: ignore[index,operator]
+    save(ablation.transforms, again.model, again.card)
+    assert ablation.job(ablation.fits()[0], start(ablation.transforms)).out != before
+
+
 def test_a_fit_that_was_cut_off_yields_nothing(ablation: Ablation) -> None:
     begin = start(ablation.transforms)
     assert list(finished(ablation, begin, Trainer(reach=1))) == []
