@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +18,19 @@ if TYPE_CHECKING:
 
 DRIVER = Path(__file__).with_name("bellard.cjs")
 
-Referee = "Callable[[list[bytes]], list[NDArray[np.uint8]]]"
+FILES = Path(os.environ.get("BENCH_DATA") or Path(__file__).parents[3] / "data") / "bpg"
+
+
+@pytest.fixture(scope="session")
+def bpgenc_file() -> Callable[[str], bytes]:
+    """Read a file that bpgenc made, if it is there."""
+
+    def read(name: str) -> bytes:
+        if not (FILES / name).is_file():
+            pytest.skip(f"no {name} in {FILES}")
+        return (FILES / name).read_bytes()
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from baselines.bpg import x265
+from baselines.bpg import container, x265
 from baselines.bpg.codec import Bpg420, Bpg444
 from bench.errors import CodecError, DecodeError
 from bench.picture import Picture
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from bench.codec import Codec
 
 CODECS = (Bpg444, Bpg420)
+
+# Files that bpgenc made, and what they hold: in $BENCH_DATA/bpg where somebody has put them. They come from the test
+# pictures of github.com/chai2010/bpg, massao/bpg-test and chuganzy/HCImage-BPG.
+OF_BPGENC = {
+    "lena512color.bpg": "4:2:0",
+    "photo.bpg": "4:2:0",
+    "image-00008.bpg": "4:4:4",
+    "image-00010.bpg": "4:2:0",
+}
+NOT_DECODED = {"image-00002.bpg": "10 bits", "image-00016.bpg": "RGB"}
 
 # CompressAI, results/image/kodak/bpg_444_x265_ycbcr.json, made by bpgenc -e x265: quantiser, bits a pixel, dB.
 COMPRESSAI_42 = (0.161023, 28.6815)
@@ -103,6 +113,24 @@ def test_a_file_that_was_cut_is_refused_wherever_it_was_cut(photo: Picture) -> N
     for length in range(0, len(data), 7):
         with pytest.raises(DecodeError):
             Bpg444(42).decode(data[:length])
+
+
+@pytest.mark.parametrize("name", OF_BPGENC)
+def test_files_of_bpgenc_decode_as_in_bellards_decoder(
+    name: str, bpgenc_file: Callable[[str], bytes], bellard: Callable[[list[bytes]], list[NDArray[np.uint8]]]
+) -> None:
+    data = bpgenc_file(name)
+    assert container.read(data).subsampling == OF_BPGENC[name]
+    (theirs,) = bellard([data])
+    difference = np.abs(Bpg444(37).decode(data).pixels.astype(int) - theirs)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+@pytest.mark.parametrize("name", NOT_DECODED)
+def test_other_files_of_bpgenc_are_refused_by_what_they_hold(name: str, bpgenc_file: Callable[[str], bytes]) -> None:
+    with pytest.raises(DecodeError, match=NOT_DECODED[name]):
+        Bpg444(37).decode(bpgenc_file(name))
 
 
 @pytest.mark.kodak
