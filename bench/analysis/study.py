@@ -176,6 +176,7 @@ def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -
     """
     groups = cells.groupby([*_CURVE, "quality"], sort=False)
     points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))
+    points["mean_bytes"] = points["num_bytes"] / points["images"]
     pixels = (cells["width"] * cells["height"]).groupby([cells[column] for column in (*_CURVE, "quality")], sort=False)
     points["bpp_of_all_pixels"] = 8 * points["num_bytes"] / pixels.sum()
     for column in dict.fromkeys([*(axis.column for axis in axes), *metrics]):

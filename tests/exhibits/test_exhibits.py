@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.analysis.export import Export
+from bench.analysis.extras import Extras
+from bench.exhibits import add_exhibits
+from bench.exhibits.pictures import choose
+from bench.exhibits.records import add_records
+from bench.export import export_csv
+from bench.picture import read_picture
+from bench.registry import codec_class
+from bench.request import RunRequest, execute
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures with some detail."""
+    folder = tmp_path_factory.mktemp("photos")
+    for seed, name in enumerate(("first", "second")):
+        noise = np.random.default_rng(seed).normal(0, 12, (96, 128, 3))
+        ramp = np.add.outer(np.arange(96), np.arange(128))[..., None]
+        Image.fromarray(np.clip(ramp + noise, 0, 255).astype(np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with two codecs on these pictures."""
+    db = tmp_path_factory.mktemp("db") / "r.sqlite"
+    codecs = ("jpeg@10,30,50,70", "webp@10,30,50,70")
+    execute(RunRequest(codecs=codecs, dataset=str(photos), db=db, threads=1, command=("run",)))
+    return db
+
+
+@pytest.fixture
+def directory(measured: Path, tmp_path: Path) -> Path:
+    with Store.open(measured) as store:
+        export_csv(store, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def _dataset_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
+    """The results know the folder under a name with a hash; it is opened by its path."""
+    from bench.datasets import open_dataset as opened  # noqa: PLC0415
+
+    monkeypatch.setattr("bench.exhibits.pictures.open_dataset", lambda _name, **_: opened(str(photos)))
+    return opened
+
+
+def test_pictures_are_what_the_measured_files_decode_to(
+    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dataset_folder(photos, monkeypatch)
+    add_exhibits(directory, lambda _: None, pictures=("first",))
+    listed, cells = Extras.read(directory).pictures, Export.read(directory).measurements.set_index("key")
+    assert set(listed["image"]) == {"first"}
+    originals, decoded = listed[listed["key"] == ""], listed[listed["key"] != ""]
+    shown = np.asarray(Image.open(directory / "pictures" / f"{originals['sha256'].iloc[0]}.webp"))
+    original = read_picture(photos / "first.png")
+    assert np.array_equal(shown, original.pixels)
+    assert len(decoded)
+    for row in decoded.to_dict("records"):
+        codec = codec_class(cells.loc[row["key"], "codec"])(cells.loc[row["key"], "quality"])
+        picture = np.asarray(Image.open(directory / "pictures" / f"{row['sha256']}.webp"))
+        assert np.array_equal(picture, codec.decode(codec.encode(original)).pixels)
+        difference = picture.astype(float) - original.pixels
+        assert np.mean(difference**2) == pytest.approx(cells.loc[row["key"], "mse"])
+
+
+def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(
+    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dataset_folder(photos, monkeypatch)
+    path = directory / "measurements.csv"
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows.loc[rows["codec"] == "webp", "bitstream_sha256"] = "0" * 64
+    rows.to_csv(path, index=False)
+    told: list[str] = []
+    add_exhibits(directory, told.append, pictures=("first",))
+    assert any("no picture of webp" in line and "other bytes" in line for line in told)
+    keys = set(Extras.read(directory).pictures["key"]) - {""}
+    assert set(rows.loc[rows["key"].isin(keys), "codec"]) == {"jpeg"}
+
+
+def test_the_nearest_rate_is_chosen_and_a_far_one_is_not() -> None:
+    rates = {"near": [0.2, 0.31, 0.5], "far": [1.2, 2.0, 3.0]}
+    rows = [{"image": "i", "name": n, "quality": q, "bpp": b} for n, bs in rates.items() for q, b in enumerate(bs)]
+    chosen = choose(pd.DataFrame(rows), (0.3,))
+    assert list(chosen["name"]) == ["near"]
+    assert list(chosen["bpp"]) == [0.31]
+
+
+def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None:
+    add_exhibits(directory, lambda _: None, costs=True)
+    rows = Extras.read(directory).complexity
+    assert set(rows["codec"]) == {"jpeg", "webp"}
+    assert rows["parameters"].isna().all()
+    # A process with numpy and Pillow that codes a picture of Kodak's size.
+    assert rows["peak_memory_bytes"].between(20e6, 2e9).all()
+
+
+def test_experiments_of_the_checkout_are_copied_and_fresh_ones_stay(directory: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for folder, text in ((checkout, "old"), (directory / "experiments", "new")):
+        folder.mkdir()
+        (folder / "mine.csv").write_text(f"a\n{text}\n")
+    (checkout / "other.csv").write_text("a\n1\n")
+    add_records(directory, checkout)
+    assert (directory / "experiments" / "mine.csv").read_text() == "a\nnew\n"
+    assert (directory / "experiments" / "other.csv").read_text() == "a\n1\n"
+
+
+def test_trainings_are_read_from_the_weights_files_without_torch() -> None:
+    code = """
+import sys, pandas as pd
+from bench.exhibits.records import training_records
+from bench.files import sha256_of
+from bench.learned.catalogue import COMPACT
+path = sorted(COMPACT.glob("hyper-*.safetensors"))[0]
+row = {"weights": "compact", "codec": "hyper", "quality": 2.0, "weights_sha256": sha256_of(path)}
+found = training_records(pd.DataFrame([row])).iloc[0]
+assert found["num_bytes"] == path.stat().st_size
+assert found["total_steps"] > 100 and found["lmbda"] > 0, found
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
