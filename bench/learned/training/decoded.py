@@ -18,7 +18,7 @@ from bench.files import atomic_write
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.phases import LATENT_STRIDE
+from bench.learned.training.phases import LATENT_STRIDE, MARGIN
 from bench.learned.training.task import Validation, middle_of
 from bench.progress import progress
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel, Output, Rectified
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
-
-MARGIN = 2
-"""Latents at a crop's edge whose pixels are not looked at: g_s would need their neighbours, which are not there."""
 
 _FORMAT = 1
 

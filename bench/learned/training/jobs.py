@@ -11,7 +11,7 @@ from bench.errors import UsageError, unknown
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, compact_config
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import engine, losses, optimizers, pictures, stp
-from bench.learned.training.phases import CropStage, Phase, Target, parse_target, seconds
+from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,8 +141,10 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     phase = _phase(target, given)
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
-    if target.metric == "ms-ssim" and min(stage.size for stage in phase.crops) < _SMALLEST_FOR_MS_SSIM:
+    if "ms-ssim" in phase.weights and phase.seen < _SMALLEST_FOR_MS_SSIM:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {_SMALLEST_FOR_MS_SSIM} pixels or more")
+    if phase.wiring.synthesis != "none" and phase.seen <= 0:
+        raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
     if "steps" in given and "budget_s" in given:

@@ -24,6 +24,9 @@ Source = Literal["pictures", "latents", "decoded"]
 LATENT_STRIDE = 16
 """Pixels between neighbouring latents."""
 
+MARGIN = 2
+"""Latents at the edge of a crop of latents whose pixels are not looked at: g_s would need their neighbours there."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropStage:
@@ -69,6 +72,12 @@ class Phase:
     def side(self) -> int:
         """Pixels that a picture must have each way to be used: the largest crop."""
         return max(stage.size for stage in self.crops) * (1 if self.source == "pictures" else LATENT_STRIDE)
+
+    @property
+    def seen(self) -> int:
+        """Pixels each way that a distortion looks at: those of the smallest crop, or of its inner part."""
+        smallest = min(stage.size for stage in self.crops)
+        return smallest if self.source == "pictures" else LATENT_STRIDE * (smallest - 2 * MARGIN)
 
     def learns(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """The model's parameters that this phase changes, by name.

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingError, UsageError
-from bench.files import atomic_write
+from bench.files import atomic_write, sha256_of
 from bench.learned.models import TRANSFORMS
-from bench.learned.training.jobs import Job, phase_for
+from bench.learned.training import stp
+from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
@@ -99,7 +100,10 @@ class Zoo:
         """Whether a fit is for transforms that its start had once: the start was trained anew, or further, since.
 
         A model that has been trained whole since has transforms of its own, and so has its start: they differ rightly.
+        The decoder of +qr or +ft is outdated when its base is another file than it was.
         """
+        if step.target.modifier is not None:
+            return self._has_other_base(step)
         if step.start is None or not step.keeps_transforms:
             return False
         files = (self.path(step.model), self.path(step.start))
@@ -110,6 +114,12 @@ class Zoo:
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
         return not changed and all(map(Path.is_file, files)) and transforms_in(files[0]) != transforms_in(files[1])
+
+    def _has_other_base(self, step: Step) -> bool:
+        """Whether what was trained of a decoder, published or not, was for other weights than its base's now."""
+        base = self.path(step.target.base)
+        known = [_base_sha256_in(path) for path in (self.path(step.model), self.runs / step.run / TRAINED)]
+        return base.is_file() and bool({*known} - {None, sha256_of(base)})
 
     def next(self) -> Step | None:
         """The first step that is not complete."""
@@ -149,6 +159,11 @@ def _stages_in(path: Path) -> Stages:
     header, _ = container.read(path)
     stages: Stages = header["card"]["record"].get("stages", {})
     return stages
+
+
+def _base_sha256_in(path: Path) -> str | None:
+    """The SHA-256 of the base that a decoder's weights name, or None without weights."""
+    return str(container.read(path)[0]["base"]["sha256"]) if path.is_file() else None
 
 
 def transforms_in(path: Path) -> str:
@@ -224,8 +239,14 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     target = replace(target, options=entry.get("options", {}))
     settings = dict(phases[stage])
     steps = settings.pop("steps")
-    crops = tuple(CropStage(**crop) for crop in settings.pop("crops"))
-    plain = phase_for(target)
+    plain = phase_for(target) if target.modifier is None else _decoder_phase(target, settings)
+    crops = tuple(CropStage(**crop) for crop in settings.pop("crops", ())) or plain.crops
     trainable = tuple(settings.pop("trainable", plain.trainable))
-    phase = Phase(plain.weights, name=stage, crops=crops, trainable=trainable, **settings)
+    phase = replace(plain, name=stage, crops=crops, trainable=trainable, **settings)
     return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))
+
+
+def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
+    """The phase of +qr or +ft that settings name by their `kind`; what belongs to it is taken out of them."""
+    chosen = {key: settings.pop(key) for key in ("alpha", "distance", "synthesis") if key in settings}
+    return modified_phase(settings.pop("kind", "predictive"), target, stp.Recipe(**chosen))

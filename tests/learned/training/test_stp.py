@@ -209,6 +209,8 @@ def test_alpha_is_a_tenth_for_ms_ssim() -> None:
         ("joint@3", {"alpha": 1.0}, r"--alpha is for a rectifier.*joint\+qr"),
         ("none+qr@3", {}, "family 'none'"),
         ("joint+@3", {}, "FAMILY@QUALITY"),
+        ("joint+qr@3", {"crop": (4, 2)}, "5 latents or more"),
+        ("joint+qr@3", {"crop": (14, 2), "metric": "ms-ssim"}, "161 pixels"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(target: str, options: dict[str, Any], message: str) -> None:

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from bench.errors import MissingError, UsageError
-from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, share
+from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import run, zoo
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.zoo import Zoo
 from bench.learned.weights import ModelCard, load, save
+from bench.learned.weights.rectified import save_rectified
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -284,3 +285,30 @@ def test_a_variant_for_ms_ssim_is_trained_for_it(tmp_path: Path) -> None:
     for_ms_ssim, for_mse = zoo.read(path).steps[1], zoo.read(path).steps[3]
     assert (for_ms_ssim.target.metric, dict(for_ms_ssim.phase.weights)) == ("ms-ssim", {"rate": 1.0, "ms-ssim": 8.73})
     assert (for_mse.target.metric, dict(for_mse.phase.weights)) == ("mse", {"rate": 1.0, "mse": 0.0067})
+
+
+def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
+    steps = {step.name: step for step in zoo.read().steps if step.target.modifier}
+    soft, predictive = steps["joint+qr@5 qr-soft"], steps["joint+qr@5 predictive"]
+    assert (soft.start, soft.phase.weights.keys()) == ("joint@5", {"feature-l2"})
+    assert predictive.phase.weights.keys() == {"mse", "feature-l2"}
+    assert steps["joint+ft@5 predictive"].steps == predictive.steps
+    assert all(step.start == step.model.replace("+qr", "").replace("+ft", "") for step in steps.values())
+
+
+def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
+    step = next(step for step in zoo.read().steps if step.name == "joint+qr@5 qr-soft")
+    small = Zoo(zoo.Recipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
+    base = small.path("joint@5")
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
+        assert small.is_outdated(step) == (seed == 2)
+        record = {"stages": {"qr-soft": {"steps": step.steps, "seconds": 1.0}}}
+        model = Rectified(load(base).model, Rectifier(12, 16))
+        save_rectified(small.path("joint+qr@5"), model, ModelCard(5, lambda_of(5), "mse", record), base)
+        assert not small.is_outdated(step)
+        assert small.next() is None
+    save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
+    job = small.job(step)
+    assert (small.next(), job.init, job.steps, job.restart) == (step, base, step.steps, True)
