@@ -1,9 +1,10 @@
-"""`bench diagnose`: what a learned codec makes of one picture."""
+"""`bench diagnose`: what a learned codec makes of one picture. `bench quantize`: a learned codec in fixed point."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,6 +43,35 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     if out:
         save(out, diagnosis)
         click.echo(f"{', '.join(diagnosis.arrays())} are in {out}")
+
+
+@click.command()
+@click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
+@click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
+@click.option("--data", type=_PATH, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--crops", type=click.IntRange(min=1), default=100, show_default=True, help="Pieces of 256x256 pixels.")
+@click.option("--seed", default=0, show_default=True, help="Of their choice.")
+@click.option("--out", type=_PATH, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Put the entropy model of joint or attn into fixed point: weights of joint-int or attn-int.
+
+    Nothing is trained: photographs say what 8 bits have to span. All qualities that there are weights of, unless one
+    is named.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    import torch  # noqa: PLC0415
+
+    from bench.learned.coding.fixed_point.quantize import Request  # noqa: PLC0415
+    from bench.learned.coding.fixed_point.quantize import quantize as run  # noqa: PLC0415
+    from bench.registry import resolve_codecs  # noqa: PLC0415
+
+    if threads:
+        torch.set_num_threads(threads)
+    for spec in resolve_codecs(codecs, {"weights": options["weights"]}):
+        for quality in spec.qualities:
+            path = run(Request(spec.name, int(quality), **options))
+            click.echo(f"{spec.name}-int@{quality:g}: {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _opened(text: str, weights: str) -> LearnedCodec:

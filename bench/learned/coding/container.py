@@ -1,4 +1,4 @@
-"""The file of a learned codec: a header of 23 bytes for most pictures, 24 for planes, and the payload.
+"""The file of a learned codec: a header of 22 bytes for most pictures, 23 for planes, and the payload.
 
     bytes  field
     3      magic, "LIC"

@@ -57,7 +57,7 @@ def fit(family: str, steps: int = STEPS, **options: Any) -> LearnedModel:  # noq
     """A finished model whose entropy model was trained for a moment on the latents of a photograph."""
     with torch.random.fork_rng(), torch.enable_grad(), one_thread():
         torch.manual_seed(5)
-        widths = (8, 8) if family == "attn" else (8, 12)
+        widths = (32, 32) if family == "attn" else (8, 12)  # fewer channels of attn hold next to nothing
         model = build(ModelConfig(family, *widths, **options))
         y = _spread(model, _photo())
         named = [(name, p) for name, p in model.named_parameters() if not name.startswith(("g_a", "g_s"))]

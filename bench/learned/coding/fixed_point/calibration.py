@@ -1,0 +1,215 @@
+"""A float network to an integer one, on what it sees of photographs: post-training quantisation, nothing is trained.
+
+Layer by layer: the layer before, already in integers, gives the inputs; the weights are rounded such that the sums
+change least on them; the bias is set such that the sums' mean is that of the float network; and observers of the float
+network's activations say what 8 bits have to span. Each channel of activations has a step of its own, which the weights
+behind it take up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+
+from bench.learned.coding.fixed_point import rounding
+from bench.learned.coding.fixed_point.arithmetic import ACTIVATION_LEVELS, MAX_SHIFT, MULTIPLIER_BITS, Rescaling
+from bench.learned.coding.fixed_point.linear import Linear, LinearNetwork, linear_network
+from bench.learned.coding.fixed_point.network import Layer, Network
+from bench.learned.coding.wavefront import causal_taps
+
+if TYPE_CHECKING:
+    from bench.learned.models import LearnedModel
+
+GRID = 16
+"""Units of latents in 1: means are multiples of 1/16."""
+
+SUM_LIMIT = (1 << 31) - 1
+FINENESS = 1 << 10
+OUTPUT_LIMIT = (1 << 24) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a network saw of photographs: latents as a file carries them, in float64."""
+
+    z: Tensor
+    """z_hat, (B, N, h/4, w/4)"""
+    y: Tensor
+    """y_hat, (B, M, h, w)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Activations:
+    """The activations between two layers, in floats and in 8 bits."""
+
+    exact: Tensor
+    """Of the float network, (B, C, h, w)."""
+    integers: Tensor
+    """Of the integer network, likewise."""
+    steps: Tensor
+    """What 1 of the integers stands for, (C)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the last layer's outputs are in units of."""
+
+    grids: Tensor
+    """Units of each in 1."""
+    scale_bounds: Tensor
+    """Each table but the last goes up to this scale, in units of its output."""
+
+
+@torch.no_grad()
+def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
+    """The integer network of a model with a hyperprior and a context model, on latents of training photographs.
+
+    Raises:
+        UsageError: the model has layers of another kind.
+    """
+    floats = linear_network(model)
+    z, z_entry = _entered(seen.z)
+    y, y_entry = _entered(seen.y)
+    hyper = []
+    for layer in floats.hyper[:-1]:
+        quantised, z = _hidden(layer, z)
+        hyper.append(quantised)
+    context, last, values = _first(floats, z, y, model.config.kernel)
+    entropy = []
+    for layer in floats.entropy[:-1]:
+        quantised, values = _hidden(layer, values)
+        entropy.append(quantised)
+    medians = cast("Tensor", model.entropy_bottleneck.quantiles)[:, 0, 1]
+    return Network(
+        grid=GRID,
+        medians=(medians * GRID).round().int(),
+        z_entry=z_entry,
+        y_entry=y_entry,
+        hyper=(*hyper, last),
+        context=context,
+        entropy=(*entropy, _outputs(floats.entropy[-1], values, outputs.grids)),
+        output_grids=outputs.grids.int(),
+        scale_bounds=outputs.scale_bounds.int(),
+    )
+
+
+def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescaling:
+    """The integers that come nearest to factors, (channels), and to slope times them below 0.
+
+    Raises:
+        ValueError: a factor is too large for any shift.
+    """
+    exponent = torch.frexp(factor.double())[1]  # factor is 1/2 to 1 times 2^exponent
+    shift = (MULTIPLIER_BITS - exponent).clamp_max(MAX_SHIFT)
+    if int(shift.min()) < 1:
+        raise ValueError(f"a factor of {float(factor.max()):g} is too large")
+    power = torch.ldexp(torch.ones((), dtype=torch.float64), shift.double())
+    limit = (1 << MULTIPLIER_BITS) - 1
+    multiplier = (factor * power).round().clamp_max(limit).int()
+    leak = multiplier if slope == 1 else (factor * slope * power).round().int()
+    return Rescaling(multiplier, leak, shift.int(), low.round().int(), high.round().int())
+
+
+def _span(values: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The steps of channels whose 8 bits span what was seen (B, C, h, w), and the least and largest integers.
+
+    No step is finer than the units of what it is made from.
+    """
+    rows = values.transpose(0, 1).flatten(1)
+    low, high = rows.amin(1).clamp_max(0), rows.amax(1).clamp_min(0)
+    steps = torch.maximum((high - low) / (ACTIVATION_LEVELS - 1), units)
+    least = (low / steps).round()
+    return steps, least, least + ACTIVATION_LEVELS - 1
+
+
+def _entered(latents: Tensor) -> tuple[_Activations, Rescaling]:
+    """The latents in 8 bits."""
+    steps, low, high = _span(latents, torch.tensor(1 / GRID, dtype=torch.float64))
+    entry = rescaling(1 / (GRID * steps), 1, low, high)
+    units = (latents * GRID).round()
+    return _Activations(latents, _applied(entry, units), steps), entry
+
+
+def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
+    """Channels along the second dimension."""
+    return entry.ready()(sums.transpose(1, -1).clone()).transpose(1, -1)
+
+
+def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
+    """Integers for weights (outputs, inputs) on given inputs (n, inputs), and the outputs' steps."""
+    units = rounding.steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
+    return rounding.rounded(weight / units[:, None], rounding.second_moments(inputs)), units
+
+
+def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Tensor]:
+    """A layer's weights in integers, their steps, and their sums without a bias."""
+    kernel = layer.weight.shape[-1]
+    folded = (layer.weight * values.steps.view(1, -1, 1, 1)).flatten(1)
+    columns = F.unfold(values.integers, kernel, padding=kernel // 2).transpose(1, 2).flatten(0, 1)
+    weight, units = _quantised(folded, columns)
+    weight = weight.view(layer.weight.shape)
+    return weight, units, F.conv2d(values.integers, weight, padding=kernel // 2)
+
+
+def _centred(exact: Tensor, sums: Tensor, units: Tensor) -> Tensor:
+    """The bias, in units, that gives sums (B, C, h, w) the mean of the exact ones."""
+    return ((exact - sums).mean((0, 2, 3)) / units).round()
+
+
+def _hidden(layer: Linear, values: _Activations) -> tuple[Layer, _Activations]:
+    weight, units, sums = _convolved(layer, values)
+    exact = layer.sums(values.exact)
+    bias = _centred(exact, sums * units.view(1, -1, 1, 1), units)
+    finished, activations = _finished(layer, exact, sums + bias.view(1, -1, 1, 1), units)
+    return Layer(weight.to(torch.int8), bias.int(), finished, layer.spread), activations
+
+
+def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tuple[Rescaling, _Activations]:
+    """How sums become activations of 8 bits, and those."""
+    outputs = layer.finished(exact)
+    each = layer.spread**2
+    steps, low, high = _span(outputs, units.view(-1, each).amax(1))
+    by_sum = [values.repeat_interleave(each) for values in (steps, low, high)]
+    finished = rescaling(units / by_sum[0], layer.slope, by_sum[1], by_sum[2])
+    integers = F.pixel_shuffle(_applied(finished, sums), layer.spread)
+    return finished, _Activations(outputs, integers, steps)
+
+
+def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int) -> tuple[Layer, Layer, _Activations]:
+    """The first entropy layer: its context's half, its hyperprior's half in the same units, and its activations."""
+    told, own, told_sums = _convolved(floats.hyper[-1], z)
+    # Where there is hardly any context, its sums need not be finer than those of the hyperprior by far.
+    finest = own / FINENESS
+    weight, units = _quantised((floats.context * y.steps).flatten(1), _neighbours(y.integers, kernel), finest)
+    limit = torch.full_like(own, SUM_LIMIT)
+    into = rescaling(own / units, 1, -limit, limit)
+    hyper = Layer(told.to(torch.int8), torch.zeros_like(own).int(), into, 1)
+
+    def context(values: Tensor, matrix: Tensor) -> Tensor:
+        sums = _neighbours(values, kernel) @ matrix.t()
+        return sums.view(values.shape[0], *values.shape[2:], -1).permute(0, 3, 1, 2)
+
+    exact = context(y.exact, floats.context.flatten(1)) + floats.hyper[-1].sums(z.exact) + floats.bias.view(1, -1, 1, 1)
+    sums = context(y.integers, weight) + _applied(into, told_sums)
+    bias = _centred(exact, sums * units.view(1, -1, 1, 1), units)
+    layer = Linear(floats.context, floats.bias, slope=floats.slope)
+    finished, activations = _finished(layer, exact, sums + bias.view(1, -1, 1, 1), units)
+    return Layer(weight.view(floats.context.shape).to(torch.int8), bias.int(), finished, 1), hyper, activations
+
+
+def _neighbours(values: Tensor, kernel: int) -> Tensor:
+    """What each position sees before it: (positions, taps C), taps in raster order."""
+    batch, channels = values.shape[:2]
+    columns = F.unfold(values, kernel, padding=kernel // 2).view(batch, channels, kernel * kernel, -1)
+    return columns[:, :, causal_taps(kernel)].permute(0, 3, 2, 1).flatten(0, 1).flatten(1)
+
+
+def _outputs(layer: Linear, values: _Activations, grids: Tensor) -> Layer:
+    weight, units, sums = _convolved(layer, values)
+    bias = _centred(layer.sums(values.exact), sums * units.view(1, -1, 1, 1), units)
+    limit = torch.full_like(units, OUTPUT_LIMIT)
+    return Layer(weight.to(torch.int8), bias.int(), rescaling(units * grids, 1, -limit, limit), 1)

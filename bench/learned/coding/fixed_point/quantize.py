@@ -1,0 +1,105 @@
+"""What `bench quantize` does: from weights and photographs to the weights of a fixed-point codec."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.errors import UsageError
+from bench.learned import catalogue
+from bench.learned.coding.fixed_point.calibration import GRID, Outputs, Seen, calibrated
+from bench.learned.coding.fixed_point.paths import output_grids, scale_bounds
+from bench.learned.coding.fixed_point.weights import SUFFIX, save
+from bench.learned.coding.latents import LatentCoder
+from bench.learned.training import pictures
+from bench.learned.training.crops import Crops, generator
+from bench.learned.training.evaluation_sets import fingerprints
+from bench.learned.weights import Weights, load
+from bench.learned.weights.zoo import load_zoo
+from bench.progress import progress
+from bench.provenance import git_state, package_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from bench.learned.models import LearnedModel
+
+CROP_PIXELS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be quantised, and on what."""
+
+    family: str
+    quality: int
+    weights: str
+    """compact, a zoo's name, a file or a folder."""
+    data: Path | None
+    """Folder of photographs, by default that of trainings."""
+    crops: int
+    seed: int
+    out: Path | None
+    """Folder of the file; by default that of the base."""
+
+
+def quantize(request: Request) -> Path:
+    """Calibrate an integer network and write it; the file.
+
+    Raises:
+        MissingError: there are no such weights or no photographs.
+        UsageError: the family has no context model or hyperprior, or the weights are of a zoo and `out` is not given.
+    """
+    path = catalogue.find(request.weights, request.family, request.quality)
+    in_zoo = request.weights in catalogue.ZOOS
+    if in_zoo and request.out is None:
+        raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
+    base = _loaded(request, path)
+    learn, _ = _photographs(request).split()
+    learn = learn.at_least(CROP_PIXELS)
+    crops = Crops(learn, size=CROP_PIXELS, batch=request.crops, device=torch.device("cpu"))
+    seen = look(base.model, crops(generator(request.seed, 0)))
+    network = calibrated(base.model, seen, Outputs(output_grids(base.model.config.M, GRID), scale_bounds(base.model)))
+    record = {
+        "crops": request.crops,
+        "crop_pixels": CROP_PIXELS,
+        "seed": request.seed,
+        "pictures": {"count": len(learn), "sha256": learn.fingerprint},
+        "packages": package_versions(),
+        **git_state(),
+    }
+    card = dataclasses.replace(base.card, quality=request.quality, record={"calibration": record})
+    weights = request.weights if in_zoo else "file"
+    origin = {"family": request.family, "weights": weights, "file": path.name, "sha256": base.sha256}
+    target = (request.out or path.parent) / f"{request.family}{SUFFIX}-{request.quality}.safetensors"
+    save(target, network, card, origin)
+    return target
+
+
+@torch.inference_mode()
+def look(model: LearnedModel, x: Tensor) -> Seen:
+    """The latents of photographs (B, 3, H, W), as a file of the float model carries them."""
+    coder = LatentCoder(model)
+    told = []
+    with progress("looking at photographs", len(x), unit="crops") as advance:
+        for number, photograph in enumerate(x):
+            told.append(coder.encode(model.g_a(photograph[None])).latents)
+            advance(1, f"{number + 1}")
+    z = torch.cat([latents.z_hat for latents in told if latents.z_hat is not None])
+    return Seen(z.double().contiguous(), torch.cat([latents.y_hat for latents in told]).double().contiguous())
+
+
+def _loaded(request: Request, path: Path) -> Weights:
+    if request.weights in catalogue.ZOOS:
+        return load_zoo(request.family, request.quality, catalogue.ZOOS[request.weights])
+    return load(path, request.family)
+
+
+def _photographs(request: Request) -> pictures.Pictures:
+    folder = request.data or pictures.default_folder()
+    return pictures.load(folder, pictures.default_cache(), refuse=fingerprints())

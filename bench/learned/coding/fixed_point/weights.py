@@ -1,0 +1,160 @@
+"""Weights files of fixed-point codecs: integer tensors, and which weights they go with.
+
+Transforms, hyper-analysis and tables are those of the base: a file of bench's own that lies beside, or a checkpoint of
+CompressAI's zoo. It is known by its SHA-256.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import MissingError, UsageError
+from bench.files import sha256_of
+from bench.learned import catalogue
+from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
+from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
+from bench.learned.weights import ModelCard, Weights, container, load
+from bench.learned.weights.zoo import load_zoo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+SUFFIX = "-int"
+"""What the name of a family's fixed-point codec ends in."""
+
+_PLAIN = ("medians", "output_grids", "scale_bounds")
+_RESCALING = tuple(field.name for field in dataclasses.fields(Rescaling))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FixedPointWeights:
+    """A weights file and its base, loaded."""
+
+    network: Network
+    base: Weights
+    card: ModelCard
+    sha256: str
+    """Fingerprint: the SHA-256 of the file."""
+
+
+def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) -> str:
+    """Write an integer network; the file's SHA-256.
+
+    Args:
+        path: the file; a base that is a file has to lie beside it when it is loaded.
+        network: as calibrated.
+        card: the base's, and how it was calibrated.
+        base: its "family", "weights" (a zoo's name, or "file"), "file" (a name) and "sha256".
+
+    Raises:
+        OSError: the file cannot be written; what was there before is untouched.
+    """
+    header = {
+        "config": {"family": base["family"] + SUFFIX},
+        "card": dataclasses.asdict(card),
+        "base": base,
+        "fixed_point": {
+            "grid": network.grid,
+            "hyper_layers": len(network.hyper),
+            "entropy_layers": len(network.entropy),
+            "spread": [layer.spread for layer in _layers(network)],
+        },
+    }
+    container.write(path, header, tensors(network))
+    return sha256_of(path)
+
+
+def tensors(network: Network) -> dict[str, Tensor]:
+    """All tensors of a network by name: int8 for the weights of layers, int32 for all else."""
+    found = {name: getattr(network, name) for name in _PLAIN}
+    rescalings = {"z_entry": network.z_entry, "y_entry": network.y_entry}
+    for name, layer in zip(_names(len(network.hyper), len(network.entropy)), _layers(network), strict=True):
+        found |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
+        rescalings[name] = layer.rescaling
+    for name, rescaling in rescalings.items():
+        found |= {f"{name}.{field}": getattr(rescaling, field) for field in _RESCALING}
+    return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+
+
+def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights:
+    """Restore what `save` wrote, with its base.
+
+    Raises:
+        MissingError: there is no such file, or its base is not on this machine.
+        UsageError: it is not such a file, damaged, of another version or family, or the base is another one.
+    """
+    header, found = container.read(path)
+    try:
+        named, base = str(header["config"]["family"]), dict(header["base"])
+        card, shape = ModelCard(**header["card"]), dict(header["fixed_point"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: not the weights of a fixed-point codec ({error})") from error
+    if family not in (None, named):
+        raise UsageError(f"{path}: weights of '{named}', not '{family}'")
+    try:
+        network = _network(found, shape)
+        Evaluator(network)
+    except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
+    return FixedPointWeights(network, _base(path, base, card), card, sha256_of(path))
+
+
+def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
+    if base["weights"] in catalogue.ZOOS:
+        found = load_zoo(base["family"], card.quality, catalogue.ZOOS[base["weights"]])
+    else:
+        beside = path.parent / str(base["file"])
+        if not beside.is_file():
+            raise MissingError(f"{path} needs {beside.name} (SHA-256 {base['sha256'][:12]}…) beside it")
+        found = load(beside, base["family"])
+    if found.sha256 != base["sha256"]:
+        raise UsageError(
+            f"{path} goes with a {base['file']} of SHA-256 {base['sha256'][:12]}…, not {found.sha256[:12]}…; "
+            f"`bench quantize {base['family']}@{card.quality}` makes one for that"
+        )
+    return found
+
+
+def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
+    names = _names(shape["hyper_layers"], shape["entropy_layers"])
+    layers = [_layer(found, name, spread) for name, spread in zip(names, shape["spread"], strict=True)]
+    hyper = shape["hyper_layers"]
+    return Network(
+        grid=int(shape["grid"]),
+        z_entry=_rescaling(found, "z_entry"),
+        y_entry=_rescaling(found, "y_entry"),
+        hyper=tuple(layers[:hyper]),
+        context=layers[hyper],
+        entropy=tuple(layers[hyper + 1 :]),
+        **{name: found[name] for name in _PLAIN},
+    )
+
+
+def _layer(found: dict[str, Tensor], name: str, spread: int) -> Layer:
+    weight = found[f"{name}.weight"]
+    if weight.dtype != torch.int8:
+        raise ValueError(f"{name}.weight is {weight.dtype}")
+    return Layer(weight, found[f"{name}.bias"], _rescaling(found, name), spread)
+
+
+def _rescaling(found: dict[str, Tensor], name: str) -> Rescaling:
+    rescaling = Rescaling(**{field: found[f"{name}.{field}"] for field in _RESCALING})
+    inside = (rescaling.shift >= 1) & (rescaling.shift <= MAX_SHIFT) & (rescaling.leak <= rescaling.multiplier)
+    inside &= (rescaling.leak >= 0) & (rescaling.multiplier < 1 << MULTIPLIER_BITS) & (rescaling.low <= rescaling.high)
+    if not bool(inside.all()):
+        raise ValueError(f"{name} is out of bounds")
+    return rescaling
+
+
+def _names(hyper: int, entropy: int) -> list[str]:
+    return [*(f"hyper.{n}" for n in range(hyper)), "context", *(f"entropy.{n}" for n in range(entropy))]
+
+
+def _layers(network: Network) -> tuple[Layer, ...]:
+    return (*network.hyper, network.context, *network.entropy)
