@@ -1,11 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import io
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
-from synthetic import Synthetic, garden
+from PIL import Image
+from synthetic import IMAGES, Synthetic, garden
 
 from bench.analysis import published
+from bench.analysis.ablation import COLUMNS as ABLATION
+from bench.analysis.extras import WEIGHTS
+from bench.report import write_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +41,54 @@ def _full() -> Synthetic:
     return export
 
 
+def _add_rectified(export: Synthetic) -> None:
+    """Alpha with a rectifier: the same files, decoded a fifth of a decibel better."""
+    export.add_codec("alpha+qr", "Alpha, rectified")
+    export.add_curve("alpha+qr", run_id="run2", carrier_version="2.0", rate=0.95)
+    for row in export.tables["measurements"]:
+        if row["codec"] == "alpha+qr":
+            row["mse"] *= 10**-0.02
+            row |= {"latent_error_quantized": 100.0, "latent_error_rectified": 80 + row["quality"] / 10}
+
+
+def _add_extras(directory: Path) -> None:
+    """Weights, costs, experiments and pictures of the full export."""
+    common = {"weights": "", "codec": "alpha", "quality": 10.0, "weights_sha256": ""}
+    _write(directory / "weights.csv", [dict.fromkeys(WEIGHTS, 1.5) | common | {"metric": "mse", "device": "cpu"}])
+    cost = {"parameters": 7.5e6, "encoder_kmac_per_pixel": 81.25, "decoder_kmac_per_pixel": 40.5}
+    _write(directory / "complexity.csv", [common | cost | {"peak_memory_bytes": 300 * 2**20}])
+    searched = {"model": "alpha", "quality": 10, "metric": "mse"}
+    search = [searched | {"alpha": 10.0**-k, "psnr_db": 30 - (k - 2) ** 2 / 10, "chosen": k == 2} for k in (1, 2, 3)]
+    _write(directory / "experiments" / "alpha_search.csv", search)
+    trials = [{"variant": v, "image": "dill", "psnr_db": 30 + len(v) / 7} for v in ("l1", "smooth-l1")]
+    _write(directory / "experiments" / "feature_distances.csv", [searched | trial for trial in trials])
+    fits = [("joint", 0.41), ("hyper", 0.44), ("context", 0.46)]
+    rows = [{**dict.fromkeys(ABLATION, 1), "variant": v, "image": i, "bpp_y": b} for v, b in fits for i in IMAGES]
+    _write(directory / "experiments" / "ablation.csv", rows)
+    _add_pictures(directory)
+
+
+def _add_pictures(directory: Path) -> None:
+    measured = pd.read_csv(directory / "measurements.csv", dtype={"carrier_version": str})
+    chosen = measured[(measured["image"] == "dill") & measured["codec"].isin(["alpha", "beta"])]
+    chosen = chosen[(chosen["quality"] == 50) & (chosen["run_id"] != "run1") | (chosen["codec"] == "beta")]
+    rows = []
+    for shade, key in enumerate(["", *chosen[chosen["quality"] == 50]["key"]]):
+        content = io.BytesIO()
+        Image.new("RGB", (400, 300), (40 * shade, 90, 200)).save(content, "webp", lossless=True)
+        digest = hashlib.sha256(content.getvalue()).hexdigest()
+        (directory / "pictures").mkdir(exist_ok=True)
+        (directory / "pictures" / f"{digest}.webp").write_bytes(content.getvalue())
+        row = {"dataset": "garden", "image": "dill", "key": key, "target_bpp": 0.5 if key else None}
+        rows.append(row | {"sha256": digest, "num_bytes": len(content.getvalue())})
+    _write(directory / "pictures.csv", rows)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
 @pytest.fixture
 def full() -> Synthetic:
     return _full()
@@ -50,5 +105,15 @@ def brief() -> Synthetic:
 
 @pytest.fixture(scope="session")
 def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the full export, for tests that change nothing."""
-    return _full().write(tmp_path_factory.mktemp("export"))
+    """The folder of an export with everything that a report can show, for tests that change nothing."""
+    export = _full()
+    _add_rectified(export)
+    directory = export.write(tmp_path_factory.mktemp("export"))
+    _add_extras(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def full_report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the report on the full export."""
+    return write_report(full_export, tmp_path_factory.mktemp("report")).parent.resolve()

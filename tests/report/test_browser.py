@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from bench.report import write_report
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(full_export, tmp_path_factory.mktemp("report")).resolve()
+def report(full_report: Path) -> Path:
+    return full_report / "index.html"
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +225,59 @@ def test_a_verdict_opens_to_its_rule(page: Page) -> None:
     claim.locator("summary").click()
     assert "Rule: holds if" in (claim.text_content() or "")
     assert claim.locator("p:visible").count() >= 1
+
+
+# ---- pictures
+
+
+@pytest.fixture
+def viewer(browser: Browser, report: Path) -> Iterator[Page]:
+    opened, console, requests = open_page(
+        browser, report.parent / "pictures.html", viewport={"width": 1280, "height": 900}
+    )
+    yield opened
+    assert console == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    opened.context.close()
+
+
+def test_the_slider_moves_the_divide_between_two_pictures(viewer: Page) -> None:
+    viewer.locator("#slider").fill("25")
+    assert viewer.locator("#over").evaluate("image => image.style.clipPath") == "inset(0px 75% 0px 0px)"
+    assert viewer.locator("#divider").evaluate("line => line.style.left") == "25%"
+
+
+def test_choosing_a_codec_loads_its_picture_with_rate_and_psnr(viewer: Page) -> None:
+    for side in ("left", "right"):
+        viewer.locator(f"#{side}").select_option("beta")
+        label = viewer.locator(f"#{side}-label").text_content() or ""
+        assert "Beta, quality 50" in label
+        assert "bpp" in label
+        assert "dB" in label
+    sources = [viewer.locator(f"#{image}").get_attribute("src") for image in ("over", "under")]
+    assert sources[0] == sources[1]
+    viewer.locator("#left").select_option("")
+    assert viewer.locator("#over").get_attribute("src") != sources[0]
+    viewer.wait_for_function("document.getElementById('over').naturalWidth === 400")
+
+
+def test_the_difference_of_equal_pictures_is_black(viewer: Page) -> None:
+    for side in ("left", "right"):
+        viewer.locator(f"#{side}").select_option("beta")
+    viewer.wait_for_function("['over', 'under'].every(id => document.getElementById(id).naturalWidth)")
+    viewer.locator("#mode").select_option("difference")
+    assert _colours(viewer) == {(0, 0, 0)}
+    viewer.locator("#left").select_option("")
+    viewer.wait_for_function("document.getElementById('over').complete")
+    assert _colours(viewer) != {(0, 0, 0)}
+
+
+def _colours(page: Page) -> set[Any]:
+    """The colours of the middle of the pictures on the screen."""
+    shot = Image.open(io.BytesIO(page.locator("#pair").screenshot())).convert("RGB")
+    return {shot.getpixel((x, y)) for x in (150, 200, 250) for y in (100, 150, 200)}
+
+
+def test_zoom_shows_one_sample_on_several_pixels(viewer: Page) -> None:
+    viewer.locator("#zoom").select_option("4")
+    assert viewer.locator("#pair").evaluate("pair => pair.getBoundingClientRect().width") == 1600

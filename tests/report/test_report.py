@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import math
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+import html5lib
 import pandas as pd
 import pytest
 
@@ -60,9 +64,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def out(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(full_report: Path) -> Path:
     """The report on the full export."""
-    return write_report(full_export, tmp_path_factory.mktemp("out")).parent
+    return full_report
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +123,36 @@ def test_every_link_within_the_report_leads_somewhere(page: Page, out: Path) -> 
         assert names in ids
 
 
-def test_every_number_of_the_tables_is_in_the_csv_files(page: Page, out: Path) -> None:
+def _cells(page: Path) -> list[str]:
+    """The texts of all cells of numbers of a page, with the lines below them."""
+    tree = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
+    cells = [cell for cell in tree.iter("td") if "n" in cell.get("class", "").split()]
+    return [" ".join(cell.itertext()) for cell in cells]
+
+
+def _spelt(out: Path) -> set[str]:
+    """Every number of every CSV file, as it would be written with 0 to 5 digits, in the units that the pages use."""
+    values: set[float] = set()
+    for path in sorted((out / "tables").rglob("*.csv")):
+        numbers = pd.read_csv(path).select_dtypes("number").to_numpy().ravel()
+        values |= {abs(float(value)) for value in numbers if math.isfinite(value)}
+    values |= {abs(100 * (value - 1)) for value in values}  # a ratio as what it adds
+    factors = (1, 1e3, 1e2, 1e-6, 1 / 60, 1 / 2**20)
+    return {f"{value * factor:.{digits}f}" for value in values for factor in factors for digits in range(6)}
+
+
+def test_every_number_of_the_pages_is_in_the_csv_files_beside_them(out: Path) -> None:
+    spelt = _spelt(out)
+    for path in sorted(out.glob("*.html")):
+        numbers = [n for cell in _cells(path) for n in re.findall(r"\d+(?:\.\d+)?", cell.replace("\N{THIN SPACE}", ""))]
+        assert len(numbers) > 3 or path.name == "pictures.html"
+        assert not [number for number in numbers if number not in spelt], path.name
+
+
+def test_each_point_and_time_of_the_csv_files_is_on_the_page(page: Page, out: Path) -> None:
     tables = out / "tables"
-    for row in pd.read_csv(tables / "bd_rates.csv").to_dict("records"):
+    bd_rates = pd.read_csv(tables / "bd_rates.csv")
+    for row in bd_rates[bd_rates["anchor"] == bd_rates["anchor"].iloc[0]].to_dict("records"):
         for method in ("pchip", "akima", "cubic"):
             assert signed(row[f"bd_rate_{method}_percent"], 2) in page.text
         assert f"{plain(row['overlap_low'], 2)} to {plain(row['overlap_high'], 2)}" in page.text
@@ -130,6 +161,47 @@ def test_every_number_of_the_tables_is_in_the_csv_files(page: Page, out: Path) -
         assert all(cell in page.text for cell in cells)
     for row in pd.read_csv(tables / "timings_summary.csv").to_dict("records"):
         assert milliseconds(row["median_s"]) in page.text
+
+
+def test_the_numbers_of_the_interactive_figures_are_those_of_the_csv_files(page: Page, out: Path) -> None:
+    script = r'<script type="application/json" id="numbers">(.*?)</script>'
+    data = json.loads(re.findall(script, page.html, re.DOTALL)[0])
+    points = pd.read_csv(out / "tables" / "points.csv").set_index(["name", "quality"])
+    drawn = [
+        (c["name"], q, bpp, psnr) for c in data["curves"] if c["measured"] for bpp, psnr, q in c["points"]["psnr_db"]
+    ]
+    assert len(drawn) == len(points)
+    for name, quality, bpp, psnr in drawn:
+        assert (bpp, psnr) == pytest.approx(tuple(points.loc[(name, quality), ["bpp", "psnr_db"]]), rel=1e-5)
+
+
+def test_every_page_is_html_without_an_error(out: Path) -> None:
+    pages = sorted(out.glob("*.html"))
+    assert [path.stem for path in pages] == ["ablation", "index", "pictures", "rectifier"]
+    for path in pages:
+        html5lib.HTMLParser(strict=True).parse(path.read_text())
+
+
+def test_the_rectifier_and_the_ablation_show_what_was_built_in(out: Path) -> None:
+    rectifier, ablation = Page(out / "rectifier.html"), Page(out / "ablation.html")
+    assert "+0.200" in rectifier.text
+    assert "19.0" in rectifier.text  # percent of the error, at quality 10
+    assert "joint" in ablation.text
+    assert signed((0.46 + 1) / (0.41 + 1) * 100 - 100, 2) in ablation.text  # bpp_z is 1 in both
+
+
+def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
+    page = _report(brief, tmp_path)
+    for sentence in ("no pictures", "no ablation", "Nothing was measured on YUV", "No codec with a quantization"):
+        assert sentence in page.text
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.html")) == ["index.html"]
+
+
+def test_a_picture_that_is_not_there_is_one_clear_line(full_export: Path, tmp_path: Path) -> None:
+    export = shutil.copytree(full_export, tmp_path / "export")
+    next((export / "pictures").iterdir()).unlink()
+    with pytest.raises(UsageError, match="write the pictures again"):
+        write_report(export, tmp_path / "out")
 
 
 def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> None:
@@ -190,7 +262,7 @@ def test_incomplete_failed_absent_and_stale_are_listed_and_not_drawn(page: Page,
     assert "Not measured on these pictures: Delta." in page.text
     assert "Alpha: 1.0, revision 1, last measured 2026-01-01, 5 of 5 points complete" in page.text
     points = pd.read_csv(out / "tables" / "points.csv")
-    assert set(points["name"]) == {"alpha", "beta"}
+    assert set(points["name"]) == {"alpha", "beta", "alpha+qr"}
     assert set(points.query("name == 'alpha'")["carrier_version"]) == {2.0}
 
 

@@ -44,7 +44,7 @@ def points(content: Content) -> list[dict[str, Any]]:
 
 
 def _point(row: dict[str, Any], content: Content) -> list[str]:
-    cells = [plain(row["bpp"], 4), f"{row['num_bytes'] / row['images']:,.0f}".replace(",", "\N{THIN SPACE}")]
+    cells = [plain(row["bpp"], 4), f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}")]
     for axis in content.study.axes:
         if axis.name != axis.column:
             cells.append(plain(row[axis.column], 5))

@@ -1,0 +1,112 @@
+"""How long a report on 100,000 measurements takes, and how much memory.
+
+`nox -s speed` runs this on a quiet machine. Exit status 1 says that a bound was missed. The measurements are made up:
+25 codecs at 20 qualities on 200 pictures, with three metrics, and BD-rates against three anchors. The report is written
+by a process of its own, so that the memory is the report's alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from bench.measure import require_quiet_machine
+
+CODECS, QUALITIES, IMAGES = 25, 20, 200
+ANCHORS = 3
+MOST_S = 20.0
+MOST_MIB = 1024.0
+
+_REPORT = """
+import sys
+from pathlib import Path
+from bench.report import write_report
+write_report(Path(sys.argv[1]), Path(sys.argv[2]), anchors=sys.argv[3:])
+print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024)
+"""
+
+
+def write_export(directory: Path) -> None:
+    """An export of made-up measurements: smooth curves, each picture its own, each codec a little better."""
+    names = [f"codec{index:02d}" for index in range(CODECS)]
+    images = [f"picture{index:03d}" for index in range(IMAGES)]
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in images]
+    common = {"settings": "{}", "carrier": "library", "carrier_version": "1", "revision": "1", "weights": ""}
+    _write(directory, "datasets", [{"dataset": "made-up", "title": "Made up", "note": "Numbers are made up."}])
+    pictures = [{"dataset": "made-up", "image": i, "image_sha256": h} for i, h in zip(images, hashes, strict=True)]
+    _write(directory, "images", pictures)
+    titled = [{"codec": name, "title": name, "quality_meaning": "", "default_carrier": "library"} for name in names]
+    _write(directory, "codecs", titled)
+    metrics = [("mse", 0), ("mse_y", 0), ("ms_ssim", 1)]
+    _write(directory, "metrics", [{"metric": m, "title": m, "higher_is_better": h} for m, h in metrics])
+    run = {"run_id": "run", "started": "2026-01-01T00:00:00+00:00", "command": "made up", "machine": "none"}
+    _write(directory, "runs", [run | {"provenance": "{}"}])
+    empty = {
+        "timings": ["key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"],
+        "failures": ["codec", "quality", "carrier", "dataset", "image", "run_id", "message"],
+        "published": ["dataset", "source", "method", "title", "metric", "rate_bpp", "value", "encode_s", "decode_s"],
+    }
+    for name, columns in empty.items():
+        pd.DataFrame(columns=columns).to_csv(directory / f"{name}.csv", index=False)
+    frames = [_measured(name, 1 - index / 100, images, hashes).assign(**common) for index, name in enumerate(names)]
+    pd.concat(frames).to_csv(directory / "measurements.csv", index=False)
+
+
+def _measured(codec: str, rate: float, images: list[str], hashes: list[str]) -> pd.DataFrame:
+    quality, picture = (grid.ravel() for grid in np.meshgrid(np.arange(QUALITIES), np.arange(IMAGES)))
+    detail = 1 + picture / IMAGES
+    bpp = rate * detail * 0.08 * 2 ** (quality / 4)
+    mse = 255**2 / 10 ** ((24 + 6 * np.log2(1 + 10 * bpp / rate / detail**2)) / 10)
+    return pd.DataFrame(
+        {
+            "key": [f"{codec}-{q}-{p}" for q, p in zip(quality, picture, strict=True)],
+            "curve": codec,
+            "codec": codec,
+            "quality": quality,
+            "weights_sha256": "",
+            "dataset": "made-up",
+            "image": np.array(images)[picture],
+            "image_sha256": np.array(hashes)[picture],
+            "width": 768,
+            "height": 512,
+            "num_bytes": np.round(bpp * 768 * 512 / 8).astype(int),
+            "bitstream_sha256": "",
+            "run_id": "run",
+            "mse": mse,
+            "mse_y": 0.8 * mse,
+            "ms_ssim": 1 - mse / 3000,
+        }
+    )
+
+
+def _write(directory: Path, name: str, rows: list[dict[str, object]]) -> None:
+    pd.DataFrame(rows).to_csv(directory / f"{name}.csv", index=False)
+
+
+def main() -> None:
+    """Measure, print, and say whether the bounds are met."""
+    if "--force" not in sys.argv:
+        require_quiet_machine()
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder, "export")
+        export.mkdir()
+        write_export(export)
+        anchors = [f"codec{index:02d}" for index in range(ANCHORS)]
+        start = time.perf_counter()
+        command = [sys.executable, "-c", _REPORT, str(export), str(Path(folder, "out")), *anchors]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds, mib = time.perf_counter() - start, float(done.stdout)
+    click.echo(f"{CODECS * QUALITIES * IMAGES:,} rows: {seconds:.1f} s, {mib:.0f} MiB; {MOST_S:g} and {MOST_MIB:g}")
+    sys.exit(seconds > MOST_S or mib > MOST_MIB)
+
+
+if __name__ == "__main__":
+    main()
