@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import CodecError, DecodeError
-from bench.learned.coding.container import FAMILIES, MAX_PIXELS, Content, Identity, pack, unpack
+from bench.learned.coding.container import FAMILIES, MAX_PIXELS, PLANAR, Content, Form, Identity, pack, unpack
 
 IDENTITY = Identity("joint", 3, "0123456789abcdef" * 4)
 KODAK = Content(768, 512, 0xDEADBEEF, b"four" * 10)
@@ -34,7 +34,8 @@ def test_the_header_of_a_kodak_picture_takes_22_bytes() -> None:
 )
 def test_what_is_packed_is_unpacked(family: str, quality: int, width: int, height: int, payload: bytes) -> None:
     identity = dataclasses.replace(IDENTITY, family=family, quality=quality)
-    content = Content(width, height, 7, payload + bytes(-len(payload) % 4))
+    form = Form(full_range=bool(quality % 2), indicator=width % 4) if family in PLANAR else None
+    content = Content(width, height, 7, payload + bytes(-len(payload) % 4), form)
     assert unpack(pack(identity, content), identity) == content
 
 
@@ -78,6 +79,23 @@ def test_a_family_of_a_later_version_is_named_by_its_number() -> None:
     data[4] = 77
     with pytest.raises(DecodeError, match="a file of number 77@3"):
         unpack(resealed(bytes(data)), IDENTITY)
+
+
+def test_the_form_of_planes_is_a_byte_of_which_three_bits_mean_something() -> None:
+    planar = dataclasses.replace(IDENTITY, family="cca")
+    assert len(pack(planar, KODAK)) == len(pack(IDENTITY, KODAK)) + 1
+    forms = {Form(full_range, indicator) for full_range in (False, True) for indicator in range(4)}
+    assert {Form.of_byte(byte) for byte in range(8)} == forms
+    assert all(Form.of_byte(form.byte) == form for form in forms)
+
+
+@pytest.mark.parametrize("byte", [8, 13, 255])
+def test_planes_of_an_unknown_form_are_refused(byte: int) -> None:
+    planar = dataclasses.replace(IDENTITY, family="cca")
+    data = bytearray(pack(planar, KODAK))
+    data[14] = byte
+    with pytest.raises(DecodeError, match=f"unknown form .{byte}."):
+        unpack(resealed(bytes(data), sides=5), planar)
 
 
 def test_half_a_word_is_refused() -> None:

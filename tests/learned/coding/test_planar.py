@@ -1,0 +1,223 @@
+"""What the codecs of planes promise: exact files, in another process and with other threads, filtered where it helps."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from bench.colour import to_yuv420
+from bench.errors import DecodeError
+from bench.learned.coding.container import Form, pack, unpack
+from bench.learned.coding.planes import PlanesTransforms
+from bench.learned.models import ModelConfig, build
+from bench.learned.models.cca.enhancement import Indicator
+from bench.learned.planar import PlanarCodec
+from bench.learned.weights import ModelCard, finish, save
+from bench.picture import Picture, Yuv420
+from bench.probe import Listener, listening
+from bench.registry import codec_class
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.learned.models import LearnedModel
+
+FAMILIES = ("cca", "joint-yuv")
+SIZES = [(1, 1), (2, 3), (33, 17), (200, 133), (321, 256)]
+
+DECODE = """
+import hashlib, json, sys
+from pathlib import Path
+import torch
+from bench.registry import codec_class
+
+torch.set_num_threads(int(sys.argv[1]))
+for name, weights, path in json.loads(sys.argv[2]):
+    planes = codec_class(name)(3, weights=weights).decode_yuv420(Path(path).read_bytes())
+    print(hashlib.sha256(planes.to_bytes()).hexdigest())
+"""
+
+
+def lively(family: str) -> LearnedModel:
+    """A small model whose latents and pictures have some spread, and whose filter does something."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(6)
+        model = build(ModelConfig(family, 32, 32))
+        for name, parameter in model.named_parameters():
+            if not name.endswith("quantiles"):
+                parameter.add_(torch.rand_like(parameter), alpha=0.01)
+        last = model.entropy_parameters[-1]
+        assert isinstance(last.bias, torch.Tensor)
+        last.bias[:96].add_(0.7)
+        x = torch.rand(1, 6, 32, 32)
+        [*_, out] = [layer for layer in model.g_a.modules() if isinstance(layer, torch.nn.Conv2d)]
+        out.weight.mul_(4 / model.g_a(x).std())
+        x_hat = model.g_s(model.g_a(x).round())
+        branches = model.g_s[-1]  # type: ignore[index]
+        for layer in (branches.luma_out, branches.chroma_out) if family == "cca" else (branches,):
+            layer.weight.mul_(0.2 / x_hat.std())
+            layer.bias.fill_(0.5)
+        return finish(model)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planar")
+    for family in FAMILIES:
+        save(folder / f"{family}-3.safetensors", lively(family), ModelCard(3, 0.045, "mse-611"))
+    return folder
+
+
+@functools.cache
+def photograph(width: int, height: int, *, full_range: bool = True) -> Yuv420:
+    pixels = np.ascontiguousarray(skimage.data.astronaut()[:height, :width])
+    return to_yuv420(Picture(pixels), full_range=full_range)
+
+
+def open_codec(family: str, weights: Path) -> PlanarCodec:
+    codec = codec_class(family)(3, weights=str(weights))
+    assert isinstance(codec, PlanarCodec)
+    return codec
+
+
+def test_planes_are_the_same_in_another_process_with_other_threads(weights: Path, tmp_path: Path) -> None:
+    threads, tasks, hashes = torch.get_num_threads(), [], []
+    torch.set_num_threads(1)
+    try:
+        for family in FAMILIES:
+            for size in SIZES:
+                codec, path = open_codec(family, weights), tmp_path / f"{family}-{size[0]}"
+                data = codec.encode_yuv420(photograph(*size))
+                path.write_bytes(data)
+                tasks.append((family, str(weights), str(path)))
+                planes = codec.decode_yuv420(data)
+                assert (planes.width, planes.height) == size
+                hashes.append(hashlib.sha256(planes.to_bytes()).hexdigest())
+    finally:
+        torch.set_num_threads(threads)
+    command = [sys.executable, "-c", DECODE, "2", json.dumps(tasks)]
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == hashes
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_bytes_do_not_depend_on_the_number_of_threads(family: str, weights: Path) -> None:
+    files, threads = set(), torch.get_num_threads()
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            files.add(open_codec(family, weights).encode_yuv420(photograph(200, 133)))
+    finally:
+        torch.set_num_threads(threads)
+    assert len(files) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_takes_what_is_expected(family: str, size: tuple[int, int], weights: Path) -> None:
+    notes: dict[str, float] = {}
+    with listening(Listener(note=notes.__setitem__)):
+        data = open_codec(family, weights).encode_yuv420(photograph(*size))
+    assert abs(len(data) - notes["estimated_bits"] / 8) <= 0.005 * len(data) + 64
+    assert notes["estimated_bits"] == pytest.approx(notes["estimated_bits_y"] + notes["estimated_bits_z"])
+
+
+def test_the_decoded_latents_are_those_of_the_picture_rounded(weights: Path) -> None:
+    system = open_codec("cca", weights)._system
+    transforms = system.transforms
+    assert isinstance(transforms, PlanesTransforms)
+    y = transforms.analysis_of_planes(photograph(200, 133))
+    coded = system.coder.encode(y)
+    decoded = system.coder.decode(coded.payload, (12, 16), coded.crc)
+    assert y.unique().numel() > 1000
+    assert torch.equal(decoded.y_hat, y.round())
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+def test_the_range_comes_back(weights: Path, *, full_range: bool) -> None:
+    codec = open_codec("cca", weights)
+    data = codec.encode_yuv420(photograph(33, 17, full_range=full_range))
+    assert codec.decode_yuv420(data).full_range == full_range
+
+
+def test_an_rgb_picture_goes_by_way_of_its_planes(weights: Path) -> None:
+    codec = open_codec("joint-yuv", weights)
+    picture = Picture(np.ascontiguousarray(skimage.data.astronaut()[:17, :33]))
+    data = codec.encode(picture)
+    assert data == codec.encode_yuv420(photograph(33, 17))
+    assert codec.decode(data).pixels.shape == (17, 33, 3)
+
+
+@pytest.mark.parametrize("bits", range(4))
+def test_each_state_of_the_indicator_filters_what_it_says(bits: int, weights: Path) -> None:
+    codec = open_codec("cca", weights)
+    content = unpack(codec.encode_yuv420(photograph(200, 133)), codec._identity)
+    states = [
+        codec.decode_yuv420(pack(codec._identity, dataclasses.replace(content, form=Form(indicator=state))))
+        for state in (0, 3, bits)
+    ]
+    plain, filtered, chosen = states
+    assert not np.array_equal(plain.y, filtered.y)
+    assert not np.array_equal(plain.u, filtered.u)
+    assert np.array_equal(chosen.y, (filtered if bits & 1 else plain).y)
+    assert np.array_equal(chosen.u, (filtered if bits & 2 else plain).u)
+    assert np.array_equal(chosen.v, (filtered if bits & 2 else plain).v)
+
+
+@pytest.mark.parametrize("bits", range(4))
+def test_the_encoder_filters_what_comes_nearer_to_the_picture(bits: int, weights: Path) -> None:
+    transforms = open_codec("cca", weights)._system.transforms
+    assert isinstance(transforms, PlanesTransforms)
+    y_hat = transforms.analysis_of_planes(photograph(200, 133)).round()
+    target = transforms.synthesis_of_planes(y_hat, (133, 200), Indicator.of_bits(bits))
+    assert transforms.best_indicator(y_hat, target).bits == bits
+
+
+def test_the_choice_is_told_and_written(weights: Path) -> None:
+    codec, notes = open_codec("cca", weights), dict[str, float]()
+    with listening(Listener(note=notes.__setitem__)):
+        data = codec.encode_yuv420(photograph(200, 133))
+    form = unpack(data, codec._identity).form
+    assert form is not None
+    assert form.indicator == notes["acem_indicator"]
+
+
+def test_a_model_without_a_filter_never_filters(weights: Path) -> None:
+    codec = open_codec("joint-yuv", weights)
+    form = unpack(codec.encode_yuv420(photograph(33, 17)), codec._identity).form
+    assert form == Form(indicator=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: Path) -> None:
+    codec, generator = open_codec(family, weights), np.random.default_rng(8)
+    data = codec.encode_yuv420(photograph(33, 17))
+    content = unpack(data, codec._identity)
+    for number in range(200):
+        payload = bytearray(content.payload)
+        payload[generator.integers(len(payload))] ^= 1 << generator.integers(8)
+        damaged = bytearray(data)
+        damaged[generator.integers(len(data))] ^= 1 << generator.integers(8)
+        resealed = pack(codec._identity, dataclasses.replace(content, payload=bytes(payload)))
+        with pytest.raises(DecodeError) as caught:
+            codec.decode_yuv420(resealed if number % 2 else bytes(damaged))
+        assert "\n" not in str(caught.value)
+
+
+def test_the_file_of_another_family_is_refused(weights: Path) -> None:
+    data = open_codec("cca", weights).encode_yuv420(photograph(33, 17))
+    with pytest.raises(DecodeError, match="a file of cca@3; this is joint-yuv@3"):
+        open_codec("joint-yuv", weights).decode_yuv420(data)
