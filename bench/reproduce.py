@@ -93,7 +93,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     with Store.open(options.db) as store:
         export_csv(store, options.out / "data")
     shown = options.budget.timing.pictures.get(dataset, ())
-    add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=True, data=options.data)
+    costs = not options.quick  # a process for each model, to see its memory
+    add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
     page = write_report(options.out / "data", options.out, dataset=dataset, images=images)
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)
