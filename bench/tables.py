@@ -32,6 +32,12 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | 
     console.print(table)
 
 
+def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of a frame as it is, numbers to six digits."""
+    rows = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in frame.to_numpy()]
+    return list(frame.columns), rows
+
+
 def rd_points(points: pd.DataFrame, axes: Sequence[Axis]) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of RD points, a row a codec and quality."""
     headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in axes)]

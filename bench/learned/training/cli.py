@@ -40,7 +40,7 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha [OPTIONS]")
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -186,5 +186,23 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
         return run(job, Terminal(f"{job.target.name} {job.out.name}"))
 
     choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)
-    rows = [[f"{value:g}" if isinstance(value, float) else str(value) for value in row] for row in choices.to_numpy()]
-    tables.show(list(choices.columns), rows)
+    tables.show(*tables.plain(choices))
+
+
+@train.command()
+@click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
+@click.option("--out", type=_PATH, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
+@click.option("--data", type=_PATH, help="Folder of training pictures.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
+@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Trained weights beside each other on the pictures that trainings hold out."""
+    _ignore_futures()
+    from bench import tables  # noqa: PLC0415
+    from bench.learned.training import pictures  # noqa: PLC0415
+    from bench.learned.training import trials as comparing  # noqa: PLC0415
+
+    folder, cache = options["data"] or pictures.default_folder(), options["cache"] or pictures.default_cache()
+    found = comparing.variants_from_words(variants)
+    means = comparing.compare(found, pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
+    tables.show(*tables.plain(means))

@@ -1,0 +1,120 @@
+"""Trained decoders beside each other, picture by picture, on the pictures that trainings hold out.
+
+What is compared is what a user would get: latents that the coder wrote, decoded, rectified, synthesised, rounded to 8
+bits. No evaluation set is looked at, so that variants may be chosen by it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.files import atomic_write
+from bench.learned.coding.system import System
+from bench.learned.models import Rectified
+from bench.learned.training.task import middle_of
+from bench.learned.weights import container, load
+from bench.learned.weights.rectified import load_rectified, modifier_of
+from bench.metrics import MS_SSIM, MSE
+from bench.picture import Picture
+from bench.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bench.learned.training.pictures import Pictures
+    from bench.learned.weights import Weights
+    from bench.learned.weights.rectified import RectifiedWeights
+
+_VARIANT = ["model", "quality", "metric", "variant"]
+
+
+def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
+    """Names and weights files from NAME=FILE.
+
+    Raises:
+        UsageError: a word has another form, or a name comes twice.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        name, equals, file = word.partition("=")
+        if not (name and equals and file) or name in found:
+            raise UsageError(f"'{word}' is not NAME=FILE with a name of its own, such as l2=runs/joint+qr@3/weights…")
+        found[name] = Path(file)
+    return found
+
+
+def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.DataFrame:
+    """Measure each variant on the held-out pictures and write a row a picture to `out`; the variants' means.
+
+    Rows of other variants in the file stay. `rd_loss` is what a codec is trained for, rate + lambda * distortion: it
+    compares variants whose encoders differ, and so their rates.
+
+    Raises:
+        UsageError: a file is not a weights file, or its base is another.
+        MissingError: a file or its base is missing.
+    """
+    _, held = pictures.split()
+    rows = [row for name, path in variants.items() for row in _measured(name, path, held)]
+    table = pd.DataFrame(rows)
+    if out.is_file():
+        kept = pd.read_csv(out, float_precision="round_trip")
+        again = kept[_VARIANT].apply(tuple, axis=1).isin(table[_VARIANT].apply(tuple, axis=1))
+        table = pd.concat([kept[~again], table], ignore_index=True)
+    with atomic_write(out) as file:
+        table.to_csv(file, index=False, lineterminator="\n")
+    numbers = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
+    return table.groupby(_VARIANT, sort=False)[numbers].mean().reset_index()
+
+
+def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]:
+    weights = load_rectified(path) if "base" in container.read(path)[0] else load(path)
+    system, card = System.of(weights.model), weights.card
+    shared = {
+        "model": _model_name(weights),
+        "quality": card.quality,
+        "metric": card.metric,
+        "variant": name,
+        "weights_sha256": weights.sha256[:12],
+        "seed": card.record.get("seed"),
+        "steps": card.record.get("steps"),
+        "seconds": card.record.get("seconds"),
+    }
+    with progress(name, len(held), unit="pictures") as advance:
+        for index, entry in enumerate(held.entries):
+            x = middle_of(held, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+            measured = _cell(system, Picture(np.ascontiguousarray(x)))
+            distortion = measured["mse"] if card.metric == "mse" else 1 - measured["ms_ssim"]
+            loss = measured["rate_bpp"] + card.lmbda * distortion
+            yield {**shared, "image": entry.name, **measured, "rd_loss": loss}
+            advance(1, entry.name)
+
+
+def _cell(system: System, picture: Picture) -> dict[str, float]:
+    y = system.transforms.analysis(picture)
+    coded = system.coder.encode(y)
+    y_hat = coded.latents.y_hat
+    rectified = system.rectified(y_hat)
+    decoded = system.transforms.synthesis(rectified, picture.height, picture.width)
+    mse, ms_ssim = (metric.function(picture, decoded) for metric in (MSE, MS_SSIM))
+    before, after = (float((latents.double() - y.double()).norm()) for latents in (y_hat, rectified))
+    return {
+        "rate_bpp": 8 * len(coded.payload) / (picture.width * picture.height),
+        "mse": float("nan") if mse is None else mse,
+        "psnr_db": float("nan") if mse is None else float(10 * np.log10(255**2 / mse)),
+        "ms_ssim": float("nan") if ms_ssim is None else ms_ssim,
+        "latent_error_quantized": before,
+        "latent_error_rectified": after,
+        "error_reduction_percent": 100 * (1 - after / before),
+    }
+
+
+def _model_name(weights: Weights | RectifiedWeights) -> str:
+    model = weights.model
+    if isinstance(model, Rectified):
+        return f"{model.codec.config.family}+{modifier_of(model)}"
+    return str(model.config.family)

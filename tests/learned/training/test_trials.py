@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.learned.models import Rectified, Rectifier
+from bench.learned.rectified import JointRectified
+from bench.learned.training import pictures
+from bench.learned.training.trials import compare, variants_from_words
+from bench.learned.weights import ModelCard, load
+from bench.learned.weights.rectified import save_rectified
+from bench.measure import measure
+from bench.metrics import MSE
+from bench.picture import Picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def decoder(base: Path) -> Path:
+    """A rectifier for `base` that does something."""
+    model = Rectified(load(base).model, Rectifier(12, 16))
+    with torch.no_grad():
+        for parameter in model.rectifier.parameters():
+            parameter.add_(torch.randn(parameter.shape), alpha=0.05)
+    path = base.parent / "joint+qr-3.safetensors"
+    save_rectified(path, model, ModelCard(3, 0.0067, "mse", {"steps": 7}), base)
+    return path
+
+
+def test_a_variant_is_measured_as_its_codec_would_be(landscapes: Path, base: Path, decoder: Path) -> None:
+    found = pictures.load(landscapes, landscapes.parent / "cache")
+    out = landscapes.parent / "trials.csv"
+    means = compare({"base": base, "mine": decoder}, found, out)
+    assert means["model"].tolist() == ["joint", "joint+qr"]
+    assert means["rate_bpp"][0] == means["rate_bpp"][1]
+    row = pd.read_csv(out).query("variant == 'mine'").iloc[0]
+    _, held = found.split()
+    picture = Picture(held[0][:128, 8:136].copy())  # the middle, sides multiples of 64
+    codec = [JointRectified(3, weights=str(decoder)) for _ in range(2)]
+    result = measure(codec[0], codec[1], picture, [MSE])
+    assert row["mse"] == pytest.approx(dict(result.values)["mse"])
+    assert row["latent_error_rectified"] == pytest.approx(result.diagnostics["latent_error_rectified"], rel=1e-5)
+    assert row["rd_loss"] == pytest.approx(row["rate_bpp"] + 0.0067 * row["mse"])
+    assert row["steps"] == 7
+
+
+def test_rows_of_other_variants_stay_and_the_same_are_replaced(landscapes: Path, base: Path, decoder: Path) -> None:
+    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    for variants in ({"one": base}, {"two": base}, {"two": base, "three": decoder}):
+        compare(variants, found, out)
+    rows = pd.read_csv(out)
+    assert rows.groupby("variant", sort=False).size().to_dict() == {"one": 1, "two": 1, "three": 1}
+
+
+@pytest.mark.parametrize("words", [("l2",), ("=file",), ("l2=",), ("l2=a", "l2=b")])
+def test_a_variant_is_a_name_and_a_file(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="NAME=FILE"):
+        variants_from_words(words)
