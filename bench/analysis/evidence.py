@@ -69,14 +69,19 @@ def _rate(rows: Iterable[Mapping[str, Any]]) -> float:
 
 
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
-    """Names of the two curves: learned codecs with weights of the same name, published ones before our own."""
+    """Names of the two curves: learned codecs with weights of the same name.
+
+    Those trained for MSE come before those for MS-SSIM, as the papers' curves are, and published ones before our own.
+    """
     by_codec = {codec: list(group.itertuples()) for codec, group in study.curves.groupby("codec", sort=False)}
     candidates = [
         (test, anchor)
         for test, anchor in itertools.product(by_codec.get(claim.codec, ()), by_codec.get(claim.anchor, ()))
         if anchor.weights in {"", test.weights}
     ]
-    best = sorted(candidates, key=lambda pair: not str(pair[0].weights).startswith("zoo"))
+    names = [str(pair[0].weights) for pair in candidates]
+    ranks = [(name.endswith("ms-ssim"), not name.startswith("zoo")) for name in names]
+    best = [pair for _, pair in sorted(zip(ranks, candidates, strict=True), key=lambda entry: entry[0])]
     return (str(best[0][0].name), str(best[0][1].name)) if best else None
 
 

@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 
 
 def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame, Evidence]:
-    """Gains with the claim's modifier that have a value in `column`, and the evidence if there are none."""
+    """Gains with the claim's modifier that have a value in `column`, and the evidence if there are none.
+
+    The gain in MS-SSIM is of models trained for it where there are any, all others are of models trained for MSE.
+    """
     rows = sources.gains
     rows = rows[(rows["modifier"] == claim.codec) & rows[column].notna()] if len(rows) else rows
+    if len(rows):
+        for_ms_ssim = rows["weights"].str.endswith("ms-ssim")
+        wanted = for_ms_ssim if column == "ms_ssim_gain_db" else ~for_ms_ssim
+        rows = rows[wanted] if wanted.any() else rows
     weights = ", ".join(dict.fromkeys(rows["weights"])) if len(rows) else ""
     basis = f"measured, weights {weights}" if weights else "measured"
     reason = "" if len(rows) else f"no codec with {claim.codec} and its baseline measured here"
@@ -56,8 +63,11 @@ def gain_by_metric(claim: Claim, sources: Sources) -> Evidence:
     rows, nothing = _of_gains(claim, sources, "ms_ssim_gain_db")
     if rows.empty:
         return nothing
-    means = rows.groupby("model")[["psnr_gain_db", "ms_ssim_gain_db"]].mean()
-    return _share(nothing.basis, list(means["ms_ssim_gain_db"] > means["psnr_gain_db"]))
+    ms_ssim = rows.groupby("model")["ms_ssim_gain_db"].mean()
+    psnr = _of_gains(claim, sources, "psnr_gain_db")[0].groupby("model")["psnr_gain_db"].mean()
+    return _share(
+        nothing.basis, [bool(ms_ssim[model] > psnr[model]) for model in ms_ssim.index.intersection(psnr.index)]
+    )
 
 
 def gain_by_model(claim: Claim, sources: Sources) -> Evidence:

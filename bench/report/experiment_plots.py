@@ -27,6 +27,7 @@ class Lines:
     x_label: str
     title: str
     logarithmic: bool = False
+    from_zero: bool = False  # whether zero is in the figure, so that noise is not drawn as large as a gain
 
 
 def line_plot(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Plot | None:
@@ -46,7 +47,9 @@ class _LineDrawing:
     looks: Mapping[str, Look]
 
     def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
-        if (self.rows[self.lines.y] < 0).any():
+        from matplotlib.ticker import FuncFormatter  # noqa: PLC0415  # it takes long to import
+
+        if self.lines.from_zero:
             axes.axhline(0, color=colours["muted"], linewidth=1)
         for name in self.names:
             look = self.looks[name]
@@ -64,6 +67,9 @@ class _LineDrawing:
             )
         if self.lines.logarithmic:
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(FuncFormatter(lambda _value, _position: ""))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.margins(x=0.18)
         axes.set_xlabel(self.lines.x_label)
         axes.set_title(self.lines.title)

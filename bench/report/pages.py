@@ -110,7 +110,9 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
 
 
 def _gain_plots(gains: pd.DataFrame) -> list[Plot]:
-    rows = gains.assign(codec=gains["model"] + gains["modifier"])
+    several = len(set(gains["weights"])) > 1
+    suffix = (" [" + gains["weights"] + "]") if several else ""
+    rows = gains.assign(codec=gains["model"] + gains["modifier"] + suffix)
     shown = (
         ("psnr_gain_db", "Gain in PSNR (dB)"),
         ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)"),
@@ -118,7 +120,10 @@ def _gain_plots(gains: pd.DataFrame) -> list[Plot]:
     )
     plots = [
         line_plot(
-            f"rectifier_{column}", f"{title} by quality.", rows, Lines("quality", column, "codec", "quality", title)
+            f"rectifier_{column}",
+            f"{title}, by quality.",
+            rows,
+            Lines("quality", column, "codec", "quality", title, from_zero=True),
         )
         for column, title in shown
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -102,3 +103,22 @@ def test_the_best_variant_wins_by_its_mean_over_pictures(synthetic: Synthetic, t
     assert MEASURES["best_variant"](claim, sources).value == 1.0
     nothing = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path))
     assert nothing.reason == "the export does not hold this experiment"
+
+
+def test_each_gain_is_of_models_trained_for_its_metric(rectified: Synthetic, tmp_path: Path) -> None:
+    for row in rectified.tables["measurements"]:
+        row["weights"] = "compact"
+    trained = [
+        row | {"key": row["key"] + "s", "weights": "compact-ms-ssim"} for row in rectified.tables["measurements"]
+    ]
+    for row in trained:
+        row["curve"] += "s"
+        row["ms_ssim"] = 1 - (1 - row["ms_ssim"]) * (0.9 if row["codec"] == "alpha+qr" else 1)
+        row["mse"] *= 0.5 if row["codec"] == "alpha+qr" else 1
+    rectified.tables["measurements"] += trained
+    sources = _sources(rectified, tmp_path)
+    assert MEASURES["gain"](_claim("gain"), sources).value == pytest.approx(GAIN_DB)
+    ms_ssim = MEASURES["gain"](_claim("gain", axis="ms_ssim_db"), sources)
+    assert ms_ssim.value == pytest.approx(-10 * math.log10(0.9))
+    assert ms_ssim.basis == "measured, weights compact-ms-ssim"
+    assert MEASURES["gain_by_metric"](_claim("gain_by_metric"), sources).value == 1.0
