@@ -1,4 +1,4 @@
-"""What the codecs of planes promise: exact files, in another process and with other threads, filtered where it helps."""
+"""What codecs of planes promise: exact files, in another process and with other threads, filtered where it helps."""
 
 from __future__ import annotations
 
