@@ -91,14 +91,16 @@ class Report:
         is_main = content is self.contents[0]
         view = study_view(content, self.extras)
         tables = dict(content.tables) | self._tables(content)
+        view |= {
+            "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
+            "ceilings": ceilings(tables["conversion_ceilings"]) if "conversion_ceilings" in tables else [],
+            "not_shown": self._not_shown(content) if is_main else [],
+        }
         if is_main:
             tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.study))
             view |= {
                 "claims": claims(tables["claims"], self.book.papers),
                 "tally": tally(tables["claims"]),
-                "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
-                "ceilings": ceilings(tables["conversion_ceilings"]) if "conversion_ceilings" in tables else [],
-                "not_shown": self._not_shown(content),
                 "papers": list(self.book.papers.values()),
                 "bibtex": bibliography(),
             }

@@ -197,6 +197,29 @@ def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synt
     assert sorted(path.name for path in (tmp_path / "out").glob("*.html")) == ["index.html"]
 
 
+def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in list(synthetic.tables["measurements"]):
+        del row["mse_y"], row["ms_ssim"]
+        if row["image"] in {"aubergine", "beetroot"}:
+            other = {"dataset": "orchard", "image_sha256": row["image_sha256"] + "2", "key": row["key"] + "2"}
+            synthetic.tables["measurements"].append(row | other)
+    synthetic.tables["datasets"].append({"dataset": "orchard", "title": "Orchard, 2 pictures", "note": ""})
+    pictures = [row for row in synthetic.tables["images"] if row["image"] in {"aubergine", "beetroot"}]
+    synthetic.tables["images"] += [
+        row | {"dataset": "orchard", "image_sha256": row["image_sha256"] + "2"} for row in pictures
+    ]
+    index = _report(synthetic, tmp_path)
+    orchard = Page(tmp_path / "out" / "orchard.html")
+    assert "Image codecs on Orchard" in orchard.text
+    assert "orchard.html" in index.values("href")
+    assert "What the papers claim" not in orchard.text
+    for page in (index, orchard):
+        for link in page.values("href"):
+            assert link.startswith(("#", "https://")) or (tmp_path / "out" / link).is_file(), link
+    assert set(pd.read_csv(tmp_path / "out" / "tables" / "orchard" / "points.csv")["images"]) == {2}
+    assert len(list((tmp_path / "out" / "figures" / "orchard").glob("*.svg"))) == 3
+
+
 def test_a_picture_that_is_not_there_is_one_clear_line(full_export: Path, tmp_path: Path) -> None:
     export = shutil.copytree(full_export, tmp_path / "export")
     next((export / "pictures").iterdir()).unlink()
