@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
+from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_table
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
@@ -73,7 +74,7 @@ class Content:
 
 
 def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> Study:
-    """The study of a data set, by default of the one with the most complete points.
+    """The study of a data set, by default of the RGB one with the most complete points.
 
     Raises:
         UsageError: nothing is measured, or the data set or an image is unknown.
@@ -86,7 +87,8 @@ def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> St
     if len(names) == 1:
         return Study.of(export, names[0], images)
     studies = [Study.of(export, name) for name in names]
-    best = max(studies, key=lambda study: (len(study.points), study.whole))
+    # A set of YUV pictures is for a page of its own wherever there is one of RGB.
+    best = max(studies, key=lambda study: (PSNR in study.axes, len(study.points), study.whole))
     return Study.of(export, best.dataset, images) if images else best
 
 
