@@ -10,6 +10,7 @@ import torch
 from compressai.layers import GDN
 from torch import Tensor, nn
 
+from bench.learned.models.config import YUV420
 from bench.learned.models.layers import CausalConv2d
 
 if TYPE_CHECKING:
@@ -23,26 +24,31 @@ class Complexity:
     """Parameters, and thousands of multiply-accumulates a pixel, of the model as published: no part is run twice.
 
     The encoder runs everything but the synthesis, because it needs the distributions that the decoder has; the decoder
-    everything but the analyses. GDN's products over channels count, element-wise work does not.
+    everything but the analyses. Where there is a filter, the encoder decodes, too, to see where it helps. GDN's
+    products over channels count, element-wise work does not. Pixels are those of luma.
     """
 
     parameters: int
     encoder_kmac_per_pixel: float
     decoder_kmac_per_pixel: float
     parts_kmac_per_pixel: dict[str, float]
-    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters."""
+    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem."""
 
 
 def complexity(model: LearnedModel, height: int, width: int) -> Complexity:
     """Count what one picture takes, its sides padded to what the model wants."""
     multiple = int(model.downsampling_factor)
     padded = [-(-side // multiple) * multiple for side in (height, width)]
+    planar = model.config.family in YUV420
+    x = torch.zeros(1, 6, *(side // 2 for side in padded)) if planar else torch.zeros(1, 3, *padded)
     with torch.inference_mode(), _counting(model) as macs:
-        model(torch.zeros(1, 3, *padded), "round")
+        output = model(x, "round")
+        if getattr(model, "acem", None) is not None:
+            model.acem(output["x_hat"])
     parts = {name: count / (1000 * height * width) for name, count in macs.items()}
     return Complexity(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        encoder_kmac_per_pixel=sum(count for name, count in parts.items() if name != "g_s"),
+        encoder_kmac_per_pixel=sum(count for name, count in parts.items() if name != "g_s" or "acem" in parts),
         decoder_kmac_per_pixel=sum(count for name, count in parts.items() if name not in {"g_a", "h_a"}),
         parts_kmac_per_pixel=parts,
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.learned.coding.complexity import complexity
-from bench.learned.models import build, zoo_config
+from bench.learned.models import ModelConfig, build, zoo_config
 
 KODAK = (512, 768)
 
@@ -39,3 +39,17 @@ def test_a_picture_that_must_be_padded_costs_more_a_pixel() -> None:
     model = build(zoo_config("factorized", 1))
     whole, padded = complexity(model, 64, 64), complexity(model, 49, 64)
     assert padded.decoder_kmac_per_pixel == pytest.approx(whole.decoder_kmac_per_pixel * 64 / 49)
+
+
+def test_planes_are_counted_per_pixel_of_luma() -> None:
+    model = build(ModelConfig("joint-yuv", 8, 12))
+    parts = complexity(model, 64, 128).parts_kmac_per_pixel
+    # 6 to 8 and 8 to 8 channels at 1/2, 1/4, 1/8; 8 to 12 at 1/16; GDN at 1/2, 1/4, 1/8.
+    layers = (6 * 8 * 25 + 64) / 4 + (8 * 8 * 25 + 64) / 16 + (8 * 8 * 25 + 64) / 64 + 8 * 12 * 25 / 256
+    assert parts["g_a"] == pytest.approx(layers / 1000)
+
+
+def test_an_encoder_that_chooses_where_to_filter_decodes_as_well() -> None:
+    found = complexity(build(ModelConfig("cca", 16, 24)), 64, 64)
+    assert found.encoder_kmac_per_pixel == pytest.approx(sum(found.parts_kmac_per_pixel.values()))
+    assert found.parts_kmac_per_pixel["acem"] > 0
