@@ -13,12 +13,18 @@ if TYPE_CHECKING:
 FLAT_DB = 0.005
 """Steps of PSNR that are smaller than this are no rise and no fall: training noise."""
 
+SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
+"""What tells one search of alpha from another."""
+
+MEANS = ("rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent")
+"""What trials of variants may have measured on each picture."""
+
 
 def unimodal(searches: pd.DataFrame) -> list[bool]:
     """Whether quality over alpha rises to one optimum and falls after it, for each search of three alphas or more."""
     return [
         _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))
-        for _, group in searches.groupby(["model", "quality", "metric"], sort=False)
+        for _, group in searches.groupby([name for name in SEARCH if name in searches], sort=False)
         if len(group) >= 3
     ]
 
@@ -29,11 +35,24 @@ def _has_one_peak(values: NDArray[np.float64]) -> bool:
     return bool((np.diff(signs) <= 0).all())
 
 
+def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
+    """Means over the pictures of each model, quality, metric and variant; the number of pictures is `images`."""
+    setting = [column for column in ("model", "quality", "metric", "variant") if column in trials]
+    numbers = [column for column in MEANS if column in trials]
+    groups = trials.groupby(setting, sort=False)
+    return groups[numbers].mean().assign(images=groups["image"].nunique()).reset_index()
+
+
 def best_variants(trials: pd.DataFrame, variant: str) -> list[bool]:
-    """Whether a variant has the highest mean PSNR over the pictures, for each model and quality that has it."""
+    """Whether a variant is the best on the mean over the pictures, for each model and quality that has it.
+
+    The best has the lowest loss that codecs are trained for where that was measured, because rates may differ; else
+    the highest PSNR.
+    """
     wins = []
-    for _, group in trials.groupby(["model", "quality"], sort=False):
-        means = group.groupby("variant")["psnr_db"].mean()
-        if variant in means.index and len(means) > 1:
-            wins.append(bool(means.idxmax() == variant))
+    means = variant_means(trials)
+    for _, group in means.groupby([c for c in ("model", "quality", "metric") if c in means], sort=False):
+        cost = group.set_index("variant")["rd_loss"] if "rd_loss" in group else -group.set_index("variant")["psnr_db"]
+        if variant in cost.index and len(cost) > 1:
+            wins.append(bool(cost.idxmin() == variant))
     return wins

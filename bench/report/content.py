@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.analysis.export import Export
     from bench.report.canvas import Plot
 
-FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "bpg-420", "vvc")
+FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "vvc")
 """The codecs that BD-rates are taken against if nobody says otherwise; else the first one measured."""
 
 
@@ -98,7 +98,9 @@ def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
 
 def _default_anchors(study: Study) -> list[str]:
     names = list(study.curves["name"])
-    return [name for name in FIRST_ANCHORS if name in names] or names[:1]
+    # Of planes, the BPG that codes them as they are is the one to compare with.
+    wanted = [name if PSNR in study.axes else name.replace("bpg-444", "bpg-420") for name in FIRST_ANCHORS]
+    return [name for name in wanted if name in names] or names[:1]
 
 
 def _compared(anchors: Sequence[Subject], subjects: Sequence[Subject], study: Study) -> dict[str, pd.DataFrame]:
@@ -149,10 +151,17 @@ def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
     return {
         "points": study.points,
         "per_image": study.cells[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
-        "timings_summary": summary(times),
+        "timings_summary": _in_order(summary(times), study),
         "published": published[published["drawn"] == 1],
         "incomplete": study.incomplete,
         "failures": export.failures[export.failures["dataset"] == study.dataset],
         "stale": study.stale,
         "runs": export.runs[export.runs["run_id"].isin(used)].sort_values(["started", "run_id"], kind="stable"),
     }
+
+
+def _in_order(times: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Times with the codecs in the order that they have everywhere; the stages of each stay as they are."""
+    order = {name: position for position, name in enumerate(study.curves["name"])}
+    ranked = times.assign(rank=times["name"].map(order)).sort_values(["group", "rank"], kind="stable")
+    return ranked.drop(columns="rank").reset_index(drop=True)

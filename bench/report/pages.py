@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation, rectifier
+from bench.analysis.experiments import SEARCH, variant_means
 from bench.exhibits.limits import FARTHEST
 from bench.report.experiment_plots import Lines, line_plot
 from bench.report.views import experiments
@@ -77,7 +78,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     paired = rectifier.pairs(content.study)
     gains = rectifier.gains(paired)
     search = extras.experiment("alpha_search")
-    trials = {name: experiments.variant_means(extras.experiment(name)) for name in TRIALS}
+    trials = {name: variant_means(extras.experiment(name)) for name in TRIALS}
     if gains.empty and search.empty and all(means.empty for means in trials.values()):
         return None
     summary = experiments.gain_summary(gains)
@@ -133,7 +134,9 @@ def _gain_plots(gains: pd.DataFrame) -> list[Plot]:
 def _alpha_plots(search: pd.DataFrame) -> list[Plot]:
     if search.empty:
         return []
-    rows = search.assign(line=[f"{r.model}@{r.quality:g}, {r.metric}" for r in search.itertuples()])
+    told_apart = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
+    names = search[told_apart].astype(str).agg(", ".join, axis=1) if told_apart else search["model"]
+    rows = search.assign(line=names)
     lines = Lines("alpha", "psnr_db", "line", "alpha (logarithmic)", "PSNR (dB)", logarithmic=True)
     plot = line_plot("alpha_search", "PSNR over the weight of the feature distance.", rows, lines)
     return [plot] if plot else []

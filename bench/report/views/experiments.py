@@ -73,15 +73,20 @@ def searches(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
-    """Mean PSNR over the pictures of each model, quality and variant."""
-    groups = trials.groupby(["model", "quality", "variant"], sort=False)
-    return groups.agg(images=("image", "nunique"), psnr_db=("psnr_db", "mean")).reset_index()
-
-
 def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
-    """`variant_means` as text."""
-    return [{**row, "quality": f"{row['quality']:g}", "psnr": plain(row["psnr_db"], 3)} for row in records(means)]
+    """Means of trained variants as text."""
+    digits = {"rate_bpp": 4, "psnr_db": 3, "ms_ssim": 5, "rd_loss": 4, "error_reduction_percent": 1}
+    return [
+        {
+            "variant": row["variant"],
+            "model": row["model"],
+            "quality": f"{row['quality']:g}",
+            "metric": row.get("metric", ""),
+            "images": row["images"],
+            **{name: plain(row.get(name), number) for name, number in digits.items()},
+        }
+        for row in records(means)
+    ]
 
 
 def ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
