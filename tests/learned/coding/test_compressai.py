@@ -7,9 +7,9 @@ CompressAI takes some 10 s to code a Kodak picture with a context model, one pos
 latents are those that its encoder writes down while it goes, and its decoder is asked about one picture only; its
 eval_model, which decodes as well, about three. All else is compared on all 24.
 
-With a context model, latents are compared on equal contexts. A latent that lies half-way between two integers, to the
-last bit of a float, is rounded as the order of some sum has it. That happens to one in 100,000; but all latents behind
-it then have another context, means that differ in the third digit, and are none the worse for it.
+With a context model, latents are compared on equal contexts. A latent that lies half-way between two integers, as far
+as floats can tell, is rounded as the order of some sum has it. That happens in one picture of six; all latents behind
+it then have another context and other means, and are none the worse for it.
 """
 
 from __future__ import annotations
@@ -54,6 +54,9 @@ THEIRS = {
     "joint": JointAutoregressiveHierarchicalPriors,
     "attn": Cheng2020Attention,
 }
+
+NOTICEABLE = 0.01
+"""Means see latents, and latents means: in that loop, a difference in the last bit of a float grows to some 0.001."""
 
 pytestmark = [pytest.mark.kodak, pytest.mark.slow]
 
@@ -128,18 +131,20 @@ def code(model: Any, x: torch.Tensor, *, decode: bool) -> Theirs:  # noqa: ANN40
 
 
 @torch.inference_mode()
-def decided(system: System, y: torch.Tensor, latents: Latents, context: torch.Tensor) -> torch.Tensor:
-    """What our coder makes of y, each latent decided on a context that is given."""
+def decided(system: System, y: torch.Tensor, latents: Latents, context: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What our coder makes of y, each latent decided on a context that is given; and how far each was from a tie."""
     if not hasattr(system.model, "context_prediction"):
-        return latents.y_hat
+        means = latents.y_hat - latents.y_hat.round() if latents.means is None else latents.means
+        return latents.y_hat, ((y - means).frac().abs() - 0.5).abs()
     network, size = ContextNetwork.of(system.model), (y.shape[2], y.shape[3])
     wave, channels = wavefront(*size, system.model.config.kernel), y.shape[1]
     known = torch.zeros(wave.num_rows, channels)
     known[wave.rows] = cast("torch.Tensor", in_order(context, wave.order))
     prepared = network.prepare(in_order(system.model.h_s(latents.z_hat), wave.order), len(wave.order))
     means = network(known[wave.context.flatten()].view(len(wave.order), -1), prepared)[:, channels:]
-    wanted = cast("torch.Tensor", in_order(y, wave.order))
-    return as_picture((wanted - means).round() + means, wave.order, size)
+    centred = cast("torch.Tensor", in_order(y, wave.order)) - means
+    distances = (centred.frac().abs() - 0.5).abs()
+    return as_picture(centred.round() + means, wave.order, size), as_picture(distances, wave.order, size)
 
 
 def samples(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
@@ -157,9 +162,11 @@ def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> N
         y = system.transforms.analysis(picture)
         ours = system.coder.encode(y).latents
         theirs = code(model, samples(picture.pixels), decode=path == kodak[0])
-        alike = (decided(system, y, ours, theirs.latents) - theirs.latents).abs() < 1e-3
+        alone, from_tie = decided(system, y, ours, theirs.latents)
+        alike = (alone - theirs.latents).abs() < 1e-3
         equal, total = equal + int(alike.sum()), total + alike.numel()
-        differing = int(((ours.y_hat - theirs.latents).abs() >= 1e-3).sum())
+        other = (ours.y_hat - theirs.latents).abs() >= NOTICEABLE
+        differing = int(other.sum())
         pixels = codec.decode(data).pixels.astype(int)
         differences_db.append(psnr_db(picture.pixels, pixels) - psnr_db(picture.pixels, theirs.pixels))
         largest = np.abs(pixels - theirs.pixels).max()
@@ -169,8 +176,9 @@ def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> N
             f"{differences_db[-1]:+.5f} dB; at most {largest} grey levels"
         )
         assert len(data) <= 1.003 * theirs.num_bytes + 64, path.name
-        assert differing == 0 or not alike.all(), path.name  # nothing differs without a first one
-        if differing == 0:
+        if differing:
+            assert from_tie[other].min() < NOTICEABLE, path.name  # one of them began it
+        else:
             assert abs(differences_db[-1]) <= 0.001, path.name
             assert largest <= 1, path.name
     assert equal / total >= 0.9999

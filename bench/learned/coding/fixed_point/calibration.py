@@ -24,6 +24,9 @@ from bench.learned.coding.wavefront import causal_taps
 if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
+MARGIN = 1.5
+"""How much more 8 bits span than what was seen: what is beyond is clipped, and costs more than a coarser step."""
+
 GRID = 16
 """Units of latents in 1: means are multiples of 1/16."""
 
@@ -115,11 +118,11 @@ def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescal
 
 
 def _span(values: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The steps of channels whose 8 bits span what was seen (B, C, h, w), and the least and largest integers.
+    """The steps of channels whose 8 bits span MARGIN times what was seen (B, C, h, w), and their bounds in steps.
 
     No step is finer than the units of what it is made from.
     """
-    rows = values.transpose(0, 1).flatten(1)
+    rows = MARGIN * values.transpose(0, 1).flatten(1)
     low, high = rows.amin(1).clamp_max(0), rows.amax(1).clamp_min(0)
     steps = torch.maximum((high - low) / (ACTIVATION_LEVELS - 1), units)
     least = (low / steps).round()
