@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
     from bench.learned.weights import Weights
     from bench.learned.weights.rectified import RectifiedWeights
     from bench.picture import Picture
@@ -134,9 +134,9 @@ class LearnedCodec(Codec):
         return diagnose(self._system, picture)
 
     @property
-    def model(self) -> LearnedModel:
-        """The model, which is loaded when it is first asked for."""
-        return self._system.model
+    def model(self) -> Trainable:
+        """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
+        return self._system.whole
 
     def _code(self, y: Tensor) -> Coded:
         """The payload of latents, and what the decoder will know."""

@@ -10,13 +10,15 @@ import torch
 from compressai.layers import GDN
 from torch import Tensor, nn
 
+from bench.learned.models import Rectified, Rectifier
 from bench.learned.models.config import YUV420
 from bench.learned.models.layers import CausalConv2d
+from bench.learned.models.rectifier import HEAD_WIDTH, HEADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.learned.models import LearnedModel
+    from bench.learned.models import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,13 @@ class Complexity:
     encoder_kmac_per_pixel: float
     decoder_kmac_per_pixel: float
     parts_kmac_per_pixel: dict[str, float]
-    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem."""
+    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
 
 
-def complexity(model: LearnedModel, height: int, width: int) -> Complexity:
+def complexity(model: Trainable, height: int, width: int) -> Complexity:
     """Count what one picture takes, its sides padded to what the model wants."""
+    if isinstance(model, Rectified):
+        return _with_rectifier(model, height, width)
     multiple = int(model.downsampling_factor)
     padded = [-(-side // multiple) * multiple for side in (height, width)]
     planar = model.config.family in YUV420
@@ -54,8 +58,28 @@ def complexity(model: LearnedModel, height: int, width: int) -> Complexity:
     )
 
 
+def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
+    """A codec whose decoder has one more part; a rectifier that does nothing costs nothing."""
+    codec, rectifier = complexity(model.codec, height, width), model.rectifier
+    if not isinstance(rectifier, Rectifier):
+        return codec
+    multiple = int(model.codec.downsampling_factor)
+    latents = torch.zeros(1, rectifier.channels, *(-(-side // multiple) * multiple // 16 for side in (height, width)))
+    with torch.inference_mode(), _counting(rectifier) as macs:
+        rectifier(latents)
+    # Every position of a window is compared with all others, and takes from all others.
+    products = 2 * HEADS * HEAD_WIDTH * sum(positions**2 for positions in rectifier.attention.windows(latents.shape))
+    added = (sum(macs.values()) + products) / (1000 * height * width)
+    return Complexity(
+        parameters=codec.parameters + sum(parameter.numel() for parameter in rectifier.parameters()),
+        encoder_kmac_per_pixel=codec.encoder_kmac_per_pixel,
+        decoder_kmac_per_pixel=codec.decoder_kmac_per_pixel + added,
+        parts_kmac_per_pixel={**codec.parts_kmac_per_pixel, "rectifier": added},
+    )
+
+
 @contextlib.contextmanager
-def _counting(model: LearnedModel) -> Iterator[dict[str, int]]:
+def _counting(model: nn.Module) -> Iterator[dict[str, int]]:
     """Multiply-accumulates by sub-network, of what the model runs inside the block."""
     macs: dict[str, int] = {}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.planes import PlanesTransforms
 from bench.learned.coding.synthesis import Precision, Transforms
 from bench.learned.models import YUV420, Rectified, Rectifier
@@ -52,13 +53,23 @@ class System:
         transforms = PlanesTransforms if codec.config.family in YUV420 else Transforms
         return cls(codec, transforms(codec, device, precision), LatentCoder(codec, path), rectifier)
 
+    @property
+    def whole(self) -> Trainable:
+        """The model, with its rectifier where it has one."""
+        return self.model if self.rectifier is None else Rectified(self.model, self.rectifier).eval()
+
     @torch.inference_mode()
     def rectified(self, y_hat: Tensor) -> Tensor:
-        """The decoded latents (1, M, h, w), nearer to those of the encoder; in float32 whatever the precision."""
+        """The decoded latents (1, M, h, w), nearer to those of the encoder; in float32 whatever the precision.
+
+        In one thread: group normalisation, 7x7 convolution and SiLU differ in the last bits with the number of threads,
+        and a picture may not.
+        """
         if self.rectifier is None:
             return y_hat
         device = self.rectifier.last.weight.device
-        rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
+        with one_thread():
+            rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
         return rectified.cpu()
 
     def estimated_bits(self, latents: Latents) -> dict[str, float]:

@@ -186,9 +186,20 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features of the same shape (B, C, h, w)."""
         normalised = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        rows = self.to_qkv(normalised).tensor_split(-(-x.shape[2] // self.window), dim=2)
-        seen = [[_attend(window) for window in row.tensor_split(-(-x.shape[3] // self.window), dim=3)] for row in rows]
+        down, across = self._cuts(x.shape)
+        rows = self.to_qkv(normalised).tensor_split(down, dim=2)
+        seen = [[_attend(window) for window in row.tensor_split(across, dim=3)] for row in rows]
         return x + cast("Tensor", self.to_out(torch.cat([torch.cat(row, dim=3) for row in seen], dim=2)))
+
+    def windows(self, shape: torch.Size) -> list[int]:
+        """How many positions each window of features of a shape (B, C, h, w) has."""
+        down, across = self._cuts(shape)
+        rows, columns = torch.arange(shape[2]).tensor_split(down), torch.arange(shape[3]).tensor_split(across)
+        return [len(row) * len(column) for row in rows for column in columns]
+
+    def _cuts(self, shape: torch.Size) -> tuple[int, int]:
+        """Into how many windows height and width are cut."""
+        return -(-shape[2] // self.window), -(-shape[3] // self.window)
 
 
 def _attend(qkv: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bench.errors import MissingError, UsageError
+from bench.learned.coding.system import System
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.rectified import DecoderCodec
 from bench.learned.weights import ModelCard, load
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.picture import Picture
+    from tests.learned.coding.conftest import Fitter
 
 FAMILIES = ("factorized", "scale", "hyper", "joint", "attn")
 CARD = ModelCard(3, 0.0067, "mse")
@@ -113,6 +115,21 @@ def test_latent_errors_are_distances_of_whole_tensors(family: str, decoders: Pat
     assert told[f"{family}+qr"]["latent_error_rectified"] == pytest.approx(expected, rel=1e-4)
     assert "latent_error_rectified" not in told[family]
     assert "latent_error_rectified" not in told[f"{family}+ft"]
+
+
+def test_rectified_latents_do_not_depend_on_the_number_of_threads(fitted: Fitter) -> None:
+    model = Rectified(fitted("hyper"), Rectifier(12, 96))
+    with torch.no_grad():
+        for parameter in model.rectifier.parameters():
+            parameter.add_(torch.randn(parameter.shape), alpha=0.05)
+    system, y_hat = System.of(model), torch.randn(1, 12, 32, 48)
+    before = torch.get_num_threads()
+    results = []
+    for threads in (1, 2, 3, 7):
+        torch.set_num_threads(threads)
+        results.append(system.rectified(y_hat))
+    torch.set_num_threads(before)
+    assert all(torch.equal(results[0], result) for result in results)
 
 
 def test_one_file_is_a_codec_as_well(decoders: Path, portrait: Picture) -> None:
