@@ -18,6 +18,7 @@ from bench.analysis.extras import PICTURES
 from bench.analysis.study import Study, only_dataset
 from bench.datasets import open_dataset
 from bench.errors import BenchError
+from bench.exhibits.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
 from bench.exhibits.opening import open_again
 from bench.files import atomic_write
 from bench.picture import Picture
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.images import ImageFile
-
-TARGETS_BPP = (0.3, 0.6)
-FARTHEST = 1.5
-"""A file whose rate is off a target by more than this factor does not stand for it."""
-
-MOST_BYTES = 64 * 2**20
-"""Of all pictures together; what comes later is left out, and that is said."""
 
 
 def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
