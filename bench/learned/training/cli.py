@@ -55,7 +55,10 @@ def train() -> None:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
 @click.option("--init", type=_PATH, help="Weights file of a neighbouring quality or family to start from.")
-@click.option("--phase", help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]")
+@click.option(
+    "--phase",
+    help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",
+)
 @click.option("--alpha", type=click.FloatRange(min=0), help="Weight of the feature distance of +qr.")
 @click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @click.option("--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]")
