@@ -37,7 +37,7 @@ def test_encoder_and_decoder_share_what_both_must_know() -> None:
 
 
 def test_a_rectifier_costs_the_decoder_what_its_layers_cost() -> None:
-    """The authors' for M = 192: convolutions counted by hand, 59 kMAC a pixel, and the two products of the attention."""
+    """The authors' for M = 192: 59 kMAC a pixel of convolutions, and the two products of the attention."""
     codec = build(zoo_config("hyper", 1))
     plain, cost = complexity(codec, *KODAK), complexity(Rectified(codec, Rectifier(192, 512)), *KODAK)
     products = 2 * 128 * (KODAK[0] * KODAK[1] / 256) ** 2 / (1000 * KODAK[0] * KODAK[1])
