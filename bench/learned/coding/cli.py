@@ -27,8 +27,8 @@ _PATH = click.Path(path_type=Path)
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     """Show what a learned codec spends on a picture, and write its latents.
 
-    The file holds y, y_hat, z_hat, scales, means, y_bits and z_bits as far as the family has them, each (channels,
-    height, width); numpy.load reads it.
+    The file holds y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the codec has them,
+    each (channels, height, width); numpy.load reads it.
     """
     from bench import tables  # noqa: PLC0415
     from bench.learned.coding.diagnosis import save  # noqa: PLC0415
@@ -38,8 +38,9 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     diagnosis = _opened(codec, weights).diagnose(original)
     pixels = original.width * original.height
     tables.show(("part", "elements", "bits", "bpp", "bits by likelihood"), _rows(diagnosis, pixels))
-    error = float((diagnosis.latents.y_hat - diagnosis.y).norm())
-    click.echo(f"||y_hat - y||_2 = {error:.3f}")
+    click.echo(f"||y_hat - y||_2 = {float((diagnosis.latents.y_hat - diagnosis.y).norm()):.3f}")
+    if diagnosis.y_rectified is not None:
+        click.echo(f"||y_rectified - y||_2 = {float((diagnosis.y_rectified - diagnosis.y).norm()):.3f}")
     if out:
         save(out, diagnosis)
         click.echo(f"{', '.join(diagnosis.arrays())} are in {out}")

@@ -44,11 +44,14 @@ class Diagnosis:
     """What each element of "y" and, where there is one, "z" takes in the file."""
     likelihood_bits: dict[str, float]
     """What the model's densities give to the whole of "y" and "z"."""
+    y_rectified: Tensor | None = None
+    """What the synthesis of a codec with a rectifier sees, as y."""
 
     def arrays(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-        """All tensors by name, without their batch's dimension: y, y_hat, z_hat, scales, means, y_bits, z_bits."""
+        """Those of all tensors that there are, by name, without their batch's dimension."""
         told = self.latents
         tensors = {"y": self.y, "y_hat": told.y_hat, "z_hat": told.z_hat, "scales": told.scales, "means": told.means}
+        tensors |= {"params": told.params, "y_rectified": self.y_rectified}
         tensors |= {f"{part}_bits": bits for part, bits in self.bits.items()}
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
@@ -61,7 +64,8 @@ def diagnose(system: System, picture: Picture) -> Diagnosis:
     """
     y = system.transforms.analysis(picture)
     latents = system.coder.encode(y).latents
-    return Diagnosis(y, latents, system.coder.bits(latents), likelihood_bits(system.model, latents))
+    rectified = None if system.rectifier is None else system.rectified(latents.y_hat)
+    return Diagnosis(y, latents, system.coder.bits(latents), likelihood_bits(system.model, latents), rectified)
 
 
 def save(path: Path, diagnosis: Diagnosis) -> None:
