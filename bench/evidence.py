@@ -16,8 +16,8 @@ KEPT = {
 }
 """Folder of a report to the files in it that are evidence."""
 
-LEFT_OUT = frozenset({"data/published.csv", "tables/published.csv"})
-"""They come with the package, as baselines/published."""
+LEFT_OUT = frozenset({"published.csv", "rate_differences.csv", "per_image.csv", "per_image_bd_rates.csv"})
+"""Tables that come with the package, or that are large and follow from the measurements."""
 
 EXPERIMENTS = "experiments"
 """They are kept apart from the data: they outlive a reproduction, and the report takes them from there."""
@@ -48,7 +48,7 @@ def write_evidence(report: Path, folder: Path) -> list[Path]:
 
 def _found(report: Path) -> list[Path]:
     found = [path for name, glob in KEPT.items() for path in sorted((report / name).glob(glob))]
-    return [path for path in found if path.relative_to(report).as_posix() not in LEFT_OUT]
+    return [path for path in found if path.name not in LEFT_OUT]
 
 
 def _place(path: Path) -> Path:

@@ -37,7 +37,8 @@ def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_p
     assert "experiments/mine.csv" in files
     assert any(name.startswith("figures/") and name.endswith(".svg") for name in files)
     assert {Path(name).suffix for name in files} == {".csv", ".svg", ".html"}
-    assert not {"data/published.csv", "tables/published.csv", "data/experiments/mine.csv"} & files
+    assert not {"data/published.csv", "tables/rate_differences.csv", "data/experiments/mine.csv"} & files
+    assert (report / "tables" / "rate_differences.csv").is_file()
 
 
 def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path) -> None:
