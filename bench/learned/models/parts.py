@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from bench.learned.models.base import LearnedModel
 
@@ -75,6 +75,15 @@ def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | N
                 parameter.copy_(source_parameter)
             copied.append(name)
     return tuple(copied)
+
+
+def value_bytes(tensor: Tensor) -> bytes:
+    """The bytes that stand for a tensor's values in a hash: tensors that are equal in value and type give the same.
+
+    So -0.0 counts as 0.0, which is what the average of weights that stay as they are makes of it.
+    """
+    values = tensor.detach().cpu()
+    return (values + 0.0 if values.is_floating_point() else values).contiguous().numpy().tobytes()
 
 
 def _layers(part: nn.Module) -> tuple[str, dict[str, tuple[int, ...]]]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bench.files import atomic_write
 from bench.learned.coding.latents import LatentCoder
+from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import LATENT_STRIDE, MARGIN
@@ -172,7 +173,7 @@ def decoded(
     digest = hashlib.sha256(f"{_FORMAT} {view.__name__} {[entry.sha256 for entry in pictures.entries]}".encode())
     for name, value in codec.state_dict().items():
         if not name.startswith("g_s."):
-            digest.update(value.cpu().numpy().tobytes())
+            digest.update(value_bytes(value))
     path = cache / f"decoded-{digest.hexdigest()[:24]}.pt"
     if not path.is_file():
         coded = _coded(codec, pictures, view)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.files import atomic_write
+from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import LATENT_STRIDE
@@ -99,7 +100,7 @@ def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cac
     """The latents (M, H/16, W/16) of each picture as float16, computed once for each g_a."""
     digest = hashlib.sha256("".join(entry.sha256 for entry in pictures.entries).encode())
     for value in model.g_a.state_dict().values():
-        digest.update(value.cpu().numpy().tobytes())
+        digest.update(value_bytes(value))
     path = cache / f"latents-{digest.hexdigest()[:24]}.pt"
     if not path.is_file():
         latents = [_analyse(model, pictures, index, device) for index in range(len(pictures))]

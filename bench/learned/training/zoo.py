@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import MissingError, UsageError
+from bench.errors import BenchError, MissingError, UsageError
 from bench.files import atomic_write, sha256_of
 from bench.learned.models import TRANSFORMS
+from bench.learned.models.parts import value_bytes
 from bench.learned.training import stp
 from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
@@ -171,7 +172,7 @@ def transforms_in(path: Path) -> str:
     _, tensors = container.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
-        digest.update(tensors[name].numpy().tobytes())
+        digest.update(value_bytes(tensors[name]))
     return digest.hexdigest()
 
 
@@ -192,6 +193,9 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
         train: trains a job and returns its weights file.
         budget_s: seconds; a step that they do not suffice for is gone on with by the next call.
         options: fields of `Job` that hold for all steps.
+
+    Raises:
+        BenchError: a step got no further although there was time, so that the next call would not either.
     """
     began = time.perf_counter()
     while (step := zoo.next()) is not None:
@@ -204,8 +208,17 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
             train(job)
         finally:
             zoo.publish(step, job.out / TRAINED)
-        if zoo.done(step) == before:
-            return
+        if zoo.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
+            raise BenchError(_no_progress(zoo, step))
+
+
+def _no_progress(zoo: Zoo, step: Step) -> str:
+    """What to say of a step whose training did not take it further."""
+    reason = f"the weights do not fit those of {step.start}" if zoo.is_outdated(step) else "the weights are no further"
+    return (
+        f"{step.name}: still {zoo.done(step)} of {step.steps} steps after a training, {reason}; "
+        f"remove {zoo.runs / step.run} to train it anew"
+    )
 
 
 def file_stem(model: str) -> str:

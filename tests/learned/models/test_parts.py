@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.learned.models import FAMILIES, ModelConfig, build, parameter_groups, share
+from bench.learned.models.parts import value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,3 +92,16 @@ def test_a_bottleneck_of_z_is_not_taken_for_one_of_y() -> None:
     assert share(hyper, factorized) == TRANSFORMS
     assert share(factorized, hyper) == TRANSFORMS
     assert share(factorized, build(ModelConfig("factorized", 8, 8))) == (*TRANSFORMS, "entropy_bottleneck")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_equal_values_have_equal_bytes_whatever_the_sign_of_zero(dtype: torch.dtype) -> None:
+    values = torch.tensor([[-0.0, 1.5], [0.0, -2.0]], dtype=dtype)
+    plain = torch.tensor([[0.0, 1.5], [0.0, -2.0]], dtype=dtype)
+    assert value_bytes(values) == value_bytes(plain) == plain.numpy().tobytes()
+    assert value_bytes(values.T) != value_bytes(values)
+
+
+def test_integers_keep_their_bytes() -> None:
+    table = torch.tensor([3, -1], dtype=torch.int32)
+    assert value_bytes(table) == table.numpy().tobytes()

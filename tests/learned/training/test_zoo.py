@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from bench.errors import MissingError, UsageError
+from bench.errors import BenchError, MissingError, UsageError
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import run, zoo
 from bench.learned.training.losses import lambda_of
@@ -174,11 +174,39 @@ def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
     assert small.done(step) == 9
 
 
-def test_following_stops_when_a_step_gets_no_further(small: Zoo) -> None:
-    trainer = Trainer(reach=None)
-    trainer.__dict__["reach"] = 20
+def test_a_step_that_is_cut_short_is_gone_on_with(small: Zoo) -> None:
+    trainer = Trainer(reach=20)
     zoo.follow(small, trainer)
     assert len(trainer.jobs) == sum(-(-step.steps // 20) for step in small.recipe.steps)
+
+
+def test_following_says_that_a_step_gets_no_further(small: Zoo) -> None:
+    take_one(small, Trainer())
+    with pytest.raises(BenchError, match=r"hyper@3 entropy: still 0 of 40 steps.*remove .*hyper-3-entropy") as caught:
+        zoo.follow(small, lambda job: job.out / run.WEIGHTS)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_step_at_all_in_the_time_left_is_no_error(small: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter((0.0, 1.0, 11.0, 12.0))
+    monkeypatch.setattr(zoo.time, "perf_counter", lambda: next(now))
+    zoo.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
+    assert small.done(small.recipe.steps[0]) == 0
+
+
+def test_a_zero_that_lost_its_sign_does_not_outdate_a_fit(small: Zoo) -> None:
+    take_one(small, Trainer())
+    base = load(small.path("hyper@3-base"))
+    with torch.no_grad():
+        base.model.g_a[0].weight[0, 0, 0, 0] = -0.0  # type: ignore[index,operator]
+    save(small.path("hyper@3-base"), base.model, base.card)
+    take_one(small, Trainer())
+    fitted = load(small.path("hyper@3"))
+    with torch.no_grad():
+        fitted.model.g_a[0].weight[0, 0, 0, 0] = 0.0  # type: ignore[index,operator]
+    save(small.path("hyper@3"), fitted.model, fitted.card)
+    assert torch.equal(base.model.g_a[0].weight, fitted.model.g_a[0].weight)  # type: ignore[index]
+    assert not small.is_outdated(small.recipe.steps[1])
 
 
 def test_a_fit_to_transforms_that_have_changed_is_made_again(small: Zoo) -> None:
