@@ -90,7 +90,7 @@ def _predictive(target: Target, recipe: Recipe) -> Phase:
         trainable=learns,
         source="decoded",
         quantization="round",
-        lr=5e-4,
+        lr=1e-4,
         crops=_DECODED,
         wiring=Wiring(recipe.synthesis),
     )

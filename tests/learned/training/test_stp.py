@@ -194,6 +194,12 @@ def test_phases_are_those_of_the_paper() -> None:
     assert quantization == {"soft": "noise", "predictive": "round", "direct": "mixed"}
 
 
+def test_a_finished_decoder_is_trained_further_in_smaller_steps() -> None:
+    """At 5e-4 both modifiers of joint@5 came out worse than the base: docs/quantization-rectifier.md."""
+    for modifier in ("qr", "ft"):
+        assert modified_phase("predictive", parse_target(f"joint+{modifier}@5")).lr == 1e-4
+
+
 def test_alpha_is_a_tenth_for_ms_ssim() -> None:
     mse, ssim = (modified_phase("predictive", parse_target("joint+qr@3", metric)) for metric in ("mse", "ms-ssim"))
     assert ssim.weights["feature-l2"] == pytest.approx(mse.weights["feature-l2"] / 10)
