@@ -118,7 +118,7 @@ def unimodal_alpha(claim: Claim, sources: Sources) -> Evidence:
 
 
 def best_variant(claim: Claim, sources: Sources) -> Evidence:
-    """The share of models and qualities at which a variant has the highest mean PSNR."""
+    """The share of models and qualities at which a variant is the best; see `experiments.best_variants`."""
     name = claim.options["experiment"]
     wins = experiments.best_variants(sources.extras.experiment(name), claim.options["variant"])
     return _share(f"measured, {name}.csv", wins)

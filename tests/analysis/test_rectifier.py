@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from bench.analysis import rectifier
+from bench.analysis import experiments, rectifier
 from bench.analysis.claims import MEASURES, Claim
 from bench.analysis.extras import Extras
 from bench.analysis.sources import Sources
@@ -93,6 +93,25 @@ def test_an_alpha_search_with_two_peaks_is_not_unimodal(synthetic: Synthetic, tm
     found = MEASURES["unimodal_alpha"](_claim("unimodal_alpha"), _sources(synthetic, tmp_path, alpha_search=search))
     assert found.cases == (1.0, 0.0)
     assert found.value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("synthesis", ("rectified", "detached")), ("seed", (1, 2)), ("distance", ("l1", "l2"))]
+)
+def test_alpha_searches_of_different_settings_are_not_mixed(column: str, values: tuple[object, object]) -> None:
+    """Each has one peak; their alphas interleaved would have two."""
+    first = [(values[0], a, p) for a, p in ((1e-4, 30.0), (1e-2, 30.5), (1.0, 30.2))]
+    second = [(values[1], a, p) for a, p in ((1e-3, 29.0), (1e-1, 29.5), (10.0, 29.2))]
+    searches = pd.DataFrame(first + second, columns=[column, "alpha", "psnr_db"]).assign(model="joint", quality=3)
+    assert experiments.unimodal(searches) == [True, True]
+
+
+def test_variants_of_different_rates_are_compared_by_their_loss() -> None:
+    rows = [("stp", 30.0, 1.0), ("end-to-end", 31.0, 1.2)]
+    trials = pd.DataFrame(rows, columns=["variant", "psnr_db", "rd_loss"])
+    trials = trials.assign(model="joint+qr", quality=3, metric="mse", image="a")
+    assert experiments.best_variants(trials, "stp") == [True]
+    assert experiments.best_variants(trials.drop(columns="rd_loss"), "stp") == [False]
 
 
 def test_the_best_variant_wins_by_its_mean_over_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
