@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis import ablation as analysis
-from bench.datasets import missing, open_dataset
+from bench.datasets import missing, open_rgb_dataset
 from bench.errors import unknown
 from bench.files import atomic_write
 from bench.picture import read_picture
@@ -76,7 +76,7 @@ def run_ablation(
     """
     from bench.learned.training import ablation as fits  # noqa: PLC0415  # torch
 
-    chosen = open_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
+    chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
     begin = fits.start(ablation.transforms)
     rates = analysis.read(out) if out.is_file() else pd.DataFrame(columns=analysis.COLUMNS)
     setting = _setting(ablation, begin, chosen)

@@ -100,6 +100,21 @@ def open_dataset(name: str, *, data: Path | None = None, frames: str | None = No
     raise unknown("dataset", name, dataset_names())
 
 
+def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
+    """As `open_dataset`, for what takes RGB files alone: a set of planes names the files that it is converted from.
+
+    Raises:
+        MissingError: as `open_dataset`.
+        UsageError: as `open_dataset`, or its pictures are planes.
+    """
+    dataset = open_dataset(name, data=data)
+    if dataset.kind != "rgb":
+        raise UsageError(
+            f"dataset '{name}' is of {dataset.kind} pictures, and RGB ones are needed; take kodak or a folder"
+        )
+    return dataset
+
+
 def fetch_dataset(name: str, *, data: Path | None = None) -> None:
     """Download what is missing of a named image set, verified; what arrived before is kept and gone on from.
 

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.datasets import open_dataset
+from bench.datasets import open_rgb_dataset
 from bench.errors import BenchError
 from bench.learned.training.losses import psnr_db, rate_bpp
 from bench.learned.weights import load
@@ -43,13 +43,13 @@ def estimate(model: LearnedModel, path: Path) -> tuple[float, float]:
 
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
-@click.option("--dataset", default="kodak", show_default=True, help="As for `bench run`.")
+@click.option("--dataset", default="kodak", show_default=True, help="As for `bench run`, RGB.")
 @click.option("--threads", type=click.IntRange(min=1), default=torch.get_num_threads(), show_default=True)
 def main(*, weights: Path, dataset: str, threads: int) -> None:
     """Print rate and PSNR of each picture and their means, as CSV."""
     torch.set_num_threads(threads)
     try:
-        model, images = load(weights).model, open_dataset(dataset).images
+        images, model = open_rgb_dataset(dataset).images, load(weights).model
     except BenchError as error:
         sys.exit(str(error))
     rows = []

@@ -21,8 +21,8 @@ import click
 import numpy as np
 import torch
 
-from bench.datasets import open_dataset
-from bench.errors import DecodeError
+from bench.datasets import open_rgb_dataset
+from bench.errors import BenchError, DecodeError
 from bench.learned import catalogue
 from bench.learned.coding.container import unpack
 from bench.picture import read_picture
@@ -116,7 +116,7 @@ def rows(names: list[str], paths: list[Path], weights: str) -> Iterator[dict[str
 @click.command()
 @click.option("--codec", "names", multiple=True, metavar="NAME@Q", help="Repeatable.  [default: joint and joint-int]")
 @click.option("--weights", default="compact", show_default=True)
-@click.option("--dataset", default="kodak", show_default=True, help="As for `bench run`.")
+@click.option("--dataset", default="kodak", show_default=True, help="As for `bench run`, RGB.")
 @click.option("--all", "all_pictures", is_flag=True, help="All pictures, not the first 4.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write the rows to this file too.")
 @click.option("--worker", "worker_case", nargs=3, type=str, hidden=True)
@@ -134,8 +134,12 @@ def main(
     if worker_case:
         worker(*worker_case)
         return
-    paths = [image.path for image in open_dataset(dataset).images][: None if all_pictures else FEW]
-    default = [f"{family}@{q}" for family in ("joint", "joint-int") for q in catalogue.qualities(weights, "joint-int")]
+    try:
+        paths = [image.path for image in open_rgb_dataset(dataset).images][: None if all_pictures else FEW]
+        qualities = catalogue.qualities(weights, "joint-int")
+    except BenchError as error:
+        sys.exit(str(error))
+    default = [f"{family}@{quality}" for family in ("joint", "joint-int") for quality in qualities]
     found = []
     for row in rows(list(names) or default, paths, weights):
         found.append(row)
