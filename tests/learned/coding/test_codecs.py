@@ -241,7 +241,7 @@ def test_weights_for_ms_ssim_lie_beside_the_others(tmp_path: Path, monkeypatch: 
 def test_families_without_weights_say_so_and_how_to_get_some(tmp_path: Path) -> None:
     cls = codec_class("attn")
     assert "no weights of attn" in str(cls.missing(weights=str(tmp_path)))
-    with pytest.raises(MissingError, match="`bench train` makes some"):
+    with pytest.raises(MissingError, match="`bench train attn@QUALITY` makes some"):
         cls(3, weights=str(tmp_path))
     with pytest.raises(UsageError, match="unknown weights 'compat'; they are one of compact, compact-ms-ssim, zoo"):
         cls(3, weights="compat")
