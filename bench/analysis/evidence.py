@@ -131,4 +131,12 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
     return Evidence("measured, equal latents", sum(values) / len(values), interval, tuple(values))
 
 
-MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {"bd_rate": bd_rate, "ablation": ablation}
+def untested(claim: Claim, sources: Sources) -> Evidence:
+    """No value, whatever the sources hold: nothing measures it, for the reason that the claim's entry gives."""
+    del sources
+    return Evidence("measured", reason=str(claim.options["reason"]))
+
+
+MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {
+    function.__name__: function for function in (bd_rate, ablation, untested)
+}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from bench.analysis.extras import Extras
 from bench.analysis.sources import Sources
 from bench.analysis.study import Study
 from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Evidence, Rule, judge
+from bench.registry import codec_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +60,19 @@ def test_every_claim_has_a_paper_a_source_a_rule_a_measure_and_a_command(book: B
         assert claim.source
         assert claim.command
         assert math.isnan(claim.claimed) or claim.rule in {"figure", "ceiling"}
+
+
+def test_claims_are_about_codecs_that_exist(book: Book) -> None:
+    named = {name for claim in book.claims if claim.measure == "bd_rate" for name in (claim.codec, claim.anchor)}
+    assert named <= set(codec_names())
+
+
+def test_a_claim_that_nothing_measures_says_why(book: Book, synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = dataclasses.replace(next(claim for claim in book.claims if claim.id == "cca-igu"), paper="p")
+    row = _judged(synthetic, tmp_path, claim)
+    assert row["verdict"] == NOT_TESTED
+    assert "cca@2-noguide" in row["reason"]
+    assert "bench train zoo" in row["command"]
 
 
 def test_the_headlines_of_the_abstract_are_in_the_file(book: Book) -> None:
