@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bench.analysis.axis import ratio_to_db
+from bench.analysis.batch import resample_weights
 
 if TYPE_CHECKING:
     from bench.analysis.study import Study
@@ -48,6 +50,8 @@ GAINS = (
     "latent_error_quantized",
     "latent_error_rectified",
     "error_reduction_percent",
+    "error_reduction_low_percent",
+    "error_reduction_high_percent",
 )
 
 TIMES = ("model", "modifier", "weights", "machine", "threads", "device", "stage", "cells", "base_s", "with_s", "ratio")
@@ -75,8 +79,10 @@ def pairs(study: Study) -> pd.DataFrame:
 def gains(paired: pd.DataFrame) -> pd.DataFrame:
     """One row a model, modifier and quality: means over the pictures; columns of `GAINS`.
 
-    The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error's reduction is the mean of
-    the pictures' reductions of ||y_hat - y||, in percent.
+    The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error of a picture is
+    ||y_hat - y||, the Euclidean distance of the decoded latents from the encoder's; its reduction is the paper's
+    100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The interval (95 %) of its mean is a bootstrap over pictures:
+    it says how far they scatter, not what another training would give.
     """
     if paired.empty:
         return pd.DataFrame(columns=GAINS)
@@ -92,9 +98,18 @@ def gains(paired: pd.DataFrame) -> pd.DataFrame:
         latent_error_quantized=("latent_error_quantized", "mean"),
         latent_error_rectified=("latent_error_rectified", "mean"),
         error_reduction_percent=("error_reduction_percent", "mean"),
+        error_reduction_low_percent=("error_reduction_percent", lambda reductions: _end(reductions, 2.5)),
+        error_reduction_high_percent=("error_reduction_percent", lambda reductions: _end(reductions, 97.5)),
     ).reset_index()
     means["ms_ssim_gain_db"] = ratio_to_db(means["ms_ssim"]) - ratio_to_db(means["ms_ssim_base"])
     return means[list(GAINS)]
+
+
+def _end(values: pd.Series, percent: float) -> float:
+    """A percentile of the mean over resampled pictures; NaN of a picture alone, or of values that are not there."""
+    if len(values) < 2:
+        return float("nan")
+    return float(np.percentile(resample_weights(len(values)) @ values.to_numpy(dtype=float), percent))
 
 
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

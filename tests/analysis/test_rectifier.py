@@ -56,6 +56,27 @@ def test_the_gain_is_the_one_that_was_built_in(rectified: Synthetic, tmp_path: P
     assert MEASURES["error_falls_with_quality"](_claim("error_falls_with_quality"), sources).value == 1.0
 
 
+def test_the_errors_reduction_has_an_interval_over_pictures(rectified: Synthetic, tmp_path: Path) -> None:
+    """Reductions that lie 0, 1, 2 and 3 above the quality's own."""
+    for row in rectified.tables["measurements"]:
+        if row["codec"] == "alpha+qr":
+            row["latent_error_rectified"] -= "abcd".index(row["image"][0])
+    gains = _sources(rectified, tmp_path).gains.sort_values("quality")
+    assert list(gains["error_reduction_percent"]) == pytest.approx([20.5, 18.5, 16.5, 14.5, 12.5])
+    low, high = gains["error_reduction_low_percent"], gains["error_reduction_high_percent"]
+    assert ((low < gains["error_reduction_percent"]) & (gains["error_reduction_percent"] < high)).all()
+    # The standard error of the mean of 0, 1, 2, 3 is .56 by the formula of the bootstrap (n in the denominator).
+    assert list((high - low) / 2) == pytest.approx([1.96 * 0.559] * 5, rel=0.15)
+
+
+def test_a_picture_alone_has_no_interval(rectified: Synthetic, tmp_path: Path) -> None:
+    sources = _sources(rectified, tmp_path)
+    paired = rectifier.pairs(sources.main)
+    gains = rectifier.gains(paired[paired["image"] == paired["image"].iloc[0]])
+    assert gains["error_reduction_percent"].notna().all()
+    assert gains["error_reduction_low_percent"].isna().all()
+
+
 def test_a_longer_file_is_seen(rectified: Synthetic, tmp_path: Path) -> None:
     row = next(row for row in rectified.tables["measurements"] if row["codec"] == "alpha+qr")
     row["num_bytes"] += 1

@@ -24,6 +24,7 @@ def gains(table: pd.DataFrame) -> list[dict[str, Any]]:
             "before": plain(row["latent_error_quantized"], 1),
             "after": plain(row["latent_error_rectified"], 1),
             "reduction": plain(row["error_reduction_percent"], 1),
+            "interval": span(row["error_reduction_low_percent"], row["error_reduction_high_percent"], 1),
         }
         for row in records(table)
     ]
