@@ -5,7 +5,8 @@ zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SS
 a folder      files named FAMILY-QUALITY.safetensors, as in compact
 a file        one model, as `bench train` writes it
 
-The weights of +qr and +ft are a decoder's: their files name the one that the rest is in, their base, which lies beside.
+The weights of +qr and +ft are a decoder's, those of -int an entropy model's: their files name the one that the rest is
+in, their base, which lies beside or is CompressAI's.
 """
 
 from __future__ import annotations
@@ -63,25 +64,40 @@ def missing(weights: str, family: str) -> str | None:
 
 
 def base(path: Path) -> Path:
-    """The weights that a decoder's file goes with: they lie beside it, and are those that it was trained on.
+    """The weights that those of a part go with: they lie beside it, or are CompressAI's, and are what it was made for.
 
     Raises:
         MissingError: they are not there.
-        UsageError: they are others, or the file is not a decoder's.
+        UsageError: they are others, or the file holds a whole model.
     """
     header = _header(path)
-    if not isinstance(header.get("base"), dict):
-        raise UsageError(f"{path}: the weights of a whole model, not of +qr or +ft")
-    file, sha256 = str(header["base"].get("file")), str(header["base"].get("sha256"))
-    found = path.parent / file
-    if not found.is_file():
+    named = header.get("base")
+    if not isinstance(named, dict):
+        raise UsageError(f"{path}: the weights of a whole model, not of +qr, +ft or -int")
+    file, sha256 = str(named.get("file")), str(named.get("sha256"))
+    if named.get("weights") in ZOOS:
+        found, _ = checkpoints.require(checkpoints.find(*_model(header), ZOOS[named["weights"]]))
+    elif not (found := path.parent / file).is_file():
         raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) beside it")
     if fingerprint(found) != sha256:
         raise UsageError(
             f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {found} has {fingerprint(found)[:12]}…; "
-            f"put the right one there, or train +{header.get('modifier')} on this one"
+            f"put the right one there, or {_another(header)}"
         )
     return found
+
+
+def _model(header: dict[str, Any]) -> tuple[str, int]:
+    """Family and quality of the base of an entropy model in integers."""
+    return str(header["base"]["family"]), int(header["card"]["quality"])
+
+
+def _another(header: dict[str, Any]) -> str:
+    """How to get a part that goes with the base that is there."""
+    if "modifier" in header:
+        return f"train +{header['modifier']} on this one"
+    family, quality = _model(header)
+    return f"`bench quantize {family}@{quality}` makes one for that"
 
 
 def fingerprint(path: Path) -> str:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from bench.cli import main
 from bench.errors import DecodeError, MissingError, UsageError
+from bench.learned import catalogue
 from bench.learned.coding.container import unpack
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
 from bench.learned.coding.fixed_point.calibration import rescaling
@@ -29,6 +30,7 @@ from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.rounding import rounded, second_moments
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
+from bench.learned.weights import ModelCard, container, save
 from bench.picture import Picture
 from bench.registry import codec_class
 
@@ -234,14 +236,14 @@ def test_calibration_is_reproducible(fixed: Path, photographs: Path, tmp_path: P
 
 
 def test_it_goes_with_its_base_alone(fixed: Path, fitted: Fitter, tmp_path: Path, portrait: Picture) -> None:
-    from bench.learned.weights import ModelCard, save  # noqa: PLC0415
-
     shutil.copy(fixed / "joint-int-3.safetensors", tmp_path)
     with pytest.raises(MissingError, match=r"needs joint-3.safetensors .* beside it"):
         load_fixed_point(tmp_path / "joint-int-3.safetensors")
     save(tmp_path / "joint-3.safetensors", fitted("joint"), ModelCard(3, 0.9, "mse"))
-    with pytest.raises(UsageError, match="`bench quantize joint@3` makes one for that"):
-        load_fixed_point(tmp_path / "joint-int-3.safetensors")
+    for find in (load_fixed_point, catalogue.base):
+        with pytest.raises(UsageError, match="`bench quantize joint@3` makes one for that"):
+            find(tmp_path / "joint-int-3.safetensors")
+    assert catalogue.base(fixed / "joint-int-3.safetensors") == fixed / "joint-3.safetensors"
     with pytest.raises(DecodeError, match="a file of joint@3; this is joint-int@3"):
         open_codec("joint-int", fixed).decode(open_codec("joint", fixed).encode(portrait))
 
@@ -257,3 +259,12 @@ def test_who_has_no_such_weights_is_told_how_to_make_them(weights: Path) -> None
     cls: Any = codec_class("joint-int")
     with pytest.raises(MissingError, match="`bench quantize joint` makes them"):
         cls(3, weights=str(weights))
+
+
+def test_a_base_of_compressai_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue.checkpoints, "locate", lambda _: None)
+    path = tmp_path / "joint-int-3.safetensors"
+    base = {"family": "joint", "weights": "zoo-ms-ssim", "file": "any.pth.tar", "sha256": 64 * "0"}
+    container.write(path, {"card": {"quality": 3}, "base": base}, {"medians": torch.zeros(1)})
+    with pytest.raises(MissingError, match="bench fetch weights --family joint --quality 3 --metric ms-ssim"):
+        catalogue.base(path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.errors import MissingError, UsageError
+from bench.errors import UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
@@ -106,19 +106,11 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
 
 
 def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
+    """The base, loaded; `catalogue.base` has seen to it that it is the right one."""
+    found = catalogue.base(path)
     if base["weights"] in catalogue.ZOOS:
-        found = load_zoo(base["family"], card.quality, catalogue.ZOOS[base["weights"]])
-    else:
-        beside = path.parent / str(base["file"])
-        if not beside.is_file():
-            raise MissingError(f"{path} needs {beside.name} (SHA-256 {base['sha256'][:12]}…) beside it")
-        found = load(beside, base["family"])
-    if found.sha256 != base["sha256"]:
-        raise UsageError(
-            f"{path} goes with a {base['file']} of SHA-256 {base['sha256'][:12]}…, not {found.sha256[:12]}…; "
-            f"`bench quantize {base['family']}@{card.quality}` makes one for that"
-        )
-    return found
+        return load_zoo(base["family"], card.quality, catalogue.ZOOS[base["weights"]])
+    return load(found, base["family"])
 
 
 def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
