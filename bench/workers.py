@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
 """Environment of a worker, whatever that of the client."""
 
-QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.gil.enabled": False}
-"""Dask's settings: it would look at each worker's stack a hundred times a second, on the cores that are to measure."""
-
 AHEAD = 4
 """Cells handed out for each worker: enough to keep it busy, and few to lose."""
 
@@ -144,11 +141,10 @@ def _result(future: Any) -> Measured | Exception:  # noqa: ANN401  # distributed
 
 @contextlib.contextmanager
 def _cluster(workers: int) -> Iterator[Any]:
-    import dask.config  # noqa: PLC0415
     from distributed import LocalCluster  # noqa: PLC0415
 
     try:
-        with _sigint_ignored(), dask.config.set(QUIET):
+        with _sigint_ignored():
             cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
