@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
     from bench.learned.models import Trainable
-    from bench.learned.weights import Weights
-    from bench.learned.weights.rectified import RectifiedWeights
     from bench.picture import Picture
 
 PRECISIONS = ("fp32", "bf16")
@@ -40,7 +38,7 @@ SYSTEMS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """Where a model comes from."""
 
     weights: str
@@ -48,8 +46,6 @@ class _Source:
     quality: int
     path: Path
     sha256: str
-    decoder: bool
-    """Whether the file holds a decoder alone."""
 
 
 class LearnedCodec(Codec):
@@ -166,15 +162,19 @@ class LearnedCodec(Codec):
 
     @property
     def _system(self) -> System:
-        source = _Source(
-            self.weights or "",
-            self.family,
-            int(self.quality),
-            self._path,
-            self.weights_sha256 or "",
-            decoder=self.files() != self.family,
-        )
-        return _open(source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
+        source = Source(self.weights or "", self.family, int(self.quality), self._path, self.weights_sha256 or "")
+        return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+        """The SHA-256 of the weights that are read, and what codes with them."""
+        from bench.learned.coding.system import System  # noqa: PLC0415
+        from bench.learned.weights import load  # noqa: PLC0415
+        from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
+
+        zoo = catalogue.ZOOS.get(source.weights)
+        loaded = load(source.path, source.family) if zoo is None else load_zoo(source.family, source.quality, zoo)
+        return loaded.sha256, System.of(loaded.model, device, precision)
 
 
 class Factorized(LearnedCodec):
@@ -220,24 +220,14 @@ class Attention(LearnedCodec):
 
 
 @functools.lru_cache(maxsize=SYSTEMS)
-def _open(source: _Source, device: str, precision: Precision) -> System:
+def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> System:
     with warnings.catch_warnings():
         # Importing CompressAI warns about the future of PyTorch; nobody here can act on it.
         warnings.simplefilter("ignore", FutureWarning)
-        from bench.learned.coding.system import System  # noqa: PLC0415
-        from bench.learned.weights import load  # noqa: PLC0415
-        from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
-
-    loaded: Weights | RectifiedWeights
-    if source.weights in catalogue.ZOOS:
-        from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
-
-        loaded = load_zoo(source.family, source.quality, catalogue.ZOOS[source.weights])
-    else:
-        loaded = load_rectified(source.path) if source.decoder else load(source.path, source.family)
-    if loaded.sha256 != source.sha256:
+        sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
+    if sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
-    return System.of(loaded.model, device, precision)
+    return system
 
 
 def _note_bits(system: System, latents: Latents) -> None:

@@ -17,6 +17,10 @@ from bench.learned.codecs import Attention, Factorized, Hyper, Joint, LearnedCod
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.learned.codecs import Source
+    from bench.learned.coding.synthesis import Precision
+    from bench.learned.coding.system import System
+
 
 class DecoderCodec(LearnedCodec):
     """A learned codec with a decoder of its own, whose weights name those of its encoder."""
@@ -41,6 +45,14 @@ class DecoderCodec(LearnedCodec):
         weights = options.get("weights", cls.options["weights"])
         reasons = [_unfit(catalogue.find(weights, cls.files(), point)) for point in cls._held(weights)]
         return next((reason for reason in reasons if reason), None)
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+        from bench.learned.coding.system import System  # noqa: PLC0415
+        from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
+
+        loaded = load_rectified(source.path)
+        return loaded.sha256, System.of(loaded.model, device, precision)
 
     @classmethod
     def _held(cls, weights: str) -> tuple[int, ...]:

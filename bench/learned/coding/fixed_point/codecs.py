@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from bench.errors import CodecError
-from bench.learned.codecs import SYSTEMS, LearnedCodec
+from bench.learned.codecs import LearnedCodec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from bench.learned.codecs import Source
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
 
@@ -23,13 +19,15 @@ class FixedPointCodec(LearnedCodec):
     by a grey level elsewhere. The bytes that an encoder writes may differ too, because its analysis is in floats.
     """
 
-    @property
-    def _system(self) -> System:
-        return _open(self._path, self.weights_sha256 or "", self.family, (self.chosen["device"], self._precision))
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+        from bench.learned.coding.fixed_point.paths import FixedPointPath  # noqa: PLC0415
+        from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
+        from bench.learned.coding.system import System  # noqa: PLC0415
 
-    @property
-    def _precision(self) -> Precision:
-        return cast("Precision", self.chosen["synthesis"])
+        loaded = load_fixed_point(source.path, source.family)
+        model = loaded.base.model
+        return loaded.sha256, System.of(model, device, precision, path=FixedPointPath(model, loaded.network))
 
 
 class JointInt(FixedPointCodec):
@@ -44,19 +42,3 @@ class AttentionInt(FixedPointCodec):
 
     title = "Attention, fixed point"
     family = "attn-int"
-
-
-@functools.lru_cache(maxsize=SYSTEMS)
-def _open(path: Path, sha256: str, family: str, where: tuple[str, Precision]) -> System:
-    with warnings.catch_warnings():
-        # Importing CompressAI warns about the future of PyTorch; nobody here can act on it.
-        warnings.simplefilter("ignore", FutureWarning)
-        from bench.learned.coding.fixed_point.paths import FixedPointPath  # noqa: PLC0415
-        from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
-        from bench.learned.coding.system import System  # noqa: PLC0415
-
-    loaded = load_fixed_point(path, family)
-    if loaded.sha256 != sha256:
-        raise CodecError(f"{path} has changed since it was opened; run the same command again")
-    model = loaded.base.model
-    return System.of(model, *where, path=FixedPointPath(model, loaded.network))
