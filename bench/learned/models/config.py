@@ -88,4 +88,5 @@ def compact_config(family: str) -> ModelConfig:
     Raises:
         UsageError: there is no such family.
     """
-    return ModelConfig(family, 64, 64) if family == "attn" else ModelConfig(family, 64, 96)
+    widths = {"attn": (64, 64), "cca": (48, 64), "joint-yuv": (48, 64)}
+    return ModelConfig(family, *widths.get(family, (64, 96)))

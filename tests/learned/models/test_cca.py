@@ -53,7 +53,7 @@ def test_shapes(family: str, options: dict[str, object], planes: torch.Tensor) -
 
 def test_every_family_of_planes_is_registered_with_compact_widths() -> None:
     assert YUV_FAMILIES.keys() == YUV420
-    assert {(compact_config(family).N, compact_config(family).M) for family in YUV420} == {(64, 96)}
+    assert {(compact_config(family).N, compact_config(family).M) for family in YUV420} == {(48, 64)}
 
 
 @pytest.mark.parametrize("options", [{"guide": "igu2"}, {"distribution": "laplacian"}, {"mean": False}])
