@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import shutil
 from typing import Any, Literal, cast
@@ -11,10 +10,9 @@ import torch
 from lightning_fabric import Fabric
 
 from bench.errors import UsageError
+from bench.memory import keep_freed_memory
 
 Precision = Literal["auto", "bf16", "float32"]
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision: Precision = "auto") -> Fabric:
@@ -66,22 +64,9 @@ def tune(threads: int | None = None) -> int:
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
-    _keep_freed_memory()
+    keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return torch.get_num_threads()
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse large blocks: otherwise each activation is mapped, zeroed and unmapped again by the kernel.
-
-    That is a fifth of a step's time on a CPU. Other C libraries are left alone.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, 2**30)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def can_compile(accelerator: str) -> bool:
