@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "files", "probe", "progress", "download"},
+    {"errors", "environment", "files", "probe", "progress", "download"},
     {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
     {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"adapter", "measure", "store"},
     {"runner", "workers", "analysis"},
     {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
-    {"ablation", "reproduce"},
+    {"ablation", "cca_ablation", "reproduce"},
     {"cli"},
     {"__main__"},
 ]

@@ -56,29 +56,32 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
 
 def _of_setting(rates: pd.DataFrame, reference: str) -> pd.DataFrame:
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
-    theirs = _by_picture(rates[rates["variant"] == reference])
+    theirs = by_picture(rates[rates["variant"] == reference], "bpp")
     rows = []
     for _, group in rates.groupby("variant", sort=False):
         mean = group.groupby("seed")["bpp"].mean()
         spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
         row = group.iloc[0][[*SETTING, *VARIANT]].to_dict() | {"seeds": len(mean), "pictures": group["image"].nunique()}
         row |= {"bpp": group["bpp"].mean(), "bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
-        rows.append(row | _difference(_by_picture(group), theirs))
+        rows.append(row | difference(by_picture(group, "bpp"), theirs))
     return pd.DataFrame(rows)
 
 
-def _by_picture(group: pd.DataFrame) -> pd.DataFrame:
-    """Rates with a row a picture and a column a seed."""
-    return group.pivot_table(index="image", columns="seed", values="bpp", aggfunc="first")
+def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column's values with a row a picture and a column a seed."""
+    return group.pivot_table(index="image", columns="seed", values=column, aggfunc="first")
 
 
-def _difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """How much more rate ours takes on the pictures and from the seeds that both have, in percent."""
+def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
+    """How much more ours is than theirs on the pictures and from the seeds that both have, in percent of theirs.
+
+    Both are frames of `by_picture`. The interval is a bootstrap over the pictures; all is NaN where nothing is shared.
+    """
     seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
     if seeds.empty or pictures.empty:
         return dict.fromkeys(("difference_percent", "low_percent", "high_percent"), math.nan)
-    rates = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
+    values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
     resamples = batch.resample_weights(len(pictures))
-    low, high = np.percentile((resamples @ rates[0]) / (resamples @ rates[1]) * 100 - 100, [2.5, 97.5])
-    difference = rates[0].mean() / rates[1].mean() * 100 - 100
-    return {"difference_percent": difference, "low_percent": low, "high_percent": high}
+    low, high = np.percentile((resamples @ values[0]) / (resamples @ values[1]) * 100 - 100, [2.5, 97.5])
+    mean = values[0].mean() / values[1].mean() * 100 - 100
+    return {"difference_percent": mean, "low_percent": low, "high_percent": high}

@@ -40,7 +40,7 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials [OPTIONS]")
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -209,3 +209,16 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     found = comparing.variants_from_words(variants)
     means = comparing.compare(found, pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))
+
+
+@train.command("cca-ablation")
+@click.argument("weights", nargs=-1, type=_PATH, metavar="[WEIGHTS]...")
+@click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
+@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
+def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
+    """Trained variants of cca beside each other, by real files (Duan et al. 2023); by default the package's own."""
+    _ignore_futures()
+    from bench import tables  # noqa: PLC0415
+    from bench.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
+
+    tables.show(*tables.plain(run_cca_ablation(weights, out=out or OUT, dataset=dataset)))

@@ -1,0 +1,102 @@
+"""The variants of cca at one lambda: what each costs by the loss that all of them were trained for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis.ablation import by_picture, difference
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REFERENCE = "igu"
+"""The variant that the others are measured against: the paper's guide and attention, without the filter."""
+
+SETTING = ["quality", "lambda", "dataset"]
+"""What variants must have alike to be compared."""
+
+VARIANT = ["variant", "guide", "attention", "acem", "parameters"]
+
+VALUES = ["bpp", "psnr_yuv_db", "psnr_y_db", "psnr_u_db", "psnr_v_db", "ms_ssim_y", "loss"]
+
+COLUMNS = [*SETTING, *VARIANT, "weights_sha256", "seed", "steps", "seconds", "image", "num_bytes", *VALUES]
+"""Columns of the file of observations: a row a variant, seed and picture.
+
+`steps` and `seconds` are of the training of the codec, without that of the filter, which is trained afterwards and
+leaves the rest as it is. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 8, bits per pixel of luma and squared levels
+of 8 bits. A variant is `guide`, with "-no-attention" or "+acem" behind it.
+"""
+
+_TEXT = ("dataset", "variant", "guide", "attention", "acem", "weights_sha256", "image")
+
+TABLE = (
+    *SETTING,
+    *VARIANT,
+    "steps",
+    "seeds",
+    "pictures",
+    *VALUES,
+    "loss_difference_percent",
+    "loss_difference_low_percent",
+    "loss_difference_high_percent",
+    "rate_equivalent_percent",
+)
+"""Columns of `table`."""
+
+
+def variant_name(guide: str, *, attention: bool, acem: bool) -> str:
+    """How a variant is called: "igu", "igu+acem", "bgu", "none", "none-no-attention"."""
+    return guide + ("" if attention else "-no-attention") + ("+acem" if acem else "")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The observations that `bench train cca-ablation` wrote.
+
+    Raises:
+        UsageError: the file is none of them.
+    """
+    try:
+        text = dict.fromkeys(_TEXT, str)
+        numbers = {name: [""] for name in COLUMNS if name not in text}
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers)[COLUMNS]
+    except (KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path}: not a file of `bench train cca-ablation`: {reason}") from error
+
+
+def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
+    """One row a variant, settings apart: means over pictures and seeds, and the difference in loss to the reference.
+
+    `loss_difference_percent` compares mean losses over the same pictures and seeds; its interval (95 %) is a bootstrap
+    over pictures. `rate_equivalent_percent` is the same difference as a share of the reference's rate: lambda is the
+    slope at which these codecs trade rate for distortion, so that a small difference in loss is about what the rate
+    would differ by at equal distortion. All of them are NaN without the reference.
+    """
+    rows = [row for _, group in observed.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
+    return pd.DataFrame(rows, columns=list(TABLE))
+
+
+def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
+    theirs = observed[observed["variant"] == reference]
+    theirs_bpp = theirs["bpp"].mean() if len(theirs) else math.nan
+    rows = []
+    for _, group in observed.groupby("variant", sort=False):
+        found = difference(by_picture(group, "loss"), by_picture(theirs, "loss"))
+        rows.append(
+            {
+                **group.iloc[0][[*SETTING, *VARIANT]].to_dict(),
+                "steps": group["steps"].mean(),
+                "seeds": group["seed"].nunique(),
+                "pictures": group["image"].nunique(),
+                **group[VALUES].mean().to_dict(),
+                "loss_difference_percent": found["difference_percent"],
+                "loss_difference_low_percent": found["low_percent"],
+                "loss_difference_high_percent": found["high_percent"],
+                "rate_equivalent_percent": found["difference_percent"] * theirs["loss"].mean() / theirs_bpp,
+            }
+        )
+    return rows
