@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from bench.analysis.axis import with_decibels
 
 if TYPE_CHECKING:
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from bench.analysis.study import Study
 
 _PREFIX = "round_trip_"
+
+COLUMNS = ("dataset", "axis", "axis_title", "ceiling_db")
+"""Columns of `ceiling_table`."""
 
 
 def round_trip_ceilings(study: Study) -> dict[Axis, float]:
@@ -27,6 +32,12 @@ def round_trip_ceilings(study: Study) -> dict[Axis, float]:
         return {}
     means = with_decibels(errors.rename(columns=columns)).mean()
     return {axis: float(means[axis.column]) for axis in study.axes if axis.column in means}
+
+
+def ceiling_table(study: Study) -> pd.DataFrame:
+    """The ceilings of a study, a row an axis; no rows where there are none."""
+    found = [(study.dataset, axis.name, axis.title, value) for axis, value in round_trip_ceilings(study).items()]
+    return pd.DataFrame(found, columns=COLUMNS)
 
 
 def ceiling_note(study: Study) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
+from bench.analysis import cca_ablation
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
     "ablation": ("lambda", "steps", "dataset", "variant", "parameters", "seed", "image", "bpp_y", "bpp_z"),
+    "cca_ablation": tuple(cca_ablation.COLUMNS),
+    "portability": ("codec", "decoded", "pictures", "failed"),
 }
 """Columns that the files of the folder `experiments` have at least; other files there are taken as they are."""
 

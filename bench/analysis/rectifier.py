@@ -16,6 +16,8 @@ from bench.analysis.axis import ratio_to_db
 from bench.analysis.batch import resample_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.analysis.study import Study
 
 MODIFIERS = ("+qr", "+ft")
@@ -112,16 +114,16 @@ def _end(values: pd.Series, percent: float) -> float:
     return float(np.percentile(resample_weights(len(values)) @ values.to_numpy(dtype=float), percent))
 
 
-def time_ratios(times: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
     """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
 
-    `times` are those of `bench.analysis.timing.cell_times`, `curves` a study's. `ratio` is the median over qualities
-    and pictures of the ratio of each pair.
+    `times` are those of `bench.analysis.timing.cell_times`, `curves` a study's; a modifier is any ending of a codec's
+    name. `ratio` is the median over qualities and pictures of the ratio of each pair.
     """
     rows = times.merge(curves[["name", "codec", "weights"]], on="name")
     setting = ["machine", "threads", "device"]
     found = []
-    for modifier in MODIFIERS:
+    for modifier in modifiers:
         with_it = rows[rows["codec"].str.endswith(modifier)]
         with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
         on = ["model", *setting, *_CELL, "stage"]

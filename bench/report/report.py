@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bench.analysis.anchors import anchor_table, conversion_ceilings
+from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.export import Export
 from bench.analysis.extras import Extras
@@ -15,6 +16,7 @@ from bench.analysis.sources import Sources
 from bench.analysis.study import Study, measured_datasets
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
+from bench.report.cca_page import cca_page
 from bench.report.content import Content, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.views.anchors import anchor_rows, ceilings
@@ -39,6 +41,7 @@ DOWNLOADS = (
     ("rate_differences", "rate relative to the anchors at each quality"),
     ("anchors", "our conventional codecs beside the published curves of the same"),
     ("conversion_ceilings", "what colour conversion alone leaves"),
+    ("round_trip_ceilings", "what the round trip to RGB alone leaves of planes"),
     ("timings_summary", "times by codec and stage"),
     ("time_and_rate", "times beside BD-rates, and which codecs are on the front"),
     ("time_ratios", "times with and without a rectifier, in pairs"),
@@ -84,7 +87,13 @@ class Report:
         """All pages, the index first."""
         studies = [self._study_page(content) for content in self.contents]
         main = self.contents[0]
-        others = [pictures_page(main, self.extras), rectifier_page(main, self.extras), ablation_page(self.extras)]
+        files = {content.study.dataset: page.file for content, page in zip(self.contents, studies, strict=True)}
+        others = [
+            pictures_page(main, self.extras),
+            rectifier_page(main, self.extras),
+            ablation_page(self.extras),
+            cca_page(self.contents, self.export, self.extras, files),
+        ]
         return [*studies, *(page for page in others if page is not None)]
 
     def _study_page(self, content: Content) -> Page:
@@ -126,6 +135,7 @@ class Report:
         left = conversion_ceilings()
         found = {
             "anchors": anchor_table(study, self.export),
+            "round_trip_ceilings": ceiling_table(study),
             "conversion_ceilings": left[left["codec"].isin(study.curves["codec"]) & (left["dataset"] == study.dataset)],
             "time_ratios": time_ratios(cell_times(study, self.export), study.curves),
             "complexity": complexity[complexity["codec"].isin(study.curves["codec"])],

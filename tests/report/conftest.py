@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from PIL import Image
-from synthetic import IMAGES, Synthetic, garden
+from synthetic import IMAGES, Synthetic, garden, orchard
 
 from bench.analysis import published
 from bench.analysis.ablation import COLUMNS as ABLATION
+from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.extras import WEIGHTS
 from bench.report import write_report
 
@@ -117,3 +118,29 @@ def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def full_report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the report on the full export."""
     return write_report(full_export, tmp_path_factory.mktemp("report")).parent.resolve()
+
+
+@pytest.fixture(scope="session")
+def planes_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an export of planes, with the experiments on cca."""
+    directory = orchard().write(tmp_path_factory.mktemp("planes-export"))
+    parts = [("igu", "no", 1.0), ("igu+acem", "yes", 0.98), ("bgu", "no", 1.01), ("none", "no", 1.04)]
+    rows = [
+        dict.fromkeys(CCA_ABLATION, 1)
+        | {"variant": variant, "guide": variant.split("+")[0], "attention": "yes", "acem": acem, "image": image}
+        | {"dataset": "garden", "bpp": 0.5, "loss": loss + place / 50 + (loss - 1) * place / 9, "parameters": 2e6}
+        for variant, acem, loss in parts
+        for place, image in enumerate(IMAGES)
+    ]
+    _write(directory / "experiments" / "cca_ablation.csv", rows)
+    tried = [("joint@1", "two threads", 3), ("joint@2", "two threads", 2), ("joint-int@1", "two threads", 0)]
+    files = [{"codec": codec, "decoded": way, "pictures": 24, "failed": failed} for codec, way, failed in tried]
+    files.append({"codec": "joint-int@1", "decoded": "plain NumPy", "pictures": 24, "failed": 0})
+    _write(directory / "experiments" / "portability.csv", files)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def planes_report(planes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the report on the export of planes."""
+    return write_report(planes_export, tmp_path_factory.mktemp("planes-report")).parent.resolve()

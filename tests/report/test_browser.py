@@ -38,8 +38,8 @@ def report(full_report: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pages(report: Path) -> list[Path]:
-    return sorted(report.parent.glob("*.html"))
+def pages(report: Path, planes_report: Path) -> list[Path]:
+    return [*sorted(report.parent.glob("*.html")), planes_report / "cca.html"]
 
 
 def open_page(browser: Browser, path: Path, **context: object) -> tuple[Page, list[str], list[str]]:

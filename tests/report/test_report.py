@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import html5lib
 import pandas as pd
 import pytest
+from pages import Page, cell_numbers, spelt
 
 from bench.errors import UsageError
 from bench.report import write_figures, write_report
@@ -23,44 +22,7 @@ if TYPE_CHECKING:
 
     from synthetic import Synthetic
 
-VOID = {"meta", "path", "use", "br", "link", "img", "hr", "input"}
 HOSTILE = "<script>alert('1')</script>\"&$x_1$"
-
-
-class Page(HTMLParser):
-    """What a page is made of: its tags with attributes, and its text; raises where tags do not nest."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.html = path.read_text()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(self.html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in {"style", "script"}:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def values(self, attribute: str) -> list[str]:
-        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
 
 
 @pytest.fixture(scope="module")
@@ -123,30 +85,11 @@ def test_every_link_within_the_report_leads_somewhere(page: Page, out: Path) -> 
         assert names in ids
 
 
-def _cells(page: Path) -> list[str]:
-    """The texts of all cells of numbers of a page, with the lines below them."""
-    tree = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
-    cells = [cell for cell in tree.iter("td") if "n" in cell.get("class", "").split()]
-    return [" ".join(cell.itertext()) for cell in cells]
-
-
-def _spelt(out: Path) -> set[str]:
-    """Every number of every CSV file, as it would be written with 0 to 5 digits, in the units that the pages use."""
-    values: set[float] = set()
-    for path in sorted((out / "tables").rglob("*.csv")):
-        numbers = pd.read_csv(path).select_dtypes("number").to_numpy().ravel()
-        values |= {abs(float(value)) for value in numbers if math.isfinite(value)}
-    values |= {abs(100 * (value - 1)) for value in values}  # a ratio as what it adds
-    factors = (1, 1e3, 1e2, 1e-6, 1 / 60, 1 / 2**20)
-    return {f"{value * factor:.{digits}f}" for value in values for factor in factors for digits in range(6)}
-
-
 def test_every_number_of_the_pages_is_in_the_csv_files_beside_them(out: Path) -> None:
-    spelt = _spelt(out)
     for path in sorted(out.glob("*.html")):
-        numbers = [n for cell in _cells(path) for n in re.findall(r"\d+(?:\.\d+)?", cell.replace("\N{THIN SPACE}", ""))]
+        numbers = cell_numbers(path)
         assert len(numbers) > 3 or path.name == "pictures.html"
-        assert not [number for number in numbers if number not in spelt], path.name
+        assert not [number for number in numbers if number not in spelt(out)], path.name
 
 
 def test_each_point_and_time_of_the_csv_files_is_on_the_page(page: Page, out: Path) -> None:

@@ -1,0 +1,112 @@
+"""The page on cross-component attention (Duan et al. 2023): planes of YUV 4:2:0, and fixed point."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis import cca, cca_ablation
+from bench.analysis.ceiling import ceiling_table
+from bench.report.interval_plot import Columns, interval_plot
+from bench.report.pages import Page
+from bench.report.rd_plot import rd_plot
+from bench.report.views import cca as views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.analysis.export import Export
+    from bench.analysis.extras import Extras
+    from bench.report.canvas import Plot
+    from bench.report.content import Content
+
+SECTIONS = (
+    ("rates", "rates", "Against other codecs"),
+    ("parts", "parts", "What its parts are worth"),
+    ("fixed_point", "fixed-point", "The cost of 8 bits"),
+    ("portability", "portability", "Files that decode elsewhere"),
+)
+"""A variable of the template, the id of the section that it fills, and its title."""
+
+
+def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files: Mapping[str, str]) -> Page | None:
+    """Everything that an export holds of cca and of fixed point; None where that is nothing.
+
+    `files` are the pages on image sets, by the name of the set.
+    """
+    studies = [content.study for content in contents]
+    study = cca.planar_study(studies)
+    content = next((content for content in contents if content.study is study), None)
+    tables = _tables(studies, export, extras)
+    if content is not None:
+        tables |= {"cca_bd_rates": cca.rates(content.study), "round_trip_ceilings": ceiling_table(content.study)}
+    filled = {name: table for name, table in tables.items() if len(table)}
+    if not filled:
+        return None
+    rd, parts = _rd_plots(content), _part_plots(tables["cca_ablation_table"])
+    variables = _variables(tables) | {
+        "heading": "Cross-component attention",
+        "dataset_title": content.study.title if content else "",
+        "study_page": files[content.study.dataset] if content else "",
+        "axes": content.study.axes if content else (),
+        "rates": views.rates(tables["cca_bd_rates"], content.study.axes) if content else [],
+        "legend": _legend(content),
+        "rd_plots": rd,
+        "part_plots": parts,
+    }
+    variables["sections"] = [(anchor, title) for name, anchor, title in SECTIONS if variables[name]]
+    return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=("tables.js",))
+
+
+def _tables(studies: Sequence[Any], export: Export, extras: Extras) -> dict[str, pd.DataFrame]:
+    """The tables that do not hang on measurements of cca on planes."""
+    observed = extras.experiment("cca_ablation")
+    tried = extras.experiment("portability")
+    return {
+        "cca_ablation": observed,
+        "cca_ablation_table": cca_ablation.table(observed),
+        "fixed_point_bd_rates": cca.fixed_point_rates(studies),
+        "fixed_point_times": cca.fixed_point_times(studies, export),
+        "portability": cca.portability(tried),
+        "portability_by_quality": tried,
+    }
+
+
+def _variables(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    return {
+        "ceilings": views.ceilings(tables.get("round_trip_ceilings", pd.DataFrame())),
+        "parts": views.parts(tables["cca_ablation_table"]),
+        "fixed_point": views.fixed_point(tables["fixed_point_bd_rates"]),
+        "fixed_point_times": views.fixed_point_times(tables["fixed_point_times"]),
+        "portability": views.portability(tables["portability"]) if len(tables["portability"]) else None,
+    }
+
+
+def _shown(content: Content) -> list[Any]:
+    wanted = {cca.CODEC, cca.CODEC + cca.FIXED_POINT, *cca.ANCHORS}
+    names = set(content.study.curves.loc[content.study.curves["codec"].isin(wanted), "name"])
+    return [subject for subject in content.subjects if subject.name in names]
+
+
+def _rd_plots(content: Content | None) -> list[Plot]:
+    if content is None:
+        return []
+    drawn = [rd_plot(axis, _shown(content), content.looks) for axis in content.study.axes]
+    return [dataclasses.replace(plot, name=f"cca_{plot.name}") for plot in drawn if plot is not None]
+
+
+def _legend(content: Content | None) -> list[dict[str, Any]]:
+    if content is None:
+        return []
+    return [{"name": s.name, "title": s.title, "look": content.looks[s.name]} for s in _shown(content)]
+
+
+def _part_plots(table: pd.DataFrame) -> list[Plot]:
+    difference = "loss_difference_percent"
+    columns = Columns("variant", difference, "loss_difference_low_percent", "loss_difference_high_percent")
+    rows = table[table["variant"] != cca_ablation.REFERENCE]
+    caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
+    plot = interval_plot("cca_parts", caption, rows, columns)
+    return [] if plot is None else [plot]

@@ -1,0 +1,131 @@
+"""The page on cca as rows of text: rates against anchors, parts, fixed point, files that decode elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.views.rows import records, span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from bench.analysis.axis import Axis
+
+_GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
+
+
+def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> list[dict[str, Any]]:
+    """One row an anchor (and curve, where there are several), one cell an axis."""
+    if table.empty:
+        return []
+    several = len(set(table["test"])) > 1
+    rows = []
+    for _, group in table.groupby(["test", "anchor"], sort=False):
+        by_axis = {row["axis"]: row for row in records(group)}
+        first = next(iter(by_axis.values()))
+        title = f"{first['anchor_title']}, by {first['test_title']}" if several else first["anchor_title"]
+        cells = [_rate(by_axis[axis.name]) if axis.name in by_axis else _rate({}) for axis in axes]
+        rows.append({"title": title, "cells": cells, "doubts": _doubts(group)})
+    return rows
+
+
+def _rate(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "rate": signed(row.get("bd_rate_pchip_percent"), 1),
+        "interval": span(row.get("interval_low_percent"), row.get("interval_high_percent"), 1),
+    }
+
+
+def _doubts(group: pd.DataFrame) -> str:
+    """What should be known before a number of the row is quoted, with the metric that it is about."""
+    found = [
+        f"{row['axis_title']}: {note}"
+        for row in records(group)
+        for note in row["notes"].split("; ")
+        if note.startswith("doubtful")
+    ]
+    return "; ".join(found)
+
+
+def ceilings(table: pd.DataFrame) -> list[dict[str, str]]:
+    """The PSNR of pictures that made the round trip to RGB and were not coded."""
+    return [{"title": row["axis_title"], "ceiling": plain(row["ceiling_db"], 2)} for row in records(table)]
+
+
+def parts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table of bench.analysis.cca_ablation as text, one group a setting."""
+    return [
+        {
+            "setting": f"lambda {lmbda:g}, {dataset}",
+            "rows": [_part(row) for row in records(group)],
+        }
+        for (_, lmbda, dataset), group in table.groupby(["quality", "lambda", "dataset"], sort=False)
+    ]
+
+
+def _part(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "guide": _GUIDES.get(row["guide"], row["guide"]),
+        "attention": row["attention"],
+        "acem": row["acem"],
+        "parameters": f"{row['parameters'] / 1e6:.2f}",
+        "steps": f"{row['steps']:.0f}",
+        "pictures": f"{row['pictures']:g}",
+        "bpp": plain(row["bpp"], 4),
+        "psnrs": [plain(row[f"psnr_{plane}_db"], 2) for plane in ("yuv", "y", "u", "v")],
+        "loss": plain(row["loss"], 4),
+        "difference": signed(row["loss_difference_percent"], 2),
+        "interval": span(row["loss_difference_low_percent"], row["loss_difference_high_percent"], 2),
+        "rate": signed(row["rate_equivalent_percent"], 2),
+    }
+
+
+def fixed_point(table: pd.DataFrame) -> list[dict[str, str]]:
+    """What 8 bits cost: one row a codec, image set and metric."""
+    return [
+        {
+            "codec": row["test_title"],
+            "anchor": row["anchor_title"],
+            "dataset": row["dataset_title"],
+            "axis": row["axis_title"],
+            "rate": signed(row["bd_rate_pchip_percent"], 2),
+            "interval": span(row["interval_low_percent"], row["interval_high_percent"], 2),
+            "by_picture": span(row["per_image_lowest_percent"], row["per_image_highest_percent"], 2),
+        }
+        for row in records(table)
+    ]
+
+
+def fixed_point_times(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Times in integers beside those in floats, and the ratio of each pair."""
+    return [
+        {
+            "codec": row["model"] + row["modifier"],
+            **{key: row[key] for key in ("model", "dataset", "machine", "stage", "cells")},
+            "threads": f"{row['threads']:g}",
+            "base": milliseconds(row["base_s"]),
+            "with": milliseconds(row["with_s"]),
+            "ratio": plain(row["ratio"], 2),
+        }
+        for row in records(table)
+    ]
+
+
+def portability(table: pd.DataFrame) -> dict[str, Any]:
+    """Codecs by ways of decoding: how many files failed, of how many."""
+    ways = list(dict.fromkeys(table["decoded"]))
+    cells = {(row["codec"], row["decoded"]): row for row in records(table)}
+    rows = [
+        {"codec": codec, "cells": [_failed(cells.get((codec, way))) for way in ways]}
+        for codec in dict.fromkeys(table["codec"])
+    ]
+    return {"ways": ways, "rows": rows}
+
+
+def _failed(row: dict[str, Any] | None) -> dict[str, Any]:
+    if row is None:
+        return {"text": NOTHING, "sort": "", "bad": False}
+    return {"text": f"{row['failed']} of {row['files']}", "sort": row["failed"], "bad": row["failed"] > 0}

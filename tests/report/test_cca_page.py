@@ -1,0 +1,98 @@
+"""The page on cca: its numbers are those that were built in, and each is in a table beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import html5lib
+import pandas as pd
+import pytest
+from pages import Page, cell_numbers, spelt
+
+from bench.report import write_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from synthetic import Synthetic
+
+
+@pytest.fixture(scope="module")
+def page(planes_report: Path) -> Page:
+    return Page(planes_report / "cca.html")
+
+
+def test_it_is_html_without_an_error_and_every_link_leads_somewhere(planes_report: Path, page: Page) -> None:
+    html5lib.HTMLParser(strict=True).parse(page.html)
+    assert "cca.html" in Page(planes_report / "index.html").values("href")
+    for link in page.values("href"):
+        path, _, anchor = link.partition("#")
+        assert (planes_report / path).is_file() if path else anchor in page.values("id"), link
+
+
+def test_every_number_is_in_a_table_beside_it(planes_report: Path) -> None:
+    numbers = cell_numbers(planes_report / "cca.html")
+    assert len(numbers) > 50
+    assert not [number for number in numbers if number not in spelt(planes_report)]
+
+
+def test_the_rates_are_those_that_were_built_in_on_every_metric(planes_report: Path, page: Page) -> None:
+    table = pd.read_csv(planes_report / "tables" / "cca_bd_rates.csv")
+    expected = {"joint-yuv": 1 / 1.25, "joint": 1 / 1.5, "jpeg": 1 / 2}
+    for anchor, ratio in expected.items():
+        rows = table[table["anchor"] == anchor]
+        assert len(rows) == 5
+        assert rows["bd_rate_pchip_percent"].to_numpy() == pytest.approx(100 * ratio - 100, abs=0.1)
+        assert rows[["interval_low_percent", "interval_high_percent"]].notna().all(axis=None)
+    assert "\N{MINUS SIGN}20.0" in page.text
+    assert {"bpg-420", "vvc"}.isdisjoint(table["anchor"])
+
+
+def test_a_figure_of_each_plane_shows_the_compared_curves_alone(planes_report: Path, page: Page) -> None:
+    drawn = {path.stem for path in (planes_report / "figures").glob("cca_rd_*.svg")}
+    assert drawn == {f"cca_rd_{name}_db" for name in ("psnr_yuv", "psnr_y", "psnr_u", "psnr_v", "ms_ssim_y")}
+    assert set(page.values("data-curve")) == {"cca", "cca-int", "joint-yuv", "joint", "jpeg"}
+
+
+def test_the_ceiling_of_the_round_trip_is_there(page: Page, planes_report: Path) -> None:
+    ceilings = pd.read_csv(planes_report / "tables" / "round_trip_ceilings.csv").set_index("axis")["ceiling_db"]
+    assert ceilings["psnr_y_db"] == pytest.approx(68.13, abs=0.01)
+    assert "68.13" in page.text
+
+
+def test_the_parts_are_beside_the_paper_s_choice(page: Page, planes_report: Path) -> None:
+    table = pd.read_csv(planes_report / "tables" / "cca_ablation_table.csv").set_index("variant")
+    assert (table["loss_difference_percent"] > 0).to_dict() == {
+        "igu": False,
+        "igu+acem": False,
+        "bgu": True,
+        "none": True,
+    }
+    assert "both ways (BGU)" in page.text
+    assert "cca_parts" in page.values("id")
+
+
+def test_fixed_point_is_compared_with_its_own_float_model(page: Page, planes_report: Path) -> None:
+    table = pd.read_csv(planes_report / "tables" / "fixed_point_bd_rates.csv")
+    assert set(table["anchor"]) == {"cca"}
+    assert table["bd_rate_pchip_percent"].to_numpy() == pytest.approx(1.0, abs=0.1)
+    times = pd.read_csv(planes_report / "tables" / "fixed_point_times.csv").set_index("stage")
+    assert times.loc["decode", "ratio"] == pytest.approx(1.0)
+    assert "Cca-int" in page.text
+
+
+def test_files_that_do_not_decode_are_counted_over_the_qualities(page: Page) -> None:
+    assert "5 of 48" in page.text
+    assert "0 of 24" in page.text
+
+
+def test_experiments_alone_make_a_page_and_nothing_makes_none(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        del row["mse_y"], row["ms_ssim"]
+    export = synthetic.write(tmp_path / "export")
+    (export / "experiments").mkdir()
+    (export / "experiments" / "portability.csv").write_text("codec,decoded,pictures,failed\njoint@1,two threads,4,1\n")
+    write_report(export, tmp_path / "out")
+    page = Page(tmp_path / "out" / "cca.html")
+    assert "1 of 4" in page.text
+    assert "Against other codecs" not in page.text
