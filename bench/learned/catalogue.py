@@ -5,8 +5,8 @@ zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SS
 a folder      files named FAMILY-QUALITY.safetensors, as in compact
 a file        one model, as `bench train` writes it
 
-The weights of +qr and +ft are a decoder's, those of -int an entropy model's: their files name the one that the rest is
-in, their base, which lies beside or is CompressAI's.
+A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
+part itself. That of +qr and +ft is a decoder; that of -int an entropy model, whose base may be CompressAI's as well.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from bench.errors import MissingError, UsageError
+from bench.errors import BenchError, MissingError, UsageError
 from bench.files import sha256_of
 from bench.learned import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMPACT = Path(__file__).parent / "weights" / "compact"
 
@@ -29,6 +32,9 @@ COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
 """Name of CompressAI's weights to what they were trained for."""
+
+DEEPEST = 4
+"""Bases that a file can have, one the base of the other."""
 
 FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
 """Name of weights trained for MSE to that of their siblings trained for MS-SSIM."""
@@ -57,10 +63,12 @@ def find(weights: str, family: str, quality: int) -> Path:
 
 
 def missing(weights: str, family: str) -> str | None:
-    """Say that weights hold nothing of a family, and how to get some, or None if they do."""
-    if _files(weights, family):
+    """Say that weights hold nothing of a family, or not all that its files are parts of, and how to get it; or None."""
+    if not (files := _files(weights, family)):
+        return f"no weights of {family} in {weights}; {_way(weights, family)}"
+    if weights in ZOOS:
         return None
-    return f"no weights of {family} in {weights}; {_way(weights, family)}"
+    return next((reason for path in files.values() if (reason := _unfit(path))), None)
 
 
 def base(path: Path) -> Path:
@@ -70,21 +78,54 @@ def base(path: Path) -> Path:
         MissingError: they are not there.
         UsageError: they are others, or the file holds a whole model.
     """
-    header = _header(path)
-    named = header.get("base")
-    if not isinstance(named, dict):
-        raise UsageError(f"{path}: the weights of a whole model, not of +qr, +ft or -int")
+    found = header(path)
+    if not isinstance(found.get("base"), dict):
+        raise UsageError(f"{path}: the weights of a whole model, not a part of one")
+    return _base(path, found)
+
+
+def bases(path: Path) -> tuple[Path, ...]:
+    """What a file is a part of: its base, the base of that, and so on to a whole model; nothing if it is one.
+
+    Raises:
+        MissingError: one is not there.
+        UsageError: one is another than it was, or they have no end.
+    """
+    chain = [path]
+    while isinstance((found := header(chain[-1])).get("base"), dict):
+        chain.append(_base(chain[-1], found, chain))
+        if found["base"].get("weights") in ZOOS:
+            break
+    return tuple(chain[1:])
+
+
+def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
+    """The base that a header names; see `base`. `chain` is what leads to the file, and it."""
+    named = found["base"]
     file, sha256 = str(named.get("file")), str(named.get("sha256"))
     if named.get("weights") in ZOOS:
-        found, _ = checkpoints.require(checkpoints.find(*_model(header), ZOOS[named["weights"]]))
-    elif not (found := path.parent / file).is_file():
+        located, _ = checkpoints.require(checkpoints.find(*_model(found), ZOOS[named["weights"]]))
+    elif not (located := path.parent / file).is_file():
         raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) beside it")
-    if fingerprint(found) != sha256:
+    if located in chain:
+        raise UsageError(f"{path} names {file} as its base, which is a part of it: one of the two is not what it was")
+    if len(chain) > DEEPEST:
+        raise UsageError(f"{chain[0]}: more than {DEEPEST} files, each a part of the next; train it anew, whole")
+    if fingerprint(located) != sha256:
         raise UsageError(
-            f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {found} has {fingerprint(found)[:12]}…; "
-            f"put the right one there, or {_another(header)}"
+            f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "
+            f"put the right one there, or {_another(found)}"
         )
-    return found
+    return located
+
+
+def _unfit(path: Path) -> str | None:
+    """What is wrong with the files that a file is a part of, or None."""
+    try:
+        bases(path)
+    except BenchError as error:
+        return str(error)
+    return None
 
 
 def _model(header: dict[str, Any]) -> tuple[str, int]:
@@ -92,12 +133,30 @@ def _model(header: dict[str, Any]) -> tuple[str, int]:
     return str(header["base"]["family"]), int(header["card"]["quality"])
 
 
-def _another(header: dict[str, Any]) -> str:
+def _another(found: dict[str, Any]) -> str:
     """How to get a part that goes with the base that is there."""
-    if "modifier" in header:
-        return f"train +{header['modifier']} on this one"
-    family, quality = _model(header)
+    if "modifier" in found:
+        return f"train +{found['modifier']} on this one"
+    if "fixed_point" not in found:
+        return "train it on this one"
+    family, quality = _model(found)
     return f"`bench quantize {family}@{quality}` makes one for that"
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a weights file of bench says of itself.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            found = json.loads(file.metadata()["bench"])
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{path}: not a weights file of bench")
+    return found
 
 
 def fingerprint(path: Path) -> str:
@@ -138,23 +197,12 @@ def _zoo_files(metric: str, family: str) -> dict[int, Path]:
 
 def _identity(path: Path) -> tuple[str, int]:
     """Family, with its modifier, and quality of the model in a file."""
-    header = _header(path)
-    modifier = f"+{header['modifier']}" if "modifier" in header else ""
+    found = header(path)
+    modifier = f"+{found['modifier']}" if "modifier" in found else ""
     try:
-        return str(header["config"]["family"]) + modifier, int(header["card"]["quality"])
+        return str(found["config"]["family"]) + modifier, int(found["card"]["quality"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-
-
-def _header(path: Path) -> dict[str, Any]:
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = json.loads(file.metadata()["bench"])
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-    if not isinstance(header, dict):
-        raise UsageError(f"{path}: not a weights file of bench")
-    return header
 
 
 def _others(files: dict[int, Path]) -> str:

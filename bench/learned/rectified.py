@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import BenchError
 from bench.learned import catalogue
 from bench.learned.codecs import Attention, Factorized, Hyper, Joint, LearnedCodec, Scale
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.learned.codecs import Source
     from bench.learned.coding.synthesis import Precision
     from bench.learned.coding.system import System
@@ -38,34 +35,12 @@ class DecoderCodec(LearnedCodec):
         return f"{cls.family}+{cls.modifier}"
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
-        """Say what of the weights is missing, those of the encoder included; or None."""
-        if reason := super().missing(carrier, **options):
-            return reason
-        weights = options.get("weights", cls.options["weights"])
-        reasons = [_unfit(catalogue.find(weights, cls.files(), point)) for point in cls._held(weights)]
-        return next((reason for reason in reasons if reason), None)
-
-    @classmethod
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
         from bench.learned.coding.system import System  # noqa: PLC0415
         from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
 
         loaded = load_rectified(source.path)
         return loaded.sha256, System.of(loaded.model, device, precision)
-
-    @classmethod
-    def _held(cls, weights: str) -> tuple[int, ...]:
-        return catalogue.qualities(weights, cls.files())
-
-
-def _unfit(path: Path) -> str | None:
-    """What is wrong with the base of a decoder's weights, or None."""
-    try:
-        catalogue.base(path)
-    except BenchError as error:
-        return str(error)
-    return None
 
 
 class FactorizedRectified(DecoderCodec, Factorized):

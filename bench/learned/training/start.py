@@ -13,8 +13,8 @@ from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
 from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
-from bench.learned.weights import container, load, save
-from bench.learned.weights.rectified import load_rectified, save_rectified
+from bench.learned.weights import load, save
+from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -103,6 +103,8 @@ def _modified(job: Job) -> tuple[Rectified, Record]:
         rectifier = Rectifier(codec.config.M, job.width)
     if job.phase.source == "decoded":
         _copy(base, kept := _base(job))
+        for further in catalogue.bases(base):
+            _copy(further, job.out / further.name)
     else:
         source, codec = codec, build(codec.config)
         share(source, codec)
@@ -124,7 +126,7 @@ def _base(job: Job) -> Path:
 
 def _opened(path: Path) -> tuple[LearnedModel, nn.Module, Path]:
     """The codec, the rectifier and the base in a weights file; a whole model is its own base."""
-    if "base" not in container.read(path)[0]:
+    if not is_decoder(path):
         return load(path).model, nn.Identity(), path
     found = load_rectified(path)
     return found.model.codec, found.model.rectifier, found.base

@@ -17,8 +17,8 @@ from bench.files import atomic_write
 from bench.learned.coding.system import System
 from bench.learned.models import Rectified
 from bench.learned.training.task import middle_of
-from bench.learned.weights import container, load
-from bench.learned.weights.rectified import load_rectified, modifier_of
+from bench.learned.weights import load
+from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics import MS_SSIM, MSE
 from bench.picture import Picture
 from bench.progress import progress
@@ -72,7 +72,7 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
 
 
 def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]:
-    weights = load_rectified(path) if "base" in container.read(path)[0] else load(path)
+    weights = load_rectified(path) if is_decoder(path) else load(path)
     system, card = System.of(weights.model), weights.card
     shared = {
         "model": _model_name(weights),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
-import shutil
 import time
 import tomllib
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, MissingError, UsageError
-from bench.files import atomic_write, sha256_of
+from bench.learned import catalogue
 from bench.learned.models import TRANSFORMS
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import stp
@@ -25,7 +24,7 @@ from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
-from bench.learned.weights import container
+from bench.learned.weights import container, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,7 +100,8 @@ class Zoo:
         """Whether a fit is for transforms that its start had once: the start was trained anew, or further, since.
 
         A model that has been trained whole since has transforms of its own, and so has its start: they differ rightly.
-        The decoder of +qr or +ft is outdated when its base is another file than it was.
+        A fit whose file is a part of its start's is outdated when that is another file than it was; so is the decoder
+        of +qr or +ft with its base.
         """
         if step.target.modifier is not None:
             return self._has_other_base(step)
@@ -114,13 +114,13 @@ class Zoo:
             for other in later
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
-        return not changed and all(map(Path.is_file, files)) and transforms_in(files[0]) != transforms_in(files[1])
+        return not changed and all(map(Path.is_file, files)) and not part.alike(*files, TRANSFORMS)
 
     def _has_other_base(self, step: Step) -> bool:
         """Whether what was trained of a decoder, published or not, was for other weights than its base's now."""
         base = self.path(step.target.base)
-        known = [_base_sha256_in(path) for path in (self.path(step.model), self.runs / step.run / TRAINED)]
-        return base.is_file() and bool({*known} - {None, sha256_of(base)})
+        known = [path for path in (self.path(step.model), self.runs / step.run / TRAINED) if path.is_file()]
+        return base.is_file() and not all(_is_decoder_of(path, base) for path in known)
 
     def next(self) -> Step | None:
         """The first step that is not complete."""
@@ -149,11 +149,23 @@ class Zoo:
         return Job(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
-        """Put trained weights where the package's are, if there are any that are further than those."""
+        """Put trained weights where the package's are, if there are any that are further than those.
+
+        A model that was fitted to the latents of another becomes a part of that one's weights.
+        """
         if not trained.is_file() or _stages_in(trained).get(step.stage, {"steps": 0})["steps"] <= self.done(step):
             return
-        with trained.open("rb") as source, atomic_write(self.path(step.model)) as file:
-            shutil.copyfileobj(source, file)
+        base = self._base_of(step)
+        if base is None or step.target.modifier is None or _is_decoder_of(trained, base):
+            part.replace(self.path(step.model), *part.read(trained), base)
+
+    def _base_of(self, step: Step) -> Path | None:
+        """What the weights of a step can be a part of: a decoder's of its model's, a fit's of those it started from."""
+        if step.target.modifier is not None:
+            return self.path(step.target.base)
+        if step.start is None or step.start == step.model or not step.keeps_transforms:
+            return None
+        return self.path(step.start)
 
 
 def _stages_in(path: Path) -> Stages:
@@ -162,18 +174,21 @@ def _stages_in(path: Path) -> Stages:
     return stages
 
 
-def _base_sha256_in(path: Path) -> str | None:
-    """The SHA-256 of the base that a decoder's weights name, or None without weights."""
-    return str(container.read(path)[0]["base"]["sha256"]) if path.is_file() else None
-
-
 def transforms_in(path: Path) -> str:
     """The SHA-256 of the transforms in a weights file: models that share their latents and pictures have one."""
-    _, tensors = container.read(path)
+    _, tensors = part.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
         digest.update(value_bytes(tensors[name]))
     return digest.hexdigest()
+
+
+def _is_decoder_of(path: Path, base: Path) -> bool:
+    """Whether a decoder's weights are for a base, or for one with equal tensors under another header."""
+    try:
+        return part.alike(catalogue.base(path), base)
+    except (MissingError, UsageError):
+        return False
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:

@@ -2,7 +2,8 @@
 
 The parameters are float16. The model is rounded to them first, and the integer tables of the entropy coder are built
 once, from the rounded model, and stored: no machine rebuilds them from floats, because one that rounds differently
-could not decode the others' files. The file's SHA-256 is the weights' fingerprint.
+could not decode the others' files. The file's SHA-256 is the weights' fingerprint. A file may hold a part of a model
+and name the file that the rest is in (see `part`): its fingerprint covers that too.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import container
+from bench.learned.weights import container, part
 from bench.learned.weights.tables import Tensors, restore_tables, table_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ModelCard", "Weights", "finish", "load", "save"]
+__all__ = ["ModelCard", "Weights", "finish", "load", "restore", "save"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,9 +60,9 @@ def finish(model: LearnedModel) -> LearnedModel:
         BenchError: a parameter is not finite, or too large for float16.
     """
     finished: LearnedModel = copy.deepcopy(model).cpu().float()
-    for part in finished.modules():
-        if isinstance(part, CausalConv2d):
-            part.weight *= part.mask
+    for module in finished.modules():
+        if isinstance(module, CausalConv2d):
+            module.weight *= module.mask
     for name, parameter in finished.named_parameters():
         parameter.copy_(parameter.half())
         if not parameter.isfinite().all():
@@ -85,13 +86,15 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
 
 
 def load(path: Path, family: str | None = None) -> Weights:
-    """Restore exactly what `save` wrote.
+    """Restore exactly what `save` wrote, whether the file holds all of it or a part.
 
     Raises:
-        MissingError: there is no such file.
-        UsageError: it is not a weights file, damaged, of another version, or not of the family asked for.
+        MissingError: there is no such file, or another that it is a part of is not beside it.
+        UsageError: it is not a weights file, damaged, of another version, not of the family asked for, or a decoder's.
     """
-    header, tensors = container.read(path)
+    header, tensors = part.read(path)
+    if "modifier" in header:
+        raise UsageError(f"{path}: a decoder's weights (+{header['modifier']}), not those of a whole model")
     try:
         config, card = ModelConfig(**header["config"]), ModelCard(**header["card"])
     except (KeyError, TypeError, UsageError) as error:
@@ -99,13 +102,20 @@ def load(path: Path, family: str | None = None) -> Weights:
     if family not in (None, config.family):
         raise UsageError(f"{path}: weights of family '{config.family}', not '{family}'")
     try:
-        return Weights(_restore(config, tensors), card, sha256_of(path))
+        return Weights(restore(config, tensors), card, sha256_of(path))
     except (KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors do not fit its model {config} ({reason})") from error
 
 
-def _restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
+def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
+    """A model in evaluation mode from the tensors of a file.
+
+    Raises:
+        KeyError: one is missing.
+        ValueError: tables do not fit together.
+        RuntimeError: a tensor has another shape than the model's.
+    """
     with torch.random.fork_rng(devices=()):
         model = build(config)
     # CompressAI's own load_state_dict wants its matrices of tables here.

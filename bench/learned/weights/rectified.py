@@ -1,7 +1,7 @@
-"""Weights files of a decoder that was trained further: a rectifier and a synthesis, and which weights they go with.
+"""Weights files of a decoder that was trained further: a rectifier and a synthesis, as a part of a model's weights.
 
-Encoder, entropy model and integer tables are those of another file, the base, which lies in the same folder. It is
-known by its SHA-256: a decoder is of no use with other latents than those that it was trained on.
+Encoder, entropy model and integer tables are those of the base (see `part`): a decoder is of no use with other latents
+than those that it was trained on.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
-from bench.learned.models import Rectified, Rectifier
-from bench.learned.weights import ModelCard, container, load
+from bench.learned.models import ModelConfig, Rectified, Rectifier
+from bench.learned.weights import ModelCard, container, part, restore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.weights.tables import Tensors
 
-_CHANGED = ("codec.g_s.", "rectifier.")
-"""What a file holds, by the beginnings of the parameters' names."""
+_CHANGED = ("g_s.", "rectifier.")
+"""What a file holds, by the beginnings of the tensors' names."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,9 +52,10 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         BenchError: a parameter is not finite in float16, or encoder or entropy model are not the base's.
         OSError: the file cannot be written; what was there before is untouched.
     """
-    _require_equal(model, base)
-    tensors = _changed(model)
-    for name, tensor in tensors.items():
+    tensors = part.read(base)[1] | _parameters(model)
+    for name, tensor in part.difference(tensors, base).items():
+        if not name.startswith(_CHANGED):
+            raise BenchError(f"'{name}' is not that of {base}: the training of a decoder has changed its encoder")
         if not tensor.isfinite().all():
             raise BenchError(f"parameter '{name}' is not finite in float16: the training has diverged, save nothing")
     header = {
@@ -63,10 +63,19 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         "card": dataclasses.asdict(card),
         "modifier": modifier_of(model),
         "rectifier": {"width": model.rectifier.width} if isinstance(model.rectifier, Rectifier) else None,
-        "base": {"file": base.name, "sha256": sha256_of(base)},
     }
-    container.write(path, header, tensors)
+    part.write(path, header, tensors, base)
     return sha256_of(path)
+
+
+def is_decoder(path: Path) -> bool:
+    """Whether a weights file is a decoder's.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is not a weights file, or damaged.
+    """
+    return "modifier" in container.read(path)[0]
 
 
 def load_rectified(path: Path) -> RectifiedWeights:
@@ -76,26 +85,19 @@ def load_rectified(path: Path) -> RectifiedWeights:
         MissingError: there is no such file, or its base is not beside it.
         UsageError: it is not such a file, damaged, of another version, or the base is another than it was trained on.
     """
-    header, tensors = container.read(path)
+    header, tensors = part.read(path)
+    if "modifier" not in header:
+        raise UsageError(f"{path}: the weights of a whole model, not of a decoder (+qr, +ft)")
     base = catalogue.base(path)
-    found = load(base)
     try:
-        model = rectified(Rectified(found.model, _rectifier(found.model.config.M, header["rectifier"])), tensors)
-        return RectifiedWeights(model, ModelCard(**header["card"]), sha256_of(path), base, found.sha256)
+        codec = restore(ModelConfig(**header["config"]), tensors)
+        model = Rectified(codec, _rectifier(codec.config.M, header["rectifier"]))
+        names = [name for name, _ in model.named_parameters() if name.startswith("rectifier.")]
+        nn.Module.load_state_dict(model, {name: tensors[name] for name in names}, strict=False)
+        return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base, sha256_of(base))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason})") from error
-
-
-def rectified(model: Rectified, tensors: Tensors) -> Rectified:
-    """Put tensors of a file into a model; it is returned in evaluation mode.
-
-    Raises:
-        KeyError: one is missing.
-        RuntimeError: one has another shape.
-    """
-    torch.nn.Module.load_state_dict(model, {name: tensors[name] for name in _changed(model)}, strict=False)
-    return model.eval()
 
 
 def modifier_of(model: Rectified) -> str:
@@ -107,17 +109,8 @@ def _rectifier(channels: int, options: dict[str, Any] | None) -> nn.Module:
     return nn.Identity() if options is None else Rectifier(channels, **options)
 
 
-def _changed(model: Rectified) -> Tensors:
-    named = model.named_parameters()
-    return {name: value.detach().cpu().half().contiguous() for name, value in named if name.startswith(_CHANGED)}
-
-
-def _require_equal(model: Rectified, base: Path) -> None:
-    """See that files of the model are those of its base."""
-    ours, theirs = model.codec.state_dict(), load(base).model.state_dict()
-    differing = [
-        name for name, _ in model.codec.named_parameters()
-        if not name.startswith("g_s.") and not torch.equal(ours[name].cpu().float(), theirs[name])
-    ]  # fmt: skip
-    if differing:
-        raise BenchError(f"'{differing[0]}' is not that of {base}: the training of a decoder has changed its encoder")
+def _parameters(model: Rectified) -> Tensors:
+    """All parameters as a file has them; the quantiles, which are part of the tables, in float32."""
+    named = (*model.codec.named_parameters(), *model.rectifier.named_parameters(prefix="rectifier"))
+    found = {name: value.detach().cpu() for name, value in named}
+    return {name: (value if name.endswith("quantiles") else value.half()).contiguous() for name, value in found.items()}

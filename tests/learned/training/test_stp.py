@@ -82,9 +82,9 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
 def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) -> None:
     path = run.train(job_on(landscapes, base), Silent())
     header, tensors = container.read(path)
-    assert {name.split(".")[0] for name in tensors} == {"codec", "rectifier"}
-    assert {name.split(".")[1] for name in tensors if name.startswith("codec")} == {"g_s"}
-    assert header["base"] == {"file": "joint-3.safetensors", "sha256": load(base).sha256}
+    assert {name.split(".")[0] for name in tensors} == {"g_s", "rectifier"}
+    assert (header["base"]["file"], header["base"]["sha256"]) == ("joint-3.safetensors", load(base).sha256)
+    assert {name.split(".")[0] for name in header["base"]["taken"]}.isdisjoint({"g_s", "rectifier"})
     assert header["card"]["record"]["initial"]["base_validation"]["latent_error_ratio"] == 1
 
 

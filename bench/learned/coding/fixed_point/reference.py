@@ -39,9 +39,9 @@ class Reference:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a file, and its base beside it."""
+        """Read a file, and its bases beside it."""
         header, tensors = _read(path)
-        _, base = _read(path.parent / header["base"]["file"])
+        base = _whole(path.parent / header["base"]["file"])
         fields = ("cdf", "cdf_length", "offset")
         z_tables, y_tables = (
             Tables.of_arrays(*(base[f"{part}.{field}"] for field in fields))
@@ -123,6 +123,12 @@ def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int
         places = [(row, step - (radius + 1) * row) for row in range(height)]
         if inside := [place for place in places if 0 <= place[1] < width]:
             yield inside
+
+
+def _whole(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file, upon those of the file that it is a part of."""
+    header, arrays = _read(path)
+    return {**_whole(path.parent / header["base"]["file"]), **arrays} if "base" in header else arrays
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

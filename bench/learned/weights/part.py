@@ -1,0 +1,145 @@
+"""Weights files that hold part of a model: what differs from another file, their base.
+
+    joint+qr-3 -> joint-3 -> hyper-3
+
+Models that were fitted to the latents of one encoder share its transforms; a decoder that was trained further shares
+all else with its model. Such a file names its base, which lies in the same folder, the base's SHA-256, and the tensors
+that it takes from there; it holds the others. A base may have a base itself. `catalogue.bases` finds them and refuses
+one that has changed, so the SHA-256 of the part's file stands for the whole model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.errors import BenchError, UsageError
+from bench.files import sha256_of
+from bench.learned import catalogue
+from bench.learned.weights import container
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from bench.learned.weights.tables import Tensors
+
+Header = dict[str, Any]
+
+_ENCODER = "g_a."
+"""How the names of the tensors begin without which two files have nothing to do with each other."""
+
+
+def read(path: Path) -> tuple[Header, Tensors]:
+    """Header of a file, and all tensors of its model: its own and those that it takes from its bases.
+
+    Raises:
+        MissingError: there is no such file, or a base is not beside it.
+        UsageError: it is not a weights file, damaged, of another version, or a base is another than it was made for.
+    """
+    header, tensors = container.read(path)
+    whole: Tensors = {}
+    for base in reversed(catalogue.bases(path)):
+        whole = _on(base, *container.read(base), whole)
+    return header, _on(path, header, tensors, whole)
+
+
+def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
+    """Write a model as a part of a base that has its encoder, else whole.
+
+    Args:
+        path: the file; `base` has to lie beside it when it is read.
+        header: what else the file says. A base in it is that of before, and is not kept.
+        tensors: of the whole model.
+        base: another file, a whole one or a part.
+
+    Raises:
+        OSError: the file cannot be written; what was there before is untouched.
+    """
+    header = {name: value for name, value in header.items() if name != "base"}
+    held = tensors if base is None else difference(tensors, base)
+    if base is not None and not any(name.startswith(_ENCODER) for name in held):
+        taken = sorted(tensors.keys() - held.keys())
+        header["base"] = {"file": base.name, "sha256": sha256_of(base), "taken": taken}
+        tensors = held
+    container.write(path, header, tensors)
+
+
+def difference(tensors: Tensors, base: Path) -> Tensors:
+    """The tensors that a base does not have, or has with other values."""
+    _, theirs = read(base)
+    return {name: value for name, value in tensors.items() if not _equal(value, theirs.get(name))}
+
+
+def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
+    """Whether two files have equal tensors, all or those of some sub-networks; not if one of the two is of no use."""
+    ours, theirs = _readable(one), _readable(other)
+    if ours is None or theirs is None:
+        return False
+    return _same(
+        *({name: value for name, value in tensors.items() if _is_of(name, parts)} for tensors in (ours, theirs))
+    )
+
+
+def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
+    """Write a model (see `write`) where other files may be parts of what was there.
+
+    Models beside it that shared tensors with it keep theirs, as parts of what is there now, or whole if they have no
+    more in common. Decoders and entropy models in integers go with one model alone: they follow it if its tensors
+    stay. If they do not, they are left to be refused, because they have to be made again.
+    """
+    before = _readable(path)
+    followers = [(file, *container.read(file)) for file in _parts_of(path)]
+    whole = {file: _readable(file) for file, found, _ in followers if not _goes_with_one(found)}
+    stays = before is not None and _same(before, tensors)
+    write(path, header, tensors, base)
+    for file, found, held in followers:
+        if (kept := whole.get(file)) is not None:
+            replace(file, found, kept, path)
+        elif stays:
+            container.write(file, {**found, "base": {**found["base"], "sha256": sha256_of(path)}}, held)
+
+
+def _readable(path: Path) -> Tensors | None:
+    """The tensors of a file's model, if it is there with all its bases."""
+    try:
+        return read(path)[1]
+    except BenchError:
+        return None
+
+
+def _on(path: Path, header: Header, held: Tensors, base: Tensors) -> Tensors:
+    """A part's tensors upon those of its base. A decoder's file of before says "codec." first, and takes all."""
+    taken = header.get("base", {}).get("taken", base)
+    if absent := [name for name in taken if name not in base]:
+        raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
+    own = {name.removeprefix("codec."): value for name, value in held.items()}
+    return {**{name: base[name] for name in taken}, **own}
+
+
+def _parts_of(path: Path) -> Iterator[Path]:
+    """The files beside a file that it is the base of."""
+    if not path.is_file():
+        return
+    sha256 = sha256_of(path)
+    for file in sorted(path.parent.glob("*.safetensors")):
+        named = catalogue.header(file).get("base", {})
+        if (named.get("file"), named.get("sha256")) == (path.name, sha256):
+            yield file
+
+
+def _goes_with_one(header: Header) -> bool:
+    return "modifier" in header or "fixed_point" in header
+
+
+def _is_of(name: str, parts: Collection[str] | None) -> bool:
+    return parts is None or name.partition(".")[0] in parts
+
+
+def _same(ours: Tensors, theirs: Tensors) -> bool:
+    return ours.keys() == theirs.keys() and all(_equal(value, theirs[name]) for name, value in ours.items())
+
+
+def _equal(ours: torch.Tensor, theirs: torch.Tensor | None) -> bool:
+    return theirs is not None and ours.dtype == theirs.dtype and torch.equal(ours, theirs)
