@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import importlib.resources
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a whole reproduction measures, or a quick one."""
+    """What a whole reproduction measures on RGB, or on planes; or a quick one."""
 
     pictures: Mapping[str, tuple[str, ...]]
     """Image set to the pictures that stand for it; all of one that is not named."""
@@ -42,10 +43,14 @@ class Budget:
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Codec to its qualities; all points of one that is not named."""
     cell_s: Mapping[str, float] = field(default_factory=dict)
+    codecs: tuple[str, ...] = ("*",)
+    """Globs of the codecs that are measured."""
+    without: tuple[str, ...] = ()
+    """Globs of those among them that are not."""
 
     @classmethod
     def stated(cls, *, quick: bool) -> Budget:
-        """The budget that comes with the package."""
+        """The budget of RGB pictures that comes with the package."""
         content = _content()
         codecs: Mapping[str, dict[str, Any]] = content["codecs"]
         timing = content["timing"]["quick" if quick else "whole"]
@@ -54,7 +59,23 @@ class Budget:
             Timing(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
             {name: tuple(share["quick"]) for name, share in codecs.items() if quick and "quick" in share},
             {name: share["cell_s"] for name, share in codecs.items()},
+            without=tuple(content["planes"]["alone"]),
         )
+
+    @classmethod
+    def of_planes(cls, *, quick: bool) -> Budget:
+        """The same for planes of YUV 4:2:0: other codecs, other points."""
+        planes = _content()["planes"]
+        return replace(
+            cls.stated(quick=quick), points=_tuples(planes["points"]), codecs=tuple(planes["codecs"]), without=()
+        )
+
+    def includes(self, codec: str) -> bool:
+        """Whether a codec is measured."""
+        wanted, unwanted = (
+            any(fnmatch.fnmatchcase(codec, glob) for glob in globs) for globs in (self.codecs, self.without)
+        )
+        return wanted and not unwanted
 
     def measured(self, spec: CodecSpec) -> str:
         """A codec with the qualities that are measured, as on the command line."""
@@ -70,8 +91,8 @@ def _asked(name: str, qualities: tuple[float, ...]) -> str:
     return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
 
 
-def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(names) for name, names in lists.items()}
+def _tuples(lists: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:
+    return {name: tuple(entries) for name, entries in lists.items()}
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -21,6 +21,8 @@ from bench.registry import METRICS, load_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
 
     from bench.datasets import Dataset
     from bench.learned.weights import Weights
@@ -105,7 +107,8 @@ def _has_trained_filter(weights: Weights) -> bool:
     from bench.learned.models.cca.enhancement import Acem  # noqa: PLC0415  # torch
 
     filters = [part for part in weights.model.modules() if isinstance(part, Acem)]
-    return any(bool(layer[-1].weight.any()) for part in filters for layer in (part.luma, part.chroma))
+    last = [cast("Tensor", layer[-1].weight) for part in filters for layer in (part.luma, part.chroma)]
+    return any(bool(weight.any()) for weight in last)
 
 
 def _described(weights: Weights, *, acem: bool) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
 
 
 @main.command()
-@click.option("--dataset", help="The image set to report on.  [default: the one with the most points]")
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this image set; repeatable.")
 @_images
 @click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench import ffmpeg
 from bench.budget import Budget
 from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
@@ -43,11 +44,6 @@ class Reproduction:
     evidence: Path | None = None
     """Folder for what of the report is worth committing."""
 
-    @property
-    def budget(self) -> Budget:
-        """What is measured of each codec."""
-        return Budget.stated(quick=self.quick)
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -56,13 +52,36 @@ class Part:
     specs: tuple[CodecSpec, ...]
     weights: str | None = None
 
-    def request(self, options: Reproduction, dataset: str, images: tuple[str, ...]) -> RunRequest:
-        """The run that measures them."""
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """An image set, and what is measured on it."""
+
+    dataset: str
+    budget: Budget
+    parts: tuple[Part, ...]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures that are measured; all of the set, if there are none."""
+        return self.budget.pictures.get(self.dataset, ())
+
+    @property
+    def timed_images(self) -> tuple[str, ...]:
+        """Those that are timed, likewise."""
+        return self.budget.timing.pictures.get(self.dataset, ())
+
+    def processor_s(self, pictures: int) -> float:
+        """About how long one processor takes for everything, on so many pictures."""
+        return sum(self.budget.processor_s(spec, pictures) for part in self.parts for spec in part.specs)
+
+    def request(self, part: Part, options: Reproduction) -> RunRequest:
+        """The run that measures a part."""
         return RunRequest(
-            codecs=tuple(options.budget.measured(spec) for spec in self.specs),
-            codec_options={} if self.weights is None else {"weights": self.weights},
-            dataset=dataset,
-            images=images,
+            codecs=tuple(self.budget.measured(spec) for spec in part.specs),
+            codec_options={} if part.weights is None else {"weights": part.weights},
+            dataset=self.dataset,
+            images=self.images,
             data=options.data,
             db=options.db,
             threads=options.threads,
@@ -70,36 +89,70 @@ class Part:
             command=options.command,
         )
 
+    def timing_request(self, part: Part, options: Reproduction) -> RunRequest:
+        """The run that times a part."""
+        timing = self.budget.timing
+        codecs = tuple(timing.points(spec) for spec in part.specs)
+        return replace(
+            self.request(part, options),
+            codecs=codecs,
+            images=self.timed_images,
+            workers=1,
+            timing=True,
+            repeats=timing.repeats,
+            force=options.force,
+        )
+
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
     """Measure every codec on Kodak, take times, and write the report; its path, and the cells that failed.
 
-    Rates and distortions come from several processes at once, times from this one alone, afterwards. What is stored is
-    not measured again: a reproduction that was killed is gone on with by the same command. Without Kodak and without
-    a way to get it, everything runs on the built-in photographs, and says so.
+    Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions come from
+    several processes at once, times from this one alone, afterwards. What is stored is not measured again: a
+    reproduction that was killed is gone on with by the same command. Without Kodak and without a way to get it,
+    everything runs on the built-in photographs, and says so.
 
     Raises:
         BenchError: nothing can be measured or written.
     """
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
-    images, found = options.budget.pictures.get(dataset, ()), parts(options.weights, options.budget, say)
-    pictures = len(images) or len(open_dataset(dataset, data=options.data).images)
-    work_s = sum(options.budget.processor_s(spec, pictures) for part in found for spec in part.specs)
-    minutes = work_s / 60 / options.workers
-    say(f"{dataset}: {pictures} pictures, about {minutes:.0f} min and the time of timings, if nothing is there yet")
-    failures = [line for part in found for line in _measure(part.request(options, dataset, images), say)]
-    failures += [line for part in found for line in _take_times(part, options, dataset, say)]
+    found = rounds(dataset, options, say)
+    failures = [line for entry in found for line in _measure_round(entry, options, say)]
+    for entry in found:
+        for part in entry.parts:
+            failures += _take_times(entry.timing_request(part, options), say)
     with Store.open(options.db) as store:
         export_csv(store, options.out / "data")
-    shown = options.budget.timing.pictures.get(dataset, ())
     costs = not options.quick  # a process for each model, to see its memory
+    shown = found[0].timed_images
     add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
-    page = write_report(options.out / "data", options.out, dataset=dataset, images=images)
+    sets = [entry.dataset for entry in found]
+    page = write_report(options.out / "data", options.out, datasets=sets, images=found[0].images)
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)
         say(f"evidence: {options.evidence}")
     return page, list(dict.fromkeys(failures))
+
+
+def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> list[Round]:
+    """What is measured on an image set of RGB, and on the same as planes where it can be converted here.
+
+    Raises:
+        UsageError: there are no such weights.
+    """
+    told: dict[str, None] = {}  # a codec that cannot run here lacks the same on both
+    budgets = {dataset: Budget.stated(quick=options.quick)}
+    if (reason := ffmpeg.missing()) is None:
+        budgets[f"{dataset}-yuv420"] = Budget.of_planes(quick=options.quick)
+    else:
+        say(f"left out: {dataset} in YUV 4:2:0: {reason}")
+    found = [
+        Round(name, budget, tuple(parts(options.weights, budget, told.setdefault))) for name, budget in budgets.items()
+    ]
+    for line in told:
+        say(line)
+    return [entry for entry in found if entry.parts]
 
 
 def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
@@ -108,14 +161,18 @@ def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part
     Raises:
         UsageError: there are no such weights.
     """
-    conventional = [spec for spec in resolve_codecs(("*",)) if not _is_learned(spec)]
+    conventional = [spec for spec in _all(budget) if not _is_learned(spec)]
     found = [Part(_able(conventional, budget, say))]
     for name in (weights, catalogue.FOR_MS_SSIM.get(weights)):
         if name is not None:
-            learned = [spec for spec in resolve_codecs(("*",), {"weights": name}) if _is_learned(spec)]
+            learned = [spec for spec in _all(budget, weights=name) if _is_learned(spec)]
             # Few models are trained for MS-SSIM; that the others are not is nothing to tell.
             found.append(Part(_able(learned, budget, say if name == weights else lambda _: None), name))
     return [part for part in found if part.specs]
+
+
+def _all(budget: Budget, **options: str) -> list[CodecSpec]:
+    return [spec for spec in resolve_codecs(("*",), options) if budget.includes(spec.name)]
 
 
 def _is_learned(spec: CodecSpec) -> bool:
@@ -152,19 +209,23 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
             say(f"weights are missing: {error}")
 
 
+def _measure_round(entry: Round, options: Reproduction, say: Callable[[str], None]) -> list[str]:
+    """Rates and distortions of a round; the cells that failed."""
+    pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
+    minutes = round(entry.processor_s(pictures) / 60 / options.workers)
+    say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")
+    return [line for part in entry.parts for line in _measure(entry.request(part, options), say)]
+
+
 def _measure(request: RunRequest, say: Callable[[str], None]) -> list[str]:
     summary = execute(request)
     say(str(summary))
     return summary.failures
 
 
-def _take_times(part: Part, options: Reproduction, dataset: str, say: Callable[[str], None]) -> list[str]:
-    timing = options.budget.timing
-    request = part.request(options, dataset, timing.pictures.get(dataset, ()))
-    codecs = tuple(timing.points(spec) for spec in part.specs)
-    timed = replace(request, codecs=codecs, workers=1, timing=True, repeats=timing.repeats, force=options.force)
+def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
     try:
-        return _measure(timed, say)
+        return _measure(request, say)
     except UsageError as error:
         say(f"no times taken: {error}")
         return []

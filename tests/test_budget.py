@@ -23,7 +23,30 @@ def test_the_budget_names_pictures_that_there_are(*, quick: bool) -> None:
         assert set(pictures) <= set(dataset_names())
         names = [image.name for image in open_dataset("builtin").images]
         assert set(pictures.get("builtin", ())) <= set(names)
-        assert set(pictures.get("kodak", ())) <= {f"kodim{number:02d}" for number in range(1, 25)}
+        for kodak in ("kodak", "kodak-yuv420"):
+            assert set(pictures.get(kodak, ())) <= {f"kodim{number:02d}" for number in range(1, 25)}
+
+
+def test_the_budget_of_planes_names_codecs_that_take_them_and_points_that_they_have() -> None:
+    budget = Budget.of_planes(quick=False)
+    assert budget.points.keys() <= set(codec_names())
+    for name, points in budget.points.items():
+        assert budget.includes(name)
+        assert codec_class(name).yuv420_carriers, name
+        assert set(points) <= set(codec_class(name).scale.points), name
+        assert len(points) >= 5  # a BD-rate of fewer is doubtful
+
+
+def test_a_codec_of_planes_is_in_one_budget_and_a_conventional_one_may_be_in_both() -> None:
+    rgb, planes = Budget.stated(quick=True), Budget.of_planes(quick=True)
+    found = {name: (rgb.includes(name), planes.includes(name)) for name in ("cca", "joint-yuv", "joint", "vvc", "webp")}
+    assert found == {
+        "cca": (False, True),
+        "joint-yuv": (False, True),
+        "joint": (True, True),
+        "vvc": (True, True),
+        "webp": (True, False),
+    }
 
 
 def test_a_quick_run_has_fewer_points_and_the_whole_one_all() -> None:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from bench import reproduce as module
 from bench.budget import Budget
 from bench.codec import CodecSpec
 from bench.errors import MissingError, StoreError
 from bench.learned import catalogue, checkpoints
-from bench.reproduce import Part, Reproduction, parts, reproduce
+from bench.reproduce import Part, Reproduction, parts, reproduce, rounds
 from bench.request import RunRequest, Summary
 
 if TYPE_CHECKING:
@@ -31,10 +34,20 @@ def options(tmp_path: Path) -> Reproduction:
     )
 
 
+def add_weights(folder: Path, *names: str) -> None:
+    """Weights files by the look of their headers: nothing is coded with them."""
+    for name in names:
+        safetensors.numpy.save_file({"x": np.zeros(1)}, folder / f"{name}.safetensors", {"bench": "{}"})
+
+
 @pytest.fixture
 def only_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reproduction of one codec at two qualities: what is under test is the order of work, not the codecs."""
-    monkeypatch.setattr(module, "parts", lambda *_: [Part((CodecSpec("jpeg", (50, 90)),))])
+
+    def jpeg_on_rgb(_weights: str, budget: Budget, _say: object) -> list[Part]:
+        return [Part((CodecSpec("jpeg", (50, 90)),))] if budget.includes("webp") else []
+
+    monkeypatch.setattr(module, "parts", jpeg_on_rgb)
 
 
 @pytest.mark.usefixtures("only_jpeg")
@@ -86,9 +99,67 @@ def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
     assert [len(r.images) for r in requests] == [4, 1]
 
 
+def test_planes_are_measured_after_rgb_and_reported_beside_it(
+    options: Reproduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[RunRequest] = []
+    reported: list[object] = []
+
+    def noted(request: RunRequest) -> Summary:
+        requests.append(request)
+        return Summary(request.dataset, (), (), {})
+
+    def one_codec(_weights: str, budget: Budget, _say: object) -> list[Part]:
+        return [Part((CodecSpec("webp" if budget.includes("webp") else "vvc", (50, 42, 37, 32)),))]
+
+    monkeypatch.setattr(module, "parts", one_codec)
+    monkeypatch.setattr(module, "execute", noted)
+    monkeypatch.setattr(module, "_get_kodak", lambda *_: "kodak")
+    for name in ("export_csv", "add_exhibits"):
+        monkeypatch.setattr(module, name, lambda *_, **__: None)
+    monkeypatch.setattr(module.Store, "open", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(module, "write_report", lambda *_, **chosen: reported.append(chosen) or options.out)
+    reproduce(options, lambda _: None)
+    assert [(r.dataset, r.timing, r.codecs) for r in requests] == [
+        ("kodak", False, ("webp@5,30,60,80,90",)),
+        ("kodak-yuv420", False, ("vvc@42,37,32,27,22",)),
+        ("kodak", True, ("webp@37",)),
+        ("kodak-yuv420", True, ("vvc@37",)),
+    ]
+    assert requests[1].images == requests[0].images
+    assert reported == [{"datasets": ["kodak", "kodak-yuv420"], "images": requests[0].images}]
+
+
+def test_without_ffmpeg_there_are_no_planes_and_that_is_said_once(
+    options: Reproduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.ffmpeg, "missing", lambda: "not here")
+    said: list[str] = []
+    assert [entry.dataset for entry in rounds("kodak", options, said.append)] == ["kodak"]
+    assert "left out: kodak in YUV 4:2:0: not here" in said
+    assert len(said) == len(set(said))
+
+
+def test_codecs_of_planes_alone_are_measured_on_planes_alone(
+    options: Reproduction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_weights(tmp_path, "joint-3", "cca-1", "cca-2", "joint-yuv-1")
+    monkeypatch.setattr(catalogue, "COMPACT", tmp_path)
+    monkeypatch.setattr(module.ffmpeg, "missing", lambda: None)
+    rgb, planes = (
+        {spec.name: spec.qualities for part in entry.parts for spec in part.specs}
+        for entry in rounds("kodak", options, lambda _: None)
+    )
+    assert {"joint", "jpeg"} <= rgb.keys()
+    assert {"cca", "joint-yuv"}.isdisjoint(rgb)
+    assert planes["cca"] == (1, 2)
+    assert planes["joint-yuv"] == (1,)
+    assert planes["joint"] == (3,)
+    assert "webp" not in planes
+
+
 def test_models_trained_for_ms_ssim_are_a_part_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("joint-3", "joint-4", "joint-5-ms-ssim"):
-        (tmp_path / f"{name}.safetensors").touch()
+    add_weights(tmp_path, "joint-3", "joint-4", "joint-5-ms-ssim")
     monkeypatch.setattr(catalogue, "COMPACT", tmp_path)
     said: list[str] = []
     found = parts("compact", Budget.stated(quick=True), said.append)

@@ -82,6 +82,6 @@ def portability(observed: pd.DataFrame) -> pd.DataFrame:
 
     `observed` is what benchmarks/portability.py wrote: a codec with its quality, a way, files, failures.
     """
-    family = observed["codec"].astype(str).str.split("@").str[0]
-    rows = observed.assign(codec=family).groupby(["codec", "decoded"], sort=False)[["pictures", "failed"]].sum()
+    families = [str(codec).partition("@")[0] for codec in observed["codec"]]
+    rows = observed.assign(codec=families).groupby(["codec", "decoded"], sort=False)[["pictures", "failed"]].sum()
     return rows.reset_index().rename(columns={"pictures": "files"})[list(PORTABILITY)]

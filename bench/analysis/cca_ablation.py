@@ -88,11 +88,11 @@ def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
         found = difference(by_picture(group, "loss"), by_picture(theirs, "loss"))
         rows.append(
             {
-                **group.iloc[0][[*SETTING, *VARIANT]].to_dict(),
+                **{str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()},
                 "steps": group["steps"].mean(),
                 "seeds": group["seed"].nunique(),
                 "pictures": group["image"].nunique(),
-                **group[VALUES].mean().to_dict(),
+                **{name: group[name].mean() for name in VALUES},
                 "loss_difference_percent": found["difference_percent"],
                 "loss_difference_low_percent": found["low_percent"],
                 "loss_difference_high_percent": found["high_percent"],

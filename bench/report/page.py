@@ -28,20 +28,22 @@ def write_report(
     export_dir: Path,
     out_dir: Path,
     *,
-    dataset: str | None = None,
+    datasets: Sequence[str] = (),
     anchors: Sequence[str] = (),
     images: Sequence[str] = (),
 ) -> Path:
     """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
 
-    The same export gives the same bytes. `dataset` is by default the one with the most points, `anchors` the codecs
-    that BD-rates are taken against, the main one first, and `images` globs of the pictures of a stated subset.
+    The same export gives the same bytes. The first of `datasets` is reported on the first page, the others on pages of
+    their own; by default they are all that were measured, and the first is the one with the most points. `anchors` are
+    the codecs that BD-rates are taken against, the main one first, and `images` globs of the pictures of a stated
+    subset.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         OSError: the folder cannot be written.
     """
-    pages = Report.of(export_dir, dataset=dataset, anchors=anchors, images=images).pages()
+    pages = Report.of(export_dir, datasets=datasets, anchors=anchors, images=images).pages()
     library = f"plotly-{importlib.metadata.version('plotly')}.min.js"
     _write(out_dir / ASSETS / library, _resource("plotly", "package_data", "plotly.min.js"))
     for script in sorted({script for page in pages for script in page.scripts}):
@@ -72,7 +74,7 @@ def write_figures(
     export_dir: Path,
     out_dir: Path,
     *,
-    dataset: str | None = None,
+    datasets: Sequence[str] = (),
     anchors: Sequence[str] = (),
     images: Sequence[str] = (),
 ) -> list[Path]:
@@ -80,7 +82,7 @@ def write_figures(
 
     Arguments and errors are those of `write_report`.
     """
-    pages = Report.of(export_dir, dataset=dataset, anchors=anchors, images=images).pages()
+    pages = Report.of(export_dir, datasets=datasets, anchors=anchors, images=images).pages()
     files = {
         out_dir / page.folder / f"{plot.name}.{form}": file_bytes(plot, form)
         for page in pages

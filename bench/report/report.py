@@ -67,7 +67,7 @@ class Report:
 
     @classmethod
     def of(
-        cls, export_dir: Path, *, dataset: str | None = None, anchors: Sequence[str] = (), images: Sequence[str] = ()
+        cls, export_dir: Path, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
     ) -> Self:
         """Read an export and compute what a report on it shows.
 
@@ -75,10 +75,10 @@ class Report:
             UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
-        main = main_study(export, dataset, images)
-        # Whoever names a data set or pictures wants that page alone.
-        others = [] if dataset or images else [name for name in measured_datasets(export) if name != main.dataset]
-        studies = [Study.of(export, name) for name in others]
+        main = main_study(export, datasets[0] if datasets else None, images)
+        # Whoever names data sets or pictures wants their pages alone.
+        others = datasets[1:] if datasets or images else measured_datasets(export)
+        studies = [Study.of(export, name, images) for name in others if name != main.dataset]
         contents = [Content.of(export, main, anchors)]
         contents += [Content.of(export, study) for study in studies if len(study.points)]
         return cls(export, extras, Book.load(), contents)

@@ -240,7 +240,7 @@ def test_times_of_two_machines_are_two_tables(page: Page) -> None:
 def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_dataset("corner", ("carrot", "parsnip"))
     assert main_study(synthetic.read(tmp_path), None, ()).dataset == "garden"
-    assert "no curve to show" in _report(synthetic, tmp_path, dataset="corner").text
+    assert "no curve to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
 
 
 def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Synthetic, tmp_path: Path) -> None:
