@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import multiprocessing
-import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bench import adapter
+from bench.environment import environment
 from bench.errors import BenchError
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bench.codec import Codec
     from bench.picture import AnyPicture, Kind
 
@@ -61,7 +58,7 @@ class FreshProcess:
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture | str:
         """What a file decodes to over there, as `adapter.decode` says, or why it does not."""
         try:
-            with _environment(THREADS_VARIABLE, str(self.threads)):
+            with environment({THREADS_VARIABLE: str(self.threads)}):
                 answer = self._pool.submit(_decode, recipe, data, kind)
             return answer.result()
         except BrokenProcessPool:
@@ -96,17 +93,3 @@ def _opened(recipe: Recipe) -> Codec:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """An environment variable for the processes that start meanwhile."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
