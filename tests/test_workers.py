@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 VALUES = "SELECT key, metric, value FROM distortions ORDER BY key, metric"
 
 
+def named(line: str) -> set[str]:
+    """The environment variables of a process that `own.py:Slow` wrote down."""
+    return set(line.split()[2].split(","))
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -25,6 +30,7 @@ def alive(pid: int) -> bool:
 
 def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite", codec="own.py:Slower")
+    alone, *_ = (desk.path / "processes").read_text().splitlines()
     (desk.path / "processes").unlink()
     two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower")
     assert two.returncode == 0, two.stderr
@@ -34,9 +40,12 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert desk.rows(VALUES) == desk.rows(VALUES, db="one.sqlite")
     # Two processes, each with one thread.
-    lines = (desk.path / "processes").read_text().split("\n")[:-1]
-    assert len(set(lines)) == 2
+    lines = (desk.path / "processes").read_text().splitlines()
+    assert len({line.split()[0] for line in lines}) == 2
     assert {line.split()[1] for line in lines} == {"1"}
+    # Whatever else Dask sets, as glibc's thresholds, would make them slower or faster than the one.
+    added = named(lines[0]) - named(alone)
+    assert added <= {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "__DASK_PARENT_PID"}
 
 
 def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
@@ -73,7 +82,8 @@ def test_a_cell_that_kills_every_worker_is_given_up(desk: Desk) -> None:
     result = desk.measure("--images", "p0", "--workers", "2", codec="own.py:Deadly@1")
     assert result.returncode == 1
     assert "failed: deadly@1 on p0: the process that worked on it died 4 times" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    # On a busy machine the progress is told, too.
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("measuring:")]) == 1
 
 
 @pytest.mark.parametrize("to_group", [False, True])
