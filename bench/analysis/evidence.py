@@ -10,22 +10,19 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis import cca_ablation
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows
 from bench.analysis.subject import measured_subject, published_subject
+from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
 from bench.analysis.verdict import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import pandas as pd
-
     from bench.analysis.claims import Claim
     from bench.analysis.sources import Sources
     from bench.analysis.study import Study
-
-EQUAL_STEPS = 0.05
-"""Trainings are equal if their numbers of steps differ by no more than this share."""
 
 
 def from_published(claim: Claim, sources: Sources) -> Evidence:
@@ -55,12 +52,24 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     reason = _objection(claim, sources, study, pair)
     low, high = row.get("interval_low_percent"), row.get("interval_high_percent")
     return Evidence(
-        f"measured, weights {curve['weights']}" if curve["weights"] else "measured",
+        _basis(claim, sources, str(curve["weights"])),
         _rate([row]),
         None if low is None or high is None else (low, high),
         judges=not reason,
         reason=reason if row else f"{claim.axis} is not measured",
     )
+
+
+def _basis(claim: Claim, sources: Sources, weights: str) -> str:
+    """What a measured figure rests on."""
+    said = ["measured"]
+    if weights:
+        said.append(f"weights {weights}")
+    if source := quantised_from(claim.codec, weights, sources.extras.weights):
+        said.append(f"those of {claim.codec} quantised from {source}")
+    if apart := claim.options.get("apart"):
+        said.append(f"equal steps but for {' and '.join(apart)}")
+    return ", ".join(said)
 
 
 def _rate(rows: Iterable[Mapping[str, Any]]) -> float:
@@ -97,20 +106,8 @@ def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, st
         return f"weights {weights} are not the paper's"
     if not curves.loc[pair[1], "weights"]:
         return ""
-    return _unequal([str(curves.loc[name, "codec"]) for name in pair], weights, sources.extras.weights)
-
-
-def _unequal(codecs: Iterable[str], weights: str, trained: pd.DataFrame) -> str:
-    """What sets the trainings of two codecs apart at the qualities that both have, or ""."""
-    rows = trained[trained["weights"] == weights].set_index(["codec", "quality"])["total_steps"]
-    steps = [rows.loc[codec] for codec in codecs if codec in rows.index.get_level_values("codec")]
-    if len(steps) < 2:
-        return "the export does not say how the weights were trained"
-    for quality in steps[0].index.intersection(steps[1].index):
-        two = float(steps[0].loc[quality]), float(steps[1].loc[quality])
-        if not max(two) <= min(two) * (1 + EQUAL_STEPS):
-            return f"training was not equal: {two[0]:,.0f} and {two[1]:,.0f} steps at quality {quality:g}"
-    return ""
+    codecs = [str(curves.loc[name, "codec"]) for name in pair]
+    return unequal(codecs, weights, sources.extras.weights, claim.options.get("apart", ()))
 
 
 def ablation(claim: Claim, sources: Sources) -> Evidence:
@@ -131,6 +128,28 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
     return Evidence("measured, equal latents", sum(values) / len(values), interval, tuple(values))
 
 
+def part(claim: Claim, sources: Sources) -> Evidence:
+    """The difference in loss between two variants of cca that were trained alike, by real files of all pictures.
+
+    Of several lambdas the values are averaged; the interval is there for a single one.
+    """
+    basis = "measured, cca_ablation.csv"
+    observed = sources.extras.experiment("cca_ablation")
+    observed = observed[observed["dataset"] == claim.dataset]
+    if not {claim.codec, claim.anchor} <= set(observed["variant"]):
+        return Evidence(basis, reason="the export does not hold this experiment")
+    table = cca_ablation.table(observed, claim.anchor).set_index([*cca_ablation.SETTING, "variant"])
+    ours, theirs = (table.xs(name, level="variant") for name in (claim.codec, claim.anchor))
+    ours = ours.loc[ours.index.intersection(theirs.index)]
+    values = [float(value) for value in ours["loss_difference_percent"]]
+    ends = ours[["loss_difference_low_percent", "loss_difference_high_percent"]].to_numpy(dtype=float)
+    interval = (float(ends[0, 0]), float(ends[0, 1])) if len(ends) == 1 else None
+    steps = ours["steps"] / theirs["steps"].reindex(ours.index)
+    equal = bool(steps.between(1 / (1 + EQUAL_STEPS), 1 + EQUAL_STEPS).all())
+    reason = "" if equal else "the variants were not trained equally long"
+    return Evidence(basis, sum(values) / len(values), interval, tuple(values), judges=equal, reason=reason)
+
+
 def untested(claim: Claim, sources: Sources) -> Evidence:
     """No value, whatever the sources hold: nothing measures it, for the reason that the claim's entry gives."""
     del sources
@@ -138,5 +157,5 @@ def untested(claim: Claim, sources: Sources) -> Evidence:
 
 
 MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {
-    function.__name__: function for function in (bd_rate, ablation, untested)
+    function.__name__: function for function in (bd_rate, ablation, part, untested)
 }

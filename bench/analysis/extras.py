@@ -35,6 +35,10 @@ WEIGHTS = (
 )
 """How each weights file was trained, all stages together; empty cells where its file does not say."""
 
+ORIGINS = ("stages", "quantised_from")
+"""Columns of weights that may be absent: the stages with their steps ("planes-ladder 2500; acem 1000"), and the model
+("joint@3") that weights without a training of their own were quantised from."""
+
 COMPLEXITY = (
     "codec",
     "weights",
@@ -66,7 +70,7 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
 class Extras:
     """The optional frames of one export directory."""
 
-    weights: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=WEIGHTS))
+    weights: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*WEIGHTS, *ORIGINS]))
     complexity: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COMPLEXITY))
     pictures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PICTURES))
     experiments: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -80,7 +84,7 @@ class Extras:
         """
         found = sorted((directory / "experiments").glob("*.csv"))
         return cls(
-            weights=_read(directory / "weights.csv", WEIGHTS),
+            weights=_with_origins(_read(directory / "weights.csv", WEIGHTS)),
             complexity=_read(directory / "complexity.csv", COMPLEXITY),
             pictures=_read(directory / "pictures.csv", PICTURES),
             experiments={path.stem: _read(path, EXPERIMENTS.get(path.stem, ())) for path in found},
@@ -89,6 +93,11 @@ class Extras:
     def experiment(self, name: str) -> pd.DataFrame:
         """The rows of an experiment; none if it is not there."""
         return self.experiments.get(name, pd.DataFrame(columns=EXPERIMENTS.get(name, ())))
+
+
+def _with_origins(weights: pd.DataFrame) -> pd.DataFrame:
+    absent = dict.fromkeys((name for name in ORIGINS if name not in weights), "")
+    return weights.assign(**absent).fillna(dict.fromkeys(ORIGINS, ""))
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import safetensors
 
 from bench.analysis.export import Export
-from bench.analysis.extras import WEIGHTS
+from bench.analysis.extras import ORIGINS, WEIGHTS
 from bench.files import atomic_write, sha256_of
 from bench.learned.catalogue import COMPACT
 
@@ -47,7 +47,7 @@ def training_records(measurements: pd.DataFrame) -> pd.DataFrame:
     used = measurements.loc[measurements["weights"].ne(""), columns].drop_duplicates()
     files = _files_by_hash(used["weights"].unique())
     rows = [row | _training(files.get(row["weights_sha256"])) for row in used.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(WEIGHTS)).sort_values(columns, ignore_index=True)
+    return pd.DataFrame(rows, columns=[*WEIGHTS, *ORIGINS]).sort_values(columns, ignore_index=True)
 
 
 def _files_by_hash(names: Iterable[str]) -> dict[str, Path]:
@@ -61,7 +61,8 @@ def _training(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            card = json.loads(file.metadata()["bench"])["card"]
+            header = json.loads(file.metadata()["bench"])
+            card = header["card"]
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError):
         return {"num_bytes": path.stat().st_size}
     record = card.get("record", {})
@@ -79,4 +80,6 @@ def _training(path: Path | None) -> dict[str, Any]:
         "started": calls[0].get("started", ""),
         "validation_bpp": last.get("rate_bpp", math.nan),
         "validation_psnr_db": last.get("psnr_db", math.nan),
+        "stages": "; ".join(f"{name} {stage.get('steps', 0)}" for name, stage in stages.items() if name),
+        "quantised_from": f"{header['base']['family']}@{card['quality']}" if "calibration" in record else "",
     }

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import published
+from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, Claim, claim_table
 from bench.analysis.extras import Extras
 from bench.analysis.sources import Sources
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from synthetic import Synthetic
+
+NO_ORIGIN = {"stages": "", "quantised_from": ""}
 
 BETA_RATE = (0.8 - 1) * 100
 """What the synthetic codec beta saves against alpha, in percent."""
@@ -67,12 +70,11 @@ def test_claims_are_about_codecs_that_exist(book: Book) -> None:
     assert named <= set(codec_names())
 
 
-def test_a_claim_that_nothing_measures_says_why(book: Book, synthetic: Synthetic, tmp_path: Path) -> None:
-    claim = dataclasses.replace(next(claim for claim in book.claims if claim.id == "cca-igu"), paper="p")
-    row = _judged(synthetic, tmp_path, claim)
+def test_a_claim_that_nothing_measures_says_why(synthetic: Synthetic, tmp_path: Path) -> None:
+    row = _judged(synthetic, tmp_path, _claim(measure="untested", reason="it takes a GPU"))
     assert row["verdict"] == NOT_TESTED
-    assert "cca@2-noguide" in row["reason"]
-    assert "bench train zoo" in row["command"]
+    assert row["reason"] == "it takes a GPU"
+    assert row["command"] == "bench run"
 
 
 def test_the_headlines_of_the_abstract_are_in_the_file(book: Book) -> None:
@@ -126,10 +128,78 @@ def test_a_relative_claim_wants_equal_training(synthetic: Synthetic, tmp_path: P
     for row in synthetic.tables["measurements"]:
         row["weights"] = "compact"
     trained = [("alpha", 10.0, 1000), ("beta", 10.0, steps)]
-    weights = pd.DataFrame(trained, columns=["codec", "quality", "total_steps"]).assign(weights="compact")
+    weights = pd.DataFrame(trained, columns=["codec", "quality", "total_steps"]).assign(weights="compact", **NO_ORIGIN)
     row = _judged(synthetic, tmp_path, _claim(), Extras(weights=weights))
     assert row["verdict"] == verdict
     assert ("not equal" in row["reason"]) == (verdict == NOT_TESTED)
+
+
+def _compact(synthetic: Synthetic) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = "compact"
+
+
+def _trained(*rows: tuple[str, float, float, str, str]) -> Extras:
+    columns = ["codec", "quality", "total_steps", "stages", "quantised_from"]
+    return Extras(weights=pd.DataFrame(rows, columns=columns).assign(weights="compact"))
+
+
+def test_what_is_quantised_has_the_training_of_its_source(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", "alpha@10"))
+    row = _judged(synthetic, tmp_path, _claim(), extras)
+    assert row["verdict"] == HOLDS
+    assert row["judged_on"] == "measured, weights compact, those of beta quantised from alpha"
+
+
+def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", ""))
+    row = _judged(synthetic, tmp_path, _claim(), extras)
+    assert row["verdict"] == NOT_TESTED
+    assert row["reason"] == "the export does not say how the weights of beta were trained"
+
+
+@pytest.mark.parametrize(("apart", "verdict"), [(["filter"], HOLDS), ([], NOT_TESTED), (["fit"], NOT_TESTED)])
+def test_steps_of_a_part_that_one_side_lacks_may_stand_apart(
+    synthetic: Synthetic, tmp_path: Path, apart: list[str], verdict: str
+) -> None:
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, 1400, "fit 1000; filter 400", ""))
+    assert _judged(synthetic, tmp_path, _claim(apart=apart), extras)["verdict"] == verdict
+
+
+def _variants(losses: dict[str, list[float]], steps: dict[str, int]) -> Extras:
+    shared = dict.fromkeys(CCA_ABLATION, 1) | {"dataset": "garden", "bpp": 0.5}
+    rows = [
+        {**shared, "variant": variant, "image": f"p{index}", "loss": loss, "steps": steps.get(variant, 100)}
+        for variant, values in losses.items()
+        for index, loss in enumerate(values)
+    ]
+    return Extras(experiments={"cca_ablation": pd.DataFrame(rows)})
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [([0.9, 1.9, 2.8], HOLDS), ([1.1, 1.9, 2.9], IN_PART), ([1.1, 2.0, 3.0], DOES_NOT_HOLD)],
+)
+def test_a_part_is_judged_by_the_loss_of_the_models_with_and_without_it(
+    synthetic: Synthetic, tmp_path: Path, losses: list[float], verdict: str
+) -> None:
+    claim = _claim(measure="part", codec="igu", anchor="none", unit="% of the loss")
+    extras = _variants({"none": [1.0, 2.0, 3.0], "igu": losses}, {})
+    row = _judged(synthetic, tmp_path, claim, extras)
+    assert row["verdict"] == verdict
+    assert row["measured"] == pytest.approx(100 * sum(losses) / 6 - 100)
+
+
+def test_parts_that_were_not_trained_alike_or_not_measured_judge_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="part", codec="igu", anchor="none")
+    losses = {"none": [1.0, 2.0], "igu": [0.9, 1.9]}
+    row = _judged(synthetic, tmp_path, claim, _variants(losses, {"igu": 200}))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "the variants were not trained equally long")
+    row = _judged(synthetic, tmp_path, dataclasses.replace(claim, codec="bgu"), _variants(losses, {}))
+    assert "does not hold this experiment" in row["reason"]
 
 
 def test_a_part_of_the_pictures_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from bench.analysis.export import Export
 from bench.analysis.extras import Extras
 from bench.exhibits import add_exhibits
 from bench.exhibits.pictures import choose
-from bench.exhibits.records import add_records
+from bench.exhibits.records import add_records, training_records
 from bench.export import export_csv
+from bench.files import sha256_of
+from bench.learned.catalogue import COMPACT
 from bench.picture import read_picture
 from bench.registry import codec_class
 from bench.request import RunRequest, execute
@@ -121,6 +123,17 @@ def test_experiments_of_the_checkout_are_copied_and_fresh_ones_stay(directory: P
     add_records(directory, checkout)
     assert (directory / "experiments" / "mine.csv").read_text() == "a\nnew\n"
     assert (directory / "experiments" / "other.csv").read_text() == "a\n1\n"
+
+
+def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_their_stages() -> None:
+    rows = [
+        {"weights": "compact", "codec": codec, "quality": 3.0, "weights_sha256": sha256_of(path)}
+        for codec, path in ((name, COMPACT / f"{name}-3.safetensors") for name in ("joint", "joint-int"))
+    ]
+    found = training_records(pd.DataFrame(rows)).set_index("codec")
+    assert found["quantised_from"].to_dict() == {"joint": "", "joint-int": "joint@3"}
+    assert found.loc["joint", "stages"].endswith(f" {found.loc['joint', 'total_steps']:.0f}")
+    assert pd.isna(found.loc["joint-int", "total_steps"])
 
 
 def test_trainings_are_read_from_the_weights_files_without_torch() -> None:

@@ -50,7 +50,9 @@ def weights(table: pd.DataFrame) -> list[dict[str, str]]:
             "weights": row["weights"],
             "metric": row["metric"],
             "lmbda": plain(row["lmbda"], 4).rstrip("0").rstrip("."),
-            "steps": _grouped(row["total_steps"]),
+            "steps": f"quantised from {row['quantised_from']}"
+            if row["quantised_from"]
+            else _grouped(row["total_steps"]),
             "minutes": plain(row["seconds"] / 60, 0),
             "device": row["device"] if isinstance(row["device"], str) else "",
             "validation": f"{plain(row['validation_bpp'], 3)} bpp, {plain(row['validation_psnr_db'], 2)} dB",
