@@ -82,6 +82,9 @@ class Outcome:
 def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: str | None = None) -> Plan:
     """Lay out the cells: codec by codec, quality by quality, so that whole RD points are finished early.
 
+    The last quality, which is the highest, comes first: high rates take long, and at the end a long cell would keep
+    one worker busy while the others wait.
+
     Raises:
         UsageError: a codec does not have the carrier.
         MissingError: not one of the codecs can run here.
@@ -93,7 +96,7 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
         if (reason := cls.missing(carrier, **spec.options)) is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
             continue
-        points = [_open(spec, quality, carrier, images[0]) for quality in spec.qualities]
+        points = [_open(spec, quality, carrier, images[0]) for quality in reversed(spec.qualities)]
         cells += [Cell(point, image) for point in points for image in images]
     if missing and not cells:
         raise MissingError("; ".join(missing))
