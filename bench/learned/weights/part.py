@@ -10,6 +10,7 @@ one that has changed, so the SHA-256 of the part's file stands for the whole mod
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -89,16 +90,41 @@ def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = No
     more in common. Decoders and entropy models in integers go with one model alone: they follow it if its tensors
     stay. If they do not, they are left to be refused, because they have to be made again.
     """
-    before = _readable(path)
-    followers = [(file, *container.read(file)) for file in _parts_of(path)]
-    whole = {file: _readable(file) for file, found, _ in followers if not _goes_with_one(found)}
-    stays = before is not None and _same(before, tensors)
+    before, followers = _readable(path), _followers(path)
     write(path, header, tensors, base)
-    for file, found, held in followers:
-        if (kept := whole.get(file)) is not None:
-            replace(file, found, kept, path)
+    _follow(path, followers, stays=before is not None and _same(before, tensors))
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    """A file that is a part of another, as it was before that changed, and those that are parts of it."""
+
+    path: Path
+    header: Header
+    tensors: Tensors
+    """Of the whole model; those in the file if it goes with one model alone."""
+    followers: tuple[_Follower, ...]
+
+
+def _followers(path: Path) -> tuple[_Follower, ...]:
+    found = []
+    for file in _parts_of(path):
+        header, held = container.read(file)
+        tensors = held if _goes_with_one(header) else _readable(file)
+        if tensors is not None:
+            found.append(_Follower(file, header, tensors, _followers(file)))
+    return tuple(found)
+
+
+def _follow(base: Path, followers: tuple[_Follower, ...], *, stays: bool) -> None:
+    """Write files again behind a new base; `stays`: it has the tensors of the one before."""
+    for file in followers:
+        if not _goes_with_one(file.header):
+            write(file.path, file.header, file.tensors, base)
+            _follow(file.path, file.followers, stays=True)
         elif stays:
-            container.write(file, {**found, "base": {**found["base"], "sha256": sha256_of(path)}}, held)
+            linked = {**file.header["base"], "sha256": sha256_of(base)}
+            container.write(file.path, {**file.header, "base": linked}, file.tensors)
 
 
 def _readable(path: Path) -> Tensors | None:
@@ -130,6 +156,7 @@ def _parts_of(path: Path) -> Iterator[Path]:
 
 
 def _goes_with_one(header: Header) -> bool:
+    """Whether a file is a decoder, or an entropy model in integers: of no use with another model."""
     return "modifier" in header or "fixed_point" in header
 
 

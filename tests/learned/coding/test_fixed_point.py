@@ -30,7 +30,7 @@ from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.rounding import rounded, second_moments
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import ModelCard, container, save
+from bench.learned.weights import ModelCard, container, part, save
 from bench.picture import Picture
 from bench.registry import codec_class
 
@@ -141,6 +141,21 @@ def test_latents_are_those_of_plain_numpy(files: list[tuple[str, Path, str]], fi
         assert crc == content.latents_crc
         ours = decoded_latents(codec, path.read_bytes())[0].double() * reference.shape["grid"]
         assert np.array_equal(latents, ours.numpy()), path.name
+
+
+def test_plain_numpy_finds_tables_in_the_base_of_the_base(fixed: Path, tmp_path: Path) -> None:
+    for name in ("joint", "joint-int"):
+        shutil.copy(fixed / f"{name}-3.safetensors", tmp_path)
+    base, trunk = tmp_path / "joint-3.safetensors", tmp_path / "trunk-3.safetensors"
+    shutil.copy(base, trunk)
+    part.replace(base, *part.read(base), trunk)
+    before, after = (open_codec("joint-int", folder) for folder in (fixed, tmp_path))
+    assert catalogue.bases(tmp_path / "joint-int-3.safetensors") == (base, trunk)
+    content = unpack(after.encode(photograph(33, 17)), after._identity)
+    assert content.payload == unpack(before.encode(photograph(33, 17)), before._identity).payload
+    size = after._system.transforms.latent_size(content.height, content.width)
+    _, crc = Reference.open(tmp_path / "joint-int-3.safetensors").decode(content.payload, size)
+    assert crc == content.latents_crc
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, MissingError, UsageError
+from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import curve, losses, run, start
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, PHASES, Recipe
-from bench.learned.weights import ModelCard, container, load, save
+from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) ->
     assert (header["base"]["file"], header["base"]["sha256"]) == ("joint-3.safetensors", load(base).sha256)
     assert {name.split(".")[0] for name in header["base"]["taken"]}.isdisjoint({"g_s", "rectifier"})
     assert header["card"]["record"]["initial"]["base_validation"]["latent_error_ratio"] == 1
+
+
+def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, base: Path) -> None:
+    trunk = base.with_name("hyper-3.safetensors")
+    shutil.copy(base, trunk)
+    part.replace(base, *part.read(base), trunk)
+    path = run.train(job_on(landscapes, base, steps=1), Silent())
+    assert [file.name for file in catalogue.bases(path)] == [base.name, trunk.name]
+    assert all(file.parent == path.parent for file in catalogue.bases(path))
+    assert load_rectified(path).base_sha256 == load(base).sha256
 
 
 def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(landscapes: Path, base: Path) -> None:

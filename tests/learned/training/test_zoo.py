@@ -9,16 +9,19 @@ import pytest
 import torch
 
 from bench.errors import BenchError, MissingError, UsageError
+from bench.learned import catalogue
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import run, zoo
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.zoo import Zoo
-from bench.learned.weights import ModelCard, load, save
+from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import save_rectified
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from bench.learned.models import LearnedModel
     from bench.learned.training.jobs import Job
 
 RECIPE = """
@@ -79,7 +82,7 @@ class Trainer:
         return job.out / run.WEIGHTS
 
 
-def take_one(small: Zoo, trainer: Trainer) -> str:
+def take_one(small: Zoo, trainer: Callable[[Job], Path]) -> str:
     step = small.next()
     assert step is not None
     small.publish(step, trainer(small.job(step)))
@@ -236,6 +239,68 @@ def test_a_model_trained_whole_since_differs_from_its_start_rightly(small: Zoo) 
     assert (small.done(entropy), small.done(whole), small.is_outdated(entropy)) == (40, 100, False)
 
 
+FITS = """
+[phases.trunk]
+steps = 100
+
+[phases.fit]
+steps = 40
+source = "latents"
+trainable = ["*", "!g_a.*", "!g_s.*"]
+
+[phases.whole]
+steps = 20
+
+[[steps]]
+train = ["hyper@3"]
+phases = ["trunk"]
+
+[[steps]]
+train = ["joint@3", "hyper@3"]
+start = "hyper@3"
+phases = ["fit"]
+
+[[steps]]
+train = ["hyper@3"]
+phases = ["whole"]
+"""
+
+
+def test_a_fit_is_published_as_a_part_and_stays_what_it_is_when_its_start_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(FITS)
+    fits = Zoo(zoo.read(path), tmp_path / "weights", tmp_path / "runs")
+    joint, hyper = fits.path("joint@3"), fits.path("hyper@3")
+    names = [take_one(fits, Trainer()) for _ in range(2)]
+    before = load(joint)
+    header, held = container.read(joint)
+    assert header["base"]["sha256"] == load(hyper).sha256
+    assert not any(name.startswith(("g_a.", "g_s.")) for name in held)
+    assert joint.stat().st_size < (fits.runs / "joint-3-fit" / run.WEIGHTS).stat().st_size
+    for change, bases in (("h_a", (hyper,)), ("g_a", ())):
+
+        def trained(job: Job, change: str = change) -> Path:
+            out = Trainer()(job)
+            found = load(out)
+            with torch.no_grad():
+                next(getattr(found.model, change).parameters()).add_(0.1)
+            save(out, found.model, found.card)
+            return out
+
+        names.append(take_one(fits, trained))
+        after = load(joint)
+        assert same_tensors(before.model, after.model)
+        assert before.card == after.card
+        assert catalogue.bases(joint) == bases
+    assert names == ["hyper@3 trunk", "joint@3 fit", "hyper@3 fit", "hyper@3 whole"]
+    assert fits.next() is None
+
+
+def same_tensors(ours: LearnedModel, theirs: LearnedModel) -> bool:
+    other = theirs.state_dict()
+    return all(torch.equal(value, other[name]) for name, value in ours.state_dict().items())
+
+
 def test_a_start_without_weights_is_named(small: Zoo) -> None:
     with pytest.raises(MissingError, match="hyper@3 entropy starts from hyper@3-base"):
         small.job(small.recipe.steps[1])
@@ -337,6 +402,12 @@ def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
         save_rectified(small.path("joint+qr@5"), model, ModelCard(5, lambda_of(5), "mse", record), base)
         assert not small.is_outdated(step)
         assert small.next() is None
+    same = small.weights / "again-5.safetensors"
+    save(same, load(base).model, ModelCard(5, lambda_of(5), "mse"))
+    shutil.copytree(small.weights, small.runs / step.run)
+    shutil.move(small.runs / step.run / "joint+qr-5.safetensors", small.runs / step.run / run.WEIGHTS)
+    part.replace(base, *part.read(base), same)
+    assert not small.is_outdated(step), "the base has become a part, and is in all else what it was"
     save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
     job = small.job(step)
     assert (small.next(), job.init, job.steps, job.restart) == (step, base, step.steps, True)
