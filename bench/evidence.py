@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.files import atomic_write
 
-KEPT = {
-    "data": "*.csv",
-    "data/experiments": "*.csv",
-    "tables": "**/*.csv",
-    "figures": "**/*.svg",
-    ".": "*.html",
-}
-"""Folder of a report to the files in it that are evidence."""
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
-LEFT_OUT = frozenset({"published.csv", "rate_differences.csv", "per_image.csv", "per_image_bd_rates.csv"})
-"""Tables that come with the package, or that are large and follow from the measurements."""
+KEPT = (
+    ("data", "*.csv"),
+    ("data/experiments", "*.csv"),
+    ("tables", "**/*.csv"),
+    ("figures", "**/*.svg"),
+    ("assets", "tables.js"),
+    (".", "references.bib"),
+    (".", "*.html"),
+)
+"""Folders of a report, and the files in them that are evidence."""
+
+LEFT_OUT = frozenset(
+    {
+        "published.csv",
+        "rate_differences.csv",
+        "per_image.csv",
+        "per_image_bd_rates.csv",
+        "pictures.csv",
+        "pictures.html",
+    }
+)
+"""What comes with the package, what is large and follows from the measurements, and what is of pictures."""
 
 EXPERIMENTS = "experiments"
 """They are kept apart from the data: they outlive a reproduction, and the report takes them from there."""
@@ -26,6 +43,7 @@ EXPERIMENTS = "experiments"
 def write_evidence(report: Path, folder: Path) -> list[Path]:
     """Copy a report's evidence, and remove what an earlier one left; the files, relative to the folder.
 
+    Its pages lose what leads to files that are not copied: links, scripts, and the numbers that only scripts draw.
     `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
 
     Raises:
@@ -40,14 +58,30 @@ def write_evidence(report: Path, folder: Path) -> list[Path]:
     for path in _found(folder):
         if path.parent.name != EXPERIMENTS and path.relative_to(folder) not in files:
             path.unlink()
+    names = {place.as_posix() for place in files}
     for place, path in files.items():
+        data = path.read_bytes()
+        if path.suffix == ".html":
+            data = without_dead_links(data.decode(), names).encode()
         with atomic_write(folder / place) as file:
-            file.write(path.read_bytes())
+            file.write(data)
     return sorted(files)
 
 
+_ELEMENT = re.compile(r'<(li|p|script)\b[^>]* data-needs="([^"]*)"[^>]*>.*?</\1>\n?', re.DOTALL)
+_SCRIPT = re.compile(r'<(script) defer src="([^"]*)"></script>\n?')
+_LINK = re.compile(r'<a href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
+
+
+def without_dead_links(page: str, files: AbstractSet[str]) -> str:
+    """A page of a report beside these files alone: what `data-needs` others goes, and of links only the text stays."""
+    for pattern in (_ELEMENT, _SCRIPT):
+        page = pattern.sub(lambda found: found[0] if html.unescape(found[2]) in files else "", page)
+    return _LINK.sub(lambda found: found[0] if html.unescape(found[1]) in files else found[2], page)
+
+
 def _found(report: Path) -> list[Path]:
-    found = [path for name, glob in KEPT.items() for path in sorted((report / name).glob(glob))]
+    found = [path for name, glob in KEPT for path in sorted((report / name).glob(glob))]
     return [path for path in found if path.name not in LEFT_OUT]
 
 

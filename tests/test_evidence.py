@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import html5lib
 import pytest
 
 from bench.errors import UsageError
-from bench.evidence import write_evidence
+from bench.evidence import without_dead_links, write_evidence
 from bench.export import export_csv, import_csv
 from bench.report import write_report
 from bench.request import RunRequest, execute
@@ -24,7 +26,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment.parent.mkdir()
     experiment.write_text("a,b\n1,2\n")
     write_report(folder / "report" / "data", folder / "report")
-    for name in ("pictures/a.webp", "assets/library.js"):
+    for name in ("pictures/a.webp", "assets/library.js", "pictures.html", "tables/pictures.csv"):
         (folder / "report" / name).parent.mkdir(exist_ok=True)
         (folder / "report" / name).write_bytes(b"large")
     return folder / "report"
@@ -36,9 +38,27 @@ def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_p
     assert {"data/measurements.csv", "data/runs.csv", "tables/points.csv", "index.html"} <= files
     assert "experiments/mine.csv" in files
     assert any(name.startswith("figures/") and name.endswith(".svg") for name in files)
-    assert {Path(name).suffix for name in files} == {".csv", ".svg", ".html"}
+    assert {Path(name).suffix for name in files} == {".csv", ".svg", ".html", ".js", ".bib"}
     assert not {"data/published.csv", "tables/rate_differences.csv", "data/experiments/mine.csv"} & files
     assert (report / "tables" / "rate_differences.csv").is_file()
+
+
+def test_no_page_leads_to_a_file_that_is_not_there(report: Path, tmp_path: Path) -> None:
+    files = {path.as_posix() for path in write_evidence(report, tmp_path)}
+    page = (tmp_path / "index.html").read_text()
+    led = {name for name in re.findall(r'(?:href|src)="([^"]*)"', page) if not name.startswith(("#", "https://"))}
+    assert {name.partition("#")[0] for name in led} <= files
+    assert {"tables/points.csv", "references.bib", "assets/tables.js"} <= led
+    assert "plotly" not in page
+    html5lib.HTMLParser(strict=True).parse(page)
+
+
+def test_of_a_link_the_text_stays_and_what_needs_a_file_goes_with_it() -> None:
+    page = '<li data-needs="a.html"><a href="a.html">A</a></li>\n'
+    page += '<p>See <a href="b.csv" class="x">b</a>, <a href="#c">c</a>.</p>'
+    assert without_dead_links(page, {"a.html", "b.csv"}) == page
+    assert without_dead_links(page, {"b.csv"}) == page.partition("\n")[2]
+    assert without_dead_links(page, set()) == '<p>See b, <a href="#c">c</a>.</p>'
 
 
 def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class _PerImageDrawing:
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(self.means) - 0.4, -0.6)
         axes.xaxis.set_major_formatter(_percent)
-        axes.locator_params(axis="x", nbins=6)
+        axes.locator_params(axis="x", nbins=4)
 
 
 def _percent(value: float, _: float | None) -> str:

@@ -84,7 +84,8 @@ def _curve(subject: Subject, content: Content) -> dict[str, Any]:
 
 def _look(look: Look) -> dict[str, str]:
     dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
-    return {"colour": look.colour, "symbol": _SYMBOLS[look.marker], "dash": dash, "tag": look.tag}
+    symbol = _SYMBOLS[look.marker] + ("-open" if look.hollow else "")
+    return {"colour": look.colour, "symbol": symbol, "dash": dash, "tag": look.tag}
 
 
 def _measured(name: str, axis: Axis, content: Content) -> list[list[float]]:

@@ -52,4 +52,4 @@ class _IntervalDrawing:
         axes.set_ylim(len(self.rows) - 0.4, -0.6)
         axes.margins(x=0.08)
         axes.xaxis.set_major_formatter(lambda value, _: f"{signed(value, 1)} %")
-        axes.locator_params(axis="x", nbins=6)
+        axes.locator_params(axis="x", nbins=5)

@@ -1,4 +1,4 @@
-"""RD curves: measured ones in colour, published ones in grey behind them."""
+"""RD curves: measured ones in strong colours, published ones pale and with hollow markers behind them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bench.analysis.axis import Axis
     from bench.analysis.subject import Subject
     from bench.report.style import Look
+
+MARKERS = 9
+"""About so many markers a published curve has."""
 
 _RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
@@ -46,7 +49,11 @@ class _RdDrawing:
                 color=colours[look.colour],
                 marker=look.marker,
                 dashes=look.dash,
-                linewidth=1.6 if subject.images else 1.1,
+                # A published curve may have a hundred points: some of them show which curve it is.
+                markevery=1 if subject.images else max(1, len(curve) // MARKERS),
+                markerfacecolor=colours["paper"] if look.hollow else colours[look.colour],
+                markersize=4.2 if look.hollow else 4.6,
+                linewidth=1.6 if subject.images else 1.2,
                 zorder=3 if subject.images else 2,
             )
         # The window is that of the measured curves: published ones may run far out of it.

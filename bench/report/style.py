@@ -21,11 +21,13 @@ GROUND = {
     "fair": ("#855a00", "#e3b64e"),
     "warning": ("#b3261e", "#ff8a7a"),
     "warning-ground": ("#fdf0ee", "#331a18"),
+    "shade": ("#c4c1bb", "#000000"),
 }
-"""Page, text, secondary text, grid, verdicts and the banner: (light, dark)."""
+"""Page, text, secondary text, grid, verdicts, the banner and the edge of what goes on: (light, dark)."""
 
-REFERENCE = ("#8c8984", "#85827d")
-"""Published curves, behind the measured ones."""
+REFERENCES_LIGHT = ("#7488a3", "#a5806a", "#6f9079", "#957d9c", "#8f8650")
+REFERENCES_DARK = ("#8fa3bd", "#bd9a84", "#8aab95", "#ad96b5", "#aba26c")
+"""Published curves, behind the measured ones: paler than any of these, each of a tint of its own."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p")
 """In matplotlib's letters."""
@@ -46,17 +48,33 @@ MARKER_PATHS = {
 DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 1.5), (6, 2, 1.5, 2))
 """Line patterns in points, changed when the colours start again."""
 
-REFERENCE_DASHES: tuple[tuple[float, ...], ...] = ((4, 2), (1.5, 1.5), (7, 2, 1.5, 2), (9, 3), (3, 1, 1, 1, 1, 1))
+REFERENCE_DASHES: tuple[tuple[float, ...], ...] = (
+    (5, 2),
+    (1.5, 1.5),
+    (8, 2, 1.5, 2),
+    (11, 3),
+    (3, 1, 1, 1, 1, 1),
+    (1, 3),
+    (8, 2, 8, 2, 1.5, 2),
+)
+
+REFERENCE_MARKERS = ("s", "^", "o", "D", "v", "p")
+"""Hollow, where those of measured curves are filled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one curve is drawn. `colour` is a role ("series-0", "reference"); `tag` a letter beside its line."""
+    """How one curve is drawn. `colour` is a role ("series-0", "reference-0"); `tag` a letter beside its line."""
 
     colour: str
     marker: str
     dash: tuple[float, ...]
     tag: str = ""
+
+    @property
+    def hollow(self) -> bool:
+        """Whether its markers are outlines: those of published curves are."""
+        return bool(self.tag)
 
     @property
     def marker_path(self) -> str:
@@ -70,23 +88,29 @@ class Look:
 
 
 def looks(measured: Sequence[str], references: Sequence[str]) -> Mapping[str, Look]:
-    """A look for every curve: colours for measured ones in their order, tagged grey lines for published ones."""
+    """A look for every curve: strong colours and filled markers if measured, pale ones and hollow if published."""
     colours = len(SERIES_LIGHT)
     found = {
         name: Look(f"series-{index % colours}", MARKERS[index % len(MARKERS)], DASHES[index // colours % len(DASHES)])
         for index, name in enumerate(measured)
     }
     for index, name in enumerate(references):
-        dash = REFERENCE_DASHES[index % len(REFERENCE_DASHES)]
-        found[name] = Look("reference", "", dash, chr(ord("a") + index % 26))
+        found[name] = Look(
+            f"reference-{index % len(REFERENCES_LIGHT)}",
+            REFERENCE_MARKERS[index % len(REFERENCE_MARKERS)],
+            REFERENCE_DASHES[index % len(REFERENCE_DASHES)],
+            chr(ord("a") + index % 26),
+        )
     return found
 
 
 def css_variables(*, dark: bool) -> dict[str, str]:
     """The colour of every role on a light or a dark page."""
-    series = SERIES_DARK if dark else SERIES_LIGHT
-    roles = {role: pair[dark] for role, pair in GROUND.items()}
-    return roles | {"reference": REFERENCE[dark]} | {f"series-{index}": colour for index, colour in enumerate(series)}
+    found = {role: pair[dark] for role, pair in GROUND.items()}
+    references, series = (REFERENCES_DARK, SERIES_DARK) if dark else (REFERENCES_LIGHT, SERIES_LIGHT)
+    for kind, colours in (("reference", references), ("series", series)):
+        found |= {f"{kind}-{index}": colour for index, colour in enumerate(colours)}
+    return found
 
 
 def themed_colours() -> dict[str, str]:

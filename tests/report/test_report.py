@@ -107,7 +107,7 @@ def test_each_point_and_time_of_the_csv_files_is_on_the_page(page: Page, out: Pa
 
 
 def test_the_numbers_of_the_interactive_figures_are_those_of_the_csv_files(page: Page, out: Path) -> None:
-    script = r'<script type="application/json" id="numbers">(.*?)</script>'
+    script = r'<script type="application/json" id="numbers"[^>]*>(.*?)</script>'
     data = json.loads(re.findall(script, page.html, re.DOTALL)[0])
     points = pd.read_csv(out / "tables" / "points.csv").set_index(["name", "quality"])
     drawn = [

@@ -49,7 +49,7 @@
     name: escape(curve.title),
     meta: curve.name,
     line: { color: colour(curve.colour), dash: curve.dash, width: curve.measured ? 2 : 1.3 },
-    marker: { color: colour(curve.colour), symbol: curve.symbol, size: curve.measured ? 8 : 4 },
+    marker: { color: colour(curve.colour), symbol: curve.symbol, size: curve.measured ? 8 : 7, maxdisplayed: curve.measured ? 0 : 9 },
   });
 
   // ---- the figures ------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@
     const { name, sign, unit, label } = axis();
     const traces = data.curves.filter((curve) => isShown(curve.name) && curve.points[name]?.length).map((curve) => ({
       ...styled(curve),
-      mode: curve.measured ? "lines+markers" : "lines",
+      mode: "lines+markers",
       x: curve.points[name].map((point) => point[0]),
       y: curve.points[name].map((point) => sign * point[1]),
       text: curve.points[name].map((point) => [

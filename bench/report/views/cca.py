@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.cca_ablation import REFERENCE
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
-from bench.report.views.rows import records, span
+from bench.report.views.rows import count, records, span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +41,15 @@ def _rate(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _doubts(group: pd.DataFrame) -> str:
-    """What should be known before a number of the row is quoted, with the metric that it is about."""
-    found = [
-        f"{row['axis_title']}: {note}"
-        for row in records(group)
-        for note in row["notes"].split("; ")
-        if note.startswith("doubtful")
-    ]
-    return "; ".join(found)
+    """What should be known before a number of the row is quoted, with the metrics that it is about."""
+    axes: dict[str, list[str]] = {}
+    for row in records(group):
+        for note in row["notes"].split("; "):
+            if note.startswith("doubtful"):
+                axes.setdefault(note, []).append(row["axis_title"])
+    return "; ".join(
+        note if len(names) == len(group) else f"{note} ({', '.join(names)})" for note, names in axes.items()
+    )
 
 
 def ceilings(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -59,14 +61,20 @@ def parts(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The table of bench.analysis.cca_ablation as text, one group a setting."""
     return [
         {
-            "setting": f"lambda {lmbda:g}, {dataset}",
+            "setting": f"lambda {lmbda:g}, {dataset}, {_extent(group)}",
             "rows": [_part(row) for row in records(group)],
         }
         for (_, lmbda, dataset), group in table.groupby(["quality", "lambda", "dataset"], sort=False)
     ]
 
 
-def _part(row: dict[str, Any]) -> dict[str, str]:
+def _extent(group: pd.DataFrame) -> str:
+    """How many pictures and trainings the rows of a setting are means of, by the one that has fewest."""
+    return f"{count(int(group['pictures'].min()), 'picture')}, {count(int(group['seeds'].min()), 'training')} a variant"
+
+
+def _part(row: dict[str, Any]) -> dict[str, Any]:
+    is_reference, difference = row["variant"] == REFERENCE, "loss_difference"
     return {
         "guide": _GUIDES.get(row["guide"], row["guide"]),
         "attention": row["attention"],
@@ -77,9 +85,11 @@ def _part(row: dict[str, Any]) -> dict[str, str]:
         "bpp": plain(row["bpp"], 4),
         "psnrs": [plain(row[f"psnr_{plane}_db"], 2) for plane in ("yuv", "y", "u", "v")],
         "loss": plain(row["loss"], 4),
-        "difference": signed(row["loss_difference_percent"], 2),
-        "interval": span(row["loss_difference_low_percent"], row["loss_difference_high_percent"], 2),
-        "rate": signed(row["rate_equivalent_percent"], 2),
+        "difference": NOTHING if is_reference else signed(row["loss_difference_percent"], 2),
+        "interval": ""
+        if is_reference
+        else span(row[f"{difference}_low_percent"], row[f"{difference}_high_percent"], 2),
+        "rate": NOTHING if is_reference else signed(row["rate_equivalent_percent"], 2),
     }
 
 
@@ -89,7 +99,7 @@ def fixed_point(table: pd.DataFrame) -> list[dict[str, str]]:
         {
             "codec": row["test_title"],
             "anchor": row["anchor_title"],
-            "dataset": row["dataset_title"],
+            "dataset": row["dataset"],
             "axis": row["axis_title"],
             "rate": signed(row["bd_rate_pchip_percent"], 2),
             "interval": span(row["interval_low_percent"], row["interval_high_percent"], 2),

@@ -74,7 +74,9 @@ def heading(study: Study) -> str:
 def short_title(study: Study) -> str:
     """A data set's name as people write it: the first words of its title if they are few, else its own name."""
     first = study.title.split(",")[0].strip()
-    return first if 0 < len(first) <= LONGEST_NAME else study.dataset[:1].upper() + study.dataset[1:]
+    name = first if 0 < len(first) <= LONGEST_NAME else study.dataset
+    # A word is capitalised; the name of a file or of a folder within others is as it is.
+    return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
 
 def _facts(content: Content) -> list[str]:

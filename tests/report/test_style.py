@@ -1,0 +1,43 @@
+"""Curves can be told apart: measured from published, and each from all others."""
+
+from __future__ import annotations
+
+from bench.report.style import MARKER_PATHS, css_variables, looks
+
+MEASURED = [f"codec{index}" for index in range(24)]
+PUBLISHED = [f"source/{index}" for index in range(12)]
+
+
+def test_no_two_curves_look_alike() -> None:
+    found = looks(MEASURED, PUBLISHED)
+    assert len({(look.colour, look.marker, look.dash) for look in found.values()}) == len(MEASURED) + len(PUBLISHED)
+
+
+def test_the_first_published_curves_differ_in_each_of_colour_dash_and_marker() -> None:
+    found = [looks([], PUBLISHED)[name] for name in PUBLISHED[:5]]
+    for feature in ("colour", "dash", "marker", "tag"):
+        assert len({getattr(look, feature) for look in found}) == 5, feature
+
+
+def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> None:
+    found = looks(MEASURED, PUBLISHED)
+    assert {name for name, look in found.items() if look.hollow} == set(PUBLISHED)
+    assert {found[name].colour.partition("-")[0] for name in PUBLISHED} == {"reference"}
+    assert all(look.marker in MARKER_PATHS for look in found.values())
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2)."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_line_stands_out_from_the_paper_in_both_themes() -> None:
+    for dark in (False, True):
+        colours = css_variables(dark=dark)
+        paper = _luminance(colours["paper"])
+        for role, colour in colours.items():
+            if role.startswith(("series", "reference")):
+                bright, dim = sorted((paper, _luminance(colour)), reverse=True)
+                assert (bright + 0.05) / (dim + 0.05) >= 3, (role, dark)
