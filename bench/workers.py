@@ -36,7 +36,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 
 DASK = {
     # Dask sets a threshold of glibc's allocator, and any such setting ends its adapting to the program: each large
-    # array would be new memory, zeroed page by page. That was 80 ms for each picture of Kodak.
+    # array would be new memory, zeroed page by page. On a picture of Kodak that was 80 ms.
     "distributed.nanny.pre-spawn-environ": {},
     # Dask would wake up every process 50 to 150 times a second to watch itself: 4 % of two cores.
     "distributed.admin.tick.interval": "1s",
