@@ -10,6 +10,7 @@ one that has changed, so the SHA-256 of the part's file stands for the whole mod
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,14 +146,15 @@ def _on(path: Path, header: Header, held: Tensors, base: Tensors) -> Tensors:
 
 
 def _parts_of(path: Path) -> Iterator[Path]:
-    """The files beside a file that it is the base of."""
+    """The files beside a file that it is the base of; those that cannot be read are nobody's."""
     if not path.is_file():
         return
     sha256 = sha256_of(path)
     for file in sorted(path.parent.glob("*.safetensors")):
-        named = catalogue.header(file).get("base", {})
-        if (named.get("file"), named.get("sha256")) == (path.name, sha256):
-            yield file
+        with contextlib.suppress(UsageError):
+            named = container.read(file)[0].get("base", {})
+            if (named.get("file"), named.get("sha256")) == (path.name, sha256):
+                yield file
 
 
 def _goes_with_one(header: Header) -> bool:

@@ -207,6 +207,16 @@ def test_what_replaces_a_base_leaves_its_parts_as_they_were(whole: Path, parts: 
     assert catalogue.bases(path_of(parts, "joint")) == ()
 
 
+def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> None:
+    factorized = path_of(parts, "factorized")
+    factorized.write_bytes(factorized.read_bytes()[:-1])
+    header, tensors = container.read(path_of(parts, "hyper"))
+    part.replace(path_of(parts, "hyper"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
+    assert load(path_of(parts, "joint")).card == CARD
+    with pytest.raises(UsageError, match="factorized-3"):
+        load(factorized)
+
+
 def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> None:
     header, tensors = container.read(path_of(whole, "joint"))
     part.replace(path_of(whole, "joint"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
