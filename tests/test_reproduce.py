@@ -5,6 +5,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.numpy
 
@@ -50,10 +51,11 @@ def only_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "parts", jpeg_on_rgb)
 
 
-@pytest.mark.usefixtures("only_jpeg")
-def test_without_kodak_and_network_it_runs_on_builtin_and_says_so(
+def test_without_kodak_and_network_it_runs_on_builtin_in_rgb_and_planes_and_says_so(
     options: Reproduction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "parts", lambda *_: [Part((CodecSpec("jpeg", (50, 90)),))])
+
     def no_network(*_: object, **__: object) -> None:
         raise MissingError("cannot download kodim01.png: no route to host")
 
@@ -65,6 +67,10 @@ def test_without_kodak_and_network_it_runs_on_builtin_and_says_so(
     text = page.read_text(encoding="utf-8")
     title = text.partition("<h1>")[2].partition("</h1>")[0]
     assert "not the Kodak pictures" in title
+    assert "scikit-image" in (options.out / "builtin-yuv420.html").read_text(encoding="utf-8")
+    points = pd.read_csv(options.out / "tables" / "builtin-yuv420" / "points.csv")
+    assert {"psnr_yuv_db", "psnr_u_db", "ms_ssim_y_db"} <= set(points)
+    assert set(points["images"]) == {5}
     assert (options.out / "data" / "timings.csv").read_text().count("\n") > 1
 
 

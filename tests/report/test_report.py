@@ -16,6 +16,7 @@ from bench.errors import UsageError
 from bench.report import write_figures, write_report
 from bench.report.content import main_study
 from bench.report.numbers import milliseconds, plain, signed
+from bench.report.views.study import short_title
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,7 +187,7 @@ def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
         row[f"m {HOSTILE}"] = row["mse"]
     page = _report(brief, tmp_path)
     scripts = [attrs for tag, attrs in page.tags if tag == "script"]
-    assert all(set(attrs) in ({"defer", "src"}, {"type", "id"}) for attrs in scripts)
+    assert all(set(attrs) in ({"defer", "src"}, {"type", "id", "data-needs"}) for attrs in scripts)
     assert page.html.count("<script") == len(scripts)
     assert page.html.count("</script") == len(scripts)
     assert "<script>alert" not in page.html
@@ -275,3 +276,22 @@ print("torch" in sys.modules)
     command = [sys.executable, "-c", code, str(full_export), str(tmp_path)]
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("title", "dataset", "shown"),
+    [
+        ("Kodak Lossless True Color Image Suite, 24 pictures", "kodak", "Kodak"),
+        ("Kodak in YUV 4:2:0, 24 pictures", "kodak-yuv420", "Kodak in YUV 4:2:0"),
+        ("photos, 4 pictures", "photos-1a2b3c4d", "Photos"),
+        ("news_352x288.y4m, 352x288", "news-1a2b3c4d", "news_352x288.y4m"),
+    ],
+)
+def test_a_data_set_has_its_name_as_people_write_it(
+    synthetic: Synthetic, tmp_path: Path, title: str, dataset: str, shown: str
+) -> None:
+    synthetic.tables["datasets"] = []
+    synthetic.tables["images"] = []
+    synthetic.add_dataset(dataset)
+    synthetic.tables["datasets"][0]["title"] = title
+    assert short_title(main_study(synthetic.read(tmp_path), dataset, ())) == shown
