@@ -1,9 +1,12 @@
 """Feature attention blocks: a change of resolution, residual channel attention, and attention of each position.
 
 All of this is our choice but for the order and the names: kernels, activations (leaky rectifiers, which a CPU trains
-faster than PReLU), the reduction of the channel attention, the layers of the mask. Transposed convolutions have the
-form of sub-pixel ones, whose sums do not depend on the number of threads. A U-FAB mirrors a D-FAB: its attention works
-before the upsampling, at a quarter of the cost.
+faster than PReLU), the reduction of the channel attention, the layers of the mask. The way past all residual branches
+is linear. With a rectifier behind each change of resolution the loss was half as high again after 500 steps, and twice
+that of `joint-yuv` after 6,000: each attenuates half of its signal, where joint's divisive normalisation lets all pass.
+
+Transposed convolutions have the form of sub-pixel ones, whose sums do not depend on the number of threads. A U-FAB
+mirrors a D-FAB: its attention works before the upsampling, at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ def halving(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def activation() -> nn.Module:
-    """The rectifier of the branches."""
+    """The rectifier inside the residual branches."""
     return nn.LeakyReLU(_SLOPE)
 
 
@@ -112,13 +115,13 @@ class Doubling(nn.Module):
 
 
 def down_fab(change: nn.Module, channels: int, *, attention: bool) -> nn.Sequential:
-    """D-FAB: a convolution to the channels and the resolution that it works at, an activation, then RCA and FA.
+    """D-FAB: a convolution to the channels and the resolution that it works at, then RCA and FA.
 
     That of a first block has no stride: chroma is at half size already, and so are the planes that luma comes as.
     """
-    return nn.Sequential(change, activation(), *refinement(channels, attention=attention))
+    return nn.Sequential(change, *refinement(channels, attention=attention))
 
 
 def up_fab(channels: int, change: nn.Module, *, attention: bool) -> nn.Sequential:
-    """U-FAB: RCA and FA, then a convolution to the channels and resolution of what follows, and an activation."""
-    return nn.Sequential(*refinement(channels, attention=attention), change, activation())
+    """U-FAB: RCA and FA, then a convolution to the channels and resolution of what follows."""
+    return nn.Sequential(*refinement(channels, attention=attention), change)

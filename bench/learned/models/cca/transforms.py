@@ -51,11 +51,12 @@ def synthesis(config: ModelConfig) -> nn.Sequential:
 
 
 def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """1x1 convolutions and PReLU, whose slopes begin at 1: linear, as the blocks around it begin (our choice)."""
     return nn.Sequential(
         nn.Conv2d(inputs, hidden, 1),
-        nn.PReLU(),
+        nn.PReLU(init=1.0),
         nn.Conv2d(hidden, hidden, 1),
-        nn.PReLU(),
+        nn.PReLU(init=1.0),
         nn.Conv2d(hidden, outputs, 1),
     )
 
