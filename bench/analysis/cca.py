@@ -74,7 +74,12 @@ def fixed_point_times(studies: Sequence[Study], export: Export) -> pd.DataFrame:
         for study in studies
     ]
     filled = [rows for rows in found if len(rows)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=[*TIMES, "dataset"])
+    if not filled:
+        return pd.DataFrame(columns=[*TIMES, "dataset"])
+    rows = pd.concat(filled, ignore_index=True)
+    order = {"encode": 0, "decode": 1}  # what a user waits for, and then the parts of it
+    ranked = rows.assign(rank=[order.get(stage, len(order)) for stage in rows["stage"]])
+    return ranked.sort_values(["dataset", "model", "rank"], kind="stable", ignore_index=True).drop(columns="rank")
 
 
 def portability(observed: pd.DataFrame) -> pd.DataFrame:

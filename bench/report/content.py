@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.analysis.axis import PSNR
+from bench.analysis.axis import PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "vvc")
 """The codecs that BD-rates are taken against if nobody says otherwise; else the first one measured."""
+
+FIRST_ANCHORS_ON_PLANES = ("jpeg", "bpg-420", "vvc", "joint-yuv")
+"""The same where the pictures are planes: what takes them as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,7 @@ def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
 
 def _default_anchors(study: Study) -> list[str]:
     names = list(study.curves["name"])
-    # Of planes, the BPG that codes them as they are is the one to compare with.
-    wanted = [name if PSNR in study.axes else name.replace("bpg-444", "bpg-420") for name in FIRST_ANCHORS]
+    wanted = FIRST_ANCHORS_ON_PLANES if PSNR_YUV in study.axes else FIRST_ANCHORS
     return [name for name in wanted if name in names] or names[:1]
 
 
