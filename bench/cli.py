@@ -203,7 +203,7 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
 
 
 @main.command()
-@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this image set; repeatable.")
+@click.option("--dataset", "datasets", multiple=True, help="Only this image set; repeatable.  [default: all]")
 @_images
 @click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
