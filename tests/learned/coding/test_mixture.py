@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.mixture import REACHES, SUREST, Rows, elements_of
+from bench.learned.coding.mixture import elements_of, rows_of
+from bench.learned.coding.rows import REACHES, SUREST, Rows
 from bench.learned.coding.tables import MAX_SYMBOL, PRECISION, Reader, Writer
 from bench.learned.models.mixture import COMPONENTS, GaussianMixture, Mixture
 
@@ -34,14 +35,14 @@ def coded(rows: Rows, symbols: np.ndarray[tuple[int], np.dtype[np.int32]]) -> by
 
 
 def test_frequencies_are_whole_at_least_one_and_add_up() -> None:
-    for part in Rows.of(random_mixture()).parts:
+    for part in rows_of(random_mixture()).parts:
         assert (part.frequencies == np.floor(part.frequencies)).all()
         assert part.frequencies.min() >= 1
         assert (part.frequencies.sum(1) == TOTAL).all()
 
 
 def test_every_element_is_in_one_group() -> None:
-    rows = Rows.of(random_mixture())
+    rows = rows_of(random_mixture())
     elements = np.concatenate([part.elements for part in rows.parts])
     assert sorted(elements) == list(range(2000))
     for part in rows.parts:
@@ -50,14 +51,14 @@ def test_every_element_is_in_one_group() -> None:
 
 def test_symbols_are_read_as_they_were_written() -> None:
     mixture = random_mixture()
-    rows, symbols = Rows.of(mixture), drawn(mixture)
-    read = Reader(coded(rows, symbols)).code(Rows.of(mixture), np.arange(len(symbols)), None)
+    rows, symbols = rows_of(mixture), drawn(mixture)
+    read = Reader(coded(rows, symbols)).code(rows_of(mixture), np.arange(len(symbols)), None)
     assert np.array_equal(read, symbols)
 
 
 def test_a_payload_takes_the_bits_of_its_symbols() -> None:
     mixture = random_mixture()
-    rows, symbols = Rows.of(mixture), drawn(mixture)
+    rows, symbols = rows_of(mixture), drawn(mixture)
     expected = rows.bits(np.arange(len(symbols)), symbols).sum() / 8
     # The coder rounds frequencies once more, to parts of 2^24.
     assert expected * 0.9999 <= len(coded(rows, symbols)) <= expected * 1.0001 + 8
@@ -70,20 +71,20 @@ def test_the_bits_are_those_of_the_densities() -> None:
     # One channel, so that the components lie side by side.
     likelihoods = GaussianMixture()(torch.from_numpy(symbols).float()[None, None, :, None], stacked)
     expected = float(-likelihoods.double().log2().sum())
-    assert Rows.of(mixture).bits(np.arange(len(symbols)), symbols).sum() == pytest.approx(expected, rel=2e-3)
+    assert rows_of(mixture).bits(np.arange(len(symbols)), symbols).sum() == pytest.approx(expected, rel=2e-3)
 
 
 @pytest.mark.parametrize("symbol", [3, -3, 1000, -70_000, MAX_SYMBOL // 2])
 def test_what_lies_outside_its_window_is_written_all_the_same(symbol: int) -> None:
     mixture = Mixture(torch.full((3, 5), 0.11).double(), torch.zeros(3, 5).double(), torch.full((3, 5), 1 / 3).double())
     symbols = np.array([0, symbol, 0, -symbol, 1], np.int32)
-    payload = coded(Rows.of(mixture), symbols)
-    assert np.array_equal(Reader(payload).code(Rows.of(mixture), np.arange(5), None), symbols)
+    payload = coded(rows_of(mixture), symbols)
+    assert np.array_equal(Reader(payload).code(rows_of(mixture), np.arange(5), None), symbols)
 
 
 def test_what_lies_outside_is_rare() -> None:
     mixture = random_mixture(20_000)
-    rows, symbols = Rows.of(mixture), drawn(mixture)
+    rows, symbols = rows_of(mixture), drawn(mixture)
     _, _, escaped = rows.entries(np.arange(len(symbols)), symbols)
     unlimited = rows.sizes < 2 * REACHES[-1] + 1
     assert escaped[unlimited].mean() < 3e-4
@@ -91,7 +92,7 @@ def test_what_lies_outside_is_rare() -> None:
 
 def test_the_widest_mixtures_are_cut_to_the_largest_window() -> None:
     mixture = Mixture(*(torch.tensor([[value]] * 3, dtype=torch.float64) for value in (1e4, 1e9, 1 / 3)))
-    rows = Rows.of(mixture)
+    rows = rows_of(mixture)
     assert rows.sizes.tolist() == [2 * REACHES[-1] + 1]
     symbols = np.array([-5], np.int32)
     assert Reader(coded(rows, symbols)).code(rows, np.arange(1), None).tolist() == [-5]
@@ -99,7 +100,7 @@ def test_the_widest_mixtures_are_cut_to_the_largest_window() -> None:
 
 def test_nothing_is_surer_than_the_surest() -> None:
     mixture = Mixture(*(torch.tensor([[value]] * 3, dtype=torch.float64) for value in (0.11, 0.0, 1 / 3)))
-    assert Rows.of(mixture).bits(np.arange(1), np.zeros(1, np.int32))[0] >= SUREST.costs_bits.min()
+    assert rows_of(mixture).bits(np.arange(1), np.zeros(1, np.int32))[0] >= SUREST.costs_bits.min()
 
 
 def test_elements_go_position_by_position() -> None:
