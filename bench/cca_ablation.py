@@ -11,9 +11,8 @@ import pandas as pd
 from bench.analysis import cca_ablation as analysis
 from bench.analysis.axis import with_decibels
 from bench.datasets import missing, open_dataset
-from bench.errors import MissingError, UsageError
+from bench.errors import UsageError
 from bench.files import atomic_write
-from bench.learned.catalogue import COMPACT
 from bench.learned.planar import Cca
 from bench.measure import measure
 from bench.progress import progress
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from bench.picture import Yuv420
 
 OUT = Path("reports/data/experiments/cca_ablation.csv")
-
-VARIANTS = "cca-[0-9]-*.safetensors"
-"""The package's own variants; a name without a third part is a point of the curve, trained otherwise."""
 
 FILTER_STAGE = "acem"
 """The stage of training that the filter has for itself."""
@@ -55,19 +51,15 @@ class Unfiltered(Cca):
         return container.pack(self._identity, dataclasses.replace(content, form=form))
 
 
-def run_cca_ablation(paths: Sequence[Path] = (), *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
+def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
     """Measure what is missing in the file `out`, which is rewritten after each variant; the table of its rows.
 
     A file whose filter is trained gives two variants, with the filter as the encoder chooses for each picture and
-    without. Without paths they are the package's own variants; without a data set, Kodak in YUV 4:2:0, or the built-in
-    photographs where Kodak is missing.
+    without. Without a data set the pictures are Kodak's in YUV 4:2:0, or the built-in ones where Kodak is missing.
 
     Raises:
         BenchError: files, data or settings that cannot be used.
     """
-    paths = paths or sorted(COMPACT.glob(VARIANTS))
-    if not paths:
-        raise MissingError("there are no variants of cca in the package; name weights files, or see `bench train zoo`")
     chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
     if chosen.kind != "yuv420":
         raise UsageError(f"dataset '{chosen.name}' is of {chosen.kind} pictures; take kodak-yuv420 or a clip")

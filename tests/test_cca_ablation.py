@@ -15,7 +15,7 @@ from bench.analysis import cca_ablation as analysis
 from bench.cca_ablation import run_cca_ablation
 from bench.cli import main
 from bench.datasets import open_dataset
-from bench.errors import MissingError, UsageError
+from bench.errors import UsageError
 from bench.learned.models import ModelConfig, build
 from bench.learned.planar import Cca
 from bench.learned.weights import ModelCard, save
@@ -131,14 +131,9 @@ def test_the_command_writes_the_file_and_shows_the_table(files: dict[str, Path],
     assert len(pd.read_csv(target)) == FRAMES
 
 
-def test_pictures_of_rgb_and_a_package_without_variants_are_refused(
-    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_of_rgb_are_refused(files: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="take kodak-yuv420 or a clip"):
         run_cca_ablation([files["none"]], out=tmp_path / "x.csv", dataset="builtin")
-    monkeypatch.setattr(module, "COMPACT", tmp_path)
-    with pytest.raises(MissingError, match="no variants of cca"):
-        run_cca_ablation(out=tmp_path / "x.csv")
 
 
 # ---- the table

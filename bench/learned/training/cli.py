@@ -212,11 +212,11 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 
 
 @train.command("cca-ablation")
-@click.argument("weights", nargs=-1, type=_PATH, metavar="[WEIGHTS]...")
+@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
 @click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
 @click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Trained variants of cca beside each other, by real files (Duan et al. 2023); by default the package's own."""
+    """Trained variants of cca beside each other, by real files (Duan et al. 2023)."""
     _ignore_futures()
     from bench import tables  # noqa: PLC0415
     from bench.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
