@@ -57,6 +57,8 @@ CODECS = {
     "attn+ft": "bench.learned.rectified:AttentionTuned",
     "joint-int": "bench.learned.coding.fixed_point.codecs:JointInt",
     "attn-int": "bench.learned.coding.fixed_point.codecs:AttentionInt",
+    "cca-int": "bench.learned.coding.fixed_point.codecs:CcaInt",
+    "joint-yuv-int": "bench.learned.coding.fixed_point.codecs:JointYuvInt",
     "cca": "bench.learned.planar:Cca",
     "joint-yuv": "bench.learned.planar:JointYuv",
 }

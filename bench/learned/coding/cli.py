@@ -55,7 +55,7 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Put the entropy model of joint or attn into fixed point: weights of joint-int or attn-int.
+    """Put the entropy model of joint, attn, cca or joint-yuv into fixed point: weights of joint-int, ... joint-yuv-int.
 
     Nothing is trained: photographs say what 8 bits have to span. All qualities that there are weights of, unless one
     is named.

@@ -27,10 +27,13 @@ from bench.errors import CodecError, DecodeError
 
 MAGIC = b"LIC"
 VERSION = 1
-FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn", "joint-int", "attn-int", "cca", "joint-yuv")
+FAMILIES = (
+    *("factorized", "scale", "hyper", "context", "joint", "attn", "joint-int", "attn-int", "cca", "joint-yuv"),
+    *("cca-int", "joint-yuv-int"),
+)
 """The place of a family is written to files: append, never reorder."""
 
-PLANAR = frozenset({"cca", "joint-yuv"})
+PLANAR = frozenset({"cca", "joint-yuv", "cca-int", "joint-yuv-int"})
 """Families whose pictures are planes of YUV 4:2:0."""
 
 FINGERPRINT_BYTES = 4

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from bench.learned.coding.fixed_point import rounding
 from bench.learned.coding.fixed_point.arithmetic import ACTIVATION_LEVELS, MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.linear import Linear, LinearNetwork, linear_network
-from bench.learned.coding.fixed_point.network import Layer, Network
+from bench.learned.coding.fixed_point.network import Layer, Network, Outputs
 from bench.learned.coding.wavefront import causal_taps
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ GRID = 16
 
 SUM_LIMIT = (1 << 31) - 1
 FINENESS = 1 << 10
-OUTPUT_LIMIT = (1 << 24) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +54,6 @@ class _Activations:
     """Of the integer network, likewise."""
     steps: Tensor
     """What 1 of the integers stands for, (C)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What the last layer's outputs are in units of."""
-
-    grids: Tensor
-    """Units of each in 1."""
-    scale_bounds: Tensor
-    """Each table but the last goes up to this scale, in units of its output."""
 
 
 @torch.no_grad()
@@ -94,9 +83,9 @@ def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
         y_entry=y_entry,
         hyper=(*hyper, last),
         context=context,
-        entropy=(*entropy, _outputs(floats.entropy[-1], values, outputs.grids)),
+        entropy=(*entropy, _last(floats.entropy[-1], values, outputs)),
         output_grids=outputs.grids.int(),
-        scale_bounds=outputs.scale_bounds.int(),
+        lookups=outputs.lookups,
     )
 
 
@@ -211,8 +200,8 @@ def _neighbours(values: Tensor, kernel: int) -> Tensor:
     return columns[:, :, causal_taps(kernel)].permute(0, 3, 2, 1).flatten(0, 1).flatten(1)
 
 
-def _outputs(layer: Linear, values: _Activations, grids: Tensor) -> Layer:
+def _last(layer: Linear, values: _Activations, outputs: Outputs) -> Layer:
     weight, units, sums = _convolved(layer, values)
     bias = _centred(layer.sums(values.exact), sums * units.view(1, -1, 1, 1), units)
-    limit = torch.full_like(units, OUTPUT_LIMIT)
-    return Layer(weight.to(torch.int8), bias.int(), rescaling(units * grids, 1, -limit, limit), 1)
+    finished = rescaling(units * outputs.grids, 1, outputs.low.double(), outputs.high.double())
+    return Layer(weight.to(torch.int8), bias.int(), finished, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.learned.codecs import LearnedCodec
+from bench.learned.planar import PlanarCodec
 
 if TYPE_CHECKING:
     from bench.learned.codecs import Source
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FixedPointCodec(LearnedCodec):
-    """A joint model whose entropy model is in integers; see `bench.learned.coding.fixed_point`.
+    """A model with a context whose entropy model is in integers; see `bench.learned.coding.fixed_point`.
 
     The latents of a file are the same wherever it is decoded. Its picture is that of a float synthesis, and may differ
     by a grey level elsewhere. The bytes that an encoder writes may differ too, because its analysis is in floats.
@@ -21,13 +22,13 @@ class FixedPointCodec(LearnedCodec):
 
     @classmethod
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
-        from bench.learned.coding.fixed_point.paths import FixedPointPath  # noqa: PLC0415
+        from bench.learned.coding.fixed_point.paths import fixed_point_path  # noqa: PLC0415
         from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
         from bench.learned.coding.system import System  # noqa: PLC0415
 
         loaded = load_fixed_point(source.path, source.family)
         model = loaded.base.model
-        return loaded.sha256, System.of(model, device, precision, path=FixedPointPath(model, loaded.network))
+        return loaded.sha256, System.of(model, device, precision, path=fixed_point_path(model, loaded.network))
 
 
 class JointInt(FixedPointCodec):
@@ -42,3 +43,17 @@ class AttentionInt(FixedPointCodec):
 
     title = "Attention, fixed point"
     family = "attn-int"
+
+
+class CcaInt(FixedPointCodec, PlanarCodec):
+    """Cross-component attention with its mixture in fixed point."""
+
+    title = "CCA, fixed point"
+    family = "cca-int"
+
+
+class JointYuvInt(FixedPointCodec, PlanarCodec):
+    """The joint model of planes with its mixture in fixed point."""
+
+    title = "Joint, YUV, fixed point"
+    family = "joint-yuv-int"

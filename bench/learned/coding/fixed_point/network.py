@@ -11,6 +11,8 @@ import torch
 from bench.learned.coding.fixed_point.arithmetic import Products, ReadyRescaling, Rescaling, spread, windows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 
@@ -25,6 +27,19 @@ class Layer:
     rescaling: Rescaling
     spread: int
     """2 if its outputs are pixels of 2x2 blocks, channel by channel; else 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the last layer's outputs are, and what makes distributions of them. All tensors are integers."""
+
+    grids: Tensor
+    """Units of each in 1: powers of 2."""
+    low: Tensor
+    high: Tensor
+    """Limits of each, in its units."""
+    lookups: Mapping[str, Tensor]
+    """Tables by name: "scale_bounds" of a Gaussian; those of `mixture.lookups`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +64,19 @@ class Network:
     """The entropy layers that are left; the last one's outputs are the parameters, in units of `output_grids`."""
     output_grids: Tensor
     """Units of each output of the last layer in 1, (outputs): powers of 2."""
-    scale_bounds: Tensor
-    """Each table but the last goes up to this scale, in units of its output."""
+    lookups: Mapping[str, Tensor]
+    """See `Outputs`."""
 
     @property
     def kernel(self) -> int:
         """Side of the context model's kernel, (kernel^2 - 1) / 2 of whose taps are causal."""
         return math.isqrt(2 * self.context.weight.shape[1] + 1)
+
+    @property
+    def outputs(self) -> Outputs:
+        """Of the last layer."""
+        last = self.entropy[-1].rescaling
+        return Outputs(self.output_grids, last.low, last.high, self.lookups)
 
 
 class Evaluator:

@@ -1,17 +1,24 @@
-"""The entropy path of a joint model in integers: the same tables as in floats, but other scales and means."""
+"""The entropy paths of autoregressive models in integers: by one Gaussian, and by a mixture of them."""
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.fixed_point.network import Evaluator
+from bench.learned.coding.fixed_point import mixture
+from bench.learned.coding.fixed_point.mixture import SCALE_GRID, IntegerMixture
+from bench.learned.coding.fixed_point.network import Evaluator, Outputs
+from bench.learned.coding.mixture import element_bits, pass_integers
+from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import HYPER_STRIDE, Channels, EntropyPath, Latents, Size, as_picture, in_order
+from bench.learned.coding.rows import SUREST
 from bench.learned.coding.tables import MAX_SYMBOL, Port, Tables
 from bench.learned.coding.wavefront import wavefront
+from bench.learned.models.mixture import MixtureModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,55 +26,62 @@ if TYPE_CHECKING:
     from bench.learned.coding.fixed_point.network import Network
     from bench.learned.models import LearnedModel
 
-SCALE_GRID = 1024
-"""Units of scales in 1."""
+OUTPUT_LIMIT = (1 << 24) - 1
+"""Of a Gaussian's scale and mean, in their units: a float32 holds them."""
 
 
-def output_grids(channels: int, grid: int) -> Tensor:
-    """Units in 1 of the last layer's outputs: scales, then means."""
-    return torch.tensor([SCALE_GRID, grid]).repeat_interleave(channels)
+def outputs_of(model: LearnedModel, grid: int) -> Outputs:
+    """What the integer network of a model puts out; means of one Gaussian are in units of the latents' grid."""
+    channels = model.config.M
+    if isinstance(model, MixtureModel):
+        return mixture.outputs(channels)
+    # The scales of the tables; the last table has no bound.
+    scales = cast("Tensor", model.gaussian_conditional.scale_table)[:-1]
+    limit = torch.full((2 * channels,), OUTPUT_LIMIT)
+    bounds = (scales.double() * SCALE_GRID).floor().int()
+    grids = torch.tensor([SCALE_GRID, grid]).repeat_interleave(channels)
+    return Outputs(grids, -limit, limit, {"scale_bounds": bounds})
 
 
-def scale_bounds(model: LearnedModel) -> Tensor:
-    """The scales of a model's tables, in units of the grid; the last table has no bound."""
-    return (cast("Tensor", model.gaussian_conditional.scale_table)[:-1].double() * SCALE_GRID).floor().int()
+def fixed_point_path(model: LearnedModel, network: Network) -> EntropyPath:
+    """The way in which a model's latents are coded with an integer network."""
+    return (MixturePath if isinstance(model, MixtureModel) else GaussianPath)(model, network)
 
 
 class FixedPointPath(EntropyPath):
     """z, then y in wavefronts; see `bench.learned.coding.paths`.
 
     What is float here is the encoder's: y, z and their distance from the means. A decoder sees integers alone, and
-    divides by the grid in the end, which is exact.
+    divides by the grids in the end, which are powers of 2: that is exact.
     """
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         self._z = Channels(model)
         self._analysis = cast("torch.nn.Module", model.h_a)
-        self.y_tables = Tables.of(model.gaussian_conditional)
-        self._bounds = network.scale_bounds
         self._evaluator = Evaluator(network)
         self._kernel, self._grid, self._channels = network.kernel, network.grid, model.config.M
+        self._output_grids = network.output_grids.view(1, -1, 1, 1)
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """See `EntropyPath`."""
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(port, z, (size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE))
         values, told = self._wavefronts(port, y, self._evaluator.prepare(symbols), size)
-        scales, means = told.float().chunk(2, 1)
-        return Latents(values.float() / self._grid, self._z.values(symbols), scales / SCALE_GRID, means / self._grid)
+        return self._latents(values.float() / self._grid, self._z.values(symbols), told.float() / self._output_grids)
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
-        scales, means = cast("Tensor", latents.scales), cast("Tensor", latents.means)
-        symbols = (latents.y_hat - means).round().int().flatten().numpy()
-        bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols)
-        return {
-            "z": self._z.bits(cast("Tensor", latents.z_hat)),
-            "y": torch.from_numpy(bits).view(latents.y_hat.shape),
-        }
+    @abc.abstractmethod
+    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
+        """What the decoder knows."""
+
+    @abc.abstractmethod
+    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+        """Pass elements of y (positions, M), by what was told of them, in its units; values in those of the grid."""
+
+    def _z_bits(self, latents: Latents) -> Tensor:
+        return self._z.bits(cast("Tensor", latents.z_hat))
 
     def _wavefronts(self, port: Port, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """All of y (1, M, h, w) in units of the grid, and the entropy parameters of all its elements (1, 2M, h, w)."""
+        """All of y (1, M, h, w), and the outputs of the network for it (1, outputs, h, w), in units of their grids."""
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
         entered = torch.zeros(wave.num_rows, self._channels, dtype=self._evaluator.dtype)
@@ -75,16 +89,61 @@ class FixedPointPath(EntropyPath):
         for step in wave.steps:
             neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
             told.append(self._evaluator(neighbours, prepared[step]))
-            scales, means = told[-1].chunk(2, 1)
-            symbols = None if wanted is None else _symbols(wanted[step], means / self._grid)
-            coded = port.code(self.y_tables, self._indexes(scales), symbols)
-            values.append(torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means))
+            values.append(self._pass(port, None if wanted is None else wanted[step], told[-1]))
             entered[wave.rows[step]] = self._evaluator.y_entry(values[-1].clone()).to(entered.dtype)
         return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(told), wave.order, size)
+
+
+class GaussianPath(FixedPointPath):
+    """Each element by the table of its scale, around its mean: the tables of the float model."""
+
+    def __init__(self, model: LearnedModel, network: Network) -> None:
+        super().__init__(model, network)
+        self.y_tables = Tables.of(model.gaussian_conditional)
+        self._bounds = network.lookups["scale_bounds"]
+
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """See `EntropyPath`."""
+        scales, means = cast("Tensor", latents.scales), cast("Tensor", latents.means)
+        symbols = (latents.y_hat - means).round().int().flatten().numpy()
+        bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols)
+        return {"z": self._z_bits(latents), "y": torch.from_numpy(bits).view(latents.y_hat.shape)}
+
+    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
+        return Latents(y_hat, z_hat, *params.chunk(2, 1))
+
+    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+        scales, means = told.chunk(2, 1)
+        symbols = None if y is None else _symbols(y, means / self._grid)
+        coded = port.code(self.y_tables, self._indexes(scales), symbols)
+        return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
         """The tables of scales in units of their grid."""
         return torch.bucketize(scales.int().flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
+
+
+class MixturePath(FixedPointPath):
+    """Each element, rounded to an integer, by its mixture."""
+
+    def __init__(self, model: LearnedModel, network: Network) -> None:
+        super().__init__(model, network)
+        self.y_tables = SUREST
+        self._mixture = IntegerMixture.of(network.outputs)
+
+    def bits(self, latents: Latents) -> dict[str, Tensor]:
+        """See `EntropyPath`."""
+        grids = self._output_grids.flatten()
+        with one_thread():
+            bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * grids))
+        return {"z": self._z_bits(latents), "y": bits}
+
+    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
+        return Latents(y_hat, z_hat, params=params)
+
+    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+        coded = pass_integers(port, y, self._mixture.rows(told))
+        return torch.from_numpy(coded).view(len(told), -1).double().mul_(self._grid)
 
 
 def _symbols(y: Tensor, means: Tensor) -> NDArray[np.int32]:

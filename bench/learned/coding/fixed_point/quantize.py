@@ -10,13 +10,15 @@ import torch
 
 from bench.errors import UsageError
 from bench.learned import catalogue
-from bench.learned.coding.fixed_point.calibration import GRID, Outputs, Seen, calibrated
-from bench.learned.coding.fixed_point.paths import output_grids, scale_bounds
+from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
+from bench.learned.coding.fixed_point.paths import outputs_of
 from bench.learned.coding.fixed_point.weights import SUFFIX, save
 from bench.learned.coding.latents import LatentCoder
+from bench.learned.models import YUV420
 from bench.learned.training import pictures
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.evaluation_sets import fingerprints
+from bench.learned.training.planes import converted
 from bench.learned.weights import Weights, load
 from bench.learned.weights.zoo import load_zoo
 from bench.progress import progress
@@ -60,11 +62,10 @@ def quantize(request: Request) -> Path:
     if in_zoo and request.out is None:
         raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
     base = _loaded(request, path)
-    learn, _ = _photographs(request).split()
-    learn = learn.at_least(CROP_PIXELS)
-    crops = Crops(learn, size=CROP_PIXELS, batch=request.crops, device=torch.device("cpu"))
+    learn, side = _photographs(request)
+    crops = Crops(learn, size=side, batch=request.crops, device=torch.device("cpu"))
     seen = look(base.model, crops(generator(request.seed, 0)))
-    network = calibrated(base.model, seen, Outputs(output_grids(base.model.config.M, GRID), scale_bounds(base.model)))
+    network = calibrated(base.model, seen, outputs_of(base.model, GRID))
     record = {
         "crops": request.crops,
         "crop_pixels": CROP_PIXELS,
@@ -83,7 +84,7 @@ def quantize(request: Request) -> Path:
 
 @torch.inference_mode()
 def look(model: LearnedModel, x: Tensor) -> Seen:
-    """The latents of photographs (B, 3, H, W), as a file of the float model carries them."""
+    """The latents of photographs, as the model takes them, such as a file of the float model carries them."""
     coder = LatentCoder(model)
     told = []
     with progress("looking at photographs", len(x), unit="crops") as advance:
@@ -100,6 +101,11 @@ def _loaded(request: Request, path: Path) -> Weights:
     return load(path, request.family)
 
 
-def _photographs(request: Request) -> pictures.Pictures:
-    folder = request.data or pictures.default_folder()
-    return pictures.load(folder, pictures.default_cache(), refuse=fingerprints())
+def _photographs(request: Request) -> tuple[pictures.Pictures, int]:
+    """Those that trainings learn from, as the family takes them, and the side of a piece in what they are made of."""
+    folder, cache = request.data or pictures.default_folder(), pictures.default_cache()
+    found, side = pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
+    if request.family in YUV420:
+        found, side = converted(found, cache), CROP_PIXELS // 2
+    learn, _ = found.split()
+    return learn, side

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import safetensors
 
-from bench.learned.coding.tables import Reader, Tables
+from bench.learned.coding.rows import REACHES, Rows
+from bench.learned.coding.tables import PRECISION, Reader, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 
 HYPER_STRIDE = 4
 
+COMPONENTS = 3
+MEAN_GRID, SCALE_GRID, SPREAD_GRID = 64, 1024, 8
+WEIGHT_BITS, NORMAL_BITS, RECIPROCAL_BITS, POSITION_SHIFT = 14, 20, 32, 18
+NORMAL_CENTRE = 5 * 1024
+"""See `mixture`; written again here, as a decoder elsewhere has to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -35,18 +42,16 @@ class Reference:
     shape: dict[str, Any]
     """The header's entry "fixed_point"."""
     z_tables: Tables
-    y_tables: Tables
+    y_tables: Tables | None
+    """None where y goes by mixtures."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Read a file, and its bases beside it."""
         header, tensors = _read(path)
         base = _whole(path.parent / header["base"]["file"])
-        fields = ("cdf", "cdf_length", "offset")
-        z_tables, y_tables = (
-            Tables.of_arrays(*(base[f"{part}.{field}"] for field in fields))
-            for part in ("entropy_bottleneck", "gaussian_conditional")
-        )
+        z_tables = _tables(base, "entropy_bottleneck")
+        y_tables = None if "normal" in tensors else _tables(base, "gaussian_conditional")
         return cls(tensors, header["fixed_point"], z_tables, y_tables)
 
     def decode(self, payload: bytes, size: tuple[int, int]) -> tuple[Wide, int]:
@@ -75,20 +80,29 @@ class Reference:
             seen = [entered[row : row + 2 * radius + 1, column : column + 2 * radius + 1] for row, column in places]
             neighbours = np.stack([window.reshape(-1, channels)[:taps].ravel() for window in seen])
             rows, columns = np.array(places).T
-            scales, means = self._parameters(neighbours, prepared[rows, columns])
-            indexes = np.searchsorted(self.tensors["scale_bounds"], scales.ravel(), side="left").astype(np.int32)
-            symbols = reader.code(self.y_tables, indexes, None).reshape(means.shape)
-            y[rows, columns] = symbols.astype(np.int64) * self.shape["grid"] + means
+            y[rows, columns] = self._elements(reader, self._parameters(neighbours, prepared[rows, columns]))
             entered[rows + radius, columns + radius] = self._rescaled("y_entry", y[rows, columns])
         return y.transpose(2, 0, 1)
 
-    def _parameters(self, neighbours: Wide, prepared: Wide) -> tuple[Wide, Wide]:
+    def _elements(self, reader: Reader, told: Wide) -> Wide:
+        """Elements of y (positions, M) in units of the grid, by what the network says of them."""
+        if self.y_tables is None:
+            rows = integer_mixture(told, self.tensors)
+            symbols = reader.code(rows, np.arange(len(rows.first), dtype=np.int32), None).reshape(len(told), -1)
+            values: Wide = symbols.astype(np.int64) * self.shape["grid"]
+            return values
+        scales, means = np.split(told, 2, axis=1)
+        indexes = np.searchsorted(self.tensors["scale_bounds"], scales.ravel(), side="left").astype(np.int32)
+        symbols = reader.code(self.y_tables, indexes, None).reshape(means.shape)
+        around: Wide = symbols.astype(np.int64) * self.shape["grid"] + means
+        return around
+
+    def _parameters(self, neighbours: Wide, prepared: Wide) -> Wide:
         values = self._rescaled("context", neighbours @ self._matrix("context") + prepared)
         for number in range(self.shape["entropy_layers"]):
             name = f"entropy.{number}"
             values = self._rescaled(name, values @ self._matrix(name) + self.tensors[f"{name}.bias"])
-        scales, means = np.split(values, 2, axis=1)
-        return scales, means
+        return values
 
     def _convolved(self, name: str, values: Wide, spread: int) -> Wide:
         height, width, _ = values.shape
@@ -115,6 +129,42 @@ class Reference:
         scaled = sums * np.where(sums < 0, leak, multiplier) + (np.int64(1) << (shift - 1))
         rescaled: Wide = np.clip(scaled >> shift, low, high)
         return rescaled
+
+
+def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> Rows:
+    """The distributions of elements, position by position, by outputs (positions, 3 K M); see `mixture`."""
+    scales, means, logits = (
+        part.reshape(len(told), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
+        for part in np.split(told, 3, axis=1)
+    )
+    exponential, normal = (tables[name].astype(np.int64) for name in ("exponential", "normal"))
+    sums = exponential[np.minimum(logits.max(0) - logits, len(exponential) - 1)].cumsum(0)
+    weights = np.diff((sums << WEIGHT_BITS) // sums[-1], axis=0, prepend=0)
+    unit = MEAN_GRID << WEIGHT_BITS
+    centres = ((weights * means).sum(0) + unit // 2) // unit
+    spreads = np.searchsorted(tables["spreads"], weights, side="left")
+    away = abs(means - centres * MEAN_GRID) * (SCALE_GRID * SPREAD_GRID // MEAN_GRID) + spreads * scales
+    needed = np.where(spreads > 0, away, 0).max(0) - SCALE_GRID * SPREAD_GRID // 2
+    bounds = np.array(REACHES[:-1]) * (SCALE_GRID * SPREAD_GRID)
+
+    def frequencies(elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
+        edges = (centres[elements, None] + np.arange(-reach, reach + 2)) * MEAN_GRID - MEAN_GRID // 2
+        below = np.zeros(edges.shape, np.int64)
+        for scale, mean, weight in zip(scales[:, elements], means[:, elements], weights[:, elements], strict=True):
+            reciprocals = (np.int64(1) << RECIPROCAL_BITS) // scale
+            places = ((edges - mean[:, None]) * reciprocals[:, None] >> POSITION_SHIFT) + NORMAL_CENTRE
+            below += weight[:, None] * normal[np.clip(places, 0, len(normal) - 1)]
+        room = (1 << PRECISION) - edges.shape[1]
+        inside = (np.diff(below, axis=1) * room >> WEIGHT_BITS + NORMAL_BITS) + 1
+        escape = (1 << PRECISION) - inside.sum(1, keepdims=True)
+        found: NDArray[np.float64] = np.concatenate((inside, escape), axis=1).astype(np.float64)
+        return found
+
+    return Rows.of(centres.astype(np.int32), np.searchsorted(bounds, needed, side="left"), frequencies)
+
+
+def _tables(base: dict[str, NDArray[Any]], part: str) -> Tables:
+    return Tables.of_arrays(*(base[f"{part}.{field}"] for field in ("cdf", "cdf_length", "offset")))
 
 
 def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int, int]]]:

@@ -14,6 +14,7 @@ import torch
 from bench.errors import UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
+from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
 from bench.learned.weights import ModelCard, Weights, container, load
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 SUFFIX = "-int"
 """What the name of a family's fixed-point codec ends in."""
 
-_PLAIN = ("medians", "output_grids", "scale_bounds")
+_PLAIN = ("medians", "output_grids")
+_LOOKUPS = ("scale_bounds", *mixture.LOOKUPS)
 _RESCALING = tuple(field.name for field in dataclasses.fields(Rescaling))
 
 
@@ -71,7 +73,7 @@ def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) ->
 
 def tensors(network: Network) -> dict[str, Tensor]:
     """All tensors of a network by name: int8 for the weights of layers, int32 for all else."""
-    found = {name: getattr(network, name) for name in _PLAIN}
+    found = {name: getattr(network, name) for name in _PLAIN} | dict(network.lookups)
     rescalings = {"z_entry": network.z_entry, "y_entry": network.y_entry}
     for name, layer in zip(_names(len(network.hyper), len(network.entropy)), _layers(network), strict=True):
         found |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
@@ -99,6 +101,8 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
     try:
         network = _network(found, shape)
         Evaluator(network)
+        if "normal" in network.lookups:
+            mixture.IntegerMixture.of(network.outputs)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
@@ -124,6 +128,7 @@ def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
         hyper=tuple(layers[:hyper]),
         context=layers[hyper],
         entropy=tuple(layers[hyper + 1 :]),
+        lookups={name: found[name] for name in _LOOKUPS if name in found},
         **{name: found[name] for name in _PLAIN},
     )
 

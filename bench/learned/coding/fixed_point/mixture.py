@@ -1,0 +1,166 @@
+"""A Gaussian mixture in integers: from the outputs of the network to the frequencies of each element.
+
+    scales s             in 1/1024
+    means m              in 1/64
+    logits               in 1/64: `exponential` has exp(-difference to the largest), in 2^-16
+    weights w            whole numbers that add up to 2^14: the differences of floor(2^14 sum of the first k / sum)
+    steps of a position  floor((edge - m) floor(2^32 / s) / 2^18): standard deviations, in 1/1024
+    below an edge        sum over k of w_k normal[steps]: `normal` has the distribution function, in 2^-20
+    frequencies          1 + floor(difference of two edges * room / 2^34)
+    window               centre floor(sum of w m + 1/2); it reaches to max over k of |m - centre| + t(w) s, where
+                         `spreads` has the largest weights of each t in 1/8
+
+`normal` does not fall, so no frequency is below 1, whatever the outputs are.
+
+All of it is held in float64 and stays below 2^53, so each product and sum is exact. A quotient of integers is rounded,
+but never over the next integer, from which it is 1 / divisor away at least: its floor is that of integers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from bench.learned.coding.fixed_point.network import Outputs
+from bench.learned.coding.mixture import whole
+from bench.learned.coding.rows import OUTSIDE, REACHES, Rows
+from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+SCALE_GRID = 1024
+MEAN_GRID = 64
+LOGIT_GRID = 64
+"""Units in 1."""
+
+LIMIT = 1 << 20
+"""No output is of a larger magnitude: means are below 16,384, and scales below 1024."""
+
+WEIGHT_BITS = 14
+EXPONENTIAL_BITS = 16
+NORMAL_BITS = 20
+RECIPROCAL_BITS = 32
+STEP_BITS = 10
+"""Steps in a standard deviation. An interval of a Gaussian with a scale of 64 is still 16 steps wide."""
+
+TAIL = 5
+"""Standard deviations in `normal`; what is beyond is less than its unit."""
+
+SPREAD_GRID = 8
+POSITION_SHIFT = RECIPROCAL_BITS - STEP_BITS - int(math.log2(SCALE_GRID // MEAN_GRID))
+LOOKUPS = ("exponential", "normal", "spreads")
+
+
+def outputs(channels: int) -> Outputs:
+    """What a mixture's network puts out for so many channels: scales, means, logits; each K M."""
+    each = COMPONENTS * channels
+    least = math.ceil(SCALE_BOUND * SCALE_GRID)
+    return Outputs(
+        grids=torch.tensor([SCALE_GRID, MEAN_GRID, LOGIT_GRID]).repeat_interleave(each),
+        low=torch.tensor([least, -LIMIT, -LIMIT]).repeat_interleave(each),
+        high=torch.full((3 * each,), LIMIT),
+        lookups=lookups(),
+    )
+
+
+def lookups() -> dict[str, Tensor]:
+    """The integer tables, as a weights file holds them."""
+    # Where 2^EXPONENTIAL_BITS exp(-x) is less than 1/2.
+    differences = torch.arange(math.ceil((EXPONENTIAL_BITS + 1) * math.log(2)) * LOGIT_GRID + 1) / LOGIT_GRID
+    steps = torch.arange(-TAIL << STEP_BITS, (TAIL << STEP_BITS) + 1, dtype=torch.float64)
+    normal = torch.special.ndtr((steps + 0.5) / (1 << STEP_BITS))
+    spreads = torch.arange(math.ceil(math.sqrt(-2 * math.log(OUTSIDE)) * SPREAD_GRID), dtype=torch.float64)
+    largest = OUTSIDE * ((spreads / SPREAD_GRID).square() / 2).exp() * (1 << WEIGHT_BITS)
+    return {
+        "exponential": (differences.double().neg().exp() * (1 << EXPONENTIAL_BITS)).round().int(),
+        "normal": (normal * (1 << NORMAL_BITS)).round().int(),
+        "spreads": largest.floor().int(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Elements:
+    """Of elements, each (K, n), and their windows' centres, (n)."""
+
+    means: Tensor
+    reciprocals: Tensor
+    weights: Tensor
+    centres: Tensor
+
+
+class IntegerMixture:
+    """What makes frequencies of a network's outputs. It holds nothing of any picture."""
+
+    def __init__(self, tables: Mapping[str, Tensor]) -> None:
+        self._exponential, self._normal = tables["exponential"].double(), tables["normal"].double()
+        self._spreads = tables["spreads"].double()
+        self._reaches = torch.tensor(REACHES, dtype=torch.float64) * (SCALE_GRID * SPREAD_GRID)
+
+    @classmethod
+    def of(cls, found: Outputs) -> Self:
+        """For outputs of given limits.
+
+        Raises:
+            ValueError: scales could be 0, outputs so large that no float64 holds what follows, or a table is no table.
+        """
+        tables = found.lookups
+        exponential, normal = tables["exponential"], tables["normal"]
+        if int(torch.maximum(found.low.abs(), found.high.abs()).max()) > LIMIT or found.low.chunk(3)[0].min() < 1:
+            raise ValueError("the outputs of the last layer are out of bounds")
+        if len(normal) != (2 * TAIL << STEP_BITS) + 1 or len(exponential) < 1 or int(exponential[0]) < 1:
+            raise ValueError("the tables of the mixture are of another length")
+        if int(normal.diff().min()) < 0 or int(normal[0]) < 0 or int(normal[-1]) > 1 << NORMAL_BITS:
+            raise ValueError("the table of the normal distribution falls")
+        if int(exponential.min()) < 0 or int(exponential.max()) > 1 << EXPONENTIAL_BITS:
+            raise ValueError("the table of the exponential function is out of bounds")
+        return cls(tables)
+
+    def rows(self, values: Tensor) -> Rows:
+        """The distributions of elements, position by position, by outputs (positions, 3 K M) in float64."""
+        scales, means, logits = (
+            part.reshape(len(values), COMPONENTS, -1).transpose(0, 1).flatten(1) for part in values.chunk(3, 1)
+        )
+        weights = self._weights(logits)
+        centres = (weights * means).sum(0).mul_(1 / (MEAN_GRID << WEIGHT_BITS)).add_(0.5).floor_()
+        reciprocals = ((1 << RECIPROCAL_BITS) / scales).floor_()
+        found = _Elements(means, reciprocals, weights, centres)
+        frequencies = functools.partial(self._frequencies, found)
+        return Rows.of(centres.int().numpy(), self._reaches_of(found, scales).numpy(), frequencies)
+
+    def _weights(self, logits: Tensor) -> Tensor:
+        differences = (logits.amax(0) - logits).clamp_(max=len(self._exponential) - 1)
+        sums = self._exponential[differences.long()].cumsum(0)
+        shares = (sums * (1 << WEIGHT_BITS) / sums[-1]).floor_()
+        return torch.cat((shares[:1], shares.diff(dim=0)))
+
+    def _reaches_of(self, found: _Elements, scales: Tensor) -> Tensor:
+        """The index of each window's reach; lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
+        unit = SCALE_GRID * SPREAD_GRID
+        spreads = torch.bucketize(found.weights, self._spreads)
+        away = (found.means - found.centres * MEAN_GRID).abs_().mul_(unit // MEAN_GRID)
+        needed = torch.where(spreads > 0, away.addcmul_(spreads.double(), scales), 0).amax(0).sub_(unit // 2)
+        return torch.bucketize(needed, self._reaches).clamp_(max=len(REACHES) - 1)
+
+    def _frequencies(self, found: _Elements, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
+        """Whole frequencies of the integers around the centres of some elements, and of the escape."""
+        chosen = torch.from_numpy(elements)
+        means, reciprocals, weights = (
+            part[:, chosen, None] for part in (found.means, found.reciprocals, found.weights)
+        )
+        steps = reciprocals.mul_(2.0**-POSITION_SHIFT)
+        first = (found.centres[chosen, None] - reach) * MEAN_GRID - MEAN_GRID // 2 - means
+        first.mul_(steps).add_(TAIL << STEP_BITS)
+        edges = torch.arange(2 * reach + 2, dtype=torch.float64) * MEAN_GRID
+        # Truncated below; what is below 0 is clamped before.
+        places = torch.addcmul(first, steps, edges).clamp_(0, len(self._normal) - 1).int()
+        below = self._normal.index_select(0, places.flatten()).view(places.shape).mul_(weights).sum(0)
+        return whole(below, 1 << (WEIGHT_BITS + NORMAL_BITS))
