@@ -2,7 +2,8 @@
 
 Each picture is encoded here as it is, on one thread, and decoded in fresh processes: on two threads; without AVX, as on
 an older processor; and the fixed-point one by plain NumPy as well. A file counts as failed when its latents are other
-ones, which its checksum tells. `--all` takes the whole of Kodak, else there are 4 pictures.
+ones, which its checksum tells. `--all` takes the whole of Kodak, else there are 4 pictures. Codecs of planes are given
+those that the pictures are converted to, which is what kodak-yuv420 consists of.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ WAYS: dict[str, tuple[int, dict[str, str]]] = {
     "without AVX, two threads": (2, WITHOUT_AVX),
 }
 NUMPY = "plain NumPy"
+FAMILIES = ("joint", "cca")
+"""By default those of which there are weights in fixed point."""
 FEW = 4
 
 
@@ -113,8 +116,17 @@ def rows(names: list[str], paths: list[Path], weights: str) -> Iterator[dict[str
             yield {"codec": name, "decoded": NUMPY, "pictures": len(fine), "failed": fine.count(False)}
 
 
+def defaults(weights: str) -> Iterator[str]:
+    """Each family in floats and in integers, at the qualities of the latter."""
+    for family in FAMILIES:
+        qualities = catalogue.qualities(weights, f"{family}-int")
+        yield from (f"{name}@{quality}" for name in (family, f"{family}-int") for quality in qualities)
+
+
 @click.command()
-@click.option("--codec", "names", multiple=True, metavar="NAME@Q", help="Repeatable.  [default: joint and joint-int]")
+@click.option(
+    "--codec", "names", multiple=True, metavar="NAME@Q", help="Repeatable.  [default: joint, joint-int, cca, cca-int]"
+)
 @click.option("--weights", default="compact", show_default=True)
 @click.option("--dataset", default="kodak", show_default=True, help="As for `bench run`, RGB.")
 @click.option("--all", "all_pictures", is_flag=True, help="All pictures, not the first 4.")
@@ -136,10 +148,9 @@ def main(
         return
     try:
         paths = [image.path for image in open_rgb_dataset(dataset).images][: None if all_pictures else FEW]
-        qualities = catalogue.qualities(weights, "joint-int")
+        default = list(defaults(weights))
     except BenchError as error:
         sys.exit(str(error))
-    default = [f"{family}@{quality}" for family in ("joint", "joint-int") for quality in qualities]
     found = []
     for row in rows(list(names) or default, paths, weights):
         found.append(row)
