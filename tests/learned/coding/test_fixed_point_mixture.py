@@ -110,9 +110,9 @@ def test_a_certain_component_has_all_the_weight() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0, LIMIT), (1, LIMIT + 1)])
 def test_outputs_beyond_what_is_exact_are_refused(low: int, high: int) -> None:
-    limits = (torch.full_like(OUTPUTS.low, limit) for limit in (low, high))
+    lowest, highest = (torch.full_like(OUTPUTS.low, limit) for limit in (low, high))
     with pytest.raises(ValueError, match="out of bounds"):
-        IntegerMixture.of(Outputs(OUTPUTS.grids, *limits, OUTPUTS.lookups))
+        IntegerMixture.of(Outputs(OUTPUTS.grids, lowest, highest, OUTPUTS.lookups))
 
 
 def test_a_distribution_that_falls_is_refused() -> None:
