@@ -124,6 +124,8 @@ def _described(weights: Weights, *, acem: bool) -> dict[str, Any]:
 
 
 def _rows(shared: dict[str, Any], codec: Cca, dataset: Dataset) -> list[dict[str, Any]]:
+    from bench.learned.training.losses import SCALE_611  # noqa: PLC0415  # torch
+
     metrics = [metric for metric in map(load_metric, METRICS) if dataset.kind in metric.kinds]
     rows = []
     with progress(shared["variant"], len(dataset.images), unit="pictures") as advance:
@@ -135,6 +137,7 @@ def _rows(shared: dict[str, Any], codec: Cca, dataset: Dataset) -> list[dict[str
             rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **errors})
             advance(1, image.name)
     table = with_decibels(pd.DataFrame(rows))
-    table["loss"] = table["bpp"] + table["lambda"] * (6 * table["mse_y"] + table["mse_u"] + table["mse_v"]) / 8
+    error = SCALE_611 * (6 * table["mse_y"] + table["mse_u"] + table["mse_v"]) / 8
+    table["loss"] = table["bpp"] + table["lambda"] * error
     table = table.round(dict.fromkeys(analysis.VALUES, 6))
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

@@ -92,7 +92,7 @@ def test_the_loss_is_that_of_the_training(out: Path, files: dict[str, Path], cli
     errors = [found.values[f"mse_{plane}"] for plane in "yuv"]  # noqa: PD011 - no frame
     bpp = 8 * found.num_bytes / (WIDTH * HEIGHT)
     assert row["num_bytes"] == found.num_bytes
-    assert row["loss"] == pytest.approx(bpp + 0.03 * np.average(errors, weights=(6, 1, 1)), abs=1e-5)
+    assert row["loss"] == pytest.approx(bpp + 0.03 / 4 * np.average(errors, weights=(6, 1, 1)), abs=1e-5)
 
 
 def test_the_steps_are_those_of_the_codec_alone(out: Path) -> None:

@@ -27,7 +27,7 @@ COLUMNS = [*SETTING, *VARIANT, "weights_sha256", "seed", "steps", "seconds", "im
 """Columns of the file of observations: a row a variant, seed and picture.
 
 `steps` and `seconds` are of the training of the codec, without that of the filter, which is trained afterwards and
-leaves the rest as it is. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 8, bits per pixel of luma and squared levels
+leaves the rest as it is. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, bits per pixel of luma and squared levels
 of 8 bits. A variant is `guide`, with "-no-attention" or "+acem" behind it.
 """
 
