@@ -10,8 +10,10 @@ import pytest
 import skimage.data
 import torch
 
+from bench.colour import to_yuv420
 from bench.learned.coding.parameters import one_thread
-from bench.learned.models import FAMILIES, LearnedModel, ModelConfig, build
+from bench.learned.models import FAMILIES, YUV420, LearnedModel, ModelConfig, build
+from bench.learned.planes import pack
 from bench.learned.weights import ModelCard, finish, save
 from bench.picture import Picture
 
@@ -25,9 +27,11 @@ class Fitter(Protocol):
     def __call__(self, family: str, **options: Any) -> LearnedModel: ...  # noqa: ANN401 - any option of ModelConfig
 
 
-def _photo() -> torch.Tensor:
-    pixels = torch.from_numpy(skimage.data.astronaut())
-    return pixels.permute(2, 0, 1)[None].float() / 255
+def _photo(family: str) -> torch.Tensor:
+    """A photograph as the family takes it."""
+    pixels = skimage.data.astronaut()
+    samples = torch.from_numpy(pack(to_yuv420(Picture(pixels))) if family in YUV420 else pixels)
+    return samples.permute(2, 0, 1)[None].float() / 255
 
 
 @torch.no_grad()
@@ -59,7 +63,7 @@ def fit(family: str, steps: int = STEPS, **options: Any) -> LearnedModel:  # noq
         torch.manual_seed(5)
         widths = (32, 32) if family == "attn" else (8, 12)  # fewer channels of attn hold next to nothing
         model = build(ModelConfig(family, *widths, **options))
-        y = _spread(model, _photo())
+        y = _spread(model, _photo(family))
         named = [(name, p) for name, p in model.named_parameters() if not name.startswith(("g_a", "g_s"))]
         _open_scales(model)
         optimizer = torch.optim.Adam([p for name, p in named if "quantiles" not in name], lr=1e-2)

@@ -32,6 +32,7 @@ from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.weights import ModelCard, container, part, save
 from bench.picture import Picture
+from bench.probe import Listener, listening
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
     from bench.learned.codecs import LearnedCodec
 
-FAMILIES = ("joint", "attn")
+RGB = ("joint", "attn")
+FAMILIES = (*RGB, "joint-yuv")
 SIZES = [(1, 1), (17, 33), (200, 133), (401, 260)]
 
 SWITCHED_OFF = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
@@ -77,11 +79,12 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def fixed(weights: Path, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of weights: joint and attn at quality 3, and what `bench quantize` makes of them."""
+def fixed(weights: Path, fitted: Fitter, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of weights: joint, attn and joint-yuv at quality 3, and what `bench quantize` makes of them."""
     folder = tmp_path_factory.mktemp("fixed")
-    for family in FAMILIES:
+    for family in RGB:
         shutil.copy(weights / f"{family}-3.safetensors", folder)
+    save(folder / "joint-yuv-3.safetensors", fitted("joint-yuv"), ModelCard(3, 0.045, "mse-611"))
     options = ["--weights", str(folder), "--data", str(photographs), "--crops", "6"]
     result = CliRunner().invoke(main, ["quantize", *FAMILIES, *options], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -158,7 +161,7 @@ def test_plain_numpy_finds_tables_in_the_base_of_the_base(fixed: Path, tmp_path:
     assert crc == content.latents_crc
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_eight_bits_cost_little(family: str, fixed: Path) -> None:
     plain, ours = open_codec(family, fixed), open_codec(f"{family}-int", fixed)
     picture = photograph(401, 260)
@@ -170,7 +173,19 @@ def test_eight_bits_cost_little(family: str, fixed: Path) -> None:
     assert ours.decode(data).pixels.shape == picture.pixels.shape
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+def test_eight_bits_of_a_mixture_cost_little(fixed: Path) -> None:
+    plain, ours = open_codec("joint-yuv", fixed), open_codec("joint-yuv-int", fixed)
+    picture, notes = photograph(401, 260), dict[str, float]()
+    with listening(Listener(note=notes.__setitem__)):
+        data = ours.encode(picture)
+    exact = plain.encode(picture)
+    assert len(data) == pytest.approx(len(exact), rel=0.03)  # the calibration saw three pictures
+    assert notes["estimated_bits"] / 8 == pytest.approx(len(data), abs=64)
+    assert torch.equal(decoded_latents(ours, data), decoded_latents(plain, exact))
+    assert np.array_equal(ours.decode(data).pixels, plain.decode(exact).pixels)
+
+
+@pytest.mark.parametrize("family", RGB)
 def test_linear_layers_say_what_the_model_says(family: str, fitted: Fitter) -> None:
     model = fitted(family)
     network, M = linear_network(model), model.config.M  # noqa: N806 - the paper's name
