@@ -52,10 +52,12 @@ class Synthetic:
         """Measure `codec` at all qualities on pictures of the first data set, with `rate` times the usual bytes."""
         common = {"codec": codec, "settings": "{}", "carrier": "python", "carrier_version": "1.0", "revision": "1"}
         common |= {"weights": "", "weights_sha256": "", **changes}
-        curve = _hash(json.dumps(common))[:16]
+        # Weights differ from quality to quality; those of one name make one curve.
+        curve = _hash(json.dumps({**common, "weights_sha256": ""}))[:16]
         for image in images:
             for quality in QUALITIES:
-                row = {"key": _hash(curve + str(quality) + image), "curve": curve, **common, "run_id": run_id}
+                key = _hash(f"{curve}{common['weights_sha256']}{quality}{image}")
+                row = {"key": key, "curve": curve, **common, "run_id": run_id}
                 self.tables["measurements"].append(row | _measured(image, quality, rate))
         return curve
 

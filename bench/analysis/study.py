@@ -71,6 +71,7 @@ class Study:
         chosen = _chosen(members, dataset, images)
         rows = _named(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
+        rows = _of_one_training(rows)
         counts = rows.groupby([*_CURVE, "quality"], sort=False).agg(have=("key", "size"), latest=("started", "max"))
         current, stale = _current(counts.reset_index(), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
@@ -145,6 +146,18 @@ def _named(export: Export) -> pd.DataFrame:
     return rows.sort_values(["name", "quality"], kind="stable").sort_values(
         "codec", key=lambda codecs: codecs.map(order), kind="stable", ignore_index=True
     )
+
+
+def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those of weights that others of the same name and quality have replaced.
+
+    The weights that were measured on most images are current, and of several such the ones last measured.
+    """
+    point = ["curve", "quality"]
+    weights = rows.groupby([*point, "weights_sha256"], sort=False, dropna=False)
+    found = weights.agg(have=("key", "size"), latest=("started", "max")).reset_index()
+    current = found.sort_values(["have", "latest"], kind="stable").groupby(point, sort=False).tail(1)
+    return rows.merge(current[[*point, "weights_sha256"]], on=[*point, "weights_sha256"])
 
 
 def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

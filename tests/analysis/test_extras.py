@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.analysis.extras import COMPLEXITY, PICTURES, WEIGHTS, Extras
+from bench.analysis.extras import COMPLEXITY, ORIGINS, PICTURES, WEIGHTS, Extras
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 def test_what_is_not_there_has_its_columns_and_no_rows(tmp_path: Path) -> None:
     extras = Extras.read(tmp_path)
-    for frame, columns in ((extras.weights, WEIGHTS), (extras.complexity, COMPLEXITY), (extras.pictures, PICTURES)):
+    for frame, columns in (
+        (extras.weights, (*WEIGHTS, *ORIGINS)),
+        (extras.complexity, COMPLEXITY),
+        (extras.pictures, PICTURES),
+    ):
         assert list(frame) == list(columns)
         assert frame.empty
     assert extras.experiment("alpha_search").empty

@@ -60,6 +60,19 @@ def test_a_newer_version_without_a_complete_point_replaces_nothing(synthetic: Sy
     assert study.stale["carrier_version"].tolist() == ["2.0"]
 
 
+def test_weights_that_others_of_the_same_name_replaced_are_not_reported(synthetic: Synthetic, tmp_path: Path) -> None:
+    old = synthetic.add_curve("gamma", weights="compact", weights_sha256="a" * 64)
+    synthetic.add_run("run2", "2026-02-01T10:00:00+00:00")
+    new = synthetic.add_curve("gamma", rate=0.5, run_id="run2", weights="compact", weights_sha256="b" * 64)
+    assert old == new
+    study = Study.of(synthetic.read(tmp_path), "garden")
+    assert set(study.cells.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
+    synthetic.add_run("run3", "2026-03-01T10:00:00+00:00")
+    synthetic.add_curve("gamma", run_id="run3", weights="compact", weights_sha256="c" * 64, images=("dill",))
+    study = Study.of(synthetic.read(tmp_path / "again"), "garden")
+    assert set(study.cells.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
+
+
 def test_carriers_and_weights_are_curves_of_their_own(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_curve("alpha", carrier="external")
     synthetic.add_curve("beta", weights="zoo")
