@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import plain, signed
+from bench.report.numbers import NOTHING, plain, signed
 from bench.report.views.rows import records, span
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ def ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The table of bench.analysis.ablation as text."""
     return [
         {
-            **{key: row[key] for key in ("variant", "prior", "distribution", "seeds", "pictures")},
+            **{key: row[key] for key in ("variant", "prior", "seeds", "pictures")},
+            "distribution": row["distribution"] if isinstance(row["distribution"], str) else NOTHING,
             "kernel": "" if row["kernel"] != row["kernel"] else f"{row['kernel']:g}",
-            "mean": row["mean"],
+            "mean": row["mean"] if isinstance(row["mean"], str) else NOTHING,
             "setting": f"lambda {row['lambda']:g}, {row['steps']:g} steps, {row['dataset']}",
             "parameters": f"{row['parameters'] / 1e6:.2f}",
             "bpp": plain(row["bpp"], 4),

@@ -56,7 +56,7 @@ def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str,
 def _cost(row: dict[str, Any]) -> dict[str, str]:
     memory = row["peak_memory_bytes"]
     return {
-        "parameters": f"{row['parameters'] / 1e6:.2f}",
+        "parameters": plain(row["parameters"] / 1e6, 2),
         "encoder": plain(row["encoder_kmac_per_pixel"], 1),
         "decoder": plain(row["decoder_kmac_per_pixel"], 1),
         "memory": plain(memory / 2**20, 0),
