@@ -37,7 +37,7 @@ class Slow(Codec):
 class Slower(Slow):
     """Takes long enough for several processes to share the work."""
 
-    encode_s = 0.05
+    encode_s = 0.2
 
 
 class Broken(Slow):
