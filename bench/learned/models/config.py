@@ -88,5 +88,5 @@ def compact_config(family: str) -> ModelConfig:
     Raises:
         UsageError: there is no such family.
     """
-    widths = {"attn": (64, 64), "cca": (48, 64), "joint-yuv": (48, 64)}
+    widths = {"attn": (40, 40), "cca": (48, 64), "joint-yuv": (48, 64)}
     return ModelConfig(family, *widths.get(family, (64, 96)))
