@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from bench.analysis.axis import Axis, measured_axes, of_mean_errors, with_decibels
+from bench.analysis.family import Family, families, rank
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class Study:
     def is_subset(self) -> bool:
         """Whether images of the set were left out on purpose."""
         return len(self.images) < self.whole
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The curves by their families, learned ones first."""
+        return families(self.curves)
+
+    @property
+    def leading(self) -> frozenset[str]:
+        """The curves that stand for their families in a figure of all: settings of one codec would hide each other."""
+        return frozenset(name for family in self.families for name in family.leading)
 
     @property
     def extent(self) -> str:
@@ -141,11 +152,12 @@ def _named(export: Export) -> pd.DataFrame:
     spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(
         rows["weights"].ne(""), " [" + rows["weights"] + "]", ""
     )
-    order = {codec: position for position, codec in enumerate(export.codecs["codec"])}
     rows = rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
-    return rows.sort_values(["name", "quality"], kind="stable").sort_values(
-        "codec", key=lambda codecs: codecs.map(order), kind="stable", ignore_index=True
-    )
+    # Learned codecs come first: they are what the others are there for.
+    order = {codec: place for place, codec in enumerate(sorted(rows["codec"].unique(), key=rank))}
+    shown = rows.assign(conventional=rows["weights"] == "", place=rows["codec"].map(order))
+    shown = shown.sort_values(["conventional", "place", "name", "quality"], kind="stable", ignore_index=True)
+    return shown.drop(columns=["conventional", "place"])
 
 
 def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:

@@ -26,13 +26,14 @@ class Subject:
     """A curve to compare, on every axis that it has.
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
-    (images, points); a published curve has none.
+    (images, points); a published curve has none. `learned`: measured with weights.
     """
 
     name: str
     title: str
     curves: Mapping[str, Curve]
     images: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    learned: bool = False
 
 
 def measured_subject(study: Study, name: str) -> Subject:
@@ -52,7 +53,7 @@ def measured_subject(study: Study, name: str) -> Subject:
         usable = points[points[axis.column].notna()]
         curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
         images[axis.name] = (_matrix(cells, usable, "bpp"), _matrix(cells, usable, axis.column))
-    return Subject(name, str(points["title"].iloc[0]), curves, images)
+    return Subject(name, str(points["title"].iloc[0]), curves, images, learned=points["weights"].iloc[0] != "")
 
 
 def _matrix(cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:

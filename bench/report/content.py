@@ -54,13 +54,13 @@ class Content:
         """
         subjects = all_subjects(study, export)
         anchors = [find(study, export, name) for name in anchor_names or _default_anchors(study)]
-        measured = [subject for subject in subjects if subject.images]
-        how = looks([s.name for s in measured], [s.name for s in subjects if not s.images])
+        drawn = [subject for subject in subjects if subject.name in study.leading or not subject.images]
+        how = looks(study.families, [subject.name for subject in subjects if not subject.images])
         tables = _stored_tables(export, study) | _compared(anchors, subjects, study)
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], tables["bd_rates"])
         titles = {subject.name: subject.title for subject in (*subjects, *anchors)}
         plots = {
-            "rd": _drawn(rd_plot(axis, subjects, how) for axis in study.axes),
+            "rd": _drawn(rd_plot(axis, drawn, how) for axis in study.axes),
             **_plots_against(anchors, study, tables, titles, how),
         }
         return cls(export, study, subjects, anchors, how, plots, tables)
@@ -133,7 +133,7 @@ def _plots_against(
         return {"difference": [], "per_image": [], "front": []}
     own = {name: frame[frame["anchor"] == anchors[0].name] for name, frame in tables.items() if "anchor" in frame}
     differences = own["rate_differences"]
-    differences = differences[differences["test"].isin(study.curves["name"])]
+    differences = differences[differences["test"].isin(study.leading)]
     return {
         "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in study.axes),
         "per_image": _drawn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.analysis.family import each_alone
 from bench.report.canvas import Plot, slug
 from bench.report.style import looks
 
@@ -36,7 +37,7 @@ def line_plot(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Plot
     if rows.empty:
         return None
     names = list(dict.fromkeys(rows[lines.line]))
-    return Plot(slug(name), caption, _LineDrawing(rows, lines, names, looks(names, [])), 3.6)
+    return Plot(slug(name), caption, _LineDrawing(rows, lines, names, looks(each_alone(names), [])), 3.6)
 
 
 @dataclass(frozen=True, slots=True)

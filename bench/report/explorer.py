@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.report.rd_plot import window
 from bench.report.views.rows import records
 
 if TYPE_CHECKING:
@@ -44,16 +45,7 @@ def explorer_json(content: Content) -> str:
 def _explorer(content: Content) -> dict[str, Any]:
     shown = [subject for subject in content.subjects if subject.curves]
     return {
-        "axes": [
-            {
-                "name": a.name,
-                "label": a.label,
-                "title": a.title,
-                "unit": a.unit,
-                "sign": 1 if a.higher_is_better else -1,
-            }
-            for a in content.study.axes
-        ],
+        "axes": [_axis(axis, content) for axis in content.study.axes],
         "curves": [_curve(subject, content) for subject in shown],
         "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
         "differences": _differences(content.tables["rate_differences"]),
@@ -64,9 +56,24 @@ def _explorer(content: Content) -> dict[str, Any]:
     }
 
 
+def _axis(axis: Axis, content: Content) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": axis.name,
+        "label": axis.label,
+        "title": axis.title,
+        "unit": axis.unit,
+        "sign": 1 if axis.higher_is_better else -1,
+    }
+    if any(subject.images and len(subject.curves.get(axis.name, ())) for subject in content.subjects):
+        rates, qualities = window(axis, content.subjects)
+        found["window"] = {"rates": [*map(_rounded, rates)], "qualities": [*map(_rounded, qualities)]}
+    return found
+
+
 def _curve(subject: Subject, content: Content) -> dict[str, Any]:
     look = content.looks[subject.name]
     common = {"name": subject.name, "title": subject.title, **_look(look), "measured": bool(subject.images)}
+    common["leading"] = not subject.images or subject.name in content.study.leading
     if not subject.images:
         curves = {
             axis.name: [_point(r, q) for r, q in zip(curve.rate_bpp, curve.quality, strict=True)]
@@ -82,10 +89,10 @@ def _curve(subject: Subject, content: Content) -> dict[str, Any]:
     }
 
 
-def _look(look: Look) -> dict[str, str]:
+def _look(look: Look) -> dict[str, str | float]:
     dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
     symbol = _SYMBOLS[look.marker] + ("-open" if look.hollow else "")
-    return {"colour": look.colour, "symbol": symbol, "dash": dash, "tag": look.tag}
+    return {"colour": look.colour, "symbol": symbol, "dash": dash, "width": look.width, "tag": look.tag}
 
 
 def _measured(name: str, axis: Axis, content: Content) -> list[list[float]]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MARKERS = 9
 """About so many markers a published curve has."""
 
+AROUND = 1.5
+"""How much more, and how much less, than the rates of the learned curves is shown."""
+
 _RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
@@ -53,16 +56,13 @@ class _RdDrawing:
                 markevery=1 if subject.images else max(1, len(curve) // MARKERS),
                 markerfacecolor=colours["paper"] if look.hollow else colours[look.colour],
                 markersize=4.2 if look.hollow else 4.6,
-                linewidth=1.6 if subject.images else 1.2,
+                linewidth=look.width,
                 zorder=3 if subject.images else 2,
             )
-        # The window is that of the measured curves: published ones may run far out of it.
-        measured = np.vstack([_points(subject, self.axis) for subject in self.subjects if subject.images])
-        low, high = measured.min(axis=0), measured.max(axis=0)
-        margin = 0.04 * max(high[1] - low[1], 1e-6)
+        rates, qualities = window(self.axis, self.subjects)
         axes.set_xscale("log")
-        axes.set_xlim(low[0] / 1.12, high[0] * 1.12)
-        axes.set_ylim(low[1] - margin, high[1] + margin)
+        axes.set_xlim(*rates)
+        axes.set_ylim(*qualities)
         self._label(axes)
         self._tag(axes, colours)
 
@@ -103,6 +103,28 @@ class _RdDrawing:
                 zorder=2.5,  # a tag must not hide a measured point
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": colours["paper"], "edgecolor": "none"},
             )
+
+
+def window(axis: Axis, subjects: Sequence[Subject]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The rates and the qualities that are shown at first: those of the learned curves, with half as much around them.
+
+    Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide.
+    """
+    measured = [subject for subject in subjects if subject.images and len(subject.curves.get(axis.name, ()))]
+    learned = [subject for subject in measured if subject.learned]
+    points = np.vstack([_points(subject, axis) for subject in learned or measured])
+    room = AROUND if learned else 1.12
+    low, high = points[:, 0].min() / room, points[:, 0].max() * room
+    inside = np.concatenate([_qualities_between(_points(subject, axis), low, high) for subject in measured])
+    margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
+    return (float(low), float(high)), (float(inside.min()) - margin, float(inside.max()) + margin)
+
+
+def _qualities_between(points: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """The qualities of a curve from one rate to another, on its lines where it has no point."""
+    line = _fine(points)
+    inside: NDArray[np.float64] = line[(line[:, 0] >= low) & (line[:, 0] <= high), 1]
+    return inside
 
 
 def _points(subject: Subject, axis: Axis) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""How curves look: one colour, marker and line a curve, told apart without colour vision and in grey print."""
+"""How curves look: marker and line tell them apart without colour vision and in grey print."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SERIES_LIGHT = ("#0b62a4", "#c2491d", "#00805f", "#8a4f9e", "#a57400", "#2b93b8", "#6b6b6b")
-SERIES_DARK = ("#6cb4ee", "#f2905f", "#4cc9a0", "#cf9be3", "#e3b64e", "#86d4ef", "#b9b9b9")
+    from bench.analysis.family import Family
+
+SERIES_LIGHT = ("#0b62a4", "#c2491d", "#00805f", "#8a4f9e", "#a57400", "#2b93b8", "#b8437f", "#6b6b6b")
+SERIES_DARK = ("#6cb4ee", "#f2905f", "#4cc9a0", "#cf9be3", "#e3b64e", "#86d4ef", "#f29bc4", "#b9b9b9")
 """Okabe and Ito's palette, darkened for thin lines on white, and lightened for a dark page."""
 
 GROUND = {
@@ -45,8 +47,11 @@ MARKER_PATHS = {
 }
 """The same markers as SVG paths around (17, 6), for the legend."""
 
-DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (2, 1.5), (6, 2, 1.5, 2))
-"""Line patterns in points, changed when the colours start again."""
+DASHES: tuple[tuple[float, ...], ...] = ((), (7, 1.8, 1.5, 1.8), (1.5, 1.2), (9, 2, 4, 2))
+"""Line patterns in points of a learned family's curves: its first codec's is solid."""
+
+CONVENTIONAL_DASHES: tuple[tuple[float, ...], ...] = ((4.5, 1.8), (2.2, 1.4), (5, 1.5, 1, 1.5, 1, 1.5), (8, 3))
+"""The same of a conventional one's: none is solid."""
 
 REFERENCE_DASHES: tuple[tuple[float, ...], ...] = (
     (5, 2),
@@ -64,11 +69,12 @@ REFERENCE_MARKERS = ("s", "^", "o", "D", "v", "p")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one curve is drawn. `colour` is a role ("series-0", "reference-0"); `tag` a letter beside its line."""
+    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points, `tag` a letter beside the line."""
 
     colour: str
     marker: str
     dash: tuple[float, ...]
+    width: float
     tag: str = ""
 
     @property
@@ -87,18 +93,26 @@ class Look:
         return " ".join(f"{length:g}" for length in self.dash)
 
 
-def looks(measured: Sequence[str], references: Sequence[str]) -> Mapping[str, Look]:
-    """A look for every curve: strong colours and filled markers if measured, pale ones and hollow if published."""
-    colours = len(SERIES_LIGHT)
-    found = {
-        name: Look(f"series-{index % colours}", MARKERS[index % len(MARKERS)], DASHES[index // colours % len(DASHES)])
-        for index, name in enumerate(measured)
-    }
+def looks(families: Sequence[Family], references: Sequence[str]) -> Mapping[str, Look]:
+    """A look for every curve.
+
+    Measured ones are strong and have filled markers: a colour a family, learned ones solid and wide, conventional ones
+    dashed, and the settings of one codec in patterns of their own. Published ones are pale and have hollow markers.
+    """
+    found: dict[str, Look] = {}
+    for learned in (True, False):
+        dashes, width = (DASHES, 2.0) if learned else (CONVENTIONAL_DASHES, 1.4)
+        for index, family in enumerate(family for family in families if family.learned == learned):
+            colour = f"series-{index % len(SERIES_LIGHT)}"
+            for place, name in enumerate(family.names):
+                marker = MARKERS[len(found) % len(MARKERS)]
+                found[name] = Look(colour, marker, dashes[place % len(dashes)], width)
     for index, name in enumerate(references):
         found[name] = Look(
             f"reference-{index % len(REFERENCES_LIGHT)}",
             REFERENCE_MARKERS[index % len(REFERENCE_MARKERS)],
             REFERENCE_DASHES[index % len(REFERENCE_DASHES)],
+            1.2,
             chr(ord("a") + index % 26),
         )
     return found

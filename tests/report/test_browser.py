@@ -132,6 +132,15 @@ def test_a_click_on_a_name_hides_its_curve_and_another_brings_it_back(page: Page
     assert shown(page) == []
 
 
+def test_the_settings_of_a_codec_are_hidden_until_they_are_asked_for(page: Page) -> None:
+    assert "alpha+qr" not in shown(page)
+    page.locator("#toggles [data-curve='alpha+qr']").click()
+    assert "alpha+qr" in shown(page)
+    page.get_by_role("button", name="none").click()
+    page.get_by_role("button", name="all", exact=True).click()
+    assert {"alpha", "alpha+qr"} <= set(shown(page))
+
+
 def test_published_curves_come_and_go(page: Page) -> None:
     published = [name for name in shown(page) if "/" in name]
     assert published

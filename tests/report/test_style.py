@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from bench.analysis.family import families
+from bench.registry import CODECS
 from bench.report.style import MARKER_PATHS, css_variables, looks
 
-MEASURED = [f"codec{index}" for index in range(24)]
+LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]
+FAMILIES = families(
+    pd.DataFrame([{"name": c, "codec": c, "carrier": "", "weights": "compact" if c in LEARNED else ""} for c in CODECS])
+)
 PUBLISHED = [f"source/{index}" for index in range(12)]
 
 
 def test_no_two_curves_look_alike() -> None:
-    found = looks(MEASURED, PUBLISHED)
-    assert len({(look.colour, look.marker, look.dash) for look in found.values()}) == len(MEASURED) + len(PUBLISHED)
+    found = looks(FAMILIES, PUBLISHED)
+    assert found.keys() == CODECS.keys() | set(PUBLISHED)
+    assert len({(look.colour, look.marker, look.dash) for look in found.values()}) == len(CODECS) + len(PUBLISHED)
+
+
+def test_a_family_has_one_colour_and_the_curves_that_lead_learned_ones_are_solid() -> None:
+    found = looks(FAMILIES, PUBLISHED)
+    for family in FAMILIES:
+        assert len({found[name].colour for name in family.names}) == 1, family
+        assert len({found[name].dash for name in family.names}) == len(family.names), family
+    solid = {name for name in CODECS if not found[name].dash}
+    assert solid == {name for family in FAMILIES if family.learned for name in family.leading}
+    for learned in (True, False):
+        colours = [found[family.names[0]].colour for family in FAMILIES if family.learned == learned]
+        assert len(set(colours)) == len(colours)
 
 
 def test_the_first_published_curves_differ_in_each_of_colour_dash_and_marker() -> None:
@@ -20,7 +40,7 @@ def test_the_first_published_curves_differ_in_each_of_colour_dash_and_marker() -
 
 
 def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> None:
-    found = looks(MEASURED, PUBLISHED)
+    found = looks(FAMILIES, PUBLISHED)
     assert {name for name, look in found.items() if look.hollow} == set(PUBLISHED)
     assert {found[name].colour.partition("-")[0] for name in PUBLISHED} == {"reference"}
     assert all(look.marker in MARKER_PATHS for look in found.values())

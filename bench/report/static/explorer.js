@@ -10,7 +10,8 @@
   const data = JSON.parse(source.textContent);
   const byId = (id) => document.getElementById(id);
   const chart = byId("chart");
-  const hidden = new Set();
+  // The settings of one codec would hide each other: at first its first one is shown.
+  const hidden = new Set(data.curves.filter(({ leading }) => !leading).map(({ name }) => name));
   const control = {
     view: byId("view"), metric: byId("metric"), anchor: byId("anchor"),
     time: byId("time"), scale: byId("scale"), published: byId("published"),
@@ -48,7 +49,7 @@
   const styled = (curve) => ({
     name: escape(curve.title),
     meta: curve.name,
-    line: { color: colour(curve.colour), dash: curve.dash, width: curve.measured ? 2 : 1.3 },
+    line: { color: colour(curve.colour), dash: curve.dash, width: curve.width * 1.2 },
     marker: { color: colour(curve.colour), symbol: curve.symbol, size: curve.measured ? 8 : 7, maxdisplayed: curve.measured ? 0 : 9 },
   });
 
@@ -58,7 +59,7 @@
 
   /** Quality over rate. A metric of which less is better is stored as its negative; it is labelled as itself. */
   const rateAndQuality = () => {
-    const { name, sign, unit, label } = axis();
+    const { name, sign, unit, label, window } = axis();
     const traces = data.curves.filter((curve) => isShown(curve.name) && curve.points[name]?.length).map((curve) => ({
       ...styled(curve),
       mode: "lines+markers",
@@ -73,21 +74,14 @@
       ].join("<br>")),
       hovertemplate: "%{text}<extra></extra>",
     }));
-    const measured = data.curves.filter((curve) => curve.measured && curve.points[name]?.length);
-    const rates = measured.flatMap((curve) => curve.points[name].map((point) => point[0]));
     const log = control.scale.value === "log";
-    // The window is that of the measured curves: published ones run far out of it.
-    const range = log
-      ? [Math.log10(Math.min(...rates) / 1.1), Math.log10(Math.max(...rates) * 1.1)]
-      : [0, Math.max(...rates) * 1.03];
-    const qualities = measured.flatMap((curve) => curve.points[name].map((point) => sign * point[1]));
-    const margin = 0.04 * (Math.max(...qualities) - Math.min(...qualities) || 1);
-    const ends = [Math.min(...qualities) - margin, Math.max(...qualities) + margin];
+    // Without a measured curve on this axis there is no window, and plotly chooses one.
+    const range = window && (log ? window.rates.map(Math.log10) : [0, window.rates[1]]);
     return {
       traces,
       layout: {
         xaxis: { title: { text: "rate, bits per pixel" }, type: control.scale.value, range, ...(log && { tickvals: RATES }) },
-        yaxis: { title: { text: escape(label) }, range: sign < 0 ? ends.reverse() : ends },
+        yaxis: { title: { text: escape(label) }, range: window?.qualities.map((quality) => sign * quality) },
       },
     };
   };

@@ -67,9 +67,14 @@ def _grouped(value: float) -> str:
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
-    """The measured curves with their looks."""
+    """The measured curves with their looks; `drawn`: in the figures of all curves."""
     return [
-        {"name": row["name"], "title": row["title"], "look": content.looks[row["name"]]}
+        {
+            "name": row["name"],
+            "title": row["title"],
+            "look": content.looks[row["name"]],
+            "drawn": row["name"] in content.study.leading,
+        }
         for row in records(content.study.curves)
     ]
 

@@ -1,0 +1,68 @@
+"""Which curves belong together: a codec and its settings, in the order in which they are shown everywhere."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.registry import CODECS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+_SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
+"""How the name of a codec goes on behind that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A codec and its settings: jpeg, jpeg-444 and jpeg-opt; joint, joint+qr and joint-int."""
+
+    learned: bool
+    names: tuple[str, ...]
+    """Of its curves; `leading` come first."""
+    leading: tuple[str, ...]
+    """The curves of its first codec: several if that has several weights."""
+
+
+def stem(codec: str) -> str:
+    """The name of a codec's family."""
+    return _SETTING.sub("", codec)
+
+
+def rank(codec: str) -> tuple[int, int, str]:
+    """Where a codec stands: families in the registry's order, and within a family its codecs; unknown ones behind."""
+    return _position().get(stem(codec), len(CODECS)), list(CODECS).index(codec) if codec in CODECS else 0, codec
+
+
+@functools.cache
+def _position() -> dict[str, int]:
+    return {stem(codec): place for place, codec in reversed([*enumerate(CODECS)])}
+
+
+def families(curves: pd.DataFrame) -> tuple[Family, ...]:
+    """The families of a study's curves, which are in their order already."""
+    groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
+    return tuple(
+        Family(
+            learned=bool(group["weights"].iloc[0]),
+            names=tuple(group["name"]),
+            leading=tuple(group.loc[_is_leading(group), "name"]),
+        )
+        for _, group in groups
+    )
+
+
+def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
+    """Curves that have nothing in common, each a family of its own."""
+    return tuple(Family(learned=True, names=(name,), leading=(name,)) for name in names)
+
+
+def _is_leading(group: pd.DataFrame) -> pd.Series:
+    first = group.iloc[0]
+    found: pd.Series = (group["codec"] == first["codec"]) & (group["carrier"] == first["carrier"])
+    return found

@@ -1,0 +1,57 @@
+"""Codecs and their settings are told apart by name, and stand in one order everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from synthetic import garden
+
+from bench.analysis.family import rank, stem
+from bench.analysis.study import Study
+from bench.registry import CODECS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("codec", "family"),
+    [
+        ("joint", "joint"),
+        ("joint+qr", "joint"),
+        ("joint-int", "joint"),
+        ("joint-yuv", "joint-yuv"),  # another model
+        ("joint-yuv-int", "joint-yuv"),
+        ("bpg-444-jctvc", "bpg"),
+        ("jpeg2000-53", "jpeg2000"),
+        ("mozjpeg", "mozjpeg"),
+        ("somebody-s", "somebody-s"),
+    ],
+)
+def test_the_settings_of_a_codec_are_of_its_family(codec: str, family: str) -> None:
+    assert stem(codec) == family
+
+
+def test_families_keep_together_in_the_registry_s_order_and_strangers_come_last() -> None:
+    order = sorted([*CODECS, "zebra", "aardvark"], key=rank)
+    assert order[-2:] == ["aardvark", "zebra"]
+    stems = [stem(codec) for codec in order]
+    assert list(dict.fromkeys(stems)) == [
+        family for family, before in zip(stems, ["", *stems], strict=False) if family != before
+    ]
+    assert [codec for codec in order if codec in {"jpeg", "webp", "joint", "attn"}] == ["jpeg", "webp", "joint", "attn"]
+
+
+def test_a_study_has_learned_curves_first_and_one_codec_leads_each_family(tmp_path: Path) -> None:
+    export = garden()
+    for codec in ("joint-int", "joint", "jpeg-opt", "jpeg"):
+        export.add_codec(codec, codec.title())
+        for weights in ("compact", "mine") if codec == "joint" else ("compact" if "joint" in codec else "",):
+            export.add_curve(codec, weights=weights)
+    study = Study.of(export.read(tmp_path), "garden")
+    assert list(study.curves["name"]) == [
+        "joint@compact", "joint@mine", "joint-int", "jpeg", "jpeg-opt", "alpha", "beta",
+    ]  # fmt: skip
+    assert study.leading == {"joint@compact", "joint@mine", "jpeg", "alpha", "beta"}
+    assert [family.learned for family in study.families] == [True, False, False, False]
