@@ -55,12 +55,12 @@ CODECS = {
     "hyper+ft": "bench.learned.rectified:HyperTuned",
     "joint+ft": "bench.learned.rectified:JointTuned",
     "attn+ft": "bench.learned.rectified:AttentionTuned",
+    "cca": "bench.learned.planar:Cca",
+    "joint-yuv": "bench.learned.planar:JointYuv",
     "joint-int": "bench.learned.coding.fixed_point.codecs:JointInt",
     "attn-int": "bench.learned.coding.fixed_point.codecs:AttentionInt",
     "cca-int": "bench.learned.coding.fixed_point.codecs:CcaInt",
     "joint-yuv-int": "bench.learned.coding.fixed_point.codecs:JointYuvInt",
-    "cca": "bench.learned.planar:Cca",
-    "joint-yuv": "bench.learned.planar:JointYuv",
 }
 """Codec name to "module:Class". A conventional codec is one file and one line here."""
 

@@ -9,6 +9,7 @@ from bench.analysis import ablation, rectifier
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.exhibits.limits import FARTHEST
 from bench.report.experiment_plots import Lines, line_plot
+from bench.report.interval_plot import Columns, interval_plot
 from bench.report.views import experiments
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
@@ -82,12 +83,14 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     if gains.empty and search.empty and all(means.empty for means in trials.values()):
         return None
     summary = experiments.gain_summary(gains)
-    gain_plots, alpha_plots = _gain_plots(gains), _alpha_plots(search)
+    epochs = extras.experiment("alpha_epochs")
+    gain_plots, alpha_plots = _gain_plots(gains), [*_epoch_plots(epochs), *_alpha_plots(search)]
     tables = {
         "rectifier_pairs": paired,
         "rectifier_gains": gains,
         "rectifier_summary": summary,
         "alpha_search": search,
+        "alpha_epochs": epochs,
         **trials,
     }
     variables = {
@@ -99,6 +102,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         "gain_plots": gain_plots,
         "searches": experiments.searches(search),
         "alpha_plots": alpha_plots,
+        "epochs": len(epochs),
         "trials": [
             {"name": name, "title": TRIALS[name], "rows": experiments.variant_rows(means)}
             for name, means in trials.items()
@@ -142,12 +146,37 @@ def _alpha_plots(search: pd.DataFrame) -> list[Plot]:
     return [plot] if plot else []
 
 
+def _epoch_plots(epochs: pd.DataFrame) -> list[Plot]:
+    """A figure for each search, with a line for each alpha."""
+    if epochs.empty:
+        return []
+    plots = []
+    for place, (setting, group) in enumerate(epochs.groupby(["model", "quality", "metric"], sort=False)):
+        rows = group.assign(line="alpha " + group["alpha"].map("{:g}".format))
+        caption = f"PSNR over the epochs of each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
+        lines = Lines("epoch", "psnr_db", "line", "epoch", "PSNR (dB)")
+        plots.append(line_plot(f"alpha_epochs-{place + 1}", caption, rows, lines))
+    return [plot for plot in plots if plot is not None]
+
+
 def ablation_page(extras: Extras) -> Page | None:
     """The entropy models on equal latents; None if the export has no ablation."""
     rates = extras.experiment("ablation")
     if rates.empty or not set(ablation.COLUMNS) <= set(rates):
         return None
     table = ablation.table(rates)
-    variables = {"heading": "Ablation of the entropy model", "sections": [], "rows": experiments.ablation_rows(table)}
+    plots = _ablation_plots(table)
+    groups = experiments.ablations(table, plots)
+    variables = {"heading": "Ablation of the entropy model", "sections": [], "groups": groups}
     tables = {"ablation_table": table, "ablation": rates}
-    return Page("ablation.html", "Ablation", "ablation.html", variables, tables, (), scripts=("tables.js",))
+    return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=("tables.js",))
+
+
+def _ablation_plots(table: pd.DataFrame) -> list[Plot]:
+    columns = Columns("variant", "difference_percent", "low_percent", "high_percent")
+    caption = "Difference in rate to the joint model, with the 95 % interval over pictures."
+    plots = []
+    for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):
+        others = group[group["variant"] != ablation.REFERENCE].sort_values("difference_percent", kind="stable")
+        plots.append(interval_plot(experiments.ablation_id(place), caption, others, columns))
+    return [plot for plot in plots if plot is not None]

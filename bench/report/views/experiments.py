@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis import ablation
 from bench.report.numbers import NOTHING, plain, signed
-from bench.report.views.rows import records, span
+from bench.report.views.rows import count, records, span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
+
+    from bench.report.canvas import Plot
 
 
 def gains(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -90,15 +95,37 @@ def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table of bench.analysis.ablation as text."""
+def ablations(table: pd.DataFrame, plots: Sequence[Plot]) -> list[dict[str, Any]]:
+    """The table of bench.analysis.ablation as text, one group a setting, each with its figure if it has one."""
+    drawn = {plot.name: plot for plot in plots}
+    return [
+        {
+            "id": ablation_id(place),
+            "setting": _ablated(group.iloc[0]),
+            "rows": _ablation_rows(group),
+            "plots": [drawn[name] for name in drawn if name == ablation_id(place)],
+        }
+        for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False))
+    ]
+
+
+def ablation_id(place: int) -> str:
+    """The name of a setting's figure, and the id of its heading's section."""
+    return f"ablation-{place + 1}"
+
+
+def _ablated(row: pd.Series) -> str:
+    pictures = f"{row['dataset']}, {count(int(row['pictures']), 'picture')}"
+    return f"Latents of {row['transforms']}, lambda {row['lambda']:g}, {row['steps']:g} steps, {pictures}"
+
+
+def _ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             **{key: row[key] for key in ("variant", "prior", "seeds", "pictures")},
             "distribution": row["distribution"] if isinstance(row["distribution"], str) else NOTHING,
             "kernel": "" if row["kernel"] != row["kernel"] else f"{row['kernel']:g}",
             "mean": row["mean"] if isinstance(row["mean"], str) else NOTHING,
-            "setting": f"lambda {row['lambda']:g}, {row['steps']:g} steps, {row['dataset']}",
             "parameters": f"{row['parameters'] / 1e6:.2f}",
             "bpp": plain(row["bpp"], 4),
             "bpp_z": plain(row["bpp_z"], 4),
