@@ -53,11 +53,12 @@ class Budget:
         """The budget of RGB pictures that comes with the package."""
         content = _content()
         codecs: Mapping[str, dict[str, Any]] = content["codecs"]
-        timing = content["timing"]["quick" if quick else "whole"]
+        extent = "quick" if quick else "whole"
+        timing = content["timing"][extent]
         return cls(
             _tuples(content["pictures"]) if quick else {},
             Timing(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
-            {name: tuple(share["quick"]) for name, share in codecs.items() if quick and "quick" in share},
+            {name: tuple(share[extent]) for name, share in codecs.items() if extent in share},
             {name: share["cell_s"] for name, share in codecs.items()},
             without=tuple(content["planes"]["alone"]),
         )

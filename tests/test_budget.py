@@ -12,7 +12,10 @@ def test_the_budget_names_codecs_and_points_that_there_are() -> None:
     """Points of the whole ladder, so that a quick run is a part of the whole one."""
     for name, share in _content()["codecs"].items():
         assert name in codec_names()
-        assert set(share.get("quick", ())) <= set(codec_class(name).scale.points), name
+        ladder = codec_class(name).scale.points
+        whole = share.get("whole", ladder)
+        assert set(share.get("quick", ())) <= set(ladder) <= set(whole), name
+        assert list(whole) == sorted(whole, reverse=ladder[0] > ladder[-1]), name
         assert share["cell_s"] > 0
 
 
