@@ -33,6 +33,12 @@ class StoreError(BenchError):
     """The results database cannot be read or written."""
 
 
+def one_line(error: Exception) -> str:
+    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in `known`, with the nearest known name as a suggestion."""
     names = sorted(known)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bench import adapter
-from bench.errors import BenchError, MissingError
+from bench.errors import MissingError, one_line
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
 from bench.progress import progress
@@ -238,7 +238,7 @@ def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -
     with progress(job.title, len(todo), unit="cells") as advance, closing(job.engine(todo)) as results:
         for cell, value in results:
             if isinstance(value, Exception):
-                message = _one_line(value)
+                message = one_line(value)
                 outcome.failures.append(f"{cell}: {message}")
                 failure = Failure(cell.point.configuration, cell.image.sha256, job.run.run_id, message)
                 job.store.add_failure(failure)
@@ -260,8 +260,3 @@ def _in_turn(
         except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
             value = error
         yield cell, value
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from bench import adapter
 from bench.environment import environment
-from bench.errors import BenchError
+from bench.errors import one_line
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
@@ -71,12 +71,6 @@ class FreshProcess:
         # A fork would know everything that the encoder knows.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts_to_the_parent)
-
-
-def one_line(error: Exception) -> str:
-    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
 
 
 def _decode(recipe: Recipe, data: bytes, kind: Kind) -> AnyPicture | str:

@@ -9,12 +9,12 @@ import numpy as np
 from bench import adapter
 from bench.codec import CodecSpec
 from bench.datasets import open_dataset
-from bench.errors import MissingError
+from bench.errors import MissingError, one_line
 from bench.picture import Picture
 from bench.progress import progress
 from bench.registry import codec_class, label_of, resolve_codecs
 from bench.verify.check import CheckRequest, Row, Verdict
-from bench.verify.process import FreshProcess, Recipe, one_line
+from bench.verify.process import FreshProcess, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
