@@ -135,15 +135,6 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRow:
-    """One image as a member of a data set."""
-
-    dataset: str
-    image: str  # name within the data set, without suffix
-    image_sha256: str  # of the file
-
-
-@dataclass(frozen=True, slots=True)
 class RunInfo:
     """Where the rows of one run come from."""
 

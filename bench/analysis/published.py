@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.resources
 import tomllib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -99,10 +99,3 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
         row = ordered.loc[twice].iloc[0]
         raise UsageError(f"{origin}: {row['method']} has two {row['metric']} points at {row['rate_bpp']:g} bpp")
     return ordered[list(COLUMNS)]
-
-
-def not_monotone(points: pd.DataFrame) -> list[str]:
-    """Name the curves on which a higher rate does not always give a higher quality, as "source/method, metric"."""
-    steps = points.groupby(CURVE, sort=False)["value"].diff()
-    falling = points.loc[steps <= 0, CURVE].drop_duplicates()
-    return [f"{row.source}/{row.method}, {row.metric}" for row in cast("Any", falling.itertuples())]

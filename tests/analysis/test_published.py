@@ -34,10 +34,6 @@ def test_no_two_curves_of_a_source_have_the_same_points() -> None:
     assert len(set(curves)) == len(curves)
 
 
-def test_curves_that_are_not_monotone_are_named() -> None:
-    assert {name.partition(",")[0] for name in published.not_monotone(published.load())} == {"tfc/johnston-2017-cvpr"}
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
