@@ -30,6 +30,15 @@ BUSY_TIMEOUT_S = 60.0
 
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
 
+_WHOLES = {
+    "datasets": ("dataset",),
+    "images": ("dataset",),
+    "codecs": ("codec",),
+    "metrics": ("metric",),
+    "imported": ("dataset", "source", "method"),
+}
+"""What can be described, and the columns that rows of one whole have in common: an image set, an imported curve."""
+
 _EXPLANATIONS = {
     "file is not a database": "it is not a results database of bench; choose another with --db",
     "unable to open database file": "the folder does not exist or cannot be written; choose another with --db",
@@ -138,9 +147,14 @@ class Store:
     def describe(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
         """Record what the measurements refer to, in place of what was recorded before.
 
-        `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql).
+        `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
+        images of a set are given at once, and all points of an imported curve: what is not given any more goes.
         """
+        rows, common = tuple(rows), _WHOLES[table]
+        condition = " AND ".join(f"{column} = ?" for column in common)
         with self._transaction():
+            for whole in {tuple(row[column] for column in common) for row in rows}:
+                self._connection.execute(f"DELETE FROM {table} WHERE {condition}", whole)  # noqa: S608  # our own names
             for row in rows:
                 self._insert(table, row)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
+from bench.analysis.export import Export
+from bench.analysis.study import Study
 
 if TYPE_CHECKING:
     from tests.conftest import Desk
@@ -30,6 +35,29 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     result = desk.measure()
     assert "0 cells measured, 32 were there" in result.stdout
     assert desk.rows() == before
+
+
+def test_a_renamed_image_and_one_of_equal_content_count_once_each(desk: Desk) -> None:
+    shutil.copy(desk.path / "photos" / "p0.png", desk.path / "photos" / "twin.png")
+    desk.measure()
+    (desk.path / "photos" / "p1.png").rename(desk.path / "photos" / "renamed.png")
+    assert "0 cells measured, 40 were there" in desk.measure().stdout
+    assert desk.rows("SELECT image FROM images ORDER BY image") == [
+        (name,) for name in ("p0", "p2", "p3", "renamed", "twin")
+    ]
+    desk.bench("export", "data", "--db", "r.sqlite")
+    study = Study.of(Export.read(desk.path / "data"), Export.read(desk.path / "data").datasets["dataset"][0])
+    assert set(study.points["images"]) == {5}
+
+
+def test_an_imported_curve_takes_the_place_of_the_one_it_was(desk: Desk) -> None:
+    for points in ({"bpp": [0.1, 0.2], "psnr-rgb": [30, 33], "ms-ssim-rgb": [0.9, 0.95]}, {"bpp": [0.3], "psnr": [34]}):
+        (desk.path / "mine.json").write_text(json.dumps({"results": points}))
+        shutil.copy(desk.path / "mine.json", desk.path / "other.json")
+        assert desk.bench("import", "mine.json", "--db", "r.sqlite").returncode == 0
+    desk.bench("import", "other.json", "--db", "r.sqlite")
+    found = [("mine.json", "psnr_rgb", 0.3), ("other.json", "psnr_rgb", 0.3)]
+    assert desk.rows("SELECT source, metric, rate_bpp FROM imported ORDER BY source") == found
 
 
 def test_an_edited_codec_is_measured_again_and_the_old_rows_stay(desk: Desk) -> None:

@@ -93,6 +93,14 @@ def test_timings_are_found_by_machine_and_threads(store: Store) -> None:
     assert store.timed("other", 2) == set()
 
 
+def test_a_set_described_again_has_its_new_images_and_no_others(store: Store) -> None:
+    for dataset, names in (("mine", "abc"), ("other", "a"), ("mine", "bd")):
+        # Two of equal content are two images.
+        store.describe("images", [{"dataset": dataset, "image": name, "image_sha256": "f" * 64} for name in names])
+    found = store.rows("SELECT dataset, image FROM images ORDER BY dataset, image")
+    assert found == [("mine", "b"), ("mine", "d"), ("other", "a")]
+
+
 def test_a_missing_database_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no results at"):
         Store.open(tmp_path / "none.sqlite")
