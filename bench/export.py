@@ -101,6 +101,7 @@ def import_csv(store: Store, directory: Path) -> int:
 
     Raises:
         UsageError: the folder is not an export, or a row is not valid; nothing of it is added.
+        StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
     """
     tables = {name: _records(_read(directory, name)) for name in ("measurements", *_QUERIES)}
     try:
@@ -110,16 +111,17 @@ def import_csv(store: Store, directory: Path) -> int:
         runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
-    for run in runs:
-        store.add_run(run)
-    for name in ("datasets", "images", "codecs"):
-        store.describe(name, tables[name])
-    # Our own version of a metric stays the valid one; imported values of another version are then stale.
-    known = {name for (name,) in store.rows("SELECT metric FROM metrics")}
-    store.describe("metrics", [row for row in tables["metrics"] if row["metric"] not in known])
-    for measurement in measurements:
-        store.add(measurement, versions)
-    store.add_timings(timings)
+    with store.transaction():
+        for run in runs:
+            store.add_run(run)
+        for name in ("datasets", "images", "codecs"):
+            store.describe(name, tables[name])
+        # Our own version of a metric stays the valid one; imported values of another version are then stale.
+        known = {name for (name,) in store.rows("SELECT metric FROM metrics")}
+        store.describe("metrics", [row for row in tables["metrics"] if row["metric"] not in known])
+        for measurement in measurements:
+            store.add(measurement, versions)
+        store.add_timings(timings)
     return len({measurement.key for measurement in measurements})
 
 

@@ -1,7 +1,7 @@
 """The results database: one SQLite file, safe to kill at any moment and to share between runs.
 
-Every row is committed by itself, so that a killed run loses the cells in flight and nothing else. Several processes
-may write at once; each waits for its turn.
+Every row of a run is committed by itself, so that a killed run loses the cells in flight and nothing else. Several
+processes may write at once; each waits for its turn.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Store:
         # which network disks do not give.
         self._connection.execute(f"PRAGMA journal_mode = {'DELETE' if _on_network_disk(self.path) else 'WAL'}")
         schema = importlib.resources.files("bench").joinpath("schema.sql").read_text(encoding="utf-8")
-        with self._transaction():
+        with self.transaction():
             (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             if tables:
                 return  # another process was faster
@@ -122,16 +122,22 @@ class Store:
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """All that is added inside is stored at the end, or nothing of it; one within another is a part of that."""
+        is_within = self._connection.in_transaction
+        if is_within:
+            yield
+            return
         with _explained(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
+                self._configuration_ids.clear()
                 if self._connection.in_transaction:  # a full disk may have ended it already
                     self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def _insert(self, table: str, row: Mapping[str, object], *, on_conflict: str = "REPLACE") -> None:
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
@@ -141,7 +147,7 @@ class Store:
     def add_run(self, run: RunInfo) -> None:
         """Record where the rows of a run come from; call it before any of its rows are added."""
         row = dataclasses.asdict(run) | {"provenance": canonical_json(dict(run.provenance))}
-        with self._transaction():
+        with self.transaction():
             self._insert("runs", row, on_conflict="IGNORE")
 
     def describe(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
@@ -152,7 +158,7 @@ class Store:
         """
         rows, common = tuple(rows), _WHOLES[table]
         condition = " AND ".join(f"{column} = ?" for column in common)
-        with self._transaction():
+        with self.transaction():
             for whole in {tuple(row[column] for column in common) for row in rows}:
                 self._connection.execute(f"DELETE FROM {table} WHERE {condition}", whole)  # noqa: S608  # our own names
             for row in rows:
@@ -176,7 +182,7 @@ class Store:
         `versions` holds the version of each metric that the measurement has a value of.
         """
         key = measurement.key
-        with self._transaction():
+        with self.transaction():
             configuration_id = self._configuration_id(measurement.configuration)
             # Values of other metrics stay, unless they belong to other bytes.
             self._connection.execute(
@@ -209,13 +215,13 @@ class Store:
 
     def add_timings(self, timings: Iterable[Timing]) -> None:
         """Store timing samples."""
-        with self._transaction():
+        with self.transaction():
             for timing in timings:
                 self._insert("timings", dataclasses.asdict(timing))
 
     def add_failure(self, failure: Failure) -> None:
         """Store that a cell gave no measurement, and why."""
-        with self._transaction():
+        with self.transaction():
             configuration_id = self._configuration_id(failure.configuration)
             row = {
                 "configuration_id": configuration_id,

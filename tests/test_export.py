@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.errors import StoreError
+from bench.export import export_csv, import_csv
+from bench.request import RunRequest, execute
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a database of one codec on two pictures, and with its export."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "photos").mkdir()
+    for seed, name in enumerate(("some", "other")):
+        pixels = np.random.default_rng(seed).integers(0, 256, (24, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / f"{name}.png")
+    db = folder / "r.sqlite"
+    execute(RunRequest(codecs=("jpeg@50,90",), dataset=str(folder / "photos"), db=db, threads=1, command=()))
+    with Store.open(db) as store:
+        export_csv(store, folder / "export")
+    return folder
+
+
+@pytest.fixture
+def export(measured: Path, tmp_path: Path) -> Path:
+    """The export, to be changed."""
+    (tmp_path / "export").mkdir()
+    for path in (measured / "export").iterdir():
+        (tmp_path / "export" / path.name).write_bytes(path.read_bytes())
+    return tmp_path / "export"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A database without results."""
+    with Store.open(tmp_path / "new.sqlite", create=True) as opened:
+        yield opened
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def _everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    tables = [name for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {name: store.rows(f"SELECT * FROM {name}") for name in tables}  # noqa: S608  # names of the schema
+
+
+def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Path, store: Store) -> None:
+    key = (export / "measurements.csv").read_text().splitlines()[1].partition(",")[0]
+    with (export / "timings.csv").open("a") as file:
+        file.write(f"{key},of-no-run,box,1,cpu,encode,0,0.5\n")
+    with pytest.raises(StoreError, match="FOREIGN KEY"):
+        import_csv(store, export)
+    assert not any(_everything(store).values())
+    (export / "timings.csv").write_text("key,run_id,machine,threads,device,stage,repeat,seconds\n")
+    assert import_csv(store, export) == 4
+    assert len(store.rows("SELECT key FROM measurements JOIN configurations USING (configuration_id)")) == 4
