@@ -15,8 +15,6 @@ from bench.files import atomic_write
 from bench.measurement import Configuration, Measurement, RunInfo, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from bench.analysis.export import Export
     from bench.store import Store
 
@@ -44,10 +42,7 @@ _DIAGNOSTICS = "SELECT key, name, value FROM diagnostics"
 
 _IMPORTED = "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp"
 
-_CONFIGURATION = ("codec", "quality", "settings", "carrier", "carrier_version", "revision", "weights", "weights_sha256")
-
-_NEVER_NULL = ("carrier_version", "note")
-_TEXT_COLUMNS = ("version", "revision", "settings", "image", "dataset", "codec", *_NEVER_NULL)
+_CONFIGURATION = ("codec", "settings", "carrier", "carrier_version", "revision")
 
 
 def frames(store: Store) -> dict[str, pd.DataFrame]:
@@ -103,11 +98,12 @@ def import_csv(store: Store, directory: Path) -> int:
         UsageError: the folder is not an export, or a row is not valid; nothing of it is added.
         StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
     """
-    tables = {name: _records(_read(directory, name)) for name in ("measurements", *_QUERIES)}
+    tables = {name: _read(directory, name) for name in ("measurements", *_QUERIES)}
     try:
-        versions = {row["metric"]: row["version"] for row in tables["metrics"]}
+        metrics = [row | {"higher_is_better": int(row["higher_is_better"])} for row in tables["metrics"]]
+        versions = {row["metric"]: row["version"] for row in metrics}
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
-        timings = [Timing(**row) for row in tables["timings"]]
+        timings = [_timing(row) for row in tables["timings"]]
         runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
@@ -118,7 +114,7 @@ def import_csv(store: Store, directory: Path) -> int:
             store.describe(name, tables[name])
         # Our own version of a metric stays the valid one; imported values of another version are then stale.
         known = {name for (name,) in store.rows("SELECT metric FROM metrics")}
-        store.describe("metrics", [row for row in tables["metrics"] if row["metric"] not in known])
+        store.describe("metrics", [row for row in metrics if row["metric"] not in known])
         for measurement in measurements:
             store.add(measurement, versions)
         store.add_timings(timings)
@@ -135,36 +131,42 @@ def _wide(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame.set_index(["key", name])["value"].astype("float64").unstack()  # noqa: PD010  # no mean
 
 
-def _read(directory: Path, name: str) -> pd.DataFrame:
+def _read(directory: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a table, all as text: "NA" is a name like any other, and an empty cell an empty text."""
     path = directory / f"{name}.csv"
     try:
-        return pd.read_csv(path, float_precision="round_trip", dtype=dict.fromkeys(_TEXT_COLUMNS, str))
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
     except FileNotFoundError:
         raise UsageError(f"{directory} is not an export of bench: it has no {name}.csv") from None
     except ValueError as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-
-
-def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
-    """Rows as dictionaries; an empty cell is None, or an empty text in a column that always holds a text."""
-    rows: list[dict[Hashable, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [row | {name: "" for name in _NEVER_NULL if name in row and row[name] is None} for row in rows]
+    return [{str(column): value for column, value in row.items()} for row in rows]
 
 
 def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
     """A row of `measurements`; its columns that neither the schema nor the metrics name are diagnostics."""
     fixed = {*MEASUREMENT_COLUMNS, *metrics}
     measurement = Measurement(
-        configuration=Configuration(**{name: row[name] for name in _CONFIGURATION}),
+        configuration=Configuration(
+            **{name: row[name] for name in _CONFIGURATION},
+            quality=float(row["quality"]),
+            weights=row["weights"] or None,
+            weights_sha256=row["weights_sha256"] or None,
+        ),
         image_sha256=row["image_sha256"],
         width=int(row["width"]),
         height=int(row["height"]),
         num_bytes=int(row["num_bytes"]),
         bitstream_sha256=row["bitstream_sha256"],
-        values={name: row[name] for name in metrics},
+        values={name: float(row[name]) if row[name] else None for name in metrics},
         run_id=row["run_id"],
-        diagnostics={name: value for name, value in row.items() if name not in fixed and value is not None},
+        diagnostics={name: float(value) for name, value in row.items() if name not in fixed and value},
     )
     if measurement.key != row["key"]:
-        raise ValueError(f"the key of {row['codec']}@{row['quality']:g} on {row['image']} does not fit its columns")
+        raise ValueError(f"the key of {row['codec']}@{row['quality']} on {row['image']} does not fit its columns")
     return measurement
+
+
+def _timing(row: dict[str, Any]) -> Timing:
+    numbers = {"threads": int(row["threads"]), "repeat": int(row["repeat"]), "seconds": float(row["seconds"])}
+    return Timing(**row | numbers)

@@ -21,7 +21,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a database of one codec on two pictures, and with its export."""
     folder = tmp_path_factory.mktemp("measured")
     (folder / "photos").mkdir()
-    for seed, name in enumerate(("some", "other")):
+    for seed, name in enumerate(("null", "other")):
         pixels = np.random.default_rng(seed).integers(0, 256, (24, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "photos" / f"{name}.png")
     db = folder / "r.sqlite"
@@ -56,6 +56,14 @@ def _edit(path: Path, old: str, new: str) -> None:
 def _everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
     tables = [name for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return {name: store.rows(f"SELECT * FROM {name}") for name in tables}  # noqa: S608  # names of the schema
+
+
+def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path) -> None:
+    assert import_csv(store, export) == 4
+    assert [name for (name,) in store.rows("SELECT image FROM images ORDER BY image")] == ["null", "other"]
+    export_csv(store, tmp_path / "again")
+    for path in export.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Path, store: Store) -> None:
