@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     """The tables of an export: its file names without suffix, and what is in them.
 
     `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
-    and, after these, one for each number that a codec told of itself.
+    and, after these, one for each number that a codec told of itself. A cell is "nan" where the metric is not defined,
+    and empty where it was not measured.
     `published` holds the curves that come with bench and those that the user imported, `conversion_ceilings` what
     colour conversion alone leaves.
     """
@@ -92,6 +94,9 @@ def read_results(store: Store) -> Export:
 def import_csv(store: Store, directory: Path) -> int:
     """Add the rows of an export to the results; the number of measurements that it held.
 
+    What is measured here already stays: the export gives what is lacking. Values of a version of a metric that is not
+    valid here are left out.
+
     A measurement whose key does not follow from its columns was edited, and the export is refused.
 
     Raises:
@@ -112,11 +117,13 @@ def import_csv(store: Store, directory: Path) -> int:
             store.add_run(run)
         for name in ("datasets", "images", "codecs"):
             store.describe(name, tables[name])
-        # Our own version of a metric stays the valid one; imported values of another version are then stale.
-        known = {name for (name,) in store.rows("SELECT metric FROM metrics")}
+        # Our own version of a metric stays the valid one.
+        known = dict(store.rows("SELECT metric, version FROM metrics"))
         store.describe("metrics", [row for row in metrics if row["metric"] not in known])
+        valid = {name for name, version in versions.items() if known.get(name, version) == version}
         for measurement in measurements:
-            store.add(measurement, versions)
+            values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
+            store.supplement(replace(measurement, values=values), versions)
         store.add_timings(timings)
     return len({measurement.key for measurement in measurements})
 
@@ -127,8 +134,9 @@ def _frame(store: Store, query: str) -> pd.DataFrame:
 
 
 def _wide(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """One row a key and one column for each value of the column `name`."""
-    return frame.set_index(["key", name])["value"].astype("float64").unstack()  # noqa: PD010  # no mean
+    """One row a key and one column for each value of the column `name`; "nan" where there is a row without a number."""
+    values = frame["value"].astype("float64").astype(object).where(frame["value"].notna(), "nan")
+    return frame.assign(value=values).set_index(["key", name])["value"].unstack()  # noqa: PD010  # no mean
 
 
 def _read(directory: Path, name: str) -> list[dict[str, Any]]:
@@ -158,7 +166,7 @@ def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
         height=int(row["height"]),
         num_bytes=int(row["num_bytes"]),
         bitstream_sha256=row["bitstream_sha256"],
-        values={name: float(row[name]) if row[name] else None for name in metrics},
+        values={name: float(row[name]) for name in metrics if row.get(name)},  # what is "nan" is stored as NULL
         run_id=row["run_id"],
         diagnostics={name: float(value) for name, value in row.items() if name not in fixed and value},
     )

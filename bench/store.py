@@ -213,6 +213,27 @@ class Store:
             )
         self._configuration_ids[measurement.configuration] = configuration_id
 
+    def supplement(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
+        """Store what is not there yet of a measurement from elsewhere; what was measured here stays as it is.
+
+        Values belong to the bytes: where other bytes are there, nothing is stored.
+        """
+        key = measurement.key
+        with self.transaction():
+            there = self.rows("SELECT bitstream_sha256 FROM measurements WHERE key = ?", (key,))
+            if not there:
+                self.add(measurement, versions)
+            elif there == [(measurement.bitstream_sha256,)]:
+                query = "SELECT metric, version FROM distortions WHERE key = ? AND value IS NOT NULL"
+                held = dict(self.rows(query, (key,)))
+                for name, value in measurement.values.items():
+                    if held.get(name) != versions[name]:
+                        row = {"key": key, "metric": name, "version": versions[name], "value": value}
+                        self._insert("distortions", row)
+                for name, number in measurement.diagnostics.items():
+                    row = {"key": key, "name": name, "value": number}
+                    self._insert("diagnostics", row, on_conflict="IGNORE")
+
     def add_timings(self, timings: Iterable[Timing]) -> None:
         """Store timing samples."""
         with self.transaction():

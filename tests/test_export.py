@@ -3,17 +3,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.analysis.export import Export
 from bench.errors import StoreError
 from bench.export import export_csv, import_csv
+from bench.registry import load_metric
 from bench.request import RunRequest, execute
 from bench.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+METRICS = {name: load_metric(name) for name in ("mse", "mse_y", "ms_ssim")}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +69,43 @@ def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path
     export_csv(store, tmp_path / "again")
     for path in export.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(export: Path, store: Store) -> None:
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    assert set(rows["ms_ssim"]) == {"nan"}  # the pictures are too small for it
+    rows.loc[0, "mse_y"] = ""
+    rows.drop(columns="mse").to_csv(export / "measurements.csv", index=False)
+    import_csv(store, export)
+    assert len(store.measured({"ms_ssim": METRICS["ms_ssim"].version})) == 4
+    assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
+    assert store.measured({"mse": METRICS["mse"].version}) == set()
+    assert Export.read(export).measurements["ms_ssim"].isna().all()
+
+
+def test_what_is_measured_here_stays_and_what_is_lacking_comes(export: Path, store: Store) -> None:
+    import_csv(store, export)
+    before = _everything(store)
+    path = export / "measurements.csv"
+    whole = pd.read_csv(path, dtype=str, keep_default_na=False)
+    whole.assign(mse="", mse_y="nan", own="7.5").to_csv(path, index=False)
+    with (export / "metrics.csv").open("a") as file:
+        file.write("own,Own,0,1\n")
+    import_csv(store, export)
+    after = _everything(store)
+    assert set(before["distortions"]) < set(after["distortions"])
+    assert {row[1:] for row in set(after["distortions"]) - set(before["distortions"])} == {("own", "1", 7.5)}
+    assert after["measurements"] == before["measurements"]
+
+
+def test_values_of_a_version_that_is_not_valid_here_are_left_out(export: Path, store: Store) -> None:
+    import_csv(store, export)
+    before = _everything(store)
+    _edit(export / "metrics.csv", f",{METRICS['mse'].version}\n", ",other\n")
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.assign(mse="7.5").to_csv(export / "measurements.csv", index=False)
+    import_csv(store, export)
+    assert _everything(store) == before
 
 
 def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Path, store: Store) -> None:

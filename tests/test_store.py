@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONFIGURATION = Configuration("toy", 5.0, "{}", "python", "toy 1", "1", None, None)
 MEASUREMENT = Measurement(CONFIGURATION, "a" * 64, 8, 4, 10, "b" * 64, {"mse": 1.5, "ms_ssim": None}, "run-1")
 VERSIONS = {"mse": "1", "ms_ssim": "1"}
+OWN = {**VERSIONS, "own": "1"}
 
 
 @pytest.fixture
@@ -76,6 +77,20 @@ def test_values_of_other_metrics_stay_with_the_same_bytes_and_go_with_others(sto
     store.add(dataclasses.replace(MEASUREMENT, values={"own": 8.0}, bitstream_sha256="c" * 64), {"own": "1"})
     assert store.measured({"own": "1"}) == {MEASUREMENT.key}
     assert store.measured({"mse": "1"}) == set()
+
+
+def test_what_comes_from_elsewhere_takes_the_place_of_nothing(store: Store) -> None:
+    told = dataclasses.replace(MEASUREMENT, diagnostics={"estimated_bits": 80.5})
+    store.supplement(told, VERSIONS)
+    other = {"mse": 2.5, "ms_ssim": 0.5, "own": 7.0}
+    store.supplement(dataclasses.replace(told, values=other, diagnostics={"estimated_bits": 1.0, "new": 2.0}), OWN)
+    found = store.rows("SELECT metric, value FROM distortions")
+    assert found == [("ms_ssim", 0.5), ("mse", 1.5), ("own", 7.0)]
+    assert store.rows("SELECT name, value FROM diagnostics") == [("estimated_bits", 80.5), ("new", 2.0)]
+    store.supplement(dataclasses.replace(told, values=other, bitstream_sha256="c" * 64), OWN)
+    assert store.rows("SELECT metric, value FROM distortions") == found
+    store.supplement(dataclasses.replace(told, values={"mse": 9.0}), {"mse": "2"})
+    assert store.measured({"mse": "2"}) == {MEASUREMENT.key}
 
 
 def test_a_success_forgets_the_failure(store: Store) -> None:

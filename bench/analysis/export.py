@@ -52,7 +52,7 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = {
     "failures": ("quality",),
     "published": ("rate_bpp", "value", "encode_s", "decode_s"),
 }
-"""Columns of numbers, by file. An empty cell is NaN."""
+"""Columns of numbers, by file. An empty cell is NaN, as is "nan" for a metric that is not defined on a picture."""
 
 MEASUREMENT_COLUMNS = (*_TEXT["measurements"], *_NUMBERS["measurements"])
 """What each measurement has; its metrics and what its codec told of itself follow."""
@@ -119,7 +119,7 @@ def _read(path: Path, table: str) -> pd.DataFrame:
             path,
             dtype=text | {column: "float64" for column in numbers if column in header},
             keep_default_na=False,
-            na_values={column: [""] for column in numbers},
+            na_values={column: ["", "nan"] for column in numbers},
             float_precision="round_trip",
         )
     except ValueError as error:
