@@ -160,7 +160,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that measure.")
 @click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
-@click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Samples of a time.")
+@click.option("--repeats", type=click.IntRange(min=1), help="Samples of a time.  [default: 5]")
 @_threads
 @_force
 @_data
@@ -301,6 +301,8 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     from bench.store import Store  # noqa: PLC0415
 
     if form == "compressai":
+        if any(added.values()):
+            raise UsageError("--pictures, --costs and --data are for CSV files; leave them or --format compressai out")
         written = interchange.export_compressai(_read_results(db), target, dataset=dataset)
         click.echo("\n".join(map(str, written)))
         return
@@ -312,19 +314,21 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
 @main.command("import")
 @click.argument("source", type=_PATH)
-@click.option("--dataset", default="kodak", show_default=True, help="The image set of the points of a JSON file.")
+@click.option("--dataset", help="The image set of the points of a JSON file.  [default: kodak]")
 @_db
-def import_(source: Path, dataset: str, db: Path) -> None:
+def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
     from bench import interchange  # noqa: PLC0415
     from bench.export import import_csv  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
     if source.is_dir():
+        if dataset:
+            raise UsageError(f"--dataset is for JSON files; the folder {source} says of what image sets its rows are")
         with Store.open(db, create=True) as store:
             click.echo(f"{import_csv(store, source)} measurements from {source}")
         return
-    points = interchange.import_compressai(source, dataset=dataset)
+    points = interchange.import_compressai(source, dataset=dataset or "kodak")
     with Store.open(db, create=True) as store:
         store.describe(
             "imported", [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]

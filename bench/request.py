@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bench.picture import Kind
     from bench.runner import Engine, Outcome
 
+REPEATS = 5
+"""Samples of a time, if nothing else is asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -42,7 +45,7 @@ class RunRequest:
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     timing: bool = False
-    repeats: int = 5
+    repeats: int | None = None
     force: bool = False
     workers: int = 1
 
@@ -77,6 +80,8 @@ def execute(request: RunRequest) -> Summary:
     Raises:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
     """
+    if request.repeats and not request.timing:
+        raise UsageError("--repeats is for times; add --timing, or leave it out")
     specs = resolve_codecs(request.codecs, request.codec_options)
     dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
     metrics = _metrics(request.metrics, dataset.kind)
@@ -91,7 +96,7 @@ def execute(request: RunRequest) -> Summary:
             "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
         }
         if request.timing:
-            repeats, threads = request.repeats, request.threads
+            repeats, threads = request.repeats or REPEATS, request.threads
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
     codecs = dict.fromkeys(cell.point.configuration.codec for cell in the_plan.cells)
     return Summary(dataset.name, tuple(codecs), tuple(the_plan.missing), outcomes)

@@ -136,6 +136,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--db", "own.py"), "own.py: it is not a results database of bench"),
         (("--codec", "jpeg@50", "--db", "own.py/r.sqlite"), "own.py/r.sqlite: the folder does not exist"),
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
+        (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
     ],
 )
 def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], message: str) -> None:
@@ -145,6 +146,23 @@ def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], mes
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("export", "out", "--format", "compressai", "--pictures", "p0"), "--pictures, --costs and --data are for CSV"),
+        (("export", "out", "--format", "compressai", "--costs"), "--pictures, --costs and --data are for CSV"),
+        (("export", "out", "--format", "compressai", "--data", "photos"), "--pictures, --costs and --data are for CSV"),
+        (("import", "photos", "--dataset", "builtin"), "--dataset is for JSON files"),
+    ],
+)
+def test_an_option_without_effect_is_refused(desk: Desk, arguments: tuple[str, ...], message: str) -> None:
+    result = desk.bench(*arguments, "--db", "r.sqlite")
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert not (desk.path / "out").exists()
+    assert not (desk.path / "r.sqlite").exists()
 
 
 def test_kodak_without_kodak_says_what_to_do(desk: Desk) -> None:
