@@ -63,8 +63,10 @@ def add_pictures(
     writer = _Writer(directory, say)
     with progress("pictures", len(cells), unit="pictures") as advance:
         for image, rows in cells.groupby("image", sort=True):
-            if not writer.is_full:
-                _of_image(writer, dataset, originals[str(image)], rows)
+            if writer.is_full:
+                say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
+                break
+            _of_image(writer, dataset, originals[str(image)], rows)
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
     with atomic_write(directory / "pictures.csv") as file:
@@ -83,11 +85,8 @@ class _Writer:
 
     @property
     def is_full(self) -> bool:
-        """Whether the limit is reached; it is told once."""
-        if sum(self._written.values()) < MOST_BYTES:
-            return False
-        self.say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB")
-        return True
+        """Whether the limit is reached."""
+        return sum(self._written.values()) >= MOST_BYTES
 
     def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
         """Write a picture, unless the same one is there, and list it."""

@@ -97,6 +97,17 @@ def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(
     assert set(rows.loc[rows["key"].isin(keys), "codec"]) == {"jpeg"}
 
 
+def test_pictures_beyond_the_limit_are_left_out_and_that_is_told_once(
+    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dataset_folder(photos, monkeypatch)
+    monkeypatch.setattr("bench.exhibits.pictures.MOST_BYTES", 0)
+    told: list[str] = []
+    add_exhibits(directory, told.append, pictures=("*",))
+    assert [line for line in told if "left out" in line] == ["pictures: left out after 0 MiB, from first on"]
+    assert Extras.read(directory).pictures.empty
+
+
 def test_the_nearest_rate_is_chosen_and_a_far_one_is_not() -> None:
     rates = {"near": [0.2, 0.31, 0.5], "far": [1.2, 2.0, 3.0]}
     rows = [{"image": "i", "name": n, "quality": q, "bpp": b} for n, bs in rates.items() for q, b in enumerate(bs)]
