@@ -283,7 +283,9 @@ def compare(test: str, anchor: str, db: Path, **choice: Any) -> None:  # noqa: A
 @click.argument("target", type=_PATH)
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
 @click.option(
-    "--dataset", help="The image set of CompressAI's files and of pictures.  [default: the only one measured]"
+    "--dataset",
+    help="The image set of CompressAI's files and of pictures, these by name, folder or glob.  "
+    "[default: the only one measured]",
 )
 @click.option("--pictures", multiple=True, metavar="GLOB", help="Decode these pictures again and add them; repeatable.")
 @click.option("--costs", is_flag=True, help="Add what models cost: parameters, operations, memory of coding.")

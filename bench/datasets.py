@@ -107,11 +107,10 @@ def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
         MissingError: as `open_dataset`.
         UsageError: as `open_dataset`, or its pictures are planes.
     """
-    dataset = open_dataset(name, data=data)
-    if dataset.kind != "rgb":
-        raise UsageError(
-            f"dataset '{name}' is of {dataset.kind} pictures, and RGB ones are needed; take kodak or a folder"
-        )
+    # A clip holds planes whatever its frames; it need not be read for that, nor its size be known.
+    dataset = None if Path(name).suffix.lower() in SUFFIXES else open_dataset(name, data=data)
+    if dataset is None or dataset.kind != "rgb":
+        raise UsageError(f"dataset '{name}' is of yuv420 pictures, and RGB ones are needed; take kodak or a folder")
     return dataset
 
 

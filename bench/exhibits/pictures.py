@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,19 +17,18 @@ import pandas as pd
 from bench.analysis.export import Export
 from bench.analysis.extras import PICTURES
 from bench.analysis.study import Study, only_dataset
-from bench.datasets import open_dataset
-from bench.errors import BenchError
+from bench.datasets import dataset_names, open_rgb_dataset
+from bench.errors import BenchError, UsageError
 from bench.exhibits.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
 from bench.exhibits.opening import open_again
 from bench.files import atomic_write
-from bench.picture import Picture
+from bench.picture import Picture, read_picture
 from bench.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-    from bench.images import ImageFile
+    from bench.datasets import Dataset
 
 
 def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
@@ -48,30 +48,39 @@ def add_pictures(
 ) -> int:
     """Add pictures.csv and the folder `pictures` to an export: originals and what the codecs made of them.
 
-    `images` are names or globs of the pictures to show; a point counts if these were measured. The number of files is
-    returned.
+    `dataset` is what was measured: a name, a folder or a glob. `images` are names or globs of the pictures to show; a
+    point counts if these were measured. The number of files is returned.
 
     Raises:
         BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
         OSError: the folder cannot be written.
     """
     export = Export.read(directory)
-    dataset = dataset or only_dataset(export)
-    study = Study.of(export, dataset, images)
-    originals = {image.name: image for image in open_dataset(dataset, data=data).images if image.kind == "rgb"}
-    cells = choose(study.cells[study.cells["image"].isin(originals)])
+    opened = _opened(dataset or only_dataset(export), export, data)
+    study = Study.of(export, opened.name, images)
+    # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
+    originals = {image.sha256: image for image in opened.images}
+    cells = choose(study.cells)
     writer = _Writer(directory, say)
     with progress("pictures", len(cells), unit="pictures") as advance:
         for image, rows in cells.groupby("image", sort=True):
             if writer.is_full:
                 say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
                 break
-            _of_image(writer, dataset, originals[str(image)], rows)
+            original = read_picture(originals[rows["image_sha256"].iloc[0]].path)
+            _of_image(writer, {"dataset": study.dataset, "image": image}, original, rows)
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
     with atomic_write(directory / "pictures.csv") as file:
         listed.to_csv(file, index=False, lineterminator="\n")
     return listed["sha256"].nunique()
+
+
+def _opened(dataset: str, export: Export, data: Path | None) -> Dataset:
+    """The pictures of a data set; a set of the user's own cannot be found by the name that it has in the results."""
+    if dataset in set(export.datasets["dataset"]) - {*dataset_names()} and not Path(dataset).exists():
+        raise UsageError(f"where the pictures of {dataset} lie is not recorded; name their folder or glob by --dataset")
+    return open_rgb_dataset(dataset, data=data)
 
 
 class _Writer:
@@ -107,11 +116,8 @@ def _webp(picture: Picture) -> bytes:
     return content.getvalue()
 
 
-def _of_image(writer: _Writer, dataset: str, image: ImageFile, cells: pd.DataFrame) -> None:
-    original = image.read()
-    if not isinstance(original, Picture):
-        return
-    writer.add(original, dataset=dataset, image=image.name, key="", target_bpp=float("nan"))
+def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, cells: pd.DataFrame) -> None:
+    writer.add(original, **names, key="", target_bpp=float("nan"))
     decoded: dict[str, Picture | None] = {}
     for cell in cells.to_dict("records"):
         row = {str(key): value for key, value in cell.items()}
@@ -119,7 +125,7 @@ def _of_image(writer: _Writer, dataset: str, image: ImageFile, cells: pd.DataFra
             decoded[row["key"]] = _decoded(row, original, writer.say)
         picture = decoded[row["key"]]
         if picture is not None:
-            writer.add(picture, dataset=dataset, image=image.name, key=row["key"], target_bpp=row["target_bpp"])
+            writer.add(picture, **names, key=row["key"], target_bpp=row["target_bpp"])
 
 
 def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from PIL import Image
 
 from bench.analysis.export import Export
 from bench.analysis.extras import Extras
+from bench.errors import UsageError
 from bench.exhibits import add_exhibits
 from bench.exhibits.pictures import choose
 from bench.exhibits.records import add_records, training_records
@@ -23,7 +25,6 @@ from bench.request import RunRequest, execute
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -54,21 +55,12 @@ def directory(measured: Path, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def _dataset_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
-    """The results know the folder under a name with a hash; it is opened by its path."""
-    from bench.datasets import open_dataset as opened  # noqa: PLC0415
-
-    monkeypatch.setattr("bench.exhibits.pictures.open_dataset", lambda _name, **_: opened(str(photos)))
-    return opened
-
-
-def test_pictures_are_what_the_measured_files_decode_to(
-    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _dataset_folder(photos, monkeypatch)
-    add_exhibits(directory, lambda _: None, pictures=("first",))
+@pytest.mark.parametrize("named", ["", "*.png"])
+def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos: Path, named: str) -> None:
+    add_exhibits(directory, lambda _: None, dataset=str(photos / named), pictures=("first",))
     listed, cells = Extras.read(directory).pictures, Export.read(directory).measurements.set_index("key")
     assert set(listed["image"]) == {"first"}
+    assert set(listed["dataset"]) == set(Export.read(directory).datasets["dataset"])
     originals, decoded = listed[listed["key"] == ""], listed[listed["key"] != ""]
     shown = np.asarray(Image.open(directory / "pictures" / f"{originals['sha256'].iloc[0]}.webp"))
     original = read_picture(photos / "first.png")
@@ -82,16 +74,40 @@ def test_pictures_are_what_the_measured_files_decode_to(
         assert np.mean(difference**2) == pytest.approx(cells.loc[row["key"], "mse"])
 
 
-def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(
-    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, photos: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / photos.name
+    renamed.mkdir()
+    for name, source in (("second", "first"), ("third", "second")):
+        shutil.copy(photos / f"{source}.png", renamed / f"{name}.png")
+    add_exhibits(directory, lambda _: None, dataset=str(renamed), pictures=("second",))
+    listed = Extras.read(directory).pictures
+    shown = np.asarray(Image.open(directory / "pictures" / f"{listed.loc[listed['key'] == '', 'sha256'].iloc[0]}.webp"))
+    assert np.array_equal(shown, read_picture(photos / "second.png").pixels)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (None, "where the pictures of photos.*-.* lie is not recorded; name their folder"),
+        ("clip.yuv", "RGB ones are needed"),
+        ("builtin", "unknown data set 'builtin'"),
+    ],
+)
+def test_pictures_that_cannot_be_found_or_shown_are_one_clear_line(
+    directory: Path, dataset: str | None, message: str
 ) -> None:
-    _dataset_folder(photos, monkeypatch)
+    with pytest.raises(UsageError, match=message) as caught:
+        add_exhibits(directory, lambda _: None, dataset=dataset, pictures=("first",))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(directory: Path, photos: Path) -> None:
     path = directory / "measurements.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows["codec"] == "webp", "bitstream_sha256"] = "0" * 64
     rows.to_csv(path, index=False)
     told: list[str] = []
-    add_exhibits(directory, told.append, pictures=("first",))
+    add_exhibits(directory, told.append, dataset=str(photos), pictures=("first",))
     assert any("no picture of webp" in line and "other bytes" in line for line in told)
     keys = set(Extras.read(directory).pictures["key"]) - {""}
     assert set(rows.loc[rows["key"].isin(keys), "codec"]) == {"jpeg"}
@@ -100,10 +116,9 @@ def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(
 def test_pictures_beyond_the_limit_are_left_out_and_that_is_told_once(
     directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _dataset_folder(photos, monkeypatch)
     monkeypatch.setattr("bench.exhibits.pictures.MOST_BYTES", 0)
     told: list[str] = []
-    add_exhibits(directory, told.append, pictures=("*",))
+    add_exhibits(directory, told.append, dataset=str(photos), pictures=("*",))
     assert [line for line in told if "left out" in line] == ["pictures: left out after 0 MiB, from first on"]
     assert Extras.read(directory).pictures.empty
 
