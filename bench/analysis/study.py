@@ -29,9 +29,9 @@ _CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "w
 class Study:
     """One image set, or a stated subset of it, and what was measured on all of its images.
 
-    `curves` has one row a current curve; `cells` one a current curve, quality and image; `points` their means;
-    `incomplete` the qualities that lack images; `stale` the older versions of current curves, which take part in
-    nothing.
+    `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
+    current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
+    older versions of current curves, which take part in nothing.
     """
 
     dataset: str
@@ -40,6 +40,7 @@ class Study:
     images: tuple[str, ...]
     whole: int  # number of images of the complete set
     axes: tuple[Axis, ...]
+    current: pd.DataFrame
     curves: pd.DataFrame
     cells: pd.DataFrame
     points: pd.DataFrame
@@ -83,7 +84,9 @@ class Study:
         rows = _named(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
         rows = _of_one_training(rows)
-        counts = rows.groupby([*_CURVE, "quality"], sort=False).agg(have=("key", "size"), latest=("started", "max"))
+        counts = rows.groupby([*_CURVE, "quality", "weights_sha256"], sort=False).agg(
+            have=("key", "size"), latest=("started", "max")
+        )
         current, stale = _current(counts.reset_index(), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
         # Metrics of other kinds of pictures have no values here.
@@ -97,6 +100,7 @@ class Study:
             images=tuple(chosen["image"]),
             whole=len(members),
             axes=axes,
+            current=current,
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
             cells=cells,
             points=_points(cells, axes, metrics),

@@ -11,14 +11,15 @@ import pandas as pd
 
 from bench.analysis.export import Export
 from bench.analysis.extras import COMPLEXITY
-from bench.errors import BenchError
+from bench.analysis.study import Study, measured_datasets
+from bench.errors import BenchError, UsageError
 from bench.exhibits.opening import open_again
 from bench.files import atomic_write
 from bench.learned.codecs import LearnedCodec
 from bench.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Mapping
     from pathlib import Path
 
 HEIGHT, WIDTH = 512, 768
@@ -28,18 +29,16 @@ TIMEOUT_S = 600
 
 
 def add_costs(directory: Path, say: Callable[[str], None]) -> None:
-    """Add complexity.csv to an export: a row for each codec, weights and quality measured.
+    """Add complexity.csv to an export: a row for each codec, weights and quality of the current curves.
 
-    Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here is told, and
-    has no row; those that are not learned have memory only.
+    Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here with the
+    weights that were measured is told, and has no row; those that are not learned have memory only.
 
     Raises:
         BenchError: the folder is not an export.
         OSError: it cannot be written.
     """
-    columns = ["codec", "settings", "carrier", "weights", "quality", "weights_sha256"]
-    points = Export.read(directory).measurements[columns].drop_duplicates(["codec", "carrier", "weights", "quality"])
-    points = points.sort_values(columns, ignore_index=True)
+    points = _points(Export.read(directory), say)
     highest = points.groupby(["codec", "carrier", "weights"])["quality"].transform("max") == points["quality"]
     rows = []
     with progress("costs", len(points), unit="points") as advance:
@@ -59,8 +58,29 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> None:
         pd.DataFrame(rows, columns=list(COMPLEXITY)).to_csv(file, index=False, lineterminator="\n")
 
 
+def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
+    """What costs are taken of: every current codec, carrier, weights and quality that can be opened as measured."""
+    columns = ["codec", "settings", "carrier", "weights", "quality", "weights_sha256"]
+    current = [Study.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
+    points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
+    opened = points.loc[[_opens(row, say) for row in points.to_dict("records")]]
+    return opened.drop_duplicates(["codec", "carrier", "weights", "quality"], ignore_index=True)
+
+
+def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
+    """Whether a codec can be opened here with the very weights that were measured; if not, that is told."""
+    try:
+        found = open_again({str(name): value for name, value in row.items()}).weights_sha256 or ""
+        if found != row["weights_sha256"]:
+            raise UsageError(f"{row['weights']} holds other weights here than those that were measured")
+    except BenchError as error:
+        say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
+        return False
+    return True
+
+
 def _complexity(row: dict[str, Any]) -> dict[str, float]:
-    """Parameters and multiply-accumulates of a learned codec's model; nothing of others, and of models of planes."""
+    """Parameters and multiply-accumulates of a learned codec's model, of planes, too; nothing of others."""
     codec = open_again(row)
     if not isinstance(codec, LearnedCodec):
         return {}

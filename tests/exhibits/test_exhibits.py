@@ -140,6 +140,33 @@ def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None
     assert rows["peak_memory_bytes"].between(20e6, 2e9).all()
 
 
+def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photos: Path, tmp_path: Path) -> None:
+    codecs = ("factorized@2,3",)
+    execute(RunRequest(codecs=codecs, dataset=str(photos), db=tmp_path / "r.sqlite", threads=1, command=("run",)))
+    with Store.open(tmp_path / "r.sqlite") as store:
+        export_csv(store, tmp_path / "data")
+    path = tmp_path / "data" / "measurements.csv"
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows.loc[rows["quality"] == "3.0", "weights_sha256"] = "0" * 64
+    old = {"settings": '{"device":"cuda:99"}', "curve": "old", "weights_sha256": "1" * 64, "run_id": "long ago"}
+    stale = rows.assign(**old, key="old " + rows["key"])
+    pd.concat([stale, rows]).to_csv(path, index=False)
+    told: list[str] = []
+    add_exhibits(tmp_path / "data", told.append, costs=True)
+    assert told == ["no costs of factorized@3: compact holds other weights here than those that were measured"]
+    row = Extras.read(tmp_path / "data").complexity.iloc[0]
+    assert (row["quality"], row["weights_sha256"]) == (2, sha256_of(COMPACT / "factorized-2.safetensors"))
+    assert row["parameters"] > 0
+    assert row["peak_memory_bytes"] > 0
+
+
+def test_nothing_measured_costs_nothing(directory: Path) -> None:
+    rows = pd.read_csv(directory / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.head(0).to_csv(directory / "measurements.csv", index=False)
+    add_exhibits(directory, lambda _: None, costs=True)
+    assert Extras.read(directory).complexity.empty
+
+
 def test_experiments_of_the_checkout_are_copied_and_fresh_ones_stay(directory: Path, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     for folder, text in ((checkout, "old"), (directory / "experiments", "new")):
