@@ -154,6 +154,8 @@ def compare_rows(
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
     if "/" in test and "/" in anchor:
+        if images:
+            raise UsageError("published curves are of whole image sets; leave --images out")
         return _compare_published(export, test, anchor, dataset, metrics)
     study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]

@@ -63,6 +63,12 @@ def test_the_joint_model_from_published_points_alone(synthetic: Synthetic, tmp_p
     assert set(rows) == {"psnr_db", "psnr_y_db", "ms_ssim_db", "ms_ssim_y_db"}
 
 
+def test_two_published_curves_are_not_of_some_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["published"] = published.load().to_dict("records")
+    with pytest.raises(UsageError, match="published curves are of whole image sets; leave --images out"):
+        compare_rows(synthetic.read(tmp_path), "tfc/bpg444", "tfc/jpeg420", images=("kodim0*",))
+
+
 def test_a_published_curve_in_db_is_not_converted_again(synthetic: Synthetic, tmp_path: Path) -> None:
     points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
     _publish(synthetic, metric="ms_ssim_db_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim_db"], strict=True)))
