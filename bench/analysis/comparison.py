@@ -153,10 +153,15 @@ def compare_rows(
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
-    if "/" in test and "/" in anchor:
+    if {test, anchor} <= (published := set(_names(export.published))):
         if images:
             raise UsageError("published curves are of whole image sets; leave --images out")
         return _compare_published(export, test, anchor, dataset, metrics)
+    codecs = set(export.measurements["codec"])
+    for name in (test, anchor):
+        # A slash is in a published curve's name, or in that of a codec whose weights are a path.
+        if "/" in name and name not in published and name.partition("@")[0] not in codecs:
+            raise unknown("published curve", name, published)
     study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, study.axes, metrics)
@@ -165,6 +170,12 @@ def compare_rows(
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
     return Comparison(subjects[1].title, subjects[0].title, f"{study.title}, {study.extent}", rows, notes)
+
+
+def _names(published: pd.DataFrame) -> pd.Series:
+    """What each published point's curve goes by."""
+    names: pd.Series = published["source"] + "/" + published["method"]
+    return names
 
 
 def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -186,10 +197,7 @@ def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequ
 def _compare_published(
     export: Export, test: str, anchor: str, dataset: str | None, metrics: Sequence[str]
 ) -> Comparison:
-    names = export.published["source"] + "/" + export.published["method"]
-    for name in (test, anchor):
-        if name not in set(names):
-            raise unknown("published curve", name, names.unique())
+    names = _names(export.published)
     both = [
         candidate
         for candidate, rows in export.published.groupby("dataset")

@@ -69,6 +69,20 @@ def test_two_published_curves_are_not_of_some_pictures(synthetic: Synthetic, tmp
         compare_rows(synthetic.read(tmp_path), "tfc/bpg444", "tfc/jpeg420", images=("kodim0*",))
 
 
+def test_weights_that_are_paths_make_no_published_curve(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row |= {"codec": "alpha", "weights": "runs/a" if row["codec"] == "alpha" else "runs/b"}
+    row = compare_rows(synthetic.read(tmp_path), "alpha@runs/b", "alpha@runs/a").rows[0]
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
+@pytest.mark.parametrize("test", ["tfc/jpeg402", "alpha", "tfc/jpeg421"])
+def test_an_unknown_published_curve_is_told_the_nearest(test: str, synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["published"] = published.load().to_dict("records")
+    with pytest.raises(UsageError, match=r"^unknown published curve 'tfc/jpeg4\d+'; did you mean 'tfc/jpeg42"):
+        compare_rows(synthetic.read(tmp_path), test, "tfc/jpeg422")
+
+
 def test_a_published_curve_in_db_is_not_converted_again(synthetic: Synthetic, tmp_path: Path) -> None:
     points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
     _publish(synthetic, metric="ms_ssim_db_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim_db"], strict=True)))
