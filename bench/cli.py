@@ -267,12 +267,15 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 def compare(test: str, anchor: str, db: Path, **choice: Any) -> None:  # noqa: ANN401  # passed on
     """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
-    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444).
+    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
     """
     from bench import tables  # noqa: PLC0415
-    from bench.analysis.comparison import compare_rows  # noqa: PLC0415
+    from bench.analysis import comparison, published  # noqa: PLC0415
 
-    result = compare_rows(_read_results(db), test, anchor, **choice)
+    if not db.is_file() and comparison.are_published(points := published.load(), test, anchor):
+        result = comparison.compare_published(points, test, anchor, **choice)
+    else:
+        result = comparison.compare_rows(_read_results(db), test, anchor, **choice)
     click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
     tables.show(*tables.bd_rates(result.rows))
     for note in result.notes:

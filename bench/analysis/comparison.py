@@ -153,15 +153,13 @@ def compare_rows(
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
-    if {test, anchor} <= (published := set(_names(export.published))):
-        if images:
-            raise UsageError("published curves are of whole image sets; leave --images out")
-        return _compare_published(export, test, anchor, dataset, metrics)
+    if are_published(export.published, test, anchor):
+        return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     codecs = set(export.measurements["codec"])
     for name in (test, anchor):
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.
-        if "/" in name and name not in published and name.partition("@")[0] not in codecs:
-            raise unknown("published curve", name, published)
+        if "/" in name and name.partition("@")[0] not in codecs and not are_published(export.published, name):
+            raise unknown("published curve", name, set(_names(export.published)))
     study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, study.axes, metrics)
@@ -194,19 +192,37 @@ def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequ
     return rows
 
 
-def _compare_published(
-    export: Export, test: str, anchor: str, dataset: str | None, metrics: Sequence[str]
+def are_published(published: pd.DataFrame, *names: str) -> bool:
+    """Whether all names are those of published curves."""
+    return set(names) <= set(_names(published))
+
+
+def compare_published(
+    published: pd.DataFrame,
+    test: str,
+    anchor: str,
+    *,
+    dataset: str | None = None,
+    images: Sequence[str] = (),
+    metrics: Sequence[str] = (),
 ) -> Comparison:
-    names = _names(export.published)
+    """Compare two published curves, which takes no measurement; see `compare_rows`.
+
+    Raises:
+        UsageError: they share no data set, or it must be named, or nothing can be compared, or not on some images.
+    """
+    if images:
+        raise UsageError("published curves are of whole image sets; leave --images out")
+    names = _names(published)
     both = [
         candidate
-        for candidate, rows in export.published.groupby("dataset")
+        for candidate, rows in published.groupby("dataset")
         if {test, anchor} <= set(names[rows.index]) and dataset in {None, candidate}
     ]
     if len(both) != 1:
         problem = f"are both published on {', '.join(map(str, both))}; add --dataset" if both else "share no data set"
         raise UsageError(f"{test} and {anchor} {problem}")
-    points = export.published[export.published["dataset"] == both[0]]
+    points = published[published["dataset"] == both[0]]
     subjects = [published_subject(points, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
     return Comparison(subjects[1].title, subjects[0].title, str(both[0]), rows, ["from published points alone"])
