@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,8 @@ def load_metric(name: str) -> Metric:
     found = _find("metric", name, _targets(METRICS, "bench.metrics"))
     if not isinstance(found, Metric):
         raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
-    return found
+    # As with a codec's file: an edit must not be answered with old values.
+    return replace(found, version=f"{found.version}-{_source_hash(name)}") if _is_path(name) else found
 
 
 def resolve_codecs(texts: Iterable[str], options: Mapping[str, str] | None = None) -> list[CodecSpec]:

@@ -120,7 +120,7 @@ def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
     metrics = _standard(kind)
     for name in names:
         metric = load_metric(name)
-        if metrics.get(metric.name, metric) is not metric:
+        if metrics.get(metric.name, metric) != metric:
             raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
         if kind not in metric.kinds:
             raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")

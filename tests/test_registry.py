@@ -167,6 +167,17 @@ def test_a_metric_is_loaded_from_a_file(tmp_path: Path) -> None:
     assert load_metric(f"{path}:BRIGHTER").name == "brighter"
 
 
+def test_an_edit_of_a_metrics_file_changes_its_version(tmp_path: Path) -> None:
+    path = tmp_path / "metric.py"
+    versions = []
+    for text in (METRIC, METRIC, METRIC + "\n# edited\n"):
+        path.write_text(text)
+        load_metric.cache_clear()
+        versions.append(load_metric(f"{path}:BRIGHTER").version)
+    assert versions[0] == versions[1] != versions[2]
+    assert all(version.startswith("1-") for version in versions)
+
+
 @pytest.fixture
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A distribution of somebody else, as pip leaves it behind."""

@@ -68,6 +68,16 @@ def test_an_edited_codec_is_measured_again_and_the_old_rows_stay(desk: Desk) -> 
     assert len(desk.rows()) == 64
 
 
+def test_an_edited_metric_is_measured_again_by_whatever_path(desk: Desk) -> None:
+    desk.measure("--metric", "own_metric.py:WORST")
+    metric = desk.path / "own_metric.py"
+    metric.write_text(metric.read_text().replace("return float(", "return 2 * float("))
+    both = desk.measure("--metric", "own_metric.py:WORST", "--metric", "./own_metric.py:WORST")
+    assert "32 cells measured, 0 were there" in both.stdout, both.stderr
+    assert desk.rows("SELECT count(*), max(value) FROM distortions WHERE metric = 'worst'") == [(32, 254.0)]
+    assert "0 cells measured, 32 were there" in desk.measure("--metric", "own_metric.py:WORST").stdout
+
+
 def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> None:
     desk.measure(db="reference.sqlite")
     process = desk.start_measuring()
