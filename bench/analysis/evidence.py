@@ -20,6 +20,8 @@ from bench.analysis.verdict import Evidence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import pandas as pd
+
     from bench.analysis.claims import Claim
     from bench.analysis.sources import Sources
     from bench.analysis.study import Study
@@ -121,11 +123,8 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
     if not {claim.codec, claim.anchor} <= set(rates["variant"]):
         return Evidence("measured, ablation.csv", reason="the export does not hold this experiment")
     rows = table(rates, claim.anchor)
-    rows = rows[(rows["variant"] == claim.codec) & rows["difference_percent"].notna()]
-    values = [float(value) for value in rows["difference_percent"]]
-    ends = rows[["low_percent", "high_percent"]].to_numpy(dtype=float)
-    interval = (float(ends[0, 0]), float(ends[0, 1])) if len(ends) == 1 else None
-    return Evidence("measured, equal latents", sum(values) / len(values), interval, tuple(values))
+    found = rows[rows["variant"] == claim.codec]
+    return _over_settings("measured, equal latents", found[["difference_percent", "low_percent", "high_percent"]])
 
 
 def part(claim: Claim, sources: Sources) -> Evidence:
@@ -138,16 +137,23 @@ def part(claim: Claim, sources: Sources) -> Evidence:
     observed = observed[observed["dataset"] == claim.dataset]
     if not {claim.codec, claim.anchor} <= set(observed["variant"]):
         return Evidence(basis, reason="the export does not hold this experiment")
-    table = cca_ablation.table(observed, claim.anchor).set_index([*cca_ablation.SETTING, "variant"])
-    ours, theirs = (table.xs(name, level="variant") for name in (claim.codec, claim.anchor))
-    ours = ours.loc[ours.index.intersection(theirs.index)]
-    values = [float(value) for value in ours["loss_difference_percent"]]
-    ends = ours[["loss_difference_low_percent", "loss_difference_high_percent"]].to_numpy(dtype=float)
-    interval = (float(ends[0, 0]), float(ends[0, 1])) if len(ends) == 1 else None
+    table = cca_ablation.table(observed, claim.anchor).set_index(cca_ablation.SETTING)
+    ours, theirs = (table[table["variant"] == name] for name in (claim.codec, claim.anchor))
+    ours = ours[ours["loss_difference_percent"].notna()]
     steps = ours["steps"] / theirs["steps"].reindex(ours.index)
     equal = bool(steps.between(1 / (1 + EQUAL_STEPS), 1 + EQUAL_STEPS).all())
-    reason = "" if equal else "the variants were not trained equally long"
-    return Evidence(basis, sum(values) / len(values), interval, tuple(values), judges=equal, reason=reason)
+    found = ours[["loss_difference_percent", "loss_difference_low_percent", "loss_difference_high_percent"]]
+    return _over_settings(basis, found, objection="" if equal else "the variants were not trained equally long")
+
+
+def _over_settings(basis: str, found: pd.DataFrame, objection: str = "") -> Evidence:
+    """The mean of a difference over settings, from its value and the ends of its interval in each of them."""
+    differences = found.dropna().to_numpy(dtype=float)
+    if not len(differences):
+        return Evidence(basis, reason="the two variants were not fitted in one and the same setting")
+    values = tuple(differences[:, 0].tolist())
+    interval = (float(differences[0, 1]), float(differences[0, 2])) if len(values) == 1 else None
+    return Evidence(basis, sum(values) / len(values), interval, values, judges=not objection, reason=objection)
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import published
+from bench.analysis.ablation import COLUMNS as ABLATION
 from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, Claim, claim_table
 from bench.analysis.extras import Extras
@@ -169,10 +170,33 @@ def test_steps_of_a_part_that_one_side_lacks_may_stand_apart(
     assert _judged(synthetic, tmp_path, _claim(apart=apart), extras)["verdict"] == verdict
 
 
-def _variants(losses: dict[str, list[float]], steps: dict[str, int]) -> Extras:
+def _fits(*fits: tuple[str, int, float]) -> Extras:
+    rows = [
+        dict.fromkeys(ABLATION, 1) | {"variant": variant, "steps": steps, "image": f"p{index}", "bpp_y": rate - 1}
+        for variant, steps, mean in fits
+        for index, rate in enumerate((mean, 2 * mean))
+    ]
+    return Extras(experiments={"ablation": pd.DataFrame(rows)})
+
+
+OTHER_SETTING = "the two variants were not fitted in one and the same setting"
+
+
+def test_entropy_models_are_compared_in_the_settings_that_both_have(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="ablation", codec="joint", anchor="hyper")
+    extras = _fits(("joint", 700, 1.8), ("hyper", 700, 2.0), ("hyper", 800, 2.0))
+    row = _judged(synthetic, tmp_path, claim, extras)
+    assert (row["verdict"], row["measured"]) == (HOLDS, pytest.approx(-10))
+    assert row["measured_low"] == pytest.approx(-10)
+    row = _judged(synthetic, tmp_path, claim, _fits(("joint", 700, 1.8), ("hyper", 800, 2.0)))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, OTHER_SETTING)
+
+
+def _variants(losses: dict[str, list[float]], steps: dict[str, int], **changes: dict[str, object]) -> Extras:
     shared = dict.fromkeys(CCA_ABLATION, 1) | {"dataset": "garden", "bpp": 0.5}
     rows = [
         {**shared, "variant": variant, "image": f"p{index}", "loss": loss, "steps": steps.get(variant, 100)}
+        | changes.get(variant, {})
         for variant, values in losses.items()
         for index, loss in enumerate(values)
     ]
@@ -200,6 +224,16 @@ def test_parts_that_were_not_trained_alike_or_not_measured_judge_nothing(synthet
     assert (row["verdict"], row["reason"]) == (NOT_TESTED, "the variants were not trained equally long")
     row = _judged(synthetic, tmp_path, dataclasses.replace(claim, codec="bgu"), _variants(losses, {}))
     assert "does not hold this experiment" in row["reason"]
+
+
+@pytest.mark.parametrize("other", [{"quality": 2}, {"seed": 2}])
+def test_parts_with_no_setting_or_seed_in_common_judge_nothing(
+    synthetic: Synthetic, tmp_path: Path, other: dict[str, object]
+) -> None:
+    claim = _claim(measure="part", codec="igu", anchor="none")
+    extras = _variants({"none": [1.0, 2.0], "igu": [0.9, 1.9]}, {}, igu=other)
+    row = _judged(synthetic, tmp_path, claim, extras)
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, OTHER_SETTING)
 
 
 def test_a_part_of_the_pictures_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
