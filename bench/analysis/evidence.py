@@ -18,7 +18,7 @@ from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
 from bench.analysis.verdict import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -35,8 +35,8 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
         return Evidence("published points", reason=f"no published points on {claim.dataset}")
     test, anchor = (published_subject(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
-    rows = bd_rows(anchor, test, axes)
-    return Evidence("published points", _rate(rows))
+    row = next(iter(bd_rows(anchor, test, axes)), {})
+    return Evidence("published points", _rate(row), reason=_lacks(row, f"{claim.axis} is not published"))
 
 
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
@@ -55,10 +55,10 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     low, high = row.get("interval_low_percent"), row.get("interval_high_percent")
     return Evidence(
         _basis(claim, sources, str(curve["weights"])),
-        _rate([row]),
+        _rate(row),
         None if low is None or high is None else (low, high),
         judges=not reason,
-        reason=reason if row else f"{claim.axis} is not measured",
+        reason=_lacks(row, f"{claim.axis} is not measured") or reason,
     )
 
 
@@ -74,9 +74,14 @@ def _basis(claim: Claim, sources: Sources, weights: str) -> str:
     return ", ".join(said)
 
 
-def _rate(rows: Iterable[Mapping[str, Any]]) -> float:
-    value = next((row.get("bd_rate_pchip_percent") for row in rows), None)
+def _rate(row: Mapping[str, Any]) -> float:
+    value = row.get("bd_rate_pchip_percent")
     return math.nan if value is None else float(value)
+
+
+def _lacks(row: Mapping[str, Any], absent: str) -> str:
+    """Why a row of BD-rates has no number, or "": its notes, or `absent` where there is no row."""
+    return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:

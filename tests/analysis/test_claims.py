@@ -248,6 +248,21 @@ def test_what_is_not_measured_is_named(synthetic: Synthetic, tmp_path: Path) -> 
     assert _judged(synthetic, tmp_path, _claim(axis="sharpness"))["reason"] == "sharpness is not measured"
 
 
+def test_curves_without_overlap_say_so(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["mse"] *= 1e4 if row["codec"] == "beta" else 1
+    point = {"dataset": "garden", "source": "paper", "metric": "psnr_rgb", "encode_s": None, "decode_s": None}
+    synthetic.tables["published"] = [
+        point | {"method": method, "title": method, "rate_bpp": rate, "value": value + rate}
+        for method, value in (("low", 20), ("high", 40))
+        for rate in (1, 2)
+    ]
+    row = _judged(synthetic, tmp_path, _claim())
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "the curves do not overlap in quality")
+    row = _judged(synthetic, tmp_path, _claim(codec="gamma", published=["paper/low", "paper/high"]))
+    assert row["reason"] == "the curves do not overlap in quality; gamma not measured here"
+
+
 @pytest.mark.parametrize(
     ("rule", "evidence", "verdict"),
     [
