@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.analysis import cca_ablation
+from bench.analysis import ablation, cca_ablation
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "alpha_search": ("model", "quality", "metric", "alpha", "psnr_db", "chosen"),
     "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
-    "ablation": ("lambda", "steps", "dataset", "variant", "parameters", "seed", "image", "bpp_y", "bpp_z"),
+    "ablation": tuple(ablation.COLUMNS),
     "cca_ablation": tuple(cca_ablation.COLUMNS),
     "portability": ("codec", "decoded", "pictures", "failed"),
 }
