@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,14 @@ SETTING = ["transforms", "transforms_sha256", "lambda", "steps", "dataset"]
 
 VARIANT = ["variant", "prior", "kernel", "distribution", "mean", "parameters"]
 
+DIFFERENCE = ("difference_percent", "low_percent", "high_percent")
+"""What `difference` gives: a value and the ends of its interval."""
+
 COLUMNS = [*SETTING, *VARIANT, "seed", "seconds", "image", "bpp_y", "bpp_z"]
 """Columns of the file of observations: a row a variant, seed and picture."""
+
+TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "bpp_z", "spread_percent", *DIFFERENCE)
+"""Columns of `table`."""
 
 _TEXT = ("transforms", "transforms_sha256", "dataset", "variant", "prior", "distribution", "mean", "image")
 
@@ -49,22 +55,22 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     how far the result depends on them. `spread_percent` is the distance between the smallest and the largest mean rate
     of a variant's seeds, as a share of their mean; NaN with one seed. Differences are NaN without the reference.
     """
-    return pd.concat(
-        [_of_setting(group, reference) for _, group in rates.groupby(SETTING, sort=False)], ignore_index=True
-    )
+    rows = [row for _, group in rates.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
+    return pd.DataFrame(rows, columns=list(TABLE))
 
 
-def _of_setting(rates: pd.DataFrame, reference: str) -> pd.DataFrame:
+def _of_setting(rates: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
     theirs = by_picture(rates[rates["variant"] == reference], "bpp")
     rows = []
     for _, group in rates.groupby("variant", sort=False):
         mean = group.groupby("seed")["bpp"].mean()
         spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
-        row = group.iloc[0][[*SETTING, *VARIANT]].to_dict() | {"seeds": len(mean), "pictures": group["image"].nunique()}
+        row = {str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()}
+        row |= {"seeds": len(mean), "pictures": group["image"].nunique()}
         row |= {"bpp": group["bpp"].mean(), "bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
         rows.append(row | difference(by_picture(group, "bpp"), theirs))
-    return pd.DataFrame(rows)
+    return rows
 
 
 def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -79,7 +85,7 @@ def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
     """
     seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
     if seeds.empty or pictures.empty:
-        return dict.fromkeys(("difference_percent", "low_percent", "high_percent"), math.nan)
+        return dict.fromkeys(DIFFERENCE, math.nan)
     values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
     resamples = batch.resample_weights(len(pictures))
     low, high = np.percentile((resamples @ values[0]) / (resamples @ values[1]) * 100 - 100, [2.5, 97.5])

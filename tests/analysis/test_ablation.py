@@ -64,6 +64,13 @@ def test_other_settings_are_never_mixed() -> None:
     assert np.isnan(shown["difference_percent"].iloc[1])
 
 
+def test_no_observations_are_a_table_without_rows() -> None:
+    empty, full = table(observations("joint", RATES).iloc[:0]), table(observations("joint", RATES))
+    assert empty.empty
+    assert list(empty) == list(full)
+    assert not full["low_percent"].isna().any()
+
+
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ablation.csv"
     path.write_text("a,b\n1,2\n")

@@ -149,6 +149,9 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     chosen = ablation_from_options(given)
     given |= {"budget_s": None if budget is None else seconds(budget), "out": given.get("out", OUT)}
     table = run_ablation(chosen, lambda job: run(job, Terminal(job.out.name)), **given)
+    if table.empty:
+        click.echo("no fit is complete yet; the same command goes on from there")
+        return
     tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")
 
 
