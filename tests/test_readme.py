@@ -1,0 +1,56 @@
+"""What the README prints works as printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def example(name: str) -> str:
+    """The block of Python that begins with the name of its file."""
+    (found,) = (
+        block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block.startswith(f"# {name}")
+    )
+    return str(found)
+
+
+def test_the_codec_and_the_metric_of_the_readme_work_as_printed(tmp_path: Path) -> None:
+    for name in ("invert.py", "worst.py"):
+        (tmp_path / name).write_text(example(name), encoding="utf-8")
+    pixels = np.random.default_rng(1).integers(0, 256, (48, 32, 3), np.uint8)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photos" / "noise.png")
+    bench = [sys.executable, "-m", "bench"]
+    run = [
+        *bench,
+        "run",
+        "--codec",
+        "invert.py:Invert",
+        "--dataset",
+        "photos",
+        "--metric",
+        "worst.py:WORST",
+        "--db",
+        "r.db",
+    ]
+    for command in (run, [*bench, "export", "out", "--db", "r.db"]):
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    rows = pd.read_csv(tmp_path / "out" / "measurements.csv").sort_values("quality")
+    assert list(rows["quality"]) == [2, 3, 4, 5, 6]
+    # The lower bits are cut off: the error is at most their largest value, and noise has it somewhere.
+    assert list(rows["worst"]) == [2 ** (8 - bits) - 1 for bits in range(2, 7)]
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?://|#)([^)#]+)", README))))
+def test_the_links_of_the_readme_lead_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
