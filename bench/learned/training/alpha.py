@@ -28,7 +28,7 @@ from bench.learned.training.phases import parse_target, seconds
 from bench.learned.training.run import CHECKPOINT, WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bench.learned.training.phases import Phase, Target
 
@@ -108,33 +108,51 @@ def search_alpha(
         train: trains a job and returns its weights file.
         out: folder of the two files. Rows of other searches in them stay.
 
+    Returns:
+        One row an alpha; none if the time was over before the first epoch.
+
     Raises:
         BenchError: settings that do not fit, or a training that diverged.
         KeyboardInterrupt: the search was stopped; the same call goes on where it was.
     """
     began = time.perf_counter()
-    setting = _setting(base, recipe)
-    found: list[dict[str, Any]] = []
-    for alpha in search.alphas():
-        folder = base.out / f"alpha-{alpha:g}"
-        job = replace(
-            base,
-            phase=search.phase(base.target, replace(recipe, alpha=alpha), **_plain(base.phase)),
-            out=folder,
-            steps=search.epoch_steps * search.max_epochs,
-        )
+    jobs = {alpha: _job(base, search, recipe, alpha) for alpha in search.alphas()}
+    for job in jobs.values():
         _require_same(job)
-        if not _finished(folder, search):
-            job = replace(job, init=None, steps=None, resume=True) if (folder / CHECKPOINT).is_file() else job
+    choices = pd.DataFrame()
+    for job in jobs.values():
+        if not _finished(job.out, search):
             left_s = None if base.limit_s is None else base.limit_s - (time.perf_counter() - began)
             if left_s is not None and left_s <= 0:
                 break
-            train(replace(job, limit_s=left_s))
-        found += [{**setting, "alpha": alpha, **row} for row in _epochs(folder, search)]
-        _write(out / EPOCHS, pd.DataFrame(found), setting)
-        choices = _choices(pd.DataFrame(found), _base_psnr_db(folder))
-        _write(out / CHOICES, choices, setting)
-    return choices if found else pd.DataFrame()
+            going_on = replace(job, init=None, steps=None, resume=True) if (job.out / CHECKPOINT).is_file() else job
+            train(replace(going_on, limit_s=left_s))
+        # Those of alphas that are still to come, too: an earlier call may have trained with them.
+        folders = {alpha: job.out for alpha, job in jobs.items()}
+        choices = _keep(folders, search, _setting(base, recipe), out)
+    return choices
+
+
+def _job(base: Job, search: Search, recipe: stp.Recipe, alpha: float) -> Job:
+    """The training with one alpha, from its beginning."""
+    return replace(
+        base,
+        phase=search.phase(base.target, replace(recipe, alpha=alpha), **_plain(base.phase)),
+        out=base.out / f"alpha-{alpha:g}",
+        steps=search.epoch_steps * search.max_epochs,
+    )
+
+
+def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
+    """Write what the alphas' folders tell of, and return the choices; without an epoch there is nothing to write."""
+    found = [{**setting, "alpha": alpha, **row} for alpha in folders for row in _epochs(folders[alpha], search)]
+    if not found:
+        return pd.DataFrame()
+    epochs = pd.DataFrame(found)
+    choices = _choices(epochs, _base_psnr_db(folders[found[0]["alpha"]]))
+    _write(out / EPOCHS, epochs, setting)
+    _write(out / CHOICES, choices, setting)
+    return choices
 
 
 def _plain(phase: Phase) -> dict[str, Any]:

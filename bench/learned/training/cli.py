@@ -192,6 +192,9 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
         return run(job, Terminal(f"{job.target.name} {job.out.name}"))
 
     choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)
+    if choices.empty:
+        click.echo("no alpha has had an epoch yet; the same command goes on from there")
+        return
     tables.show(*tables.plain(choices))
 
 

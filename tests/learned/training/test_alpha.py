@@ -119,6 +119,28 @@ def test_what_was_trained_is_not_trained_again(landscapes: Path, base: Path) -> 
     assert [folder.name for folder in trained] == ["alpha-0.0001"]
 
 
+def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path, base: Path) -> None:
+    job, out = searched(landscapes, base, "one")
+    search(job, out, floor=1.0, max_epochs=1)
+    before = [(out / name).read_bytes() for name in (EPOCHS, CHOICES)]
+
+    def cut_off(job: Job) -> Path:
+        return run.train(dataclasses.replace(job, limit_s=0.0), Silent())
+
+    elsewhere, _ = searched(landscapes, base, "two")
+    assert search_alpha(elsewhere, SEARCH, alpha.stp.Recipe(), cut_off, out=out).empty
+    assert [(out / name).read_bytes() for name in (EPOCHS, CHOICES)] == before
+
+
+def test_rows_of_alphas_that_the_time_does_not_reach_stay(landscapes: Path, base: Path) -> None:
+    job, out = searched(landscapes, base, "one")
+    search(job, out, floor=0.01, max_epochs=1)
+    choices = search(dataclasses.replace(job, limit_s=0.0), out, factor=0.1, floor=0.01, max_epochs=1)
+    assert choices["alpha"].tolist() == [1.0, 0.01]
+    assert rows(out, CHOICES)["alpha"].tolist() == [1.0, 0.01]
+    assert set(rows(out, EPOCHS)["alpha"]) == {1.0, 0.01}
+
+
 def test_rows_of_other_searches_stay(landscapes: Path, base: Path) -> None:
     for seed in (0, 1):
         job, _ = searched(landscapes, base, f"seed{seed}", seed=seed)

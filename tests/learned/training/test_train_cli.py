@@ -69,15 +69,21 @@ def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     assert job.out == Path("runs/joint@3")
 
 
-def test_an_ablation_that_completed_no_fit_says_so(
-    monkeypatch: pytest.MonkeyPatch, base: Path, photos: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["ablation", "--transforms"], "no fit is complete yet; the same command goes on from there\n"),
+        (["alpha", "joint+qr@3", "--init"], "no alpha has had an epoch yet; the same command goes on from there\n"),
+    ],
+    ids=["ablation", "alpha"],
+)
+def test_a_time_too_short_for_any_result_is_no_failure(
+    arguments: list[str], line: str, monkeypatch: pytest.MonkeyPatch, base: Path, tmp_path: Path
 ) -> None:
-    """As of the other trainings, an end of the time is none of failure."""
     monkeypatch.setattr(run, "train", lambda job, _: job.out / run.WEIGHTS)
-    folders = ["--out", str(tmp_path / "rates.csv"), "--runs", str(tmp_path / "runs")]
-    code, output = invoke("ablation", "--transforms", str(base), "--dataset", str(photos), "--budget", "1m", *folders)
-    assert (code, output) == (0, "no fit is complete yet; the same command goes on from there\n")
-    assert not (tmp_path / "rates.csv").exists()
+    folders = ["--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
+    assert invoke(*arguments, str(base), "--budget", "1m", *folders) == (0, line)
+    assert not (tmp_path / "out").exists()
 
 
 def test_status_shows_what_is_next_and_trains_nothing(tmp_path: Path) -> None:
