@@ -1,7 +1,7 @@
 """CompressAI's weights, coded by us, against the points that CompressAI published for them.
 
 The published points are the means over Kodak of pictures rounded to 8 bits, coded on a GPU. Their rate is that of the
-strings alone; ours is of whole files, whose 23 bytes of header are 0.4 % at the lowest rates.
+strings alone; ours is of whole files, whose 22 bytes of header are 0.4 % at the lowest rates.
 """
 
 from __future__ import annotations
