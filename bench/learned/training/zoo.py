@@ -29,9 +29,6 @@ from bench.learned.weights import container, part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "compact"
-"""Where the weights are that ship with the package."""
-
 RUNS = Path("runs") / "zoo"
 
 Stages = dict[str, dict[str, float]]
@@ -80,7 +77,7 @@ class Zoo:
     """A recipe, the folder of its weights files, and the folder of this machine's checkpoints."""
 
     recipe: Recipe
-    weights: Path = WEIGHTS
+    weights: Path = catalogue.COMPACT
     runs: Path = RUNS
 
     def path(self, model: str) -> Path:
