@@ -105,7 +105,7 @@ class LearnedCodec(Codec):
 
         container.require_size(picture.width, picture.height, CodecError)
         with stage("analysis"):
-            y = self._system.transforms.analysis(picture)
+            y = self._analysis(picture)
         coded = self._code(y)
         content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
         return container.pack(self._identity, content)
@@ -127,12 +127,16 @@ class LearnedCodec(Codec):
         """What the model makes of a picture, element by element: latents, scales, means, bits."""
         from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
 
-        return diagnose(self._system, picture)
+        return diagnose(self._system, self._analysis(picture))
 
     @property
     def model(self) -> Trainable:
         """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
         return self._system.whole
+
+    def _analysis(self, picture: Picture) -> Tensor:
+        """The latents of a picture, before quantisation."""
+        return self._system.transforms.analysis(picture)
 
     def _code(self, y: Tensor) -> Coded:
         """The payload of latents, and what the decoder will know."""

@@ -6,13 +6,16 @@ import dataclasses
 from typing import TYPE_CHECKING, cast
 
 from bench.codec import QualityScale, Yuv420Codec
+from bench.colour import to_yuv420
 from bench.errors import CodecError
 from bench.learned.codecs import LearnedCodec
 from bench.probe import note, stage
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from bench.learned.coding.planes import PlanesTransforms
-    from bench.picture import Yuv420
+    from bench.picture import Picture, Yuv420
 
 
 class PlanarCodec(Yuv420Codec, LearnedCodec):
@@ -59,6 +62,9 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
             size = content.height, content.width
             planes = self._transforms.synthesis_of_planes(y_hat, size, Indicator.of_bits(form.indicator))
         return dataclasses.replace(planes, full_range=form.full_range)
+
+    def _analysis(self, picture: Picture) -> Tensor:
+        return self._transforms.analysis_of_planes(to_yuv420(picture))
 
     @property
     def _transforms(self) -> PlanesTransforms:

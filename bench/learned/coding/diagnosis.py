@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.system import System
     from bench.learned.models import LearnedModel
-    from bench.picture import Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +55,12 @@ class Diagnosis:
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
 
-def diagnose(system: System, picture: Picture) -> Diagnosis:
-    """Encode a picture and keep what a file does not show.
+def diagnose(system: System, y: Tensor) -> Diagnosis:
+    """Code the latents of a picture and keep what a file does not show.
 
     Raises:
         CodecError: the model goes out of bounds on it.
     """
-    y = system.transforms.analysis(picture)
     latents = system.coder.encode(y).latents
     rectified = None if system.rectifier is None else system.rectified(latents.y_hat)
     return Diagnosis(y, latents, system.coder.bits(latents), likelihood_bits(system.model, latents), rectified)

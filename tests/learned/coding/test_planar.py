@@ -135,6 +135,14 @@ def test_a_file_takes_what_is_expected(family: str, size: tuple[int, int], weigh
     assert notes["estimated_bits"] == pytest.approx(notes["estimated_bits_y"] + notes["estimated_bits_z"])
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_diagnosis_is_of_the_planes_that_a_file_holds(family: str, weights: Path) -> None:
+    """A picture is converted on its way in, as for a file."""
+    codec, picture = open_codec(family, weights), Picture(np.ascontiguousarray(skimage.data.astronaut()[:133, :200]))
+    total_bytes = sum(float(part.sum()) for part in codec.diagnose(picture).bits.values()) / 8
+    assert total_bytes == pytest.approx(len(codec.encode(picture)), abs=64)
+
+
 def test_the_decoded_latents_are_those_of_the_picture_rounded(weights: Path) -> None:
     system = open_codec("cca", weights)._system
     transforms = system.transforms
