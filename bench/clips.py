@@ -57,7 +57,7 @@ def open_clip(path: Path, size: str | None = None) -> Clip:
 
     Raises:
         UsageError: the file cannot be read, is cut off, or is not 8-bit progressive 4:2:0; or its size is not known,
-            or given although a header says it.
+            or given although a header says it, or given as another than its name says.
     """
     try:
         with path.open("rb") as file:
@@ -116,11 +116,14 @@ def _frame_bytes(width: int, height: int) -> int:
 def _open_raw(path: Path, length: int, size: str | None) -> Clip:
     if other := _OTHER_FORMAT_IN_NAME.search(_SIZE_IN_NAME.sub("", path.stem)):
         raise UsageError(f"{path}: its name says {other[0]}; only 8-bit 4:2:0 is read")
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", size) if size else _SIZE_IN_NAME.search(path.stem)
+    named = _SIZE_IN_NAME.search(path.stem)
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", size) if size else named
     if not found:
         what = f"--size {size} is no size" if size else f"{path} does not say its size in its name"
         raise UsageError(f"{what}; write --size WIDTHxHEIGHT, as in --size 352x288")
     width, height = _checked_size(path, int(found[1]), int(found[2]))
+    if named and (width, height) != (int(named[1]), int(named[2])):
+        raise UsageError(f"{path}: its name says {named[0]}; leave out --size {size}, or rename it")
     frame = _frame_bytes(width, height)
     if not length or length % frame:
         raise UsageError(

@@ -41,7 +41,7 @@ def test_raw_frames_are_the_bytes_of_the_file(tmp_path: Path) -> None:
 
 
 def test_the_size_may_be_given(tmp_path: Path) -> None:
-    path = tmp_path / "noise_352x288.yuv"
+    path = tmp_path / "noise.yuv"
     path.write_bytes(b"".join(frames()))
     assert open_clip(path, f"{WIDTH}x{HEIGHT}").read(2).to_bytes() == frames()[2]
 
@@ -154,6 +154,7 @@ def test_names_that_agree_or_say_nothing_are_read(name: str, tmp_path: Path) -> 
         ("news_13x9.yuv", "13 by 9", "--size 13 by 9 is no size; write --size WIDTHxHEIGHT"),
         ("news.yuv", "0x9", "0x9 is no size of a picture"),
         ("news.y4m", "13x9", "its header says its size; leave out --size"),
+        ("news_13x9.yuv", "9x13", r"news_13x9\.yuv: its name says 13x9; leave out --size 9x13"),
     ],
 )
 def test_a_wrong_size_is_one_clear_line(name: str, size: str | None, message: str, tmp_path: Path) -> None:
