@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.codec import Codec, CodecSpec
+from bench.codec import Codec, CodecSpec, QualityScale
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ METRICS = {
 }
 """Metric name to "module:NAME". Those that are for the kind of picture at hand are measured in every run."""
 
+_NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
+"""What a class must say of itself, since `bench.codec.Codec` has no default: type and an example."""
+
 
 def codec_names() -> tuple[str, ...]:
     """All names that are registered here or by an installed entry point, ours first."""
@@ -86,11 +89,14 @@ def codec_class(name: str) -> type[Codec]:
     """The class behind a codec's name or `path/to/file.py:Class`.
 
     Raises:
-        UsageError: there is no such name, file or class, or the class is not a codec.
+        UsageError: there is no such name, file or class, or the class is not a codec, or not a complete one.
     """
     found = _find("codec", name, _targets(CODECS, "bench.codecs"))
     if not (isinstance(found, type) and issubclass(found, Codec)):
         raise UsageError(f"codec '{name}' is not a subclass of bench.codec.Codec")
+    for attribute, (kind, example) in _NEEDED.items():
+        if not isinstance(getattr(found, attribute, None), kind):
+            raise UsageError(f"{name} needs {attribute} = {example}")
     if _is_path(name):
         # The file's content is all we know of its version: an edit must not be answered with old rows.
         source = _source_hash(name)

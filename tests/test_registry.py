@@ -36,6 +36,12 @@ class Other(Mine):
 class Jpeg(Mine):
     pass
 
+class NoTitle(Codec):
+    scale = Mine.scale
+
+class NoScale(Codec):
+    title = "No scale"
+
 not_a_codec = 7
 """
 
@@ -135,6 +141,8 @@ def test_a_revision_does_not_depend_on_what_was_loaded_before(mine: Path) -> Non
     [
         ("{mine}:Yours", "has no Yours"),
         ("{mine}:not_a_codec", "is not a subclass of bench.codec.Codec"),
+        ("{mine}:NoTitle", r"mine\.py:NoTitle needs title = "),
+        ("{mine}:NoScale", r"mine\.py:NoScale needs scale = QualityScale\("),
         ("{mine}", "names no class; write .*mine.py:ClassName"),
         ("nowhere/mine.py:Mine", "there is no file nowhere/mine.py"),
     ],
