@@ -132,14 +132,16 @@ def resolve_codecs(texts: Iterable[str], options: Mapping[str, str] | None = Non
     wanted: dict[str, tuple[float, ...]] = {}
     given = dict(options or {})
     unused = set(given)
-    for spec in map(CodecSpec.parse, texts):
+    specs = [CodecSpec.parse(text) for text in texts]
+    for spec in specs:
         names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
         if not names:
             raise unknown("codec", spec.name, codec_names())
         for name in names:
             cls = codec_class(name)
             if not spec.is_glob and (strange := given.keys() - cls.options.keys()):
-                raise UsageError(f"{name} has no option --{min(strange)}; leave it out, or run {name} by itself")
+                apart = f", or run {name} by itself" if len(specs) > 1 else ""
+                raise UsageError(f"{name} has no option --{min(strange)}; leave it out{apart}")
             unused -= cls.options.keys()
             points = spec.qualities or cls.points(**_options_of(cls, given))
             qualities = [cls.scale.check(name, quality) for quality in points]

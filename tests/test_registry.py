@@ -238,6 +238,13 @@ def test_a_glob_that_matches_nothing_is_an_error() -> None:
         resolve_codecs(["gif*"])
 
 
+def test_a_strange_option_may_be_of_another_codec_only_where_there_is_one() -> None:
+    with pytest.raises(UsageError, match=r"^jpeg has no option --weights; leave it out$"):
+        resolve_codecs(["jpeg"], {"weights": "zoo"})
+    with pytest.raises(UsageError, match=r"^jpeg has no option --weights; leave it out, or run jpeg by itself$"):
+        resolve_codecs(["joint", "jpeg"], {"weights": "zoo"})
+
+
 def test_a_quality_off_the_scale_is_an_error_before_the_run() -> None:
     with pytest.raises(UsageError, match=r"^jpeg@101: quality is a whole number from 1 to 100"):
         resolve_codecs(["webp@50", "jpeg@101"])

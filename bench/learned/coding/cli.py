@@ -81,9 +81,14 @@ def _opened(text: str, weights: str) -> LearnedCodec:
     Raises:
         UsageError: it names none, several, or one that is not learned.
     """
+    from bench.codec import CodecSpec  # noqa: PLC0415
     from bench.learned.codecs import LearnedCodec  # noqa: PLC0415
     from bench.registry import codec_class, resolve_codecs  # noqa: PLC0415
 
+    named = CodecSpec.parse(text)
+    if not named.is_glob and not issubclass(codec_class(named.name), LearnedCodec):
+        # Before options are resolved: it would be told to have no --weights, which nobody gave.
+        raise UsageError(f"{named.name} is not a learned codec; write for instance joint@3")
     specs = resolve_codecs([text], {"weights": weights})
     cls = codec_class(specs[0].name)
     if not issubclass(cls, LearnedCodec) or len(specs) > 1 or len(specs[0].qualities) > 1:
