@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.analysis.export import Export
+    from bench.request import Summary
 
 DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
@@ -174,7 +175,7 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     codec_options = {name: value for name, value in chosen.items() if value is not None}
     summary = execute(RunRequest(**options, codec_options=codec_options, threads=count, command=_command()))
     click.echo(str(summary))
-    _show_points(options["db"], summary.dataset, summary.codecs)
+    _show_points(options["db"], summary, options["images"])
     _end(summary.failures)
 
 
@@ -361,19 +362,23 @@ def _read_results(db: Path) -> Export:
         return read_results(store)
 
 
-def _show_points(db: Path, dataset: str, codecs: Sequence[str]) -> None:
-    """Print the complete RD points of some codecs, and how far the others are."""
+def _show_points(db: Path, summary: Summary, images: Sequence[str]) -> None:
+    """Print the complete RD points that a run was asked for, and how far the others are."""
     from bench import tables  # noqa: PLC0415
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.study import Study  # noqa: PLC0415
 
-    study = Study.of(_read_results(db), dataset)
-    points = study.points[study.points["codec"].isin(codecs)]
+    study = Study.of(_read_results(db), summary.dataset, images)
+    asked = list(summary.points)
+    points, incomplete = (
+        rows[rows.set_index(["codec", "quality"]).index.isin(asked)] for rows in (study.points, study.incomplete)
+    )
+    click.echo(f"{study.title}, {study.extent}")
     tables.show(*tables.rd_points(points, study.axes))
     if note := ceiling_note(study):
         click.echo(note)
-    for row in study.incomplete[study.incomplete["name"].isin(codecs)].to_dict("records"):
-        click.echo(f"{row['name']}@{row['quality']:g}: {row['have']} of {row['need']} pictures, no point yet")
+    for line in tables.incomplete(incomplete):
+        click.echo(line)
 
 
 def _command() -> tuple[str, ...]:

@@ -55,7 +55,8 @@ class Summary:
     """What a run did, for the user to read."""
 
     dataset: str
-    codecs: tuple[str, ...]
+    points: frozenset[tuple[str, float]]
+    """Codec and quality of each that was asked for."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
 
@@ -98,8 +99,9 @@ def execute(request: RunRequest) -> Summary:
         if request.timing:
             repeats, threads = request.repeats or REPEATS, request.threads
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
-    codecs = dict.fromkeys(cell.point.configuration.codec for cell in the_plan.cells)
-    return Summary(dataset.name, tuple(codecs), tuple(the_plan.missing), outcomes)
+    configurations = (cell.point.configuration for cell in the_plan.cells)
+    points = frozenset((configuration.codec, configuration.quality) for configuration in configurations)
+    return Summary(dataset.name, points, tuple(the_plan.missing), outcomes)
 
 
 def _engine(request: RunRequest, kind: Kind) -> Engine | None:

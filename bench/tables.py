@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -47,6 +47,15 @@ def rd_points(points: pd.DataFrame, axes: Sequence[Axis]) -> tuple[list[str], li
         for row in points.to_dict("records")
     ]
     return headers, rows
+
+
+def incomplete(points: pd.DataFrame) -> Iterator[str]:
+    """A line a codec: how many of its points lack pictures, and how many pictures these have."""
+    for name, rows in points.groupby("name", sort=False):
+        fewest, most = rows["have"].min(), rows["have"].max()
+        have = str(most) if fewest == most else f"{fewest} to {most}"
+        subject = "1 point has" if len(rows) == 1 else f"{len(rows)} points have"
+        yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
 
 
 def bd_rates(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:

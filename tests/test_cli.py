@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from click.testing import CliRunner
 
+from bench import tables
 from bench.cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Desk
 
 
 def invoke(*arguments: str) -> tuple[int, str]:
@@ -30,3 +34,28 @@ def test_what_is_measured_needs_results(tmp_path: Path) -> None:
     code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--db", str(tmp_path / "none.sqlite"))
     assert code == 1
     assert output.startswith("Error: there are no results at ")
+
+
+def test_a_run_shows_what_it_was_asked_for_on_the_pictures_that_it_was_asked_for(desk: Desk) -> None:
+    options = ["--dataset", str(desk.path / "photos"), "--db", str(desk.path / "r.sqlite")]
+    invoke("run", "--codec", "jpeg@10,50", "--codec", "jpeg-444@50", *options, "--images", "p[01]")
+    code, output = invoke("run", "--codec", "jpeg@50", *options, "--images", "p0")
+    assert code == 0, output
+    assert ", 1 of 4 pictures" in output
+    assert [line.split()[:3] for line in output.splitlines() if line.startswith("jpeg")] == [["jpeg", "50", "1"]]
+    _, output = invoke("run", "--codec", "jpeg@50,90", *options, "--images", "p[012]")
+    assert ", 3 of 4 pictures" in output
+    assert [line.split()[:3] for line in output.splitlines() if line.startswith("jpeg")] == [
+        ["jpeg", "50", "3"],
+        ["jpeg", "90", "3"],
+    ]
+
+
+def test_points_that_lack_pictures_are_a_line_a_codec() -> None:
+    rows = [("jpeg", 10, 1), ("jpeg", 20, 1), ("webp", 10, 0), ("webp", 20, 3), ("avif", 5, 2)]
+    points = pd.DataFrame(rows, columns=["name", "quality", "have"]).assign(need=4)
+    assert list(tables.incomplete(points)) == [
+        "jpeg: 2 points have 1 of 4 pictures",
+        "webp: 2 points have 0 to 3 of 4 pictures",
+        "avif: 1 point has 2 of 4 pictures",
+    ]

@@ -90,7 +90,7 @@ def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
 
     def noted(request: RunRequest) -> Summary:
         requests.append(request)
-        return Summary("builtin", (), (), {})
+        return Summary("builtin", frozenset(), (), {})
 
     monkeypatch.setattr(module, "execute", noted)
     monkeypatch.setattr(module, "fetch_dataset", lambda *_, **__: None)
@@ -113,7 +113,7 @@ def test_planes_are_measured_after_rgb_and_reported_beside_it(
 
     def noted(request: RunRequest) -> Summary:
         requests.append(request)
-        return Summary(request.dataset, (), (), {})
+        return Summary(request.dataset, frozenset(), (), {})
 
     vvc = CodecSpec("vvc", (50, 42, 37, 32))
     planes = Budget.of_planes(quick=True)
