@@ -67,7 +67,12 @@ def train() -> None:
 @click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
 @click.option(
-    "--crop", nargs=2, type=click.IntRange(min=1), metavar="SIDE BATCH", help="Crops, instead of the default."
+    "--crop",
+    nargs=2,
+    type=click.IntRange(min=1),
+    metavar="SIDE BATCH",
+    help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
+    "decoder is trained on decoded latents, it is any number of these.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))

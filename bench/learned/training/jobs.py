@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
-from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, compact_config
+from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
@@ -132,6 +132,14 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
 
 def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
+def _require_whole_latents(target: Target, phase: Phase) -> None:
+    """Crops of pictures have to be those of whole latents, and of whole hyper-latents; others come back larger."""
+    multiple = int(build(compact_config(target.family)).downsampling_factor) if phase.source == "pictures" else 1
+    for stage in phase.crops:
+        if stage.size % multiple:
+            raise UsageError(f"--crop {stage.size}: the side must be a multiple of {multiple}")
+
+
 
     Raises:
         UsageError: an unknown name, or options that contradict each other.
@@ -145,6 +153,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {_SMALLEST_FOR_MS_SSIM} pixels or more")
     if phase.wiring.synthesis != "none" and phase.seen <= 0:
         raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
+    _require_whole_latents(target, phase)
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
     if "steps" in given and "budget_s" in given:

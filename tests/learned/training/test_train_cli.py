@@ -39,6 +39,8 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["ablation", "--budget", "soon"], "'soon' is not a time"),
         (["ablation", "--variant", "jiont"], "unknown variant 'jiont'; did you mean 'joint'?"),
         (["ablation", "--transforms", "absent"], "there is no weights file absent"),
+        (["hyper@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 64"),
+        (["factorized@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 16"),
         (["ablation", "--dataset", "kodac"], "unknown dataset 'kodac'; did you mean 'kodak'?"),
     ],
 )
