@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     """
     began = time.perf_counter()
     engine.tune(job.threads)
+    _require_folder(job.out)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
     found = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
@@ -131,6 +133,22 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
         return checkpoint.load(path, identity)
     if path.exists() and not job.restart:
         raise UsageError(f"{path} is there already: --resume goes on from it, --restart begins again")
+def _require_folder(folder: Path) -> None:
+    """Make a training's folder, and try whether it can be written: else that would be noticed at the first checkpoint.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise UsageError(f"--out {folder}: is a file, not a folder") from None
+    except OSError as error:
+        raise UsageError(f"--out {folder}: {error.strerror}") from error
+
+
     return None
 
 

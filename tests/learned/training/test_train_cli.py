@@ -45,7 +45,8 @@ def invoke(*arguments: str) -> tuple[int, str]:
     ],
 )
 def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_path: Path) -> None:
-    code, output = invoke(*arguments, *(["--cache", str(tmp_path)] if "--data" in arguments else []))
+    folders = ["--cache", str(tmp_path), "--out", str(tmp_path / "run")] if "--data" in arguments else []
+    code, output = invoke(*arguments, *folders)
     assert code != 0
     assert output.startswith("Error: ")
     assert message in output
@@ -53,7 +54,8 @@ def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_
 
 
 def test_pictures_too_small_for_the_default_crops_are_refused_before_training(photos: Path, tmp_path: Path) -> None:
-    code, output = invoke("joint@3", "--steps", "1", "--data", str(photos), "--cache", str(tmp_path / "cache"))
+    folders = ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "run")]
+    code, output = invoke("joint@3", "--steps", "1", "--data", str(photos), *folders)
     assert code != 0
     assert output == "Error: no training picture has 256 x 256 pixels; use larger pictures or a smaller crop\n"
 
