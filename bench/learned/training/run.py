@@ -13,6 +13,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
+from bench.learned import catalogue
 from bench.learned.models import YUV420, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
@@ -102,8 +103,8 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
         KeyboardInterrupt: a signal asked for an end; checkpoint and weights are written all the same.
     """
     began = time.perf_counter()
-    engine.tune(job.threads)
     _require_folder(job.out)
+    engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
     found = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
@@ -111,6 +112,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     identity = _identity(job, data, engine.precision_of(fabric))
     loop, record = _begin(job, data, fabric, _state(job, identity))
     stretch = _stretch(job, loop)
+    first = loop.progress.step
     record["calls"].append(records.call(job, loop, stretch, fabric))
     with stop_on_signal() as stopped:
         say = say if fabric.is_global_zero else Unheard()
@@ -120,19 +122,17 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
             loop.run(stretch, report, spent_s=time.perf_counter() - began)
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
-    report.save(loop)
-    path = _finish(job, loop, report)
+    path = job.out / WEIGHTS
+    if loop.progress.step > first or _steps_of(path) != first:
+        report.save(loop)
+        _write(job, loop, report)
+    if report.leader:
+        report.say.finished(loop, path, sha256_of(path))
     if stopped.is_set():
         raise KeyboardInterrupt
     return path
 
 
-def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
-    path = job.out / CHECKPOINT
-    if job.resume:
-        return checkpoint.load(path, identity)
-    if path.exists() and not job.restart:
-        raise UsageError(f"{path} is there already: --resume goes on from it, --restart begins again")
 def _require_folder(folder: Path) -> None:
     """Make a training's folder, and try whether it can be written: else that would be noticed at the first checkpoint.
 
@@ -149,6 +149,12 @@ def _require_folder(folder: Path) -> None:
         raise UsageError(f"--out {folder}: {error.strerror}") from error
 
 
+def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
+    path = job.out / CHECKPOINT
+    if job.resume:
+        return checkpoint.load(path, identity)
+    if path.exists() and not job.restart:
+        raise UsageError(f"{path} is there already: --resume goes on from it, --restart begins again")
     return None
 
 
@@ -200,8 +206,12 @@ def _stretch(job: Job, loop: Loop) -> Stretch:
     return Stretch(loop.progress.step, job.steps, job.budget_s)
 
 
-def _finish(job: Job, loop: Loop, report: Report) -> Path:
-    path = job.out / WEIGHTS
+def _steps_of(path: Path) -> int | None:
+    """The steps that a weights file is of, or None where there is none."""
+    return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
+
+
+def _write(job: Job, loop: Loop, report: Report) -> None:
     if report.leader:
         card = ModelCard(
             quality=job.target.quality,
@@ -212,8 +222,6 @@ def _finish(job: Job, loop: Loop, report: Report) -> Path:
         start.write(job, loop.average.model, card)
         curve.write_csv(job.out / "curve.csv", loop.progress.curve)
         curve.draw(job.out / "curve.svg", loop.progress.curve, job.target.name)
-        report.say.finished(loop, path, sha256_of(path))
-    return path
 
 
 def _last_good(job: Job) -> str:

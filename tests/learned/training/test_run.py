@@ -148,6 +148,17 @@ def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(pho
             run.train(dataclasses.replace(job_on(photos, tmp_path / name), data=tmp_path / "nowhere"), Silent())
 
 
+def test_going_on_with_what_is_finished_changes_nothing(job: Job) -> None:
+    path = run.train(job, Silent())
+    before = path.read_bytes()
+    resumed = dataclasses.replace(job, resume=True, steps=None)
+    assert run.train(resumed, Silent()) == path
+    assert path.read_bytes() == before
+    path.unlink()
+    run.train(resumed, Silent())
+    assert path.is_file()
+
+
 def test_more_steps_begin_a_new_schedule(job: Job) -> None:
     run.train(job, Silent())
     with pytest.raises(UsageError, match="12 steps already"):
