@@ -119,10 +119,12 @@ def modified_phase(name: str, target: Target, recipe: stp.Recipe | None = None, 
 def _phase(target: Target, given: dict[str, Any]) -> Phase:
     """The phase that options describe; they are taken out of `given`."""
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
+    if given.get("phase") == "acem" and (target.family != "cca" or target.modifier is not None):
+        raise UsageError(f"--phase acem is a phase of cca; {target.name} has no such filter")
     chosen = {key: given.pop(key) for key in ("alpha", "distance", "synthesis") if key in given}
     if target.modifier is not None:
         return modified_phase(given.pop("phase", "predictive"), target, stp.Recipe(**chosen), **plain)
-    if target.family == "cca" and given.get("phase") == "acem":
+    if given.get("phase") == "acem":
         del given["phase"]
         return filter_phase(target, **plain)
     if strange := sorted({*chosen, *({"phase", "width"} & given.keys())}):
@@ -130,8 +132,6 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
     return phase_for(target, **plain)
 
 
-def job_from_options(text: str, options: dict[str, Any]) -> Job:
-    """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 def _require_whole_latents(target: Target, phase: Phase) -> None:
     """Crops of pictures have to be those of whole latents, and of whole hyper-latents; others come back larger."""
     multiple = int(build(compact_config(target.family)).downsampling_factor) if phase.source == "pictures" else 1
@@ -140,6 +140,8 @@ def _require_whole_latents(target: Target, phase: Phase) -> None:
             raise UsageError(f"--crop {stage.size}: the side must be a multiple of {multiple}")
 
 
+def job_from_options(text: str, options: dict[str, Any]) -> Job:
+    """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 
     Raises:
         UsageError: an unknown name, or options that contradict each other.
@@ -151,15 +153,17 @@ def _require_whole_latents(target: Target, phase: Phase) -> None:
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if "ms-ssim" in phase.weights and phase.seen < _SMALLEST_FOR_MS_SSIM:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {_SMALLEST_FOR_MS_SSIM} pixels or more")
+    _require_whole_latents(target, phase)
     if phase.wiring.synthesis != "none" and phase.seen <= 0:
         raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
-    _require_whole_latents(target, phase)
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
     if "steps" in given and "budget_s" in given:
         raise UsageError("--steps and --budget contradict each other; give one")
     if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
         raise UsageError("say how long to train: --steps N or --budget 30m")
+    if given.get("resume") and given.get("restart"):
+        raise UsageError("--resume and --restart contradict each other; give one")
     if given.get("resume") and "init" in given:
         raise UsageError("--init is for a new training; --resume goes on with one")
     given.setdefault("out", RUNS / target.name)

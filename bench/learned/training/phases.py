@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.learned.models.config import YUV420
 from bench.learned.models.rectifier import Wiring
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 Source = Literal["pictures", "latents", "decoded"]
+
+METRICS = ("mse", "ms-ssim")
+"""What a user can train for; mse is that of the planes in families of planes."""
 
 LATENT_STRIDE = 16
 """Pixels between neighbouring latents."""
@@ -166,8 +169,10 @@ def parse_target(text: str, metric: str = "mse") -> Target:
     """A target from `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; mse is that of the planes where they are coded.
 
     Raises:
-        UsageError: the text has another form.
+        UsageError: the text has another form, or there is no such metric.
     """
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
     name, at, quality = text.partition("@")
     family, plus, modifier = name.partition("+")
     if not (family and at and quality.isdecimal()) or (plus and not modifier):
