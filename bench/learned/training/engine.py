@@ -66,6 +66,8 @@ def tune(threads: int | None = None) -> int:
     torch.backends.cudnn.benchmark = True
     keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    # Compiling for a CPU, it warns that there is no CUDA.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     return torch.get_num_threads()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import main
-from bench.learned.training import run
+from bench.learned.training import engine, run
 
 if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
@@ -33,17 +34,17 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["joint@3", "--steps", "1", "--budget", "3m"], "contradict"),
         (["joint@3", "--budget", "soon"], "'soon' is not a time"),
         (["joint@3", "--steps", "1", "--resume", "--init", "w"], "--init is for a new training"),
-        (["joint@3", "--steps", "1", "--data", "nowhere"], "no training folder 'nowhere'"),
         (["joint@3", "--steps", "1", "--resume", "--restart"], "--resume and --restart contradict each other"),
         (["joint@3", "--steps", "1", "--phase", "acem"], "--phase acem is a phase of cca; joint@3 has no such filter"),
         (["joint+qr@3", "--steps", "1", "--phase", "acem"], "--phase acem is a phase of cca"),
+        (["joint@3", "--steps", "1", "--data", "nowhere"], "no training folder 'nowhere'"),
         (["joint@3", "--steps", "1", "--metric", "ms-ssim", "--crop", "160", "1"], "161 pixels or more"),
+        (["hyper@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 64"),
+        (["factorized@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 16"),
         (["zoo", "--budget", "soon"], "'soon' is not a time"),
         (["ablation", "--budget", "soon"], "'soon' is not a time"),
         (["ablation", "--variant", "jiont"], "unknown variant 'jiont'; did you mean 'joint'?"),
         (["ablation", "--transforms", "absent"], "there is no weights file absent"),
-        (["hyper@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 64"),
-        (["factorized@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 16"),
         (["ablation", "--dataset", "kodac"], "unknown dataset 'kodac'; did you mean 'kodak'?"),
     ],
 )
@@ -109,6 +110,12 @@ def test_a_training_from_the_command_line_ends_with_weights(photos: Path, tmp_pa
     assert code == 0, output
     assert "step 2" in output
     assert (tmp_path / "run" / run.WEIGHTS).is_file()
+
+
+def test_compiling_for_a_cpu_does_not_warn_that_there_is_no_gpu(caplog: pytest.LogCaptureFixture) -> None:
+    engine.tune()
+    logging.getLogger("torch.utils.cpp_extension").warning("No CUDA runtime is found")
+    assert not caplog.records
 
 
 def test_help_imports_no_torch() -> None:
