@@ -320,7 +320,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
 @main.command("import")
 @click.argument("source", type=_PATH)
-@click.option("--dataset", help="The image set of the points of a JSON file.  [default: kodak]")
+@click.option("--dataset", help="The image set of a JSON file that names none.  [default: kodak]")
 @_db
 def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
@@ -334,7 +334,7 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
         with Store.open(db, create=True) as store:
             click.echo(f"{import_csv(store, source)} measurements from {source}")
         return
-    points = interchange.import_compressai(source, dataset=dataset or "kodak")
+    points = interchange.import_compressai(source, dataset=dataset)
     with Store.open(db, create=True) as store:
         store.describe(
             "imported", [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]

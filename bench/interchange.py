@@ -99,11 +99,18 @@ def _times(study: Study, times: pd.DataFrame, qualities: list[float]) -> dict[st
     return results
 
 
-def import_compressai(path: Path, *, dataset: str) -> pd.DataFrame:
+DATASET = "kodak"
+"""What CompressAI's own files are of, which do not say it."""
+
+
+def import_compressai(path: Path, *, dataset: str | None = None) -> pd.DataFrame:
     """The points of a JSON file of CompressAI's form, as rows of published points whose source is the file's name.
 
+    They are of the image set that the file names, as ours do; if it names none, of `dataset`, else of `DATASET`.
+
     Raises:
-        UsageError: the file cannot be read, is not of this form, or holds numbers that are none.
+        UsageError: the file cannot be read, is not of this form, holds numbers that are none, or names another image
+            set than `dataset`.
     """
     content = _parsed(path)
     name, results = content.get("name", path.stem), content.get("results")
@@ -112,6 +119,9 @@ def import_compressai(path: Path, *, dataset: str) -> pd.DataFrame:
     known = {key: values for key, values in results.items() if key in {"bpp", *_IN, *_TIMES}}
     for key, values in known.items():
         _check(path, key, values, len(results["bpp"]) if isinstance(results["bpp"], list) else 0)
+    named = _meta(content, "dataset")
+    if dataset and named not in {"", dataset}:
+        raise UsageError(f"{path} is of {named} by its own words, not of {dataset}; leave --dataset out")
     metrics = {_IN[key]: values for key, values in known.items() if key in _IN}
     if not metrics:
         raise UsageError(f"{path}: 'results' has no metric; known: {', '.join(_IN)}")
@@ -122,8 +132,9 @@ def import_compressai(path: Path, *, dataset: str) -> pd.DataFrame:
     ]
     numbers = dict.fromkeys(("rate_bpp", "value", "encode_s", "decode_s"), "float64")
     points = pd.concat(frames, ignore_index=True).astype(numbers | {"metric": "str"})
-    described = {"encoder": "", "note": str(content.get("description") or ""), "url": _url(content)}
-    points = points.assign(dataset=dataset, source=path.name, method=name, title=name, drawn=1, **described)
+    described = {"encoder": "", "note": str(content.get("description") or ""), "url": _meta(content, "url")}
+    points = points.assign(source=path.name, method=name, title=name, drawn=1, **described)
+    points = points.assign(dataset=named or dataset or DATASET)
     return published.validated(points, str(path))
 
 
@@ -150,6 +161,6 @@ def _check(path: Path, key: str, values: object, length: int) -> None:
             raise UsageError(f"{path}: '{key}' holds {json.dumps(value)[:40]}, which is not a finite number")
 
 
-def _url(content: dict[str, Any]) -> str:
+def _meta(content: dict[str, Any], key: str) -> str:
     meta = content.get("meta")
-    return str(meta.get("url") or "") if isinstance(meta, dict) else ""
+    return str(meta.get(key) or "") if isinstance(meta, dict) else ""

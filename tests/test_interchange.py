@@ -93,6 +93,16 @@ def test_an_imported_curve_can_be_compared(synthetic: Synthetic, tmp_path: Path)
     assert row["bd_rate_pchip_percent"] == pytest.approx(0, abs=1e-9)
 
 
+def test_points_are_of_the_image_set_that_the_file_names(tmp_path: Path) -> None:
+    path = _file(tmp_path, {"results": RESULTS, "meta": {"dataset": "garden"}})
+    assert set(import_compressai(path)["dataset"]) == {"garden"}
+    assert set(import_compressai(path, dataset="garden")["dataset"]) == {"garden"}
+    with pytest.raises(UsageError, match=r"mine\.json is of garden by its own words, not of kodak"):
+        import_compressai(path, dataset="kodak")
+    assert set(import_compressai(_file(tmp_path, {"results": RESULTS}))["dataset"]) == {"kodak"}
+    assert set(import_compressai(_file(tmp_path, {"results": RESULTS}), dataset="garden")["dataset"]) == {"garden"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
