@@ -41,7 +41,12 @@ def one_line(error: Exception) -> str:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in `known`, with the nearest known name as a suggestion."""
+    return UsageError(f"unknown {kind} '{name}'{hint(name, known)}")
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """The end of a message on a name that is not in `known`: the nearest one, or all of them, if there are any."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    return UsageError(f"unknown {kind} '{name}'; {hint}")
+    if near := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -12,7 +12,7 @@ from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.study import Study, only_dataset
-from bench.analysis.subject import Subject, find, published_subject
+from bench.analysis.subject import Subject, find, published_names, published_subject
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def compare_rows(
     for name in (test, anchor):
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.
         if "/" in name and name.partition("@")[0] not in codecs and not are_published(export.published, name):
-            raise unknown("published curve", name, set(_names(export.published)))
+            raise unknown("published curve", name, set(published_names(export.published)))
     study = Study.of(export, dataset or only_dataset(export), images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, study.axes, metrics)
@@ -168,12 +168,6 @@ def compare_rows(
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
     return Comparison(subjects[1].title, subjects[0].title, f"{study.title}, {study.extent}", rows, notes)
-
-
-def _names(published: pd.DataFrame) -> pd.Series:
-    """What each published point's curve goes by."""
-    names: pd.Series = published["source"] + "/" + published["method"]
-    return names
 
 
 def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -194,7 +188,7 @@ def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequ
 
 def are_published(published: pd.DataFrame, *names: str) -> bool:
     """Whether all names are those of published curves."""
-    return set(names) <= set(_names(published))
+    return set(names) <= set(published_names(published))
 
 
 def compare_published(
@@ -213,7 +207,7 @@ def compare_published(
     """
     if images:
         raise UsageError("published curves are of whole image sets; leave --images out")
-    names = _names(published)
+    names = published_names(published)
     both = [
         candidate
         for candidate, rows in published.groupby("dataset")

@@ -78,6 +78,8 @@ class Study:
         """
         known = export.datasets.set_index("dataset")
         if dataset not in known.index:
+            if known.empty:
+                raise UsageError(f"nothing is measured on {dataset} yet; start with `bench run`")
             raise unknown("data set", dataset, known.index)
         members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
         chosen = _chosen(members, dataset, images)

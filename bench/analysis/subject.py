@@ -9,10 +9,10 @@ import numpy as np
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError, hint, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -43,9 +43,7 @@ def measured_subject(study: Study, name: str) -> Subject:
         UsageError: the study has no such curve with a complete point.
     """
     if name not in set(study.curves["name"]):
-        if name in set(study.incomplete["name"]):
-            raise UsageError(f"{name} is not complete at any quality: {study.extent} of {study.dataset} are needed")
-        raise unknown("curve", name, study.curves["name"])
+        raise _not_measured(study, name, study.curves["name"])
     points = study.points[study.points["name"] == name]
     cells = study.cells[study.cells["name"] == name]
     curves, images = {}, {}
@@ -56,10 +54,29 @@ def measured_subject(study: Study, name: str) -> Subject:
     return Subject(name, str(points["title"].iloc[0]), curves, images, learned=points["weights"].iloc[0] != "")
 
 
+def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
+    """Why a study has no curve of a name."""
+    short = study.incomplete[study.incomplete["name"] == name]
+    if len(short):
+        return UsageError(
+            f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve takes all"
+        )
+    base, _, qualities = name.rpartition("@")
+    if base and qualities.replace(",", "").replace(".", "").isdigit():
+        return UsageError(f"{name}: a curve is all qualities; write {base}")
+    return UsageError(f"{name} is not measured on {study.dataset}{hint(name, known)}")
+
+
 def _matrix(cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """One column of the cells as an array of shape (images, points), for the points given."""
     table = cells.pivot_table(index="image", columns="quality", values=column, aggfunc="first")
     return table[points["quality"]].to_numpy(dtype=np.float64)
+
+
+def published_names(published: pd.DataFrame) -> pd.Series:
+    """What the curve of each published point goes by."""
+    names: pd.Series = published["source"] + "/" + published["method"]
+    return names
 
 
 def published_subject(published: pd.DataFrame, name: str) -> Subject:
@@ -68,7 +85,7 @@ def published_subject(published: pd.DataFrame, name: str) -> Subject:
     Raises:
         UsageError: there is no such curve.
     """
-    names = published["source"] + "/" + published["method"]
+    names = published_names(published)
     points = published[names == name]
     if points.empty:
         raise unknown("published curve", name, names.unique())
@@ -95,11 +112,18 @@ def find(study: Study, export: Export, name: str) -> Subject:
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
     """
-    if "/" not in name or name in set(study.curves["name"]):
+    measured = set(study.curves["name"])
+    if name in measured:
         return measured_subject(study, name)
-    if study.is_subset:
+    here = published_of(study, export)
+    if name in set(published_names(here)):
+        return published_subject(here, name)
+    elsewhere = export.published.loc[published_names(export.published) == name, "dataset"].unique()
+    if study.dataset in elsewhere:
         raise UsageError(f"{name} is of all {study.whole} pictures, not of {study.extent}; leave --images out")
-    return published_subject(published_of(study, export), name)
+    if len(elsewhere):
+        raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {study.dataset}")
+    raise _not_measured(study, name, {*measured, *published_names(here)})
 
 
 def all_subjects(study: Study, export: Export) -> list[Subject]:
@@ -107,5 +131,5 @@ def all_subjects(study: Study, export: Export) -> list[Subject]:
     published = published_of(study, export)
     drawn = published[published["drawn"] == 1]
     measured = [measured_subject(study, str(name)) for name in study.curves["name"]]
-    names = dict.fromkeys(drawn["source"] + "/" + drawn["method"])
+    names = dict.fromkeys(published_names(drawn))
     return [*measured, *(published_subject(drawn, name) for name in names)]

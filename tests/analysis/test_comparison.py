@@ -102,7 +102,7 @@ def test_a_linear_published_curve_is_converted_once(synthetic: Synthetic, tmp_pa
 def test_published_curves_of_other_pictures_are_refused(synthetic: Synthetic, tmp_path: Path) -> None:
     _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)], dataset="kodak")
     export = synthetic.read(tmp_path)
-    with pytest.raises(UsageError, match="unknown published curve"):
+    with pytest.raises(UsageError, match=r"^paper/gamma is of kodak, not of garden$"):
         compare_rows(export, "alpha", "paper/gamma")
     assert [subject.name for subject in all_subjects(Study.of(export, "garden"), export)] == ["alpha", "beta"]
 
@@ -119,8 +119,26 @@ def test_a_codec_without_a_complete_point_is_not_compared(synthetic: Synthetic, 
     synthetic.tables["measurements"] = [
         row for row in synthetic.tables["measurements"] if row["codec"] == "alpha" or row["image"] != "dill"
     ]
-    with pytest.raises(UsageError, match="beta is not complete at any quality"):
+    with pytest.raises(UsageError, match=r"^beta has 3 of 4 pictures at most; a curve takes all$"):
         compare_rows(synthetic.read(tmp_path), "beta", "alpha")
+
+
+def test_a_name_that_means_nothing_says_what_is_there(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("shed", ("spade",))
+    export = synthetic.read(tmp_path)
+    with pytest.raises(UsageError, match=r"^alpha is not measured on shed$"):
+        compare_rows(export, "beta", "alpha", dataset="shed")
+    with pytest.raises(UsageError, match=r"^alfa is not measured on garden; did you mean 'alpha'\?$"):
+        compare_rows(export, "beta", "alfa")
+    _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)])
+    with pytest.raises(UsageError, match=r"known: alpha, beta, paper/gamma$"):
+        compare_rows(synthetic.read(tmp_path), "alpha", "zz")
+
+
+@pytest.mark.parametrize("name", ["alpha@50", "alpha@10,50.5"])
+def test_a_curve_has_no_quality(name: str, synthetic: Synthetic, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"^{name}: a curve is all qualities; write alpha$"):
+        compare_rows(synthetic.read(tmp_path), name, "beta")
 
 
 def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None:
