@@ -261,18 +261,20 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 @main.command()
 @click.argument("test")
 @click.argument("anchor")
-@click.option("--dataset", help="The image set to compare on.  [default: the only one measured]")
+@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one measured]")
 @_images
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
 @_db
-def compare(test: str, anchor: str, db: Path, **choice: Any) -> None:  # noqa: ANN401  # passed on
+def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
     """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
     Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
     """
     from bench import tables  # noqa: PLC0415
     from bench.analysis import comparison, published  # noqa: PLC0415
+    from bench.datasets import stored_name  # noqa: PLC0415
 
+    choice["dataset"] = stored_name(dataset) if dataset else None
     if not db.is_file() and comparison.are_published(points := published.load(), test, anchor):
         result = comparison.compare_published(points, test, anchor, **choice)
     else:

@@ -100,6 +100,16 @@ def open_dataset(name: str, *, data: Path | None = None, frames: str | None = No
     raise unknown("dataset", name, dataset_names())
 
 
+def stored_name(name: str) -> str:
+    """What the results call an image set: a name stays as it is, a folder, glob or clip has a hash of its content.
+
+    Raises:
+        UsageError: as `open_dataset`.
+    """
+    is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
+    return open_dataset(name).name if is_path and name not in _catalogue() else name
+
+
 def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
     """As `open_dataset`, for what takes RGB files alone: a set of planes names the files that it is converted from.
 

@@ -30,6 +30,18 @@ def test_published_curves_are_compared_without_results(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_compared_on_by_its_path(desk: Desk) -> None:
+    db = str(desk.path / "r.sqlite")
+    photos = str(desk.path / "photos")
+    for codec in ("jpeg@10,50,90", "webp@10,50,90"):
+        assert invoke("run", "--codec", codec, "--dataset", photos, "--db", db)[0] == 0
+    code, output = invoke("compare", "jpeg", "webp", "--dataset", photos + "/", "--db", db)
+    assert code == 0, output
+    assert "PSNR, RGB (dB)" in output
+    code, output = invoke("compare", "jpeg", "webp", "--dataset", photos + "s/", "--db", db)
+    assert "there is no such folder" in output
+
+
 def test_what_is_measured_needs_results(tmp_path: Path) -> None:
     code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--db", str(tmp_path / "none.sqlite"))
     assert code == 1
