@@ -327,6 +327,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
     from bench import interchange  # noqa: PLC0415
+    from bench.analysis.subject import published_names  # noqa: PLC0415
     from bench.export import import_csv  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
@@ -341,7 +342,8 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
         store.describe(
             "imported", [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
         )
-    click.echo(f"{len(points)} points from {source}")
+    for name, count in published_names(points).value_counts().items():
+        click.echo(f"{name}: {count} points")
 
 
 @main.command()

@@ -42,6 +42,14 @@ def test_a_folder_is_compared_on_by_its_path(desk: Desk) -> None:
     assert "there is no such folder" in output
 
 
+def test_an_imported_curve_says_its_name_and_is_no_measurement(tmp_path: Path) -> None:
+    path, db = tmp_path / "mine.json", str(tmp_path / "r.sqlite")
+    path.write_text('{"results": {"bpp": [0.1, 0.2], "psnr": [30, 33], "ms-ssim": [0.9, 0.95]}}')
+    assert invoke("import", str(path), "--db", db) == (0, "mine.json/mine: 4 points\n")
+    code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--dataset", "kodak", "--db", db)
+    assert (code, output) == (1, "Error: nothing is measured on kodak yet; start with `bench run`\n")
+
+
 def test_what_is_measured_needs_results(tmp_path: Path) -> None:
     code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--db", str(tmp_path / "none.sqlite"))
     assert code == 1
