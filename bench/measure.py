@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat
 
 from bench import adapter
-from bench.errors import CodecError, UsageError
+from bench.errors import BenchError, CodecError, UsageError
 from bench.probe import Listener, listening
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequen
     Raises:
         CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
             under the name of a metric.
+        BenchError: a metric gave something else than a number.
     """
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
@@ -60,11 +62,20 @@ def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequen
         raise CodecError(
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
         )
-    values = {metric.name: metric.function(picture, decoded) for metric in metrics}
+    values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
     if taken := notes.keys() & values.keys():
         raise CodecError(f"it notes '{min(taken)}', which is a metric's name; another name is needed")
     notes |= adapter.ceiling(encoder, picture, metrics)
     return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
+
+
+def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float | None:
+    value: object = metric.function(original, decoded)
+    if value is None:
+        return None
+    if not isinstance(value, SupportsFloat) or math.isnan(number := float(value)):
+        raise BenchError(f"metric {metric.name} returned {value!r}, not a number (None says that it is not defined)")
+    return number
 
 
 def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, repeats: int) -> Sequence[Sample]:

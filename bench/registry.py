@@ -185,7 +185,7 @@ def _targets(ours: dict[str, str], group: str) -> dict[str, str]:
 
 def _find(kind: str, name: str, targets: dict[str, str]) -> object:
     if _is_path(name):
-        return _load_from_file(name)
+        return _load_from_file(kind, name)
     if name not in targets:
         raise unknown(kind, name, targets)
     module, _, attribute = targets[name].partition(":")
@@ -195,10 +195,10 @@ def _find(kind: str, name: str, targets: dict[str, str]) -> object:
         raise UsageError(f"{kind} '{name}' cannot be loaded from {targets[name]}: {error}") from error
 
 
-def _load_from_file(name: str) -> object:
+def _load_from_file(kind: str, name: str) -> object:
     path_text, colon, attribute = name.rpartition(":")
     if not colon:
-        raise UsageError(f"'{name}' names no class; write {name}:ClassName")
+        raise UsageError(f"'{name}' names no {kind}; write {name}:{'ClassName' if kind == 'codec' else 'NAME'}")
     path = Path(path_text)
     if not path.is_file():
         raise UsageError(f"'{name}': there is no file {path}")

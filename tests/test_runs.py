@@ -124,6 +124,15 @@ WHERE codec = 'broken'",
     ) == [(2,)]
 
 
+@pytest.mark.parametrize(("value", "told"), [("'x'", "'x'"), ("float('nan')", "nan")])
+def test_a_metric_that_gives_no_number_fails_its_cells(desk: Desk, value: str, told: str) -> None:
+    with (desk.path / "own_metric.py").open("a") as file:
+        file.write(f"\nODD = Metric('odd', lambda a, b: {value} if a.width > 20 else None, 'Odd', True)\n")
+    result = desk.measure("--metric", "own_metric.py:ODD", codec="own.py:Slow@3")
+    assert "3 cells measured, 0 were there, 1 failed" in result.stdout, result.stderr
+    assert f"failed: slow@3 on p0: metric odd returned {told}, not a number" in result.stderr
+
+
 def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
     (desk.path / "photos" / "p9.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     result = desk.measure("--codec", "own.py:Slow@4")
@@ -146,6 +155,8 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--db", "own.py"), "own.py: it is not a results database of bench"),
         (("--codec", "jpeg@50", "--db", "own.py/r.sqlite"), "own.py/r.sqlite: the folder does not exist"),
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
+        (("--codec", "jpeg@50", "--metric", "own_metric.py"), "names no metric; write own_metric.py:NAME"),
+        (("--codec", "own.py"), "names no codec; write own.py:ClassName"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
     ],
 )
