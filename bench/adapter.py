@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.colour import ROUND_TRIP, from_yuv420, to_yuv420
+from bench.errors import CodecError
 from bench.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
@@ -43,18 +44,26 @@ def encode(codec: Codec, picture: AnyPicture) -> bytes:
     """Encode what a codec was `given`.
 
     Raises:
-        CodecError: this picture cannot be encoded.
+        CodecError: this picture cannot be encoded, or the codec gave something else than bytes.
     """
-    return codec.encode_yuv420(picture) if isinstance(picture, Yuv420) else codec.encode(picture)
+    data: object = codec.encode_yuv420(picture) if isinstance(picture, Yuv420) else codec.encode(picture)
+    if not isinstance(data, bytes):
+        raise CodecError(f"encode returned {type(data).__name__}, not bytes")
+    return data
 
 
 def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
     """Decode a file to the kind of picture that the codec was `given`, if pictures are of this kind.
 
     Raises:
-        DecodeError: these are not the bytes of such a file.
+        CodecError: these are not the bytes of such a file, or the codec gave something else than a picture.
     """
-    return codec.decode_yuv420(data) if kind == "yuv420" and codec.takes_yuv420 else codec.decode(data)
+    is_planar = kind == "yuv420" and codec.takes_yuv420
+    decoded: object = codec.decode_yuv420(data) if is_planar else codec.decode(data)
+    wanted = Yuv420 if is_planar else Picture
+    if not isinstance(decoded, wanted):
+        raise CodecError(f"decode returned {type(decoded).__name__}, not a {wanted.__name__}")
+    return decoded
 
 
 def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+USER_MODULE = "bench_user_"
+"""Begins the names of the modules that files of the user's own are loaded as."""
 
 
 class BenchError(Exception):
@@ -34,9 +39,18 @@ class StoreError(BenchError):
 
 
 def one_line(error: Exception) -> str:
-    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little."""
+    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little.
+
+    What went through a file of the user's own says where.
+    """
     text = " ".join(str(error).split())
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
+    told = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
+    frames = [
+        (Path(frame.f_code.co_filename).name, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith(USER_MODULE)
+    ]
+    return f"{told} ({frames[-1][0]}:{frames[-1][1]})" if frames else told
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

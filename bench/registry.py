@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.codec import Codec, CodecSpec, QualityScale
-from bench.errors import UsageError, unknown
+from bench.errors import USER_MODULE, UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -202,7 +202,7 @@ def _load_from_file(kind: str, name: str) -> object:
     path = Path(path_text)
     if not path.is_file():
         raise UsageError(f"'{name}': there is no file {path}")
-    module_name = f"bench_user_{_source_hash(name)}"
+    module_name = f"{USER_MODULE}{_source_hash(name)}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
         if spec is None or spec.loader is None:

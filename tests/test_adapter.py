@@ -143,3 +143,13 @@ def test_the_largest_error_of_a_plane_is_finite_and_that_of_equal_planes_infinit
     black, other = Yuv420(np.zeros((4, 4), np.uint8), flat, flat), Yuv420(np.full((4, 4), 255, np.uint8), flat, flat)
     assert psnr_db(MSE_Y.function(black, other)) == 0
     assert math.isinf(psnr_db(MSE_U.function(black, other)))
+
+
+def test_what_is_no_file_or_no_picture_says_so(photo: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = OfRgb(1)
+    monkeypatch.setattr(OfRgb, "decode", lambda _, data: np.frombuffer(data, np.uint8))
+    with pytest.raises(CodecError, match=r"^decode returned ndarray, not a Picture$"):
+        measure(codec, codec, photo, METRICS[:1])
+    monkeypatch.setattr(OfRgb, "encode", lambda *_: None)
+    with pytest.raises(CodecError, match=r"^encode returned NoneType, not bytes$"):
+        measure(codec, codec, photo, METRICS[:1])

@@ -116,8 +116,11 @@ def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
     result = desk.measure("--codec", "own.py:Broken@3")
     assert result.returncode == 1
     assert "34 cells measured, 0 were there, 2 failed" in result.stdout
-    assert "failed: broken@3 on p0: ZeroDivisionError: on purpose" in result.stderr
-    assert desk.rows("SELECT DISTINCT message FROM failures") == [("ZeroDivisionError: on purpose",)]
+    lines = (desk.path / "own.py").read_text().splitlines()
+    raised = next(number for number, line in enumerate(lines, 1) if "on\\npurpose" in line)
+    message = f"ZeroDivisionError: on purpose (own.py:{raised})"
+    assert f"failed: broken@3 on p0: {message}" in result.stderr
+    assert desk.rows("SELECT DISTINCT message FROM failures") == [(message,)]
     assert desk.rows(
         "SELECT count(*) FROM measurements JOIN configurations USING (configuration_id) \
 WHERE codec = 'broken'",

@@ -67,7 +67,7 @@ def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
     result = desk.measure("--workers", "2", codec="own.py:Broken@1,2")
     assert result.returncode == 1
     assert "4 cells measured, 0 were there, 4 failed" in result.stdout
-    assert "failed: broken@1 on p0: ZeroDivisionError: on purpose" in result.stderr
+    assert "failed: broken@1 on p0: ZeroDivisionError: on purpose (own.py:" in result.stderr
     assert "Traceback" not in result.stderr
 
 
