@@ -146,7 +146,7 @@ def read_picture(path: Path) -> Picture:
 def parse_picture(data: bytes, path: Path) -> Picture:
     """Read an image from the bytes of the file `path`; see `read_picture`."""
     # Pillow costs 50 ms to import, which `bench --help` need not pay.
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -155,6 +155,8 @@ def parse_picture(data: bytes, path: Path) -> Picture:
             return Picture(np.array(_to_rgb(image, path)))
     except UsageError:
         raise
+    except UnidentifiedImageError:  # names the object that it was given
+        raise UsageError(f"cannot read image {path}: it is not a picture that Pillow can read") from None
     except Exception as error:
         # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
         raise UsageError(f"cannot read image {path}: {str(error) or type(error).__name__}") from error
