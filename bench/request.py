@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.analysis.axis import DERIVED
 from bench.datasets import open_dataset
 from bench.errors import UsageError
 from bench.measure import require_quiet_machine
@@ -121,6 +122,8 @@ def _standard(kind: Kind) -> dict[str, Metric]:
 def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
     metrics = _standard(kind)
     for name in names:
+        if stored := DERIVED.get(name.replace("_", "-")) if name not in metrics else None:
+            raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")
         metric = load_metric(name)
         if metrics.get(metric.name, metric) != metric:
             raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bench import adapter
-from bench.errors import MissingError, one_line
+from bench.errors import MissingError, UsageError, one_line
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
 from bench.progress import progress
@@ -93,6 +93,8 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
     missing: list[str] = []
     for spec in specs:
         cls = codec_class(spec.name)
+        if carrier and carrier not in cls.carriers:
+            raise UsageError(f"{label_of(spec.name)} has no carrier '{carrier}'; it has: {', '.join(cls.carriers)}")
         if (reason := cls.missing(carrier, **spec.options)) is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
             continue

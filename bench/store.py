@@ -65,6 +65,8 @@ class Store:
         Raises:
             StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
         """
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder; choose a file with --db")
         if not create and not path.is_file():
             raise StoreError(f"there are no results at {path}; `bench run` makes some, or choose another with --db")
         with _explained(path):

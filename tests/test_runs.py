@@ -160,6 +160,9 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
         (("--codec", "jpeg@50", "--metric", "own_metric.py"), "names no metric; write own_metric.py:NAME"),
         (("--codec", "own.py"), "names no codec; write own.py:ClassName"),
+        (("--codec", "jpeg@50", "--metric", "psnr"), "psnr follows from mse, which is always stored"),
+        (("--codec", "jpeg@50", "--carrier", "nope"), "jpeg has no carrier 'nope'; it has: pillow"),
+        (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
     ],
 )

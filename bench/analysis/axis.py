@@ -81,6 +81,9 @@ MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "ms_ssim_y", ratio_to_db
 
 _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_ssim": MS_SSIM, "ms_ssim_y": MS_SSIM_Y}
 
+DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: "mse_y, mse_u, mse_v"}
+"""Names of axes, as in "psnr-y", and what is stored that they follow from."""
+
 _PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}
 _YUV_WEIGHTS = {"psnr_y_db": 6, "psnr_u_db": 1, "psnr_v_db": 1}
 
