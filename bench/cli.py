@@ -335,7 +335,8 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
         if dataset:
             raise UsageError(f"--dataset is for JSON files; the folder {source} says of what image sets its rows are")
         with Store.open(db, create=True) as store:
-            click.echo(f"{import_csv(store, source)} measurements from {source}")
+            new, there = import_csv(store, source)
+        click.echo(f"measurements from {source}: {new} new, {there} were there")
         return
     points = interchange.import_compressai(source, dataset=dataset)
     with Store.open(db, create=True) as store:

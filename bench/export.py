@@ -91,8 +91,8 @@ def read_results(store: Store) -> Export:
         return Export.read(Path(folder))
 
 
-def import_csv(store: Store, directory: Path) -> int:
-    """Add the rows of an export to the results; the number of measurements that it held.
+def import_csv(store: Store, directory: Path) -> tuple[int, int]:
+    """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
 
     What is measured here already stays: the export gives what is lacking. Values of a version of a metric that is not
     valid here are left out.
@@ -112,7 +112,9 @@ def import_csv(store: Store, directory: Path) -> int:
         runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
+    keys = {measurement.key for measurement in measurements}
     with store.transaction():
+        there = keys & {key for (key,) in store.rows("SELECT key FROM measurements")}
         for run in runs:
             store.add_run(run)
         for name in ("datasets", "images", "codecs"):
@@ -125,7 +127,7 @@ def import_csv(store: Store, directory: Path) -> int:
             values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
             store.supplement(replace(measurement, values=values), versions)
         store.add_timings(timings)
-    return len({measurement.key for measurement in measurements})
+    return len(keys - there), len(there)
 
 
 def _frame(store: Store, query: str) -> pd.DataFrame:

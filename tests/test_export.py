@@ -64,7 +64,7 @@ def _everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path) -> None:
-    assert import_csv(store, export) == 4
+    assert import_csv(store, export) == (4, 0)
     assert [name for (name,) in store.rows("SELECT image FROM images ORDER BY image")] == ["null", "other"]
     export_csv(store, tmp_path / "again")
     for path in export.iterdir():
@@ -85,6 +85,7 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
 
 def test_what_is_measured_here_stays_and_what_is_lacking_comes(export: Path, store: Store) -> None:
     import_csv(store, export)
+    assert import_csv(store, export) == (0, 4)
     before = _everything(store)
     path = export / "measurements.csv"
     whole = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -116,5 +117,5 @@ def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Pat
         import_csv(store, export)
     assert not any(_everything(store).values())
     (export / "timings.csv").write_text("key,run_id,machine,threads,device,stage,repeat,seconds\n")
-    assert import_csv(store, export) == 4
+    assert import_csv(store, export) == (4, 0)
     assert len(store.rows("SELECT key FROM measurements JOIN configurations USING (configuration_id)")) == 4
