@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from bench.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,9 +22,10 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     The data reaches the disk before the rename, so that a crash leaves the old file or the new one, whole.
 
     Raises:
+        UsageError: what should be its folder is a file.
         OSError: the folder cannot be written, or the disk is full; the previous file is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
@@ -37,6 +40,19 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it lies in, unless it is there.
+
+    Raises:
+        UsageError: it is a file, or one of those that it lies in is.
+        OSError: it cannot be made.
+    """
+    for folder in (path, *path.parents):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file, not a folder")
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def sha256_of(path: Path) -> str:

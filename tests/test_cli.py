@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
 from bench import tables
 from bench.cli import main
+from bench.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +81,14 @@ def test_points_that_lack_pictures_are_a_line_a_codec() -> None:
         "webp: 2 points have 0 to 3 of 4 pictures",
         "avif: 1 point has 2 of 4 pictures",
     ]
+
+
+@pytest.mark.parametrize(
+    "command", [("report", "--out", "FILE"), ("export", "FILE"), ("quantize", "joint", "--out", "FILE")]
+)
+def test_a_file_is_no_folder(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    db = () if command[0] == "quantize" else ("--db", str(tmp_path / "r.sqlite"))
+    Store.open(tmp_path / "r.sqlite", create=True).close()
+    code, output = invoke(*(str(tmp_path / "file") if word == "FILE" else word for word in command), *db)
+    assert (code, output) == (1, f"Error: {tmp_path / 'file'} is a file, not a folder\n")

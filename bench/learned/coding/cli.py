@@ -63,12 +63,15 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
     warnings.filterwarnings("ignore", category=FutureWarning)
     import torch  # noqa: PLC0415
 
+    from bench.files import make_folder  # noqa: PLC0415
     from bench.learned.coding.fixed_point.quantize import Request  # noqa: PLC0415
     from bench.learned.coding.fixed_point.quantize import quantize as run  # noqa: PLC0415
     from bench.registry import resolve_codecs  # noqa: PLC0415
 
     if threads:
         torch.set_num_threads(threads)
+    if options["out"]:
+        make_folder(options["out"])
     for spec in resolve_codecs(codecs, {"weights": options["weights"]}):
         for quality in spec.qualities:
             path = run(Request(spec.name, int(quality), **options))
