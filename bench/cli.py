@@ -121,7 +121,7 @@ def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # 
 
     Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all of one metric are about 2 GB.
     """
-    from bench.datasets import data_folder, fetch_dataset  # noqa: PLC0415
+    from bench.datasets import fetch_dataset  # noqa: PLC0415
 
     if any(wanted.values()) and "weights" not in names:
         raise UsageError("--family, --quality and --metric choose weights; write `bench fetch weights ...`")
@@ -129,8 +129,7 @@ def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # 
         if name == "weights":
             _fetch_weights(**wanted)
         else:
-            fetch_dataset(name, data=data)
-            click.echo(f"{name} is in {data_folder(data)}")
+            click.echo(f"{name} is in {fetch_dataset(name, data=data)}")
 
 
 def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric: str | None) -> None:

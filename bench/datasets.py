@@ -124,26 +124,29 @@ def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
     return dataset
 
 
-def fetch_dataset(name: str, *, data: Path | None = None) -> None:
+def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     """Download what is missing of a named image set, verified; what arrived before is kept and gone on from.
+
+    The folder that its files are in is returned.
 
     Raises:
         MissingError: a file could not be had from any of its addresses.
     """
     entry, absent = _entry(name), missing(name, data)
     if "of" in entry:
-        fetch_dataset(entry["of"], data=data)
-        return
+        return fetch_dataset(entry["of"], data=data)
+    folder = _folder(name, entry, data)
     if not absent:
-        return
+        return folder
     if "urls" not in entry:
         raise MissingError(f"dataset '{name}' comes with {entry['package']}; reinstall scikit-image")
     with progress(f"downloading {name}", len(absent), unit="files") as advance:
         for file in absent:
             number = "".join(filter(str.isdigit, file))
             urls = [url.format(number=number) for url in entry["urls"]]
-            download(urls, _folder(name, entry, data) / file, entry["files"][file])
+            download(urls, folder / file, entry["files"][file])
             advance(1, file)
+    return folder
 
 
 @functools.cache

@@ -92,3 +92,10 @@ def test_a_file_is_no_folder(command: tuple[str, ...], tmp_path: Path) -> None:
     Store.open(tmp_path / "r.sqlite", create=True).close()
     code, output = invoke(*(str(tmp_path / "file") if word == "FILE" else word for word in command), *db)
     assert (code, output) == (1, f"Error: {tmp_path / 'file'} is a file, not a folder\n")
+
+
+def test_pictures_that_come_with_a_package_are_not_in_the_data_folder(tmp_path: Path) -> None:
+    code, output = invoke("fetch", "builtin", "--data", str(tmp_path))
+    assert code == 0
+    assert output.startswith("builtin is in ")
+    assert str(tmp_path) not in output
