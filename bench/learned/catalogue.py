@@ -140,7 +140,7 @@ def _another(found: dict[str, Any]) -> str:
     if "fixed_point" not in found:
         return "train it on this one"
     family, quality = _model(found)
-    return f"`bench quantize {family}@{quality}` makes one for that"
+    return f"`bench quantize {family}@{quality} --force` makes one for that"
 
 
 def header(path: Path) -> dict[str, Any]:

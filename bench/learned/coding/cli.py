@@ -53,6 +53,7 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
 @click.option("--crops", type=click.IntRange(min=1), default=100, show_default=True, help="Pieces of 256x256 pixels.")
 @click.option("--seed", default=0, show_default=True, help="Of their choice.")
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Put the entropy model of joint, attn, cca or joint-yuv into fixed point: weights of joint-int, ... joint-yuv-int.
@@ -72,10 +73,15 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
         torch.set_num_threads(threads)
     if options["out"]:
         make_folder(options["out"])
-    for spec in resolve_codecs(codecs, {"weights": options["weights"]}):
-        for quality in spec.qualities:
-            path = run(Request(spec.name, int(quality), **options))
-            click.echo(f"{spec.name}-int@{quality:g}: {path}, {path.stat().st_size / 1e6:.1f} MB")
+    specs = resolve_codecs(codecs, {"weights": options["weights"]})
+    requests = [Request(spec.name, int(quality), **options) for spec in specs for quality in spec.qualities]
+    for request in requests:
+        _ = request.target  # all of them are refused before the first is worked on
+    for request in requests:
+        path = run(request)
+        click.echo(f"{request.family}-int@{request.quality}: {path}, {path.stat().st_size / 1e6:.1f} MB")
+        for base in request.apart():
+            click.echo(f"it needs {base.name} beside it: copy {base}")
 
 
 def _opened(text: str, weights: str) -> LearnedCodec:

@@ -271,7 +271,7 @@ def test_it_goes_with_its_base_alone(fixed: Path, fitted: Fitter, tmp_path: Path
         load_fixed_point(tmp_path / "joint-int-3.safetensors")
     save(tmp_path / "joint-3.safetensors", fitted("joint"), ModelCard(3, 0.9, "mse"))
     for find in (load_fixed_point, catalogue.base):
-        with pytest.raises(UsageError, match="`bench quantize joint@3` makes one for that"):
+        with pytest.raises(UsageError, match="`bench quantize joint@3 --force` makes one for that"):
             find(tmp_path / "joint-int-3.safetensors")
     assert catalogue.base(fixed / "joint-int-3.safetensors") == fixed / "joint-3.safetensors"
     with pytest.raises(DecodeError, match="a file of joint@3; this is joint-int@3"):
@@ -298,3 +298,21 @@ def test_a_base_of_compressai_is_asked_for_by_name(tmp_path: Path, monkeypatch: 
     container.write(path, {"card": {"quality": 3}, "base": base}, {"medians": torch.zeros(1)})
     with pytest.raises(MissingError, match="bench fetch weights --family joint --quality 3 --metric ms-ssim"):
         catalogue.base(path)
+
+
+def test_weights_that_are_there_are_replaced_only_by_force(fixed: Path, photographs: Path, tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    shutil.copytree(fixed, ours)
+    target = ours / "joint-int-3.safetensors"
+    target.write_bytes(b"precious")
+    command = ["quantize", "joint@3", "--weights", str(ours), "--data", str(photographs), "--crops", "1"]
+    refused = CliRunner().invoke(main, command)
+    assert refused.output == f"Error: {target} is there already: --force replaces it, --out DIR writes elsewhere\n"
+    assert target.read_bytes() == b"precious"
+    beside = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "new")])
+    assert beside.exit_code == 0, beside.output
+    assert f"it needs joint-3.safetensors beside it: copy {ours / 'joint-3.safetensors'}\n" in beside.output
+    forced = CliRunner().invoke(main, [*command, "--force"])
+    assert forced.exit_code == 0, forced.output
+    assert "beside" not in forced.output
+    assert target.read_bytes() == (tmp_path / "new" / target.name).read_bytes()

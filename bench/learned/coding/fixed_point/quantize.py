@@ -48,6 +48,39 @@ class Request:
     seed: int
     out: Path | None
     """Folder of the file; by default that of the base."""
+    force: bool = False
+    """Replace a file that is there."""
+
+    @property
+    def base(self) -> Path:
+        """The weights that are quantised.
+
+        Raises:
+            MissingError: there are none.
+        """
+        return catalogue.find(self.weights, self.family, self.quality)
+
+    @property
+    def target(self) -> Path:
+        """The file that is written.
+
+        Raises:
+            MissingError: there are no weights to quantise.
+            UsageError: they are of a zoo and `out` is not given, or the file is there.
+        """
+        if self.weights in catalogue.ZOOS and self.out is None:
+            raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
+        path = (self.out or self.base.parent) / f"{self.family}{SUFFIX}-{self.quality}.safetensors"
+        if path.exists() and not self.force:
+            raise UsageError(f"{path} is there already: --force replaces it, --out DIR writes elsewhere")
+        return path
+
+    def apart(self) -> list[Path]:
+        """What the file needs beside it to be used, and does not have there: its base, and what that is a part of."""
+        if self.weights in catalogue.ZOOS or self.out is None:
+            return []
+        needed = (self.base, *catalogue.bases(self.base))
+        return [path for path in needed if not (self.out / path.name).is_file()]
 
 
 def quantize(request: Request) -> Path:
@@ -55,12 +88,9 @@ def quantize(request: Request) -> Path:
 
     Raises:
         MissingError: there are no such weights or no photographs.
-        UsageError: the family has no context model or hyperprior, or the weights are of a zoo and `out` is not given.
+        UsageError: the family has no context model or hyperprior, or see `Request.target`.
     """
-    path = catalogue.find(request.weights, request.family, request.quality)
-    in_zoo = request.weights in catalogue.ZOOS
-    if in_zoo and request.out is None:
-        raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
+    path, target = request.base, request.target
     base = _loaded(request, path)
     learn, side = _photographs(request)
     crops = Crops(learn, size=side, batch=request.crops, device=torch.device("cpu"))
@@ -75,9 +105,8 @@ def quantize(request: Request) -> Path:
         **git_state(),
     }
     card = dataclasses.replace(base.card, quality=request.quality, record={"calibration": record})
-    weights = request.weights if in_zoo else "file"
+    weights = request.weights if request.weights in catalogue.ZOOS else "file"
     origin = {"family": request.family, "weights": weights, "file": path.name, "sha256": base.sha256}
-    target = (request.out or path.parent) / f"{request.family}{SUFFIX}-{request.quality}.safetensors"
     save(target, network, card, origin)
     return target
 
