@@ -315,8 +315,9 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
         return
     with Store.open(db) as store:
         export_csv(store, target)
-    add_exhibits(target, click.echo, dataset=dataset, **added)
+    failures = add_exhibits(target, click.echo, dataset=dataset, **added)
     click.echo(f"{target}")
+    _end(failures)
 
 
 @main.command("import")

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+"""For Python processes: a file of the working directory, copy.py perhaps, does not take the place of a module."""
+
 
 @contextlib.contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:

@@ -126,7 +126,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
         export_csv(store, options.out / "data")
     costs = not options.quick  # a process for each model, to see its memory
     shown = found[0].timed_images
-    add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
+    failures += add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
     sets = [entry.dataset for entry in found]
     page = write_report(options.out / "data", options.out, datasets=sets, images=found[0].images)
     if options.evidence is not None:

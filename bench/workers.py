@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench import adapter
-from bench.environment import environment
+from bench.environment import SAFE_PATH, environment
 from bench.errors import CodecError, UsageError
 from bench.measure import measure
 from bench.measurement import Configuration
@@ -156,7 +156,7 @@ def _cluster(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415
 
     # To the end: a worker that is replaced starts in the middle.
-    with environment(ONE_THREAD):
+    with environment(ONE_THREAD | SAFE_PATH):
         try:
             with dask.config.set(DASK), _sigint_ignored():
                 cluster = LocalCluster(

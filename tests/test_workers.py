@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -45,7 +47,7 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     assert {line.split()[1] for line in lines} == {"1"}
     # Whatever else Dask sets, as glibc's thresholds, would make them slower or faster than the one.
     added = named(lines[0]) - named(alone)
-    assert added <= {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "__DASK_PARENT_PID"}
+    assert added <= {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "PYTHONSAFEPATH", "__DASK_PARENT_PID"}
 
 
 def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
@@ -53,6 +55,20 @@ def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
         assert desk.measure("--workers", str(workers), codec="webp@10,90", db=db).returncode == 0
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert len(desk.rows()) == 8
+
+
+def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
+    """A script, as the installed command is, does not look for modules in the working directory; nor do its children."""
+    (desk.path / "bin").mkdir()
+    script = desk.path / "bin" / "start.py"
+    script.write_text("from bench.cli import main\nif __name__ == '__main__':\n    main()\n")
+    for name in ("copy", "signal", "pickle"):
+        (desk.path / f"{name}.py").write_text("raise SystemExit('in the way')\n")
+    own = ("--codec", "own.py:Slow@1", "--dataset", "photos", "--db", "r.sqlite")
+    for arguments in (("run", *own, "--workers", "2"), ("verify", *own)):
+        line = [sys.executable, str(script), *arguments]
+        result = subprocess.run(line, cwd=desk.path, capture_output=True, text=True, check=False, timeout=120)
+        assert result.returncode == 0, result.stderr
 
 
 def test_a_second_run_measures_nothing_again(desk: Desk) -> None:

@@ -22,8 +22,10 @@ def add_exhibits(
     pictures: Sequence[str] = (),
     costs: bool = False,
     data: Path | None = None,
-) -> None:
+) -> list[str]:
     """Add trainings and experiments to an export, and on request the costs of models and some decoded pictures.
+
+    What was asked for and could not be had at all is returned, a line each.
 
     Raises:
         BenchError: the folder is not an export, or a data set or picture is unknown.
@@ -32,11 +34,13 @@ def add_exhibits(
     from bench.exhibits.records import add_records  # noqa: PLC0415
 
     add_records(directory)
+    failures: list[str] = []
     if costs:
         from bench.exhibits.costs import add_costs  # noqa: PLC0415
 
-        add_costs(directory, say)
+        failures += add_costs(directory, say)
     if pictures:
         from bench.exhibits.pictures import add_pictures  # noqa: PLC0415
 
         say(f"{add_pictures(directory, dataset, pictures, say, data=data)} pictures")
+    return failures

@@ -28,17 +28,19 @@ HEIGHT, WIDTH = 512, 768
 TIMEOUT_S = 600
 
 
-def add_costs(directory: Path, say: Callable[[str], None]) -> None:
+def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     """Add complexity.csv to an export: a row for each codec, weights and quality of the current curves.
 
     Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here with the
     weights that were measured is told, and has no row; those that are not learned have memory only.
+    That no codec has a row although some were measured is returned as a failure.
 
     Raises:
         BenchError: the folder is not an export.
         OSError: it cannot be written.
     """
-    points = _points(Export.read(directory), say)
+    export = Export.read(directory)
+    points = _points(export, say)
     highest = points.groupby(["codec", "carrier", "weights"])["quality"].transform("max") == points["quality"]
     rows = []
     with progress("costs", len(points), unit="points") as advance:
@@ -56,6 +58,7 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> None:
                 rows.append(row | cost)
     with atomic_write(directory / "complexity.csv") as file:
         pd.DataFrame(rows, columns=list(COMPLEXITY)).to_csv(file, index=False, lineterminator="\n")
+    return ["no costs could be taken of any codec"] if not rows and len(export.measurements) else []
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
@@ -101,9 +104,13 @@ def peak_memory_bytes(row: dict[str, Any]) -> int:
         BenchError: the codec failed.
     """
     wanted = json.dumps({name: row[name] for name in ("codec", "settings", "carrier", "weights", "quality")})
-    command = [sys.executable, "-m", "bench.exhibits.memory", wanted, str(HEIGHT), str(WIDTH)]
+    # -P: a file of the working directory, copy.py perhaps, must not take the place of a module.
+    command = [sys.executable, "-P", "-m", "bench.exhibits.memory", wanted, str(HEIGHT), str(WIDTH)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise BenchError(f"coding in a process of its own failed: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"coding in a process of its own took more than {TIMEOUT_S} s") from error
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
+        raise BenchError(f"coding in a process of its own failed: {reason}") from error
     return int(done.stdout.split()[-1])

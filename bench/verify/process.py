@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bench import adapter
-from bench.environment import environment
+from bench.environment import SAFE_PATH, environment
 from bench.errors import one_line
 from bench.registry import codec_class
 
@@ -58,7 +58,7 @@ class FreshProcess:
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture | str:
         """What a file decodes to over there, as `adapter.decode` says, or why it does not."""
         try:
-            with environment({THREADS_VARIABLE: str(self.threads)}):
+            with environment({THREADS_VARIABLE: str(self.threads), **SAFE_PATH}):
                 answer = self._pool.submit(_decode, recipe, data, kind)
             return answer.result()
         except BrokenProcessPool:

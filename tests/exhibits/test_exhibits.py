@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,6 @@ from bench.picture import read_picture
 from bench.registry import codec_class
 from bench.request import RunRequest, execute
 from bench.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +135,17 @@ def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None
     assert rows["parameters"].isna().all()
     # A process with numpy and Pillow that codes a picture of Kodak's size.
     assert rows["peak_memory_bytes"].between(20e6, 2e9).all()
+
+
+def test_costs_that_cannot_be_taken_say_why(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("copy.py").write_text("raise SystemExit('in the way')\n")
+    told: list[str] = []
+    assert add_exhibits(directory, told.append, costs=True) == told == []
+    monkeypatch.setattr("bench.exhibits.costs.WIDTH", -1)
+    assert add_exhibits(directory, told.append, costs=True) == ["no costs could be taken of any codec"]
+    assert len(told) == 2
+    assert told[0].endswith(": coding in a process of its own failed: ValueError: negative dimensions are not allowed")
 
 
 def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photos: Path, tmp_path: Path) -> None:
