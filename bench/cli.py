@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,8 +27,8 @@ REPORTS = Path("reports")
 VERIFIED = Path("reports/verified.sqlite")
 SHOWN_FAILURES = 20
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+_SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""What interrupts a command, and what Python does about it: Ctrl-C, and `kill` or a scheduler."""
 
 
 _ELSEWHERE = {
@@ -53,8 +55,39 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
         """Run the command."""
-        with _errors_in_one_line():
+        with _errors_in_one_line(), _interrupted_once():
             return super().invoke(ctx)
+
+
+class _Interrupted(KeyboardInterrupt):
+    """One of `_SIGNALS` came."""
+
+    signal = signal.SIGINT
+
+
+@contextlib.contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first of `_SIGNALS` interrupt a command, and none of them disturb it while it ends its children."""
+    # What the caller set otherwise stays: a shell's background job ignores Ctrl-C.
+    is_main = threading.current_thread() is threading.main_thread()
+    taken = {number: as_usual for number, as_usual in _SIGNALS.items() if signal.getsignal(number) == as_usual}
+
+    def interrupt(number: int, _frame: object) -> None:
+        for each in taken:
+            signal.signal(each, signal.SIG_IGN)
+        error = _Interrupted()
+        error.signal = signal.Signals(number)
+        raise error
+
+    for number in taken if is_main else ():
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, as_usual in taken.items() if is_main else ():
+            # After an interrupt they stay ignored: the interpreter's own end must not be disturbed either.
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, as_usual)
 
 
 @contextlib.contextmanager
@@ -68,9 +101,10 @@ def _errors_in_one_line() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{where}{error.strerror or error}") from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo("interrupted; what was finished is stored, and the same command goes on from there", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        number = error.signal if isinstance(error, _Interrupted) else signal.SIGINT
+        raise click.exceptions.Exit(128 + number) from None  # as shells have it
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

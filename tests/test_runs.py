@@ -100,12 +100,13 @@ def test_two_runs_at_once_lose_nothing(desk: Desk) -> None:
     assert desk.rows("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_ctrl_c_is_one_line_and_loses_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.Signals) -> None:
     process = desk.start_measuring()
     desk.wait_for_rows(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert errors.strip().splitlines()[-1].startswith("interrupted; what was finished is stored")
     assert "Traceback" not in errors
     assert "32 cells measured" not in desk.measure().stdout

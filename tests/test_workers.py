@@ -58,7 +58,7 @@ def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
 
 
 def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
-    """A script, as the installed command is, does not look for modules in the working directory; nor do its children."""
+    """A script, as the installed command is, looks for no modules in the working directory; nor do its children."""
     (desk.path / "bin").mkdir()
     script = desk.path / "bin" / "start.py"
     script.write_text("from bench.cli import main\nif __name__ == '__main__':\n    main()\n")
@@ -102,14 +102,20 @@ def test_a_cell_that_kills_every_worker_is_given_up(desk: Desk) -> None:
     assert len([line for line in result.stderr.splitlines() if not line.startswith("measuring:")]) == 1
 
 
-@pytest.mark.parametrize("to_group", [False, True])
-def test_ctrl_c_is_one_line_loses_nothing_and_leaves_nothing(desk: Desk, *, to_group: bool) -> None:
-    """A terminal sends it to all processes of the group, `kill` to one."""
+@pytest.mark.parametrize(
+    ("to_group", "number"), [(True, signal.SIGINT), (False, signal.SIGINT), (False, signal.SIGTERM)]
+)
+def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
+    desk: Desk, *, to_group: bool, number: signal.Signals
+) -> None:
+    """A terminal sends it to all processes of the group, `kill` to one; the impatient send several."""
     process = desk.start_measuring("--workers", "2", codec="own.py:Slower")
     desk.wait_for_rows(1)
-    (os.killpg if to_group else os.kill)(process.pid, signal.SIGINT)
+    for pause in (0.3, 0.3, 0.6, 0):
+        (os.killpg if to_group else os.kill)(process.pid, number)
+        time.sleep(pause)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert errors.strip().splitlines() == [
         "interrupted; what was finished is stored, and the same command goes on " + ("from there")
     ]
