@@ -313,7 +313,7 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
     else:
         result = comparison.compare_rows(_read_results(db), test, anchor, **choice)
     click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
-    tables.show(*tables.bd_rates(result.rows))
+    tables.show(*tables.bd_rates(result.rows, result.pictures))
     for note in result.notes:
         click.echo(note)
 

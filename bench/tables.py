@@ -58,10 +58,15 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
         yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
 
 
-def bd_rates(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of BD-rates, a row a metric."""
+FEWEST_FOR_INTERVAL = 5
+"""Pictures: drawn from fewer, the samples of a bootstrap are too few to tell a spread from."""
+
+
+def bd_rates(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of BD-rates over so many pictures, a row a metric."""
     headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
-    return headers, [_bd_row(row) for row in rows]
+    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
+    return headers, [_bd_row(row | {"interval_low_percent": None} if is_few else row) for row in map(dict, rows)]
 
 
 def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -88,15 +93,15 @@ def _percent(value: float, form: str) -> str:
 
 
 def _bd_row(row: Mapping[str, Any]) -> list[str]:
-    def number(key: str, form: str) -> str:
-        return "-" if row[key] is None else format(row[key], form)
+    def number(key: str, form: str, unit: str = "") -> str:
+        return "-" if row[key] is None else f"{row[key]:{form}}{unit}"
 
     def span(low: str, high: str, form: str) -> str:
         return "-" if row[low] is None else f"{row[low]:{form}} to {row[high]:{form}}"
 
     return [
         row["axis_title"],
-        number("bd_rate_pchip_percent", "+.2f") + " %",
+        number("bd_rate_pchip_percent", "+.2f", " %"),
         span("interval_low_percent", "interval_high_percent", "+.2f"),
         number("bd_rate_akima_percent", "+.2f"),
         number("bd_rate_cubic_percent", "+.2f"),

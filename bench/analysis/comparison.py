@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,7 @@ class Comparison:
     dataset: str  # title and extent
     rows: list[dict[str, Any]]
     notes: list[str]
+    pictures: int | None = None  # None where it is of published points alone
 
 
 def compare_rows(
@@ -167,7 +169,11 @@ def compare_rows(
     notes = [study.note] * bool(study.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
-    return Comparison(subjects[1].title, subjects[0].title, f"{study.title}, {study.extent}", rows, notes)
+    # Titles of most sets end in their size.
+    title = re.sub(rf", {study.whole} (pictures?|frames)$", "", study.title)
+    return Comparison(
+        subjects[1].title, subjects[0].title, f"{title}, {study.extent}", rows, notes, pictures=len(study.images)
+    )
 
 
 def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from bench import tables
 from bench.analysis import published
 from bench.analysis.comparison import bd_table, compare_rows
 from bench.analysis.study import Study
@@ -167,6 +168,7 @@ def test_curves_that_do_not_overlap_have_no_number_but_a_reason(synthetic: Synth
     assert row["bd_rate_pchip_percent"] is None
     assert row["interval_low_percent"] is None
     assert "do not overlap" in row["notes"]
+    assert tables.bd_rates([row], 4)[1][0][1] == "-"
 
 
 def test_a_metric_where_less_is_better_counts_the_right_way(synthetic: Synthetic, tmp_path: Path) -> None:
