@@ -139,9 +139,13 @@ def list_(data: Path | None) -> None:
     """List codecs, their carriers and qualities, and image sets, with what is missing and how to get it."""
     from bench import inventory, tables  # noqa: PLC0415
 
-    rows = [(e.name, e.title, e.carrier, e.qualities, e.state) for e in inventory.codecs()]
+    codecs = inventory.codecs()
+    ready = [entry for entry in codecs if not entry.missing]
+    rows = [(e.name, e.title, e.carrier, e.qualities, e.version) for e in ready]
     tables.show(("codec", "title", "carrier", "qualities", "made by"), rows)
+    tables.show(("qualities of", "are"), inventory.meanings(ready))
     tables.show(("image set", "state"), inventory.image_sets(data))
+    tables.show(("codec", "missing"), inventory.missing(codecs))
 
 
 @main.command()
@@ -385,12 +389,12 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
 @_data
 @_db
 def doctor(data: Path | None, db: Path) -> None:
-    """Show the environment: machine, versions, tools, data."""
+    """Show the environment: machine, versions, data, and what codecs lack."""
     from bench import inventory, tables  # noqa: PLC0415
 
     tables.show(("environment", ""), inventory.environment(data, db))
-    tables.show(("codec", "carrier", "made by"), [(e.name, e.carrier, e.state) for e in inventory.codecs()])
     tables.show(("image set", "state"), inventory.image_sets(data))
+    tables.show(("codec", "missing"), inventory.missing(inventory.codecs()))
 
 
 def _read_results(db: Path) -> Export:

@@ -13,18 +13,21 @@ from bench.provenance import git_state, machine, package_versions
 from bench.registry import codec_class, codec_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class CodecEntry:
-    """One codec with one carrier. `state` is the version of what does the work, or what is missing."""
+    """One codec with one carrier: the qualities of a run and the version of what does the work, or what is missing."""
 
     name: str
     title: str
     carrier: str
-    qualities: str
-    state: str
+    meaning: str  # of the qualities
+    qualities: str = ""
+    version: str = ""
+    missing: str = ""
 
 
 def codecs() -> list[CodecEntry]:
@@ -34,11 +37,32 @@ def codecs() -> list[CodecEntry]:
 
 def _entry(name: str, carrier: str) -> CodecEntry:
     cls = codec_class(name)
-    reason = cls.missing(carrier)
+    if reason := cls.missing(carrier):
+        return CodecEntry(name, cls.title, carrier, cls.scale.meaning, missing=reason)
     points = cls.points()
     qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points" if len(points) > 4 else _listed(points)
-    state = f"missing: {reason}" if reason else cls(points[0], carrier=carrier).carrier_version
-    return CodecEntry(name, cls.title, carrier, f"{qualities} ({cls.scale.meaning})", state)
+    version = cls(points[0], carrier=carrier).carrier_version
+    return CodecEntry(name, cls.title, carrier, cls.scale.meaning, qualities, version)
+
+
+def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
+    """What the qualities of codecs mean, each meaning once: (codecs, meaning)."""
+    grouped = _grouped((entry.meaning, entry.name) for entry in entries)
+    return [(f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0], key) for key, names in grouped.items()]
+
+
+def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
+    """What codecs lack, each thing once: (codecs with their carrier, what is missing)."""
+    lacking = ((e.missing, f"{e.name} ({e.carrier})") for e in entries if e.missing)
+    return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for common, name in pairs:
+        groups.setdefault(common, [])
+        groups[common] += [name] if name not in groups[common] else []
+    return groups
 
 
 def _listed(points: tuple[float, ...]) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from baselines.jpeg import Jpeg
 from bench import tables
 from bench.cli import main
 from bench.store import Store
@@ -95,6 +96,24 @@ def test_a_file_is_no_folder(command: tuple[str, ...], tmp_path: Path) -> None:
     Store.open(tmp_path / "r.sqlite", create=True).close()
     code, output = invoke(*(str(tmp_path / "file") if word == "FILE" else word for word in command), *db)
     assert (code, output) == (1, f"Error: {tmp_path / 'file'} is a file, not a folder\n")
+
+
+def test_what_is_there_and_what_is_missing_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(carrier: str | None = None) -> str | None:
+        return "no such program" if carrier == "external" else None
+
+    monkeypatch.setattr(Jpeg, "missing", staticmethod(missing))
+    output = invoke("list")[1]
+    assert output.count("libjpeg's quality") == 1
+    assert output.count("no such program") == 1
+    line = next(line for line in output.splitlines() if "no such program" in line)
+    assert line.startswith("jpeg (external), jpeg-444 (external), jpeg-opt (external)  ")
+    ready = [line for line in output.splitlines() if line.startswith("jpeg ") and "libjpeg-turbo" in line]
+    assert [line.split()[2] for line in ready] == ["pillow"]
+    assert all(len(line) < 160 for line in ready)
+    output = invoke("doctor")[1]
+    assert "no such program" in output
+    assert "5…95" not in output
 
 
 def test_pictures_that_come_with_a_package_are_not_in_the_data_folder(tmp_path: Path) -> None:
