@@ -21,12 +21,22 @@ from PIL import Image
 from bench.picture import Picture, read_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bench.codec import Codec
 
 BINARIES = ("cjpeg", "djpeg", "cwebp", "dwebp", "opj_compress", "opj_decompress")
 DATA = Path(os.environ.get("BENCH_DATA") or Path(__file__).parents[1] / "data")
+
+
+@pytest.fixture(autouse=True)
+def plain_arithmetic() -> Iterator[None]:
+    """Undo what a training sets for its process: the next test's codec has to compute as in a process of its own."""
+    yield
+    if torch := sys.modules.get("torch"):  # which tests without it need not import
+        torch.set_flush_denormal(False)
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.benchmark = False
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -143,7 +143,7 @@ def test_a_revision_does_not_depend_on_what_was_loaded_before(mine: Path) -> Non
         ("{mine}:not_a_codec", "is not a subclass of bench.codec.Codec"),
         ("{mine}:NoTitle", r"mine\.py:NoTitle needs title = "),
         ("{mine}:NoScale", r"mine\.py:NoScale needs scale = QualityScale\("),
-        ("{mine}", "names no class; write .*mine.py:ClassName"),
+        ("{mine}", "names no codec; write .*mine.py:ClassName"),
         ("nowhere/mine.py:Mine", "there is no file nowhere/mine.py"),
     ],
 )

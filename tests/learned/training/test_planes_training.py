@@ -130,9 +130,12 @@ def test_a_target_of_planes_is_trained_for_their_error() -> None:
     assert phase_for(target).weights == {"rate": 1.0, "mse-611": 0.03}
 
 
-@pytest.mark.parametrize(("text", "metric"), [("cca@2", "ms-ssim"), ("joint@2", "mse-611")])
-def test_metrics_of_other_pictures_are_refused(text: str, metric: str) -> None:
-    with pytest.raises(UsageError, match="leave out --metric"):
+@pytest.mark.parametrize(
+    ("text", "metric", "message"),
+    [("cca@2", "ms-ssim", "leave out --metric"), ("joint@2", "mse-611", "unknown metric 'mse-611'")],
+)
+def test_metrics_of_other_pictures_are_refused(text: str, metric: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         job_from_options(text, {"metric": metric, "steps": 1})
 
 
