@@ -32,8 +32,11 @@ DATA = Path(os.environ.get("BENCH_DATA") or Path(__file__).parents[1] / "data")
 @pytest.fixture(autouse=True)
 def plain_arithmetic() -> Iterator[None]:
     """Undo what a training sets for its process: the next test's codec has to compute as in a process of its own."""
+    torch = sys.modules.get("torch")  # which tests without it need not import
+    threads = torch.get_num_threads() if torch else None
     yield
-    if torch := sys.modules.get("torch"):  # which tests without it need not import
+    if torch:
+        torch.set_num_threads(threads)
         torch.set_flush_denormal(False)
         torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.benchmark = False
