@@ -73,7 +73,7 @@ def _saved(plot: Plot, form: str, colours: Mapping[str, str], options: dict[str,
         plot.draw(axes, colours)
         entries = len(axes.get_legend_handles_labels()[0]) if alone else 0
         if entries:
-            figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=FONT_POINTS - 1.5)
+            figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=FONT_POINTS - 2.5)
             figure.set_figheight(plot.height_inches + 0.2 * math.ceil(entries / 2))
         # Alone, a figure brings its paper along: dark ink would be lost on a dark page.
         figure.savefig(content, format=form, transparent=not alone, metadata=metadata[form])
