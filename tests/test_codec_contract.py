@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from bench.errors import DecodeError, UsageError
 from bench.measurement import Configuration, canonical_json
@@ -166,7 +168,9 @@ def fresh(photo: Picture, tmp_path_factory: pytest.TempPathFactory) -> dict[tupl
     available = [case for case in CASES if codec_class(case[0]).missing(case[1]) is None]
     tasks = [_write(folder, name, carrier, photo) for name, carrier in available]
     command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Trainings of other tests leave a thread, and on some processors a float convolution of several rounds otherwise.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | threads)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     return {(name, carrier): rest for name, carrier, *rest in rows}
