@@ -97,13 +97,12 @@ def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
 
 def ablations(table: pd.DataFrame, plots: Sequence[Plot]) -> list[dict[str, Any]]:
     """The table of bench.analysis.ablation as text, one group a setting, each with its figure if it has one."""
-    drawn = {plot.name: plot for plot in plots}
     return [
         {
             "id": ablation_id(place),
             "setting": _ablated(group.iloc[0]),
             "rows": _ablation_rows(group),
-            "plots": [drawn[name] for name in drawn if name == ablation_id(place)],
+            "plots": [plot for plot in plots if plot.name == ablation_id(place)],
         }
         for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False))
     ]
