@@ -439,6 +439,8 @@ def _end(failures: Sequence[str]) -> None:
 
 def _limit_threads(threads: int | None) -> int:
     count = threads or os.cpu_count() or 1
-    # OpenMP, and with it torch, reads this when it is first imported.
+    # OpenMP, and with it torch, reads these when it is first imported. Its threads would spin while they wait, on cores
+    # that others could use: those of convolutions in bands, for one.
     os.environ["OMP_NUM_THREADS"] = str(count)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return count

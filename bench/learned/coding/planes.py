@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.bands import Banded
 from bench.learned.coding.synthesis import Precision, Transforms
 from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.planes import LUMA_PLANES, pack, unpack
@@ -30,9 +30,6 @@ class PlanesTransforms(Transforms):
         super().__init__(model, device, precision)
         filtered = cast("nn.Module | None", getattr(model, "acem", None))
         self._acem = filtered and filtered.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if model.config.family == "cca":
-            # Its finest layers are narrower than those whose sums do not depend on the number of threads.
-            self._threads = one_thread
 
     @torch.inference_mode()
     def analysis_of_planes(self, picture: Yuv420) -> Tensor:
@@ -40,7 +37,7 @@ class PlanesTransforms(Transforms):
         samples = torch.from_numpy(pack(picture)).to(self._device)
         x = samples.permute(2, 0, 1)[None].float().div_(255)
         height, width = (self._padded(side) // 2 for side in (picture.height, picture.width))
-        with self._threads():
+        with Banded():
             y: Tensor = self._g_a(F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]), mode="replicate"))
         return y.cpu()
 
@@ -64,12 +61,12 @@ class PlanesTransforms(Transforms):
 
     def _decoded(self, y_hat: Tensor) -> Tensor:
         y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
-        with self._threads(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(y_hat)
         return x_hat.float()
 
     def _filtered(self, x_hat: Tensor) -> Tensor:
-        with self._threads(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             return cast("Tensor", cast("nn.Module", self._acem)(x_hat))
 
 

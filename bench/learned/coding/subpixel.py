@@ -1,8 +1,7 @@
-"""Transposed convolutions as ordinary ones, so that a picture does not depend on the number of threads.
+"""Transposed convolutions as ordinary ones, which can be computed in bands (see `bands`).
 
-oneDNN splits a transposed convolution's sums by the number of threads, and a sum's last bit decides how some pixel is
-rounded. Its ordinary convolutions did not, in all widths from 32 on that were tried. A kernel of 5x5 with stride 2 is
-four kernels of at most 3x3, one for each pixel of a 2x2 block: one convolution with four times the outputs, rearranged.
+A kernel of 5x5 with stride 2 is four kernels of at most 3x3, one for each pixel of a 2x2 block: one convolution with
+four times the outputs, rearranged.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -10,22 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.bands import Banded
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.picture import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
 """Of the synthesis. bf16 is the faster where the processor multiplies it; some pixels then differ by a level or two."""
-
-
-NARROW = 32
-"""In convolutions of fewer channels, oneDNN splits sums by the number of threads (seen in the attn family)."""
 
 
 class Transforms:
@@ -38,9 +30,6 @@ class Transforms:
         self._g_a = model.g_a.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         g_s = SubpixelConv2d.throughout(cast("nn.Sequential", model.g_s))
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Results must not depend on the threads; models so small lose nothing on a single one.
-        narrow = min(model.config.N, model.config.M) < NARROW
-        self._threads: Callable[[], AbstractContextManager[None]] = one_thread if narrow else nullcontext
         self._multiple = int(model.downsampling_factor)
         self._stride = 16
 
@@ -54,7 +43,7 @@ class Transforms:
         pixels = torch.from_numpy(picture.pixels).to(self._device)
         x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
         below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
-        with self._threads():
+        with Banded():
             y: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
         return y.cpu()
 
@@ -62,7 +51,7 @@ class Transforms:
     def synthesis(self, y_hat: Tensor, height: int, width: int) -> Picture:
         """The picture of some latents: clamped, rounded to 8 bits, cut to its size."""
         y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
-        with self._threads(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(y_hat)
         pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float()
         return Picture(np.ascontiguousarray(pixels.clamp(0, 1).mul_(255).round_().byte().cpu().numpy()))

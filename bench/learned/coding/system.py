@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from bench.learned.coding.bands import Banded
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.planes import PlanesTransforms
@@ -64,13 +65,13 @@ class System:
     def rectified(self, y_hat: Tensor) -> Tensor:
         """The decoded latents (1, M, h, w), nearer to those of the encoder; in float32 whatever the precision.
 
-        In one thread: group normalisation, 7x7 convolution and SiLU differ in the last bits with the number of threads,
-        and a picture may not.
+        All but the convolutions on one thread: group normalisation and SiLU differ in the last bits with the number of
+        threads, and a picture may not.
         """
         if self.rectifier is None:
             return y_hat
         device = self.rectifier.last.weight.device
-        with one_thread():
+        with Banded(), one_thread():
             rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
         return rectified.cpu()
 

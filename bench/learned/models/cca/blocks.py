@@ -5,8 +5,8 @@ faster than PReLU), the reduction of the channel attention, the layers of the ma
 is linear. With a rectifier behind each change of resolution the loss was half as high again after 500 steps, and twice
 that of `joint-yuv` after 6,000: each attenuates half of its signal, where joint's divisive normalisation lets all pass.
 
-Transposed convolutions have the form of sub-pixel ones, whose sums do not depend on the number of threads. A U-FAB
-mirrors a D-FAB: its attention works before the upsampling, at a quarter of the cost.
+Transposed convolutions have the form of sub-pixel ones, which can be computed in bands. A U-FAB mirrors a D-FAB: its
+attention works before the upsampling, at a quarter of the cost.
 """
 
 from __future__ import annotations

@@ -1,0 +1,125 @@
+"""Convolutions on all threads whose results do not depend on how many these are.
+
+A library shares a convolution out by the number of threads; where there is little of everything else, in slices of
+its sums as well. The order of additions then decides the last bits, and a last bit how some pixel is rounded. oneDNN
+does so for small pictures, narrow layers and transposed convolutions, and where exactly depends on the processor. Here
+the shape alone says how the rows are cut into bands. Each band is a convolution of its own, on one thread: with more
+threads more of them are computed at a time, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+from torch.overrides import TorchFunctionMode
+
+from bench.learned.coding.parameters import one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+BAND_MACS = 2**27
+"""Multiplications of a band, at least: a millisecond or two, so that handing it over costs little."""
+
+MAX_BANDS = 8
+"""Each rearranges the weights for itself, which costs the more the smaller it is."""
+
+
+class Banded(TorchFunctionMode):
+    """Inside, convolutions on the CPU are computed in bands, on as many threads as PyTorch has on entering.
+
+    It is for inference. Other operations, and other devices, are left as they are.
+    """
+
+    def __enter__(self) -> Self:
+        self._threads = torch.get_num_threads()
+        return cast("Self", super().__enter__())  # type: ignore[no-untyped-call]
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever the function gives
+        """Call a function of PyTorch."""
+        if func is torch.conv2d and args[0].device.type == "cpu":
+            func = functools.partial(_convolved, self._threads)
+        return func(*args, **(kwargs or {}))
+
+
+def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
+    threads: int,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    if torch.is_autocast_enabled("cpu"):  # of this thread: the others would not know
+        dtype = torch.get_autocast_dtype("cpu")
+        x, weight, bias = x.to(dtype), weight.to(dtype), bias if bias is None else bias.to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last)  # in which rows lie together
+    (down, across), (above, beside), spacing = (_pair(each) for each in (stride, padding, dilation))
+    reach, breadth = (step * (side - 1) + 1 for step, side in zip(spacing, weight.shape[2:], strict=True))
+    height, width = (x.shape[2] + 2 * above - reach) // down + 1, (x.shape[3] + 2 * beside - breadth) // across + 1
+
+    def band(first: int, last: int) -> Tensor:
+        top, bottom = first * down - above, (last - 1) * down - above + reach
+        seen = x[:, :, max(top, 0) : bottom]
+        if top < 0 or bottom > x.shape[2]:
+            seen = F.pad(seen, (0, 0, max(-top, 0), max(bottom - x.shape[2], 0)))
+        return torch.conv2d(seen, weight, bias, stride, (0, beside), dilation, groups)
+
+    cuts = _cuts(height, height * width * weight.numel())
+    if len(cuts) == 2:  # one band: no other thread is of any use
+        with one_thread():
+            return band(0, height)
+    features = torch.empty(
+        (x.shape[0], weight.shape[0], height, width), dtype=x.dtype, memory_format=torch.channels_last
+    )
+
+    @torch.inference_mode()
+    def compute(rows: tuple[int, int]) -> None:
+        features[:, :, slice(*rows)] = band(*rows)
+
+    list(_pool(threads).map(compute, pairwise(cuts)))
+    return features
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _cuts(height: int, macs: int) -> list[int]:
+    """The rows between which there are bands: a power of two of these, which few threads share evenly."""
+    most = min(height, MAX_BANDS, max(1, macs // BAND_MACS))
+    count = 1 << (most.bit_length() - 1)
+    return [height * number // count for number in range(count + 1)]
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads in each of which PyTorch computes on one thread."""
+    ready = threading.Barrier(threads + 1)
+
+    def begin() -> None:
+        torch.get_num_threads()  # when first asked, a thread takes over the process's number, whatever it had been set
+        torch.set_num_threads(1)
+        ready.wait()
+
+    pool = ThreadPoolExecutor(threads, "band", begin)
+    for _ in range(threads):
+        pool.submit(int)
+    ready.wait()
+    torch.set_num_threads(threads)  # the process's number again, which threads that begin later take over
+    return pool
