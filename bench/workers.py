@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """In the environment of a worker, whatever is in that of the client."""
 
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""Dask works in a thread, and glibc gives threads memory of their own, whose large blocks go back to the kernel when
+they are freed and are zeroed again for the next picture. One arena for all is what the one process has."""
+
 DASK = {
     # Dask sets a threshold of glibc's allocator, and any such setting ends its adapting to the program: each large
     # array would be new memory, zeroed page by page. On a picture of Kodak that was 80 ms.
@@ -156,7 +160,7 @@ def _cluster(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415
 
     # To the end: a worker that is replaced starts in the middle.
-    with environment(ONE_THREAD | SAFE_PATH):
+    with environment(ONE_THREAD | ONE_ARENA | SAFE_PATH):
         try:
             with dask.config.set(DASK), _sigint_ignored():
                 cluster = LocalCluster(
