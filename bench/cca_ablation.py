@@ -6,24 +6,18 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
-
 from bench.analysis import cca_ablation as analysis
-from bench.analysis.axis import with_decibels
 from bench.datasets import missing, open_dataset
 from bench.errors import UsageError
-from bench.files import atomic_write
 from bench.learned.planar import Cca
-from bench.measure import measure
-from bench.progress import progress
-from bench.registry import METRICS, load_metric
+from bench.trained import Entry, Observations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import pandas as pd
     from torch import Tensor
 
-    from bench.datasets import Dataset
     from bench.learned.weights import Weights
     from bench.picture import Yuv420
 
@@ -31,8 +25,6 @@ OUT = Path("reports/data/experiments/cca_ablation.csv")
 
 FILTER_STAGE = "acem"
 """The stage of training that the filter has for itself."""
-
-_KEY = ["variant", "weights_sha256", "dataset"]
 
 
 class Unfiltered(Cca):
@@ -63,35 +55,33 @@ def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | N
     chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
     if chosen.kind != "yuv420":
         raise UsageError(f"dataset '{chosen.name}' is of {chosen.kind} pictures; take kodak-yuv420 or a clip")
-    observed = analysis.read(out) if out.is_file() else pd.DataFrame(columns=analysis.COLUMNS)
-    for path in paths:
-        for shared, codec in _variants(path):
-            entry = {**shared, "dataset": chosen.name}
-            if not _same(observed, entry, _KEY).empty:
-                continue
-            # Rows of an earlier training of the same variant are out of date.
-            stale = _same(observed, entry, ["variant", "quality", "seed", "dataset"]).index
-            rows = pd.DataFrame(_rows(entry, codec, chosen), columns=analysis.COLUMNS)
-            observed = pd.concat([frame for frame in (observed.drop(stale), rows) if len(frame)], ignore_index=True)
-            with atomic_write(out) as file:
-                observed.to_csv(file, index=False, lineterminator="\n")
-    return analysis.table(observed[observed["dataset"] == chosen.name])
+    observations = Observations(
+        out,
+        analysis.COLUMNS,
+        key=("variant", "weights_sha256", "dataset"),
+        training=("variant", "quality", "seed", "dataset"),
+        read=analysis.read,
+        finish=_with_loss,
+    )
+    return analysis.table(observations.completed((entry for path in paths for entry in _variants(path)), chosen))
 
 
-def _same(rows: pd.DataFrame, wanted: dict[str, Any], names: list[str]) -> pd.DataFrame:
-    """The rows that have the wanted values of some columns."""
-    return rows[(rows[names] == pd.Series({name: wanted[name] for name in names})).all(axis=1)]
+def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
+    from bench.learned.training.losses import SCALE_611  # noqa: PLC0415  # torch
+
+    error = SCALE_611 * (6 * rows["mse_y"] + rows["mse_u"] + rows["mse_v"]) / 8
+    return rows.assign(loss=rows["bpp"] + rows["lambda"] * error).round(dict.fromkeys(analysis.VALUES, 6))
 
 
-def _variants(path: Path) -> Iterator[tuple[dict[str, Any], Cca]]:
-    """What a weights file can be measured as: the columns that all its rows share, and the codec."""
+def _variants(path: Path) -> Iterator[Entry]:
+    """What a weights file can be measured as."""
     from bench.learned.weights import load  # noqa: PLC0415  # torch
 
     weights = load(path, "cca")
     ways = (Unfiltered, Cca) if _has_trained_filter(weights) else (Unfiltered,)
     for way in ways:
-        codec = way(weights.card.quality, weights=str(path))
-        yield _described(weights, acem=way is Cca), codec
+        shared = _described(weights, acem=way is Cca)
+        yield Entry(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
 
 
 def _has_trained_filter(weights: Weights) -> bool:
@@ -121,23 +111,3 @@ def _described(weights: Weights, *, acem: bool) -> dict[str, Any]:
         "steps": sum(stage.get("steps", 0) for stage in codec),
         "seconds": sum(stage.get("seconds", 0) for stage in codec),
     }
-
-
-def _rows(shared: dict[str, Any], codec: Cca, dataset: Dataset) -> list[dict[str, Any]]:
-    from bench.learned.training.losses import SCALE_611  # noqa: PLC0415  # torch
-
-    metrics = [metric for metric in map(load_metric, METRICS) if dataset.kind in metric.kinds]
-    rows = []
-    with progress(shared["variant"], len(dataset.images), unit="pictures") as advance:
-        for image in dataset.images:
-            picture = image.read()
-            result = measure(codec, codec, picture, metrics)
-            bpp = 8 * result.num_bytes / (picture.width * picture.height)
-            errors = dict(result.values)
-            rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **errors})
-            advance(1, image.name)
-    table = with_decibels(pd.DataFrame(rows))
-    error = SCALE_611 * (6 * table["mse_y"] + table["mse_u"] + table["mse_v"]) / 8
-    table["loss"] = table["bpp"] + table["lambda"] * error
-    table = table.round(dict.fromkeys(analysis.VALUES, 6))
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

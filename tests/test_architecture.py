@@ -17,9 +17,9 @@ LAYERS = [
     {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"adapter", "measure", "store"},
-    {"runner", "workers", "analysis"},
+    {"runner", "workers", "analysis", "trained"},
     {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
-    {"ablation", "cca_ablation", "reproduce"},
+    {"ablation", "cca_ablation", "training_spread", "reproduce"},
     {"cli"},
     {"__main__"},
 ]

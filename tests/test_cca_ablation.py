@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bench import cca_ablation as module
+from bench import trained
 from bench.analysis import cca_ablation as analysis
 from bench.cca_ablation import run_cca_ablation
 from bench.cli import main
@@ -103,7 +103,7 @@ def test_what_is_measured_is_not_measured_again(
     out: Path, files: dict[str, Path], clip: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = out.read_bytes()
-    monkeypatch.setattr(module, "measure", lambda *_: pytest.fail("it is there"))
+    monkeypatch.setattr(trained, "measure", lambda *_: pytest.fail("it is there"))
     run_cca_ablation([*files.values()], out=out, dataset=clip)
     assert out.read_bytes() == before
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.analysis import ablation, cca_ablation
+from bench.analysis import ablation, cca_ablation, training_spread
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,9 +61,15 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
     "ablation": tuple(ablation.COLUMNS),
     "cca_ablation": tuple(cca_ablation.COLUMNS),
+    "training_spread": tuple(training_spread.COLUMNS),
     "portability": ("codec", "decoded", "pictures", "failed"),
 }
 """Columns that the files of the folder `experiments` have at least; other files there are taken as they are."""
+
+
+_HASHES = ("key", "sha256", "weights_sha256", "start_sha256")
+_TEXT = (*_HASHES, "weights", "image", "variant", "codec", "dataset", "model", "metric", "stage")
+"""Columns that are no numbers, even where they look like some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +109,10 @@ def _with_origins(weights: pd.DataFrame) -> pd.DataFrame:
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=columns)
-    text = ("weights", "key", "sha256", "weights_sha256", "image", "variant", "codec", "dataset", "model", "metric")
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), float_precision="round_trip")
+        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a CSV file: {' '.join(str(error).split())}") from None
     if missing := [column for column in columns if column not in frame]:
         raise UsageError(f"{path}: there is no column '{missing[0]}'")
-    return frame.fillna({column: "" for column in text if column in frame})
+    return frame.fillna({column: "" for column in _TEXT if column in frame})

@@ -40,7 +40,7 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation [OPTIONS]")
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread [OPTIONS]")
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -233,3 +233,16 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
     from bench.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
 
     tables.show(*tables.plain(run_cca_ablation(weights, out=out or OUT, dataset=dataset)))
+
+
+@train.command("spread")
+@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
+@click.option("--dataset", help="Pictures to code.  [default: kodak, or builtin without it]")
+@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
+def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
+    """Trainings that differ in their seeds beside each other, by real files."""
+    _ignore_futures()
+    from bench import tables  # noqa: PLC0415
+    from bench.training_spread import OUT, run_training_spread  # noqa: PLC0415
+
+    tables.show(*tables.plain(run_training_spread(weights, out=out or OUT, dataset=dataset)))
