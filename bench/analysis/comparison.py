@@ -28,6 +28,9 @@ LOWEST_SHARE = 0.5  # of the shorter curve's range
 WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
 """Below, below and above these a BD-rate is reported with a doubt."""
 
+ALL_OF_A_CURVE = 0.95
+"""Share of a curve's range from which on all of its points count as inside: ends never quite meet."""
+
 CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
 
 
@@ -97,8 +100,9 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
             notes.append(f"{which}: {curve.lossless} left out for being lossless on some picture")
     if delta.reason:
         return notes
-    if min(delta.points_in_overlap) < FEWEST_IN_OVERLAP:
-        notes.append(f"doubtful: only {min(delta.points_in_overlap)} points of a curve lie in the overlap")
+    inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
+    if inside < FEWEST_IN_OVERLAP:
+        notes.append(f"doubtful: only {inside} point{'' if inside == 1 else 's'} of a curve in the overlap")
     # A long curve that covers all of a short one is no reason for doubt, however small its share.
     shorter = min(float(np.ptp(curve.quality)) for curve in curves)
     share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0
@@ -112,6 +116,11 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
     if without_own:
         notes.append(f"no BD-rate of their own on {without_own} pictures")
     return notes
+
+
+def _points_inside(curve: Curve, counted: int, delta: bd.Delta) -> int:
+    low, high = delta.overlap or (0.0, 0.0)
+    return len(curve) if high - low >= ALL_OF_A_CURVE * np.ptp(curve.quality) else counted
 
 
 def bd_table(anchor: Subject, tests: Iterable[Subject], axes: Sequence[Axis]) -> pd.DataFrame:

@@ -6,11 +6,13 @@ import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from bench.analysis import training_spread
 from bench.analysis.anchors import anchor_table, conversion_ceilings
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.export import Export
 from bench.analysis.extras import Extras
+from bench.analysis.neighbours import neighbour_table
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.sources import Sources
 from bench.analysis.study import Study, measured_datasets
@@ -21,6 +23,7 @@ from bench.report.content import Content, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
+from bench.report.views.neighbours import neighbours
 from bench.report.views.study import sections, short_title, study_view
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ DOWNLOADS = (
     ("per_image", "every picture's rate and distortion at every point"),
     ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
     ("per_image_bd_rates", "BD-rates of each picture by itself"),
+    ("neighbours", "learned codecs against those that lack one thing, and the spread of trainings"),
+    ("training_spread", "trainings that differ in their seeds"),
     ("rate_differences", "rate relative to the anchors at each quality"),
     ("anchors", "our conventional codecs beside the published curves of the same"),
     ("conversion_ceilings", "what colour conversion alone leaves"),
@@ -101,6 +106,9 @@ class Report:
         view = study_view(content, self.extras)
         tables = dict(content.tables) | self._tables(content)
         view |= {
+            "neighbours": neighbours(tables["neighbours"], content) if "neighbours" in tables else [],
+            "neighbours_axis": content.study.axes[0].title if content.study.axes else "",
+            "has_training_spread": "training_spread" in tables,
             "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
             "ceilings": ceilings(tables["conversion_ceilings"]) if "conversion_ceilings" in tables else [],
             "not_shown": self._not_shown(content) if is_main else [],
@@ -133,7 +141,10 @@ class Report:
         study = content.study
         complexity, weights = self.extras.complexity, self.extras.weights
         left = conversion_ceilings()
+        spread = self.extras.experiment("training_spread")
         found = {
+            "neighbours": neighbour_table(study, self.extras),
+            "training_spread": training_spread.table(spread[spread["dataset"] == study.dataset]),
             "anchors": anchor_table(study, self.export),
             "round_trip_ceilings": ceiling_table(study),
             "conversion_ceilings": left[left["codec"].isin(study.curves["codec"]) & (left["dataset"] == study.dataset)],

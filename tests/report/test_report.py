@@ -11,6 +11,7 @@ import html5lib
 import pandas as pd
 import pytest
 from pages import Page, cell_numbers, spelt
+from synthetic import orchard
 
 from bench.errors import UsageError
 from bench.report import write_figures, write_report
@@ -132,6 +133,14 @@ def test_the_rectifier_and_the_ablation_show_what_was_built_in(out: Path) -> Non
     assert "19.0" in rectifier.text  # percent of the error, at quality 10
     assert "joint" in ablation.text
     assert signed((0.46 + 1) / (0.41 + 1) * 100 - 100, 2) in ablation.text  # bpp_z is 1 in both
+
+
+def test_a_learned_codec_stands_beside_the_one_that_lacks_a_single_thing(tmp_path: Path) -> None:
+    page = _report(orchard(), tmp_path)
+    section = page.text[page.text.index("beside their neighbours") :]
+    assert "\N{MINUS SIGN}20.0" in section
+    assert "cross-component attention" in section
+    assert "Nothing was trained twice yet: bench train spread" in section
 
 
 def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         (view.get("claims"), "claims", "Claims"),
         (view["plots"]["rd"], "curves", "Rate and distortion"),
         (view["matrices"], "rates", "BD-rates"),
+        (view.get("neighbours"), "neighbours", "Neighbours"),
         (view["plots"]["difference"], "differences", "Where the rate is saved"),
         (view.get("anchor_rows"), "anchors", "Anchors"),
         (view["times"], "times", "Time"),

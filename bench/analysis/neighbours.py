@@ -1,0 +1,93 @@
+"""Learned codecs that differ in one thing, beside each other: what it is worth, over pictures and over trainings."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis import training_spread
+from bench.analysis.comparison import bd_rows
+from bench.analysis.subject import measured_subject
+from bench.analysis.trainings import unequal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.analysis.extras import Extras
+    from bench.analysis.study import Study
+
+NEIGHBOURS = {
+    ("scale", "factorized"): "a hyperprior",
+    ("hyper", "scale"): "means beside the scales",
+    ("joint", "hyper"): "a context model",
+    ("joint", "context"): "a hyperprior",
+    ("attn", "joint"): "attention, residual blocks and mixtures",
+    ("cca", "joint-yuv"): "cross-component attention",
+}
+"""Codecs, the one that has something before the one that lacks it, and what it is."""
+
+TRAINED_APART = ("acem",)
+"""Stages of a part that one of two neighbours has and the other lacks, trained while all else stays as it is."""
+
+TABLE = (
+    "test",
+    "anchor",
+    "adds",
+    "weights",
+    "axis",
+    "axis_title",
+    "bd_rate_pchip_percent",
+    "interval_low_percent",
+    "interval_high_percent",
+    "overlap_low",
+    "overlap_high",
+    "test_spread_percent",
+    "anchor_spread_percent",
+    "training",
+    "notes",
+)
+"""Columns of `neighbour_table`."""
+
+
+def neighbour_table(study: Study, extras: Extras) -> pd.DataFrame:
+    """One row a pair of `NEIGHBOURS` that a study has with weights of one name, on the study's first axis.
+
+    The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` say how far apart rates of
+    trainings come out that differ in their seeds alone (`training_spread.table`), the widest of those that belong to
+    these weights; NaN where nobody trained twice. `training` says what else sets the two trainings apart, or "".
+    """
+    return pd.DataFrame(_rows(study, extras), columns=list(TABLE))
+
+
+def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
+    names = study.curves.set_index(["codec", "weights"])["name"]
+    for (test, anchor), adds in NEIGHBOURS.items():
+        for weights in dict.fromkeys(study.curves["weights"]):
+            if not weights or not {(test, weights), (anchor, weights)} <= set(names.index):
+                continue
+            # Several carriers could share the weights; the first is the default one.
+            pair = [str(names.loc[[(codec, weights)]].iloc[0]) for codec in (test, anchor)]
+            subjects = [measured_subject(study, name) for name in pair]
+            spread = _spreads(study, extras, weights)
+            for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
+                yield {
+                    **{column: row[column] for column in TABLE if column in row},
+                    "adds": adds,
+                    "weights": weights,
+                    "test_spread_percent": spread.get(test, math.nan),
+                    "anchor_spread_percent": spread.get(anchor, math.nan),
+                    "training": unequal((test, anchor), weights, extras.weights, TRAINED_APART),
+                }
+
+
+def _spreads(study: Study, extras: Extras, weights: str) -> dict[str, float]:
+    """The widest spread of each codec's trainings, of those that are, or start from, weights of a name."""
+    own = set(extras.weights.loc[extras.weights["weights"] == weights, "weights_sha256"].str[:12]) - {""}
+    observed = extras.experiment("training_spread")
+    observed = observed[observed["dataset"] == study.dataset]
+    related = observed["start_sha256"].isin(own) | observed["weights_sha256"].isin(own)
+    found = training_spread.table(observed[related])
+    widest = found.groupby("codec")["rate_spread_percent"].max().dropna()
+    return {str(codec): float(value) for codec, value in widest.items()}

@@ -1,0 +1,35 @@
+"""Learned codecs that differ in one thing, as rows of text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import NOTHING, plain, signed
+from bench.report.views.rows import records, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.report.content import Content
+
+
+def neighbours(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
+    """The table of bench.analysis.neighbours as text."""
+    titles = content.study.curves.set_index("name")["title"]
+    return [
+        {
+            "title": titles[row["test"]],
+            "look": content.looks[row["test"]],
+            "anchor": titles[row["anchor"]],
+            "adds": row["adds"],
+            "rate": signed(row["bd_rate_pchip_percent"], 1),
+            "interval": span(row["interval_low_percent"], row["interval_high_percent"], 1),
+            "overlap": f"{plain(row['overlap_low'], 1)} to {plain(row['overlap_high'], 1)}"
+            if row["overlap_low"] is not None and not math.isnan(row["overlap_low"])
+            else NOTHING,
+            "spread": " and ".join(plain(row[f"{side}_spread_percent"], 2) for side in ("test", "anchor")),
+            "remark": "; ".join(filter(None, (row["training"], row["notes"]))),
+        }
+        for row in records(table)
+    ]
