@@ -5,6 +5,8 @@ its sums as well. The order of additions then decides the last bits, and a last 
 does so for small pictures, narrow layers and transposed convolutions, and where exactly depends on the processor. Here
 the shape alone says how the rows are cut into bands. Each band is a convolution of its own, on one thread: with more
 threads more of them are computed at a time, and nothing else changes.
+
+GDN is a convolution between squares and roots. In bands it needs no more memory than a band's, and stays in the cache.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from torch.overrides import TorchFunctionMode
 
 from bench.learned.coding.parameters import one_thread
+from bench.learned.models.gdn import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,9 +36,10 @@ MAX_BANDS = 8
 
 
 class Banded(TorchFunctionMode):
-    """Inside, convolutions on the CPU are computed in bands, on as many threads as PyTorch has on entering.
+    """Inside, convolutions and GDN on the CPU are computed in bands, on as many threads as PyTorch has on entering.
 
-    It is for inference. Other operations, and other devices, are left as they are.
+    It is for inference: GDN overwrites its input, which is a convolution's output and nobody else's. Other operations,
+    and other devices, are left as they are.
     """
 
     def __enter__(self) -> Self:
@@ -50,8 +54,9 @@ class Banded(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function gives
         """Call a function of PyTorch."""
-        if func is torch.conv2d and args[0].device.type == "cpu":
-            func = functools.partial(_convolved, self._threads)
+        ours = _IN_BANDS.get(func)
+        if ours is not None and args[0].device.type == "cpu":
+            func = functools.partial(ours, self._threads)
         return func(*args, **(kwargs or {}))
 
 
@@ -81,19 +86,43 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
         return torch.conv2d(seen, weight, bias, stride, (0, beside), dilation, groups)
 
     cuts = _cuts(height, height * width * weight.numel())
-    if len(cuts) == 2:  # one band: no other thread is of any use
+    if len(cuts) == 2:
         with one_thread():
             return band(0, height)
     features = torch.empty(
         (x.shape[0], weight.shape[0], height, width), dtype=x.dtype, memory_format=torch.channels_last
     )
 
-    @torch.inference_mode()
-    def compute(rows: tuple[int, int]) -> None:
-        features[:, :, slice(*rows)] = band(*rows)
+    def compute(first: int, last: int) -> None:
+        features[:, :, first:last] = band(first, last)
 
-    list(_pool(threads).map(compute, pairwise(cuts)))
+    _each(compute, cuts, threads)
     return features
+
+
+def _normalised(threads: int, x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tensor:
+    weight = gamma[:, :, None, None]
+
+    def compute(first: int, last: int) -> None:
+        rows = x[:, :, first:last]
+        n = torch.conv2d(rows.square(), weight, beta)
+        rows.mul_(n.sqrt_() if inverse else n.rsqrt_())
+
+    _each(compute, _cuts(x.shape[2], x.shape[2] * x.shape[3] * gamma.numel()), threads)
+    return x
+
+
+_IN_BANDS: Mapping[Any, Callable[..., Tensor]] = {torch.conv2d: _convolved, normalised: _normalised}
+"""What is computed here instead, with the number of threads before its arguments."""
+
+
+def _each(compute: Callable[[int, int], None], cuts: list[int], threads: int) -> None:
+    """Compute the bands between some rows, each on one thread."""
+    if len(cuts) == 2:  # no other thread is of any use
+        with one_thread():
+            compute(*cuts)
+        return
+    list(_pool(threads).map(torch.inference_mode()(lambda rows: compute(*rows)), pairwise(cuts)))
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:

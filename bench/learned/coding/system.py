@@ -13,7 +13,7 @@ from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.planes import PlanesTransforms
 from bench.learned.coding.synthesis import Precision, Transforms
 from bench.learned.models import YUV420, Rectified, Rectifier
-from bench.memory import keep_freed_memory
+from bench.memory import share_freed_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class System:
 
         Its own entropy path is the default.
         """
-        keep_freed_memory()
+        share_freed_memory()
         for parameter in model.parameters():
             parameter.requires_grad = False
         codec, rectifier = (model.codec, model.rectifier) if isinstance(model, Rectified) else (model, None)

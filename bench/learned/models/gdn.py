@@ -7,6 +7,19 @@ from typing import Any, cast
 import torch
 from compressai.layers import GDN
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+from torch.overrides import handle_torch_function, has_torch_function_unary
+
+
+def normalised(x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tensor:
+    """GDN of (B, C, H, W), or its inverse, with parameters (C) and (C, C); the values are CompressAI's to the bit.
+
+    It is a function in PyTorch's sense: a mode may compute it in another way.
+    """
+    if has_torch_function_unary(x):
+        return handle_torch_function(normalised, (x,), x, beta, gamma, inverse=inverse)
+    n = F.conv2d(x.square(), gamma[:, :, None, None], beta)
+    return x * (n.sqrt_() if inverse else n.rsqrt_())
 
 
 class FusedGDN(GDN):  # type: ignore[misc]
@@ -19,13 +32,15 @@ class FusedGDN(GDN):  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
         """The normalised (B, C, H, W), in float32."""
         with torch.autocast(x.device.type, enabled=False):
-            x = x.float()
-            if not (torch.is_grad_enabled() and x.is_contiguous(memory_format=torch.channels_last)):
+            x, inverse = x.float(), bool(self.inverse)
+            beta, gamma = self.beta_reparam(self.beta), self.gamma_reparam(self.gamma)
+            if not torch.is_grad_enabled():
+                return normalised(x, beta, gamma, inverse=inverse)
+            if not x.is_contiguous(memory_format=torch.channels_last):
                 return cast("Tensor", super().forward(x))
             pixels = x.permute(0, 2, 3, 1)
-            beta, gamma = self.beta_reparam(self.beta), self.gamma_reparam(self.gamma)
-            normalised = Normalisation.apply(pixels.reshape(-1, x.shape[1]), beta, gamma, self.inverse)
-            return cast("Tensor", normalised.view(pixels.shape).permute(0, 3, 1, 2))
+            rows = Normalisation.apply(pixels.reshape(-1, x.shape[1]), beta, gamma, inverse)
+            return cast("Tensor", rows.view(pixels.shape).permute(0, 3, 1, 2))
 
 
 class Normalisation(torch.autograd.Function):

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from compressai.layers import GDN
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from bench.learned.coding.bands import Banded
+from bench.learned.coding.subpixel import SubpixelConv2d
+from bench.learned.models.gdn import FusedGDN
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +60,36 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
             with Banded():
                 found.append(layer(name)(features(height, width)))
         assert all(torch.equal(found[0], other) for other in found[1:]), (height, width)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_gdn_has_compressais_values_and_the_same_bits_on_any_number_of_threads(inverse: bool) -> None:
+    torch.manual_seed(3)
+    channels = 96
+    theirs, ours = GDN(channels, inverse=inverse), FusedGDN(channels, inverse=inverse)
+    for height, width in SIZES:
+        found = []
+        with torch.inference_mode():
+            expected = theirs(features(height, width))
+            for threads in (1, 2, 3, 7):
+                torch.set_num_threads(threads)
+                with Banded():
+                    found.append(ours(features(height, width)))
+        torch.testing.assert_close(found[0], expected)
+        assert all(torch.equal(found[0], other) for other in found[1:]), (height, width)
+
+
+@pytest.mark.parametrize("outputs", [3, 24])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (7, 2), (33, 17)])
+def test_a_transposed_convolution_has_the_values_of_pytorchs(outputs: int, size: tuple[int, int]) -> None:
+    torch.manual_seed(4)
+    transposed = torch.nn.ConvTranspose2d(6, outputs, 5, 2, 2, 1).double()
+    ordinary, x = SubpixelConv2d(transposed), torch.randn(2, 6, *size).double()
+    with torch.no_grad():
+        expected = transposed(x)
+        for found in (ordinary(x), ordinary(x.contiguous(memory_format=torch.channels_last))):
+            assert found.is_contiguous(memory_format=torch.channels_last)
+            torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_autocast_holds_in_all_bands() -> None:

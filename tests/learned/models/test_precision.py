@@ -108,6 +108,8 @@ def test_the_fused_gdn_is_compressais(inverse: bool, layout: torch.memory_format
         results.append([y, x.grad, layer.beta.grad, layer.gamma.grad])
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        assert torch.equal(mine(x), theirs(x))
 
 
 def test_a_strided_pointwise_convolution_learns_rightly_in_channels_last() -> None:
