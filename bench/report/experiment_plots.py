@@ -83,6 +83,7 @@ class _LineDrawing:
 
     def _name(self, axes: Axes, ends: NDArray[np.float64], colour: str) -> None:
         """Write each line's name behind its end, those of ends that lie together one above the other."""
+        axes.autoscale_view()  # the transforms below do not ask for it, as a drawing does
         height = (axes.transScale + axes.transLimits).transform(ends)[:, 1] * _AXES_POINTS
         shift = np.zeros(len(ends))
         for x in np.unique(ends[:, 0]):
