@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis import ablation as analysis
+from bench.analysis.observations import alike
 from bench.datasets import missing, open_rgb_dataset
 from bench.errors import unknown
 from bench.files import atomic_write
@@ -89,7 +90,7 @@ def run_ablation(
         rates = pd.concat([rates, new], ignore_index=True) if len(rates) else new
         with atomic_write(out) as file:
             rates.to_csv(file, index=False, lineterminator="\n")
-    return analysis.table(_same(rates, setting))
+    return analysis.table(alike(rates, setting))
 
 
 def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, Any]:
@@ -102,13 +103,8 @@ def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, 
     }
 
 
-def _same(rates: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows that have all the wanted values."""
-    return rates[(rates[list(wanted)] == pd.Series(dict(wanted))).all(axis=1)]
-
-
 def _has(rates: pd.DataFrame, setting: Mapping[str, Any], fit: Fit) -> bool:
-    return not _same(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty
+    return not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty
 
 
 def _latents(begin: Weights, dataset: Dataset) -> dict[str, Latents]:

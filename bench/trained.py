@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.axis import with_decibels
+from bench.analysis.observations import alike
 from bench.files import atomic_write
 from bench.measure import measure
 from bench.progress import progress
@@ -55,19 +56,14 @@ class Observations:
         observed = self.read(self.path) if self.path.is_file() else pd.DataFrame(columns=list(self.columns))
         for entry in entries:
             shared = {**entry.shared, "dataset": dataset.name}
-            if not _same(observed, shared, self.key).empty:
+            if not alike(observed, {name: shared[name] for name in self.key}).empty:
                 continue
             rows = self.finish(_measured(entry.title, shared, entry.codec, dataset))[list(self.columns)]
-            kept = observed.drop(_same(observed, shared, self.training).index)
+            kept = observed.drop(alike(observed, {name: shared[name] for name in self.training}).index)
             observed = pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
             with atomic_write(self.path) as file:
                 observed.to_csv(file, index=False, lineterminator="\n")
         return observed[observed["dataset"] == dataset.name]
-
-
-def _same(rows: pd.DataFrame, wanted: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
-    """The rows that have the wanted values of some columns."""
-    return rows[(rows[list(names)] == pd.Series({name: wanted[name] for name in names})).all(axis=1)]
 
 
 def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Dataset) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
-from bench.errors import UsageError
+from bench.analysis.observations import read_observations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +40,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: the file is none of them.
     """
-    try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values={"kernel": [""]})
-        return frame[COLUMNS]
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"{path}: not a file of `bench train ablation`: {' '.join(str(error).split())}") from error
+    return read_observations(path, COLUMNS, _TEXT, "bench train ablation")
 
 
 def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:

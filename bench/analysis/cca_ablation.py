@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.ablation import by_picture, difference
-from bench.errors import UsageError
+from bench.analysis.observations import read_observations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,13 +59,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: the file is none of them.
     """
-    try:
-        text = dict.fromkeys(_TEXT, str)
-        numbers = {name: [""] for name in COLUMNS if name not in text}
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers)[COLUMNS]
-    except (KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{path}: not a file of `bench train cca-ablation`: {reason}") from error
+    return read_observations(path, COLUMNS, _TEXT, "bench train cca-ablation")
 
 
 def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:

@@ -63,14 +63,14 @@ def neighbour_table(study: Study, extras: Extras) -> pd.DataFrame:
 
 def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
     names = study.curves.set_index(["codec", "weights"])["name"]
+    spreads = {weights: _spreads(study, extras, weights) for weights in study.curves["weights"] if weights}
     for (test, anchor), adds in NEIGHBOURS.items():
-        for weights in dict.fromkeys(study.curves["weights"]):
-            if not weights or not {(test, weights), (anchor, weights)} <= set(names.index):
+        for weights, spread in spreads.items():
+            if not {(test, weights), (anchor, weights)} <= set(names.index):
                 continue
             # Several carriers could share the weights; the first is the default one.
             pair = [str(names.loc[[(codec, weights)]].iloc[0]) for codec in (test, anchor)]
             subjects = [measured_subject(study, name) for name in pair]
-            spread = _spreads(study, extras, weights)
             for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
                 yield {
                     **{column: row[column] for column in TABLE if column in row},

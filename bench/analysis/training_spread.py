@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bench.errors import UsageError
+from bench.analysis.observations import read_observations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +37,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         UsageError: the file is none of them.
     """
-    try:
-        text = dict.fromkeys(_TEXT, str)
-        numbers = {name: [""] for name in COLUMNS if name not in text}
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=numbers)[COLUMNS]
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"{path}: not a file of `bench train spread`: {' '.join(str(error).split())}") from error
+    return read_observations(path, COLUMNS, _TEXT, "bench train spread")
 
 
 def table(observed: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +47,7 @@ def table(observed: pd.DataFrame) -> pd.DataFrame:
     their mean, `psnr_spread_db` that between their mean PSNRs. Both are NaN with one seed.
     """
     rows = []
-    for setting, group in observed.fillna({"start_sha256": ""}).groupby(SETTING, sort=False):
+    for setting, group in observed.groupby(SETTING, sort=False):
         means = group.groupby("seed")[["bpp", "psnr_db"]].mean()
         apart = means.apply(np.ptp) if len(means) > 1 else means.iloc[0] * math.nan
         rows.append(
