@@ -85,10 +85,6 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
             seen = F.pad(seen, (0, 0, max(-top, 0), max(bottom - x.shape[2], 0)))
         return torch.conv2d(seen, weight, bias, stride, (0, beside), dilation, groups)
 
-    cuts = _cuts(height, height * width * weight.numel())
-    if len(cuts) == 2:
-        with one_thread():
-            return band(0, height)
     features = torch.empty(
         (x.shape[0], weight.shape[0], height, width), dtype=x.dtype, memory_format=torch.channels_last
     )
@@ -96,7 +92,7 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
     def compute(first: int, last: int) -> None:
         features[:, :, first:last] = band(first, last)
 
-    _each(compute, cuts, threads)
+    _each(compute, _cuts(height, height * width * weight.numel()), threads)
     return features
 
 

@@ -5,16 +5,15 @@ A kernel of 5x5 with stride 2 is four kernels of at most 3x3, one for each pixel
 
 from __future__ import annotations
 
-from typing import TypeGuard, cast
+import itertools
+from typing import TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 _GEOMETRY = ((5, 5), (2, 2), (2, 2), (1, 1))
 """Kernel, stride, padding and output padding of the transposed convolutions that the models have."""
-
 
 FEW = 16
 """Outputs that a processor computes side by side: below this, the four kernels are quicker as one of 3x3."""
@@ -31,7 +30,7 @@ class SubpixelConv2d(nn.Module):
         super().__init__()
         inputs, self.outputs = layer.in_channels, layer.out_channels
         weight = layer.weight.new_zeros(2, 2, self.outputs, inputs, 3, 3)
-        for row, column in np.ndindex(2, 2):
+        for row, column in itertools.product((0, 1), repeat=2):
             # Even outputs see taps 4, 2, 0 of the rows before, at and behind them; odd ones taps 3 and 1.
             taps = layer.weight.detach()[:, :, row::2, column::2].flip(2, 3).transpose(0, 1)
             weight[row, column, :, :, row:, column:] = taps
@@ -61,6 +60,8 @@ class SubpixelConv2d(nn.Module):
         return self._spread(x)
 
     def _spread(self, x: Tensor) -> Tensor:
+        if torch.is_autocast_enabled(x.device.type):  # once, and not for each kernel
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         batch, inputs, height, width = x.shape
         if self.outputs < FEW:
             blocks = F.conv2d(x, self.weight, self.bias, padding=1).permute(0, 2, 3, 1)
@@ -68,12 +69,10 @@ class SubpixelConv2d(nn.Module):
             return blocks.reshape(batch, 2 * height, 2 * width, self.outputs).permute(0, 3, 1, 2)
         kernels = self.weight.view(2, 2, self.outputs, inputs, 3, 3)
         size = (batch, self.outputs, 2 * height, 2 * width)
-        picture: Tensor | None = None
-        for row, column in np.ndindex(2, 2):
+        picture = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        for row, column in itertools.product((0, 1), repeat=2):
             kernel = kernels[row, column, :, :, row:, column:].contiguous(memory_format=torch.channels_last)
             # Two rows of a kernel give an output more than there are pixels, the first.
             values = F.conv2d(x, kernel, self.bias[: self.outputs], padding=1)[:, :, row:, column:]
-            if picture is None:
-                picture = torch.empty(size, dtype=values.dtype, device=x.device, memory_format=torch.channels_last)
             picture[:, :, row::2, column::2] = values
-        return cast("Tensor", picture)
+        return picture

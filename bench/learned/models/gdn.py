@@ -33,11 +33,11 @@ class FusedGDN(GDN):  # type: ignore[misc]
         """The normalised (B, C, H, W), in float32."""
         with torch.autocast(x.device.type, enabled=False):
             x, inverse = x.float(), bool(self.inverse)
+            if torch.is_grad_enabled() and not x.is_contiguous(memory_format=torch.channels_last):
+                return cast("Tensor", super().forward(x))
             beta, gamma = self.beta_reparam(self.beta), self.gamma_reparam(self.gamma)
             if not torch.is_grad_enabled():
                 return normalised(x, beta, gamma, inverse=inverse)
-            if not x.is_contiguous(memory_format=torch.channels_last):
-                return cast("Tensor", super().forward(x))
             pixels = x.permute(0, 2, 3, 1)
             rows = Normalisation.apply(pixels.reshape(-1, x.shape[1]), beta, gamma, inverse)
             return cast("Tensor", rows.view(pixels.shape).permute(0, 3, 1, 2))
