@@ -27,7 +27,9 @@ FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
 def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     family: str, fitted: Fitter, portrait: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # knows no meta device
+    # Autocast knows no meta device: neither to set nor to ask.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     model = copy.deepcopy(fitted(family, steps=2))
     y = System.of(model).transforms.analysis(portrait)
     system = System.of(model, device="meta")
