@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +13,7 @@ import click
 
 from bench import __version__
 from bench.errors import BenchError, UsageError
+from bench.interruption import interrupted_once, signal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,10 +25,6 @@ DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
 VERIFIED = Path("reports/verified.sqlite")
 SHOWN_FAILURES = 20
-
-_SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-"""What interrupts a command, and what Python does about it: Ctrl-C, and `kill` or a scheduler."""
-
 
 _ELSEWHERE = {
     "train": "bench.learned.training.cli",
@@ -55,39 +50,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
         """Run the command."""
-        with _errors_in_one_line(), _interrupted_once():
+        with _errors_in_one_line(), interrupted_once():
             return super().invoke(ctx)
-
-
-class _Interrupted(KeyboardInterrupt):
-    """One of `_SIGNALS` came."""
-
-    signal = signal.SIGINT
-
-
-@contextlib.contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first of `_SIGNALS` interrupt a command, and none of them disturb it while it ends its children."""
-    # What the caller set otherwise stays: a shell's background job ignores Ctrl-C.
-    is_main = threading.current_thread() is threading.main_thread()
-    taken = {number: as_usual for number, as_usual in _SIGNALS.items() if signal.getsignal(number) == as_usual}
-
-    def interrupt(number: int, _frame: object) -> None:
-        for each in taken:
-            signal.signal(each, signal.SIG_IGN)
-        error = _Interrupted()
-        error.signal = signal.Signals(number)
-        raise error
-
-    for number in taken if is_main else ():
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, as_usual in taken.items() if is_main else ():
-            # After an interrupt they stay ignored: the interpreter's own end must not be disturbed either.
-            if signal.getsignal(number) is interrupt:
-                signal.signal(number, as_usual)
 
 
 @contextlib.contextmanager
@@ -103,8 +67,7 @@ def _errors_in_one_line() -> Iterator[None]:
         raise click.ClickException(f"{where}{error.strerror or error}") from error
     except KeyboardInterrupt as error:
         click.echo("interrupted; what was finished is stored, and the same command goes on from there", err=True)
-        number = error.signal if isinstance(error, _Interrupted) else signal.SIGINT
-        raise click.exceptions.Exit(128 + number) from None  # as shells have it
+        raise click.exceptions.Exit(128 + signal_of(error)) from None  # as shells have it
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -351,6 +314,8 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
         written = interchange.export_compressai(_read_results(db), target, dataset=dataset)
         click.echo("\n".join(map(str, written)))
         return
+    if (dataset or added["data"]) and not added["pictures"]:
+        raise UsageError("--dataset and --data choose the --pictures; CSV files have every image set")
     with Store.open(db) as store:
         export_csv(store, target)
     failures = add_exhibits(target, click.echo, dataset=dataset, **added)

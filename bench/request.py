@@ -82,8 +82,9 @@ def execute(request: RunRequest) -> Summary:
     Raises:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
     """
-    if request.repeats and not request.timing:
-        raise UsageError("--repeats is for times; add --timing, or leave it out")
+    for option, given in (("--repeats", request.repeats), ("--force", request.force)):
+        if given and not request.timing:
+            raise UsageError(f"{option} is for times; add --timing, or leave it out")
     specs = resolve_codecs(request.codecs, request.codec_options)
     dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
     metrics = _metrics(request.metrics, dataset.kind)

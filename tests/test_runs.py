@@ -165,6 +165,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--carrier", "nope"), "jpeg has no carrier 'nope'; it has: pillow"),
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
+        (("--codec", "jpeg@50", "--force"), "--force is for times; add --timing"),
     ],
 )
 def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], message: str) -> None:
@@ -182,6 +183,8 @@ def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], mes
         (("export", "out", "--format", "compressai", "--pictures", "p0"), "--pictures, --costs and --data are for CSV"),
         (("export", "out", "--format", "compressai", "--costs"), "--pictures, --costs and --data are for CSV"),
         (("export", "out", "--format", "compressai", "--data", "photos"), "--pictures, --costs and --data are for CSV"),
+        (("export", "out", "--dataset", "builtin"), "--dataset and --data choose the --pictures"),
+        (("export", "out", "--data", "photos"), "--dataset and --data choose the --pictures"),
         (("import", "photos", "--dataset", "builtin"), "--dataset is for JSON files"),
     ],
 )

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.errors import UsageError
-from bench.files import atomic_write, sha256_of
+from bench.files import atomic_write, make_folder, sha256_of
+from bench.interruption import stop_on_signal
 from bench.learned import catalogue
 from bench.learned.models import YUV420, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
 from bench.learned.training.evaluation_sets import fingerprints
-from bench.learned.training.interruption import stop_on_signal
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
@@ -140,11 +140,9 @@ def _require_folder(folder: Path) -> None:
         UsageError: it cannot.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except FileExistsError:
-        raise UsageError(f"--out {folder}: is a file, not a folder") from None
     except OSError as error:
         raise UsageError(f"--out {folder}: {error.strerror}") from error
 

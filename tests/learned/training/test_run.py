@@ -143,8 +143,8 @@ def test_a_training_that_is_there_is_not_overwritten_by_accident(job: Job) -> No
 
 def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name, message in (("file", "is a file, not a folder"), ("file/run", "Not a directory")):
-        with pytest.raises(UsageError, match=f"^--out {tmp_path / name}: {message}$"):
+    for name in ("file", "file/run"):
+        with pytest.raises(UsageError, match=f"^{tmp_path / 'file'} is a file, not a folder$"):
             run.train(dataclasses.replace(job_on(photos, tmp_path / name), data=tmp_path / "nowhere"), Silent())
 
 
