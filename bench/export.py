@@ -13,9 +13,11 @@ import pandas as pd
 from bench.analysis.export import MEASUREMENT_COLUMNS
 from bench.errors import UsageError
 from bench.files import atomic_write
-from bench.measurement import Configuration, Measurement, RunInfo, Timing
+from bench.measurement import Configuration, Measurement, RunInfo, Timing, is_column
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bench.analysis.export import Export
     from bench.store import Store
 
@@ -39,7 +41,7 @@ _MEASUREMENTS = """SELECT key, curve, codec, quality, settings, carrier, carrier
 
 _DISTORTIONS = """SELECT key, metric, value FROM distortions JOIN metrics USING (metric, version)"""
 
-_DIAGNOSTICS = "SELECT key, name, value FROM diagnostics"
+_DIAGNOSTICS = "SELECT key, name, value FROM diagnostics WHERE name NOT IN (SELECT metric FROM metrics)"
 
 _IMPORTED = "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp"
 
@@ -51,7 +53,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
 
     `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
     and, after these, one for each number that a codec told of itself. A cell is "nan" where the metric is not defined,
-    and empty where it was not measured.
+    and empty where it was not measured. What a codec told under a name that has become a metric's is left out.
     `published` holds the curves that come with bench and those that the user imported, `conversion_ceilings` what
     colour conversion alone leaves.
     """
@@ -107,6 +109,7 @@ def import_csv(store: Store, directory: Path) -> tuple[int, int]:
     try:
         metrics = [row | {"higher_is_better": int(row["higher_is_better"])} for row in tables["metrics"]]
         versions = {row["metric"]: row["version"] for row in metrics}
+        _check_names(versions)
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
         timings = [_timing(row) for row in tables["timings"]]
         runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
@@ -172,9 +175,16 @@ def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
         run_id=row["run_id"],
         diagnostics={name: float(value) for name, value in row.items() if name not in fixed and value},
     )
+    _check_names(measurement.diagnostics)
     if measurement.key != row["key"]:
         raise ValueError(f"the key of {row['codec']}@{row['quality']} on {row['image']} does not fit its columns")
     return measurement
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse a metric or diagnostic whose name a column has."""
+    if taken := next(filter(is_column, names), None):
+        raise ValueError(f"'{taken}' is the name of another column, which no metric or diagnostic can have")
 
 
 def _timing(row: dict[str, Any]) -> Timing:

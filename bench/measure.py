@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, SupportsFloat
 
 from bench import adapter
 from bench.errors import BenchError, CodecError, UsageError
+from bench.measurement import is_column
 from bench.probe import Listener, listening
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequen
 
     Raises:
         CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
-            under the name of a metric.
+            under the name of a metric or of another column of the results.
         BenchError: a metric gave something else than a number.
     """
     notes: dict[str, float] = {}
@@ -63,8 +64,8 @@ def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequen
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
         )
     values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
-    if taken := notes.keys() & values.keys():
-        raise CodecError(f"it notes '{min(taken)}', which is a metric's name; another name is needed")
+    if taken := [name for name in notes if name in values or is_column(name)]:
+        raise CodecError(f"it notes '{taken[0]}', which is the name of a metric or column; another name is needed")
     notes |= adapter.ceiling(encoder, picture, metrics)
     return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
 

@@ -89,6 +89,18 @@ division by the number of elements. They grow with the square root of the pictur
 note others. None of them decides anything: rate is what the file takes, distortion is between pictures.
 """
 
+_COLUMNS = frozenset({
+    "key", "curve", "codec", "quality", "settings", "carrier", "carrier_version", "revision", "weights",
+    "weights_sha256", "dataset", "image", "image_sha256", "width", "height", "num_bytes", "bitstream_sha256", "run_id",
+    "started", "name", "title", "default_carrier", "conventional", "place", "images", "mean_bytes", "bpp",
+    "bpp_of_all_pixels",
+})  # fmt: skip
+
+
+def is_column(name: str) -> bool:
+    """Whether a table of measurements, here or in the analysis, has a column of this name: no metric or note can."""
+    return name in _COLUMNS or name.endswith("_db")
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:

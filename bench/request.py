@@ -11,6 +11,7 @@ from bench.analysis.axis import DERIVED
 from bench.datasets import open_dataset
 from bench.errors import UsageError
 from bench.measure import require_quiet_machine
+from bench.measurement import DIAGNOSTICS, is_column
 from bench.provenance import describe_run
 from bench.registry import METRICS, load_metric, resolve_codecs
 from bench.runner import plan, register, run_measurements, run_timings
@@ -128,7 +129,14 @@ def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
         metric = load_metric(name)
         if metrics.get(metric.name, metric) != metric:
             raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+        if metric.name not in metrics and _is_taken(metric.name):
+            raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
         if kind not in metric.kinds:
             raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
         metrics[metric.name] = metric
     return list(metrics.values())
+
+
+def _is_taken(name: str) -> bool:
+    """Whether something else that is stored, or follows from it, goes by a metric's name."""
+    return is_column(name) or name in DIAGNOSTICS or name.replace("_", "-") in DERIVED

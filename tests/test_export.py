@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bench.analysis.export import Export
-from bench.errors import StoreError
+from bench.errors import StoreError, UsageError
 from bench.export import export_csv, import_csv
 from bench.registry import load_metric
 from bench.request import RunRequest, execute
@@ -81,6 +81,18 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
     assert store.measured({"mse": METRICS["mse"].version}) == set()
     assert Export.read(export).measurements["ms_ssim"].isna().all()
+
+
+@pytest.mark.parametrize(("column", "file"), [("place", "measurements"), ("width", "metrics")])
+def test_a_column_that_would_pass_for_another_is_refused(export: Path, store: Store, column: str, file: str) -> None:
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.assign(**{column: "1"}).to_csv(export / "measurements.csv", index=False)
+    if file == "metrics":
+        with (export / "metrics.csv").open("a") as opened:
+            opened.write(f"{column},Own,0,1\n")
+    with pytest.raises(UsageError, match=column):
+        import_csv(store, export)
+    assert not any(_everything(store).values())
 
 
 def test_what_is_measured_here_stays_and_what_is_lacking_comes(export: Path, store: Store) -> None:

@@ -137,6 +137,33 @@ def test_a_metric_that_gives_no_number_fails_its_cells(desk: Desk, value: str, t
     assert f"failed: slow@3 on p0: metric odd returned {told}, not a number" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["width", "bpp", "name", "psnr", "own_db", "estimated_bits"])
+def test_a_metric_called_like_something_else_is_refused_before_anything_is_stored(desk: Desk, name: str) -> None:
+    with (desk.path / "own_metric.py").open("a") as file:
+        file.write(f"\nTAKEN = Metric('{name}', worst, 'Taken', False)\n")
+    result = desk.measure("--metric", "own_metric.py:TAKEN")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: metric 'own_metric.py:TAKEN' is called {name}, which the results have")
+    assert not (desk.path / "r.sqlite").exists()
+
+
+def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metric(desk: Desk) -> None:
+    with (desk.path / "own.py").open("a") as file:
+        file.write("\n\nclass Wide(Slow):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")
+        file.write("        return super().encode(picture)\n")
+    result = desk.measure(codec="own.py:Wide@8")
+    assert "0 cells measured, 0 were there, 4 failed" in result.stdout
+    assert "failed: wide@8 on p0: it notes 'width', which is the name of a metric or column" in result.stderr
+    assert desk.measure(codec="own.py:Slow@8").returncode == 0
+    with (desk.path / "own_metric.py").open("a") as file:
+        file.write("\nBRIGHTNESS = Metric('brightness', worst, 'Brightness', True)\n")
+    result = desk.measure("--metric", "own_metric.py:BRIGHTNESS", codec="jpeg@50")
+    assert result.returncode == 0, result.stderr
+    assert desk.bench("export", "out", "--db", "r.sqlite").returncode == 0
+    measured = Export.read(desk.path / "out").measurements.set_index("codec")
+    assert measured["brightness"].notna().groupby(level=0).sum().to_dict() == {"jpeg": 4, "slow": 0}
+
+
 def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
     (desk.path / "photos" / "p9.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     result = desk.measure("--codec", "own.py:Slow@4")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench.analysis.export import Export
+from bench.analysis.export import MEASUREMENT_COLUMNS, Export
 from bench.analysis.study import Study, measured_datasets
 from bench.errors import UsageError
+from bench.measurement import is_column
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,13 @@ def test_a_point_is_the_mean_over_images_of_per_image_values(synthetic: Syntheti
     assert point["psnr_db"] == pytest.approx((10 * np.log10(65025 / rows["mse"])).mean())
     assert point["psnr_of_mean_mse_db"] == pytest.approx(10 * np.log10(65025 / rows["mse"].mean()))
     assert point["psnr_of_mean_mse_db"] < point["psnr_db"] - 0.01
+
+
+def test_no_metric_or_note_can_be_called_like_a_column(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    study = Study.of(export, "garden")
+    columns = {*MEASUREMENT_COLUMNS, *study.cells.columns, *study.points.columns} - set(export.metric_columns)
+    assert [column for column in columns if not is_column(column)] == []
 
 
 def test_ms_ssim_in_db_is_that_of_the_mean_as_in_published_curves(synthetic: Synthetic, tmp_path: Path) -> None:
