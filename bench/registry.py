@@ -121,23 +121,24 @@ def load_metric(name: str) -> Metric:
     return replace(found, version=f"{found.version}-{_source_hash(name)}") if _is_path(name) else found
 
 
-def resolve_codecs(texts: Iterable[str], options: Mapping[str, str] | None = None) -> list[CodecSpec]:
+def resolve_codecs(
+    texts: Iterable[str], options: Mapping[str, str] | None = None, *, carrier: str | None = None
+) -> list[CodecSpec]:
     """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
 
-    An option goes to the codecs that have it. One that is named has to; one that a glob found need not.
+    An option goes to the codecs that have it. One that is named has to; one that a glob found need not. Likewise a
+    carrier, and a codec that a glob found without it is left out.
 
     Raises:
-        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, or an option is for no codec.
+        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or carrier is for no
+            codec, or two codecs would be stored as one.
     """
     wanted: dict[str, tuple[float, ...]] = {}
     given = dict(options or {})
     unused = set(given)
     specs = [CodecSpec.parse(text) for text in texts]
     for spec in specs:
-        names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
-        if not names:
-            raise unknown("codec", spec.name, codec_names())
-        for name in names:
+        for name in _names(spec, carrier):
             cls = codec_class(name)
             if not spec.is_glob and (strange := given.keys() - cls.options.keys()):
                 apart = f", or run {name} by itself" if len(specs) > 1 else ""
@@ -148,7 +149,30 @@ def resolve_codecs(texts: Iterable[str], options: Mapping[str, str] | None = Non
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
     if unused and wanted:
         raise UsageError(f"none of the codecs has an option --{min(unused)}; leave it out")
+    _check_labels(wanted)
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
+
+
+def _names(spec: CodecSpec, carrier: str | None) -> list[str]:
+    """The codecs that are meant, of several those that have the carrier."""
+    names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
+    if not names:
+        raise unknown("codec", spec.name, codec_names())
+    able = [name for name in names if carrier is None or carrier in codec_class(name).carriers]
+    if not able:
+        carriers = dict.fromkeys(known for name in names for known in codec_class(name).carriers)
+        label = spec.name if spec.is_glob else label_of(spec.name)
+        raise UsageError(f"{label} has no carrier '{carrier}'; it has: {', '.join(carriers)}")
+    return able
+
+
+def _check_labels(names: Iterable[str]) -> None:
+    """Refuse codecs of two files whose rows would be taken for those of one."""
+    labels: dict[str, str] = {}
+    for name in names:
+        other = labels.setdefault(label := label_of(name), name)
+        if other != name:
+            raise UsageError(f"{other} and {name} are both stored as '{label}'; rename one class")
 
 
 def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:

@@ -86,7 +86,7 @@ def execute(request: RunRequest) -> Summary:
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
-    specs = resolve_codecs(request.codecs, request.codec_options)
+    specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
     dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
     metrics = _metrics(request.metrics, dataset.kind)
     the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)

@@ -245,6 +245,23 @@ def test_a_strange_option_may_be_of_another_codec_only_where_there_is_one() -> N
         resolve_codecs(["joint", "jpeg"], {"weights": "zoo"})
 
 
+def test_a_carrier_is_had_by_all_that_are_named_and_chooses_among_those_that_a_glob_found() -> None:
+    found = [spec.name for spec in resolve_codecs(["jpeg*@1"], carrier="external")]
+    assert {"jpeg", "jpeg2000"} < set(found)
+    assert "jpegxl" not in found
+    with pytest.raises(UsageError, match=r"^jpegxl has no carrier 'external'; it has: "):
+        resolve_codecs(["jpeg", "jpegxl"], carrier="external")
+    with pytest.raises(UsageError, match=r"^jpegx\* has no carrier 'external'; it has: "):
+        resolve_codecs(["jpeg", "jpegx*"], carrier="external")
+
+
+def test_codecs_of_two_files_are_not_stored_as_one(mine: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(MINE + "\n# another\n")
+    with pytest.raises(UsageError, match=r"mine\.py:Mine and .*other\.py:Mine are both stored as 'mine'; rename one"):
+        resolve_codecs([f"{mine}:Mine", f"{other}:Mine"])
+
+
 def test_a_quality_off_the_scale_is_an_error_before_the_run() -> None:
     with pytest.raises(UsageError, match=r"^jpeg@101: quality is a whole number from 1 to 100"):
         resolve_codecs(["webp@50", "jpeg@101"])
