@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bench import adapter
-from bench.errors import MissingError, UsageError, one_line
+from bench.errors import BenchError, MissingError, one_line
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
 from bench.progress import progress
@@ -64,7 +64,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cells of a run, and the codecs that cannot take part with the way to get what they lack."""
+    """The cells of a run, and the codecs that cannot take part with what they lack or what went wrong."""
 
     cells: Sequence[Cell]
     missing: Sequence[str]
@@ -86,20 +86,21 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
     one worker busy while the others wait.
 
     Raises:
-        UsageError: a codec does not have the carrier.
         MissingError: not one of the codecs can run here.
     """
     cells: list[Cell] = []
     missing: list[str] = []
     for spec in specs:
-        cls = codec_class(spec.name)
-        if carrier and carrier not in cls.carriers:
-            raise UsageError(f"{label_of(spec.name)} has no carrier '{carrier}'; it has: {', '.join(cls.carriers)}")
-        if (reason := cls.missing(carrier, **spec.options)) is not None:
+        try:
+            if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is None:
+                points = [_open(spec, quality, carrier, images[0]) for quality in reversed(spec.qualities)]
+                cells += [Cell(point, image) for point in points for image in images]
+        except BenchError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
+            reason = one_line(error)
+        if reason is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
-            continue
-        points = [_open(spec, quality, carrier, images[0]) for quality in reversed(spec.qualities)]
-        cells += [Cell(point, image) for point in points for image in images]
     if missing and not cells:
         raise MissingError("; ".join(missing))
     return Plan(cells, missing)

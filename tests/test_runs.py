@@ -128,6 +128,20 @@ WHERE codec = 'broken'",
     ) == [(2,)]
 
 
+@pytest.mark.parametrize("method", ["__init__(self, quality, **options)", "missing(carrier=None)"])
+def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(desk: Desk, method: str) -> None:
+    static = "" if "self" in method else "    @staticmethod\n"
+    with (desk.path / "own.py").open("a") as file:
+        file.write(f"\n\nclass Shut(Slow):\n{static}    def {method}:\n        raise KeyError('key')\n")
+    result = desk.measure("--codec", "jpeg@50", codec="own.py:Shut@1")
+    assert result.returncode == 0, result.stderr
+    assert "4 cells measured" in result.stdout
+    assert "left out: shut: KeyError: 'key' (own.py:" in result.stdout
+    result = desk.measure(codec="own.py:Shut@1")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("Error: shut: KeyError: 'key' (own.py:")
+
+
 @pytest.mark.parametrize(("value", "told"), [("'x'", "'x'"), ("float('nan')", "nan")])
 def test_a_metric_that_gives_no_number_fails_its_cells(desk: Desk, value: str, told: str) -> None:
     with (desk.path / "own_metric.py").open("a") as file:
