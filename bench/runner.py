@@ -202,7 +202,9 @@ def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
 
 
 def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:
-    """Time the cells that have no samples of this machine and thread count: one after the other, after a warm-up.
+    """Time the cells that lack samples of this machine and thread count: one after the other, after a warm-up.
+
+    A run's samples belong together: a cell that has fewer than `repeats` is timed anew.
 
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.
@@ -218,7 +220,7 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
         )
 
     job = _Job("timing", store, run, functools.partial(_in_turn, work), keep)
-    return _work_through(job, cells, done=store.timed(run.machine, threads))
+    return _work_through(job, cells, done=store.timed(run.machine, threads, repeats))
 
 
 _Value = TypeVar("_Value")

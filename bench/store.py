@@ -237,10 +237,18 @@ class Store:
                     self._insert("diagnostics", row, on_conflict="IGNORE")
 
     def add_timings(self, timings: Iterable[Timing]) -> None:
-        """Store timing samples."""
+        """Store timing samples, and forget the failures that earlier runs had with the cells."""
+        timings = tuple(timings)
         with self.transaction():
             for timing in timings:
                 self._insert("timings", dataclasses.asdict(timing))
+            for key, run_id in {(timing.key, timing.run_id) for timing in timings}:
+                # What this run failed to measure stays: a metric may fail on what can be coded.
+                self._connection.execute(
+                    """DELETE FROM failures WHERE run_id < ? AND (configuration_id, image_sha256) IN
+                    (SELECT configuration_id, image_sha256 FROM measurements WHERE key = ?)""",
+                    (run_id, key),
+                )
 
     def add_failure(self, failure: Failure) -> None:
         """Store that a cell gave no measurement, and why."""
@@ -260,10 +268,11 @@ class Store:
         keys = [{row[0] for row in self.rows(query, item)} for item in versions.items()]
         return set.intersection(*keys) if keys else set()
 
-    def timed(self, machine: str, threads: int) -> set[str]:
-        """Keys of the measurements that have timing samples from this machine with this number of threads."""
-        query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ?"
-        return {row[0] for row in self.rows(query, (machine, threads))}
+    def timed(self, machine: str, threads: int, repeats: int) -> set[str]:
+        """Keys that have so many samples, of one run, from this machine with this number of threads."""
+        # A run's samples are counted from 0.
+        query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ? AND repeat >= ?"
+        return {row[0] for row in self.rows(query, (machine, threads, repeats - 1))}
 
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""

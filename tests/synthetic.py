@@ -61,12 +61,19 @@ class Synthetic:
                 self.tables["measurements"].append(row | _measured(image, quality, rate))
         return curve
 
-    def add_timings(self, *, machine: str = "box", threads: int = 1, factor: float = 1.0, images: int = 4) -> None:
-        """Three samples of each stage of every measurement."""
+    def add_timings(
+        self, *, machine: str = "box", threads: int = 1, factor: float = 1.0, images: int = 4, run_id: str | None = None
+    ) -> None:
+        """Three samples of each stage of every measurement, by the run that measured it or another one."""
         for row in self.tables["measurements"]:
             for repeat in range(3 if row["image"] in IMAGES[:images] else 0):
                 for stage, seconds in (("encode", 0.02), ("decode", 0.01)):
-                    sample = {"key": row["key"], "run_id": row["run_id"], "machine": machine, "threads": threads}
+                    sample = {
+                        "key": row["key"],
+                        "run_id": run_id or row["run_id"],
+                        "machine": machine,
+                        "threads": threads,
+                    }
                     sample |= {"device": "cpu", "stage": stage, "repeat": repeat}
                     self.tables["timings"].append(sample | {"seconds": seconds * factor * (1 + repeat / 10)})
 

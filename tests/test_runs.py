@@ -251,6 +251,9 @@ def test_timings_are_taken_once(desk: Desk) -> None:
     # The codec sleeps 20 ms in encode and not in decode: the clock is around the right call.
     assert desk.rows("SELECT min(seconds) >= 0.02 FROM timings WHERE stage = 'encode'") == [(1,)]
     assert "0 cells timed, 32 were there" in desk.measure(*arguments).stdout
+    more = ("--timing", "--repeats", "4", "--force")
+    assert "4 cells timed, 0 were there" in desk.measure(*more, codec="own.py:Slow@8").stdout
+    assert "28 cells timed, 4 were there" in desk.measure(*more).stdout
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(desk: Desk) -> None:

@@ -101,11 +101,26 @@ def test_a_success_forgets_the_failure(store: Store) -> None:
     assert store.rows("SELECT message FROM failures") == []
 
 
-def test_timings_are_found_by_machine_and_threads(store: Store) -> None:
-    store.add_timings([Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", 0, 0.5)])
-    assert store.timed("m", 2) == {MEASUREMENT.key}
-    assert store.timed("m", 1) == set()
-    assert store.timed("other", 2) == set()
+def test_timings_are_found_by_machine_threads_and_samples_of_one_run(store: Store) -> None:
+    store.add_run(RunInfo("run-2", "2026-01-02T00:00:00+00:00", "bench run", "machine"))
+    for run_id, repeats in (("run-1", 3), ("run-2", 2)):
+        store.add_timings(Timing(MEASUREMENT.key, run_id, "m", 2, "cpu", "encode", n, 0.5) for n in range(repeats))
+    assert store.timed("m", 2, 3) == {MEASUREMENT.key}
+    assert store.timed("m", 2, 4) == set()
+    assert store.timed("m", 1, 1) == set()
+    assert store.timed("other", 2, 1) == set()
+
+
+def test_a_time_forgets_the_failure_of_an_earlier_run_and_of_no_other(store: Store) -> None:
+    store.add_run(RunInfo("run-2", "2026-01-02T00:00:00+00:00", "bench run", "machine"))
+    store.add(MEASUREMENT, VERSIONS)
+    store.add_failure(Failure(CONFIGURATION, "a" * 64, "run-1", "timing broke"))
+    store.add_failure(Failure(CONFIGURATION, "b" * 64, "run-1", "another picture"))
+    sample = Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", 0, 0.5)
+    store.add_timings([sample])
+    assert len(store.rows("SELECT message FROM failures")) == 2
+    store.add_timings([dataclasses.replace(sample, run_id="run-2")])
+    assert store.rows("SELECT message FROM failures") == [("another picture",)]
 
 
 def test_a_set_described_again_has_its_new_images_and_no_others(store: Store) -> None:
@@ -165,7 +180,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(store: Store) -> None:
         store.add_timings(many)
     with Store.open(store.path) as again:
         assert again.measured(VERSIONS) == {MEASUREMENT.key}
-        assert again.timed("m", 2) == set()
+        assert again.timed("m", 2, 1) == set()
         assert again.rows("PRAGMA integrity_check") == [("ok",)]
 
 

@@ -33,9 +33,15 @@ _SUMMARY = [
 
 
 def cell_times(study: Study, export: Export) -> pd.DataFrame:
-    """The median over repeats of each picture and stage, for the current curves of a study: `seconds`, `pixels`."""
+    """The median over repeats of each picture and stage, for the current curves of a study: `seconds`, `pixels`.
+
+    The repeats are those of the run that timed the picture last: others were taken in another state of the machine.
+    """
     cells = study.cells[["key", "name", "title", "quality", "image", "width", "height"]]
     samples = export.timings.merge(cells, on="key")
+    # A run's id sorts by time.
+    latest = samples.groupby([*_SETTING, "key"], sort=False)["run_id"].transform("max")
+    samples = samples[samples["run_id"] == latest].copy()
     samples["pixels"] = samples["width"] * samples["height"]
     groups = samples.groupby(_CELL, sort=False)
     return groups.agg(

@@ -28,6 +28,14 @@ def test_a_stage_takes_the_median_of_its_repeats(synthetic: Synthetic, tmp_path:
     assert set(rows["repeats"]) == {3}
 
 
+def test_of_several_runs_the_last_one_counts(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_timings(run_id="run2", factor=2)
+    synthetic.add_timings()
+    rows = _summary(synthetic, tmp_path).set_index(["name", "stage"])
+    assert rows.loc[("alpha", "encode"), "median_s"] == pytest.approx(0.044)
+    assert set(rows["repeats"]) == {3}
+
+
 @pytest.mark.parametrize("other", [{"machine": "mill"}, {"threads": 8}])
 def test_machines_and_thread_counts_are_never_averaged(
     synthetic: Synthetic, tmp_path: Path, other: dict[str, Any]
