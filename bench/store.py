@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import importlib.resources
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.errors import StoreError
@@ -95,8 +96,10 @@ class Store:
         self._connection.execute("PRAGMA foreign_keys = ON")
         # With a write-ahead log this is safe against killed processes, and spares each row a wait for the disk.
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        (identity,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        # In one statement: another process may be making the database.
+        identity, tables = self._connection.execute(
+            "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id"
+        ).fetchone()
         if create and identity == 0 and tables == 0:
             self._create()
             return
@@ -112,7 +115,7 @@ class Store:
     def _create(self) -> None:
         # A write-ahead log lets reports be read while a run writes, but needs memory shared between processes,
         # which network disks do not give.
-        self._connection.execute(f"PRAGMA journal_mode = {'DELETE' if _on_network_disk(self.path) else 'WAL'}")
+        self._set_journal("DELETE" if _on_network_disk(self.path) else "WAL")
         schema = importlib.resources.files("bench").joinpath("schema.sql").read_text(encoding="utf-8")
         with self.transaction():
             (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -122,6 +125,19 @@ class Store:
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _set_journal(self, mode: str) -> None:
+        """Set the journal's mode, for which SQLite itself does not wait while another process holds the file."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._connection.execute(f"PRAGMA journal_mode = {mode}")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench import store as store_module
 from bench.errors import StoreError
 from bench.measurement import Configuration, Failure, Measurement, RunInfo, Timing
 from bench.store import Store
@@ -182,6 +183,26 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(store: Store) -> None:
         assert again.measured(VERSIONS) == {MEASUREMENT.key}
         assert again.timed("m", 2, 1) == set()
         assert again.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "r.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(store_module.time, "sleep", lambda _: other.execute("COMMIT"))
+    with Store.open(path, create=True) as opened:
+        assert opened.rows("PRAGMA journal_mode") == [("wal",)]
+        assert not other.in_transaction
+    other.close()
+
+
+def test_a_database_that_is_held_too_long_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "BUSY_TIMEOUT_S", 0)
+    other = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another process has held it"):
+        Store.open(tmp_path / "r.sqlite", create=True)
+    other.close()
 
 
 WRITER = """
