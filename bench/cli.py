@@ -168,6 +168,8 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @_db
 def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
     """Measure codecs on images. What is measured already is not measured again."""
+    if threads and options["workers"] > 1 and not options["timing"]:
+        raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
     count = _limit_threads(threads)
     from bench.request import RunRequest, execute  # noqa: PLC0415
 

@@ -22,6 +22,10 @@ class UsageError(BenchError):
     """An option, name or file that the user gave cannot be used."""
 
 
+class BusyError(UsageError):
+    """Other work uses the machine, so that times would be wrong."""
+
+
 class MissingError(BenchError):
     """Something outside the project is not there: a binary, a package, an image set, weights."""
 

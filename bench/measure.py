@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, SupportsFloat
 
 from bench import adapter
-from bench.errors import BenchError, CodecError, UsageError
+from bench.errors import BenchError, BusyError, CodecError
 from bench.measurement import is_column
 from bench.probe import Listener, listening
 
@@ -113,10 +113,10 @@ def require_quiet_machine(seconds: float = 2.0) -> None:
     """Refuse to go on while other work uses the processor.
 
     Raises:
-        UsageError: more than `BUSY_FRACTION` of the cores was in use over the last `seconds`.
+        BusyError: more than `BUSY_FRACTION` of the cores was in use over the last `seconds`.
     """
     import psutil  # noqa: PLC0415
 
     busy = psutil.cpu_percent(interval=seconds) / 100
     if busy > BUSY_FRACTION:
-        raise UsageError(f"other work uses {busy:.0%} of this machine, timings would be wrong; wait, or add --force")
+        raise BusyError(f"other work uses {busy:.0%} of this machine, timings would be wrong; wait, or add --force")

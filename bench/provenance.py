@@ -38,8 +38,11 @@ PACKAGES = (
 """Distributions whose versions can change a number."""
 
 
-def describe_run(command: Sequence[str], *, threads: int) -> RunInfo:
-    """Describe the run that starts now. Its id sorts by time and never repeats."""
+def describe_run(command: Sequence[str], *, threads: int, workers: int = 1) -> RunInfo:
+    """Describe the run that starts now. Its id sorts by time and never repeats.
+
+    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one.
+    """
     now = dt.datetime.now(dt.UTC)
     provenance = {
         "bench": __version__,
@@ -47,6 +50,7 @@ def describe_run(command: Sequence[str], *, threads: int) -> RunInfo:
         "python": platform.python_version(),
         "os": platform.platform(),
         "threads": threads,
+        "workers": workers,
         "packages": package_versions(),
     }
     return RunInfo(

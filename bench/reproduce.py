@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench import ffmpeg
 from bench.budget import Budget
 from bench.datasets import fetch_dataset, missing, open_dataset
-from bench.errors import MissingError, UsageError
+from bench.errors import BusyError, MissingError
 from bench.evidence import write_evidence
 from bench.exhibits import add_exhibits
 from bench.export import export_csv
@@ -105,7 +105,7 @@ class Round:
 
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
-    """Measure every codec on Kodak, take times, and write the report; its path, and the cells that failed.
+    """Measure every codec on Kodak, take times, and write the report; its path, and what failed.
 
     Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions come from
     several processes at once, times from this one alone, afterwards. What is stored is not measured again: a
@@ -224,8 +224,9 @@ def _measure(request: RunRequest, say: Callable[[str], None]) -> list[str]:
 
 
 def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
+    """Times of a part; what failed. On a busy machine none are taken, and the report is written without them."""
     try:
         return _measure(request, say)
-    except UsageError as error:
-        say(f"no times taken: {error}")
-        return []
+    except BusyError as error:
+        say(f"no times taken on {request.dataset}: {error}")
+        return [f"times on {request.dataset}: the machine was busy; the same command takes those that are lacking"]

@@ -90,17 +90,20 @@ def execute(request: RunRequest) -> Summary:
     dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
     metrics = _metrics(request.metrics, dataset.kind)
     the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
-    if request.timing and not request.force:
-        require_quiet_machine()
-    # Workers have one thread each.
-    run = describe_run(request.command, threads=request.threads if request.workers == 1 else 1)
+    # Workers have one thread each; times are taken by this process.
+    threads = request.threads if request.workers == 1 or request.timing else 1
+    run = describe_run(request.command, threads=threads, workers=request.workers)
+    repeats = request.repeats or REPEATS
     with closing(Store.open(request.db, create=True)) as store:
+        if request.timing and not request.force:
+            done = store.timed(run.machine, threads, repeats)
+            if any(cell.key not in done for cell in the_plan.cells):
+                require_quiet_machine()
         register(store, run, dataset, the_plan.cells, metrics)
         outcomes = {
             "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
         }
         if request.timing:
-            repeats, threads = request.repeats or REPEATS, request.threads
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
     configurations = (cell.point.configuration for cell in the_plan.cells)
     points = frozenset((configuration.codec, configuration.quality) for configuration in configurations)

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.numpy
+from PIL import Image
 
 from bench import reproduce as module
+from bench import request as request_module
 from bench.budget import Budget
 from bench.codec import CodecSpec
-from bench.errors import MissingError, StoreError
+from bench.errors import BusyError, MissingError, StoreError, UsageError
 from bench.learned import catalogue, checkpoints
 from bench.reproduce import Part, Reproduction, parts, reproduce, rounds
 from bench.request import RunRequest, Summary
@@ -80,6 +82,28 @@ def test_quick_reports_on_a_stated_subset_of_kodak(options: Reproduction, kodak:
     page, _ = reproduce(dataclasses.replace(options, data=kodak[0].parent.parent), lambda _: None)
     title = page.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
     assert "4 of 24 pictures" in title
+
+
+def test_a_busy_machine_is_a_failure_only_where_times_are_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy() -> None:
+        raise BusyError("other work uses 40% of this machine")
+
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "black.png")
+    request = RunRequest(
+        codecs=("jpeg@50",), dataset=str(tmp_path), db=tmp_path / "r.sqlite", threads=1, command=(), timing=True
+    )
+    said: list[str] = []
+    monkeypatch.setattr(request_module, "require_quiet_machine", busy)
+    (failure,) = module._take_times(request, said.append)
+    assert failure.endswith("the machine was busy; the same command takes those that are lacking")
+    assert said == [f"no times taken on {tmp_path}: other work uses 40% of this machine"]
+    assert module._take_times(dataclasses.replace(request, force=True), said.append) == []
+    assert module._take_times(request, said.append) == []
+    assert "0 cells timed, 1 were there" in said[-1]
+    with pytest.raises(UsageError, match="unknown codec"):
+        module._take_times(dataclasses.replace(request, codecs=("jpg",)), said.append)
 
 
 @pytest.mark.usefixtures("only_jpeg")

@@ -207,6 +207,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
         (("--codec", "jpeg@50", "--force"), "--force is for times; add --timing"),
+        (("--codec", "jpeg@50", "--workers", "2", "--threads", "2"), "--threads is not for workers, which have one"),
     ],
 )
 def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], message: str) -> None:

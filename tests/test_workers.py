@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -78,6 +79,16 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     result = desk.measure("--workers", "2", codec="own.py:Slow@1,2")
     assert "0 cells measured, 8 were there" in result.stdout
     assert desk.rows() == before
+
+
+def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
+    desk.measure("--threads", "3", codec="own.py:Slow@1")
+    desk.measure("--workers", "2", codec="own.py:Slow@1")
+    timing = ("--timing", "--threads", "3", "--repeats", "1", "--force")
+    assert "4 cells timed" in desk.measure("--workers", "2", *timing, codec="own.py:Slow@1").stdout
+    recorded = [json.loads(text) for (text,) in desk.rows("SELECT provenance FROM runs ORDER BY rowid")]
+    assert [(run["threads"], run["workers"]) for run in recorded] == [(3, 1), (1, 2), (3, 2)]
+    assert desk.rows("SELECT DISTINCT threads FROM timings") == [(3,)]
 
 
 def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
