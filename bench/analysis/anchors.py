@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_rows
-from bench.analysis.subject import measured_subject, published_of, published_subject
+from bench.analysis.subject import measured_subject, published_names, published_of, published_subject
 
 if TYPE_CHECKING:
     from bench.analysis.export import Export
@@ -42,7 +42,7 @@ def anchor_table(study: Study, export: Export) -> pd.DataFrame:
     Codecs without a complete point are left out, and so is everything in a study of a part of the pictures.
     """
     published = published_of(study, export)
-    there = set(published["source"] + "/" + published["method"])
+    there = set(published_names(published))
     measured = set(study.curves["name"])
     pairs = [pair for pair in _data()["anchors"] if pair["codec"] in measured and pair["published"] in there]
     return pd.DataFrame([_row(study, published, pair) for pair in pairs], columns=COLUMNS)
@@ -50,7 +50,7 @@ def anchor_table(study: Study, export: Export) -> pd.DataFrame:
 
 def _row(study: Study, published: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:
     ours, theirs = measured_subject(study, pair["codec"]), published_subject(published, pair["published"])
-    points = published[published["source"] + "/" + published["method"] == pair["published"]]
+    points = published[published_names(published) == pair["published"]]
     delta = next(iter(bd_rows(theirs, ours, [PSNR])), {})
     return {
         "codec": pair["codec"],

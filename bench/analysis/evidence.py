@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import cca_ablation
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows
-from bench.analysis.subject import measured_subject, published_subject
+from bench.analysis.subject import measured_subject, published_names, published_subject
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
 from bench.analysis.verdict import Evidence
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 def from_published(claim: Claim, sources: Sources) -> Evidence:
     """The BD-rate between two published curves of the claim's data set."""
     points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
-    names = set(points["source"] + "/" + points["method"])
-    if not names.issuperset(claim.published):
+    if not set(published_names(points)).issuperset(claim.published):
         return Evidence("published points", reason=f"no published points on {claim.dataset}")
     test, anchor = (published_subject(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
