@@ -332,7 +332,6 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
     from bench import interchange  # noqa: PLC0415
-    from bench.analysis.subject import published_names  # noqa: PLC0415
     from bench.export import import_csv  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
@@ -345,11 +344,7 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
         return
     points = interchange.import_compressai(source, dataset=dataset)
     with Store.open(db, create=True) as store:
-        store.describe(
-            "imported", [{str(name): value for name, value in row.items()} for row in points.to_dict("records")]
-        )
-    for name, count in published_names(points).value_counts().items():
-        click.echo(f"{name}: {count} points")
+        click.echo(interchange.add_points(store, points))
 
 
 @main.command()

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.analysis.export import MEASUREMENT_COLUMNS
 from bench.errors import UsageError
 from bench.files import atomic_write
-from bench.measurement import Configuration, Measurement, RunInfo, Timing, is_column
+from bench.measurement import Configuration, Failure, Measurement, RunInfo, Timing, is_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,9 +29,11 @@ _QUERIES = {
     "timings": """SELECT key, run_id, machine, threads, device, stage, repeat, seconds FROM timings
         ORDER BY key, run_id, machine, threads, device, stage, repeat""",
     "runs": "SELECT run_id, started, command, machine, provenance FROM runs ORDER BY run_id",
-    "failures": """SELECT codec, quality, carrier, dataset, image, run_id, message FROM failures
-        JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
-        ORDER BY codec, quality, carrier, dataset, image""",
+    "failures": """SELECT codec, quality, settings, carrier, carrier_version, revision, weights, weights_sha256,
+        dataset, image, image_sha256, run_id, message
+        FROM failures JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
+        ORDER BY dataset, codec, carrier, quality, image, digest""",
+    "imported": "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp",
 }
 
 _MEASUREMENTS = """SELECT key, curve, codec, quality, settings, carrier, carrier_version, revision, weights,
@@ -43,8 +45,6 @@ _DISTORTIONS = """SELECT key, metric, value FROM distortions JOIN metrics USING 
 
 _DIAGNOSTICS = "SELECT key, name, value FROM diagnostics WHERE name NOT IN (SELECT metric FROM metrics)"
 
-_IMPORTED = "SELECT * FROM imported ORDER BY dataset, source, method, metric, rate_bpp"
-
 _CONFIGURATION = ("codec", "settings", "carrier", "carrier_version", "revision")
 
 
@@ -54,8 +54,8 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
     and, after these, one for each number that a codec told of itself. A cell is "nan" where the metric is not defined,
     and empty where it was not measured. What a codec told under a name that has become a metric's is left out.
-    `published` holds the curves that come with bench and those that the user imported, `conversion_ceilings` what
-    colour conversion alone leaves.
+    `imported` holds the published curves that the user imported, `published` these and those that come with bench,
+    `conversion_ceilings` what colour conversion alone leaves.
     """
     from bench.analysis import anchors, published  # noqa: PLC0415  # not needed to import CSV files
 
@@ -63,8 +63,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     distortions = _wide(_frame(store, _DISTORTIONS), "metric")
     diagnostics = _wide(_frame(store, _DIAGNOSTICS), "name")
     measurements = _frame(store, _MEASUREMENTS).join(distortions, on="key").join(diagnostics, on="key")
-    imported = _frame(store, _IMPORTED)
-    curves = published.load()
+    imported, curves = tables["imported"], published.load()
     return {
         "measurements": measurements,
         **tables,
@@ -96,8 +95,8 @@ def read_results(store: Store) -> Export:
 def import_csv(store: Store, directory: Path) -> tuple[int, int]:
     """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
 
-    What is measured here already stays: the export gives what is lacking. Values of a version of a metric that is not
-    valid here are left out.
+    What is measured here already stays: the export gives what is lacking, failures and imported curves included. Values
+    of a version of a metric that is not valid here are left out.
 
     A measurement whose key does not follow from its columns was edited, and the export is refused.
 
@@ -112,6 +111,8 @@ def import_csv(store: Store, directory: Path) -> tuple[int, int]:
         _check_names(versions)
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
         timings = [_timing(row) for row in tables["timings"]]
+        failures = [_failure(row) for row in tables["failures"]]
+        imported = [_imported(row) for row in tables["imported"]]
         runs = [RunInfo(**row | {"provenance": json.loads(row["provenance"])}) for row in tables["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
@@ -130,6 +131,13 @@ def import_csv(store: Store, directory: Path) -> tuple[int, int]:
             values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
             store.supplement(replace(measurement, values=values), versions)
         store.add_timings(timings)
+        for failure in failures:
+            if failure.configuration.key(failure.image_sha256) not in there:
+                store.add_failure(failure, replace=False)
+        curves = set(store.rows("SELECT DISTINCT dataset, source, method FROM imported"))
+        store.describe(
+            "imported", [row for row in imported if (row["dataset"], row["source"], row["method"]) not in curves]
+        )
     return len(keys - there), len(there)
 
 
@@ -156,16 +164,20 @@ def _read(directory: Path, name: str) -> list[dict[str, Any]]:
     return [{str(column): value for column, value in row.items()} for row in rows]
 
 
+def _configuration(row: dict[str, Any]) -> Configuration:
+    return Configuration(
+        **{name: row[name] for name in _CONFIGURATION},
+        quality=float(row["quality"]),
+        weights=row["weights"] or None,
+        weights_sha256=row["weights_sha256"] or None,
+    )
+
+
 def _measurement(row: dict[str, Any], metrics: tuple[str, ...]) -> Measurement:
     """A row of `measurements`; its columns that neither the schema nor the metrics name are diagnostics."""
     fixed = {*MEASUREMENT_COLUMNS, *metrics}
     measurement = Measurement(
-        configuration=Configuration(
-            **{name: row[name] for name in _CONFIGURATION},
-            quality=float(row["quality"]),
-            weights=row["weights"] or None,
-            weights_sha256=row["weights_sha256"] or None,
-        ),
+        configuration=_configuration(row),
         image_sha256=row["image_sha256"],
         width=int(row["width"]),
         height=int(row["height"]),
@@ -190,3 +202,13 @@ def _check_names(names: Iterable[str]) -> None:
 def _timing(row: dict[str, Any]) -> Timing:
     numbers = {"threads": int(row["threads"]), "repeat": int(row["repeat"]), "seconds": float(row["seconds"])}
     return Timing(**row | numbers)
+
+
+def _failure(row: dict[str, Any]) -> Failure:
+    return Failure(_configuration(row), row["image_sha256"], row["run_id"], row["message"])
+
+
+def _imported(row: dict[str, Any]) -> dict[str, Any]:
+    numbers = {name: float(row[name]) for name in ("rate_bpp", "value")}
+    times = {name: float(row[name]) if row[name] else None for name in ("encode_s", "decode_s")}
+    return row | numbers | times | {"drawn": int(row["drawn"])}

@@ -14,14 +14,17 @@ import pandas as pd
 
 from bench.analysis import published
 from bench.analysis.study import Study, only_dataset
+from bench.analysis.subject import published_names
 from bench.analysis.timing import by_quality, cell_times
-from bench.errors import UsageError
+from bench.datasets import dataset_names
+from bench.errors import UsageError, unknown
 from bench.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.export import Export
+    from bench.store import Store
 
 _OUT = {
     "bpp": "bpp",
@@ -136,6 +139,24 @@ def import_compressai(path: Path, *, dataset: str | None = None) -> pd.DataFrame
     points = points.assign(source=path.name, method=name, title=name, drawn=1, **described)
     points = points.assign(dataset=named or dataset or DATASET)
     return published.validated(points, str(path))
+
+
+def add_points(store: Store, points: pd.DataFrame) -> str:
+    """Store the points of a file, in place of those that a file of its name and with its curve brought; what was done.
+
+    Raises:
+        UsageError: the image set is neither one of bench's nor measured here.
+    """
+    curve = {str(column): points[column].iloc[0] for column in ("dataset", "source", "method")}
+    known = {*dataset_names(), *(name for (name,) in store.rows("SELECT dataset FROM datasets"))}
+    if curve["dataset"] not in known:
+        raise unknown("image set", curve["dataset"], known)
+    query = "SELECT count(*) FROM imported WHERE dataset = ? AND source = ? AND method = ?"
+    with store.transaction():
+        ((replaced,),) = store.rows(query, tuple(curve.values()))
+        store.describe("imported", [{str(k): value for k, value in row.items()} for row in points.to_dict("records")])
+    instead = f", in place of {replaced}" if replaced else ""
+    return f"{published_names(points).iloc[0]}: {len(points)} points{instead}"
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -266,8 +266,8 @@ class Store:
                     (run_id, key),
                 )
 
-    def add_failure(self, failure: Failure) -> None:
-        """Store that a cell gave no measurement, and why."""
+    def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
+        """Store that a cell gave no measurement, and why: in place of an earlier failure, or only if there is none."""
         with self.transaction():
             configuration_id = self._configuration_id(failure.configuration)
             row = {
@@ -276,7 +276,7 @@ class Store:
                 "run_id": failure.run_id,
                 "message": failure.message,
             }
-            self._insert("failures", row)
+            self._insert("failures", row, on_conflict="REPLACE" if replace else "IGNORE")
 
     def measured(self, versions: Mapping[str, str]) -> set[str]:
         """Keys of the measurements that hold a value of each of these metrics in the given version."""

@@ -52,6 +52,10 @@ def test_an_imported_curve_says_its_name_and_is_no_measurement(tmp_path: Path) -
     path, db = tmp_path / "mine.json", str(tmp_path / "r.sqlite")
     path.write_text('{"results": {"bpp": [0.1, 0.2], "psnr": [30, 33], "ms-ssim": [0.9, 0.95]}}')
     assert invoke("import", str(path), "--db", db) == (0, "mine.json/mine: 4 points\n")
+    path.write_text('{"results": {"bpp": [0.1], "psnr": [30]}}')
+    assert invoke("import", str(path), "--db", db) == (0, "mine.json/mine: 1 points, in place of 4\n")
+    wrong = "Error: unknown image set 'kodk'; did you mean 'kodak'?\n"
+    assert invoke("import", str(path), "--db", db, "--dataset", "kodk") == (1, wrong)
     code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--dataset", "kodak", "--db", db)
     assert (code, output) == (1, "Error: nothing is measured on kodak yet; start with `bench run`\n")
 

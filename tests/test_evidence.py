@@ -66,7 +66,7 @@ def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path)
     with Store.open(tmp_path / "new.sqlite", create=True) as store:
         import_csv(store, tmp_path / "kept" / "data")
         export_csv(store, tmp_path / "again")
-    for name in ("measurements", "timings", "runs", "published"):
+    for name in ("measurements", "timings", "runs", "failures", "imported", "published"):
         assert (tmp_path / "again" / f"{name}.csv").read_bytes() == (report / "data" / f"{name}.csv").read_bytes()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from bench.analysis.export import Export
 from bench.errors import StoreError, UsageError
 from bench.export import export_csv, import_csv
+from bench.measurement import Configuration, Failure
 from bench.registry import load_metric
 from bench.request import RunRequest, execute
 from bench.store import Store
@@ -69,6 +71,50 @@ def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path
     export_csv(store, tmp_path / "again")
     for path in export.iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def _spoil(store: Store) -> None:
+    """Fail a cell that is measured and one that is not, and import a curve of others."""
+    names = ", ".join(field.name for field in dataclasses.fields(Configuration))
+    (row,) = store.rows(f"SELECT {names} FROM configurations WHERE quality = 50")  # noqa: S608  # names of the schema
+    ((run_id,),) = store.rows("SELECT run_id FROM runs")
+    ((image,),) = store.rows("SELECT image_sha256 FROM images WHERE image = 'null'")
+    timed = Configuration(*row)
+    store.add_failure(Failure(timed, image, run_id, "timing broke"))
+    store.add_failure(Failure(dataclasses.replace(timed, quality=10.0), image, run_id, 'it, "broke"'))
+    curve = {"dataset": "kodak", "source": "mine.json", "method": "mine", "title": "Mine", "metric": "psnr_rgb"}
+    curve |= {"drawn": 1, "encoder": "", "note": "a note", "url": ""}
+    points = [{"rate_bpp": rate, "value": 30.1, "encode_s": None, "decode_s": 0.1} for rate in (0.1, 1 / 3)]
+    store.describe("imported", [curve | point for point in points])
+
+
+def test_failures_and_imported_curves_come_back(export: Path, store: Store, tmp_path: Path) -> None:
+    import_csv(store, export)
+    _spoil(store)
+    export_csv(store, tmp_path / "one")
+    with Store.open(tmp_path / "again.sqlite", create=True) as again:
+        import_csv(again, tmp_path / "one")
+        export_csv(again, tmp_path / "two")
+        assert len(again.rows("SELECT * FROM failures")) == len(again.rows("SELECT * FROM imported")) == 2
+    for path in (tmp_path / "one").iterdir():
+        assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_failure_or_curve_from_elsewhere_takes_the_place_of_nothing(
+    export: Path, store: Store, tmp_path: Path
+) -> None:
+    with Store.open(tmp_path / "other.sqlite", create=True) as other:
+        import_csv(other, export)
+        _spoil(other)
+        export_csv(other, tmp_path / "one")
+    import_csv(store, export)
+    import_csv(store, tmp_path / "one")
+    assert store.rows("SELECT message FROM failures") == [('it, "broke"',)]  # the other cell is measured here
+    before = _everything(store)
+    _edit(tmp_path / "one" / "failures.csv", "broke", "broke otherwise")
+    _edit(tmp_path / "one" / "imported.csv", "30.1", "20.5")
+    import_csv(store, tmp_path / "one")
+    assert _everything(store) == before
 
 
 def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(export: Path, store: Store) -> None:
