@@ -135,7 +135,7 @@ def _cuts(height: int, macs: int) -> list[int]:
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Threads in each of which PyTorch computes on one thread."""
-    ready = threading.Barrier(threads + 1)
+    before, ready = torch.get_num_threads(), threading.Barrier(threads + 1)
 
     def begin() -> None:
         torch.get_num_threads()  # when first asked, a thread takes over the process's number, whatever it had been set
@@ -146,5 +146,5 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     for _ in range(threads):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(threads)  # the process's number again, which threads that begin later take over
+    torch.set_num_threads(before)  # the process's number again, which threads that begin later take over
     return pool

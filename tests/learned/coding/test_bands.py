@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,6 +110,22 @@ def test_settings_of_threads_are_left_as_they_were() -> None:
             layer("3x3")(features(96, 128))
             layer("3x3")(features(2, 2))
         assert torch.get_num_threads() == threads
+
+
+def test_the_first_large_convolution_leaves_one_thread_to_its_caller() -> None:
+    # In a process of its own: the threads of the bands are made once.
+    code = """
+import torch
+from bench.learned.coding.bands import Banded
+from bench.learned.coding.parameters import one_thread
+torch.set_num_threads(2)
+with torch.inference_mode(), Banded(), one_thread():
+    torch.conv2d(torch.zeros(1, 96, 96, 128), torch.zeros(128, 96, 3, 3))
+    print(torch.get_num_threads())
+print(torch.get_num_threads())
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == ["1", "2"]
 
 
 def test_what_goes_wrong_in_a_band_is_an_error() -> None:
