@@ -185,10 +185,13 @@ def seconds(text: str) -> float:
     """A time such as 90s, 30m or 1.5h, in seconds.
 
     Raises:
-        UsageError: the text has another form.
+        UsageError: the text has another form, or is no time at all.
     """
     units = {"s": 1, "m": 60, "h": 3600}
     try:
-        return float(text[:-1]) * units[text[-1]]
+        found = float(text[:-1]) * units[text[-1]]
     except (KeyError, ValueError, IndexError):
-        raise UsageError(f"'{text}' is not a time such as 90s, 30m or 1.5h") from None
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise UsageError(f"'{text}' is not a time such as 90s, 30m or 1.5h")
+    return found

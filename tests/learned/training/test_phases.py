@@ -73,7 +73,7 @@ def test_times_are_understood(text: str, value: float) -> None:
     assert seconds(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "30", "m", "half an hour", "3d"])
+@pytest.mark.parametrize("text", ["", "30", "m", "half an hour", "3d", "nanm", "infh", "-5m", "0s"])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="30m"):
         seconds(text)
