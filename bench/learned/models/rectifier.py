@@ -8,12 +8,13 @@ uses. With a width of 512 the numbers of parameters are theirs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
+from bench.errors import unknown
 from bench.learned.models.entropy import straight_through
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Rectifier(nn.Module):
 
     Args:
         channels: M.
-        width: channels inside, a multiple of 8.
+        width: channels inside, a multiple of `GROUPS`.
     """
 
     def __init__(self, channels: int, width: int = COMPACT_WIDTH) -> None:
@@ -89,11 +90,19 @@ none         no picture is made
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """How the gradients of distortion and feature term run through a codec with a rectifier."""
+    """How the gradients of distortion and feature term run through a codec with a rectifier.
+
+    Raises:
+        UsageError: there is no such synthesis.
+    """
 
     synthesis: Synthesis = "rectified"
     encoder_learns_features: bool = False
     """Whether the feature term's gradient reaches g_a and the entropy model, or stops at the latents."""
+
+    def __post_init__(self) -> None:
+        if self.synthesis not in get_args(Synthesis):
+            raise unknown("synthesis", self.synthesis, get_args(Synthesis))
 
 
 class Rectified(nn.Module):

@@ -17,6 +17,12 @@ _PATH = click.Path(path_type=Path)
 class _OneOrZoo(click.Group):
     """A group whose default command takes FAMILY@QUALITY, so that `bench train joint@3` needs no further word."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options of one training before its target, too: the group has none but --help."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["one", *args]
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -76,8 +82,14 @@ def train() -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--devices", default=1, show_default=True, help="GPUs of each node, or processes on a CPU.")
-@click.option("--nodes", default=1, show_default=True, help="Machines that train together.")
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="GPUs of each node, or processes on a CPU.",
+)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines that train together.")
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
 @click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
-from bench.learned.models.rectifier import COMPACT_WIDTH
+from bench.learned.models.rectifier import GROUPS
 from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
+from bench.ms_ssim import MIN_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUNS = Path("runs")
 """Where trainings are kept unless the user names a folder."""
-
-_SMALLEST_FOR_MS_SSIM = 161
-"""MS-SSIM has five scales of windows of 11 pixels; a smaller picture has no fifth."""
 
 _CROPS = {
     "mse": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
@@ -49,8 +47,8 @@ class Job:
     init: Path | None = None
     take: tuple[str, ...] | None = None
     """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
-    width: int = COMPACT_WIDTH
-    """Channels of a new rectifier."""
+    width: int | None = None
+    """Channels of the rectifier; None: those of the one to start from, or the compact ones of a new one."""
     seed: int = 0
     device: str = "auto"
     devices: int = 1
@@ -110,26 +108,27 @@ def modified_phase(name: str, target: Target, recipe: stp.Recipe | None = None, 
     """A phase of a target with a modifier (see `stp.PHASES`), with changes that hold for any phase.
 
     Raises:
-        UsageError: an unknown name, or a phase that the modifier does not have.
+        UsageError: an unknown name, a phase that the modifier does not have, or a family without modifiers.
     """
     phase_for(dataclasses.replace(target, modifier=None), optimizer=changes.get("optimizer", "soap"))
     return dataclasses.replace(stp.phase_of(name, target, recipe), name=name, **changes)
 
 
 def _phase(target: Target, given: dict[str, Any]) -> Phase:
-    """The phase that options describe; they are taken out of `given`."""
+    """The phase that options describe; they are taken out of `given`, but for the width."""
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
-    if given.get("phase") == "acem" and (target.family != "cca" or target.modifier is not None):
+    name = given.pop("phase", None)
+    if name == "acem" and (target.family != "cca" or target.modifier is not None):
         raise UsageError(f"--phase acem is a phase of cca; {target.name} has no such filter")
     chosen = {key: given.pop(key) for key in ("alpha", "distance", "synthesis") if key in given}
-    if target.modifier is not None:
-        return modified_phase(given.pop("phase", "predictive"), target, stp.Recipe(**chosen), **plain)
-    if given.get("phase") == "acem":
-        del given["phase"]
-        return filter_phase(target, **plain)
-    if strange := sorted({*chosen, *({"phase", "width"} & given.keys())}):
-        raise UsageError(f"--{strange[0]} is for a rectifier, {target.name} has none; {target.family}+qr has one")
-    return phase_for(target, **plain)
+    options = {*chosen, *({"width"} & given.keys())}
+    if target.modifier is None:
+        stp.require_read(name or "", target, options if name in {None, "acem"} else {*options, "phase"})
+        return filter_phase(target, **plain) if name == "acem" else phase_for(target, **plain)
+    name = name or "predictive"
+    phase = modified_phase(name, target, stp.Recipe(**chosen), **plain)
+    stp.require_read(name, target, options)
+    return phase
 
 
 def _require_whole_latents(target: Target, phase: Phase) -> None:
@@ -149,10 +148,12 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = parse_target(text, given.pop("metric", "mse"))
     phase = _phase(target, given)
+    if (width := given.get("width", GROUPS)) % GROUPS:
+        raise UsageError(f"--width {width}: must be a multiple of {GROUPS}")
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
-    if "ms-ssim" in phase.weights and phase.seen < _SMALLEST_FOR_MS_SSIM:
-        raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {_SMALLEST_FOR_MS_SSIM} pixels or more")
+    if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:
+        raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {MIN_SIDE} pixels or more")
     _require_whole_latents(target, phase)
     if phase.wiring.synthesis != "none" and phase.seen <= 0:
         raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")

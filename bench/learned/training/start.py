@@ -13,6 +13,7 @@ from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
 from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
+from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.weights import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 
@@ -46,6 +47,7 @@ def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
         return model, warm_start(model, job.init, job.take) if job.init else None
     if initial is None:
         return _modified(job)
+    _require_width(job, initial["width"])
     frozen = job.phase.source == "decoded"
     codec = load(_base(job)).model if frozen else build(ModelConfig(**initial["config"]))
     return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.wiring), initial
@@ -100,7 +102,9 @@ def _modified(job: Job) -> tuple[Rectified, Record]:
     if target.modifier == "ft" and isinstance(rectifier, Rectifier):
         raise UsageError(f"--init {path}: it has a rectifier; {target.name} starts from {base.name}")
     if target.modifier == "qr" and not isinstance(rectifier, Rectifier):
-        rectifier = Rectifier(codec.config.M, job.width)
+        rectifier = Rectifier(codec.config.M, job.width or COMPACT_WIDTH)
+    width = rectifier.width if isinstance(rectifier, Rectifier) else None
+    _require_width(job, width)
     if job.phase.source == "decoded":
         _copy(base, kept := _base(job))
         for further in catalogue.bases(base):
@@ -113,10 +117,16 @@ def _modified(job: Job) -> tuple[Rectified, Record]:
         "sha256": sha256_of(path),
         "family": target.family,
         "config": dataclasses.asdict(codec.config),
-        "width": rectifier.width if isinstance(rectifier, Rectifier) else None,
+        "width": width,
         "base": {"file": kept.name, "sha256": sha256_of(base)},
     }
     return Rectified(codec, rectifier, job.phase.wiring), initial
+
+
+def _require_width(job: Job, width: int | None) -> None:
+    """See that the rectifier there is has the width that was asked for."""
+    if None not in {job.width, width} and job.width != width:
+        raise UsageError(f"--width {job.width}: the rectifier to go on with has {width} channels; leave --width out")
 
 
 def _base(job: Job) -> Path:

@@ -17,24 +17,24 @@ What the paper argues against is `direct`: rounding from the first step, with th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bench.errors import UsageError, unknown
-from bench.learned.models.rectifier import Synthesis, Wiring
+from bench.learned.models.config import YUV420
+from bench.learned.models.rectifier import Wiring
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import CropStage, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from bench.learned.training.phases import Target
 
 Distance = Literal["l1", "l2", "smooth-l1", "cosine"]
+Taught = Literal["rectified", "detached"]
 
 ALPHAS: Mapping[str, float] = {"l1": 5e-5, "l2": 1e-2, "smooth-l1": 3e-4, "cosine": 10.0}
 """Weight of each feature distance unless one is given: each then starts at about the same part of the loss."""
-
-MODIFIERS = ("qr", "ft")
 
 _DECODED = (CropStage(16, 2),)
 _PICTURES = {
@@ -45,22 +45,26 @@ _PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What may be chosen in every phase."""
+    """What may be chosen; which phase reads what is in `OPTIONS`.
+
+    Raises:
+        UsageError: there is no such distance or synthesis.
+    """
 
     alpha: float | None = None
     """None: that of `ALPHAS`, a tenth of it for MS-SSIM, as the paper found."""
     distance: Distance = "l2"
-    synthesis: Synthesis = "rectified"
-    """Of the predictive phase: whether the distortion teaches the rectifier."""
+    synthesis: Taught = "rectified"
+    """Whether the distortion teaches the rectifier."""
 
-    def feature(self, metric: str) -> dict[str, float]:
-        """The feature term with its weight.
-
-        Raises:
-            UsageError: there is no such distance.
-        """
+    def __post_init__(self) -> None:
         if self.distance not in ALPHAS:
             raise unknown("feature distance", self.distance, ALPHAS)
+        if self.synthesis not in get_args(Taught):
+            raise unknown("synthesis", self.synthesis, get_args(Taught))
+
+    def feature(self, metric: str) -> dict[str, float]:
+        """The feature term with its weight."""
         alpha = ALPHAS[self.distance] * (1 if metric == "mse" else 0.1) if self.alpha is None else self.alpha
         return {f"feature-{self.distance}": alpha}
 
@@ -111,6 +115,14 @@ PHASES: Mapping[str, Callable[[Target, Recipe], Phase]] = {
 }
 """The phases by the name that a user gives them."""
 
+_FEATURE = frozenset({"alpha", "distance", "width"})
+
+OPTIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "qr": {name: _FEATURE | {"synthesis"} if name == "predictive" else _FEATURE for name in PHASES},
+    "ft": {"predictive": frozenset()},
+}
+"""Modifier to its phases, and to what may be chosen in each."""
+
 
 def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
     """A phase for a target with a modifier.
@@ -120,11 +132,33 @@ def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
     """
     if name not in PHASES:
         raise unknown("phase", name, PHASES)
-    if target.modifier not in MODIFIERS:
-        raise unknown("modifier", f"+{target.modifier}", [f"+{modifier}" for modifier in MODIFIERS])
-    if target.modifier == "ft" and name != "predictive":
+    if target.modifier not in OPTIONS:
+        raise unknown("modifier", f"+{target.modifier}", [f"+{modifier}" for modifier in OPTIONS])
+    if target.family in YUV420:
+        raise UsageError(f"{target.name}: families of planes have no +{target.modifier}; leave it out")
+    if name not in OPTIONS[target.modifier]:
         raise UsageError(f"{target.name} has no rectifier; its only phase is 'predictive'")
     return PHASES[name](target, recipe or Recipe())
+
+
+def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
+    """See that a phase of a target reads the options that were chosen for it.
+
+    Args:
+        name: of the phase; anything where the target has no modifier.
+        target: what is trained.
+        chosen: names of options.
+
+    Raises:
+        UsageError: it does not read one of them.
+    """
+    read = OPTIONS.get(target.modifier or "", {}).get(name, frozenset())
+    if not (unread := sorted(set(chosen) - read)):
+        return
+    if target.modifier == "qr":
+        raise UsageError(f"--{unread[0]} has no effect in the phase '{name}' of {target.name}; leave it out")
+    other = "" if target.family in YUV420 else f"; {target.family}+qr has one"
+    raise UsageError(f"--{unread[0]} is for a rectifier, {target.name} has none{other}")
 
 
 def _distortion(target: Target) -> dict[str, float]:

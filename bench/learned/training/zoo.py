@@ -242,10 +242,19 @@ def read(path: Path | None = None) -> Recipe:
     """The recipe in a TOML file; the package's own by default.
 
     Raises:
-        UsageError: a name in it that does not exist.
+        UsageError: it is no recipe, or a name in it does not exist.
+        OSError: it cannot be read.
     """
     source = importlib.resources.files(__package__).joinpath("zoo.toml") if path is None else path
-    content = tomllib.loads(source.read_text(encoding="utf-8"))
+    try:
+        return _recipe(tomllib.loads(source.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise UsageError(f"{source}: not a recipe, it lacks {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{source}: not a recipe ({error})") from error
+
+
+def _recipe(content: Mapping[str, Any]) -> Recipe:
     steps = tuple(
         _step(model, stage, entry, content["phases"])
         for entry in content["steps"]
@@ -274,4 +283,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
 def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
     """The phase of +qr or +ft that settings name by their `kind`; what belongs to it is taken out of them."""
     chosen = {key: settings.pop(key) for key in ("alpha", "distance", "synthesis") if key in settings}
-    return modified_phase(settings.pop("kind", "predictive"), target, stp.Recipe(**chosen))
+    kind = settings.pop("kind", "predictive")
+    phase = modified_phase(kind, target, stp.Recipe(**chosen))
+    stp.require_read(kind, target, chosen)
+    return phase

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.errors import UsageError
 from bench.learned.models import Rectified, Rectifier, Wiring
 from bench.learned.models.rectifier import Attention, StandardizedConv2d
 
@@ -21,6 +22,11 @@ def test_at_the_authors_width_the_parameters_are_theirs(channels: int, published
     with torch.device("meta"):
         rectifier = Rectifier(channels, 512)
     assert sum(parameter.numel() for parameter in rectifier.parameters()) == published - TIME_EMBEDDING
+
+
+def test_a_synthesis_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown synthesis 'detatched'"):
+        Wiring("detatched")  # type: ignore[arg-type]
 
 
 def test_an_untrained_rectifier_changes_nothing(liven: Enlivener) -> None:

@@ -16,7 +16,7 @@ from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import curve, losses, run, start
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
-from bench.learned.training.stp import ALPHAS, PHASES, Recipe
+from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
 from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 
@@ -223,7 +223,19 @@ def test_alpha_is_a_tenth_for_ms_ssim() -> None:
         ("joint+qr@3", {"phase": "hard"}, "phase 'hard'"),
         ("joint+qr@3", {"distance": "l3"}, "feature distance 'l3'"),
         ("joint+ft@3", {"phase": "soft"}, "has no rectifier"),
+        ("joint+qr@3", {"synthesis": "detatched"}, "synthesis 'detatched'; did you mean 'detached'"),
+        ("joint+qr@3", {"synthesis": "none"}, "synthesis 'none'"),
+        ("joint+qr@3", {"phase": "soft", "synthesis": "detached"}, "--synthesis has no effect in the phase 'soft'"),
+        ("joint+qr@3", {"width": 9}, "--width 9: must be a multiple of 8"),
         ("joint@3", {"alpha": 1.0}, r"--alpha is for a rectifier.*joint\+qr"),
+        (
+            "joint+ft@3",
+            {"alpha": 3.0, "distance": "l1"},
+            r"--alpha is for a rectifier, joint\+ft@3 has none; joint\+qr",
+        ),
+        ("joint+ft@3", {"width": 64}, "--width is for a rectifier"),
+        ("cca@3", {"phase": "acem", "distance": "bogus"}, "--distance is for a rectifier, cca@3 has none$"),
+        ("cca+qr@3", {}, r"cca\+qr@3: families of planes have no \+qr"),
         ("none+qr@3", {}, "family 'none'"),
         ("joint+@3", {}, "FAMILY@QUALITY"),
         ("joint+qr@3", {"crop": (4, 2)}, "5 latents or more"),
@@ -243,6 +255,23 @@ def test_weights_to_start_from_must_fit(landscapes: Path, base: Path) -> None:
     qr = run.train(job_on(landscapes, base, steps=1), Silent())
     with pytest.raises(UsageError, match=r"it has a rectifier; joint\+ft@3 starts from joint-3"):
         start.begin(job_on(landscapes, qr, modifier="ft"), None)
+
+
+def test_another_width_than_that_of_the_rectifier_to_go_on_with_is_refused(landscapes: Path, base: Path) -> None:
+    job = job_on(landscapes, base, steps=1)
+    trained = run.train(job, Silent())
+    with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
+        start.begin(job_on(landscapes, trained, width=32), None)
+    with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
+        run.train(dataclasses.replace(job, init=None, steps=2, resume=True, width=32), Silent())
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_of_a_rectifier_reads_the_options_that_it_takes_and_no_others(phase: str) -> None:
+    target = Target("joint", 3, modifier="qr")
+    for option, value in {"alpha": 0.25, "distance": "l1", "synthesis": "detached"}.items():
+        changed = modified_phase(phase, target, Recipe(**{option: value}))  # type: ignore[arg-type]
+        assert (changed != modified_phase(phase, target)) == (option in OPTIONS["qr"][phase])
 
 
 def test_the_record_says_what_was_chosen(landscapes: Path, base: Path) -> None:

@@ -42,6 +42,8 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["hyper@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 64"),
         (["factorized@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 16"),
         (["zoo", "--budget", "soon"], "'soon' is not a time"),
+        (["zoo", "--budget", "-5m"], "'-5m' is not a time"),
+        (["--budget", "soon", "factorized@1"], "'soon' is not a time"),
         (["ablation", "--budget", "soon"], "'soon' is not a time"),
         (["ablation", "--variant", "jiont"], "unknown variant 'jiont'; did you mean 'joint'?"),
         (["ablation", "--transforms", "absent"], "there is no weights file absent"),
@@ -55,6 +57,13 @@ def test_bad_input_gives_one_clear_line(arguments: list[str], message: str, tmp_
     assert output.startswith("Error: ")
     assert message in output
     assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--devices", "0"], ["--devices", "-2"], ["--nodes", "0"]])
+def test_a_training_has_a_device_and_a_node(arguments: list[str]) -> None:
+    code, output = invoke("joint@3", "--steps", "1", *arguments)
+    assert code == 2
+    assert f"Invalid value for '{arguments[0]}'" in output
 
 
 def test_pictures_too_small_for_the_default_crops_are_refused_before_training(photos: Path, tmp_path: Path) -> None:

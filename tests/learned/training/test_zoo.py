@@ -333,6 +333,29 @@ def narrow(step: zoo.Step) -> object:
     return dataclasses.replace(step.target, options={"N": 8, "M": 12})
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"steps = [", "not a recipe"),
+        (b"\xff\xfe\x00", "not a recipe"),
+        (b"[phases]", "not a recipe, it lacks 'steps'"),
+        (b"phases = {}\nsteps = 3", "not a recipe"),
+        (b'phases = {a = {lr = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "not a recipe, it lacks 'steps'"),
+        (b'phases = {a = {steps = 1, l = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "argument 'l'"),
+        (
+            b'phases = {a = {steps = 1, alpha = 1}}\nsteps = [{train = ["joint+ft@3"], phases = ["a"]}]',
+            "--alpha is for a rectifier",
+        ),
+    ],
+)
+def test_what_is_no_recipe_is_one_clear_line(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message) as caught:
+        zoo.read(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_shipped_recipe_starts_only_from_what_comes_before() -> None:
     finished: set[str] = set()
     for step in zoo.read().steps:
