@@ -137,12 +137,16 @@ def _readable(path: Path) -> Tensors | None:
 
 
 def _on(path: Path, header: Header, held: Tensors, base: Tensors) -> Tensors:
-    """A part's tensors upon those of its base. A decoder's file of before says "codec." first, and takes all."""
-    taken = header.get("base", {}).get("taken", base)
-    if absent := [name for name in taken if name not in base]:
+    """A file's own tensors, upon those that it takes from its base if it has one."""
+    if "base" not in header:
+        return held
+    if "fixed_point" in header:
+        raise UsageError(f"{path}: the weights of an entropy model in integers, not of a whole model")
+    if "taken" not in header["base"]:
+        raise UsageError(f"{path}: it does not say what it takes of {header['base']['file']}; train it anew")
+    if absent := [name for name in header["base"]["taken"] if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
-    own = {name.removeprefix("codec."): value for name, value in held.items()}
-    return {**{name: base[name] for name in taken}, **own}
+    return {**{name: base[name] for name in header["base"]["taken"]}, **held}
 
 
 def _parts_of(path: Path) -> Iterator[Path]:

@@ -224,11 +224,15 @@ def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> 
         load_rectified(path_of(whole, "joint+qr"))
 
 
-def test_decoders_from_before_parts_are_read(whole: Path) -> None:
+def test_a_part_that_does_not_say_what_it_takes_is_refused(whole: Path) -> None:
     path = path_of(whole, "joint+qr")
-    before = load_rectified(path).model.state_dict()
     header, held = container.read(path)
     del header["base"]["taken"]
-    older = {name if name.startswith("rectifier.") else f"codec.{name}": value for name, value in held.items()}
-    container.write(path, header, older)
-    assert equal(load_rectified(path).model.state_dict(), before)
+    container.write(path, header, held)
+    with pytest.raises(UsageError, match=r"joint\+qr-3.*does not say what it takes of joint-3.*train it anew"):
+        load_rectified(path)
+
+
+def test_an_entropy_model_in_integers_is_no_whole_model() -> None:
+    with pytest.raises(UsageError, match="entropy model in integers, not of a whole model"):
+        load(catalogue.COMPACT / "joint-int-3.safetensors")
