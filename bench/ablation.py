@@ -108,9 +108,9 @@ def _has(rates: pd.DataFrame, setting: Mapping[str, Any], fit: Fit) -> bool:
 
 
 def _latents(begin: Weights, dataset: Dataset) -> dict[str, Latents]:
-    from bench.learned.coding.synthesis import Transforms  # noqa: PLC0415  # torch
+    from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
 
-    transforms = Transforms(begin.model)
+    transforms = PictureTransforms(begin.model)
     pictures = ((image.name, read_picture(image.path)) for image in dataset.images)
     return {name: Latents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latents import Coded
     from bench.learned.coding.paths import Latents
-    from bench.learned.coding.synthesis import Precision
+    from bench.learned.coding.synthesis import PictureTransforms, Precision
     from bench.learned.coding.system import System
     from bench.learned.models import Trainable
     from bench.picture import Picture
@@ -121,7 +121,7 @@ class LearnedCodec(Codec):
         content = container.unpack(data, self._identity)
         y_hat = self._decode(content)
         with stage("synthesis"):
-            return self._system.transforms.synthesis(y_hat, content.height, content.width)
+            return cast("PictureTransforms", self._system.transforms).synthesis(y_hat, content.height, content.width)
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """What the model makes of a picture, element by element: latents, scales, means, bits."""
@@ -136,7 +136,7 @@ class LearnedCodec(Codec):
 
     def _analysis(self, picture: Picture) -> Tensor:
         """The latents of a picture, before quantisation."""
-        return self._system.transforms.analysis(picture)
+        return cast("PictureTransforms", self._system.transforms).analysis(picture)
 
     def _code(self, y: Tensor) -> Coded:
         """The payload of latents, and what the decoder will know."""

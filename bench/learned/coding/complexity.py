@@ -11,7 +11,7 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 
 from bench.learned.models import Rectified, Rectifier
-from bench.learned.models.config import YUV420
+from bench.learned.models.config import LATENT_STRIDE, YUV420
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.models.rectifier import HEAD_WIDTH, HEADS
 
@@ -64,7 +64,8 @@ def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
     if not isinstance(rectifier, Rectifier):
         return codec
     multiple = int(model.codec.downsampling_factor)
-    latents = torch.zeros(1, rectifier.channels, *(-(-side // multiple) * multiple // 16 for side in (height, width)))
+    sides = (-(-side // multiple) * multiple // LATENT_STRIDE for side in (height, width))
+    latents = torch.zeros(1, rectifier.channels, *sides)
     with torch.inference_mode(), _counting(rectifier) as macs:
         rectifier(latents)
     # Every position of a window is compared with all others, and takes from all others.

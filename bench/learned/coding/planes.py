@@ -24,7 +24,7 @@ PLAIN = Indicator(luma=False, chroma=False)
 
 
 class PlanesTransforms(Transforms):
-    """Analysis, synthesis and filter of one model on one device. It holds nothing of any picture."""
+    """Transforms of planes, and the filter behind them. They hold nothing of any picture."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         super().__init__(model, device, precision)

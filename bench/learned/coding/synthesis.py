@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from bench.learned.coding.bands import Banded
 from bench.learned.coding.subpixel import SubpixelConv2d
+from bench.learned.models.config import LATENT_STRIDE
 from bench.picture import Picture
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 class Transforms:
-    """Analysis and synthesis of one model on one device. It holds nothing of any picture."""
+    """Analysis and synthesis networks of one model on one device, whatever its pictures are."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         self._device = torch.device(device)
@@ -31,11 +32,17 @@ class Transforms:
         g_s = SubpixelConv2d.throughout(cast("nn.Sequential", model.g_s))
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._multiple = int(model.downsampling_factor)
-        self._stride = 16
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the latents of a picture."""
-        return self._padded(height) // self._stride, self._padded(width) // self._stride
+        return self._padded(height) // LATENT_STRIDE, self._padded(width) // LATENT_STRIDE
+
+    def _padded(self, side: int) -> int:
+        return -(-side // self._multiple) * self._multiple
+
+
+class PictureTransforms(Transforms):
+    """Transforms of RGB pictures. They hold nothing of any picture."""
 
     @torch.inference_mode()
     def analysis(self, picture: Picture) -> Tensor:
@@ -55,6 +62,3 @@ class Transforms:
             x_hat: Tensor = self._g_s(y_hat)
         pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float()
         return Picture(np.ascontiguousarray(pixels.clamp(0, 1).mul_(255).round_().byte().cpu().numpy()))
-
-    def _padded(self, side: int) -> int:
-        return -(-side // self._multiple) * self._multiple

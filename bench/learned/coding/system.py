@@ -11,7 +11,7 @@ from bench.learned.coding.bands import Banded
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.planes import PlanesTransforms
-from bench.learned.coding.synthesis import Precision, Transforms
+from bench.learned.coding.synthesis import PictureTransforms, Precision, Transforms
 from bench.learned.models import YUV420, Rectified, Rectifier
 from bench.memory import share_freed_memory
 
@@ -53,7 +53,7 @@ class System:
             rectifier = None  # +ft: the synthesis alone was trained
         else:
             rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        transforms = PlanesTransforms if codec.config.family in YUV420 else Transforms
+        transforms = PlanesTransforms if codec.config.family in YUV420 else PictureTransforms
         return cls(codec, transforms(codec, device, precision), LatentCoder(codec, path), rectifier)
 
     @property

@@ -25,6 +25,9 @@ OPTIONS = {
 YUV420 = frozenset({"cca", "joint-yuv"})
 """The families whose pictures are planes of YUV 4:2:0."""
 
+LATENT_STRIDE = 16
+"""Pixels between neighbouring latents, in every family."""
+
 _LATER = {"guide", "attention", "acem"}
 
 KERNELS = (3, 5, 7)

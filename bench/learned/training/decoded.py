@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from bench.files import atomic_write
 from bench.learned.coding.latents import LatentCoder
+from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.phases import LATENT_STRIDE, MARGIN
+from bench.learned.training.phases import MARGIN
 from bench.learned.training.task import Validation, middle_of
 from bench.progress import progress
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.files import atomic_write
+from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.phases import LATENT_STRIDE
 from bench.learned.training.task import HeldOut
 
 if TYPE_CHECKING:

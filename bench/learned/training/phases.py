@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import UsageError, unknown
-from bench.learned.models.config import YUV420
+from bench.learned.models.config import LATENT_STRIDE, YUV420
 from bench.learned.models.rectifier import Wiring
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ Source = Literal["pictures", "latents", "decoded"]
 
 METRICS = ("mse", "ms-ssim")
 """What a user can train for; mse is that of the planes in families of planes."""
-
-LATENT_STRIDE = 16
-"""Pixels between neighbouring latents."""
 
 MARGIN = 2
 """Latents at the edge of a crop of latents whose pixels are not looked at: g_s would need their neighbours there."""

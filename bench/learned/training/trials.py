@@ -6,8 +6,9 @@ bits. No evaluation set is looked at, so that variants may be chosen by it.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,9 @@ import pandas as pd
 from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.learned.coding.system import System
-from bench.learned.models import Rectified
+from bench.learned.models import YUV420, Rectified
 from bench.learned.training.task import middle_of
-from bench.learned.weights import load
+from bench.learned.weights import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics import MS_SSIM, MSE
 from bench.picture import Picture
@@ -26,11 +27,13 @@ from bench.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bench.learned.coding.synthesis import PictureTransforms
     from bench.learned.training.pictures import Pictures
-    from bench.learned.weights import Weights
     from bench.learned.weights.rectified import RectifiedWeights
 
 _VARIANT = ["model", "quality", "metric", "variant"]
+_TEXT = ("model", "metric", "variant", "weights_sha256", "image")
+_MEANS = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
 
 
 def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
@@ -55,24 +58,39 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
     compares variants whose encoders differ, and so their rates.
 
     Raises:
-        UsageError: a file is not a weights file, or its base is another.
+        UsageError: a file is not a weights file, its base is another, it codes planes, or `out` is another file.
         MissingError: a file or its base is missing.
     """
     _, held = pictures.split()
+    kept = _kept(out)
     rows = [row for name, path in variants.items() for row in _measured(name, path, held)]
     table = pd.DataFrame(rows)
-    if out.is_file():
-        kept = pd.read_csv(out, float_precision="round_trip")
+    if kept is not None:
         again = kept[_VARIANT].apply(tuple, axis=1).isin(table[_VARIANT].apply(tuple, axis=1))
         table = pd.concat([kept[~again], table], ignore_index=True)
     with atomic_write(out) as file:
         table.to_csv(file, index=False, lineterminator="\n")
-    numbers = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
-    return table.groupby(_VARIANT, sort=False)[numbers].mean().reset_index()
+    return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
+
+
+def _kept(path: Path) -> pd.DataFrame | None:
+    """The rows of an earlier call, if there are any."""
+    if not path.is_file():
+        return None
+    try:
+        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip")
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"--out {path}: not a file of `bench train trials` ({reason})") from error
+    if missing := [name for name in (*_TEXT, *_VARIANT, *_MEANS) if name not in rows]:
+        raise UsageError(f"--out {path}: not a file of `bench train trials`, it has no column '{missing[0]}'")
+    return rows
 
 
 def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]:
     weights = load_rectified(path) if is_decoder(path) else load(path)
+    if isinstance(weights, Weights) and weights.model.config.family in YUV420:
+        raise UsageError(f"{path}: {weights.model.config.family} codes planes; `bench run` compares what codes those")
     system, card = System.of(weights.model), weights.card
     shared = {
         "model": _model_name(weights),
@@ -95,21 +113,22 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
 
 
 def _cell(system: System, picture: Picture) -> dict[str, float]:
-    y = system.transforms.analysis(picture)
+    transforms = cast("PictureTransforms", system.transforms)
+    y = transforms.analysis(picture)
     coded = system.coder.encode(y)
     y_hat = coded.latents.y_hat
     rectified = system.rectified(y_hat)
-    decoded = system.transforms.synthesis(rectified, picture.height, picture.width)
-    mse, ms_ssim = (metric.function(picture, decoded) for metric in (MSE, MS_SSIM))
+    decoded = transforms.synthesis(rectified, picture.height, picture.width)
+    mse, ms_ssim = cast("float", MSE.function(picture, decoded)), MS_SSIM.function(picture, decoded)
     before, after = (float((latents.double() - y.double()).norm()) for latents in (y_hat, rectified))
     return {
         "rate_bpp": 8 * len(coded.payload) / (picture.width * picture.height),
-        "mse": float("nan") if mse is None else mse,
-        "psnr_db": float("nan") if mse is None else float(10 * np.log10(255**2 / mse)),
-        "ms_ssim": float("nan") if ms_ssim is None else ms_ssim,
+        "mse": mse,
+        "psnr_db": 10 * math.log10(255**2 / mse) if mse else math.inf,
+        "ms_ssim": math.nan if ms_ssim is None else ms_ssim,  # the picture is too small for it
         "latent_error_quantized": before,
         "latent_error_rectified": after,
-        "error_reduction_percent": 100 * (1 - after / before),
+        "error_reduction_percent": 100 * (1 - after / before) if before else 0.0,
     }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -7,9 +9,11 @@ import pytest
 import torch
 
 from bench.errors import UsageError
+from bench.learned import catalogue
+from bench.learned.coding.synthesis import PictureTransforms
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.rectified import JointRectified
-from bench.learned.training import pictures
+from bench.learned.training import pictures, trials
 from bench.learned.training.trials import compare, variants_from_words
 from bench.learned.weights import ModelCard, load
 from bench.learned.weights.rectified import save_rectified
@@ -56,6 +60,44 @@ def test_rows_of_other_variants_stay_and_the_same_are_replaced(landscapes: Path,
         compare(variants, found, out)
     rows = pd.read_csv(out)
     assert rows.groupby("variant", sort=False).size().to_dict() == {"one": 1, "two": 1, "three": 1}
+
+
+@pytest.mark.parametrize("content", ["", "name,value\none,1\n"])
+def test_another_file_is_refused_before_anything_is_measured(
+    content: str, landscapes: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(trials, "_measured")
+    out = landscapes.parent / "other.csv"
+    out.write_text(content)
+    with pytest.raises(UsageError, match=r"--out .*other\.csv: not a file of `bench train trials`"):
+        compare({"one": base}, pictures.load(landscapes, landscapes.parent / "cache"), out)
+    assert out.read_text() == content
+
+
+def test_a_variant_named_by_a_number_is_replaced_like_any_other(landscapes: Path, base: Path) -> None:
+    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    for _ in range(2):
+        compare({"1": base}, found, out)
+    assert len(pd.read_csv(out)) == 1
+
+
+def test_weights_of_planes_are_refused(landscapes: Path) -> None:
+    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    for stem, message in (("cca-1", "cca codes planes"), ("cca-int-1", "an entropy model in integers")):
+        with pytest.raises(UsageError, match=message):
+            compare({"one": catalogue.COMPACT / f"{stem}.safetensors"}, found, out)
+    assert not out.exists()
+
+
+def test_a_picture_without_any_error_has_an_infinite_psnr(
+    landscapes: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PictureTransforms, "analysis", lambda *_: torch.ones(1, 12, 8, 8))
+    monkeypatch.setattr(trials, "MSE", dataclasses.replace(MSE, function=lambda *_: 0.0))
+    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    means = compare({"one": base}, found, out)
+    assert means["psnr_db"].tolist() == [math.inf]
+    assert pd.read_csv(out)["error_reduction_percent"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize("words", [("l2",), ("=file",), ("l2=",), ("l2=a", "l2=b")])
