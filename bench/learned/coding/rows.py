@@ -52,7 +52,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows(Distributions):
-    """Distributions of some elements."""
+    """Distributions of some elements, each of which is coded once, in any order."""
 
     first: Integers
     """The least integer of each element's window."""
@@ -78,17 +78,24 @@ class Rows(Distributions):
         return cls(centres - reach, 2 * reach + 1, tuple(parts))
 
     def groups(self, indexes: Indexes) -> tuple[Elements, Iterator[tuple[Coding, slice]]]:
-        """See `Distributions`; the indexes are those of the elements, each once."""
-        del indexes
-        order = np.concatenate([part.elements for part in self.parts])
+        """See `Distributions`."""
+        order = self._places(indexes)[np.concatenate([part.elements for part in self.parts])]
         ends = np.cumsum([len(part.elements) for part in self.parts])
         codings = (Coding(_ROWS, (part.frequencies / (1 << PRECISION),)) for part in self.parts)
         return order, zip(codings, map(slice, (0, *ends[:-1]), ends), strict=True)
 
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
         """See `Distributions`."""
-        bits = np.empty(len(entries))
+        places, bits = self._places(indexes), np.empty(len(entries))
         for part in self.parts:
-            rows = np.arange(len(part.elements))
-            bits[part.elements] = PRECISION - np.log2(part.frequencies[rows, entries[part.elements]])
-        return bits[indexes]
+            where, rows = places[part.elements], np.arange(len(part.elements))
+            bits[where] = PRECISION - np.log2(part.frequencies[rows, entries[where]])
+        return bits
+
+    def _places(self, indexes: Indexes) -> Elements:
+        """Where among the indexes each element is."""
+        if len(indexes) != len(self.first):
+            raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements, each of which is coded once")
+        places = np.empty(len(indexes), np.intp)
+        places[indexes] = np.arange(len(indexes))
+        return places

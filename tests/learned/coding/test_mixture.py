@@ -56,6 +56,20 @@ def test_symbols_are_read_as_they_were_written() -> None:
     assert np.array_equal(read, symbols)
 
 
+def test_elements_are_coded_in_any_order_but_each_once() -> None:
+    mixture = random_mixture()
+    rows, symbols = rows_of(mixture), drawn(mixture)
+    indexes = np.random.default_rng(2).permutation(len(symbols))
+    writer = Writer()
+    writer.code(rows, indexes, symbols[indexes])
+    assert np.array_equal(Reader(writer.finish()).code(rows, indexes, None), symbols[indexes])
+    in_order = rows.bits(np.arange(len(symbols)), symbols)
+    assert np.array_equal(rows.bits(indexes, symbols[indexes]), in_order[indexes])
+    for strange in (indexes[1:], np.append(indexes, 0)):
+        with pytest.raises(ValueError, match="each of which is coded once"):
+            rows.bits(strange, symbols[strange])
+
+
 def test_a_payload_takes_the_bits_of_its_symbols() -> None:
     mixture = random_mixture()
     rows, symbols = rows_of(mixture), drawn(mixture)
