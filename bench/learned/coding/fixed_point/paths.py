@@ -14,9 +14,18 @@ from bench.learned.coding.fixed_point.mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.mixture import element_bits, pass_integers
 from bench.learned.coding.parameters import one_thread
-from bench.learned.coding.paths import HYPER_STRIDE, Channels, EntropyPath, Latents, Size, as_picture, in_order
+from bench.learned.coding.paths import (
+    HYPER_STRIDE,
+    Channels,
+    EntropyPath,
+    Latents,
+    Size,
+    as_picture,
+    in_order,
+    symbols_of,
+)
 from bench.learned.coding.rows import SUREST
-from bench.learned.coding.tables import MAX_SYMBOL, Port, Tables
+from bench.learned.coding.tables import Port, Tables
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
 
@@ -114,7 +123,7 @@ class GaussianPath(FixedPointPath):
 
     def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
         scales, means = told.chunk(2, 1)
-        symbols = None if y is None else _symbols(y, means / self._grid)
+        symbols = None if y is None else symbols_of(y, means / self._grid)
         coded = port.code(self.y_tables, self._indexes(scales), symbols)
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
 
@@ -144,8 +153,3 @@ class MixturePath(FixedPointPath):
     def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
         coded = pass_integers(port, y, self._mixture.rows(told))
         return torch.from_numpy(coded).view(len(told), -1).double().mul_(self._grid)
-
-
-def _symbols(y: Tensor, means: Tensor) -> NDArray[np.int32]:
-    centred: NDArray[np.int32] = (y - means).round_().clamp_(-MAX_SYMBOL, MAX_SYMBOL).int().flatten().numpy()
-    return centred
