@@ -21,7 +21,7 @@ from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import MARGIN
-from bench.learned.training.task import Validation, middle_of
+from bench.learned.training.task import Validation, middle_of, whole_of
 from bench.progress import progress
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bench.learned.training.pictures import Pictures
 
 _FORMAT = 1
+"""Of what is kept. Latents kept in another one are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +159,6 @@ class DecodedTask:
 def _inner(x: Tensor) -> Tensor:
     margin = MARGIN * LATENT_STRIDE
     return x[..., margin:-margin, margin:-margin] if x.dim() else x
-
-
-def whole_of(pictures: Pictures, index: int) -> Tensor:
-    """A picture (1, 3, H, W) whose sides are cut to multiples of 64 pixels."""
-    picture = pictures[index]
-    height, width = (side // 64 * 64 for side in picture.shape[:2])
-    return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)
 
 
 def decoded(

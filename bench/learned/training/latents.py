@@ -17,7 +17,7 @@ from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.task import HeldOut
+from bench.learned.training.task import HeldOut, whole_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
     from bench.learned.training.task import Validation
+
+
+_FORMAT = 1
+"""Of what is kept. Latents kept in another one are computed again."""
 
 
 class EntropyOf(nn.Module):
@@ -98,7 +102,7 @@ class LatentTask:
 
 def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
     """The latents (M, H/16, W/16) of each picture as float16, computed once for each g_a."""
-    digest = hashlib.sha256("".join(entry.sha256 for entry in pictures.entries).encode())
+    digest = hashlib.sha256(f"{_FORMAT} {[entry.sha256 for entry in pictures.entries]}".encode())
     for value in model.g_a.state_dict().values():
         digest.update(value_bytes(value))
     path = cache / f"latents-{digest.hexdigest()[:24]}.pt"
@@ -112,9 +116,6 @@ def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cac
 
 @torch.no_grad()
 def _analyse(model: LearnedModel, pictures: Pictures, index: int, device: torch.device) -> Tensor:
-    """The latents of one picture, its sides cut to multiples of 64 pixels."""
-    picture = pictures[index]
-    height, width = (side // 64 * 64 for side in picture.shape[:2])
-    x = torch.from_numpy(picture[:height, :width].copy()).to(device).permute(2, 0, 1)[None].float().div_(255)
-    y: Tensor = model.g_a.to(device)(x)
+    """The latents of one picture."""
+    y: Tensor = model.g_a.to(device)(whole_of(pictures, index).to(device))
     return y[0].half().cpu()

@@ -120,3 +120,10 @@ def middle_of(pictures: Pictures, index: int) -> Tensor:
     picture = torch.nn.functional.pad(picture[None], (0, right, 0, down), mode="replicate")
     top, left = (picture.shape[2] - height) // 2, (picture.shape[3] - width) // 2
     return picture[:, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
+
+
+def whole_of(pictures: Pictures, index: int) -> Tensor:
+    """A picture (1, 3, H, W) whose sides are cut to multiples of 64 pixels."""
+    picture = pictures[index]
+    height, width = (side // 64 * 64 for side in picture.shape[:2])
+    return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)

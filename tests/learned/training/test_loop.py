@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models import LearnedModel, ModelConfig, build
-from bench.learned.training import engine, pictures
+from bench.learned.training import engine, latents, pictures
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
@@ -163,7 +163,7 @@ def test_a_step_on_latents_counts_the_rate_of_the_pictures(
 
 
 def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
-    model: LearnedModel, photographs: Pictures, tmp_path: Path
+    model: LearnedModel, photographs: Pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = small_phase(source="latents", crops=(CropStage(4, 2),))
 
@@ -177,6 +177,9 @@ def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
         model.g_a[0].weight.mul_(2)  # type: ignore[index,union-attr]
     assert not torch.equal(batch_of(model), first)
     assert len(list((tmp_path / "latents").iterdir())) == 2
+    monkeypatch.setattr(latents, "_FORMAT", 2)
+    batch_of(model)
+    assert len(list((tmp_path / "latents").iterdir())) == 3
 
 
 class Clock:
