@@ -31,6 +31,9 @@ class Autoregressive(LearnedModel):
     As in CompressAI, y_hat is rounded without the mean here, because the mean depends on y_hat itself; the likelihoods
     are of the latents rounded around their means. Only a coder, which goes in raster order, can round y_hat around its
     means too.
+
+    In training they are two draws of noise, again as in CompressAI: context model and g_s see one noisy y, and the
+    likelihoods are of another. Minnen et al. have one noisy y for all. A mixture (`mixture.MixtureModel`) has one, too.
     """
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:

@@ -15,11 +15,14 @@ from bench.errors import unknown
 Quantization = Literal["noise", "round", "mixed", "integer"]
 """How y becomes y_hat, and which values the likelihoods are of.
 
-noise    y + U(-.5, .5) for both: CompressAI's training mode.
+noise    y + U(-.5, .5) for both, one draw of it: CompressAI's training mode.
 round    round(y - mean) + mean for both: CompressAI's evaluation mode, and what a file carries.
 mixed    likelihoods of the noisy y, while g_s and the context model see the rounded one through a straight-through
          gradient (Minnen and Singh 2020, arXiv 2007.08739): training as in `noise`, but the decoder knows real latents.
 integer  round(y) for both, whatever the mean: models of the entropy compared on equal latents.
+
+Where a Gaussian's parameters depend on y_hat itself, the two are quantised one after the other: by two draws of noise,
+and y_hat by round(y). See `autoregressive.Autoregressive`.
 """
 
 
