@@ -24,8 +24,9 @@ from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
 from bench.learned.training import stp
 from bench.learned.training.jobs import Job, modified_phase
+from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
-from bench.learned.training.run import CHECKPOINT, WEIGHTS
+from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -180,16 +181,21 @@ def _require_same(job: Job) -> None:
         return
     record = json.loads(path.read_text(encoding="utf-8"))
     asked = {"phase": json.loads(json.dumps(job.phase.described())), "seed": job.seed}
-    other = job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
+    # The number of epochs is no setting of the phase, yet a training goes on to where it was going.
+    other = record["calls"][-1]["to_step"] != job.steps
+    other |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
     if other or any(record[key] != value for key, value in asked.items()):
         raise UsageError(f"{job.out} is of a search with other weights or settings; name another folder with --runs")
 
 
 def _finished(folder: Path, search: Search) -> bool:
-    """Whether the loss has stalled, or the epochs are over, and the training came to its end after that."""
-    losses = [float(row["loss"]) for row in _rows(folder)]
-    stalled = bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= search.patience
-    return (folder / WEIGHTS).is_file() and (stalled or len(losses) >= search.max_epochs)
+    """Whether the loss has stalled, or the epochs are over, and the weights are those of that."""
+    losses, steps = [], 0
+    for row in _rows(folder):
+        losses.append(float(row["loss"]))
+        steps = int(row["step"])
+    over = stalled(losses, search.patience) or len(losses) >= search.max_epochs
+    return over and steps_of(folder / WEIGHTS) == steps
 
 
 def _epochs(folder: Path, search: Search) -> list[dict[str, Any]]:

@@ -14,17 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_DIGITS = 5
-
 
 def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
-    """Write one row for each validation; the columns are the fields of `CurvePoint`."""
+    """Write one row for each validation, all digits of it; the columns are the fields of `CurvePoint`."""
     text = io.StringIO()
     rows = csv.DictWriter(text, [field.name for field in fields(CurvePoint)], lineterminator="\n")
     rows.writeheader()
-    for point in points:
-        values = asdict(point).items()
-        rows.writerow({key: f"{value:.{_DIGITS}g}" if isinstance(value, float) else value for key, value in values})
+    rows.writerows(map(asdict, points))
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())
 

@@ -17,7 +17,7 @@ from bench.learned.training.phases import Stretch
 from bench.learned.training.stability import GradientGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lightning_fabric import Fabric
     from torch import Tensor
@@ -75,6 +75,11 @@ class Observer(Protocol):
 
     def stop(self, loop: Loop) -> bool:
         """Whether to end now, whatever the stretch says."""
+
+
+def stalled(losses: Sequence[float], patience: int) -> bool:
+    """Whether so many validations, or more, have had no smaller loss than one before them."""
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class Loop:
@@ -223,9 +228,7 @@ class Loop:
 
     def _out_of_patience(self) -> bool:
         losses = [point.loss for point in self.progress.curve if point.step > self.progress.stretch.begins]
-        if self.phase.patience is None or not losses:
-            return False
-        return len(losses) - 1 - losses.index(min(losses)) >= self.phase.patience
+        return self.phase.patience is not None and stalled(losses, self.phase.patience)
 
     def state_dict(self) -> dict[str, Any]:
         """All that changes. Random numbers are functions of seed and step, so none are here."""

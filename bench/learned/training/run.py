@@ -123,7 +123,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
     path = job.out / WEIGHTS
-    if loop.progress.step > first or _steps_of(path) != first:
+    if loop.progress.step > first or steps_of(path) != first:
         report.save(loop)
         _write(job, loop, report)
     if report.leader:
@@ -204,7 +204,7 @@ def _stretch(job: Job, loop: Loop) -> Stretch:
     return Stretch(loop.progress.step, job.steps, job.budget_s)
 
 
-def _steps_of(path: Path) -> int | None:
+def steps_of(path: Path) -> int | None:
     """The steps that a weights file is of, or None where there is none."""
     return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
 

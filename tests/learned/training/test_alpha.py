@@ -9,6 +9,7 @@ import pytest
 from bench.errors import UsageError
 from bench.learned.training import alpha, curve, run
 from bench.learned.training.alpha import CHOICES, EPOCHS, Search, search_alpha, search_from_options
+from bench.learned.training.loop import CurvePoint, stalled
 from bench.learned.training.phases import CropStage
 
 if TYPE_CHECKING:
@@ -155,3 +156,18 @@ def test_a_folder_of_another_search_is_refused(landscapes: Path, base: Path) -> 
     for other in (dataclasses.replace(job, seed=5), dataclasses.replace(job, init=job.out / "alpha-1" / run.WEIGHTS)):
         with pytest.raises(UsageError, match="another folder with --runs"):
             search(other, out, floor=1.0)
+    with pytest.raises(UsageError, match="another folder with --runs"):
+        search(job, out, floor=1.0, max_epochs=5)
+
+
+@pytest.mark.parametrize(("losses", "done"), [((1.0, 1.0 - 1e-9, 1.0 - 2e-9), False), ((1.0, 1.0 + 1e-9, 1.0), True)])
+def test_a_training_is_done_when_its_loop_says_so(
+    losses: tuple[float, ...], done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [CurvePoint(2 * n, 1.0, 1.0, loss, 0.5, 30.0, 0, 1e-4, 0.9) for n, loss in enumerate(losses, 1)]
+    curve.write_csv(tmp_path / "curve.csv", points)
+    monkeypatch.setattr(alpha, "steps_of", lambda _: 6)
+    assert stalled(losses, SEARCH.patience) == done
+    assert alpha._finished(tmp_path, SEARCH) == done
+    monkeypatch.setattr(alpha, "steps_of", lambda _: 4)
+    assert not alpha._finished(tmp_path, SEARCH)
