@@ -188,7 +188,7 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     "--workers", type=click.IntRange(min=1), help="Processes that measure, times apart.  [default: all cores]"
 )
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
-@click.option("--evidence", type=_PATH, help="Folder for what of the report is worth committing.")
+@click.option("--evidence", type=_PATH, help="Folder for what of the report is worth committing: new, or of before.")
 @_threads
 @_force
 @_data

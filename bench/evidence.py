@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import html
 import re
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from bench import manifest
 from bench.errors import UsageError
 from bench.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
-KEPT = (
-    ("data", "*.csv"),
-    ("data/experiments", "*.csv"),
-    ("tables", "**/*.csv"),
-    ("figures", "**/*.svg"),
-    ("assets", "tables.js"),
-    (".", "references.bib"),
-    (".", "*.html"),
-)
-"""Folders of a report, and the files in them that are evidence."""
+KEPT = frozenset({".bib", ".csv", ".html", ".svg"})
+"""Suffixes of the files of a report that are evidence."""
+
+TABLE_SCRIPT = "assets/tables.js"
+"""The one script that comes along: it needs no library."""
 
 LEFT_OUT = frozenset(
     {
@@ -40,32 +37,46 @@ EXPERIMENTS = "experiments"
 """They are kept apart from the data: they outlive a reproduction, and the report takes them from there."""
 
 
-def write_evidence(report: Path, folder: Path) -> list[Path]:
-    """Copy a report's evidence, and remove what an earlier one left; the files, relative to the folder.
+def write_evidence(report: Path, folder: Path) -> list[str]:
+    """Copy a report's evidence, and remove what an earlier one wrote; the files, relative to the folder.
 
     Its pages lose what leads to files that are not copied: links, scripts, and the numbers that only scripts draw.
     `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
 
     Raises:
-        UsageError: the two folders are one, or the report is none.
+        UsageError: the two folders are one, the report is none, or the folder holds files of others.
         OSError: the folder cannot be written.
+    """
+    require_own_folder(report, folder)
+    files = _found(report)
+    if "data/measurements.csv" not in files:
+        raise UsageError(f"{report} holds no report; write one with `bench report`")
+    with manifest.replacing(folder, (name for name in files if not _is_experiment(name))):
+        for name, path in files.items():
+            data = path.read_bytes()
+            if path.suffix == ".html":
+                data = without_dead_links(data.decode(), files.keys()).encode()
+            with atomic_write(folder / name) as file:
+                file.write(data)
+    return sorted(files)
+
+
+def require_own_folder(report: Path, folder: Path) -> None:
+    """Refuse a folder of evidence that `write_evidence` did not write, unless it is new or has experiments alone.
+
+    Raises:
+        UsageError: it is that of the report, or holds files without a list of those that are bench's own.
     """
     if report.resolve() == folder.resolve():
         raise UsageError(f"--evidence {folder}: it needs a folder of its own, not that of the report")
-    files = {_place(path.relative_to(report)): path for path in _found(report)}
-    if Path("data/measurements.csv") not in files:
-        raise UsageError(f"{report} holds no report; write one with `bench report`")
-    for path in _found(folder):
-        if path.parent.name != EXPERIMENTS and path.relative_to(folder) not in files:
-            path.unlink()
-    names = {place.as_posix() for place in files}
-    for place, path in files.items():
-        data = path.read_bytes()
-        if path.suffix == ".html":
-            data = without_dead_links(data.decode(), names).encode()
-        with atomic_write(folder / place) as file:
-            file.write(data)
-    return sorted(files)
+    if manifest.listed(folder) is not None:
+        return
+    files = (path for path in folder.rglob("*") if path.is_file())
+    if foreign := next((path for path in files if not _is_experiment(path.relative_to(folder).as_posix())), None):
+        raise UsageError(
+            f"--evidence {folder}: without {manifest.NAME} there, files such as {foreign} may be others'; name another "
+            f"folder, or empty this one ({EXPERIMENTS}/ may stay)"
+        )
 
 
 _ELEMENT = re.compile(r'<(li|p|script)\b[^>]* data-needs="([^"]*)"[^>]*>.*?</\1>\n?', re.DOTALL)
@@ -80,10 +91,15 @@ def without_dead_links(page: str, files: AbstractSet[str]) -> str:
     return _LINK.sub(lambda found: found[0] if html.unescape(found[1]) in files else found[2], page)
 
 
-def _found(report: Path) -> list[Path]:
-    found = [path for name, glob in KEPT for path in sorted((report / name).glob(glob))]
-    return [path for path in found if path.name not in LEFT_OUT]
+def _found(report: Path) -> dict[str, Path]:
+    """The evidence of a report: where each file goes to, and where it is."""
+    data = report / "data"
+    files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
+    files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}
+    written = sorted(manifest.listed(report) or ())
+    files |= {name: report / name for name in written if PurePosixPath(name).suffix in KEPT or name == TABLE_SCRIPT}
+    return {name: path for name, path in files.items() if path.name not in LEFT_OUT}
 
 
-def _place(path: Path) -> Path:
-    return Path(EXPERIMENTS) / path.name if path.parent == Path("data") / EXPERIMENTS else path
+def _is_experiment(name: str) -> bool:
+    return name.startswith(f"{EXPERIMENTS}/")

@@ -9,7 +9,7 @@ from bench import ffmpeg
 from bench.budget import Budget
 from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import BusyError, MissingError
-from bench.evidence import write_evidence
+from bench.evidence import require_own_folder, write_evidence
 from bench.exhibits import add_exhibits
 from bench.export import export_csv
 from bench.learned import catalogue, checkpoints
@@ -115,6 +115,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     Raises:
         BenchError: nothing can be measured or written.
     """
+    if options.evidence is not None:
+        require_own_folder(options.out, options.evidence)
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)

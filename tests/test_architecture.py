@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "environment", "files", "probe", "progress", "download"},
+    {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
     {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
     {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},

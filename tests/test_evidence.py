@@ -6,6 +6,7 @@ from pathlib import Path
 import html5lib
 import pytest
 
+from bench import manifest
 from bench.errors import UsageError
 from bench.evidence import without_dead_links, write_evidence
 from bench.export import export_csv, import_csv
@@ -26,15 +27,21 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment.parent.mkdir()
     experiment.write_text("a,b\n1,2\n")
     write_report(folder / "report" / "data", folder / "report")
-    for name in ("pictures/a.webp", "assets/library.js", "pictures.html", "tables/pictures.csv"):
+    large = ("pictures/a.webp", "assets/library.js", "pictures.html", "tables/pictures.csv")
+    for name in large:
         (folder / "report" / name).parent.mkdir(exist_ok=True)
         (folder / "report" / name).write_bytes(b"large")
+    with (folder / "report" / manifest.NAME).open("a") as file:
+        file.writelines(f"{name}\n" for name in large)
+    (folder / "report" / "of-others.html").write_text("x")
     return folder / "report"
 
 
 def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_path: Path) -> None:
-    files = {path.as_posix() for path in write_evidence(report, tmp_path / "kept")}
-    assert files == {path.relative_to(tmp_path / "kept").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    files = set(write_evidence(report, tmp_path / "kept"))
+    there = {path.relative_to(tmp_path / "kept").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert there == files | {manifest.NAME}
+    assert "of-others.html" not in files
     assert {"data/measurements.csv", "data/runs.csv", "tables/points.csv", "index.html"} <= files
     assert "experiments/mine.csv" in files
     assert any(name.startswith("figures/") and name.endswith(".svg") for name in files)
@@ -44,7 +51,7 @@ def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_p
 
 
 def test_no_page_leads_to_a_file_that_is_not_there(report: Path, tmp_path: Path) -> None:
-    files = {path.as_posix() for path in write_evidence(report, tmp_path)}
+    files = set(write_evidence(report, tmp_path))
     page = (tmp_path / "index.html").read_text()
     led = {name for name in re.findall(r'(?:href|src)="([^"]*)"', page) if not name.startswith(("#", "https://"))}
     assert {name.partition("#")[0] for name in led} <= files
@@ -70,14 +77,30 @@ def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path)
         assert (tmp_path / "again" / f"{name}.csv").read_bytes() == (report / "data" / f"{name}.csv").read_bytes()
 
 
-def test_what_is_out_of_date_goes_and_what_is_not_evidence_stays(report: Path, tmp_path: Path) -> None:
+def test_what_an_earlier_one_wrote_goes_and_what_others_put_there_stays(report: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     write_evidence(report, kept)
-    stale, foreign, experiment = (kept / name for name in ("tables/old.csv", "data/notes.txt", "experiments/own.csv"))
-    for path in (stale, foreign, experiment):
+    stale, others = kept / "tables" / "old.csv", [kept / "tables" / "notes.csv", kept / "experiments" / "own.csv"]
+    for path in (stale, *others):
         path.write_text("x")
+    with (kept / manifest.NAME).open("a") as file:
+        file.write("tables/old.csv\n")
     write_evidence(report, kept)
-    assert [path.exists() for path in (stale, foreign, experiment)] == [False, True, True]
+    assert not stale.exists()
+    assert all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize("name", ["index.html", "figures/mine/plan.svg", "tables/own.csv", "data/own.csv", "notes.md"])
+def test_a_folder_of_other_files_is_refused_and_nothing_is_written(report: Path, tmp_path: Path, name: str) -> None:
+    for path in (tmp_path / name, tmp_path / "experiments" / "own.csv"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=f"--evidence .*: without manifest.txt there, files such as .*{name}"):
+        write_evidence(report, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / name).unlink()
+    assert "index.html" in write_evidence(report, tmp_path)
 
 
 def test_a_report_is_not_its_own_evidence(report: Path) -> None:
@@ -89,6 +112,7 @@ def test_a_folder_without_a_report_is_refused_and_nothing_is_removed(tmp_path: P
     table = tmp_path / "kept" / "tables" / "points.csv"
     table.parent.mkdir(parents=True)
     table.write_text("x")
+    (tmp_path / "kept" / manifest.NAME).write_text("tables/points.csv\n")
     with pytest.raises(UsageError, match="holds no report"):
         write_evidence(tmp_path / "absent", tmp_path / "kept")
     assert table.exists()

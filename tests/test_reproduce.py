@@ -76,6 +76,18 @@ def test_without_kodak_and_network_it_runs_on_builtin_in_rgb_and_planes_and_says
     assert (options.out / "data" / "timings.csv").read_text().count("\n") > 1
 
 
+def test_a_folder_of_other_files_is_no_folder_of_evidence_and_that_is_said_first(
+    options: Reproduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_get_kodak", lambda *_: pytest.fail("work begins"))
+    with pytest.raises(UsageError, match="needs a folder of its own"):
+        reproduce(dataclasses.replace(options, evidence=options.out), lambda _: None)
+    (options.out / "notes").mkdir(parents=True)
+    (options.out / "notes" / "mine.md").write_text("x")
+    with pytest.raises(UsageError, match=r"such as .*mine.md may be others'"):
+        reproduce(dataclasses.replace(options, evidence=options.out / "notes"), lambda _: None)
+
+
 @pytest.mark.kodak
 @pytest.mark.usefixtures("only_jpeg")
 def test_quick_reports_on_a_stated_subset_of_kodak(options: Reproduction, kodak: list[Path]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from bench import manifest
 from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.report.canvas import file_bytes, inline_svg
@@ -34,10 +36,10 @@ def write_report(
 ) -> Path:
     """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
 
-    The same export gives the same bytes. The first of `datasets` is reported on the first page, the others on pages of
-    their own; by default they are all that were measured, and the first is the one with the most points. `anchors` are
-    the codecs that BD-rates are taken against, the main one first, and `images` globs of the pictures of a stated
-    subset.
+    The same export gives the same bytes, and other files that an earlier report wrote there go. The first of
+    `datasets` is reported on the first page, the others on pages of their own; by default they are all that were
+    measured, and the first is the one with the most points. `anchors` are the codecs that BD-rates are taken against,
+    the main one first, and `images` globs of the pictures of a stated subset.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
@@ -45,29 +47,34 @@ def write_report(
     """
     pages = Report.of(export_dir, datasets=datasets, anchors=anchors, images=images).pages()
     library = f"plotly-{importlib.metadata.version('plotly')}.min.js"
-    _write(out_dir / ASSETS / library, _resource("plotly", "package_data", "plotly.min.js"))
+    files = {f"{ASSETS}/{library}": _resource("plotly", "package_data", "plotly.min.js")}
     for script in sorted({script for page in pages for script in page.scripts}):
-        _write(out_dir / ASSETS / script, _resource("bench.report", "static", script))
-    _write(out_dir / "references.bib", bibliography().encode())
+        files[f"{ASSETS}/{script}"] = _resource("bench.report", "static", script)
+    files["references.bib"] = bibliography().encode()
     render = _renderer()
     for page in pages:
-        _write_page(page, out_dir)
-        for name in page.files:
-            _copy(export_dir / name, out_dir / name)
+        files |= _tables_and_figures(page)
         libraries = (library,) if "explorer.js" in page.scripts else ()
         scripts = [f"{ASSETS}/{name}" for name in (*libraries, *page.scripts)]
         shared = {"pages": [(other.file, other.title) for other in pages], "scripts": scripts}
-        _write(out_dir / page.file, render(page, shared).encode())
+        files[page.file] = render(page, shared).encode()
+    copied = [name for page in pages for name in page.files]
+    with manifest.replacing(out_dir, [*files, *copied]):
+        for name in copied:
+            _copy(export_dir / name, out_dir / name)
+        for name, data in files.items():
+            _write(out_dir / name, data)
     return out_dir / INDEX
 
 
-def _write_page(page: Page, out_dir: Path) -> None:
-    """The tables and figures of a page."""
+def _tables_and_figures(page: Page) -> dict[str, bytes]:
+    files = {}
     for name, frame in page.tables.items():
         text = frame.to_csv(index=False, lineterminator="\n")
-        _write(out_dir / "tables" / page.folder / f"{name}.csv", text.encode())
+        files[_place("tables", page.folder, f"{name}.csv")] = text.encode()
     for plot in page.plots:
-        _write(out_dir / "figures" / page.folder / f"{plot.name}.svg", file_bytes(plot, "svg"))
+        files[_place("figures", page.folder, f"{plot.name}.svg")] = file_bytes(plot, "svg")
+    return files
 
 
 def write_figures(
@@ -92,6 +99,10 @@ def write_figures(
     for path, data in files.items():
         _write(path, data)
     return list(files)
+
+
+def _place(*parts: str) -> str:
+    return str(PurePosixPath(*parts))
 
 
 def _write(path: Path, data: bytes) -> None:

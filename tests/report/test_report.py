@@ -13,6 +13,7 @@ import pytest
 from pages import Page, cell_numbers, spelt
 from synthetic import orchard
 
+from bench import manifest
 from bench.errors import UsageError
 from bench.report import write_figures, write_report
 from bench.report.content import main_study
@@ -51,6 +52,19 @@ def test_the_same_export_gives_the_same_bytes(out: Path, full_export: Path, tmp_
     first, second = _files(out), _files(tmp_path)
     assert first == second
     assert {"index.html", "tables/points.csv", "tables/bd_rates.csv", "figures/rd_psnr_db.svg"} <= set(first)
+
+
+def test_of_an_earlier_report_only_files_of_others_stay(brief: Synthetic, tmp_path: Path) -> None:
+    for table in ("measurements", "images", "datasets"):
+        rows = brief.tables[table]
+        brief.tables[table] = [row | {"dataset": name} for row in rows for name in ("garden", "orchard")]
+    export, out = brief.write(tmp_path / "export"), tmp_path / "out"
+    write_report(export, out)
+    assert {"orchard.html", "tables/orchard/points.csv", "figures/orchard/rd_psnr_db.svg"} <= _files(out).keys()
+    (out / "own.html").write_text("x")
+    write_report(export, out, datasets=["garden"])
+    assert not [name for name in _files(out) if "orchard" in name]
+    assert _files(out).keys() == manifest.listed(out) | {manifest.NAME, "own.html"}
 
 
 def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_path: Path) -> None:
