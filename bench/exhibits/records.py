@@ -22,8 +22,12 @@ EXPERIMENTS = Path("reports") / "reference" / "experiments"
 """Experiments that come with a checkout."""
 
 
+COPIES = "copies.txt"
+"""In the folder `experiments` of an export: the SHA-256 of each copy that was made there, one a line."""
+
+
 def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
-    """Add weights.csv and the folder `experiments` to an export; what is in that folder already stays.
+    """Add weights.csv and the folder `experiments` to an export; what the user has put or changed there stays.
 
     Raises:
         UsageError: the folder is not an export.
@@ -31,11 +35,25 @@ def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
     """
     with atomic_write(directory / "weights.csv") as file:
         training_records(Export.read(directory).measurements).to_csv(file, index=False, lineterminator="\n")
-    for path in sorted(experiments.glob("*.csv")):
-        target = directory / "experiments" / path.name
-        if not target.exists():
-            with atomic_write(target) as file:
-                file.write(path.read_bytes())
+    if experiments.is_dir():
+        _copy_experiments(experiments, directory / "experiments")
+
+
+def _copy_experiments(source: Path, folder: Path) -> None:
+    """Bring the copies of a checkout's experiments up to date; a file that is no copy made here is the user's."""
+    originals = {path.name: sha256_of(path) for path in sorted(source.glob("*.csv"))}
+    present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
+    copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
+    copies |= set(originals.values())
+    with atomic_write(folder / COPIES) as file:  # before the copies: an interruption must not make them the user's
+        file.write("".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
+    for name in originals:
+        if name not in present or present[name] in copies:
+            with atomic_write(folder / name) as file:
+                file.write((source / name).read_bytes())
+    for name in present.keys() - originals.keys():
+        if present[name] in copies:
+            (folder / name).unlink()
 
 
 def training_records(measurements: pd.DataFrame) -> pd.DataFrame:

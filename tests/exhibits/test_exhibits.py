@@ -175,15 +175,32 @@ def test_nothing_measured_costs_nothing(directory: Path) -> None:
     assert Extras.read(directory).complexity.empty
 
 
-def test_experiments_of_the_checkout_are_copied_and_fresh_ones_stay(directory: Path, tmp_path: Path) -> None:
-    checkout = tmp_path / "checkout"
-    for folder, text in ((checkout, "old"), (directory / "experiments", "new")):
-        folder.mkdir()
-        (folder / "mine.csv").write_text(f"a\n{text}\n")
-    (checkout / "other.csv").write_text("a\n1\n")
+def write_texts(folder: Path, **texts: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.csv").write_text(f"a\n{text}\n")
+
+
+def read_texts(folder: Path) -> dict[str, str]:
+    return {path.stem: path.read_text().split()[1] for path in folder.glob("*.csv")}
+
+
+def test_copies_of_experiments_are_as_new_as_the_checkout_and_the_users_own_stay(
+    directory: Path, tmp_path: Path
+) -> None:
+    checkout, here = tmp_path / "checkout", directory / "experiments"
+    write_texts(checkout, mine="theirs", other="1", extended="1", gone="1")
+    write_texts(here, mine="own", further="own")
     add_records(directory, checkout)
-    assert (directory / "experiments" / "mine.csv").read_text() == "a\nnew\n"
-    assert (directory / "experiments" / "other.csv").read_text() == "a\n1\n"
+    assert read_texts(here) == {"mine": "own", "further": "own", "other": "1", "extended": "1", "gone": "1"}
+    write_texts(here, extended="1,own")
+    write_texts(checkout, mine="theirs again", other="2", extended="2")
+    (checkout / "gone.csv").unlink()
+    add_records(directory, checkout)
+    expected = {"mine": "own", "further": "own", "other": "2", "extended": "1,own"}
+    assert read_texts(here) == expected
+    add_records(directory, tmp_path / "no checkout")
+    assert read_texts(here) == expected
 
 
 def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_their_stages() -> None:
