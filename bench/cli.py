@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
-VERIFIED = Path("reports/verified.sqlite")
 SHOWN_FAILURES = 20
 
 _ELSEWHERE = {
@@ -88,6 +87,9 @@ _dataset = click.option(
 _frames = click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th.")
 _size = click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it.")
 _images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
+_carrier = click.option(
+    "--carrier", help="What does the coding: by default a library in process, or 'external' binaries."
+)
 _threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of libraries.  [default: all cores]")
 _families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
 _qualities = click.option(
@@ -154,7 +156,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @_images
 @_frames
 @_size
-@click.option("--carrier", help="What does the coding: by default a library in process, or 'external' binaries.")
+@_carrier
 @click.option("--weights", metavar="NAME", help="Of learned codecs: compact, zoo, a file or a folder.")
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
@@ -229,6 +231,7 @@ def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  #
 
 @main.command()
 @click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec; repeatable.")
+@_carrier
 @click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
 @_families
 @_qualities
@@ -236,7 +239,7 @@ def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  #
 @_images
 @_frames
 @_size
-@click.option("--db", type=_PATH, default=VERIFIED, show_default=True, help="Measurements of the zoo's weights.")
+@click.option("--db", type=_PATH, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
 @_threads
 @_data
 def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ import multiprocessing
 import os
 import numpy as np
 from bench.codec import Codec, QualityScale
+from bench.errors import CodecError
 from bench.picture import Picture
 
 class Raw(Codec):
@@ -78,6 +80,14 @@ class Deadly(Raw):
             os._exit(9)
         return picture
 
+class Carried(Raw):
+    """Is right with one of its carriers."""
+    carriers = ("first", "second")
+    def decode(self, data):
+        if self.carrier == "first":
+            raise CodecError("by first")
+        return super().decode(data)
+
 class Odd(Exception):
     def __init__(self, one, two):
         super().__init__("strange\\nerror")
@@ -106,7 +116,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def request(own: str, *codecs: str) -> CheckRequest:
     folder = Path(own).parent
     names = tuple(f"{own}:{codec}" for codec in codecs)
-    return CheckRequest(codecs=names, dataset=str(folder / "photos"), threads=1, db=folder / "unused.sqlite")
+    return CheckRequest(codecs=names, dataset=str(folder / "photos"), threads=1)
 
 
 def test_an_honest_codec_passes_at_both_ends_and_the_middle(own: str) -> None:
@@ -173,11 +183,36 @@ def test_the_command_fails_where_a_picture_differs(own: str) -> None:
     assert "failed: forgetful@1 on high" in result.output
 
 
-def test_options_of_the_other_check_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", [{"families": ("joint",)}, {"qualities": (1,)}, {"db": Path("r.sqlite")}])
+def test_options_of_the_zoo_are_refused_without_it(option: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="--weights zoo"):
-        CheckRequest(families=("joint",), db=tmp_path, threads=1)
-    with pytest.raises(UsageError, match="all of Kodak"):
-        CheckRequest(weights="zoo", images=("kodim01",), db=tmp_path, threads=1)
+        CheckRequest(**option, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"), [({"images": ("kodim01",)}, "all of Kodak"), ({"carrier": "external"}, "in one way")]
+)
+def test_options_of_round_trips_are_refused_with_the_zoo(option: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        CheckRequest(weights="zoo", **option, threads=1)
+
+
+def test_the_carrier_codes_here_and_there(own: str) -> None:
+    asked = dataclasses.replace(request(own, "Carried@1"), carrier="second")
+    assert verify_round_trips(asked).failures == ()
+    (failure, _) = verify_round_trips(request(own, "Carried@1")).failures
+    assert "by first" in failure
+
+
+def test_a_codec_that_is_named_has_the_carrier_and_of_a_glob_those_that_have_it_are_checked(own: str) -> None:
+    with pytest.raises(UsageError, match="raw has no carrier 'second'; it has: python"):
+        verify_round_trips(dataclasses.replace(request(own, "Raw"), carrier="second"))
+    with pytest.raises(UsageError, match="none of the codecs has a carrier 'second'"):
+        verify_round_trips(CheckRequest(codecs=("jpeg*",), carrier="second", threads=1))
+    photos = str(Path(own).parent / "photos")
+    codecs = ("bpg-444*@40", "webp*@50")
+    verdict = verify_round_trips(CheckRequest(codecs=codecs, carrier="pillow", dataset=photos, threads=1))
+    assert [row[0] for row in verdict.rows] == ["webp"]
 
 
 LEVEL = 5

@@ -23,6 +23,7 @@ class CheckRequest:
 
     codecs: tuple[str, ...] = ()
     """To code with, as in `bench run`; nothing means every codec that can run here."""
+    carrier: str | None = None
     weights: str | None = None
     dataset: str | None = None
     images: tuple[str, ...] = ()
@@ -31,17 +32,20 @@ class CheckRequest:
     families: tuple[str, ...] = ()
     """Of the zoo's weights; nothing means all that are on this machine. So with the qualities."""
     qualities: tuple[int, ...] = ()
-    db: Path
+    db: Path | None = None
     """Where measurements of the zoo's weights are kept, so that a second call measures only what is new."""
     data: Path | None = None
     threads: int
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.against_published and (self.dataset or self.images or self.frames or self.size):
-            raise UsageError("--dataset, --images, --frames and --size: the published points are of all of Kodak")
-        if not self.against_published and (self.families or self.qualities):
-            raise UsageError("--family and --quality choose among the zoo's weights; add --weights zoo, or use --codec")
+        if self.against_published:
+            if self.dataset or self.images or self.frames or self.size:
+                raise UsageError("--dataset, --images, --frames and --size: the published points are of all of Kodak")
+            if self.carrier:
+                raise UsageError("--carrier: CompressAI's weights are coded here in one way; leave it out")
+        elif self.families or self.qualities or self.db:
+            raise UsageError("--family, --quality and --db go with the zoo; add --weights zoo, or use --codec")
 
     @property
     def against_published(self) -> bool:

@@ -7,6 +7,7 @@ strings alone; ours is of whole files, whose 22 bytes of header are 0.4 % at the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.analysis import published
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bench.learned.checkpoints import Checkpoint
 
 DATASET = "kodak"
+DATABASE = Path("reports/verified.sqlite")
 SOURCE = "compressai-8bit"
 
 RATE_BOUND = 0.005
@@ -108,17 +110,18 @@ def _fetch_command(request: CheckRequest) -> str:
 
 def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.DataFrame, list[str]]:
     """The complete points of these weights, and a line for each file that failed."""
+    db = request.db or DATABASE
     run = RunRequest(
         codecs=tuple(f"{checkpoint.family}@{checkpoint.quality}" for checkpoint in here),
         dataset=DATASET,
         data=request.data,
-        db=request.db,
+        db=db,
         codec_options={"weights": "zoo"},
         threads=request.threads,
         command=request.command,
     )
     summary = execute(run)
-    with Store.open(request.db) as store:
+    with Store.open(db) as store:
         points = Study.of(read_results(store), summary.dataset).points
     return points[points["weights"] == "zoo"], [*summary.failures, *summary.missing]
 
