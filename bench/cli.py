@@ -268,6 +268,8 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 @click.argument("anchor")
 @click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one measured]")
 @_images
+@_frames
+@_size
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
 @_db
 def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
@@ -279,7 +281,10 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
     from bench.analysis import comparison, published  # noqa: PLC0415
     from bench.datasets import stored_name  # noqa: PLC0415
 
-    choice["dataset"] = stored_name(dataset) if dataset else None
+    clip = {name: choice.pop(name) for name in ("frames", "size")}
+    if any(clip.values()) and not dataset:
+        raise UsageError("--frames and --size are of a clip; name it by --dataset")
+    choice["dataset"] = stored_name(dataset, **clip) if dataset else None
     if not db.is_file() and comparison.are_published(points := published.load(), test, anchor):
         result = comparison.compare_published(points, test, anchor, **choice)
     else:

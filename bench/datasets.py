@@ -100,14 +100,16 @@ def open_dataset(name: str, *, data: Path | None = None, frames: str | None = No
     raise unknown("dataset", name, dataset_names())
 
 
-def stored_name(name: str) -> str:
+def stored_name(name: str, *, frames: str | None = None, size: str | None = None) -> str:
     """What the results call an image set: a name stays as it is, a folder, glob or clip has a hash of its content.
 
     Raises:
         UsageError: as `open_dataset`.
     """
     is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
-    return open_dataset(name).name if is_path and name not in _catalogue() else name
+    if frames or size or (is_path and name not in _catalogue()):
+        return open_dataset(name, frames=frames, size=size).name
+    return name
 
 
 def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:

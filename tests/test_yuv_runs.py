@@ -128,6 +128,22 @@ def test_compare_takes_a_metric_and_refuses_one_that_the_set_has_not(folder: Pat
     assert "unknown metric 'psnr'; did you mean 'psnr-y'?" in wrong.output
 
 
+def test_a_raw_clip_is_compared_on_by_the_options_that_it_was_measured_with(tmp_path: Path) -> None:
+    planes = to_yuv420(Picture(np.random.default_rng(1).integers(0, 256, (16, 24, 3), np.uint8))).to_bytes()
+    (tmp_path / "raw.yuv").write_bytes(2 * planes)
+    db = ("--db", str(tmp_path / "r.sqlite"))
+    options = ("--dataset", str(tmp_path / "raw.yuv"), "--size", "24x16", "--frames", "1:2", *db)
+    bench("run", "--codec", "jpeg@10,50,90", "--codec", "webp@10,50,90", *options)
+    assert "; raw.yuv, 24x16" in bench("compare", "webp", "jpeg", *options)
+    for wrong, reason in (
+        (("--size", "24x16"), "of a clip; name it by --dataset"),
+        (("--frames", "1:2", "--dataset", "kodak"), "dataset 'kodak' is none"),
+    ):
+        result = CliRunner().invoke(main, ["compare", "webp", "jpeg", *db, *wrong])
+        assert result.exit_code == 1
+        assert reason in result.output
+
+
 def test_a_second_run_and_a_part_of_the_frames_measure_nothing_again(folder: Path) -> None:
     options = ("--codec", "jpeg@10,30", "--dataset", str(folder / "cup.y4m"), "--db", str(folder / "r.sqlite"))
     assert "0 cells measured, 4 were there" in bench("run", *options)
