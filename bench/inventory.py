@@ -70,11 +70,11 @@ def _listed(points: tuple[float, ...]) -> str:
 
 
 def image_sets(data: Path | None) -> list[tuple[str, str]]:
-    """Every named image set, and whether its files are here."""
+    """Every named image set, and whether its files are here, to the bit."""
     states = []
     for name in datasets.dataset_names():
         absent = datasets.missing(name, data)
-        states.append((name, f"missing: {len(absent)} files; bench fetch {name}" if absent else "ready"))
+        states.append((name, f"missing or damaged: {len(absent)} files; bench fetch {name}" if absent else "ready"))
     return states
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench import datasets
+from bench import datasets, inventory
 from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
+from bench.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,11 @@ def _save(path: Path, value: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(path)
     return path
+
+
+def verify(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this be the picture of Kodak that has its name."""
+    monkeypatch.setitem(datasets._entry("kodak")["files"], path.name, sha256_of(path))
 
 
 def test_builtin_is_always_there_and_says_what_it_is() -> None:
@@ -41,28 +47,30 @@ def test_missing_kodak_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
 def test_a_picture_that_is_not_the_listed_one_is_refused(tmp_path: Path) -> None:
     for number in range(1, 25):
         _save(tmp_path / "kodak" / f"kodim{number:02d}.png", number)
-    with pytest.raises(UsageError, match=r"kodim01.png is not the kodak picture"):
+    with pytest.raises(UsageError, match=r"kodim01.png is not the kodak picture .*; `bench fetch kodak` replaces it"):
         open_dataset("kodak", data=tmp_path)
 
 
 def test_bench_data_is_where_sets_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _save(tmp_path / "kodak" / "kodim01.png", 0)
+    verify(_save(tmp_path / "kodak" / "kodim01.png", 0), monkeypatch)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     assert len(missing("kodak")) == 23
 
 
-def test_fetch_asks_the_home_and_then_the_mirror_for_each_absent_file(
+def test_fetch_asks_the_home_and_then_the_mirror_for_each_file_that_is_absent_or_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[list[str], Path, str]] = []
     monkeypatch.setattr(datasets, "download", lambda *arguments: asked.append(arguments))
-    _save(tmp_path / "kodak" / "kodim01.png", 0)
+    verify(_save(tmp_path / "kodak" / "kodim01.png", 0), monkeypatch)
+    (tmp_path / "kodak" / "kodim03.png").write_bytes(b"x")
     fetch_dataset("kodak", data=tmp_path)
-    assert len(asked) == 23
+    assert [path.name for _, path, _ in asked] == [f"kodim{number:02d}.png" for number in range(2, 25)]
     urls, path, sha256 = asked[0]
     assert path == tmp_path / "kodak" / "kodim02.png"
     assert [url.rpartition("/")[2] for url in urls] == ["kodim02.png", "02.png"]
     assert sha256.startswith("4f4b74a79237")
+    assert dict(inventory.image_sets(tmp_path))["kodak"] == "missing or damaged: 23 files; bench fetch kodak"
 
 
 def test_a_folder_is_named_after_its_content(tmp_path: Path) -> None:
