@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from bench import __version__
+from bench.environment import usable_cores
 from bench.errors import BenchError, UsageError
 from bench.interruption import interrupted_once, signal_of
 
@@ -200,7 +201,7 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
     count = _limit_threads(threads)
     from bench.reproduce import Reproduction, reproduce  # noqa: PLC0415
 
-    processes = workers or os.cpu_count() or 1
+    processes = workers or usable_cores()
     chosen = Reproduction(**options, threads=count, workers=processes, command=_command())
     page, failures = reproduce(chosen, click.echo)
     click.echo(f"report: {page}")
@@ -408,7 +409,7 @@ def _end(failures: Sequence[str]) -> None:
 
 
 def _limit_threads(threads: int | None) -> int:
-    count = threads or os.cpu_count() or 1
+    count = threads or usable_cores()
     # OpenMP, and with it torch, reads these when it is first imported. Its threads would spin while they wait, on cores
     # that others could use: those of convolutions in bands, for one.
     os.environ["OMP_NUM_THREADS"] = str(count)

@@ -1,4 +1,4 @@
-"""Environment variables for other processes."""
+"""What this process may use, and environment variables for others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """For Python processes: a file of the working directory, copy.py perhaps, does not take the place of a module."""
+
+
+def usable_cores() -> int:
+    """The processor cores that this process may run on: `taskset` and batch systems give a job a part of a machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import datasets
+from bench.environment import usable_cores
 from bench.provenance import git_state, machine, package_versions
 from bench.registry import codec_class, codec_names
 
@@ -85,7 +86,7 @@ def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
     free_gib = shutil.disk_usage(database.parent if database.parent.is_dir() else ".").free / 2**30
     return [
         ("machine", machine()),
-        ("cores to use", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())),
+        ("cores to use", str(usable_cores())),
         ("accelerator", _accelerator()),
         ("checkout", commit),
         *package_versions().items(),

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 
 from bench.codec import Codec, QualityScale
 from bench.datasets import Dataset, ImageFile, data_folder, missing
+from bench.environment import usable_cores
 from bench.measure import require_quiet_machine
 from bench.measurement import Configuration
 from bench.metrics import Metric
@@ -103,7 +103,7 @@ def main(*, force: bool) -> None:
         click.echo(f"jpeg on Kodak: not measured, there are no Kodak pictures in {data_folder()}")
     else:
         ours, theirs = jpeg_on_kodak_s()
-        click.echo(f"jpeg on Kodak, 19 points, {os.cpu_count()} cores: bench {ours:.1f} s, CompressAI {theirs:.1f} s")
+        click.echo(f"jpeg on Kodak, 19 points, {usable_cores()} cores: bench {ours:.1f} s, CompressAI {theirs:.1f} s")
         good = good and ours <= theirs
     sys.exit(0 if good else 1)
 

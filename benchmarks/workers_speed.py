@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.datasets import data_folder, missing
+from bench.environment import usable_cores
 from bench.measure import require_quiet_machine
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def _run(dataset: str, database: Path, options: Sequence[str]) -> list[str]:
 @click.option("--force", is_flag=True, help="Measure although other work uses the machine.")
 def main(dataset: str | None, *, force: bool) -> None:
     """Measure, print, and say whether the bound is met."""
-    if (os.cpu_count() or 1) < CORES:
-        click.echo(f"a machine of one core says nothing about {CORES} workers")
+    if usable_cores() < CORES:
+        click.echo(f"one core says nothing about {CORES} workers")
         return
     if not force:
         require_quiet_machine()
