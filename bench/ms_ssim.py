@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from bench.environment import usable_cores
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -71,10 +73,11 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
     """Mean SSIM, and mean of its contrast-structure factor alone, of each channel."""
     channels, height, width = a.shape
     rows = height - WINDOW + 1
+    # Each thread has some strips one below the other, so that it can reuse its memory.
     step = _BLOCK * math.ceil(rows / _BLOCK / _threads())
     parts = [(channel, start) for channel in range(channels) for start in range(0, rows, step)]
 
-    def work(part: tuple[int, int]) -> Planes:
+    def work(part: tuple[int, int]) -> list[tuple[float, float]]:
         channel, start = part
         lines = slice(start, min(start + step, rows) + WINDOW - 1)
         return _sums(a[channel, lines], b[channel, lines])
@@ -83,15 +86,18 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
     with _controller().limit(limits=1, user_api="blas"):
         found = list(_pool().map(work, parts))
     sums = np.zeros((channels, 2))
-    for (channel, _), part in zip(parts, found, strict=True):
-        sums[channel] += part
+    for (channel, _), strips in zip(parts, found, strict=True):
+        for strip in strips:  # one by one: however many threads there are, the same numbers are added in the same order
+            sums[channel] += strip
     ssim, contrast_structure = sums.T / (rows * (width - WINDOW + 1))
     return ssim, contrast_structure
 
 
 @functools.cache
 def _threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    """As many as OpenMP would take: the first of a list such as "4,2", and all cores where there is no number."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else usable_cores()
 
 
 @functools.cache
@@ -104,22 +110,22 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _sums(a: Planes, b: Planes) -> Planes:
-    """Sums of SSIM and of its contrast-structure factor over the windows inside two planes (h, w).
+def _sums(a: Planes, b: Planes) -> list[tuple[float, float]]:
+    """Sums of SSIM and of its contrast-structure factor over the windows inside two planes (h, w), a pair a strip.
 
-    The planes are worked through in strips, which stay in the processor's cache, in memory that is reused.
+    Strips of `_BLOCK` rows stay in the processor's cache, in memory that is reused.
     """
     rows, columns = (side - WINDOW + 1 for side in a.shape)
     moments = np.empty((4, _BLOCK + WINDOW - 1, a.shape[1]))
     halfway = np.empty((4, _BLOCK + WINDOW - 1, columns))
     means = np.empty((4, _BLOCK, columns))
-    sums = np.zeros(2)
+    sums = []
     for start in range(0, rows, _BLOCK):
         count = min(_BLOCK, rows - start)
         lines = count + WINDOW - 1
         _moments(a[start : start + lines], b[start : start + lines], moments[:, :lines])
         _window_means(moments[:, :lines], halfway[:, :lines], means[:, :count])
-        sums += _similarity_sums(means[:, :count])
+        sums.append(_similarity_sums(means[:, :count]))
     return sums
 
 

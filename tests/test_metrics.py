@@ -9,12 +9,15 @@ import torch
 from pytorch_msssim import ms_ssim
 
 from baselines.jpeg import Jpeg
+from bench import ms_ssim as ours
 from bench.colour import to_yuv420
+from bench.environment import usable_cores
 from bench.metrics import MS_SSIM, MS_SSIM_Y, MSE, MSE_U, MSE_V, MSE_Y, Metric
 from bench.picture import Picture, Yuv420, read_picture
 from bench.registry import METRICS, load_metric
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bench.picture import AnyPicture
@@ -52,6 +55,43 @@ def test_ms_ssim_is_that_of_pytorch_msssim(name: str, quality: int, photographs:
     original = photographs[name]
     decoded = coded(original, quality)
     assert MS_SSIM.function(original, decoded) == pytest.approx(referee_ms_ssim(original, decoded), abs=1e-6)
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
+    """Set the variable of OpenMP that MS-SSIM goes by; the number of threads that it makes of it is returned."""
+
+    def clear() -> None:
+        ours._threads.cache_clear()
+        ours._pool.cache_clear()
+
+    def use(variable: str) -> int:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+        clear()
+        return ours._threads()
+
+    yield use
+    clear()
+
+
+def test_ms_ssim_does_not_depend_on_the_number_of_threads(
+    photographs: dict[str, Picture], threads: Callable[[str], int]
+) -> None:
+    original = photographs["astronaut"]
+    decoded = coded(original, 5)
+    values = set()
+    for count in (1, 2, 3, 8):
+        assert threads(str(count)) == count
+        values.add(MS_SSIM.function(original, decoded))
+    assert len(values) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "count"),
+    [("4,2", 4), (" 3 ", 3), ("0", usable_cores()), ("", usable_cores()), ("all", usable_cores())],
+)
+def test_threads_of_ms_ssim_are_those_of_openmp(variable: str, count: int, threads: Callable[[str], int]) -> None:
+    assert threads(variable) == count
 
 
 def test_ms_ssim_of_flat_bright_areas_does_not_cancel() -> None:
