@@ -83,6 +83,7 @@ def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
     """What `bench doctor` says of the environment: (subject, finding)."""
     git = git_state()
     commit = f"{git['commit']}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not a git checkout"
+    from_variable = data is None and os.environ.get("BENCH_DATA")
     free_gib = shutil.disk_usage(database.parent if database.parent.is_dir() else ".").free / 2**30
     return [
         ("machine", machine()),
@@ -90,7 +91,7 @@ def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
         ("accelerator", _accelerator()),
         ("checkout", commit),
         *package_versions().items(),
-        ("data folder", f"{datasets.data_folder(data)}{' (BENCH_DATA)' if os.environ.get('BENCH_DATA') else ''}"),
+        ("data folder", f"{datasets.data_folder(data)}{' (BENCH_DATA)' if from_variable else ''}"),
         ("results", f"{database} ({'there' if database.is_file() else 'none yet'}), {free_gib:.0f} GiB free"),
     ]
 

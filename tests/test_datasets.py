@@ -55,6 +55,8 @@ def test_bench_data_is_where_sets_are_looked_for(tmp_path: Path, monkeypatch: py
     verify(_save(tmp_path / "kodak" / "kodim01.png", 0), monkeypatch)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     assert len(missing("kodak")) == 23
+    for given, said in ((None, f"{tmp_path} (BENCH_DATA)"), (tmp_path / "other", f"{tmp_path / 'other'}")):
+        assert dict(inventory.environment(given, tmp_path / "r.sqlite"))["data folder"] == said
 
 
 def test_fetch_asks_the_home_and_then_the_mirror_for_each_file_that_is_absent_or_damaged(
