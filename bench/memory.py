@@ -6,10 +6,12 @@ import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 
+_MMAP_THRESHOLDS = 2**30, 2**25
+
 
 def share_freed_memory() -> None:
     """Let all threads use what one of them has done with, instead of asking the kernel for more."""
-    _set({_ARENA_MAX: 1})
+    _set(_ARENA_MAX, 1)
 
 
 def keep_freed_memory() -> None:
@@ -17,13 +19,17 @@ def keep_freed_memory() -> None:
 
     On a CPU that is a fifth of a training's step, and how long the kernel takes varies.
     """
-    _set({_ARENA_MAX: 1, _MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: 2**31 - 1})
+    # Older glibc refuses more than 32 MB. Any of these ends its adapting to the program, which is worth more than the
+    # others without this one.
+    if any(_set(_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS):
+        _set(_TRIM_THRESHOLD, 2**31 - 1)
+        share_freed_memory()
 
 
-def _set(values: dict[int, int]) -> None:
+def _set(parameter: int, value: int) -> bool:
+    """Whether the C library takes the value."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
-        return
-    for parameter, value in values.items():
-        mallopt(parameter, value)
+        return False
+    return bool(mallopt(parameter, value))
