@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,11 @@ from bench.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from bench.datasets import Dataset
+
+FOLDER = "pictures"
 
 
 def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
@@ -73,7 +77,15 @@ def add_pictures(
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
     with atomic_write(directory / "pictures.csv") as file:
         listed.to_csv(file, index=False, lineterminator="\n")
+    _remove_others(directory / FOLDER, set(listed["sha256"]))
     return listed["sha256"].nunique()
+
+
+def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:
+    """Remove pictures of earlier exports: files that are named as ours are."""
+    for path in folder.glob("*.webp"):
+        if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
+            path.unlink()
 
 
 def _opened(dataset: str, export: Export, data: Path | None) -> Dataset:
@@ -89,7 +101,7 @@ class _Writer:
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
         self.say = say
-        self._folder = directory / "pictures"
+        self._folder = directory / FOLDER
         self._written: dict[str, int] = {}
 
     @property

@@ -71,6 +71,14 @@ def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos:
         assert np.mean(difference**2) == pytest.approx(cells.loc[row["key"], "mse"])
 
 
+def test_pictures_of_an_earlier_export_go_and_files_of_others_stay(directory: Path, photos: Path) -> None:
+    for name in ("first", "second"):
+        add_exhibits(directory, lambda _: None, dataset=str(photos), pictures=(name,))
+        (directory / "pictures" / "own.webp").touch()
+    listed = set(Extras.read(directory).pictures["sha256"])
+    assert {path.stem for path in (directory / "pictures").iterdir()} == {*listed, "own"}
+
+
 def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, photos: Path, tmp_path: Path) -> None:
     renamed = tmp_path / photos.name
     renamed.mkdir()
