@@ -75,6 +75,7 @@ DIAGNOSTICS: Mapping[str, str] = {
     "likelihood_bits": "bits of the same latents by the model's densities, as forward() and most papers have them",
     "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
     "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
+    "acem_indicator": "what cca's filter enhances, as in the file: 1 luma, 2 chroma, 3 both, 0 neither",
     "round_trip_mse_y": "mean squared error of Y where planes went to RGB and back for the codec, uncoded",
     "round_trip_mse_u": "that of U",
     "round_trip_mse_v": "that of V",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bench.measurement import DIAGNOSTICS
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,6 +69,12 @@ def test_no_module_imports_from_a_higher_layer() -> None:
         if LEVEL.get(_part(source), 0) < LEVEL.get(_part(target), 0)
     ]
     assert wrong == []
+
+
+def test_what_codecs_note_of_themselves_is_described() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("bench/**/*.py"))
+    noted = set(re.findall(r'\bnote\("(\w+)"', text))
+    assert {"estimated_bits", "acem_indicator"} <= noted <= DIAGNOSTICS.keys()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"], ["train", "--help"]])
