@@ -24,7 +24,7 @@ from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
-from bench.learned.weights import container, part
+from bench.learned.weights import part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,8 +166,7 @@ class Zoo:
 
 
 def _stages_in(path: Path) -> Stages:
-    header, _ = container.read(path)
-    stages: Stages = header["card"]["record"].get("stages", {})
+    stages: Stages = catalogue.header(path)["card"]["record"].get("stages", {})
     return stages
 
 

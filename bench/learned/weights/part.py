@@ -11,14 +11,17 @@ one that has changed, so the SHA-256 of the part's file stands for the whole mod
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
+from bench.learned.models.parts import value_bytes
 from bench.learned.weights import container
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from bench.learned.weights.tables import Tensors
 
 Header = dict[str, Any]
+
+_Value = TypeVar("_Value")
 
 _ENCODER = "g_a."
 """How the names of the tensors begin without which two files have nothing to do with each other."""
@@ -75,13 +80,43 @@ def difference(tensors: Tensors, base: Path) -> Tensors:
 
 
 def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
-    """Whether two files have equal tensors, all or those of some sub-networks; not if one of the two is of no use."""
-    ours, theirs = _readable(one), _readable(other)
-    if ours is None or theirs is None:
+    """Whether two files have equal tensors, all or those of some sub-networks; not if one of the two is of no use.
+
+    Asked again, it reads only what has changed since.
+    """
+    try:
+        ours, theirs = (
+            {name: value for name, value in digests(path).items() if parts is None or name.partition(".")[0] in parts}
+            for path in (one, other)
+        )
+    except BenchError:
         return False
-    return _same(
-        *({name: value for name, value in tensors.items() if _is_of(name, parts)} for tensors in (ours, theirs))
-    )
+    return ours == theirs
+
+
+def digests(path: Path) -> dict[str, str]:
+    """The SHA-256 of each tensor of a file's model, of those that it takes from its bases, too.
+
+    Raises:
+        MissingError, UsageError: see `read`.
+    """
+    whole: dict[str, str] = {}
+    for file in (*reversed(catalogue.bases(path)), path):
+        state = file.stat()
+        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole)
+    return whole
+
+
+@functools.lru_cache(maxsize=256)
+def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
+    """Header of a file and the SHA-256 of each tensor in it; it is read again only when it has changed."""
+    header, tensors = container.read(path)
+    found = {}
+    for name, value in tensors.items():
+        digest = hashlib.sha256(f"{value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value_bytes(value))
+        found[name] = digest.hexdigest()
+    return header, found
 
 
 def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
@@ -136,8 +171,8 @@ def _readable(path: Path) -> Tensors | None:
         return None
 
 
-def _on(path: Path, header: Header, held: Tensors, base: Tensors) -> Tensors:
-    """A file's own tensors, upon those that it takes from its base if it has one."""
+def _on(path: Path, header: Header, held: dict[str, _Value], base: dict[str, _Value]) -> dict[str, _Value]:
+    """A file's own tensors, or what stands for them, upon those that it takes from its base if it has one."""
     if "base" not in header:
         return held
     if "fixed_point" in header:
@@ -164,10 +199,6 @@ def _parts_of(path: Path) -> Iterator[Path]:
 def _goes_with_one(header: Header) -> bool:
     """Whether a file is a decoder, or an entropy model in integers: of no use with another model."""
     return "modifier" in header or "fixed_point" in header
-
-
-def _is_of(name: str, parts: Collection[str] | None) -> bool:
-    return parts is None or name.partition(".")[0] in parts
 
 
 def _same(ours: Tensors, theirs: Tensors) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from bench.learned import catalogue
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import run, zoo
 from bench.learned.training.losses import lambda_of
+from bench.learned.training.terminal import show_zoo
 from bench.learned.training.zoo import Zoo
 from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import save_rectified
@@ -136,6 +137,25 @@ def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_fur
     )
     job = small.job(step)
     assert (job.resume, job.steps, job.init) == (False, 50, small.path("hyper@3-base"))
+
+
+def test_what_has_been_reached_is_known_from_each_file_read_once(
+    small: Zoo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(4):
+        take_one(small, Trainer())
+    read: list[str] = []
+    whole = container.read
+
+    def counted(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        read.append(path.name)
+        return whole(path)
+
+    monkeypatch.setattr(container, "read", counted)
+    for _ in range(3):
+        show_zoo(small)
+    assert "-> joint@3 trunk" in capsys.readouterr().out
+    assert len(read) == len(set(read))
 
 
 def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
