@@ -150,6 +150,7 @@ class LearnedCodec(Codec):
     def _decode(self, content: Content) -> Tensor:
         """The latents in a file, as the synthesis takes them."""
         system = self._system
+        system.transforms.require_memory(content.height, content.width)
         with stage("entropy decoding"):
             size = system.transforms.latent_size(content.height, content.width)
             latents = system.coder.decode(content.payload, size, content.latents_crc)

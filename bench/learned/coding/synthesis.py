@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
+from bench.errors import DecodeError
 from bench.learned.coding.bands import Banded
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.models.config import LATENT_STRIDE
@@ -32,6 +33,25 @@ class Transforms:
         g_s = SubpixelConv2d.throughout(cast("nn.Sequential", model.g_s))
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._multiple = int(model.downsampling_factor)
+        self._width = model.config.N
+
+    def require_memory(self, height: int, width: int) -> None:
+        """Refuse a picture whose synthesis this machine cannot hold, before anything is spent on it.
+
+        A payload of a hundred bytes can be whole and yet of a picture of any size that a header can name.
+
+        Raises:
+            DecodeError: it is too large.
+        """
+        import psutil  # noqa: PLC0415
+
+        # At the least: what goes into the last layer and what it came from, N channels of half the height and width.
+        needed = 2 * self._width * self._padded(height) * self._padded(width)
+        if self._device.type == "cpu" and needed > (there := psutil.virtual_memory().total):
+            raise DecodeError(
+                f"a picture of {width}x{height}: its synthesis takes {needed / 2**30:.1f} GiB of memory or more, "
+                f"this machine has {there / 2**30:.1f} GiB"
+            )
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the latents of a picture."""

@@ -9,16 +9,19 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 import skimage.data
 import torch
 
 from bench.colour import to_yuv420
 from bench.errors import DecodeError
-from bench.learned.coding.container import Form, pack, unpack
+from bench.learned.coding.container import Content, Form, pack, unpack
+from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.planes import PlanesTransforms
 from bench.learned.models import ModelConfig, build
 from bench.learned.models.cca.enhancement import Indicator
@@ -152,6 +155,17 @@ def test_the_decoded_latents_are_those_of_the_picture_rounded(weights: Path) -> 
     decoded = system.coder.decode(coded.payload, (12, 16), coded.crc)
     assert y.unique().numel() > 1000
     assert torch.equal(decoded.y_hat, y.round())
+
+
+def test_a_picture_that_the_machine_cannot_hold_is_refused_before_anything_is_decoded(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = open_codec("cca", weights)
+    data = pack(codec._identity, Content(8000, 6500, 0, bytes(100)))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**29))
+    monkeypatch.delattr(LatentCoder, "decode")
+    with pytest.raises(DecodeError, match=r"a picture of 8000x6500.*GiB of memory or more, this machine has 0\.5 GiB"):
+        codec.decode_yuv420(data)
 
 
 @pytest.mark.parametrize("full_range", [False, True])
