@@ -132,11 +132,11 @@ def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
     """
     if name not in PHASES:
         raise unknown("phase", name, PHASES)
-    if target.modifier not in OPTIONS:
+    if (phases := OPTIONS.get(target.modifier or "")) is None:
         raise unknown("modifier", f"+{target.modifier}", [f"+{modifier}" for modifier in OPTIONS])
     if target.family in YUV420:
         raise UsageError(f"{target.name}: families of planes have no +{target.modifier}; leave it out")
-    if name not in OPTIONS[target.modifier]:
+    if name not in phases:
         raise UsageError(f"{target.name} has no rectifier; its only phase is 'predictive'")
     return PHASES[name](target, recipe or Recipe())
 
