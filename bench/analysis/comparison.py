@@ -28,10 +28,39 @@ LOWEST_SHARE = 0.5  # of the shorter curve's range
 WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
 """Below, below and above these a BD-rate is reported with a doubt."""
 
+DOUBT = "doubtful"
+"""How such a note begins."""
+
 ALL_OF_A_CURVE = 0.95
 """Share of a curve's range from which on all of its points count as inside: ends never quite meet."""
 
 CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
+
+COLUMNS = (
+    "axis",
+    "axis_title",
+    "anchor",
+    "anchor_title",
+    "test",
+    "test_title",
+    *(f"bd_rate_{method}_percent" for method in METHODS),
+    "interval_low_percent",
+    "interval_high_percent",
+    *(f"bd_quality_{method}" for method in METHODS),
+    "overlap_low",
+    "overlap_high",
+    "overlap_share",
+    "anchor_points",
+    "test_points",
+    "anchor_points_in_overlap",
+    "test_points_in_overlap",
+    "per_image_count",
+    "per_image_mean_percent",
+    "per_image_lowest_percent",
+    "per_image_highest_percent",
+    "notes",
+)
+"""Columns of `bd_table`."""
 
 
 def bd_rows(anchor: Subject, test: Subject, axes: Iterable[Axis]) -> list[dict[str, Any]]:
@@ -102,15 +131,15 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
         return notes
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
     if inside < FEWEST_IN_OVERLAP:
-        notes.append(f"doubtful: only {inside} point{'' if inside == 1 else 's'} of a curve in the overlap")
+        notes.append(f"{DOUBT}: only {inside} point{'' if inside == 1 else 's'} of a curve in the overlap")
     # A long curve that covers all of a short one is no reason for doubt, however small its share.
     shorter = min(float(np.ptp(curve.quality)) for curve in curves)
     share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0
     if share < LOWEST_SHARE:
-        notes.append(f"doubtful: the overlap is {100 * share:.0f} % of the shorter curve's range")
+        notes.append(f"{DOUBT}: the overlap is {100 * share:.0f} % of the shorter curve's range")
     pchip, akima, cubic = (delta.rate_percent[method] for method in METHODS)
     if pchip is not None and akima is not None and abs(pchip - akima) > WIDEST_SPREAD:
-        notes.append(f"doubtful: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")
+        notes.append(f"{DOUBT}: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")
     if pchip is not None and cubic is not None and abs(pchip - cubic) > CUBIC_REMARK:
         notes.append(f"the single cubic differs by {abs(pchip - cubic):.1f} points")
     if without_own:
@@ -126,13 +155,7 @@ def _points_inside(curve: Curve, counted: int, delta: bd.Delta) -> int:
 def bd_table(anchor: Subject, tests: Iterable[Subject], axes: Sequence[Axis]) -> pd.DataFrame:
     """BD-rates of curves against one anchor, a row for each curve and axis; see `bd_rows`."""
     rows = [row for test in tests if test.name != anchor.name for row in bd_rows(anchor, test, axes)]
-    return pd.DataFrame(rows, columns=_bd_row_columns())
-
-
-def _bd_row_columns() -> list[str]:
-    curve = Curve.of([1, 2], [1, 2])
-    empty = Subject("", "", {PSNR.name: curve})
-    return list(_bd_row(empty, empty, PSNR))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)

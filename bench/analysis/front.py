@@ -23,8 +23,8 @@ def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     """One row a codec that was timed, for each stage, metric and anchor; columns of `COLUMNS`.
 
     `times` are those of `bench.analysis.timing.summary`, `rates` those of `bench.analysis.comparison.bd_table`. The
-    anchor itself is there with a BD-rate of zero. `on_front` marks what is neither slower nor larger than another
-    codec of its group, stage, metric and anchor: the Pareto front.
+    anchor itself is there with a BD-rate of zero. `on_front` marks what no other codec of its group, stage, metric and
+    anchor beats in one of time and rate and equals or beats in the other: the Pareto front.
     """
     if rates.empty or times.empty:
         return pd.DataFrame(columns=COLUMNS)
