@@ -158,6 +158,12 @@ def test_the_difference_is_of_mean_losses_with_an_interval_around_it() -> None:
     assert row["rate_equivalent_percent"] == pytest.approx(100 * (2.11 - 2.0) / 0.5)
 
 
+def test_the_difference_as_rate_is_of_the_pictures_and_seeds_that_both_have() -> None:
+    first, other = _observed({"igu": [1.0, 2.0], "bgu": [1.1, 2.2]}), _observed({"igu": [9.0, 9.0]}, bpp=5.0)
+    table = analysis.table(pd.concat([first, other.assign(seed=2)])).set_index("variant")
+    assert table.loc["bgu", "rate_equivalent_percent"] == pytest.approx(100 * 0.15 / 0.5)
+
+
 def test_without_the_reference_there_is_no_difference() -> None:
     assert analysis.table(_observed({"bgu": [1.0, 2.0]}))["loss_difference_percent"].isna().all()
 

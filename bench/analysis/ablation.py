@@ -28,7 +28,7 @@ DIFFERENCE = ("difference_percent", "low_percent", "high_percent")
 COLUMNS = [*SETTING, *VARIANT, "seed", "seconds", "image", "bpp_y", "bpp_z"]
 """Columns of the file of observations: a row a variant, seed and picture."""
 
-TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "bpp_z", "spread_percent", *DIFFERENCE)
+TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "reference_bpp", "bpp_z", "spread_percent", *DIFFERENCE)
 """Columns of `table`."""
 
 _TEXT = ("transforms", "transforms_sha256", "dataset", "variant", "prior", "distribution", "mean", "image")
@@ -46,10 +46,11 @@ def read(path: Path) -> pd.DataFrame:
 def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """One row a variant, settings apart: its mean rate, and the difference to the reference in percent.
 
-    `bpp` and `bpp_z` are means over pictures and seeds. `difference_percent` compares mean rates over the same
-    pictures and seeds; its interval (`low_percent`, `high_percent`: 95 %) is a bootstrap over the pictures, so it says
-    how far the result depends on them. `spread_percent` is the distance between the smallest and the largest mean rate
-    of a variant's seeds, as a share of their mean; NaN with one seed. Differences are NaN without the reference.
+    `bpp` and `bpp_z` are means over pictures and seeds, `reference_bpp` is that of the reference over the same ones.
+    `difference_percent` compares mean rates over the pictures and seeds that both have; its interval (`low_percent`,
+    `high_percent`: 95 %) is a bootstrap over the pictures, so it says how far the result depends on them; NaN of a
+    picture alone. `spread_percent` is the distance between the smallest and the largest mean rate of a variant's seeds,
+    as a share of their mean; NaN with one seed. Differences are NaN without the reference.
     """
     rows = [row for _, group in rates.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
     return pd.DataFrame(rows, columns=list(TABLE))
@@ -57,16 +58,23 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
 
 def _of_setting(rates: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
-    theirs = by_picture(rates[rates["variant"] == reference], "bpp")
+    of_reference = rates[rates["variant"] == reference]
+    theirs = by_picture(of_reference, "bpp")
     rows = []
     for _, group in rates.groupby("variant", sort=False):
         mean = group.groupby("seed")["bpp"].mean()
         spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
         row = {str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()}
         row |= {"seeds": len(mean), "pictures": group["image"].nunique()}
-        row |= {"bpp": group["bpp"].mean(), "bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
+        row |= {"bpp": group["bpp"].mean(), "reference_bpp": alike(of_reference, group)["bpp"].mean()}
+        row |= {"bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
         rows.append(row | difference(by_picture(group, "bpp"), theirs))
     return rows
+
+
+def alike(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
+    """The rows of theirs that are of pictures and seeds of ours."""
+    return theirs[theirs["image"].isin(ours["image"]) & theirs["seed"].isin(ours["seed"])]
 
 
 def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -77,13 +85,16 @@ def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
 def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
     """How much more ours is than theirs on the pictures and from the seeds that both have, in percent of theirs.
 
-    Both are frames of `by_picture`. The interval is a bootstrap over the pictures; all is NaN where nothing is shared.
+    Both are frames of `by_picture`. The interval is a bootstrap over the pictures, NaN of one alone; all is NaN where
+    nothing is shared.
     """
     seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
     if seeds.empty or pictures.empty:
         return dict.fromkeys(DIFFERENCE, math.nan)
     values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
+    mean = values[0].mean() / values[1].mean() * 100 - 100
+    if len(pictures) < 2:
+        return dict(zip(DIFFERENCE, (mean, math.nan, math.nan), strict=True))
     resamples = batch.resample_weights(len(pictures))
     low, high = np.percentile((resamples @ values[0]) / (resamples @ values[1]) * 100 - 100, [2.5, 97.5])
-    mean = values[0].mean() / values[1].mean() * 100 - 100
-    return {"difference_percent": mean, "low_percent": low, "high_percent": high}
+    return dict(zip(DIFFERENCE, (mean, low, high), strict=True))

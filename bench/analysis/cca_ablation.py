@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.analysis.ablation import by_picture, difference
+from bench.analysis.ablation import alike, by_picture, difference
 from bench.analysis.observations import read_observations
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     `loss_difference_percent` compares mean losses over the same pictures and seeds; its interval (95 %) is a bootstrap
     over pictures. `rate_equivalent_percent` is the same difference as a share of the reference's rate: lambda is the
     slope at which these codecs trade rate for distortion, so that a small difference in loss is about what the rate
-    would differ by at equal distortion. All of them are NaN without the reference.
+    would differ by at equal distortion. All of them are NaN without the reference; of a picture alone, the interval is.
     """
     rows = [row for _, group in observed.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
     return pd.DataFrame(rows, columns=list(TABLE))
@@ -76,10 +75,10 @@ def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
 
 def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
     theirs = observed[observed["variant"] == reference]
-    theirs_bpp = theirs["bpp"].mean() if len(theirs) else math.nan
     rows = []
     for _, group in observed.groupby("variant", sort=False):
         found = difference(by_picture(group, "loss"), by_picture(theirs, "loss"))
+        shared = alike(theirs, group)[["loss", "bpp"]].mean()
         rows.append(
             {
                 **{str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()},
@@ -90,7 +89,7 @@ def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
                 "loss_difference_percent": found["difference_percent"],
                 "loss_difference_low_percent": found["low_percent"],
                 "loss_difference_high_percent": found["high_percent"],
-                "rate_equivalent_percent": found["difference_percent"] * theirs["loss"].mean() / theirs_bpp,
+                "rate_equivalent_percent": found["difference_percent"] * shared["loss"] / shared["bpp"],
             }
         )
     return rows

@@ -57,6 +57,19 @@ def test_seeds_are_compared_with_like_seeds() -> None:
     assert np.isnan(found["hyper"]["spread_percent"])
 
 
+def test_the_rate_of_the_reference_is_of_the_same_seeds() -> None:
+    found = rows(observations("joint", RATES), observations("joint", 3 * RATES, 2), observations("hyper", 0.9 * RATES))
+    row = found["hyper"]
+    assert row["reference_bpp"] == pytest.approx(RATES.mean())
+    assert row["difference_percent"] == pytest.approx(100 * row["bpp"] / row["reference_bpp"] - 100)
+
+
+def test_a_picture_alone_has_no_interval() -> None:
+    row = rows(observations("joint", RATES[:1]), observations("hyper", 1.1 * RATES[:1]))["hyper"]
+    assert row["difference_percent"] == pytest.approx(10)
+    assert np.isnan([row["low_percent"], row["high_percent"]]).all()
+
+
 def test_other_settings_are_never_mixed() -> None:
     frames = [observations("joint", RATES), observations("hyper", RATES, steps=9)]
     shown = table(pd.concat(frames))
