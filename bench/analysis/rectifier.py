@@ -7,20 +7,27 @@ without a rectifier.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis.axis import ratio_to_db
 from bench.analysis.batch import resample_weights
+from bench.analysis.timing import qualities_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from bench.analysis.batch import Array
     from bench.analysis.study import Study
 
-MODIFIERS = ("+qr", "+ft")
+CONTROL = "+ft"
+
+MODIFIERS = ("+qr", CONTROL)
 
 _CELL = ["weights", "quality", "image"]
 
@@ -38,7 +45,28 @@ PAIRS = (
     "ms_ssim_base",
     "latent_error_quantized",
     "latent_error_rectified",
+    "error_reduction_percent",
 )
+
+MEANS = (
+    "psnr_gain_db",
+    "psnr_gain_low_db",
+    "psnr_gain_high_db",
+    "psnr_beyond_ft_db",
+    "psnr_beyond_ft_low_db",
+    "psnr_beyond_ft_high_db",
+    "ms_ssim_gain_db",
+    "ms_ssim_gain_low_db",
+    "ms_ssim_gain_high_db",
+    "ms_ssim_beyond_ft_db",
+    "ms_ssim_beyond_ft_low_db",
+    "ms_ssim_beyond_ft_high_db",
+    "error_reduction_percent",
+    "error_reduction_low_percent",
+    "error_reduction_high_percent",
+)
+"""Means over pictures, each with the ends of its interval. A gain beyond +ft is what a modifier gains more than the
+control does on the same pictures at the same qualities."""
 
 GAINS = (
     "model",
@@ -47,16 +75,29 @@ GAINS = (
     "quality",
     "images",
     "equal_files",
-    "psnr_gain_db",
-    "ms_ssim_gain_db",
     "latent_error_quantized",
     "latent_error_rectified",
-    "error_reduction_percent",
-    "error_reduction_low_percent",
-    "error_reduction_high_percent",
+    *MEANS,
 )
 
-TIMES = ("model", "modifier", "weights", "machine", "threads", "device", "stage", "cells", "base_s", "with_s", "ratio")
+SUMMARY = ("model", "modifier", "weights", "qualities", "psnr_gain_largest_db", "ms_ssim_gain_largest_db", *MEANS)
+
+TIMES = (
+    "model",
+    "modifier",
+    "weights",
+    "machine",
+    "threads",
+    "device",
+    "stage",
+    "qualities",
+    "cells",
+    "base_s",
+    "with_s",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+)
 
 
 def pairs(study: Study) -> pd.DataFrame:
@@ -75,50 +116,103 @@ def pairs(study: Study) -> pd.DataFrame:
     rows = pd.concat(found, ignore_index=True)
     rows["bytes_added"] = rows["num_bytes"] - rows["num_bytes_base"]
     rows["psnr_gain_db"] = rows["psnr_db"] - rows["psnr_db_base"]
+    left = rows["latent_error_rectified"] / rows["latent_error_quantized"]
+    rows["error_reduction_percent"] = (1 - left) * 100
     return rows[list(PAIRS)]
 
 
 def gains(paired: pd.DataFrame) -> pd.DataFrame:
-    """One row a model, modifier and quality: means over the pictures; columns of `GAINS`.
+    """One row a model, modifier, weights and quality: means over the pictures; columns of `GAINS`.
 
     The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error of a picture is
     ||y_hat - y||, the Euclidean distance of the decoded latents from the encoder's; its reduction is the paper's
-    100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The interval (95 %) of its mean is a bootstrap over pictures:
-    it says how far they scatter, not what another training would give.
+    100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The intervals (95 %) are bootstraps over pictures, in pairs:
+    they say how far the means hang on the pictures, not what another training would give.
     """
-    if paired.empty:
-        return pd.DataFrame(columns=GAINS)
-    reduction = (1 - paired["latent_error_rectified"] / paired["latent_error_quantized"]) * 100
-    rows = paired.assign(equal_files=paired["bytes_added"] == 0, error_reduction_percent=reduction)
-    groups = rows.groupby(["model", "modifier", "weights", "quality"], sort=False)
-    means = groups.agg(
-        images=("image", "nunique"),
-        equal_files=("equal_files", "mean"),
-        psnr_gain_db=("psnr_gain_db", "mean"),
-        ms_ssim=("ms_ssim", "mean"),
-        ms_ssim_base=("ms_ssim_base", "mean"),
-        latent_error_quantized=("latent_error_quantized", "mean"),
-        latent_error_rectified=("latent_error_rectified", "mean"),
-        error_reduction_percent=("error_reduction_percent", "mean"),
-        error_reduction_low_percent=("error_reduction_percent", lambda reductions: _end(reductions, 2.5)),
-        error_reduction_high_percent=("error_reduction_percent", lambda reductions: _end(reductions, 97.5)),
-    ).reset_index()
-    means["ms_ssim_gain_db"] = ratio_to_db(means["ms_ssim"]) - ratio_to_db(means["ms_ssim_base"])
-    return means[list(GAINS)]
+    rows = [
+        {
+            "quality": group["quality"].iloc[0],
+            "images": group["image"].nunique(),
+            "equal_files": (group["bytes_added"] == 0).mean(),
+            **group[["latent_error_quantized", "latent_error_rectified"]].mean(),
+            **told,
+        }
+        for group, told in _groups(paired, ["model", "modifier", "weights", "quality"])
+    ]
+    return pd.DataFrame(rows, columns=list(GAINS))
 
 
-def _end(values: pd.Series, percent: float) -> float:
-    """A percentile of the mean over resampled pictures; NaN of a picture alone, or of values that are not there."""
-    if len(values) < 2:
-        return float("nan")
-    return float(np.percentile(resample_weights(len(values)) @ values.to_numpy(dtype=float), percent))
+def summary(paired: pd.DataFrame) -> pd.DataFrame:
+    """The same over the qualities, a row a model, modifier and weights, with the largest of them: `SUMMARY`."""
+    of_quality = gains(paired).set_index(["model", "modifier", "weights"])
+    rows = []
+    for group, told in _groups(paired, ["model", "modifier", "weights"]):
+        largest = of_quality.loc[[(told["model"], told["modifier"], told["weights"])]].max()
+        found = {f"{metric}_gain_largest_db": largest[f"{metric}_gain_db"] for metric in ("psnr", "ms_ssim")}
+        rows.append(told | found | {"qualities": group["quality"].nunique()})
+    return pd.DataFrame(rows, columns=list(SUMMARY))
+
+
+def _groups(paired: pd.DataFrame, names: list[str]) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
+    """The groups of pairs that are alike in some columns, each with these and with its `MEANS`."""
+    control = [name for name in names if name != "modifier"]
+    for key, group in paired.groupby(names, sort=False):
+        same = (paired[control] == group[control].iloc[0]).all(axis=1) & (paired["modifier"] == CONTROL)
+        # What the control gains beyond itself is no number.
+        other = paired[same & (group["modifier"].iloc[0] != CONTROL)]
+        yield group, dict(zip(names, key, strict=True)) | _means(group, other)
+
+
+def _means(group: pd.DataFrame, control: pd.DataFrame) -> dict[str, float]:
+    found = (
+        _over_pictures(_as_it_is, _by_picture(group, "psnr_gain_db")),
+        _over_pictures(np.subtract, _by_picture(group, "psnr_db"), _by_picture(control, "psnr_db")),
+        _over_pictures(_decibels_more, _by_picture(group, "ms_ssim"), _by_picture(group, "ms_ssim_base")),
+        _over_pictures(_decibels_more, _by_picture(group, "ms_ssim"), _by_picture(control, "ms_ssim")),
+        _over_pictures(_as_it_is, _by_picture(group, "error_reduction_percent")),
+    )
+    return dict(zip(MEANS, itertools.chain(*found), strict=True))
+
+
+def _by_picture(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A column with a row a picture and a column a quality."""
+    return rows.pivot_table(index="image", columns="quality", values=column, dropna=False)
+
+
+def _as_it_is(mean: Array) -> Array:
+    return mean
+
+
+def _decibels_more(mean: Array, other: Array) -> Array:
+    return np.asarray(ratio_to_db(mean) - ratio_to_db(other))
+
+
+def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[float, float, float]:
+    """`of` the means over the pictures that all frames have, its mean over qualities, and the ends of its interval.
+
+    The ends are NaN of a picture alone, and all is where a value is missing.
+    """
+    pictures, qualities = (
+        functools.reduce(pd.Index.intersection, axes)
+        for axes in ([frame.index for frame in frames], [frame.columns for frame in frames])
+    )
+    if pictures.empty or qualities.empty:
+        return math.nan, math.nan, math.nan
+    values = [frame.loc[pictures, qualities].to_numpy(dtype=float) for frame in frames]
+    mean = float(np.mean(of(*(value.mean(axis=0) for value in values))))
+    if len(pictures) < 2:
+        return mean, math.nan, math.nan
+    resamples = resample_weights(len(pictures))
+    low, high = np.percentile(of(*(resamples @ value for value in values)).mean(axis=1), [2.5, 97.5])
+    return mean, float(low), float(high)
 
 
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
     """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
 
     `times` are those of `bench.analysis.timing.cell_times`, `curves` a study's; a modifier is any ending of a codec's
-    name. `ratio` is the median over qualities and pictures of the ratio of each pair.
+    name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and the
+    highest; `qualities` are those that both sides were timed at, and `cells` the pairs.
     """
     rows = times.merge(curves[["name", "codec", "weights"]], on="name")
     setting = ["machine", "threads", "device"]
@@ -134,8 +228,11 @@ def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[s
     both["ratio"] = both["seconds"] / both["seconds_base"]
     groups = both.groupby(["model", "modifier", "weights", *setting, "stage"], sort=False)
     return groups.agg(
+        qualities=("quality", qualities_text),
         cells=("ratio", "size"),
         base_s=("seconds_base", "median"),
         with_s=("seconds", "median"),
         ratio=("ratio", "median"),
+        ratio_low=("ratio", "min"),
+        ratio_high=("ratio", "max"),
     ).reset_index()[list(TIMES)]

@@ -35,6 +35,11 @@ class Sources:
         return self._studies[dataset]
 
     @functools.cached_property
+    def pairs(self) -> pd.DataFrame:
+        """What the rectifier adds in the main study, by model, quality and picture."""
+        return rectifier.pairs(self.main)
+
+    @functools.cached_property
     def gains(self) -> pd.DataFrame:
-        """Gains of the rectifier in the main study, by model and quality."""
-        return rectifier.gains(rectifier.pairs(self.main))
+        """The same over the pictures, by model and quality."""
+        return rectifier.gains(self.pairs)

@@ -23,7 +23,7 @@ _SUMMARY = [
     "title",
     "stage",
     "images",
-    "points",
+    "qualities",
     "repeats",
     "median_s",
     "low_s",
@@ -65,7 +65,7 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
     groups = times.groupby([*_SETTING, "image_set", "name", "title", "stage"], sort=False)
     rows = groups.agg(
         images=("image", "nunique"),
-        points=("quality", "nunique"),
+        qualities=("quality", qualities_text),
         repeats=("repeats", "min"),
         median_s=("seconds", "median"),
         low_s=("seconds", lambda seconds: seconds.quantile(0.1)),
@@ -75,6 +75,11 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
     rows["group"] = rows.groupby([*_SETTING, "image_set"], sort=False).ngroup() + 1
     rows["order"] = rows["stage"].map({"encode": 0, "decode": 1})  # as they happen; a stage of another name comes last
     return rows.sort_values(["group", "order"], kind="stable", ignore_index=True)[_SUMMARY]
+
+
+def qualities_text(qualities: pd.Series[float]) -> str:
+    """The different ones of some qualities, as in "3, 5"."""
+    return ", ".join(f"{quality:g}" for quality in sorted(set(qualities)))
 
 
 def by_quality(times: pd.DataFrame) -> pd.DataFrame:

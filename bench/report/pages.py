@@ -82,7 +82,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     trials = {name: variant_means(extras.experiment(name)) for name in TRIALS}
     if gains.empty and search.empty and all(means.empty for means in trials.values()):
         return None
-    summary = experiments.gain_summary(gains)
+    summary = rectifier.summary(paired)
     epochs = extras.experiment("alpha_epochs")
     gain_plots, alpha_plots = _gain_plots(gains), [*_epoch_plots(epochs), *_alpha_plots(search)]
     tables = {
@@ -93,9 +93,8 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         "alpha_epochs": epochs,
         **trials,
     }
-    variables = {
+    variables: dict[str, Any] = {
         "heading": "The quantization rectifier",
-        "sections": [],
         "dataset_title": content.study.title,
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
@@ -109,6 +108,9 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
             if len(means)
         ],
     }
+    sections = [("gains", "Gains at the same rate")] * bool(variables["summary"])
+    sections += [("alpha", "The search of alpha")] * bool(variables["searches"])
+    variables["sections"] = [*sections, *((name, TRIALS[name]) for name, means in trials.items() if len(means))]
     filled = {name: frame for name, frame in tables.items() if len(frame)}
     plots = (*gain_plots, *alpha_plots)
     return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=("tables.js",))

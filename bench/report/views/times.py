@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import milliseconds, plain
-from bench.report.views.rows import records
+from bench.report.numbers import milliseconds, plain, signed
+from bench.report.views.rows import records, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,10 @@ WHOLE = ("encode", "decode")
 """The stages that make up everything; the others are parts of them."""
 
 
+NO_PART = 1e-3
+"""A stage of a smaller share than this of encoding and of decoding is none that the codec has."""
+
+
 def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One entry for each setting and set of pictures, with a row a codec; `costs` are by the curve's name."""
     return [_group(group, costs) for _, group in table.groupby("group", sort=True)]
@@ -23,9 +27,11 @@ def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[d
 
 def _group(group: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     first = records(group.head(1))[0]
+    whole = group[group["stage"].isin(WHOLE)].groupby("name")["median_s"].min()
+    group = group[~(group["median_s"] < NO_PART * group["name"].map(whole))]
     rows: dict[str, dict[str, Any]] = {}
     for row in records(group):
-        entry = {"title": row["title"], "points": row["points"], "cost": costs.get(row["name"]), "stages": {}}
+        entry = {"title": row["title"], "qualities": row["qualities"], "cost": costs.get(row["name"]), "stages": {}}
         rows.setdefault(row["name"], entry)["stages"][row["stage"]] = {
             "median": milliseconds(row["median_s"]),
             "sort": f"{row['median_s']:.6g}",
@@ -67,10 +73,11 @@ def pairs(ratios: pd.DataFrame) -> list[dict[str, Any]]:
     """Times with a modifier beside those without, a row a model and stage."""
     return [
         {
-            **{key: row[key] for key in ("model", "modifier", "weights", "machine", "stage", "cells")},
+            **{key: row[key] for key in ("model", "modifier", "weights", "machine", "stage", "qualities", "cells")},
             "base": milliseconds(row["base_s"]),
             "with": milliseconds(row["with_s"]),
-            "added": plain((row["ratio"] - 1) * 100, 1),
+            "added": signed((row["ratio"] - 1) * 100, 1),
+            "range": span((row["ratio_low"] - 1) * 100, (row["ratio_high"] - 1) * 100, 1),
         }
         for row in records(ratios)
     ]
