@@ -30,6 +30,7 @@ COLUMNS = (
     "measured",
     "measured_low",
     "measured_high",
+    "measured_cases",
     "measured_on",
     "measured_judges",
     "difference",
@@ -40,8 +41,12 @@ COLUMNS = (
     "reason",
     "command",
 )
-"""Columns of `claim_table`. `difference` is the judged value minus the claimed one; `measured_judges` says whether the
-measured value could count: a compact model cannot disprove what a paper says of its own."""
+"""Columns of `claim_table`. `difference` is the judged value minus the claimed one. `measured_cases` is the number of
+values that the measured one sums up, if it does. `measured_judges` says whether it could count: a compact model cannot
+disprove what a paper says of its own."""
+
+SHARE = "of "
+"""How units of shares begin: "of files", "of models"."""
 
 MEASURES = {**evidence.MEASURES, **rectifier_evidence.MEASURES}
 
@@ -68,6 +73,11 @@ class Claim:
     absolute: bool = False
     lower_is_better: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)  # what a measure needs besides
+
+    @property
+    def things(self) -> str:
+        """What a share is of: "files", "pairs"; empty where the unit is none of a share."""
+        return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
@@ -116,6 +126,7 @@ def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
         "measured": measured.value,
         "measured_low": low,
         "measured_high": high,
+        "measured_cases": len(measured.cases),
         "measured_on": measured.basis,
         "measured_judges": measured.is_usable,
         # What is measured here weighs more than what others published.

@@ -10,15 +10,17 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.analysis import cca_ablation
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
-from bench.analysis.comparison import bd_rows
+from bench.analysis.comparison import DOUBT, bd_rows
 from bench.analysis.subject import measured_subject, published_names, published_subject
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
 from bench.analysis.verdict import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -35,7 +37,9 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     test, anchor = (published_subject(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
-    return Evidence("published points", _rate(row), reason=_lacks(row, f"{claim.axis} is not published"))
+    return Evidence(
+        "published points", _rate(row), reason=_lacks(row, f"{claim.axis} is not published") or _doubts(row)
+    )
 
 
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
@@ -57,7 +61,7 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         _rate(row),
         None if low is None or high is None else (low, high),
         judges=not reason,
-        reason=_lacks(row, f"{claim.axis} is not measured") or reason,
+        reason=_lacks(row, f"{claim.axis} is not measured") or reason or _doubts(row),
     )
 
 
@@ -83,6 +87,11 @@ def _lacks(row: Mapping[str, Any], absent: str) -> str:
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
+def _doubts(row: Mapping[str, Any]) -> str:
+    """What should be known before a BD-rate that judges is quoted, or ""."""
+    return "; ".join(note for note in str(row["notes"]).split("; ") if note.startswith(DOUBT))
+
+
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
     """Names of the two curves: learned codecs with weights of the same name.
 
@@ -100,26 +109,35 @@ def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
     return (str(best[0][0].name), str(best[0][1].name)) if best else None
 
 
-def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, str]) -> str:
-    """Why a measured BD-rate cannot judge the claim, or ""."""
+def objection(claim: Claim, study: Study, weights: str) -> str:
+    """Why nothing that was measured with some weights can judge the claim, or ""."""
     if study.is_subset:
         return f"only {study.extent} were measured"
+    if claim.absolute and weights and not weights.startswith("zoo"):
+        return f"weights {weights} are not the paper's"
+    return ""
+
+
+def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
+    """What sets the trainings of two codecs apart, or ""; those of published weights (zoo) are the paper's business."""
+    return "" if weights.startswith("zoo") or not weights else unequal(codecs, weights, sources.extras.weights, apart)
+
+
+def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, str]) -> str:
+    """Why a measured BD-rate cannot judge the claim, or ""."""
     curves = study.curves.set_index("name")
     weights = str(curves.loc[pair[0], "weights"])
-    if weights.startswith("zoo") or not weights:
-        return ""
-    if claim.absolute:
-        return f"weights {weights} are not the paper's"
-    if not curves.loc[pair[1], "weights"]:
-        return ""
+    found = objection(claim, study, weights)
+    if found or not curves.loc[pair[1], "weights"]:
+        return found
     codecs = [str(curves.loc[name, "codec"]) for name in pair]
-    return unequal(codecs, weights, sources.extras.weights, claim.options.get("apart", ()))
+    return unequal_steps(codecs, weights, sources, claim.options.get("apart", ()))
 
 
 def ablation(claim: Claim, sources: Sources) -> Evidence:
     """The difference in rate between two entropy models fitted to the same latents: the pictures are equal.
 
-    Of several settings (lambdas, pictures) the values are averaged; the interval is there for a single one.
+    Of several settings (lambdas, pictures) the values are averaged; each is judged by its own interval.
     """
     from bench.analysis.ablation import table  # noqa: PLC0415  # only exports with an ablation need it
 
@@ -134,7 +152,7 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
 def part(claim: Claim, sources: Sources) -> Evidence:
     """The difference in loss between two variants of cca that were trained alike, by real files of all pictures.
 
-    Of several lambdas the values are averaged; the interval is there for a single one.
+    Of several lambdas the values are averaged; each is judged by its own interval.
     """
     basis = "measured, cca_ablation.csv"
     observed = sources.extras.experiment("cca_ablation")
@@ -152,12 +170,16 @@ def part(claim: Claim, sources: Sources) -> Evidence:
 
 def _over_settings(basis: str, found: pd.DataFrame, objection: str = "") -> Evidence:
     """The mean of a difference over settings, from its value and the ends of its interval in each of them."""
-    differences = found.dropna().to_numpy(dtype=float)
+    differences = found.to_numpy(dtype=float)
+    differences = differences[~np.isnan(differences[:, 0])]
     if not len(differences):
         return Evidence(basis, reason="the two variants were not fitted in one and the same setting")
     values = tuple(differences[:, 0].tolist())
-    interval = (float(differences[0, 1]), float(differences[0, 2])) if len(values) == 1 else None
-    return Evidence(basis, sum(values) / len(values), interval, values, judges=not objection, reason=objection)
+    # A picture alone has no interval: there the value stands for itself.
+    ends = tuple(differences[~np.isnan(differences)].tolist())
+    low, high = differences[0, 1:].tolist()
+    interval = (low, high) if len(values) == 1 and not math.isnan(low) else None
+    return Evidence(basis, sum(values) / len(values), interval, values, ends, judges=not objection, reason=objection)
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
 FLAT_DB = 0.005
-"""Steps of PSNR that are smaller than this are no rise and no fall: training noise."""
+"""Differences in decibels that are not larger than this are none: training noise."""
 
 SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
 """What tells one search of alpha from another."""
@@ -20,8 +19,11 @@ MEANS = ("rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent")
 """What trials of variants may have measured on each picture."""
 
 
-def unimodal(searches: pd.DataFrame) -> list[bool]:
-    """Whether quality over alpha rises to one optimum and falls after it, for each search of three alphas or more."""
+def unimodal(searches: pd.DataFrame) -> list[bool | None]:
+    """Whether quality over alpha rises to one optimum and falls after it, for each search of three alphas or more.
+
+    None where the range of alphas has no optimum inside it: quality only rises, only falls, or stays.
+    """
     return [
         _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))
         for _, group in searches.groupby([name for name in SEARCH if name in searches], sort=False)
@@ -29,10 +31,24 @@ def unimodal(searches: pd.DataFrame) -> list[bool]:
     ]
 
 
-def _has_one_peak(values: NDArray[np.float64]) -> bool:
-    steps = np.diff(values)
-    signs = np.sign(steps[np.abs(steps) > FLAT_DB])
-    return bool((np.diff(signs) <= 0).all())
+def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
+    turns = _rises_and_falls(values)
+    return turns == [1, -1] if len(turns) > 1 else None
+
+
+def _rises_and_falls(values: NDArray[np.float64]) -> list[int]:
+    """The rises (1) and falls (-1) by more than `FLAT_DB`, however slow, each from the extremum before it."""
+    turns: list[int] = []
+    low = high = values[0]
+    for value in values[1:]:
+        low, high = min(low, value), max(high, value)
+        if value - low > FLAT_DB and turns[-1:] != [1]:
+            turns.append(1)
+            high = value
+        elif high - value > FLAT_DB and turns[-1:] != [-1]:
+            turns.append(-1)
+            low = value
+    return turns
 
 
 def variant_means(trials: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,10 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
     for codec, found in zip(codecs, steps, strict=True):
         if not found or any(math.isnan(number) for number in found.values()):
             return f"the export does not say how the weights of {codec} were trained"
-    for quality in sorted(steps[0].keys() & steps[1].keys()):
+    shared = sorted(steps[0].keys() & steps[1].keys())
+    if not shared:
+        return "no quality in common"
+    for quality in shared:
         two = steps[0][quality], steps[1][quality]
         if max(two) > min(two) * (1 + EQUAL_STEPS):
             return f"training was not equal: {two[0]:,.0f} and {two[1]:,.0f} steps at quality {quality:g}"

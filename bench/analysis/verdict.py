@@ -26,6 +26,7 @@ class Evidence:
     value: float = math.nan  # in the claim's unit; for a share, 0 to 1
     interval: tuple[float, float] | None = None  # 95 %, of the value
     cases: tuple[float, ...] = ()  # what `value` sums up, where it does
+    ends: tuple[float, ...] = ()  # of the intervals of all cases, where these have some
     judges: bool = True  # whether a verdict may rest on it
     reason: str = ""  # why there is no value, or why it does not judge
 
@@ -63,7 +64,7 @@ class Rule:
         sign = -1 if self.lower_is_better else 1
         if sign * evidence.value <= 0:
             return DOES_NOT_HOLD
-        ends = evidence.interval or (evidence.value,)
+        ends = evidence.ends or evidence.interval or (evidence.value,)
         return HOLDS if all(sign * end > 0 for end in ends) else IN_PART
 
     def _ceiling(self, evidence: Evidence) -> str:

@@ -161,6 +161,12 @@ def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Syn
     assert row["reason"] == "the export does not say how the weights of beta were trained"
 
 
+def test_trainings_of_other_qualities_are_not_equal(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    row = _judged(synthetic, tmp_path, _claim(), _trained(("alpha", 10, 1000, "", ""), ("beta", 50, 1000, "", "")))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "no quality in common")
+
+
 @pytest.mark.parametrize(("apart", "verdict"), [(["filter"], HOLDS), ([], NOT_TESTED), (["fit"], NOT_TESTED)])
 def test_steps_of_a_part_that_one_side_lacks_may_stand_apart(
     synthetic: Synthetic, tmp_path: Path, apart: list[str], verdict: str
@@ -177,6 +183,31 @@ def _fits(*fits: tuple[str, int, float]) -> Extras:
         for index, rate in enumerate((mean, 2 * mean))
     ]
     return Extras(experiments={"ablation": pd.DataFrame(rows)})
+
+
+def test_settings_are_judged_one_by_one(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="ablation", codec="joint", anchor="hyper")
+    extras = _fits(("joint", 700, 1.6), ("hyper", 700, 2.0), ("joint", 800, 2.1), ("hyper", 800, 2.0))
+    row = _judged(synthetic, tmp_path, claim, extras)
+    assert row["measured"] == pytest.approx((-20 + 5) / 2)
+    assert (row["verdict"], row["measured_cases"]) == (IN_PART, 2)
+
+
+def test_a_picture_alone_is_judged_without_an_interval(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="ablation", codec="joint", anchor="hyper")
+    rates = _fits(("joint", 700, 1.8), ("hyper", 700, 2.0)).experiment("ablation")
+    extras = Extras(experiments={"ablation": rates[rates["image"] == "p0"]})
+    row = _judged(synthetic, tmp_path, claim, extras)
+    assert (row["verdict"], row["measured"]) == (HOLDS, pytest.approx(-10))
+    assert math.isnan(row["measured_low"])
+
+
+def test_a_doubtful_rate_holds_with_its_doubt(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["mse"] /= 4 if row["codec"] == "beta" else 1
+    row = _judged(synthetic, tmp_path, _claim())
+    assert row["verdict"] == HOLDS
+    assert row["reason"].startswith("doubtful: only ")
 
 
 OTHER_SETTING = "the two variants were not fitted in one and the same setting"
@@ -286,6 +317,14 @@ def test_curves_without_overlap_say_so(synthetic: Synthetic, tmp_path: Path) -> 
 )
 def test_each_rule_has_cases_on_both_sides(rule: Rule, evidence: Evidence, verdict: str) -> None:
     assert judge(rule, [evidence]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [((-20.0, -3.0, -8.0, -1.0), HOLDS), ((-20.0, 3.0, -8.0, -1.0), IN_PART), ((-9.0, 4.0), IN_PART)],
+)
+def test_a_difference_in_several_settings_holds_if_it_does_in_each(ends: tuple[float, ...], verdict: str) -> None:
+    assert judge(Rule("direction"), [Evidence("", -2.5, ends=ends)]) == verdict
 
 
 def test_evidence_that_disagrees_holds_in_part_and_none_is_not_tested() -> None:

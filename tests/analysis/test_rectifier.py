@@ -14,6 +14,7 @@ from bench.analysis.study import Study
 from bench.analysis.timing import cell_times
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from synthetic import Synthetic
@@ -39,9 +40,20 @@ def _claim(measure: str, **changes: object) -> Claim:
     return Claim.of(entry | {"codec": "+qr", **changes})
 
 
-def _sources(synthetic: Synthetic, folder: Path, **experiments: pd.DataFrame) -> Sources:
+def _sources(synthetic: Synthetic, folder: Path, images: Sequence[str] = (), **experiments: pd.DataFrame) -> Sources:
     export = synthetic.read(folder)
-    return Sources(export, Extras(experiments=experiments), Study.of(export, "garden"))
+    return Sources(export, Extras(experiments=experiments), Study.of(export, "garden", images))
+
+
+def _add_better(synthetic: Synthetic, codec: str, gain_db: float) -> None:
+    """Add a codec such as "alpha+qr" that decodes the files of its base better by some decibels."""
+    measured = synthetic.tables["measurements"]
+    base = {(row["codec"], row["quality"], row["image"]): row["mse"] for row in measured}
+    synthetic.add_codec(codec, codec)
+    synthetic.add_curve(codec)
+    for row in measured:
+        if row["codec"] == codec:
+            row["mse"] = base[codec.partition("+")[0], row["quality"], row["image"]] * 10 ** (-gain_db / 10)
 
 
 def test_the_gain_is_the_one_that_was_built_in(rectified: Synthetic, tmp_path: Path) -> None:
@@ -105,6 +117,25 @@ def test_times_are_compared_picture_by_picture(rectified: Synthetic, tmp_path: P
     assert ratios.loc["encode", "ratio"] == pytest.approx(1)
     found = MEASURES["time_ratio"](_claim("time_ratio", models=["alpha"]), sources)
     assert found.value == pytest.approx(3.0)
+    assert ratios.loc["decode", "cells"] == ratios.loc["decode", "qualities"].count(",") * 4 + 4
+    assert ratios.loc["decode", "ratio_low"] == pytest.approx(1.03)
+    assert found.basis == "measured, box, 1 threads, cpu; the median of models"
+
+
+def test_times_are_of_one_machine(rectified: Synthetic, tmp_path: Path) -> None:
+    """The one that timed most models: there alpha takes as long with the rectifier, and beta twice as long."""
+    _add_better(rectified, "beta+qr", 0)
+    rectified.add_timings()
+    rectified.add_timings(machine="mill", factor=3)
+    codecs = {row["key"]: row["codec"] for row in rectified.tables["measurements"]}
+    rectified.tables["timings"] = [
+        row | {"seconds": row["seconds"] * (2 if codecs[row["key"]] == "beta+qr" else 1)}
+        for row in rectified.tables["timings"]
+        if row["machine"] == "mill" or "beta" not in codecs[row["key"]]
+    ]
+    found = MEASURES["time_ratio"](_claim("time_ratio", models=["alpha", "beta"]), _sources(rectified, tmp_path))
+    assert found.cases == pytest.approx((0, 100))
+    assert "mill" in found.basis
 
 
 def test_an_alpha_search_with_two_peaks_is_not_unimodal(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -114,6 +145,32 @@ def test_an_alpha_search_with_two_peaks_is_not_unimodal(synthetic: Synthetic, tm
     found = MEASURES["unimodal_alpha"](_claim("unimodal_alpha"), _sources(synthetic, tmp_path, alpha_search=search))
     assert found.cases == (1.0, 0.0)
     assert found.value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([30.446, 30.446, 30.447, 30.432, 30.411, 30.406], None),
+        ([1, 2, 3, 4], None),
+        ([1, 1, 1, 1], None),
+        ([30.0, 30.1, 30.05], True),
+        ([30.0, 30.004, 30.008, 30.004, 30.0], True),
+        ([30.1, 30.096, 30.092, 30.088, 30.094, 30.1], False),
+    ],
+)
+def test_an_optimum_lies_inside_its_range_however_slowly_it_is_reached(
+    values: list[float], expected: bool | None
+) -> None:
+    search = pd.DataFrame({"alpha": [10.0**-place for place in range(len(values))], "psnr_db": values})
+    assert experiments.unimodal(search.assign(model="joint", quality=3)) == [expected]
+
+
+def test_a_search_without_an_optimum_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    search = pd.DataFrame({"alpha": [0.1, 1.0, 10.0], "psnr_db": [30.0, 30.1, 30.2]})
+    sources = _sources(synthetic, tmp_path, alpha_search=search.assign(model="joint", quality=3))
+    found = MEASURES["unimodal_alpha"](_claim("unimodal_alpha", unit="of searches"), sources)
+    assert not found.is_usable
+    assert found.reason == "no optimum inside the range (1 of 1 searches)"
 
 
 @pytest.mark.parametrize(
@@ -162,3 +219,107 @@ def test_each_gain_is_of_models_trained_for_its_metric(rectified: Synthetic, tmp
     assert ms_ssim.value == pytest.approx(-10 * math.log10(0.9))
     assert ms_ssim.basis == "measured, weights compact-ms-ssim"
     assert MEASURES["gain_by_metric"](_claim("gain_by_metric"), sources).value == 1.0
+    assert ms_ssim.judges
+
+
+def test_the_control_is_taken_from_the_gain_picture_by_picture(rectified: Synthetic, tmp_path: Path) -> None:
+    _add_better(rectified, "alpha+ft", 0.3)
+    for row in rectified.tables["measurements"]:
+        if row["codec"] in {"alpha+qr", "alpha+ft"}:
+            row["mse"] *= 10 ** (-"abcd".index(row["image"][0]) / 100)  # both gain more on some pictures
+    sources = _sources(rectified, tmp_path)
+    table = rectifier.summary(sources.pairs).set_index("modifier")
+    shown = table.loc["+qr", ["psnr_beyond_ft_db", "psnr_beyond_ft_low_db", "psnr_beyond_ft_high_db"]]
+    assert list(shown) == pytest.approx([-0.1] * 3)
+    assert table.loc["+qr", "psnr_gain_low_db"] < table.loc["+qr", "psnr_gain_db"] == pytest.approx(GAIN_DB + 0.15)
+    assert math.isnan(table.loc["+ft", "psnr_beyond_ft_db"])
+    reason = MEASURES["gain"](_claim("gain"), sources).reason
+    assert reason == "beyond +ft, the control, it is \N{MINUS SIGN}0.100 dB"
+
+
+def test_a_figure_of_the_paper_is_not_judged_by_our_weights_nor_by_a_part(rectified: Synthetic, tmp_path: Path) -> None:
+    for row in rectified.tables["measurements"]:
+        row["weights"] = "compact"
+    rectified.add_timings()
+    sources = _sources(rectified, tmp_path)
+    for measure in ("gain", "time_ratio"):
+        found = MEASURES[measure](_claim(measure, absolute=True, models=["alpha"]), sources)
+        assert not found.is_usable
+        assert not math.isnan(found.value)
+        assert "weights compact are not the paper's" in found.reason
+    part = _sources(rectified, tmp_path, images=("aubergine", "dill"))
+    for measure in ("gain", "equal_rate", "gain_by_metric", "error_falls_with_quality", "time_ratio"):
+        found = MEASURES[measure](_claim(measure, models=["alpha"]), part)
+        assert not found.judges
+        assert "only 2 of 4 pictures were measured" in found.reason
+
+
+def test_a_gain_in_ms_ssim_of_models_trained_for_mse_is_shown_and_judges_nothing(
+    rectified: Synthetic, tmp_path: Path
+) -> None:
+    found = MEASURES["gain"](_claim("gain", axis="ms_ssim_db"), _sources(rectified, tmp_path))
+    assert found.value == pytest.approx(0)
+    assert not found.judges
+    assert found.reason == "no weights of a codec with +qr are trained for MS-SSIM"
+
+
+GROUPS = [["beta"], ["alpha"]]
+
+
+@pytest.mark.parametrize(
+    ("gains", "cases", "reason"),
+    [
+        ((0.2, 0.3), (1.0,), ""),
+        ((0.3, 0.2), (0.0,), ""),
+        ((-0.2, 0.004), (), "no gain to compare (1 of 1 pairs)"),
+        ((0.2, 0.204), (), "no difference beyond the noise (1 of 1 pairs)"),
+    ],
+)
+def test_models_are_compared_by_gains_larger_than_noise(
+    synthetic: Synthetic, tmp_path: Path, gains: tuple[float, float], cases: tuple[float, ...], reason: str
+) -> None:
+    _add_better(synthetic, "alpha+qr", gains[0])
+    _add_better(synthetic, "beta+qr", gains[1])
+    found = MEASURES["gain_by_model"](
+        _claim("gain_by_model", groups=GROUPS, unit="of pairs"), _sources(synthetic, tmp_path)
+    )
+    assert (found.cases, found.reason) == (cases, reason)
+
+
+def test_a_difference_that_other_pictures_would_turn_round_is_none(synthetic: Synthetic, tmp_path: Path) -> None:
+    _add_better(synthetic, "alpha+qr", 0.2)
+    _add_better(synthetic, "beta+qr", 0.25)
+    for row in synthetic.tables["measurements"]:
+        if row["codec"] == "beta+qr":
+            row["mse"] *= 10 ** ((-1) ** "abcd".index(row["image"][0]) / 10)  # a decibel up and down by turns
+    claim = _claim("gain_by_model", groups=GROUPS, unit="of pairs")
+    found = MEASURES["gain_by_model"](claim, _sources(synthetic, tmp_path))
+    assert found.reason == "no difference beyond the noise (1 of 1 pairs)"
+
+
+def test_models_are_compared_whose_rectifiers_were_trained_equally_long(synthetic: Synthetic, tmp_path: Path) -> None:
+    _add_better(synthetic, "alpha+qr", 0.2)
+    _add_better(synthetic, "beta+qr", 0.3)
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = "compact"
+    trained = pd.DataFrame([("alpha+qr", 1800), ("beta+qr", 2200)], columns=["codec", "total_steps"])
+    weights = trained.assign(weights="compact", quality=10.0, stages="", quantised_from="")
+    export = synthetic.read(tmp_path)
+    sources = Sources(export, Extras(weights=weights), Study.of(export, "garden"))
+    found = MEASURES["gain_by_model"](_claim("gain_by_model", groups=GROUPS, unit="of pairs"), sources)
+    assert found.reason == "training was not equal: 2,200 and 1,800 steps at quality 10 (1 of 1 pairs)"
+
+
+def test_published_weights_come_before_our_own_and_are_not_averaged_with_them(
+    rectified: Synthetic, tmp_path: Path
+) -> None:
+    for row in rectified.tables["measurements"]:
+        row["weights"] = "compact"
+    zoo = [row | {"key": row["key"] + "z", "weights": "zoo"} for row in rectified.tables["measurements"]]
+    for row in zoo:
+        row["curve"] += "z"
+        row["mse"] *= 0.5 if row["codec"] == "alpha+qr" else 1
+    rectified.tables["measurements"] += zoo
+    found = MEASURES["gain"](_claim("gain", absolute=True), _sources(rectified, tmp_path))
+    assert found.value == pytest.approx(GAIN_DB + 10 * math.log10(2))
+    assert (found.basis, found.judges) == ("measured, weights zoo", True)

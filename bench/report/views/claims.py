@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.claims import SHARE
 from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS
 from bench.report.numbers import NOTHING, signed
 from bench.report.views.rows import records, span
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
-
-_SHARE = "of "  # units of shares: "of files", "of models"
-
 
 _VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NOT_TESTED: "are not tested here"}
 """The verdicts on several claims."""
@@ -43,7 +41,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "verdict_class": row["verdict"].replace(" ", "-"),
         "claimed": _value(row["claimed"], unit, digits),
         "published": _value(row["published"], unit, digits),
-        "measured": _value(row["measured"], unit, digits),
+        "measured": _value(row["measured"], unit, digits, row["measured_cases"]),
         "interval": span(row["measured_low"], row["measured_high"], digits),
         "measured_on": row["measured_on"].removeprefix("measured").removeprefix(", "),
         "counts": bool(row["measured_judges"]),
@@ -52,10 +50,11 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _value(value: float, unit: str, digits: int) -> str:
+def _value(value: float, unit: str, digits: int, cases: int = 0) -> str:
+    """A number with its unit; a share as the cases that it is of, so that nobody takes one of one for a hundred."""
     text = signed(value, digits)
     if text == NOTHING:
         return text
-    if unit.startswith(_SHARE):
-        return f"{100 * value:.0f} % {unit}"
+    if unit.startswith(SHARE):
+        return f"{value * cases:.0f} {SHARE}{cases} {unit.removeprefix(SHARE)}"
     return f"{text} {unit}"
