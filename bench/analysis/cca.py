@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 CODEC = "cca"
 
 ANCHORS = ("joint-yuv", "joint", "bpg-420", "vvc", "avif-420", "jpeg")
-"""What it is compared with on planes: its equal without attention, a codec of RGB, and those that take planes."""
+"""What it is compared with on planes: its equal without attention and filter, a codec of RGB, and those that take
+planes."""
 
 FIXED_POINT = "-int"
 """How the name of a codec whose entropy model is in integers ends."""

@@ -1,4 +1,4 @@
-"""Learned codecs that differ in one thing, beside each other: what it is worth, over pictures and over trainings."""
+"""Learned codecs beside those that lack something: what it is worth, over pictures and over trainings."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ NEIGHBOURS = {
     ("hyper", "scale"): "means beside the scales",
     ("joint", "hyper"): "a context model",
     ("joint", "context"): "a hyperprior",
-    ("attn", "joint"): "attention, residual blocks and mixtures",
-    ("cca", "joint-yuv"): "cross-component attention",
+    ("attn", "joint"): "attention and residual blocks",
+    ("cca", "joint-yuv"): "cross-component attention and the filter (ACEM)",
 }
 """Codecs, the one that has something before the one that lacks it, and what it is."""
 
@@ -78,8 +78,15 @@ def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
                     "weights": weights,
                     "test_spread_percent": spread.get(test, math.nan),
                     "anchor_spread_percent": spread.get(anchor, math.nan),
-                    "training": unequal((test, anchor), weights, extras.weights, TRAINED_APART),
+                    "training": _training((test, anchor), weights, extras.weights),
                 }
+
+
+def _training(codecs: tuple[str, str], weights: str, trained: pd.DataFrame) -> str:
+    found = unequal(codecs, weights, trained, TRAINED_APART)
+    if not found and unequal(codecs, weights, trained):
+        return f"equal trainings but for {' and '.join(TRAINED_APART)}"
+    return found
 
 
 def _spreads(study: Study, extras: Extras, weights: str) -> dict[str, float]:

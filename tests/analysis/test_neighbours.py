@@ -85,6 +85,17 @@ def test_unequal_trainings_are_told(families: Synthetic, tmp_path: Path) -> None
     assert "5 and 9 steps" in reason
 
 
+def test_what_was_trained_apart_is_told_and_is_no_reason(tmp_path: Path) -> None:
+    study = Study.of(orchard().read(tmp_path), "garden")
+    (weights,) = set(study.curves["weights"]) - {""}
+    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"weights": weights, "quality": 10.0, "weights_sha256": START}
+    trained = [("cca", 14, "ladder 10; acem 4"), ("joint-yuv", 10, "ladder 10")]
+    records = [row | {"codec": codec, "total_steps": steps, "stages": stages} for codec, steps, stages in trained]
+    table = neighbour_table(study, Extras(weights=pd.DataFrame(records)))
+    assert table["training"].tolist() == ["equal trainings but for acem"]
+    assert "the filter (ACEM)" in table["adds"].iloc[0]
+
+
 def test_a_spread_belongs_to_the_weights_that_the_trainings_started_from(families: Synthetic, tmp_path: Path) -> None:
     study = Study.of(families.read(tmp_path), "garden")
     joint, hyper = (

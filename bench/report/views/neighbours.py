@@ -1,4 +1,4 @@
-"""Learned codecs that differ in one thing, as rows of text."""
+"""Learned codecs beside those that lack something, as rows of text."""
 
 from __future__ import annotations
 
@@ -28,8 +28,14 @@ def neighbours(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
             "overlap": f"{plain(row['overlap_low'], 1)} to {plain(row['overlap_high'], 1)}"
             if row["overlap_low"] is not None and not math.isnan(row["overlap_low"])
             else NOTHING,
-            "spread": " and ".join(plain(row[f"{side}_spread_percent"], 2) for side in ("test", "anchor")),
-            "remark": "; ".join(filter(None, (row["training"], row["notes"]))),
+            "spread": _spread(row["test_spread_percent"], row["anchor_spread_percent"]),
+            "remark": "; ".join(filter(None, (row["training"] or "equal trainings", row["notes"]))),
         }
         for row in records(table)
     ]
+
+
+def _spread(test: float, anchor: float) -> str:
+    if math.isnan(test) and math.isnan(anchor):
+        return NOTHING
+    return f"{plain(test, 2)} and {plain(anchor, 2)}"
