@@ -41,7 +41,7 @@ DOWNLOADS = (
     ("per_image", "every picture's rate and distortion at every point"),
     ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
     ("per_image_bd_rates", "BD-rates of each picture by itself"),
-    ("neighbours", "learned codecs against those that lack one thing, and the spread of trainings"),
+    ("neighbours", "learned codecs against those that lack something, and the spread of trainings"),
     ("training_spread", "trainings that differ in their seeds"),
     ("rate_differences", "rate relative to the anchors at each quality"),
     ("anchors", "our conventional codecs beside the published curves of the same"),
@@ -104,13 +104,15 @@ class Report:
     def _study_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]
         view = study_view(content, self.extras)
+        curves = content.study.curves
+        titles = dict(zip(curves["codec"], curves["title"], strict=True))
         tables = dict(content.tables) | self._tables(content)
         view |= {
             "neighbours": neighbours(tables["neighbours"], content) if "neighbours" in tables else [],
             "neighbours_axis": content.study.axes[0].title if content.study.axes else "",
             "has_training_spread": "training_spread" in tables,
             "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
-            "ceilings": ceilings(tables["conversion_ceilings"]) if "conversion_ceilings" in tables else [],
+            "ceilings": ceilings(tables["conversion_ceilings"], titles) if "conversion_ceilings" in tables else [],
             "not_shown": self._not_shown(content) if is_main else [],
         }
         if is_main:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -14,10 +15,15 @@ from pages import Page, cell_numbers, spelt
 from synthetic import orchard
 
 from bench import manifest
+from bench.analysis.extras import ORIGINS, WEIGHTS
+from bench.analysis.rectifier import TIMES
+from bench.analysis.study import Study
 from bench.errors import UsageError
 from bench.report import write_figures, write_report
 from bench.report.content import main_study
-from bench.report.numbers import milliseconds, plain, signed
+from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.views import provenance, times
+from bench.report.views.rates import mark, other_qualities
 from bench.report.views.study import short_title
 
 if TYPE_CHECKING:
@@ -149,11 +155,67 @@ def test_the_rectifier_and_the_ablation_show_what_was_built_in(out: Path) -> Non
     assert signed((0.46 + 1) / (0.41 + 1) * 100 - 100, 2) in ablation.text  # bpp_z is 1 in both
 
 
-def test_a_learned_codec_stands_beside_the_one_that_lacks_a_single_thing(tmp_path: Path) -> None:
+def test_gains_stand_with_their_intervals_under_a_contents_list(out: Path) -> None:
+    rectifier = Page(out / "rectifier.html")
+    assert "+0.200 +0.200 to +0.200" in rectifier.text
+    assert "beyond +ft" in rectifier.text
+    assert {"#gains", "#alpha", "#feature_distances"} <= set(rectifier.values("href"))
+
+
+def test_a_share_says_of_how_many_it_is(page: Page) -> None:
+    assert "1 of 1 searches" in page.text
+    assert "100 % of" not in page.text
+
+
+def test_pairs_of_times_say_how_many_they_are_at_which_qualities_and_how_far_they_scatter() -> None:
+    row = dict.fromkeys(TIMES, "") | {"qualities": "3", "cells": 4, "base_s": 0.1, "with_s": 0.15}
+    (shown,) = times.pairs(pd.DataFrame([row | {"ratio": 1.5, "ratio_low": 0.95, "ratio_high": 1.6}]))
+    assert (shown["qualities"], shown["cells"]) == ("3", 4)
+    assert (shown["added"], shown["range"]) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
+
+
+def test_a_stage_that_takes_no_time_is_none_of_the_codec() -> None:
+    stages = {"encode": 0.4, "decode": 0.3, "analysis": 0.2, "choice of the filter": 5e-5}
+    shared = dict.fromkeys(("group", "machine", "device", "images", "threads", "repeats", "qualities"), 1)
+    rows = [
+        shared | {"name": name, "title": name, "stage": stage, "median_s": seconds * (1e4 if small else 1)}
+        for name in ("cca", "joint-yuv")
+        for stage, seconds in stages.items()
+        for small in [name == "cca" and stage.startswith("choice")]
+    ]
+    table = pd.DataFrame(rows).assign(low_s=0.1, high_s=0.2, megapixels_per_s=1.0)
+    (group,) = times.times(table, {})
+    with_it, without = group["part_rows"]
+    assert set(with_it["stages"]) - set(without["stages"]) == {"choice of the filter"}
+
+
+def test_weights_whose_validation_nobody_knows_have_none() -> None:
+    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"quality": 3.0, "quantised_from": "joint@3"}
+    row |= dict.fromkeys(("lmbda", "total_steps", "seconds", "validation_bpp", "validation_psnr_db"), math.nan)
+    assert provenance.weights(pd.DataFrame([row]))[0]["validation"] == NOTHING
+
+
+def test_a_learned_codec_of_other_qualities_than_the_first_of_its_family_is_told(tmp_path: Path) -> None:
+    export = orchard()
+    export.tables["measurements"] = [
+        row for row in export.tables["measurements"] if row["codec"] != "cca-int" or row["quality"] in {10, 50}
+    ]
+    told = other_qualities(Study.of(export.read(tmp_path), "garden"))
+    assert list(told) == ["cca-int"]
+    assert told["cca-int"].startswith("qualities 10, 50, where Cca [compact] has 10, ")
+
+
+def test_equal_remarks_have_one_number() -> None:
+    entries = [{"remark": text} for text in ("b", "", "a", "b")]
+    assert mark(entries) == ["b", "a"]
+    assert [entry["mark"] for entry in entries] == [1, "", 2, 1]
+
+
+def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path: Path) -> None:
     page = _report(orchard(), tmp_path)
     section = page.text[page.text.index("beside their neighbours") :]
     assert "\N{MINUS SIGN}20.0" in section
-    assert "cross-component attention" in section
+    assert "cross-component attention and the filter (ACEM)" in section
     assert "Nothing was trained twice yet: bench train spread" in section
 
 
@@ -227,14 +289,14 @@ def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_p
 
 def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["datasets"][0]["note"] = (
-        "These are not the Kodak pictures: figures are not comparable with published ones."
+        "These are not the Kodak pictures: the figures cannot be set beside published ones."
     )
     page = _report(brief, tmp_path)
     title = re.search(r"<title>(.*?)</title>", page.html)
     assert title is not None
     assert title[1] == "Image codecs on Garden (these are not the Kodak pictures)"
     assert any(attrs.get("class") == "banner" for _, attrs in page.tags)
-    assert "figures are not comparable with published ones" in page.text
+    assert "the figures cannot be set beside published ones" in page.text
 
 
 def test_a_subset_says_so_and_shows_no_published_curve(brief: Synthetic, tmp_path: Path) -> None:
@@ -275,11 +337,16 @@ def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Syn
         _report(synthetic, tmp_path)
 
 
-def test_one_codec_alone_has_a_page(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_one_codec_alone_has_a_page_and_a_note_that_is_no_warning_no_banner(
+    synthetic: Synthetic, tmp_path: Path
+) -> None:
+    synthetic.tables["datasets"][0]["note"] = "Converted from RGB: by ffmpeg."
     synthetic.tables["measurements"] = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
     page = _report(synthetic, tmp_path)
     assert "Rate and distortion" in page.text
     assert "Rate saved" not in page.text
+    assert "Converted from RGB: by ffmpeg." in page.text
+    assert not any(attrs.get("class") == "banner" for _, attrs in page.tags)
 
 
 def test_a_published_curve_can_be_the_anchor(full_export: Path, tmp_path: Path) -> None:

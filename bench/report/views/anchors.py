@@ -8,6 +8,8 @@ from bench.report.numbers import plain, signed
 from bench.report.views.rows import records
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 
@@ -28,6 +30,6 @@ def anchor_rows(table: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def ceilings(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Codec and PSNR of pictures that were converted and not coded."""
-    return [{"codec": row["codec"], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
+def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A codec's title and the PSNR of pictures that were converted and not coded."""
+    return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cca_ablation import REFERENCE
+from bench.analysis.comparison import DOUBT
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.views.rates import mark
 from bench.report.views.rows import count, records, span
 
 if TYPE_CHECKING:
@@ -15,41 +17,34 @@ if TYPE_CHECKING:
 
     from bench.analysis.axis import Axis
 
+LARGEST_AS_RATE = 20
+"""The largest difference, in percent of the rate, that a slope at one point says something of."""
+
 _GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
 
 
-def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> list[dict[str, Any]]:
-    """One row an anchor (and curve, where there are several), one cell an axis."""
+def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> dict[str, Any]:
+    """One row an anchor (and curve, where there are several), one cell an axis, and the remarks that cells refer to."""
     if table.empty:
-        return []
+        return {}
     several = len(set(table["test"])) > 1
-    rows = []
+    rows: list[dict[str, Any]] = []
     for _, group in table.groupby(["test", "anchor"], sort=False):
         by_axis = {row["axis"]: row for row in records(group)}
         first = next(iter(by_axis.values()))
         title = f"{first['anchor_title']}, by {first['test_title']}" if several else first["anchor_title"]
         cells = [_rate(by_axis[axis.name]) if axis.name in by_axis else _rate({}) for axis in axes]
-        rows.append({"title": title, "cells": cells, "doubts": _doubts(group)})
-    return rows
+        rows.append({"title": title, "cells": cells})
+    return {"rows": rows, "remarks": mark(cell for row in rows for cell in row["cells"])}
 
 
-def _rate(row: dict[str, Any]) -> dict[str, str]:
+def _rate(row: dict[str, Any]) -> dict[str, Any]:
+    doubts = [note for note in row.get("notes", "").split("; ") if note.startswith(DOUBT)]
     return {
         "rate": signed(row.get("bd_rate_pchip_percent"), 1),
         "interval": span(row.get("interval_low_percent"), row.get("interval_high_percent"), 1),
+        "remark": "; ".join(doubts),
     }
-
-
-def _doubts(group: pd.DataFrame) -> str:
-    """What should be known before a number of the row is quoted, with the metrics that it is about."""
-    axes: dict[str, list[str]] = {}
-    for row in records(group):
-        for note in row["notes"].split("; "):
-            if note.startswith("doubtful"):
-                axes.setdefault(note, []).append(row["axis_title"])
-    return "; ".join(
-        note if len(names) == len(group) else f"{note} ({', '.join(names)})" for note, names in axes.items()
-    )
 
 
 def ceilings(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -89,8 +84,13 @@ def _part(row: dict[str, Any]) -> dict[str, Any]:
         "interval": ""
         if is_reference
         else span(row[f"{difference}_low_percent"], row[f"{difference}_high_percent"], 2),
-        "rate": NOTHING if is_reference else signed(row["rate_equivalent_percent"], 2),
+        "rate": NOTHING if is_reference else _as_rate(row["rate_equivalent_percent"]),
     }
+
+
+def _as_rate(percent: float) -> str:
+    """A difference in loss as one in rate; nothing where it is too large for one slope to hold."""
+    return signed(percent, 1) if abs(percent) <= LARGEST_AS_RATE else NOTHING
 
 
 def fixed_point(table: pd.DataFrame) -> list[dict[str, str]]:

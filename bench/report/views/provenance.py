@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import plain
+from bench.report.numbers import NOTHING, plain
 from bench.report.views.rows import records
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def weights(table: pd.DataFrame) -> list[dict[str, str]]:
             else _grouped(row["total_steps"]),
             "minutes": plain(row["seconds"] / 60, 0),
             "device": row["device"] if isinstance(row["device"], str) else "",
-            "validation": f"{plain(row['validation_bpp'], 3)} bpp, {plain(row['validation_psnr_db'], 2)} dB",
+            "validation": NOTHING
+            if math.isnan(row["validation_bpp"])
+            else f"{plain(row['validation_bpp'], 3)} bpp, {plain(row['validation_psnr_db'], 2)} dB",
             "sha256": row["weights_sha256"][:12],
         }
         for row in records(table)

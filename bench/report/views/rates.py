@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.comparison import DOUBT
+from bench.analysis.timing import qualities_text
 from bench.report.numbers import plain, signed
 from bench.report.views.rows import records, span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from bench.analysis.axis import Axis
+    from bench.analysis.study import Study
     from bench.report.content import Content
-
-_DOUBT = "doubtful"
 
 
 def matrices(content: Content) -> list[dict[str, Any]]:
@@ -25,22 +28,44 @@ def matrices(content: Content) -> list[dict[str, Any]]:
     return [_matrix(content, axis, table[table["axis"] == axis.name]) for axis in content.study.axes]
 
 
+def other_qualities(study: Study) -> dict[str, str]:
+    """The learned curves that are of other qualities than the first of their family, by name, and what is to know.
+
+    A BD-rate over two qualities is of another stretch of the curve than that over four.
+    """
+    titles = study.curves.set_index("name")["title"]
+    qualities = study.points.groupby("name")["quality"].agg(qualities_text)
+    return {
+        name: f"qualities {qualities[name]}, where {titles[first]} has {qualities[first]}: not comparable with that row"
+        for first, *others in (family.names for family in study.families if family.learned)
+        for name in others
+        if qualities[name] != qualities[first]
+    }
+
+
 def _matrix(content: Content, axis: Axis, table: pd.DataFrame) -> dict[str, Any]:
     cells = {(row["test"], row["anchor"]): row for row in records(table)}
+    other = other_qualities(content.study)
     rows: list[dict[str, Any]] = [
         {
             "title": subject.title,
+            "remark": other.get(subject.name, ""),
             "look": content.looks[subject.name],
             "cells": [_cell(cells.get((subject.name, anchor.name)), axis) for anchor in content.anchors],
         }
         for subject in content.subjects
         if any((subject.name, anchor.name) in cells for anchor in content.anchors)
     ]
-    remarks = list(dict.fromkeys(cell["remark"] for row in rows for cell in row["cells"] if cell["remark"]))
-    for row in rows:
-        for cell in row["cells"]:
-            cell["mark"] = remarks.index(cell["remark"]) + 1 if cell["remark"] else ""
-    return {"axis": axis, "rows": rows, "remarks": remarks}
+    return {"axis": axis, "rows": rows, "remarks": mark([entry for row in rows for entry in (row, *row["cells"])])}
+
+
+def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
+    """The different remarks of some entries; each entry gets the number of its own as its "mark", or ""."""
+    marks: dict[str, int] = {}
+    for entry in entries:
+        remark = entry["remark"]
+        entry["mark"] = marks.setdefault(remark, len(marks) + 1) if remark else ""
+    return list(marks)
 
 
 def _cell(row: dict[str, Any] | None, axis: Axis) -> dict[str, Any]:
@@ -53,7 +78,7 @@ def _cell(row: dict[str, Any] | None, axis: Axis) -> dict[str, Any]:
         overlap = (
             f"{ends} {axis.unit}".rstrip() + f", {row['test_points_in_overlap']}/{row['anchor_points_in_overlap']}"
         )
-    doubts = [note for note in row["notes"].split("; ") if note.startswith(_DOUBT) or not _is_number(rate)]
+    doubts = [note for note in row["notes"].split("; ") if note.startswith(DOUBT) or not _is_number(rate)]
     return {
         "rate": signed(rate, 1),
         "sort": f"{rate:.6g}" if _is_number(rate) else "",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from bench.report.content import Content
 
 
+NOT_COMPARABLE = "cannot be set beside published ones"
+"""What a data set's note says where it is a warning, and not a remark on how its pictures came about."""
+
 LONGEST_NAME = 24
 """Characters of a data set's title that still fit into a heading."""
 
@@ -33,6 +36,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "nothing": NOTHING,
         "dataset_title": study.title,
         "note": study.note,
+        "warns": NOT_COMPARABLE in study.note,
         "is_subset": study.is_subset,
         "extent": study.extent,
         "images": study.images,
@@ -46,6 +50,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "legend": provenance.legend(content),
         "references": provenance.references(content),
         "matrices": rates.matrices(content),
+        "other_qualities": rates.other_qualities(study),
         "details": [rates.details(content, axis) for axis in study.axes] if content.anchors else [],
         "plots": content.plots,
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, study.curves)),
