@@ -51,7 +51,7 @@ def write_evidence(report: Path, folder: Path) -> list[str]:
     files = _found(report)
     if "data/measurements.csv" not in files:
         raise UsageError(f"{report} holds no report; write one with `bench report`")
-    with manifest.replacing(folder, (name for name in files if not _is_experiment(name))):
+    with manifest.replacing(folder / manifest.EVIDENCE, (name for name in files if not _is_experiment(name))):
         for name, path in files.items():
             data = path.read_bytes()
             if path.suffix == ".html":
@@ -69,13 +69,13 @@ def require_own_folder(report: Path, folder: Path) -> None:
     """
     if report.resolve() == folder.resolve():
         raise UsageError(f"--evidence {folder}: it needs a folder of its own, not that of the report")
-    if manifest.listed(folder) is not None:
+    if manifest.listed(folder / manifest.EVIDENCE) is not None:
         return
     files = (path for path in folder.rglob("*") if path.is_file())
     if foreign := next((path for path in files if not _is_experiment(path.relative_to(folder).as_posix())), None):
         raise UsageError(
-            f"--evidence {folder}: without {manifest.NAME} there, files such as {foreign} may be others'; name another "
-            f"folder, or empty this one ({EXPERIMENTS}/ may stay)"
+            f"--evidence {folder}: without {manifest.EVIDENCE} there, files such as {foreign} may be others'; "
+            f"name another folder, or empty this one ({EXPERIMENTS}/ may stay)"
         )
 
 
@@ -96,7 +96,7 @@ def _found(report: Path) -> dict[str, Path]:
     data = report / "data"
     files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
     files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}
-    written = sorted(manifest.listed(report) or ())
+    written = sorted(manifest.listed(report / manifest.REPORT) or ())
     files |= {name: report / name for name in written if PurePosixPath(name).suffix in KEPT or name == TABLE_SCRIPT}
     return {name: path for name, path in files.items() if path.name not in LEFT_OUT}
 

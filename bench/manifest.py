@@ -1,4 +1,4 @@
-"""The list that bench keeps, in a folder, of the files that it wrote there: nothing else there is ever deleted."""
+"""Lists of the files that bench wrote into a folder, kept there: nothing that they do not name is ever deleted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-NAME = "manifest.txt"
+REPORT, EVIDENCE = "manifest.txt", "evidence.txt"
+"""Names of such lists: each writer has its own, so that none removes what another wrote into the same folder."""
 
 
-def listed(folder: Path) -> frozenset[str] | None:
-    """The files of a folder that bench wrote, relative to it; None if there is no list.
+def listed(path: Path) -> frozenset[str] | None:
+    """The files that a list names, relative to the folder that it lies in; None if there is no list.
 
     Raises:
-        UsageError: the list names a file that is not in the folder.
+        UsageError: it names a file that is not in the folder.
         OSError: it cannot be read.
     """
-    path = folder / NAME
     try:
         names = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -35,8 +35,8 @@ def listed(folder: Path) -> frozenset[str] | None:
 
 
 @contextlib.contextmanager
-def replacing(folder: Path, names: Iterable[str]) -> Iterator[None]:
-    """A block that writes these files into a folder; after it, those of the previous list that are not among them go.
+def replacing(path: Path, names: Iterable[str]) -> Iterator[None]:
+    """A block that writes these files; after it, those that the list of before names and that are not among them go.
 
     If the block fails, the list has what was there and what may have come, so that the next call finds both.
 
@@ -44,14 +44,14 @@ def replacing(folder: Path, names: Iterable[str]) -> Iterator[None]:
         UsageError: as `listed`.
         OSError: the folder cannot be written.
     """
-    before, after = listed(folder) or frozenset(), frozenset(names)
-    _write(folder, before | after)
+    before, after = listed(path) or frozenset(), frozenset(names)
+    _write(path, before | after)
     yield
     for name in before - after:
-        (folder / name).unlink(missing_ok=True)
-    _write(folder, after)
+        (path.parent / name).unlink(missing_ok=True)
+    _write(path, after)
 
 
-def _write(folder: Path, names: Iterable[str]) -> None:
-    with atomic_write(folder / NAME) as file:
+def _write(path: Path, names: Iterable[str]) -> None:
+    with atomic_write(path) as file:
         file.write("".join(f"{name}\n" for name in sorted(names)).encode())

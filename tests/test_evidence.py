@@ -31,7 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in large:
         (folder / "report" / name).parent.mkdir(exist_ok=True)
         (folder / "report" / name).write_bytes(b"large")
-    with (folder / "report" / manifest.NAME).open("a") as file:
+    with (folder / "report" / manifest.REPORT).open("a") as file:
         file.writelines(f"{name}\n" for name in large)
     (folder / "report" / "of-others.html").write_text("x")
     return folder / "report"
@@ -40,7 +40,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_path: Path) -> None:
     files = set(write_evidence(report, tmp_path / "kept"))
     there = {path.relative_to(tmp_path / "kept").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert there == files | {manifest.NAME}
+    assert there == files | {manifest.EVIDENCE}
     assert "of-others.html" not in files
     assert {"data/measurements.csv", "data/runs.csv", "tables/points.csv", "index.html"} <= files
     assert "experiments/mine.csv" in files
@@ -73,7 +73,7 @@ def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path)
     with Store.open(tmp_path / "new.sqlite", create=True) as store:
         import_csv(store, tmp_path / "kept" / "data")
         export_csv(store, tmp_path / "again")
-    for name in ("measurements", "timings", "runs", "failures", "imported", "published"):
+    for name in ("measurements", "timings", "runs", "published"):
         assert (tmp_path / "again" / f"{name}.csv").read_bytes() == (report / "data" / f"{name}.csv").read_bytes()
 
 
@@ -83,20 +83,20 @@ def test_what_an_earlier_one_wrote_goes_and_what_others_put_there_stays(report: 
     stale, others = kept / "tables" / "old.csv", [kept / "tables" / "notes.csv", kept / "experiments" / "own.csv"]
     for path in (stale, *others):
         path.write_text("x")
-    with (kept / manifest.NAME).open("a") as file:
+    with (kept / manifest.EVIDENCE).open("a") as file:
         file.write("tables/old.csv\n")
     write_evidence(report, kept)
     assert not stale.exists()
     assert all(path.exists() for path in others)
 
 
-@pytest.mark.parametrize("name", ["index.html", "figures/mine/plan.svg", "tables/own.csv", "data/own.csv", "notes.md"])
+@pytest.mark.parametrize("name", ["manifest.txt", "index.html", "figures/mine/plan.svg", "data/own.csv", "notes.md"])
 def test_a_folder_of_other_files_is_refused_and_nothing_is_written(report: Path, tmp_path: Path, name: str) -> None:
     for path in (tmp_path / name, tmp_path / "experiments" / "own.csv"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UsageError, match=f"--evidence .*: without manifest.txt there, files such as .*{name}"):
+    with pytest.raises(UsageError, match=f"--evidence .*: without evidence.txt there, files such as .*{name}"):
         write_evidence(report, tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
     (tmp_path / name).unlink()
@@ -112,7 +112,7 @@ def test_a_folder_without_a_report_is_refused_and_nothing_is_removed(tmp_path: P
     table = tmp_path / "kept" / "tables" / "points.csv"
     table.parent.mkdir(parents=True)
     table.write_text("x")
-    (tmp_path / "kept" / manifest.NAME).write_text("tables/points.csv\n")
+    (tmp_path / "kept" / manifest.EVIDENCE).write_text("tables/points.csv\n")
     with pytest.raises(UsageError, match="holds no report"):
         write_evidence(tmp_path / "absent", tmp_path / "kept")
     assert table.exists()

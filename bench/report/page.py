@@ -59,7 +59,7 @@ def write_report(
         shared = {"pages": [(other.file, other.title) for other in pages], "scripts": scripts}
         files[page.file] = render(page, shared).encode()
     copied = [name for page in pages for name in page.files]
-    with manifest.replacing(out_dir, [*files, *copied]):
+    with manifest.replacing(out_dir / manifest.REPORT, [*files, *copied]):
         for name in copied:
             _copy(export_dir / name, out_dir / name)
         for name, data in files.items():

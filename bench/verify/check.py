@@ -45,7 +45,9 @@ class CheckRequest:
             if self.carrier:
                 raise UsageError("--carrier: CompressAI's weights are coded here in one way; leave it out")
         elif self.families or self.qualities or self.db:
-            raise UsageError("--family, --quality and --db go with the zoo; add --weights zoo, or use --codec")
+            raise UsageError(
+                "--family, --quality and --db are for --weights zoo without --codec; otherwise write --codec NAME@Q"
+            )
 
     @property
     def against_published(self) -> bool:
