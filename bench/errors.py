@@ -14,6 +14,10 @@ USER_MODULE = "bench_user_"
 """Begins the names of the modules that files of the user's own are loaded as."""
 
 
+LISTED = 12
+"""At most so many names stand in a message."""
+
+
 class BenchError(Exception):
     """Base class of every error that `bench` reports as one line and a non-zero exit code."""
 
@@ -63,8 +67,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message on a name that is not in `known`: the nearest one, or all of them, if there are any."""
+    """The end of a message on a name that is not in `known`: the nearest one, or the first few of them all."""
     names = sorted(known)
     if near := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
         return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(names)}" if names else ""
+    more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"; known: {', '.join(names[:LISTED])}{more}" if names else ""

@@ -8,7 +8,7 @@ import pytest
 
 from bench import registry
 from bench.codec import Codec, CodecSpec
-from bench.errors import UsageError
+from bench.errors import LISTED, UsageError
 from bench.metrics import Metric
 from bench.registry import CODECS, METRICS, codec_class, codec_names, label_of, load_metric, resolve_codecs
 
@@ -92,9 +92,12 @@ def test_an_unknown_codec_suggests_the_nearest(wrong: str, near: str) -> None:
         codec_class(wrong)
 
 
-def test_a_name_near_to_nothing_is_answered_with_all_names() -> None:
-    with pytest.raises(UsageError, match=r"^unknown codec 'zzzzzz'; known: .*jpeg, .*webp"):
+def test_a_name_near_to_nothing_is_answered_with_the_names_and_of_many_with_the_first_few() -> None:
+    more = len(codec_names()) - LISTED
+    with pytest.raises(UsageError, match=rf"^unknown codec 'zzzzzz'; known: (\S+, ){{{LISTED}}}and {more} more$"):
         codec_class("zzzzzz")
+    with pytest.raises(UsageError, match=r"^unknown metric 'zzzzzz'; known: (\S+, )*ms_ssim(, \S+)*$"):
+        load_metric("zzzzzz")
 
 
 def test_an_unknown_metric_suggests_the_nearest() -> None:
