@@ -79,7 +79,7 @@ def require_own_folder(report: Path, folder: Path) -> None:
         )
 
 
-_ELEMENT = re.compile(r'<(li|p|script)\b[^>]* data-needs="([^"]*)"[^>]*>.*?</\1>\n?', re.DOTALL)
+_ELEMENT = re.compile(r'<(li|p|script|span)\b[^>]* data-needs="([^"]*)"[^>]*>.*?</\1>\n?', re.DOTALL)
 _SCRIPT = re.compile(r'<(script) defer src="([^"]*)"></script>\n?')
 _LINK = re.compile(r'<a href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 

@@ -62,7 +62,7 @@ def test_no_page_leads_to_a_file_that_is_not_there(report: Path, tmp_path: Path)
 
 def test_of_a_link_the_text_stays_and_what_needs_a_file_goes_with_it() -> None:
     page = '<li data-needs="a.html"><a href="a.html">A</a></li>\n'
-    page += '<p>See <a href="b.csv" class="x">b</a>, <a href="#c">c</a>.</p>'
+    page += '<p>See <a href="b.csv" class="x">b</a>, <a href="#c">c</a>.<span data-needs="b.csv"> All in b.</span></p>'
     assert without_dead_links(page, {"a.html", "b.csv"}) == page
     assert without_dead_links(page, {"b.csv"}) == page.partition("\n")[2]
     assert without_dead_links(page, set()) == '<p>See b, <a href="#c">c</a>.</p>'
