@@ -22,6 +22,7 @@ _SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
 class Family:
     """A codec and its settings: jpeg, jpeg-444 and jpeg-opt; joint, joint+qr and joint-int."""
 
+    name: str
     learned: bool
     names: tuple[str, ...]
     """Of its curves; `leading` come first."""
@@ -49,17 +50,18 @@ def families(curves: pd.DataFrame) -> tuple[Family, ...]:
     groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
     return tuple(
         Family(
+            name=str(name),
             learned=bool(group["weights"].iloc[0]),
             names=tuple(group["name"]),
             leading=tuple(group.loc[_is_leading(group), "name"]),
         )
-        for _, group in groups
+        for (_, name), group in groups
     )
 
 
 def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
     """Curves that have nothing in common, each a family of its own."""
-    return tuple(Family(learned=True, names=(name,), leading=(name,)) for name in names)
+    return tuple(Family(name=name, learned=True, names=(name,), leading=(name,)) for name in names)
 
 
 def _is_leading(group: pd.DataFrame) -> pd.Series:

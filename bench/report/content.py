@@ -18,7 +18,7 @@ from bench.errors import UsageError
 from bench.report.difference_plots import difference_plot, per_image_plot
 from bench.report.front_plot import front_plots
 from bench.report.rd_plot import rd_plot
-from bench.report.style import Look, looks
+from bench.report.style import Colours, Look, looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,8 +46,8 @@ class Content:
     tables: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, export: Export, study: Study, anchor_names: Sequence[str] = ()) -> Self:
-        """Compute everything that a page on a study shows.
+    def of(cls, export: Export, study: Study, colours: Colours, anchor_names: Sequence[str] = ()) -> Self:
+        """Compute everything that a page on a study shows, its families in these colours.
 
         Raises:
             UsageError: an anchor is not a curve of the study.
@@ -55,7 +55,7 @@ class Content:
         subjects = all_subjects(study, export)
         anchors = [find(study, export, name) for name in anchor_names or _default_anchors(study)]
         drawn = [subject for subject in subjects if subject.name in study.leading or not subject.images]
-        how = looks(study.families, [subject.name for subject in subjects if not subject.images])
+        how = looks(study.families, [subject.name for subject in subjects if not subject.images], colours)
         tables = _stored_tables(export, study) | _compared(anchors, subjects, study)
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], tables["bd_rates"])
         titles = {subject.name: subject.title for subject in (*subjects, *anchors)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.family import each_alone
 from bench.report.canvas import Plot, slug
-from bench.report.style import looks
+from bench.report.style import family_colours, looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,9 @@ def line_plot(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Plot
     if rows.empty:
         return None
     names = list(dict.fromkeys(rows[lines.line]))
-    return Plot(slug(name), caption, _LineDrawing(rows, lines, names, looks(each_alone(names), [])), HEIGHT_INCHES)
+    families = each_alone(names)
+    how = looks(families, [], family_colours([families]))
+    return Plot(slug(name), caption, _LineDrawing(rows, lines, names, how), HEIGHT_INCHES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.content import Content, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
+from bench.report.style import family_colours
 from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
 from bench.report.views.neighbours import neighbours
@@ -84,8 +85,10 @@ class Report:
         # Whoever names data sets or pictures wants their pages alone.
         others = datasets[1:] if datasets or images else measured_datasets(export)
         studies = [Study.of(export, name, images) for name in others if name != main.dataset]
-        contents = [Content.of(export, main, anchors)]
-        contents += [Content.of(export, study) for study in studies if len(study.points)]
+        studies = [study for study in studies if len(study.points)]
+        colours = family_colours([study.families for study in (main, *studies)])
+        contents = [Content.of(export, main, colours, anchors)]
+        contents += [Content.of(export, study, colours) for study in studies]
         return cls(export, extras, Book.load(), contents)
 
     def pages(self) -> list[Page]:

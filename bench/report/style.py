@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.analysis.family import rank
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from bench.analysis.family import Family
 
@@ -93,7 +96,31 @@ class Look:
         return " ".join(f"{length:g}" for length in self.dash)
 
 
-def looks(families: Sequence[Family], references: Sequence[str]) -> Mapping[str, Look]:
+Colours = Mapping[tuple[bool, str], str]
+"""The role of every family's colour, by whether it is learned and its name."""
+
+
+def family_colours(pages: Sequence[Sequence[Family]]) -> Colours:
+    """A colour for each family, the same on every page.
+
+    On one page learned families differ from each other, as do conventional ones, as long as there are colours; a
+    learned one shares its colour with a conventional one only where there are too few for all.
+    """
+    where: dict[tuple[bool, str], set[int]] = {}
+    for number, families in enumerate(pages):
+        for family in families:
+            where.setdefault((family.learned, family.name), set()).add(number)
+    found: dict[tuple[bool, str], str] = {}
+    for key in sorted(where, key=lambda key: (not key[0], rank(key[1]))):
+        clashes = dict.fromkeys((f"series-{index}" for index in range(len(SERIES_LIGHT))), 0)
+        for other, colour in found.items():
+            together = len(where[key] & where[other])
+            clashes[colour] += 100 * together + 10 if key[0] == other[0] else together
+        found[key] = min(clashes, key=clashes.__getitem__)
+    return found
+
+
+def looks(families: Sequence[Family], references: Sequence[str], colours: Colours) -> Mapping[str, Look]:
     """A look for every curve.
 
     Measured ones are strong and have filled markers: a colour a family, learned ones solid and wide, conventional ones
@@ -102,11 +129,10 @@ def looks(families: Sequence[Family], references: Sequence[str]) -> Mapping[str,
     found: dict[str, Look] = {}
     for learned in (True, False):
         dashes, width = (DASHES, 2.0) if learned else (CONVENTIONAL_DASHES, 1.4)
-        for index, family in enumerate(family for family in families if family.learned == learned):
-            colour = f"series-{index % len(SERIES_LIGHT)}"
+        for family in (family for family in families if family.learned == learned):
             for place, name in enumerate(family.names):
                 marker = MARKERS[len(found) % len(MARKERS)]
-                found[name] = Look(colour, marker, dashes[place % len(dashes)], width)
+                found[name] = Look(colours[learned, family.name], marker, dashes[place % len(dashes)], width)
     for index, name in enumerate(references):
         found[name] = Look(
             f"reference-{index % len(REFERENCES_LIGHT)}",

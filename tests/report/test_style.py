@@ -6,23 +6,24 @@ import pandas as pd
 
 from bench.analysis.family import families
 from bench.registry import CODECS
-from bench.report.style import MARKER_PATHS, css_variables, looks
+from bench.report.style import MARKER_PATHS, SERIES_LIGHT, css_variables, family_colours, looks
 
 LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]
 FAMILIES = families(
     pd.DataFrame([{"name": c, "codec": c, "carrier": "", "weights": "compact" if c in LEARNED else ""} for c in CODECS])
 )
+COLOURS = family_colours([FAMILIES])
 PUBLISHED = [f"source/{index}" for index in range(12)]
 
 
 def test_no_two_curves_look_alike() -> None:
-    found = looks(FAMILIES, PUBLISHED)
+    found = looks(FAMILIES, PUBLISHED, COLOURS)
     assert found.keys() == CODECS.keys() | set(PUBLISHED)
     assert len({(look.colour, look.marker, look.dash) for look in found.values()}) == len(CODECS) + len(PUBLISHED)
 
 
 def test_a_family_has_one_colour_and_the_curves_that_lead_learned_ones_are_solid() -> None:
-    found = looks(FAMILIES, PUBLISHED)
+    found = looks(FAMILIES, PUBLISHED, COLOURS)
     for family in FAMILIES:
         assert len({found[name].colour for name in family.names}) == 1, family
         assert len({found[name].dash for name in family.names}) == len(family.names), family
@@ -33,14 +34,28 @@ def test_a_family_has_one_colour_and_the_curves_that_lead_learned_ones_are_solid
         assert len(set(colours)) == len(colours)
 
 
+def test_a_family_has_its_colour_on_every_page_and_shares_it_only_where_there_are_too_few() -> None:
+    few = {"joint", "joint-yuv", "cca", "jpeg", "bpg", "avif", "vvc"}
+    many = {family.name for family in FAMILIES} - {"joint-yuv", "cca"}
+    pages = [[family for family in FAMILIES if family.name in names] for names in (many, few)]
+    colours = family_colours(pages)
+    assert len({colours[family.learned, family.name] for family in pages[1]}) == len(few) <= len(SERIES_LIGHT)
+    for learned in (True, False):
+        kind = [colours[family.learned, family.name] for family in pages[0] if family.learned == learned]
+        assert len(set(kind)) == len(kind)
+    found = [looks(page, [], colours) for page in pages]
+    for name in found[0].keys() & found[1].keys():
+        assert found[0][name].colour == found[1][name].colour
+
+
 def test_the_first_published_curves_differ_in_each_of_colour_dash_and_marker() -> None:
-    found = [looks([], PUBLISHED)[name] for name in PUBLISHED[:5]]
+    found = [looks([], PUBLISHED, {})[name] for name in PUBLISHED[:5]]
     for feature in ("colour", "dash", "marker", "tag"):
         assert len({getattr(look, feature) for look in found}) == 5, feature
 
 
 def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> None:
-    found = looks(FAMILIES, PUBLISHED)
+    found = looks(FAMILIES, PUBLISHED, COLOURS)
     assert {name for name, look in found.items() if look.hollow} == set(PUBLISHED)
     assert {found[name].colour.partition("-")[0] for name in PUBLISHED} == {"reference"}
     assert all(look.marker in MARKER_PATHS for look in found.values())
