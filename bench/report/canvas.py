@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WIDTH_INCHES = 6.0
 HEIGHT_INCHES = 4.3
 FONT_POINTS = 11.5
+NAME_POINTS = 10
+"""Of the names of rows, points and lines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -22,6 +23,7 @@ from bench.report.style import Colours, Look, looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from bench.analysis.export import Export
     from bench.report.canvas import Plot
@@ -57,7 +59,9 @@ class Content:
         drawn = [subject for subject in subjects if subject.name in study.leading or not subject.images]
         how = looks(study.families, [subject.name for subject in subjects if not subject.images], colours)
         tables = _stored_tables(export, study) | _compared(anchors, subjects, study)
-        tables["time_and_rate"] = time_against_rate(tables["timings_summary"], tables["bd_rates"])
+        rates = tables["bd_rates"]
+        comparable = rates[~rates["test"].isin(_of_fewer_qualities(study))] if len(rates) else rates
+        tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
         titles = {subject.name: subject.title for subject in (*subjects, *anchors)}
         plots = {
             "rd": _drawn(rd_plot(axis, drawn, how) for axis in study.axes),
@@ -132,15 +136,35 @@ def _plots_against(
     if not anchors or len(study.curves) < 2:
         return {"difference": [], "per_image": [], "front": []}
     own = {name: frame[frame["anchor"] == anchors[0].name] for name, frame in tables.items() if "anchor" in frame}
-    differences = own["rate_differences"]
+    differences, per_image, times = own["rate_differences"], own["per_image_bd_rates"], own["time_and_rate"]
     differences = differences[differences["test"].isin(study.leading)]
+    per_image = per_image[per_image["test"].isin(study.leading)]
+    times = times[times["test"].isin(study.leading) | times["on_front"].astype(bool)]
+    names = {**titles, **_short_titles(study, {*per_image["test"], *times["test"]})}
     return {
         "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in study.axes),
-        "per_image": _drawn(
-            per_image_plot(axis, own["per_image_bd_rates"], own["bd_rates"], how) for axis in study.axes
-        ),
-        "front": front_plots(own["time_and_rate"], study.axes[:1], titles, how),
+        "per_image": _drawn(per_image_plot(axis, per_image, own["bd_rates"], names, how) for axis in study.axes),
+        "front": front_plots(times, study.axes[:1], names, how),
     }
+
+
+def _of_fewer_qualities(study: Study) -> list[str]:
+    """The learned curves of fewer qualities than another of their family: their BD-rates are over a part of its range.
+
+    Conventional ones have so many qualities that their ranges hardly differ.
+    """
+    sizes = study.points.groupby("name").size()
+    learned = [[name for name in family.names if name in sizes.index] for family in study.families if family.learned]
+    return [name for names in learned for name in names if sizes[name] < sizes[names].max()]
+
+
+def _short_titles(study: Study, drawn: AbstractSet[str]) -> dict[str, str]:
+    """The titles of the drawn curves without their weights, where these need not tell them apart."""
+    curves = study.curves[study.curves["name"].isin(drawn)]
+    rows = list(zip(curves["name"], curves["title"], curves["weights"], strict=True))
+    short = {name: title.removesuffix(f" [{weights}]") for name, title, weights in rows}
+    uses = Counter(short.values())
+    return {name: short[name] if uses[short[name]] == 1 else title for name, title, _ in rows}
 
 
 def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:

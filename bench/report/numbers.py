@@ -25,6 +25,11 @@ def plain(value: float | None, digits: int) -> str:
     return "∞" if math.isinf(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+def tick(value: float, _position: float | None = None) -> str:
+    """A number on an axis, as matplotlib asks for it: with as many digits as it has, and a true minus."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def milliseconds(seconds: float | None) -> str:
     """A time in milliseconds with three significant digits."""
     if seconds is None or math.isnan(seconds):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.report.canvas import Plot, slug
+from bench.report.numbers import tick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,11 +72,11 @@ class _RdDrawing:
 
         axes.xaxis.set_major_locator(FixedLocator(_RATE_TICKS))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(tick))
         axes.set_xlabel("rate, bits per pixel (logarithmic)")
         axes.set_title(self.axis.label)
         if not self.axis.higher_is_better:  # drawn as its negative, so that better is up; labelled as itself
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{-value:g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(-value)))
 
     def _tag(self, axes: Axes, colours: Mapping[str, str]) -> None:
         """Write each published curve's letter on its line, where it is farthest from everything else."""

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.numbers import NOTHING, milliseconds, plain, signed, tick
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,7 @@ def test_a_plain_number_has_fixed_digits(value: float | None, text: str) -> None
 )
 def test_milliseconds_have_three_digits(seconds: float, text: str) -> None:
     assert milliseconds(seconds) == text
+
+
+def test_a_number_on_an_axis_has_a_true_minus() -> None:
+    assert [tick(value) for value in (-0.02, 0.0, 0.5)] == ["\N{MINUS SIGN}0.02", "0", "0.5"]
