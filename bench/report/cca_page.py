@@ -104,9 +104,16 @@ def _legend(content: Content | None) -> list[dict[str, Any]]:
 
 
 def _part_plots(table: pd.DataFrame) -> list[Plot]:
-    difference = "loss_difference_percent"
-    columns = Columns("variant", difference, "loss_difference_low_percent", "loss_difference_high_percent")
     rows = table[table["variant"] != cca_ablation.REFERENCE]
+    rows = rows.assign(label=[views.part_name(row) for row in rows.to_dict("records")])
+    difference = "loss_difference"
+    columns = Columns(
+        "label",
+        f"{difference}_percent",
+        f"{difference}_low_percent",
+        f"{difference}_high_percent",
+        "difference in loss to guide IGU without filter",
+    )
     caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
     plot = interval_plot("cca_parts", caption, rows, columns)
     return [] if plot is None else [plot]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.canvas import Plot, slug
+from bench.report.canvas import NAME_POINTS, Plot, slug
 from bench.report.numbers import signed
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Columns:
     value: str
     low: str
     high: str
+    title: str  # of the axis of values
 
 
 def interval_plot(name: str, caption: str, rows: pd.DataFrame, columns: Columns) -> Plot | None:
@@ -30,7 +31,7 @@ def interval_plot(name: str, caption: str, rows: pd.DataFrame, columns: Columns)
     rows = rows[rows[columns.value].notna()]
     if rows.empty:
         return None
-    return Plot(slug(name), caption, _IntervalDrawing(rows, columns), 1.15 + 0.36 * len(rows))
+    return Plot(slug(name), caption, _IntervalDrawing(rows, columns), 1.35 + 0.36 * len(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,11 @@ class _IntervalDrawing:
             axes.plot([row[columns.low], row[columns.high]], [place, place], color=colour, linewidth=2.2)
             axes.plot([row[columns.value]], [place], "o", color=colour, markersize=7)
         axes.set_yticks(range(len(self.rows)), list(self.rows[columns.label]))
-        axes.tick_params(axis="y", length=0, labelcolor=colours["ink"])
+        axes.tick_params(axis="y", length=0, labelcolor=colours["ink"], labelsize=NAME_POINTS)
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
         axes.set_ylim(len(self.rows) - 0.4, -0.6)
         axes.margins(x=0.08)
         axes.xaxis.set_major_formatter(lambda value, _: f"{signed(value, 1)} %")
         axes.locator_params(axis="x", nbins=5)
+        axes.set_xlabel(columns.title)

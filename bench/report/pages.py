@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import ablation, rectifier
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.exhibits.limits import FARTHEST
-from bench.report.experiment_plots import Lines, line_plot
+from bench.report.experiment_plots import GAIN_LOOKS, Gain, Lines, gain_plot, line_plot
 from bench.report.interval_plot import Columns, interval_plot
 from bench.report.views import experiments
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
@@ -84,7 +84,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         return None
     summary = rectifier.summary(paired)
     epochs = extras.experiment("alpha_epochs")
-    gain_plots, alpha_plots = _gain_plots(gains), [*_epoch_plots(epochs), *_alpha_plots(search)]
+    gain_plots, alpha_plots = _gain_plots(gains, content), [*_epoch_plots(epochs), *_alpha_plots(search)]
     tables = {
         "rectifier_pairs": paired,
         "rectifier_gains": gains,
@@ -99,6 +99,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
+        "gain_legend": _gain_legend(gains),
         "searches": experiments.searches(search),
         "alpha_plots": alpha_plots,
         "epochs": len(epochs),
@@ -116,25 +117,38 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=("tables.js",))
 
 
-def _gain_plots(gains: pd.DataFrame) -> list[Plot]:
+GAINS = (
+    Gain("psnr_gain_db", "Gain in PSNR (dB)"),
+    Gain("ms_ssim_gain_db", "Gain in MS-SSIM (dB)"),
+    Gain(
+        "error_reduction_percent",
+        "Quantisation error reduced by (%)",
+        ("error_reduction_low_percent", "error_reduction_high_percent"),
+    ),
+)
+
+
+def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Plot]:
     several = len(set(gains["weights"])) > 1
-    suffix = (" [" + gains["weights"] + "]") if several else ""
-    rows = gains.assign(codec=gains["model"] + gains["modifier"] + suffix)
-    shown = (
-        ("psnr_gain_db", "Gain in PSNR (dB)"),
-        ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)"),
-        ("error_reduction_percent", "Quantisation error reduced by (%)"),
-    )
-    plots = [
-        line_plot(
-            f"rectifier_{column}",
-            f"{title}, by quality.",
-            rows,
-            Lines("quality", column, "codec", "quality", title, from_zero=True),
-        )
-        for column, title in shown
-    ]
+    rows = gains.assign(panel=gains["model"] + (("\n[" + gains["weights"] + "]") if several else ""))
+    curves = content.study.curves
+    looks = {
+        (codec, weights): content.looks[name]
+        for name, codec, weights in zip(curves["name"], curves["codec"], curves["weights"], strict=True)
+    }
+    panels = zip(rows["panel"], rows["model"], rows["weights"], strict=True)
+    colours = {panel: looks[model, weights].colour for panel, model, weights in panels}
+    plots = [gain_plot(f"rectifier_{gain.column}", rows, gain, colours) for gain in GAINS]
     return [plot for plot in plots if plot is not None]
+
+
+MODIFIERS = {"+qr": "+qr, with the rectifier", "+ft": "+ft, the control"}
+"""What the lines of the figures of gains are called."""
+
+
+def _gain_legend(gains: pd.DataFrame) -> list[dict[str, Any]]:
+    drawn = set(gains["modifier"])
+    return [{"title": text, "look": GAIN_LOOKS[name]} for name, text in MODIFIERS.items() if name in drawn]
 
 
 def _alpha_plots(search: pd.DataFrame) -> list[Plot]:
@@ -175,7 +189,9 @@ def ablation_page(extras: Extras) -> Page | None:
 
 
 def _ablation_plots(table: pd.DataFrame) -> list[Plot]:
-    columns = Columns("variant", "difference_percent", "low_percent", "high_percent")
+    columns = Columns(
+        "variant", "difference_percent", "low_percent", "high_percent", "difference in rate to the joint model"
+    )
     caption = "Difference in rate to the joint model, with the 95 % interval over pictures."
     plots = []
     for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):

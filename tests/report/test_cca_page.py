@@ -77,7 +77,10 @@ def test_the_parts_are_beside_the_paper_s_choice(page: Page, planes_report: Path
         "none": True,
     }
     assert "both ways (BGU)" in page.text
-    assert "cca_parts" in page.values("id")
+    figure = page.html.partition('<figure id="cca_parts">')[2].partition("</figure>")[0]
+    assert [
+        name for name in ("guide IGU, filter", "guide BGU", "no guide", "difference in loss") if name not in figure
+    ] == []
 
 
 def test_fixed_point_is_compared_with_its_own_float_model(page: Page, planes_report: Path) -> None:

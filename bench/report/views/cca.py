@@ -11,7 +11,7 @@ from bench.report.views.rates import mark
 from bench.report.views.rows import count, records, span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pandas as pd
 
@@ -61,6 +61,13 @@ def parts(table: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for (_, lmbda, dataset), group in table.groupby(["quality", "lambda", "dataset"], sort=False)
     ]
+
+
+def part_name(row: Mapping[Hashable, Any]) -> str:
+    """A variant in a word or two, in the order and the words of its table: guide, attention, filter."""
+    guide = "no guide" if row["guide"] == "none" else f"guide {row['guide'].upper()}"
+    without = "" if row["attention"] == "yes" else ", no attention"
+    return guide + without + (", filter" if row["acem"] == "yes" else "")
 
 
 def _extent(group: pd.DataFrame) -> str:
