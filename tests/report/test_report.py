@@ -22,6 +22,7 @@ from bench.errors import UsageError
 from bench.report import write_figures, write_report
 from bench.report.content import main_study
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.report import Report
 from bench.report.views import provenance, times
 from bench.report.views.rates import mark, other_qualities
 from bench.report.views.study import short_title
@@ -209,6 +210,40 @@ def test_equal_remarks_have_one_number() -> None:
     entries = [{"remark": text} for text in ("b", "", "a", "b")]
     assert mark(entries) == ["b", "a"]
     assert [entry["mark"] for entry in entries] == [1, "", 2, 1]
+
+
+def _figure(page: Page, name: str) -> str:
+    """A figure of a page with its words."""
+    return page.html.partition(f'<figure id="{name}">')[2].partition("</figure>")[0]
+
+
+def test_figures_say_what_they_are_against_and_show_one_setting_of_each_codec(page: Page) -> None:
+    figure = _figure(page, "per_image_psnr_db")
+    assert "BD-rate against Alpha" in figure
+    assert "Beta" in figure
+    assert "Alpha, rectified" not in figure
+
+
+def test_the_legend_beside_lines_names_the_curves_that_are_drawn(page: Page) -> None:
+    section = page.html.partition('id="differences"')[2].partition("</section>")[0]
+    assert re.findall(r'data-curve="([^"]*)"', section) == ["beta"]
+
+
+def test_gains_of_the_rectifier_have_a_panel_for_each_model(out: Path) -> None:
+    page = Page(out / "rectifier.html")
+    assert ">alpha</text>" in _figure(page, "rectifier_psnr_gain_db")
+    # There is no control in this export.
+    assert re.findall(r"</svg>(\+[^<]*)</li>", page.html) == ["+qr, with the rectifier"]
+
+
+def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(tmp_path: Path) -> None:
+    export = orchard()
+    for codec in ("cca-int", "jpeg"):
+        kept = [row for row in export.tables["measurements"] if row["codec"] != codec or row["quality"] < 60]
+        export.tables["measurements"] = kept
+    content = Report.of(export.write(tmp_path), anchors=["joint"]).contents[0]
+    assert set(content.tables["time_and_rate"]["test"]) == {"cca", "joint-yuv", "joint", "jpeg"}
+    assert "cca-int" in set(content.tables["bd_rates"]["test"])
 
 
 def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path: Path) -> None:
