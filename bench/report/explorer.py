@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.report.front_plot import STAGES
 from bench.report.rd_plot import window
 from bench.report.views.rows import records
 
@@ -148,7 +149,9 @@ def _rates(table: pd.DataFrame) -> dict[str, Any]:
 def _times(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One entry a group of comparable times and stage: seconds by curve, and which curves are on the front."""
     found = []
-    for (group, stage), rows in table.groupby(["group", "stage"], sort=True):
+    # The whole way comes first: its parts are of learned codecs alone.
+    place = table["stage"].map({stage: place for place, stage in enumerate(STAGES)}).fillna(len(STAGES))
+    for (group, _, stage), rows in table.groupby(["group", place.rename("place"), "stage"], sort=True):
         first = records(rows.head(1))[0]
         where = (
             f"{first['machine']}, {first['threads']:g} thread{'' if first['threads'] == 1 else 's'}, {first['device']}"

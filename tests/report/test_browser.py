@@ -72,10 +72,22 @@ def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Pat
         assert console == []
         assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+        if page.locator("#view").count():
+            page.locator("#view").select_option("times")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, "a control sticks out"
+            page.locator("#view").select_option("rd")
         broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
         assert page.evaluate(broken) == []
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SCREENSHOTS / f"{path.stem}-{width}-{theme}.png", full_page=True)
+
+
+def test_tables_fit_on_paper(browser: Browser, pages: list[Path]) -> None:
+    wide = "[...document.querySelectorAll('.table')].filter(t => t.firstElementChild.offsetWidth > t.clientWidth + 1)"
+    for path in pages:
+        page, _, _ = open_page(browser, path, viewport={"width": 718, "height": 1000})  # A4 without its margins
+        page.emulate_media(media="print")
+        assert page.evaluate(f"{wide}.map(t => t.getAttribute('aria-labelledby'))") == [], path.name
 
 
 def test_the_page_needs_no_javascript(browser: Browser, report: Path) -> None:
@@ -141,6 +153,12 @@ def test_the_settings_of_a_codec_are_hidden_until_they_are_asked_for(page: Page)
     assert {"alpha", "alpha+qr"} <= set(shown(page))
 
 
+def test_a_legend_lists_no_curve_that_is_not_drawn(page: Page) -> None:
+    page.locator("details.static summary").click()
+    assert page.locator(".legend [data-curve='alpha']:visible").count() == 1
+    assert page.locator(".legend [data-curve='alpha+qr']:visible").count() == 0
+
+
 def test_published_curves_come_and_go(page: Page) -> None:
     published = [name for name in shown(page) if "/" in name]
     assert published
@@ -197,6 +215,14 @@ def test_pictures_one_by_one_and_time_against_rate_have_figures(page: Page) -> N
     page.locator("#view").select_option("times")
     assert layout(page, "xaxis")["type"] == "log"
     assert page.evaluate("chart.data.find(trace => trace.meta === 'beta').x.length") == 1
+    assert layout(page, "xaxis")["title"]["text"] == "milliseconds, encode"
+
+
+def test_no_control_is_there_without_effect(page: Page) -> None:
+    views = {"rd": True, "difference": True, "images": False, "times": False}
+    for view, drawn in views.items():
+        page.locator("#view").select_option(view)
+        assert page.locator("#published").is_visible() == drawn
 
 
 def test_the_chart_follows_the_theme(page: Page) -> None:

@@ -17,6 +17,7 @@
     time: byId("time"), scale: byId("scale"), published: byId("published"),
   };
 
+  const NAMED = 10;
   const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
   const VIEWS = [
     ["rd", "quality over rate"],
@@ -109,7 +110,10 @@
   };
 
   const pictureByPicture = () => {
-    const { name, title: metric } = axis();
+    const { name } = axis();
+    const narrow = chart.clientWidth < 500; // names take half of it: they and the title are in two lines
+    const size = narrow ? 11 : 13;
+    const label = (test) => escape(title(test)).replace(" [", narrow ? "<br>[" : " [");
     const found = data.perImage[name]?.[control.anchor.value] ?? {};
     const means = data.rates[name]?.[control.anchor.value] ?? {};
     const tests = Object.keys(found).filter(isShown);
@@ -122,7 +126,7 @@
       pointpos: 0,
       fillcolor: "rgba(0,0,0,0)",
       x: found[test],
-      y: found[test].map(() => escape(title(test))),
+      y: found[test].map(() => label(test)),
       text: data.images.map(escape),
       hoveron: "points",
       hovertemplate: "%{text}: %{x:+.1f} %<extra></extra>",
@@ -132,7 +136,7 @@
       name: "mean curve",
       mode: "markers",
       x: tests.map((test) => means[test]),
-      y: tests.map((test) => escape(title(test))),
+      y: tests.map(label),
       marker: { symbol: "line-ns-open", size: 18, line: { width: 3, color: colour("ink") }, color: colour("ink") },
       hovertemplate: "mean curve: %{x:+.1f} %<extra></extra>",
     });
@@ -141,10 +145,10 @@
       layout: {
         height: Math.max(320, 60 + 46 * tests.length),
         xaxis: {
-          title: { text: `BD-rate over ${escape(metric)} against ${escape(title(control.anchor.value))}` },
-          ticksuffix: " %",
+          title: { text: ["BD-rate against", escape(title(control.anchor.value))].join(narrow ? "<br>" : " "), font: { size }, standoff: 8 },
+          ticksuffix: " %", nticks: narrow ? 4 : 9, tickangle: 0,
         },
-        yaxis: { autorange: "reversed", automargin: true },
+        yaxis: { autorange: "reversed", automargin: true, tickfont: { size } },
       },
     };
   };
@@ -158,7 +162,8 @@
     const point = (test) => ({ x: entry.seconds[test] * 1e3, y: rates[test] });
     const traces = tests.map((test) => ({
       ...styled(curves.get(test)),
-      mode: "markers+text",
+      // More names than these would lie on each other; pointing at a point tells its codec.
+      mode: tests.length > NAMED ? "markers" : "markers+text",
       x: [point(test).x],
       y: [point(test).y],
       text: [escape(title(test))],
@@ -176,7 +181,7 @@
     return {
       traces,
       layout: {
-        xaxis: { title: { text: `milliseconds to ${entry.stage} a picture` }, type: "log" },
+        xaxis: { title: { text: `milliseconds, ${entry.stage}` }, type: "log" },
         yaxis: {
           title: { text: `BD-rate over ${escape(metric)} against ${escape(title(control.anchor.value))}` },
           ticksuffix: " %",
@@ -220,10 +225,12 @@
     byId("anchor-control").hidden = view === "rd";
     byId("time-control").hidden = view !== "times";
     byId("scale-control").hidden = view !== "rd";
+    const withPublished = view === "rd" || view === "difference";
+    if (control.published) byId("published-control").hidden = !withPublished;
     for (const button of byId("toggles").querySelectorAll("[data-curve]")) {
       const curve = curves.get(button.dataset.curve);
       button.setAttribute("aria-pressed", String(!hidden.has(curve.name)));
-      button.hidden = !curve.measured && (control.published?.checked === false || view === "images" || view === "times");
+      button.hidden = !curve.measured && (control.published?.checked === false || !withPublished);
     }
     draw();
   };
