@@ -71,7 +71,7 @@ def test_of_an_earlier_report_only_files_of_others_stay(brief: Synthetic, tmp_pa
     (out / "own.html").write_text("x")
     write_report(export, out, datasets=["garden"])
     assert not [name for name in _files(out) if "orchard" in name]
-    assert _files(out).keys() == manifest.listed(out) | {manifest.NAME, "own.html"}
+    assert _files(out).keys() == manifest.listed(out / manifest.REPORT) | {manifest.REPORT, "own.html"}
 
 
 def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_path: Path) -> None:
