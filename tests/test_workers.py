@@ -66,8 +66,8 @@ def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
     script.write_text("from bench.cli import main\nif __name__ == '__main__':\n    main()\n")
     for name in ("copy", "signal", "pickle"):
         (desk.path / f"{name}.py").write_text("raise SystemExit('in the way')\n")
-    own = ("--codec", "own.py:Slow@1", "--dataset", "photos", "--db", "r.sqlite")
-    for arguments in (("run", *own, "--workers", "2"), ("verify", *own)):
+    own = ("--codec", "own.py:Slow@1", "--dataset", "photos")
+    for arguments in (("run", *own, "--db", "r.sqlite", "--workers", "2"), ("verify", *own)):
         line = [sys.executable, str(script), *arguments]
         result = subprocess.run(line, cwd=desk.path, capture_output=True, text=True, check=False, timeout=120)
         assert result.returncode == 0, result.stderr
