@@ -7,6 +7,9 @@ the shape alone says how the rows are cut into bands. Each band is a convolution
 threads more of them are computed at a time, and nothing else changes.
 
 GDN is a convolution between squares and roots. In bands it needs no more memory than a band's, and stays in the cache.
+
+Sigmoid and softmax are computed on one thread: where a thread's share does not end with a whole vector of the
+processor, the rest is computed by another function, with other last bits.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ MAX_BANDS = 8
 class Banded(TorchFunctionMode):
     """Inside, convolutions and GDN on the CPU are computed in bands, on as many threads as PyTorch has on entering.
 
-    It is for inference: GDN overwrites its input, which is a convolution's output and nobody else's. Other operations,
-    and other devices, are left as they are.
+    Sigmoid and softmax take one thread; other operations, and other devices, are left as they are. It is for inference:
+    GDN overwrites its input, which is a convolution's output and nobody else's.
     """
 
     def __enter__(self) -> Self:
@@ -54,7 +57,7 @@ class Banded(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function gives
         """Call a function of PyTorch."""
-        ours = _IN_BANDS.get(func)
+        ours = _OURS.get(func)
         if ours is not None and args[0].device.type == "cpu":
             func = functools.partial(ours, self._threads)
         return func(*args, **(kwargs or {}))
@@ -108,7 +111,16 @@ def _normalised(threads: int, x: Tensor, beta: Tensor, gamma: Tensor, *, inverse
     return x
 
 
-_IN_BANDS: Mapping[Any, Callable[..., Tensor]] = {torch.conv2d: _convolved, normalised: _normalised}
+def _alone(func: Callable[..., Tensor], _threads: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401  # func's own
+    with one_thread():
+        return func(*args, **kwargs)
+
+
+_OURS: Mapping[Any, Callable[..., Tensor]] = {
+    torch.conv2d: _convolved,
+    normalised: _normalised,
+    **{func: functools.partial(_alone, func) for func in (torch.sigmoid, torch.softmax)},
+}
 """What is computed here instead, with the number of threads before its arguments."""
 
 

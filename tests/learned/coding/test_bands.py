@@ -16,6 +16,8 @@ from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.models.gdn import FusedGDN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 LAYERS = {
@@ -62,6 +64,17 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
             with Banded():
                 found.append(layer(name)(features(height, width)))
         assert all(torch.equal(found[0], other) for other in found[1:]), (height, width)
+
+
+@pytest.mark.parametrize("func", [torch.sigmoid, torch.nn.Sigmoid(), lambda x: torch.softmax(x, dim=1)])
+def test_functions_that_end_a_share_in_another_way_have_the_same_bits_too(func: Callable[[Tensor], Tensor]) -> None:
+    x = 8 * features(64, 96, channels=24)  # 7 threads do not share it in whole vectors
+    found = []
+    for threads in (1, 2, 3, 7):
+        torch.set_num_threads(threads)
+        with Banded():
+            found.append(func(x))
+    assert all(torch.equal(found[0], other) for other in found[1:])
 
 
 @pytest.mark.parametrize("inverse", [False, True])
