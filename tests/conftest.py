@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
 import skimage.data
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 BINARIES = ("cjpeg", "djpeg", "cwebp", "dwebp", "opj_compress", "opj_decompress")
 DATA = Path(os.environ.get("BENCH_DATA") or Path(__file__).parents[1] / "data")
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # an example's time is that of the machine's other work
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -15,7 +15,6 @@ from matplotlib.text import Text
 from bench.report.experiment_plots import LINE_POINTS, Lines, apart, line_plot
 
 
-@settings(deadline=None)  # the first example imports scipy
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=8))
 def test_names_keep_their_order_and_their_distance(places: list[float]) -> None:
     found = apart(np.array(places), 10)
