@@ -66,13 +66,13 @@ def _of_setting(rates: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
         spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
         row = {str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()}
         row |= {"seeds": len(mean), "pictures": group["image"].nunique()}
-        row |= {"bpp": group["bpp"].mean(), "reference_bpp": alike(of_reference, group)["bpp"].mean()}
+        row |= {"bpp": group["bpp"].mean(), "reference_bpp": of_same(of_reference, group)["bpp"].mean()}
         row |= {"bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
         rows.append(row | difference(by_picture(group, "bpp"), theirs))
     return rows
 
 
-def alike(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
+def of_same(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
     """The rows of theirs that are of pictures and seeds of ours."""
     return theirs[theirs["image"].isin(ours["image"]) & theirs["seed"].isin(ours["seed"])]
 

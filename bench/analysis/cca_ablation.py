@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.analysis.ablation import alike, by_picture, difference
+from bench.analysis.ablation import by_picture, difference, of_same
 from bench.analysis.observations import read_observations
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
     rows = []
     for _, group in observed.groupby("variant", sort=False):
         found = difference(by_picture(group, "loss"), by_picture(theirs, "loss"))
-        shared = alike(theirs, group)[["loss", "bpp"]].mean()
+        shared = of_same(theirs, group)[["loss", "bpp"]].mean()
         rows.append(
             {
                 **{str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()},

@@ -147,6 +147,11 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
     return notes
 
 
+def doubts(notes: str) -> list[str]:
+    """Those of a row's notes that should be known before its BD-rate is quoted."""
+    return [note for note in notes.split("; ") if note.startswith(DOUBT)]
+
+
 def _points_inside(curve: Curve, counted: int, delta: bd.Delta) -> int:
     low, high = delta.overlap or (0.0, 0.0)
     return len(curve) if high - low >= ALL_OF_A_CURVE * np.ptp(curve.quality) else counted

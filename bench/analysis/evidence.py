@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.analysis import cca_ablation
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
-from bench.analysis.comparison import DOUBT, bd_rows
+from bench.analysis.comparison import bd_rows, doubts
 from bench.analysis.subject import measured_subject, published_names, published_subject
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
 from bench.analysis.verdict import Evidence
@@ -89,7 +89,7 @@ def _lacks(row: Mapping[str, Any], absent: str) -> str:
 
 def _doubts(row: Mapping[str, Any]) -> str:
     """What should be known before a BD-rate that judges is quoted, or ""."""
-    return "; ".join(note for note in str(row["notes"]).split("; ") if note.startswith(DOUBT))
+    return "; ".join(doubts(str(row["notes"])))
 
 
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:

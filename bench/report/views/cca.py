@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.cca_ablation import REFERENCE
-from bench.analysis.comparison import DOUBT
+from bench.analysis.comparison import doubts
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.views.rates import mark
 from bench.report.views.rows import count, records, span
@@ -39,11 +39,10 @@ def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> dict[str, Any]:
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:
-    doubts = [note for note in row.get("notes", "").split("; ") if note.startswith(DOUBT)]
     return {
         "rate": signed(row.get("bd_rate_pchip_percent"), 1),
         "interval": span(row.get("interval_low_percent"), row.get("interval_high_percent"), 1),
-        "remark": "; ".join(doubts),
+        "remark": "; ".join(doubts(row.get("notes", ""))),
     }
 
 

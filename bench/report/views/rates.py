@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.comparison import DOUBT
+from bench.analysis.comparison import doubts
 from bench.analysis.timing import qualities_text
 from bench.report.numbers import plain, signed
 from bench.report.views.rows import records, span
@@ -78,13 +78,12 @@ def _cell(row: dict[str, Any] | None, axis: Axis) -> dict[str, Any]:
         overlap = (
             f"{ends} {axis.unit}".rstrip() + f", {row['test_points_in_overlap']}/{row['anchor_points_in_overlap']}"
         )
-    doubts = [note for note in row["notes"].split("; ") if note.startswith(DOUBT) or not _is_number(rate)]
     return {
         "rate": signed(rate, 1),
         "sort": f"{rate:.6g}" if _is_number(rate) else "",
         "interval": span(row["interval_low_percent"], row["interval_high_percent"], 1),
         "basis": overlap,
-        "remark": "; ".join(doubts),
+        "remark": "; ".join(doubts(row["notes"])) if _is_number(rate) else row["notes"],
     }
 
 
