@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 """What ends a command, and what Python does about it as usual."""
+
+AGAIN_S = 0.01
+"""After this long a signal is sent again whose exception went nowhere."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -39,15 +44,47 @@ def interrupted_once() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 
-    for number in as_usual:
-        signal.signal(number, interrupt)
+    def listen() -> None:
+        for number in as_usual:
+            signal.signal(number, interrupt)
+
+    listen()
     try:
-        yield
+        with _raised_again(listen):
+            yield
     finally:
         for number, how in as_usual.items():
             # After an interrupt they stay ignored: the interpreter's own end must not be disturbed either.
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, how)
+
+
+@contextlib.contextmanager
+def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
+    """Send a signal again, after a call of `listen`, whose `Interrupted` was raised where Python drops exceptions.
+
+    That is where an object is freed: Dask's futures, for one, call the event loop in their `__del__`. The command would
+    go on to its end, deaf to further signals.
+    """
+    as_usual = sys.unraisablehook
+    timers: list[threading.Timer] = []
+
+    def unraisable(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, Interrupted):
+            as_usual(dropped)
+            return
+        listen()
+        # Not at once: that would be raised in here, and be dropped again.
+        timers.append(threading.Timer(AGAIN_S, os.kill, (os.getpid(), dropped.exc_value.signal)))
+        timers[-1].start()
+
+    sys.unraisablehook = unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = as_usual
+        for timer in timers:
+            timer.cancel()
 
 
 @contextlib.contextmanager
