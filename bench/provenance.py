@@ -73,13 +73,19 @@ def machine() -> str:
 
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    if cpuinfo.exists() and (name := processor_of(cpuinfo.read_text(encoding="utf-8"))):
+        return name
     if sys.platform == "darwin":
         return _output_of("sysctl", "-n", "machdep.cpu.brand_string")
     return platform.processor() or platform.machine()
+
+
+def processor_of(cpuinfo: str) -> str:
+    """The processor that Linux describes so, or "". Virtual machines hide all of its name but "AMD EPYC"."""
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpuinfo.splitlines())}
+    if not (name := facts.get("model name")):
+        return ""
+    return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "model" in facts else name
 
 
 def _output_of(program: str, *arguments: str) -> str:
