@@ -39,8 +39,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         with stage("analysis"):
             y = self._transforms.analysis_of_planes(picture)
         coded = self._code(y)
-        with stage("choice of the filter"):
-            indicator = self._transforms.best_indicator(coded.latents.y_hat, picture)
+        indicator = self._transforms.best_indicator(coded.latents.y_hat, picture)
         note("acem_indicator", lambda: indicator.bits)
         form = container.Form(full_range=picture.full_range, indicator=indicator.bits)
         content = container.Content(picture.width, picture.height, coded.crc, coded.payload, form)

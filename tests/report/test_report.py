@@ -175,21 +175,6 @@ def test_pairs_of_times_say_how_many_they_are_at_which_qualities_and_how_far_the
     assert (shown["added"], shown["range"]) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
 
 
-def test_a_stage_that_takes_no_time_is_none_of_the_codec() -> None:
-    stages = {"encode": 0.4, "decode": 0.3, "analysis": 0.2, "choice of the filter": 5e-5}
-    shared = dict.fromkeys(("group", "machine", "device", "images", "threads", "repeats", "qualities"), 1)
-    rows = [
-        shared | {"name": name, "title": name, "stage": stage, "median_s": seconds * (1e4 if small else 1)}
-        for name in ("cca", "joint-yuv")
-        for stage, seconds in stages.items()
-        for small in [name == "cca" and stage.startswith("choice")]
-    ]
-    table = pd.DataFrame(rows).assign(low_s=0.1, high_s=0.2, megapixels_per_s=1.0)
-    (group,) = times.times(table, {})
-    with_it, without = group["part_rows"]
-    assert set(with_it["stages"]) - set(without["stages"]) == {"choice of the filter"}
-
-
 def test_weights_whose_validation_nobody_knows_have_none() -> None:
     row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"quality": 3.0, "quantised_from": "joint@3"}
     row |= dict.fromkeys(("lmbda", "total_steps", "seconds", "validation_bpp", "validation_psnr_db"), math.nan)

@@ -13,6 +13,7 @@ from bench.learned.coding.bands import Banded
 from bench.learned.coding.synthesis import Precision, Transforms
 from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.planes import LUMA_PLANES, pack, unpack
+from bench.probe import stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,12 +52,13 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def best_indicator(self, y_hat: Tensor, picture: Yuv420) -> Indicator:
-        """Where the filter brings the decoded latents of a picture nearer to it: for luma, and for chroma."""
+        """Where the filter brings a picture's decoded latents nearer to it: for luma, and for chroma; neither without one."""
         if self._acem is None:
             return PLAIN
-        x_hat = self._decoded(y_hat)
-        original = pack(picture)
-        plain, filtered = (_squared_errors(_eight_bits(x), original) for x in (x_hat, self._filtered(x_hat)))
+        with stage("choice of the filter"):
+            x_hat = self._decoded(y_hat)
+            original = pack(picture)
+            plain, filtered = (_squared_errors(_eight_bits(x), original) for x in (x_hat, self._filtered(x_hat)))
         return Indicator(luma=filtered[0] < plain[0], chroma=filtered[1] < plain[1])
 
     def _decoded(self, y_hat: Tensor) -> Tensor:

@@ -16,10 +16,6 @@ WHOLE = ("encode", "decode")
 """The stages that make up everything; the others are parts of them."""
 
 
-NO_PART = 1e-3
-"""A stage of a smaller share than this of encoding and of decoding is none that the codec has."""
-
-
 def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One entry for each setting and set of pictures, with a row a codec; `costs` are by the curve's name."""
     return [_group(group, costs) for _, group in table.groupby("group", sort=True)]
@@ -27,8 +23,6 @@ def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[d
 
 def _group(group: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     first = records(group.head(1))[0]
-    whole = group[group["stage"].isin(WHOLE)].groupby("name")["median_s"].min()
-    group = group[~(group["median_s"] < NO_PART * group["name"].map(whole))]
     rows: dict[str, dict[str, Any]] = {}
     for row in records(group):
         entry = {"title": row["title"], "qualities": row["qualities"], "cost": costs.get(row["name"]), "stages": {}}

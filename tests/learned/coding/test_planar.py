@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -32,6 +33,7 @@ from bench.probe import Listener, listening
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.learned.models import LearnedModel
@@ -221,6 +223,21 @@ def test_a_model_without_a_filter_never_filters(weights: Path) -> None:
     codec = open_codec("joint-yuv", weights)
     form = unpack(codec.encode_yuv420(photograph(33, 17)), codec._identity).form
     assert form == Form(indicator=0)
+
+
+def test_only_a_model_with_a_filter_takes_time_to_choose(weights: Path) -> None:
+    told: dict[str, list[str]] = {family: [] for family in FAMILIES}
+    for family, stages in told.items():
+
+        @contextlib.contextmanager
+        def stage(name: str, stages: list[str] = stages) -> Iterator[None]:
+            stages.append(name)
+            yield
+
+        with listening(Listener(stage=stage)):
+            open_codec(family, weights).encode_yuv420(photograph(33, 17))
+    assert told["cca"].count("choice of the filter") == 1
+    assert [name for name in told["cca"] if name != "choice of the filter"] == told["joint-yuv"]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
