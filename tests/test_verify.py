@@ -207,11 +207,10 @@ def test_the_carrier_codes_here_and_there(own: str) -> None:
 def test_a_codec_that_is_named_has_the_carrier_and_of_a_glob_those_that_have_it_are_checked(own: str) -> None:
     with pytest.raises(UsageError, match="raw has no carrier 'second'; it has: python"):
         verify_round_trips(dataclasses.replace(request(own, "Raw"), carrier="second"))
-    with pytest.raises(UsageError, match="none of the codecs has a carrier 'second'"):
+    with pytest.raises(UsageError, match=r"jpeg\* has no carrier 'second'; it has: "):
         verify_round_trips(CheckRequest(codecs=("jpeg*",), carrier="second", threads=1))
     photos = str(Path(own).parent / "photos")
-    codecs = ("bpg-444*@40", "webp*@50")
-    verdict = verify_round_trips(CheckRequest(codecs=codecs, carrier="pillow", dataset=photos, threads=1))
+    verdict = verify_round_trips(CheckRequest(codecs=("[mw]*@50",), carrier="pillow", dataset=photos, threads=1))
     assert [row[0] for row in verdict.rows] == ["webp"]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from bench import adapter
 from bench.codec import CodecSpec
 from bench.datasets import open_dataset
-from bench.errors import MissingError, UsageError, one_line
+from bench.errors import MissingError, one_line
 from bench.picture import Picture
 from bench.progress import progress
 from bench.registry import codec_class, label_of, resolve_codecs
@@ -58,28 +58,18 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
 
 
 def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
-    """What can be checked, in the order asked for, and why the rest cannot.
-
-    As with other options, a codec that is named has to have the carrier; one that a glob found need not.
-    """
+    """What can be checked, in the order asked for, and why the rest cannot."""
     carrier, options = request.carrier, {"weights": request.weights} if request.weights else {}
     recipes: dict[Recipe, None] = {}
     left_out: dict[str, None] = {}
     for text in request.codecs or ("*",):
         given = CodecSpec.parse(text)
-        for spec in resolve_codecs((text,), options):
-            cls, label = codec_class(spec.name), label_of(spec.name)
-            if carrier and carrier not in cls.carriers:
-                if not given.is_glob:
-                    raise UsageError(f"{label} has no carrier '{carrier}'; it has: {', '.join(cls.carriers)}")
-                continue
-            if (reason := cls.missing(carrier, **spec.options)) is not None:
-                left_out[f"{label}: {reason}"] = None
+        for spec in resolve_codecs((text,), options, carrier=carrier):
+            if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is not None:
+                left_out[f"{label_of(spec.name)}: {reason}"] = None
                 continue
             for quality in spec.qualities if given.qualities else _ends_and_middle(spec.qualities):
                 recipes[Recipe(spec.name, quality, carrier, tuple(spec.options.items()))] = None
-    if not recipes and not left_out:
-        raise UsageError(f"none of the codecs has a carrier '{carrier}'; `bench list` has those that there are")
     if not recipes:
         raise MissingError("; ".join(left_out))
     return list(recipes), tuple(left_out)

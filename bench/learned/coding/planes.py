@@ -52,7 +52,7 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def best_indicator(self, y_hat: Tensor, picture: Yuv420) -> Indicator:
-        """Where the filter brings a picture's decoded latents nearer to it: for luma, and for chroma; neither without one."""
+        """Where the filter brings a picture's decoded latents nearer to it, for luma and for chroma; else nowhere."""
         if self._acem is None:
             return PLAIN
         with stage("choice of the filter"):

@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.subject import published_names
 from bench.report.numbers import NOTHING, plain
 from bench.report.views.rows import records
 
@@ -84,7 +85,7 @@ def legend(content: Content) -> list[dict[str, Any]]:
 def references(content: Content) -> list[dict[str, Any]]:
     """The published curves that are drawn, with their sources."""
     rows = content.tables["published"]
-    first = rows.assign(name=rows["source"] + "/" + rows["method"]).drop_duplicates("name").set_index("name")
+    first = rows.assign(name=published_names(rows)).drop_duplicates("name").set_index("name")
     return [
         {
             "name": s.name,
