@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
 
 _PATH = click.Path(path_type=Path)
+_data = click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+_exclude = click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable."
+)
+_metric = click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+_budget = click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
+_synthesis = click.option(
+    "--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]"
+)
+_device = click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+_compile = click.option(
+    "--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile."
+)
+_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+_cache = click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 
 
 class _OneOrZoo(click.Group):
@@ -53,9 +68,9 @@ def train() -> None:
 
 @train.command()
 @click.argument("target", metavar="FAMILY@QUALITY")
-@click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
-@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
+@_metric
+@_data
+@_exclude
 @click.option("--steps", type=click.IntRange(min=1), help="Train to this number of steps in all; reproducible.")
 @click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
@@ -67,7 +82,7 @@ def train() -> None:
 )
 @click.option("--alpha", type=click.FloatRange(min=0), help="Weight of the feature distance of +qr.")
 @click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
-@click.option("--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]")
+@_synthesis
 @click.option("--width", type=click.IntRange(min=8), help="Channels of a new rectifier, a multiple of 8.  [96]")
 @click.option("--out", type=_PATH, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
 @click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
@@ -81,7 +96,7 @@ def train() -> None:
     "decoder is trained on decoded latents, it is any number of these.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@_device
 @click.option(
     "--devices",
     type=click.IntRange(min=1),
@@ -91,9 +106,9 @@ def train() -> None:
 )
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines that train together.")
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
-@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
-@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+@_compile
+@_threads
+@_cache
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
     _ignore_futures()
@@ -108,14 +123,14 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @train.command()
 @click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
 @click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
-@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+@_data
 @click.option("--recipe", type=_PATH, help="Another recipe than the package's own.")
 @click.option("--weights", type=_PATH, help="Folder of the weights files.  [default: the package's own]")
 @click.option("--runs", type=_PATH, help="Folder of checkpoints and curves.  [default: runs/zoo]")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
-@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+@_device
+@_compile
+@_threads
+@_cache
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """All the weights of the package, step by step."""
     _ignore_futures()
@@ -144,15 +159,15 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @click.option("--steps", type=click.IntRange(min=1), default=1250, show_default=True, help="Steps of each fit.")
 @click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each main variant.")
 @click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
-@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
-@click.option("--data", type=_PATH, help="Folder of training pictures.  [default: $BENCH_DATA/train, else data/train]")
+@_budget
+@_data
 @click.option("--dataset", help="Pictures whose rate is taken.  [default: kodak, or builtin without it]")
 @click.option("--out", type=_PATH, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
 @click.option("--runs", type=_PATH, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
-@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+@_device
+@_compile
+@_threads
+@_cache
 def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Entropy models beside each other on equal latents (Minnen et al. 2018)."""
     _ignore_futures()
@@ -182,19 +197,19 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @click.option("--epoch-steps", type=click.IntRange(min=1), help="Steps of an epoch.  [default: 100]")
 @click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 30]")
 @click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
-@click.option("--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]")
-@click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+@_synthesis
+@_metric
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
-@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
-@click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
+@_budget
+@_data
+@_exclude
 @click.option("--out", type=_PATH, help="Folder of the two CSV files.  [default: reports/data/experiments]")
 @click.option("--runs", type=_PATH, help="Folder of the trainings.  [default: runs/alpha]")
 @click.option("--seed", default=0, show_default=True, help="Of crops and of a new rectifier.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
-@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+@_device
+@_compile
+@_threads
+@_cache
 def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
     _ignore_futures()
@@ -218,9 +233,9 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 @train.command()
 @click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
 @click.option("--out", type=_PATH, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
-@click.option("--data", type=_PATH, help="Folder of training pictures.  [default: $BENCH_DATA/train, else data/train]")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable.")
-@click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+@_data
+@_exclude
+@_cache
 def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
     """Trained weights beside each other on the pictures that trainings hold out."""
     _ignore_futures()
