@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,9 @@ METRICS = {
     "ms_ssim_y": "bench.metrics:MS_SSIM_Y",
 }
 """Metric name to "module:NAME". Those that are for the kind of picture at hand are measured in every run."""
+
+_SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
+"""How the name of a codec goes on behind that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
 _NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
 """What a class must say of itself, since `bench.codec.Codec` has no default: type and an example."""
@@ -177,6 +181,11 @@ def _check_labels(names: Iterable[str]) -> None:
 
 def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name in cls.options}
+
+
+def stem(codec: str) -> str:
+    """The name of the family of a codec's label: jpeg of jpeg-444, joint of joint+qr."""
+    return _SETTING.sub("", codec)
 
 
 def label_of(name: str) -> str:

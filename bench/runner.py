@@ -17,7 +17,7 @@ from bench.errors import BenchError, MissingError, one_line
 from bench.measure import measure, time_stages
 from bench.measurement import Configuration, Failure, Measurement, Timing
 from bench.progress import progress
-from bench.registry import codec_class, label_of
+from bench.registry import codec_class, label_of, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -204,7 +204,9 @@ def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
 def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:
     """Time the cells that lack samples of this machine and thread count: one after the other, after a warm-up.
 
-    A run's samples belong together: a cell that has fewer than `repeats` is timed anew.
+    A run's samples belong together: a cell that has fewer than `repeats` is timed anew. Codecs of one
+    family are timed one after the other on each picture: their times are compared in pairs, and a machine is not as
+    fast as it was minutes ago.
 
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.
@@ -220,7 +222,17 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
         )
 
     job = _Job("timing", store, run, functools.partial(_in_turn, work), keep)
-    return _work_through(job, cells, done=store.timed(run.machine, threads, repeats))
+    return _work_through(job, _side_by_side(cells), done=store.timed(run.machine, threads, repeats))
+
+
+def _side_by_side(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells in an order that has those of a family together which are of one quality and picture."""
+    pairs: dict[tuple[str, float, str], list[Cell]] = {}
+    for cell in cells:
+        configuration = cell.point.configuration
+        pair = (stem(configuration.codec), configuration.quality, cell.image.sha256)
+        pairs.setdefault(pair, []).append(cell)
+    return [cell for pair in pairs.values() for cell in pair]
 
 
 _Value = TypeVar("_Value")

@@ -10,7 +10,7 @@ from bench import registry
 from bench.codec import Codec, CodecSpec
 from bench.errors import LISTED, UsageError
 from bench.metrics import Metric
-from bench.registry import CODECS, METRICS, codec_class, codec_names, label_of, load_metric, resolve_codecs
+from bench.registry import CODECS, METRICS, codec_class, codec_names, label_of, load_metric, resolve_codecs, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -268,6 +268,24 @@ def test_codecs_of_two_files_are_not_stored_as_one(mine: Path, tmp_path: Path) -
 def test_a_quality_off_the_scale_is_an_error_before_the_run() -> None:
     with pytest.raises(UsageError, match=r"^jpeg@101: quality is a whole number from 1 to 100"):
         resolve_codecs(["webp@50", "jpeg@101"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "family"),
+    [
+        ("joint", "joint"),
+        ("joint+qr", "joint"),
+        ("joint-int", "joint"),
+        ("joint-yuv", "joint-yuv"),  # another model
+        ("joint-yuv-int", "joint-yuv"),
+        ("bpg-444-jctvc", "bpg"),
+        ("jpeg2000-53", "jpeg2000"),
+        ("mozjpeg", "mozjpeg"),
+        ("somebody-s", "somebody-s"),
+    ],
+)
+def test_the_settings_of_a_codec_are_of_its_family(codec: str, family: str) -> None:
+    assert stem(codec) == family
 
 
 def test_names_are_listed_without_importing_a_codec() -> None:

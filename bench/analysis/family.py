@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.registry import CODECS
+from bench.registry import CODECS, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
-
-_SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
-"""How the name of a codec goes on behind that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +24,6 @@ class Family:
     """Of its curves; `leading` come first."""
     leading: tuple[str, ...]
     """The curves of its first codec: several if that has several weights."""
-
-
-def stem(codec: str) -> str:
-    """The name of a codec's family."""
-    return _SETTING.sub("", codec)
 
 
 def rank(codec: str) -> tuple[int, int, str]:

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from synthetic import garden
 
-from bench.analysis.family import rank, stem
+from bench.analysis.family import rank
 from bench.analysis.study import Study
-from bench.registry import CODECS
+from bench.registry import CODECS, stem
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.mark.parametrize(
-    ("codec", "family"),
-    [
-        ("joint", "joint"),
-        ("joint+qr", "joint"),
-        ("joint-int", "joint"),
-        ("joint-yuv", "joint-yuv"),  # another model
-        ("joint-yuv-int", "joint-yuv"),
-        ("bpg-444-jctvc", "bpg"),
-        ("jpeg2000-53", "jpeg2000"),
-        ("mozjpeg", "mozjpeg"),
-        ("somebody-s", "somebody-s"),
-    ],
-)
-def test_the_settings_of_a_codec_are_of_its_family(codec: str, family: str) -> None:
-    assert stem(codec) == family
 
 
 def test_families_keep_together_in_the_registry_s_order_and_strangers_come_last() -> None:
