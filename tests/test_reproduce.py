@@ -93,7 +93,8 @@ def test_a_folder_of_other_files_is_no_folder_of_evidence_and_that_is_said_first
 def test_quick_reports_on_a_stated_subset_of_kodak(options: Reproduction, kodak: list[Path]) -> None:
     page, _ = reproduce(dataclasses.replace(options, data=kodak[0].parent.parent), lambda _: None)
     title = page.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
-    assert "4 of 24 pictures" in title
+    stated = Budget.stated(quick=True).pictures["kodak"]
+    assert f"{len(stated)} of 24 pictures" in title
 
 
 def test_a_busy_machine_is_a_failure_only_where_times_are_lacking(
@@ -138,7 +139,8 @@ def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
         (7, False, ("jpeg@10,30,50,70,80,90,95",)),
         (1, True, ("jpeg@50",)),
     ]
-    assert [len(r.images) for r in requests] == [4, 1]
+    budget = Budget.stated(quick=True)
+    assert [r.images for r in requests] == [budget.pictures["kodak"], budget.timing.pictures["kodak"]]
 
 
 def test_planes_are_measured_after_rgb_and_reported_beside_it(
