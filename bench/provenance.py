@@ -83,9 +83,10 @@ def _processor() -> str:
 def processor_of(cpuinfo: str) -> str:
     """The processor that Linux describes so, or "". Virtual machines hide all of its name but "AMD EPYC"."""
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpuinfo.splitlines())}
-    if not (name := facts.get("model name")):
-        return ""
-    return f"{name} (family {facts['cpu family']}, model {facts['model']})" if "model" in facts else name
+    name = facts.get("model name", "")
+    if name and {"cpu family", "model"} <= facts.keys():
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
+    return name
 
 
 def _output_of(program: str, *arguments: str) -> str:

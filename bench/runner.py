@@ -204,9 +204,9 @@ def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
 def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:
     """Time the cells that lack samples of this machine and thread count: one after the other, after a warm-up.
 
-    A run's samples belong together: a cell that has fewer than `repeats` is timed anew. Codecs of one
-    family are timed one after the other on each picture: their times are compared in pairs, and a machine is not as
-    fast as it was minutes ago.
+    A run's samples belong together: a cell that has fewer than `repeats` is timed anew. Codecs of one family
+    are timed one after the other on each picture: their times are compared in pairs, and a machine is not as fast as it
+    was minutes ago.
 
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.

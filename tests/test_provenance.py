@@ -26,7 +26,11 @@ def test_generations_of_a_processor_without_a_full_name_are_told_apart() -> None
 
 @pytest.mark.parametrize(
     ("cpuinfo", "name"),
-    [("model name\t: ARMv7 Processor rev 4 (v7l)\n", "ARMv7 Processor rev 4 (v7l)"), ("BogoMIPS\t: 48.00\n", "")],
+    [
+        ("model name\t: ARMv7 Processor rev 4 (v7l)\n", "ARMv7 Processor rev 4 (v7l)"),
+        ("model name\t: Mill\nmodel\t\t: 2\n", "Mill"),
+        ("model\t\t: 2\nBogoMIPS\t: 48.00\n", ""),
+    ],
 )
 def test_of_a_processor_of_another_kind_there_is_what_linux_tells(cpuinfo: str, name: str) -> None:
     assert processor_of(cpuinfo) == name

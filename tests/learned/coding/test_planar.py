@@ -33,7 +33,6 @@ from bench.probe import Listener, listening
 from bench.registry import codec_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.learned.models import LearnedModel
@@ -226,18 +225,15 @@ def test_a_model_without_a_filter_never_filters(weights: Path) -> None:
 
 
 def test_only_a_model_with_a_filter_takes_time_to_choose(weights: Path) -> None:
-    told: dict[str, list[str]] = {family: [] for family in FAMILIES}
-    for family, stages in told.items():
-
-        @contextlib.contextmanager
-        def stage(name: str, stages: list[str] = stages) -> Iterator[None]:
-            stages.append(name)
-            yield
-
-        with listening(Listener(stage=stage)):
+    def stages(family: str) -> list[str]:
+        told: list[str] = []
+        with listening(Listener(stage=lambda name: contextlib.nullcontext(told.append(name)))):
             open_codec(family, weights).encode_yuv420(photograph(33, 17))
-    assert told["cca"].count("choice of the filter") == 1
-    assert [name for name in told["cca"] if name != "choice of the filter"] == told["joint-yuv"]
+        return told
+
+    with_it, without = stages("cca"), stages("joint-yuv")
+    assert with_it.count("choice of the filter") == 1
+    assert [name for name in with_it if name != "choice of the filter"] == without
 
 
 @pytest.mark.parametrize("family", FAMILIES)
