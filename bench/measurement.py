@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.fields import FILES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -90,12 +92,11 @@ division by the number of elements. They grow with the square root of the pictur
 note others. None of them decides anything: rate is what the file takes, distortion is between pictures.
 """
 
-_COLUMNS = frozenset({
-    "key", "curve", "codec", "quality", "settings", "carrier", "carrier_version", "revision", "weights",
-    "weights_sha256", "dataset", "image", "image_sha256", "width", "height", "num_bytes", "bitstream_sha256", "run_id",
+_COLUMNS = frozenset(FILES["measurements"]) | {
     "started", "name", "title", "default_carrier", "conventional", "place", "images", "mean_bytes", "bpp",
     "bpp_of_all_pixels",
-})  # fmt: skip
+}  # fmt: skip
+"""The stored columns, and those that the analysis adds."""
 
 
 def is_column(name: str) -> bool:

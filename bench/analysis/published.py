@@ -10,10 +10,10 @@ import importlib.resources
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from bench.errors import UsageError, unknown
+from bench.fields import FILES, parse_column
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -22,21 +22,7 @@ if TYPE_CHECKING:
 METRICS = ("psnr_rgb", "psnr_y", "ms_ssim_rgb", "ms_ssim_y", "ms_ssim_db_rgb")
 """The metrics that a published curve can have."""
 
-COLUMNS = (
-    "dataset",
-    "source",
-    "method",
-    "title",
-    "metric",
-    "rate_bpp",
-    "value",
-    "encode_s",
-    "decode_s",
-    "drawn",
-    "encoder",
-    "note",
-    "url",
-)
+COLUMNS = FILES["published"]
 """Columns of a frame of published points. `drawn` is 1 for a curve that the report draws behind the measured ones."""
 
 CURVE = ["dataset", "source", "method", "metric"]
@@ -81,15 +67,17 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
     """Check published points and return them sorted by curve and rate, with exactly the columns of `COLUMNS`.
 
     Raises:
-        UsageError: a metric is not one of `METRICS`, a number is missing or out of range, or a rate comes twice in
+        UsageError: a metric is not one of `METRICS`, a value is missing or not valid, or a rate comes twice in
             one curve.
     """
     strange = sorted(set(points["metric"]) - set(METRICS))
     if strange:
         raise unknown("metric", strange[0], METRICS)
-    numbers = points[["rate_bpp", "value"]].to_numpy(dtype=float)
-    if not np.isfinite(numbers).all() or (numbers <= 0).any():
-        raise UsageError(f"{origin}: every rate and every value must be a number above 0")
+    try:
+        for column in COLUMNS:
+            parse_column(column, points[column].astype(object).where(points[column].notna(), None).tolist())
+    except ValueError as error:
+        raise UsageError(f"{origin}: {error}") from None
     linear = points["metric"].isin(["ms_ssim_rgb", "ms_ssim_y"])
     if (points.loc[linear, "value"] > 1).any():
         raise UsageError(f"{origin}: MS-SSIM is above 1; values in dB are of metric ms_ssim_db_rgb")

@@ -38,8 +38,8 @@ def test_no_two_curves_of_a_source_have_the_same_points() -> None:
     ("line", "message"),
     [
         ("kodak,jpeg420,psnr_rgb,0.170067,30,,", "two psnr_rgb points"),
-        ("kodak,jpeg420,psnr_rgb,-1,30,,", "above 0"),
-        ("kodak,jpeg420,psnr_rgb,,30,,", "above 0"),
+        ("kodak,jpeg420,psnr_rgb,-1,30,,", "'rate_bpp' must be a number from"),
+        ("kodak,jpeg420,psnr_rgb,,30,,", "'rate_bpp' must be a number from .* not empty"),
         ("kodak,jpeg420,ms_ssim_rgb,9,12.5,,", "MS-SSIM is above 1"),
         ("kodak,jpeg420,psnr_yuv,9,30,,", "unknown metric 'psnr_yuv'"),
         ("kodak,mystery,psnr_rgb,9,30,,", "no method 'mystery'"),
