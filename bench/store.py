@@ -9,27 +9,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import importlib.resources
-import sqlite3
-import time
 from typing import TYPE_CHECKING, Any, Self
 
+from bench.database import connected, explained
 from bench.errors import StoreError
+from bench.fields import FIELDS, SHOWN
 from bench.measurement import Configuration, canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from bench.measurement import Failure, Measurement, RunInfo, Timing
-
-APPLICATION_ID = 0x62656E63
-"""Marks the file as ours ("benc"), so that another program's database is never written to."""
-
-SCHEMA_VERSION = 3
-BUSY_TIMEOUT_S = 60.0
-
-NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
 
 _WHOLES = {
     "datasets": ("dataset",),
@@ -40,104 +32,35 @@ _WHOLES = {
 }
 """What can be described, and the columns that rows of one whole have in common: an image set, an imported curve."""
 
-_EXPLANATIONS = {
-    "file is not a database": "it is not a results database of bench; choose another with --db",
-    "unable to open database file": "the folder does not exist or cannot be written; choose another with --db",
-    "readonly": "it cannot be written; change its permissions or choose another with --db",
-    "disk is full": "the disk is full; what was stored is safe: free some space and run the same command again",
-    "disk i/o error": "the disk failed to read or write; what was stored is safe: free some space and run again",
-    "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait for that one to end",
-    "malformed": "it is damaged; move it away, and `bench import` the last export if there is one",
-}
-
 
 class Store:
     """An open results database."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, close: Callable[[], None]) -> None:
         self.path = path
         self._connection = connection
+        self._close = close
         self._configuration_ids: dict[Configuration, int] = {}
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> Self:
-        """Open a results database, or make a new one.
+        """Open a results database, or make a new one. One in a place that cannot be written is opened to be read.
 
         Raises:
             StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
         """
-        if path.is_dir():
-            raise StoreError(f"{path} is a folder; choose a file with --db")
-        if not create and not path.is_file():
-            raise StoreError(f"there are no results at {path}; `bench run` makes some, or choose another with --db")
-        with _explained(path):
-            with contextlib.suppress(OSError):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            store = cls(path, connection)
-            try:
-                store._prepare(create=create)
-            except BaseException:
-                connection.close()
-                raise
-        return store
+        stack = contextlib.ExitStack()
+        return cls(path, stack.enter_context(connected(path, create=create)), stack.close)
 
     def close(self) -> None:
         """Close the database; what was added is on disk already."""
-        self._connection.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _prepare(self, *, create: bool) -> None:
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        # With a write-ahead log this is safe against killed processes, and spares each row a wait for the disk.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        # In one statement: another process may be making the database.
-        identity, tables = self._connection.execute(
-            "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id"
-        ).fetchone()
-        if create and identity == 0 and tables == 0:
-            self._create()
-            return
-        if identity != APPLICATION_ID:
-            raise StoreError(f"{self.path}: it is not a results database of bench; choose another with --db")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} has schema {version}, this bench needs {SCHEMA_VERSION}; move it away "
-                "(its rows can be exported with the bench that wrote it, and imported here)"
-            )
-
-    def _create(self) -> None:
-        # A write-ahead log lets reports be read while a run writes, but needs memory shared between processes,
-        # which network disks do not give.
-        self._set_journal("DELETE" if _on_network_disk(self.path) else "WAL")
-        schema = importlib.resources.files("bench").joinpath("schema.sql").read_text(encoding="utf-8")
-        with self.transaction():
-            (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            if tables:
-                return  # another process was faster
-            for statement in filter(str.strip, schema.split(";\n")):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _set_journal(self, mode: str) -> None:
-        """Set the journal's mode, for which SQLite itself does not wait while another process holds the file."""
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._connection.execute(f"PRAGMA journal_mode = {mode}")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -146,7 +69,7 @@ class Store:
         if is_within:
             yield
             return
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -158,6 +81,8 @@ class Store:
                 raise
 
     def _insert(self, table: str, row: Mapping[str, object], *, on_conflict: str = "REPLACE") -> None:
+        if strange := row.keys() - FIELDS.keys():
+            raise StoreError(f"{self.path}: the results have no column {ascii(min(strange))[:SHOWN]}")
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
         statement = f"INSERT OR {on_conflict} INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608  # our own names
         self._connection.execute(statement, tuple(row.values()))
@@ -168,8 +93,8 @@ class Store:
         with self.transaction():
             self._insert("runs", row, on_conflict="IGNORE")
 
-    def describe(self, table: str, rows: Iterable[Mapping[str, object]]) -> None:
-        """Record what the measurements refer to, in place of what was recorded before.
+    def describe(self, table: str, rows: Iterable[Mapping[str, object]], *, replace: bool = True) -> None:
+        """Record what the measurements refer to, in place of what was recorded before, or only where nothing was.
 
         `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
         images of a set are given at once, and all points of an imported curve: what is not given any more goes.
@@ -177,10 +102,13 @@ class Store:
         rows, common = tuple(rows), _WHOLES[table]
         condition = " AND ".join(f"{column} = ?" for column in common)
         with self.transaction():
-            for whole in {tuple(row[column] for column in common) for row in rows}:
+            known = set(self.rows(f"SELECT DISTINCT {', '.join(common)} FROM {table}"))  # noqa: S608  # our own names
+            given = {tuple(row[column] for column in common) for row in rows}
+            for whole in given & known if replace else ():
                 self._connection.execute(f"DELETE FROM {table} WHERE {condition}", whole)  # noqa: S608  # our own names
             for row in rows:
-                self._insert(table, row)
+                if replace or tuple(row[column] for column in common) not in known:
+                    self._insert(table, row)
 
     def _configuration_id(self, configuration: Configuration) -> int:
         known = self._configuration_ids.get(configuration)
@@ -242,7 +170,7 @@ class Store:
             if not there:
                 self.add(measurement, versions)
             elif there == [(measurement.bitstream_sha256,)]:
-                query = "SELECT metric, version FROM distortions WHERE key = ? AND value IS NOT NULL"
+                query = "SELECT metric, version FROM distortions WHERE key = ?"
                 held = dict(self.rows(query, (key,)))
                 for name, value in measurement.values.items():
                     if held.get(name) != versions[name]:
@@ -265,6 +193,12 @@ class Store:
                     (SELECT configuration_id, image_sha256 FROM measurements WHERE key = ?)""",
                     (run_id, key),
                 )
+
+    def supplement_timings(self, timings: Iterable[Timing]) -> None:
+        """Store timing samples from elsewhere where those of the same run are not here."""
+        with self.transaction():
+            for timing in timings:
+                self._insert("timings", dataclasses.asdict(timing), on_conflict="IGNORE")
 
     def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
         """Store that a cell gave no measurement, and why: in place of an earlier failure, or only if there is none."""
@@ -292,30 +226,11 @@ class Store:
 
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
-        with _explained(self.path):
+        with explained(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
     def table(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """The column names and rows that a query gives."""
-        with _explained(self.path):
+        with explained(self.path):
             cursor = self._connection.execute(query)
             return [column[0] for column in cursor.description], cursor.fetchall()
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line that names the file and says what to do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        reason = next((why for sign, why in _EXPLANATIONS.items() if sign in text.lower()), text)
-        raise StoreError(f"{path}: {reason}") from error
-
-
-def _on_network_disk(path: Path) -> bool:
-    import psutil  # noqa: PLC0415
-
-    partitions = [p for p in psutil.disk_partitions(all=True) if path.resolve().is_relative_to(p.mountpoint)]
-    nearest = max(partitions, key=lambda p: len(p.mountpoint), default=None)
-    return nearest is not None and nearest.fstype.startswith(NETWORK_FILE_SYSTEMS)

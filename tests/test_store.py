@@ -3,15 +3,17 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bench import store as store_module
+from bench import database
 from bench.errors import StoreError
 from bench.measurement import Configuration, Failure, Measurement, RunInfo, Timing
 from bench.store import Store
@@ -86,7 +88,7 @@ def test_what_comes_from_elsewhere_takes_the_place_of_nothing(store: Store) -> N
     other = {"mse": 2.5, "ms_ssim": 0.5, "own": 7.0}
     store.supplement(dataclasses.replace(told, values=other, diagnostics={"estimated_bits": 1.0, "new": 2.0}), OWN)
     found = store.rows("SELECT metric, value FROM distortions")
-    assert found == [("ms_ssim", 0.5), ("mse", 1.5), ("own", 7.0)]
+    assert found == [("ms_ssim", None), ("mse", 1.5), ("own", 7.0)]  # None: measured here, and not defined
     assert store.rows("SELECT name, value FROM diagnostics") == [("estimated_bits", 80.5), ("new", 2.0)]
     store.supplement(dataclasses.replace(told, values=other, bitstream_sha256="c" * 64), OWN)
     assert store.rows("SELECT metric, value FROM distortions") == found
@@ -130,6 +132,90 @@ def test_a_set_described_again_has_its_new_images_and_no_others(store: Store) ->
         store.describe("images", [{"dataset": dataset, "image": name, "image_sha256": "f" * 64} for name in names])
     found = store.rows("SELECT dataset, image FROM images ORDER BY dataset, image")
     assert found == [("mine", "b"), ("mine", "d"), ("other", "a")]
+
+
+def test_what_is_described_elsewhere_takes_the_place_of_nothing(store: Store) -> None:
+    images = [{"dataset": "mine", "image": name, "image_sha256": "f" * 64} for name in "ab"]
+    store.describe("images", images)
+    store.describe("images", [{"dataset": "mine", "image": "a", "image_sha256": "e" * 64}], replace=False)
+    store.describe("images", [{"dataset": "other", "image": "c", "image_sha256": "e" * 64}], replace=False)
+    found = store.rows("SELECT dataset, image, image_sha256 FROM images ORDER BY dataset, image")
+    assert found == [("mine", "a", "f" * 64), ("mine", "b", "f" * 64), ("other", "c", "e" * 64)]
+
+
+def test_times_from_elsewhere_take_the_place_of_nothing(store: Store) -> None:
+    sample = Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", 0, 0.5)
+    store.add_timings([sample])
+    store.supplement_timings([dataclasses.replace(sample, seconds=9.0), dataclasses.replace(sample, repeat=1)])
+    assert store.rows("SELECT repeat, seconds FROM timings ORDER BY repeat") == [(0, 0.5), (1, 0.5)]
+
+
+def test_a_column_that_is_none_of_the_schema_never_reaches_sql(store: Store) -> None:
+    row = {"dataset": "mine", "title": "Mine", "note) SELECT ?1, ?2, (SELECT command FROM runs) WHERE ?3; --": "note"}
+    with pytest.raises(StoreError, match=r"have no column 'note\) SELECT"):
+        store.describe("datasets", [row])
+    assert store.rows("SELECT * FROM datasets") == []
+
+
+RUNS = [RunInfo(f"run-{number}", "2026-01-01T00:00:00+00:00", "bench run", "machine") for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """Databases in folders that cannot be written; for the superuser, who writes anywhere, as another user sees them.
+
+    "closed" is a file alone, "used" is held by another process, and of "killed" a part is in the log alone.
+    """
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are not for others
+        folder, user = Path(name), os.geteuid()
+        for state in ("closed", "killed"):
+            (folder / state).mkdir()
+        with Store.open(folder / "used" / "r.sqlite", create=True) as store:
+            store.add_run(RUNS[0])
+            store.add(MEASUREMENT, VERSIONS)
+            store.add_run(RUNS[1])
+            for file in ("r.sqlite", "r.sqlite-wal"):
+                shutil.copy(folder / "used" / file, folder / "killed")
+            for file in ("r.sqlite", "r.sqlite-wal"):
+                shutil.copy(folder / "used" / file, folder / "closed")
+            Store.open(folder / "closed" / "r.sqlite").close()
+            for path in (*folder.glob("*/*"), *folder.glob("*"), folder):
+                path.chmod(0o555)
+            os.seteuid(65534 if user == 0 else user)
+            try:
+                yield folder
+            finally:
+                os.seteuid(user)
+                for path in (folder, *folder.glob("*")):
+                    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("state", ["closed", "killed", "used"])
+def test_a_database_where_nothing_can_be_written_is_read_whole(read_only: Path, state: str) -> None:
+    path = read_only / state / "r.sqlite"
+    files = sorted(path.parent.iterdir())
+    assert len(files) == {"closed": 1, "killed": 2, "used": 3}[state]
+    with Store.open(path) as store:
+        assert store.measured(VERSIONS) == {MEASUREMENT.key}
+        assert store.rows("SELECT run_id FROM runs ORDER BY run_id") == [("run-1",), ("run-2",)]
+        with pytest.raises(StoreError, match=f"^{path}: it cannot be written"):
+            store.add_run(RUNS[2])
+    assert sorted(path.parent.iterdir()) == files
+    with pytest.raises(StoreError, match="cannot be written"), Store.open(path, create=True) as store:
+        store.add_run(RUNS[2])
+
+
+@pytest.mark.parametrize("damaged", [b"toy 1", b"CREATE TABLE runs", b"provenance TEXT", b"SQLite format 3"])
+def test_a_database_with_a_flipped_bit_is_one_clear_line(store: Store, damaged: bytes) -> None:
+    store.add(MEASUREMENT, VERSIONS)
+    store.close()
+    content = store.path.read_bytes()
+    assert damaged in content
+    store.path.write_bytes(content.replace(damaged, bytes([damaged[0] ^ 0x80]) + damaged[1:]))
+    with pytest.raises(StoreError) as caught, Store.open(store.path) as again:
+        again.table("SELECT * FROM configurations JOIN runs")
+    assert str(store.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_database_is_an_error_and_is_not_made(tmp_path: Path) -> None:
@@ -189,7 +275,7 @@ def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path, mon
     path = tmp_path / "r.sqlite"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(store_module.time, "sleep", lambda _: other.execute("COMMIT"))
+    monkeypatch.setattr(database.time, "sleep", lambda _: other.execute("COMMIT"))
     with Store.open(path, create=True) as opened:
         assert opened.rows("PRAGMA journal_mode") == [("wal",)]
         assert not other.in_transaction
@@ -197,7 +283,7 @@ def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path, mon
 
 
 def test_a_database_that_is_held_too_long_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "BUSY_TIMEOUT_S", 0)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0)
     other = sqlite3.connect(tmp_path / "r.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process has held it"):
