@@ -11,9 +11,9 @@ import pandas as pd
 
 from bench.analysis import ablation as analysis
 from bench.analysis.observations import alike
+from bench.csv_files import write_csv
 from bench.datasets import missing, open_rgb_dataset
 from bench.errors import unknown
-from bench.files import atomic_write
 from bench.picture import read_picture
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def run_ablation(
         latents = latents or _latents(begin, chosen)
         new = pd.DataFrame([{**setting, **row} for row in _rows(fit, weights, latents)], columns=analysis.COLUMNS)
         rates = pd.concat([rates, new], ignore_index=True) if len(rates) else new
-        with atomic_write(out) as file:
-            rates.to_csv(file, index=False, lineterminator="\n")
+        write_csv(rates, out)
     return analysis.table(alike(rates, setting))
 
 

@@ -23,7 +23,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     Raises:
         UsageError: what should be its folder is a file.
-        OSError: the folder cannot be written, or the disk is full; the previous file is untouched.
+        OSError: the folder cannot be written, or the disk is full; the previous file is untouched. It names a file.
     """
     make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -38,6 +38,10 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except OSError as error:
+        # Of a full disk the system names no file.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

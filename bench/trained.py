@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.axis import with_decibels
 from bench.analysis.observations import alike
-from bench.files import atomic_write
+from bench.csv_files import write_csv
 from bench.measure import measure
 from bench.progress import progress
 from bench.registry import METRICS, load_metric
@@ -61,8 +61,7 @@ class Observations:
             rows = self.finish(_measured(entry.title, shared, entry.codec, dataset))[list(self.columns)]
             kept = observed.drop(alike(observed, {name: shared[name] for name in self.training}).index)
             observed = pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
-            with atomic_write(self.path) as file:
-                observed.to_csv(file, index=False, lineterminator="\n")
+            write_csv(observed, self.path)
         return observed[observed["dataset"] == dataset.name]
 
 

@@ -18,6 +18,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from bench.fields import FILES
 from bench.measure import require_quiet_machine
 
 CODECS, QUALITIES, IMAGES = 25, 20, 200
@@ -46,16 +47,11 @@ def write_export(directory: Path) -> None:
     titled = [{"codec": name, "title": name, "quality_meaning": "", "default_carrier": "library"} for name in names]
     _write(directory, "codecs", titled)
     metrics = [("mse", 0), ("mse_y", 0), ("ms_ssim", 1)]
-    _write(directory, "metrics", [{"metric": m, "title": m, "higher_is_better": h} for m, h in metrics])
+    _write(directory, "metrics", [{"metric": m, "title": m, "higher_is_better": h, "version": "1"} for m, h in metrics])
     run = {"run_id": "run", "started": "2026-01-01T00:00:00+00:00", "command": "made up", "machine": "none"}
     _write(directory, "runs", [run | {"provenance": "{}"}])
-    empty = {
-        "timings": ["key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"],
-        "failures": ["codec", "quality", "carrier", "dataset", "image", "run_id", "message"],
-        "published": ["dataset", "source", "method", "title", "metric", "rate_bpp", "value", "encode_s", "decode_s"],
-    }
-    for name, columns in empty.items():
-        pd.DataFrame(columns=columns).to_csv(directory / f"{name}.csv", index=False)
+    for name in ("timings", "failures", "published"):
+        pd.DataFrame(columns=list(FILES[name])).to_csv(directory / f"{name}.csv", index=False)
     frames = [_measured(name, 1 - index / 100, images, hashes).assign(**common) for index, name in enumerate(names)]
     pd.concat(frames).to_csv(directory / "measurements.csv", index=False)
 

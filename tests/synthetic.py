@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.export import Export
+from bench.csv_files import write_csv
+from bench.fields import FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,23 +82,13 @@ class Synthetic:
     def write(self, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         for name, rows in self.tables.items():
-            pd.DataFrame(rows, columns=None if rows else _COLUMNS[name]).to_csv(directory / f"{name}.csv", index=False)
+            columns = [*FILES[name], *(("mse", "mse_y", "ms_ssim") if name == "measurements" else ())]
+            whole = [dict.fromkeys(FILES[name], "") | row for row in rows]
+            write_csv(pd.DataFrame(whole, columns=None if rows else columns), directory / f"{name}.csv")
         return directory
 
     def read(self, directory: Path) -> Export:
         return Export.read(self.write(directory))
-
-
-_CURVE = ("settings", "carrier", "carrier_version", "revision", "weights", "weights_sha256")
-_COLUMNS = {
-    "measurements": [
-        "key", "curve", "codec", "quality", *_CURVE, "dataset", "image", "image_sha256", "width", "height",
-        "num_bytes", "bitstream_sha256", "run_id", "mse", "mse_y", "ms_ssim",
-    ],
-    "timings": ["key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"],
-    "failures": ["codec", "quality", "carrier", "dataset", "image", "run_id", "message"],
-    "published": ["dataset", "source", "method", "title", "metric", "rate_bpp", "value", "encode_s", "decode_s"],
-}  # fmt: skip
 
 
 def _hash(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from bench.analysis import ablation, cca_ablation, training_spread
+from bench.csv_files import unguarded_frame
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=columns)
     try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip")
+        frame = unguarded_frame(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a CSV file: {' '.join(str(error).split())}") from None
     if missing := [column for column in columns if column not in frame]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.csv_files import unguarded_frame
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ def read_observations(path: Path, columns: Sequence[str], text: Iterable[str], c
     types = dict.fromkeys(text, str)
     blanks = {name: [""] for name in columns if name not in types}
     try:
-        return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blanks)[list(columns)]
+        frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blanks)[list(columns)]
     except (KeyError, ValueError) as error:
         raise UsageError(f"{path}: not a file of `{command}`: {' '.join(str(error).split())}") from error
+    return unguarded_frame(frame)
 
 
 def alike(rows: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:

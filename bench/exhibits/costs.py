@@ -12,9 +12,9 @@ import pandas as pd
 from bench.analysis.export import Export
 from bench.analysis.extras import COMPLEXITY
 from bench.analysis.study import Study, measured_datasets
+from bench.csv_files import write_csv
 from bench.errors import BenchError, UsageError
 from bench.exhibits.opening import open_again
-from bench.files import atomic_write
 from bench.learned.codecs import LearnedCodec
 from bench.progress import progress
 
@@ -56,8 +56,7 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
                 continue
             if cost:
                 rows.append(row | cost)
-    with atomic_write(directory / "complexity.csv") as file:
-        pd.DataFrame(rows, columns=list(COMPLEXITY)).to_csv(file, index=False, lineterminator="\n")
+    write_csv(pd.DataFrame(rows, columns=list(COMPLEXITY)), directory / "complexity.csv")
     return ["no costs could be taken of any codec"] if not rows and len(export.measurements) else []
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from bench.analysis.export import Export
 from bench.analysis.extras import PICTURES
 from bench.analysis.study import Study, only_dataset
+from bench.csv_files import write_csv
 from bench.datasets import dataset_names, open_rgb_dataset
 from bench.errors import BenchError, UsageError
 from bench.exhibits.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
@@ -75,8 +76,7 @@ def add_pictures(
             _of_image(writer, {"dataset": study.dataset, "image": image}, original, rows)
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
-    with atomic_write(directory / "pictures.csv") as file:
-        listed.to_csv(file, index=False, lineterminator="\n")
+    write_csv(listed, directory / "pictures.csv")
     _remove_others(directory / FOLDER, set(listed["sha256"]))
     return listed["sha256"].nunique()
 

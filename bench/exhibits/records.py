@@ -12,6 +12,7 @@ import safetensors
 
 from bench.analysis.export import Export
 from bench.analysis.extras import ORIGINS, WEIGHTS
+from bench.csv_files import write_csv
 from bench.files import atomic_write, sha256_of
 from bench.learned.catalogue import COMPACT
 
@@ -33,8 +34,7 @@ def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
         UsageError: the folder is not an export.
         OSError: it cannot be written.
     """
-    with atomic_write(directory / "weights.csv") as file:
-        training_records(Export.read(directory).measurements).to_csv(file, index=False, lineterminator="\n")
+    write_csv(training_records(Export.read(directory).measurements), directory / "weights.csv")
     if experiments.is_dir():
         _copy_experiments(experiments, directory / "experiments")
 

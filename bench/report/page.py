@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bench import manifest
+from bench.csv_files import csv_text
 from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.report.canvas import file_bytes, inline_svg
@@ -70,8 +71,7 @@ def write_report(
 def _tables_and_figures(page: Page) -> dict[str, bytes]:
     files = {}
     for name, frame in page.tables.items():
-        text = frame.to_csv(index=False, lineterminator="\n")
-        files[_place("tables", page.folder, f"{name}.csv")] = text.encode()
+        files[_place("tables", page.folder, f"{name}.csv")] = csv_text(frame).encode()
     for plot in page.plots:
         files[_place("figures", page.folder, f"{plot.name}.svg")] = file_bytes(plot, "svg")
     return files

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.csv_files import unguarded_frame, write_csv
 from bench.errors import UsageError
-from bench.files import atomic_write, sha256_of
+from bench.files import sha256_of
 from bench.learned.training import stp
 from bench.learned.training.jobs import Job, modified_phase
 from bench.learned.training.loop import stalled
@@ -230,8 +231,7 @@ def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:
 def _write(path: Path, rows: pd.DataFrame, setting: dict[str, Any]) -> None:
     """Put the rows of one search in the place of those that it had."""
     if path.is_file():
-        kept = pd.read_csv(path, float_precision="round_trip")
+        kept = unguarded_frame(pd.read_csv(path, float_precision="round_trip"))
         others = kept[~(kept[list(setting)] == pd.Series(setting)).all(axis=1)]
         rows = pd.concat([others, rows], ignore_index=True) if len(others) else rows
-    with atomic_write(path) as file:
-        rows.to_csv(file, index=False, lineterminator="\n")
+    write_csv(rows, path)

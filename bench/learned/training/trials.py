@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from bench.csv_files import unguarded_frame, write_csv
 from bench.errors import UsageError
-from bench.files import atomic_write
 from bench.learned.coding.system import System
 from bench.learned.models import YUV420, Rectified
 from bench.learned.training.task import middle_of
@@ -68,8 +68,7 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
     if kept is not None:
         again = kept[_VARIANT].apply(tuple, axis=1).isin(table[_VARIANT].apply(tuple, axis=1))
         table = pd.concat([kept[~again], table], ignore_index=True)
-    with atomic_write(out) as file:
-        table.to_csv(file, index=False, lineterminator="\n")
+    write_csv(table, out)
     return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
 
 
@@ -78,7 +77,7 @@ def _kept(path: Path) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        rows = pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip")
+        rows = unguarded_frame(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip"))
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"--out {path}: not a file of `bench train trials` ({reason})") from error
