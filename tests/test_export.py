@@ -10,14 +10,14 @@ from PIL import Image
 
 from bench.analysis.export import Export
 from bench.errors import StoreError, UsageError
-from bench.export import export_csv, import_csv
+from bench.export import export_csv, import_csv, read_results
 from bench.measurement import Configuration, Failure
 from bench.registry import load_metric
 from bench.request import RunRequest, execute
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 METRICS = {name: load_metric(name) for name in ("mse", "mse_y", "ms_ssim")}
@@ -127,6 +127,141 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
     assert store.measured({"mse": METRICS["mse"].version}) == set()
     assert Export.read(export).measurements["ms_ssim"].isna().all()
+
+
+def _change(path: Path, column: str, value: str) -> None:
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows.loc[rows.index[-1], column] = value
+    rows.to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("measurements", "width", "0"),
+        ("measurements", "width", "-96"),
+        ("measurements", "width", "1" + "0" * 20),
+        ("measurements", "num_bytes", "-5"),
+        ("measurements", "mse", "-1"),
+        ("measurements", "ms_ssim", "2"),
+        ("measurements", "quality", "many"),
+        ("measurements", "settings", "[" * 2000),
+        ("runs", "provenance", "5"),
+        ("runs", "started", "then"),
+        ("metrics", "higher_is_better", "2"),
+        ("datasets", "dataset", ""),
+    ],
+)
+def test_an_impossible_value_is_refused_by_file_row_and_column(
+    export: Path, store: Store, table: str, column: str, value: str
+) -> None:
+    _change(export / f"{table}.csv", column, value)
+    with pytest.raises(UsageError, match=rf"{table}\.csv: row \d: '{column}' must be ") as caught:
+        import_csv(store, export)
+    assert "\n" not in str(caught.value)
+    assert not any(_everything(store).values())
+
+
+def test_a_column_that_is_missing_is_named(export: Path, store: Store) -> None:
+    pd.read_csv(export / "failures.csv").drop(columns="dataset").to_csv(export / "failures.csv", index=False)
+    with pytest.raises(UsageError, match=r"failures\.csv: there is no column 'dataset'"):
+        import_csv(store, export)
+
+
+def test_a_column_that_is_none_of_the_schema_is_refused(export: Path, store: Store) -> None:
+    injected = '"note) SELECT ?1,?2,(SELECT group_concat(command) FROM runs) WHERE ?3 IS NOT NULL; --"'
+    (export / "datasets.csv").write_text(f"dataset,title,note,{injected}\npics,a,b,c\n")
+    with pytest.raises(
+        UsageError, match=r"datasets\.csv: there is a column 'note\) .*, which is none of dataset, title, note"
+    ):
+        import_csv(store, export)
+    assert not any(_everything(store).values())
+
+
+def _without_a_picture(export: Path) -> None:
+    path = export / "images.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    for table in ("measurements", "failures"):
+        rows = pd.read_csv(export / f"{table}.csv", dtype=str, keep_default_na=False)
+        rows[rows["image"] == "null"].to_csv(export / f"{table}.csv", index=False)
+
+
+def _with_another_picture(export: Path) -> None:
+    sha256 = pd.read_csv(export / "images.csv")["image_sha256"].iloc[0]
+    for table in ("images", "measurements"):
+        _edit(export / f"{table}.csv", sha256, sha256[::-1])
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows[rows["image"] != "null"].to_csv(export / "measurements.csv", index=False)
+
+
+@pytest.mark.parametrize("change", [_without_a_picture, _with_another_picture])
+def test_an_image_set_of_other_pictures_than_the_one_here_is_refused_by_name(
+    export: Path, store: Store, change: Callable[[Path], None]
+) -> None:
+    import_csv(store, export)
+    before = _everything(store)
+    change(export)
+    with pytest.raises(UsageError, match=r"image set 'photos-[0-9a-f]{8}' is not the one here: 1 of 2 pictures"):
+        import_csv(store, export)
+    assert _everything(store) == before
+
+
+@pytest.mark.parametrize(("table", "old"), [("images", "null"), ("datasets", "photos-")])
+def test_rows_of_pictures_that_the_export_does_not_list_are_refused(
+    export: Path, store: Store, table: str, old: str
+) -> None:
+    _edit(export / f"{table}.csv", old, "others")
+    with pytest.raises(UsageError, match=rf"\w+\.csv has null of photos-\w+, which {table}\.csv lacks"):
+        import_csv(store, export)
+    assert not any(_everything(store).values())
+
+
+def test_names_and_times_of_an_export_replace_none_that_are_here(export: Path, store: Store) -> None:
+    key = (export / "measurements.csv").read_text().splitlines()[1].partition(",")[0]
+    run = (export / "runs.csv").read_text().splitlines()[1].partition(",")[0]
+    with (export / "timings.csv").open("a") as file:
+        file.write(f"{key},{run},box,1,cpu,encode,0,0.5\n")
+    import_csv(store, export)
+    before = _everything(store)
+    for table, column, value in (
+        ("codecs", "title", "Better JPEG"),
+        ("datasets", "title", "Kodak"),
+        ("metrics", "title", "Better"),
+        ("runs", "machine", "another"),
+        ("timings", "seconds", "0.001"),
+    ):
+        _change(export / f"{table}.csv", column, value)
+    assert import_csv(store, export) == (0, 4)
+    assert _everything(store) == before
+
+
+@pytest.mark.parametrize(("column", "value"), [("width", 0), ("num_bytes", -5), ("image_sha256", "none")])
+def test_a_damaged_row_of_the_database_is_one_clear_line(
+    export: Path, store: Store, column: str, value: object
+) -> None:
+    import_csv(store, export)
+    store.rows(f"UPDATE measurements SET {column} = ? WHERE rowid = 2", (value,))  # noqa: S608  # names of the schema
+    if column == "image_sha256":
+        store.rows("UPDATE images SET image_sha256 = ?", (value,))
+    with pytest.raises(StoreError, match=rf"new\.sqlite: it is damaged: \w+, row \d: '{column}' must be .*import"):
+        read_results(store)
+
+
+def test_a_text_that_a_spreadsheet_would_run_comes_back_as_it_was(export: Path, store: Store, tmp_path: Path) -> None:
+    import_csv(store, export)
+    formula = '=HYPERLINK("http://x")'
+    store.rows("UPDATE codecs SET title = ?", (formula,))
+    store.rows("UPDATE images SET image = '-' || image")
+    export_csv(store, tmp_path / "out")
+    assert "jpeg,\"'=HYPERLINK" in (tmp_path / "out" / "codecs.csv").read_text()
+    assert ",'-null," in (tmp_path / "out" / "images.csv").read_text()
+    found = Export.read(tmp_path / "out")
+    assert list(found.codecs["title"]) == [formula]
+    assert list(found.images["image"]) == ["-null", "-other"]
+    with Store.open(tmp_path / "again.sqlite", create=True) as again:
+        import_csv(again, tmp_path / "out")
+        assert again.rows("SELECT title FROM codecs") == [(formula,)]
+        assert again.rows("SELECT image FROM images ORDER BY image") == [("-null",), ("-other",)]
 
 
 @pytest.mark.parametrize(("column", "file"), [("place", "measurements"), ("width", "metrics")])
