@@ -336,7 +336,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
 @main.command("import")
 @click.argument("source", type=_PATH)
-@click.option("--dataset", help="The image set of a JSON file that names none.  [default: kodak]")
+@click.option("--dataset", metavar="NAME", help="The image set of a JSON file that names none.  [default: kodak]")
 @_db
 def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
@@ -351,9 +351,9 @@ def import_(source: Path, dataset: str | None, db: Path) -> None:
             new, there = import_csv(store, source)
         click.echo(f"measurements from {source}: {new} new, {there} were there")
         return
-    points = interchange.import_compressai(source, dataset=dataset)
+    curve = interchange.import_compressai(source, dataset=dataset)
     with Store.open(db, create=True) as store:
-        click.echo(interchange.add_points(store, points))
+        click.echo("\n".join([interchange.add_curve(store, curve), *curve.remarks]))
 
 
 @main.command()

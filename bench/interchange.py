@@ -6,8 +6,10 @@ One file a codec: `name`, `description`, `meta`, and `results`, lists of equal l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,8 +18,8 @@ from bench.analysis import published
 from bench.analysis.study import Study, only_dataset
 from bench.analysis.subject import published_names
 from bench.analysis.timing import by_quality, cell_times
-from bench.datasets import dataset_names
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
+from bench.fields import FIELDS
 from bench.files import atomic_write
 
 if TYPE_CHECKING:
@@ -102,73 +104,116 @@ def _times(study: Study, times: pd.DataFrame, qualities: list[float]) -> dict[st
     return results
 
 
-DATASET = "kodak"
+ASSUMED = "kodak"
 """What CompressAI's own files are of, which do not say it."""
 
+WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
+"""The note of an image set that is known by name alone."""
 
-def import_compressai(path: Path, *, dataset: str | None = None) -> pd.DataFrame:
-    """The points of a JSON file of CompressAI's form, as rows of published points whose source is the file's name.
 
-    They are of the image set that the file names, as ours do; if it names none, of `dataset`, else of `DATASET`.
+@dataclass(frozen=True, slots=True)
+class ImportedCurve:
+    """The points of one file, as `bench.analysis.published` has them, and what the user should know of them."""
+
+    points: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the curve goes by."""
+        return str(published_names(self.points).iloc[0])
+
+
+def import_compressai(path: Path, *, dataset: str | None = None) -> ImportedCurve:
+    """Read a JSON file of CompressAI's form.
+
+    The curve's source is the file's name and a hash of its content, as in "result-1a2b3c4d": another file of this name
+    is another source. It is of the image set that the file names, as ours do, else of `dataset`, else of `ASSUMED`.
 
     Raises:
-        UsageError: the file cannot be read, is not of this form, holds numbers that are none, or names another image
-            set than `dataset`.
+        UsageError: the file cannot be read, is not of this form, holds a value that is not valid, or names another
+            image set than `dataset`.
     """
-    content = _parsed(path)
-    name, results = content.get("name", path.stem), content.get("results")
-    if not isinstance(name, str) or not isinstance(results, dict) or "bpp" not in results:
+    content, digest = _parsed(path)
+    stem = path.stem.encode(errors="replace").decode()  # a file's name need not be UTF-8
+    name, results = content.get("name", stem), content.get("results")
+    if not isinstance(results, dict) or not isinstance(results.get("bpp"), list):
         raise UsageError(f"{path}: not a result file of CompressAI: there must be 'results' with a list 'bpp'")
     known = {key: values for key, values in results.items() if key in {"bpp", *_IN, *_TIMES}}
     for key, values in known.items():
-        _check(path, key, values, len(results["bpp"]) if isinstance(results["bpp"], list) else 0)
+        _check(path, key, values, len(results["bpp"]))
+    if not known.keys() & _IN.keys():
+        raise UsageError(f"{path}: 'results' has no metric; known: {', '.join(_IN)}")
     named = _meta(content, "dataset")
     if dataset and named not in {"", dataset}:
         raise UsageError(f"{path} is of {named} by its own words, not of {dataset}; leave --dataset out")
-    metrics = {_IN[key]: values for key, values in known.items() if key in _IN}
-    if not metrics:
-        raise UsageError(f"{path}: 'results' has no metric; known: {', '.join(_IN)}")
+    curve = {
+        "source": f"{stem}-{digest[:8]}",
+        "method": _text(path, "method", name, "'name'"),
+        "title": name,
+        "dataset": _text(path, "dataset", named or dataset or ASSUMED, "the name of the image set"),
+        "note": " ".join(str(content.get("description") or "").split()),
+        "url": _meta(content, "url"),
+    }
+    points = _points(known).assign(**curve, drawn=1, encoder="")
+    # Qualities that give files of one size are points at one rate, of which an RD curve has the best.
+    best = points.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
+    remarks = []
+    if not (named or dataset):
+        remarks.append(f"the file names no image set: {ASSUMED} is assumed, and --dataset NAME says otherwise")
+    if left_out := len(points) - len(best):
+        remarks.append(f"{left_out} left out: another point at the same rate is at least as good")
+    return ImportedCurve(published.validated(best, str(path)), tuple(remarks))
+
+
+def add_curve(store: Store, curve: ImportedCurve) -> str:
+    """Store an imported curve unless it is there; an image set that is unknown is added as a name. What was done."""
+    rows = [{str(column): value for column, value in row.items()} for row in curve.points.to_dict("records")]
+    dataset, count = rows[0]["dataset"], len(rows)
+    same = ("dataset", "source", "method")
+    with store.transaction():
+        is_there = tuple(rows[0][name] for name in same) in store.rows("SELECT dataset, source, method FROM imported")
+        name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
+        store.describe("datasets", [name_alone], replace=False)
+        store.describe("imported", rows, replace=False)
+    done = ", which were there" if is_there else ""
+    return f"{curve.name}: {count} point{'' if count == 1 else 's'} on {dataset}{done}"
+
+
+def _points(known: dict[str, list[Any]]) -> pd.DataFrame:
+    """One row a metric and point, whose columns are checked numbers."""
     times = {ours: known.get(key, [None] * len(known["bpp"])) for key, ours in _TIMES.items()}
     frames = [
-        pd.DataFrame({"rate_bpp": known["bpp"], "value": values, "metric": metric, **times}, dtype=object)
-        for metric, values in metrics.items()
+        pd.DataFrame({"rate_bpp": known["bpp"], "value": known[key], "metric": metric, **times}, dtype=object)
+        for key, metric in _IN.items()
+        if key in known
     ]
-    numbers = dict.fromkeys(("rate_bpp", "value", "encode_s", "decode_s"), "float64")
-    points = pd.concat(frames, ignore_index=True).astype(numbers | {"metric": "str"})
-    described = {"encoder": "", "note": str(content.get("description") or ""), "url": _meta(content, "url")}
-    points = points.assign(source=path.name, method=name, title=name, drawn=1, **described)
-    points = points.assign(dataset=named or dataset or DATASET)
-    return published.validated(points, str(path))
+    numbers = dict.fromkeys(("rate_bpp", "value", *times), "float64")
+    return pd.concat(frames, ignore_index=True).drop_duplicates().astype(numbers | {"metric": "str"})
 
 
-def add_points(store: Store, points: pd.DataFrame) -> str:
-    """Store the points of a file, in place of those that a file of its name and with its curve brought; what was done.
-
-    Raises:
-        UsageError: the image set is neither one of bench's nor measured here.
-    """
-    curve = {str(column): points[column].iloc[0] for column in ("dataset", "source", "method")}
-    known = {*dataset_names(), *(name for (name,) in store.rows("SELECT dataset FROM datasets"))}
-    if curve["dataset"] not in known:
-        raise unknown("image set", curve["dataset"], known)
-    query = "SELECT count(*) FROM imported WHERE dataset = ? AND source = ? AND method = ?"
-    with store.transaction():
-        ((replaced,),) = store.rows(query, tuple(curve.values()))
-        store.describe("imported", [{str(k): value for k, value in row.items()} for row in points.to_dict("records")])
-    instead = f", in place of {replaced}" if replaced else ""
-    return f"{published_names(points).iloc[0]}: {len(points)} points{instead}"
-
-
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> tuple[dict[str, Any], str]:
+    """The content of a JSON file, and the hash of its bytes."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise UsageError(f"{path}: not a result file of CompressAI: it is nested too deeply") from None
     except ValueError as error:  # of JSON, or of its encoding
         raise UsageError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path}: not a result file of CompressAI: there must be 'results' with a list 'bpp'")
-    return content
+    return content, hashlib.sha256(data).hexdigest()
+
+
+def _text(path: Path, field: str, value: object, called: str) -> str:
+    try:
+        return str(FIELDS[field].parse(value))
+    except ValueError as error:
+        raise UsageError(f"{path}: {called} {error}") from None
 
 
 def _check(path: Path, key: str, values: object, length: int) -> None:
@@ -176,10 +221,12 @@ def _check(path: Path, key: str, values: object, length: int) -> None:
         raise UsageError(f"{path}: '{key}' must be a list of numbers")
     if len(values) != length:
         raise UsageError(f"{path}: '{key}' has {len(values)} values, but 'bpp' has {length}")
+    field = FIELDS[{"bpp": "rate_bpp", **_TIMES}.get(key, "value")]
     for value in values:
-        # Python's JSON reads NaN and Infinity, and integers that no float can hold.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
-            raise UsageError(f"{path}: '{key}' holds {json.dumps(value)[:40]}, which is not a finite number")
+        try:
+            field.parse([value] if isinstance(value, str) else value)  # a text that looks like a number is none here
+        except ValueError as error:
+            raise UsageError(f"{path}: in '{key}' each {error}") from None
 
 
 def _meta(content: dict[str, Any], key: str) -> str:

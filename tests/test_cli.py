@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -48,16 +50,39 @@ def test_a_folder_is_compared_on_by_its_path(desk: Desk) -> None:
     assert "there is no such folder" in output
 
 
-def test_an_imported_curve_says_its_name_and_is_no_measurement(tmp_path: Path) -> None:
+def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_be_of(tmp_path: Path) -> None:
     path, db = tmp_path / "mine.json", str(tmp_path / "r.sqlite")
     path.write_text('{"results": {"bpp": [0.1, 0.2], "psnr": [30, 33], "ms-ssim": [0.9, 0.95]}}')
-    assert invoke("import", str(path), "--db", db) == (0, "mine.json/mine: 4 points\n")
-    path.write_text('{"results": {"bpp": [0.1], "psnr": [30]}}')
-    assert invoke("import", str(path), "--db", db) == (0, "mine.json/mine: 1 points, in place of 4\n")
-    wrong = "Error: unknown image set 'kodk'; did you mean 'kodak'?\n"
-    assert invoke("import", str(path), "--db", db, "--dataset", "kodk") == (1, wrong)
-    code, output = invoke("compare", "jpeg", "tfc/jpeg420", "--dataset", "kodak", "--db", db)
-    assert (code, output) == (1, "Error: nothing is measured on kodak yet; start with `bench run`\n")
+    code, output = invoke("import", str(path), "--db", db)
+    assert code == 0
+    said, assumed = output.splitlines()
+    assert re.fullmatch(r"mine-[0-9a-f]{8}/mine: 4 points on kodak", said)
+    assert assumed == "the file names no image set: kodak is assumed, and --dataset NAME says otherwise"
+    code, output = invoke("import", str(path), "--db", db, "--dataset", "my own set")
+    assert (code, output) == (0, said.replace("kodak", "my own set") + "\n")
+
+
+def test_a_database_of_imported_curves_alone_is_compared_and_reported(tmp_path: Path) -> None:
+    db, names = str(tmp_path / "r.sqlite"), []
+    for factor in (1, 2):
+        results = {"bpp": [factor * rate for rate in (0.1, 0.2, 0.4, 0.8)], "psnr": [30, 33, 36, 39]}
+        path = tmp_path / f"mine{factor}.json"
+        path.write_text(json.dumps({"name": f"mine{factor}", "results": results}))
+        output = invoke("import", str(path), "--db", db, "--dataset", "clic")[1]
+        names.append(output.partition(":")[0])
+    code, output = invoke("compare", names[0], names[1], "--db", db)
+    assert code == 0, output
+    assert "-50.00 %" in output
+    for further in ((), ("--dataset", "clic", "--anchor", names[1])):
+        code, output = invoke("report", "--db", db, "--out", str(tmp_path / "out"), *further)
+        assert code == 0, output
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Image codecs on Clic" in page
+    assert "there is no curve to show" not in page
+    assert names[0] in page
+    assert (tmp_path / "out" / "figures" / "rd_psnr_db.svg").is_file()
+    rates = pd.read_csv(tmp_path / "out" / "tables" / "bd_rates.csv")
+    assert rates.loc[rates["test"] == names[0], "bd_rate_pchip_percent"].tolist() == pytest.approx([-50])
 
 
 def test_what_is_measured_needs_results(tmp_path: Path) -> None:

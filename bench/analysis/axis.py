@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -119,3 +119,9 @@ def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axi
         for metric in sorted(metric_columns, key=lambda metric: [*_STORED, metric].index(metric))
     ]
     return (PSNR_YUV, *single) if {PSNR_Y, PSNR_U, PSNR_V} <= set(single) else tuple(single)
+
+
+def published_axes(metrics: Iterable[str]) -> tuple[Axis, ...]:
+    """The axes that published points of these metrics lie on."""
+    known = set(metrics)
+    return tuple(axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if known & dict(axis.published).keys())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from bench.analysis.axis import Axis, measured_axes, of_mean_errors, with_decibels
+from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
 from bench.analysis.family import Family, families, rank
 from bench.errors import UsageError, unknown
 
@@ -94,6 +94,7 @@ class Study:
         # Metrics of other kinds of pictures have no values here.
         metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
         axes = measured_axes(metrics, export.metrics)
+        published = export.published[export.published["dataset"] == dataset]
         cells = _cells(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
         return cls(
             dataset=dataset,
@@ -101,7 +102,7 @@ class Study:
             note=str(known.loc[dataset, "note"]),
             images=tuple(chosen["image"]),
             whole=len(members),
-            axes=axes,
+            axes=axes if len(members) else published_axes(published["metric"]),
             current=current,
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
             cells=cells,
@@ -117,6 +118,13 @@ def measured_datasets(export: Export) -> list[str]:
         export.images.loc[export.images["image_sha256"].isin(export.measurements["image_sha256"]), "dataset"]
     )
     return [name for name in export.datasets["dataset"] if name in measured]
+
+
+def reported_datasets(export: Export) -> list[str]:
+    """The data sets that a report shows: those on which anything was measured, and those of imported curves alone."""
+    alone = set(export.published["dataset"]) - set(export.images["dataset"])
+    shown = {*measured_datasets(export), *alone}
+    return [name for name in export.datasets["dataset"] if name in shown]
 
 
 def only_dataset(export: Export) -> str:
@@ -140,7 +148,7 @@ def _chosen(members: pd.DataFrame, dataset: str, globs: Sequence[str]) -> pd.Dat
                 f"--images {glob}: no image of {dataset} has such a name, such as {members['image'].iloc[0]}"
             )
     wanted = [not globs or any(fnmatch.fnmatchcase(image, glob) for glob in globs) for image in members["image"]]
-    return members[wanted]
+    return members[np.array(wanted, dtype=bool)]
 
 
 def _named(export: Export) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from bench.analysis.axis import PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
-from bench.analysis.study import Study, measured_datasets
+from bench.analysis.study import Study, reported_datasets
 from bench.analysis.subject import Subject, all_subjects, find, published_of
 from bench.analysis.timing import cell_times, summary
 from bench.errors import UsageError
@@ -88,7 +88,7 @@ def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> St
     """
     if dataset is not None:
         return Study.of(export, dataset, images)
-    names = measured_datasets(export)
+    names = reported_datasets(export)
     if not names:
         raise UsageError("nothing is measured yet; start with `bench run`")
     if len(names) == 1:

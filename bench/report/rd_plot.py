@@ -30,9 +30,10 @@ _RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
 def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) -> Plot | None:
-    """Quality over rate of every subject; None where no measured curve has a point."""
+    """Quality over rate of every subject; None where no curve has a point, or none of the measured ones."""
     shown = tuple(subject for subject in subjects if len(subject.curves.get(axis.name, ())))
-    if not any(subject.images for subject in shown):
+    measured = [subject for subject in subjects if subject.images]
+    if not shown or (measured and not any(subject.images for subject in shown)):
         return None
     return Plot(f"rd_{slug(axis.name)}", f"{axis.label} over rate.", _RdDrawing(axis, shown, looks))
 
@@ -109,9 +110,11 @@ class _RdDrawing:
 def window(axis: Axis, subjects: Sequence[Subject]) -> tuple[tuple[float, float], tuple[float, float]]:
     """The rates and the qualities that are shown at first: those of the learned curves, with half as much around them.
 
-    Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide.
+    Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide, and
+    without these all.
     """
-    measured = [subject for subject in subjects if subject.images and len(subject.curves.get(axis.name, ()))]
+    shown = [subject for subject in subjects if len(subject.curves.get(axis.name, ()))]
+    measured = [subject for subject in shown if subject.images] or shown
     learned = [subject for subject in measured if subject.learned]
     points = np.vstack([_points(subject, axis) for subject in learned or measured])
     room = AROUND if learned else 1.12

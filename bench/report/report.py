@@ -15,7 +15,7 @@ from bench.analysis.extras import Extras
 from bench.analysis.neighbours import neighbour_table
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.sources import Sources
-from bench.analysis.study import Study, measured_datasets
+from bench.analysis.study import Study, reported_datasets
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
@@ -83,9 +83,9 @@ class Report:
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main = main_study(export, datasets[0] if datasets else None, images)
         # Whoever names data sets or pictures wants their pages alone.
-        others = datasets[1:] if datasets or images else measured_datasets(export)
+        others = datasets[1:] if datasets or images else reported_datasets(export)
         studies = [Study.of(export, name, images) for name in others if name != main.dataset]
-        studies = [study for study in studies if len(study.points)]
+        studies = [study for study in studies if len(study.points) or not study.images]
         colours = family_colours([study.families for study in (main, *studies)])
         contents = [Content.of(export, main, colours, anchors)]
         contents += [Content.of(export, study, colours) for study in studies]
