@@ -130,8 +130,8 @@ def resolve_codecs(
 ) -> list[CodecSpec]:
     """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
 
-    An option goes to the codecs that have it. One that is named has to; one that a glob found need not. Likewise a
-    carrier, and a codec that a glob found without it is left out.
+    An option goes to the codecs that have it, which one of them has to. A carrier is had by all that are named; of
+    those that a glob found, the others are left out.
 
     Raises:
         UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or carrier is for no
@@ -144,15 +144,13 @@ def resolve_codecs(
     for spec in specs:
         for name in _names(spec, carrier):
             cls = codec_class(name)
-            if not spec.is_glob and (strange := given.keys() - cls.options.keys()):
-                apart = f", or run {name} by itself" if len(specs) > 1 else ""
-                raise UsageError(f"{name} has no option --{min(strange)}; leave it out{apart}")
             unused -= cls.options.keys()
             points = spec.qualities or cls.points(**_options_of(cls, given))
             qualities = [cls.scale.check(name, quality) for quality in points]
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
     if unused and wanted:
-        raise UsageError(f"none of the codecs has an option --{min(unused)}; leave it out")
+        who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"
+        raise UsageError(f"{who} option --{min(unused)}; leave it out")
     _check_labels(wanted)
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
 

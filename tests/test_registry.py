@@ -241,11 +241,16 @@ def test_a_glob_that_matches_nothing_is_an_error() -> None:
         resolve_codecs(["gif*"])
 
 
-def test_a_strange_option_may_be_of_another_codec_only_where_there_is_one() -> None:
+def test_an_option_goes_to_the_codecs_that_have_it() -> None:
+    specs = resolve_codecs(["joint@3", "jpeg@50"], {"weights": "zoo"})
+    assert specs == [CodecSpec("joint", (3,), {"weights": "zoo"}), CodecSpec("jpeg", (50,))]
+
+
+def test_an_option_that_no_codec_has_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^jpeg has no option --weights; leave it out$"):
         resolve_codecs(["jpeg"], {"weights": "zoo"})
-    with pytest.raises(UsageError, match=r"^jpeg has no option --weights; leave it out, or run jpeg by itself$"):
-        resolve_codecs(["joint", "jpeg"], {"weights": "zoo"})
+    with pytest.raises(UsageError, match=r"^none of the codecs has an option --weights; leave it out$"):
+        resolve_codecs(["jpeg", "webp"], {"weights": "zoo"})
 
 
 def test_a_carrier_is_had_by_all_that_are_named_and_chooses_among_those_that_a_glob_found() -> None:
