@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -14,7 +14,6 @@ from bench.analysis.observations import alike
 from bench.csv_files import write_csv
 from bench.datasets import missing, open_rgb_dataset
 from bench.errors import unknown
-from bench.picture import read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from bench.learned.training.ablation import Ablation, Fit
     from bench.learned.training.jobs import Job
     from bench.learned.weights import Weights
+    from bench.picture import Picture
 
 OUT = Path("reports/data/experiments/ablation.csv")
 
@@ -110,7 +110,7 @@ def _latents(begin: Weights, dataset: Dataset) -> dict[str, Latents]:
     from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
 
     transforms = PictureTransforms(begin.model)
-    pictures = ((image.name, read_picture(image.path)) for image in dataset.images)
+    pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)
     return {name: Latents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
 
 

@@ -6,7 +6,9 @@ is converted back: the round trip of `bench.colour.ROUND_TRIP`, which alone cost
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from bench.colour import ROUND_TRIP, from_yuv420, to_yuv420
 from bench.errors import CodecError
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from bench.images import ImageFile
     from bench.metrics import Metric
     from bench.picture import AnyPicture, Kind
+
+Decode: TypeAlias = Callable[[bytes, "Kind"], "AnyPicture"]
+"""What decodes a file to the kind of picture that the codec was given, here or in another process."""
 
 CEILING = "round_trip_"
 """Begins the names of the diagnostics that `ceiling` gives: a metric's name follows."""
@@ -34,10 +39,16 @@ def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
 
 
 def given(codec: Codec, picture: AnyPicture) -> AnyPicture:
-    """What a codec is given of a picture: the picture, or RGB made of its planes."""
-    if isinstance(picture, Yuv420) and not codec.takes_yuv420:
-        return from_yuv420(picture)
-    return picture
+    """What a codec is given of a picture: the picture, or RGB made of its planes.
+
+    It is in memory of its own. Arrays of pictures are read-only, but who really wants to write into one, a library in C
+    perhaps, can; the other codecs of a run, and the metrics, must not see that.
+    """
+    return from_yuv420(picture) if _needs_rgb(picture, codec) else picture.copy()
+
+
+def _needs_rgb(picture: AnyPicture, codec: Codec) -> TypeGuard[Yuv420]:
+    return isinstance(picture, Yuv420) and not codec.takes_yuv420
 
 
 def encode(codec: Codec, picture: AnyPicture) -> bytes:
@@ -66,6 +77,11 @@ def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
     return decoded
 
 
+def decoder(codec: Codec) -> Decode:
+    """What decodes by this codec, as `decode` does."""
+    return functools.partial(decode, codec)
+
+
 def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:
     """What a codec decoded, as a picture of the original's kind."""
     if isinstance(original, Yuv420) and isinstance(decoded, Picture):
@@ -75,9 +91,8 @@ def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:
 
 def ceiling(codec: Codec, picture: AnyPicture, metrics: Iterable[Metric]) -> dict[str, float]:
     """The errors of the round trip alone, by name ("round_trip_mse_u"), for a codec that needs one; else nothing."""
-    converted = given(codec, picture)
-    if converted is picture:
+    if not _needs_rgb(picture, codec):
         return {}
-    back = restored(converted, picture)
+    back = restored(from_yuv420(picture), picture)
     errors = {metric.name: metric.function(picture, back) for metric in metrics if metric.name.startswith("mse_")}
     return {CEILING + name: value for name, value in errors.items() if value is not None}

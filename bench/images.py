@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bench import ffmpeg
 from bench.clips import read_frame
 from bench.errors import UsageError
-from bench.picture import read_picture
+from bench.picture import parse_picture, read_file, read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,9 +36,12 @@ class ImageFile:
         """The picture.
 
         Raises:
-            UsageError: the file cannot be read, or holds another picture than it should.
+            UsageError: the file cannot be read, or was changed since the set was opened.
         """
-        return read_picture(self.path)
+        data = read_file(self.path)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise _changed(self.path)
+        return parse_picture(data, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,12 @@ class ClipFrame(ImageFile):
         """
         picture = read_frame(self.path, self.offset, self.size, full_range=self.has_full_range)
         if planes_sha256(picture) != self.sha256:
-            raise UsageError(f"{self.path} was changed while the run went on; start the run again")
+            raise _changed(self.path)
         return picture
+
+
+def _changed(path: Path) -> UsageError:
+    return UsageError(f"{path} was changed while the run went on; start the run again")
 
 
 def planes_sha256(picture: Yuv420) -> str:

@@ -26,7 +26,7 @@ _EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "Y
 class Picture:
     """An 8-bit RGB picture.
 
-    `pixels` has shape (height, width, 3) and dtype uint8, is contiguous, and is not written to.
+    `pixels` has shape (height, width, 3) and dtype uint8, is contiguous, and cannot be written to.
     """
 
     kind: ClassVar[Kind] = "rgb"
@@ -37,6 +37,11 @@ class Picture:
         shape, dtype = self.pixels.shape, self.pixels.dtype
         if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
             raise ValueError(f"a picture is (height, width, 3) of uint8, not {shape} of {dtype}")
+        object.__setattr__(self, "pixels", _read_only(self.pixels))
+
+    def copy(self) -> Picture:
+        """The same picture in memory of its own."""
+        return Picture(self.pixels.copy())
 
     @property
     def width(self) -> int:
@@ -53,8 +58,8 @@ class Picture:
 class Yuv420:
     """An 8-bit YUV 4:2:0 picture: luma, and chroma that has half of its rows and columns.
 
-    The planes have dtype uint8, are contiguous, and are not written to: `y` of shape (height, width), `u` (Cb) and `v`
-    (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
+    The planes have dtype uint8, are contiguous, and cannot be written to: `y` of shape (height, width), `u` (Cb) and
+    `v` (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
     as in most video; that decides how the picture looks in RGB, and nothing else.
     """
 
@@ -71,6 +76,12 @@ class Yuv420:
             raise ValueError(f"planes of 4:2:0 are (h, w) and twice (ceil(h / 2), ceil(w / 2)), not {shapes}")
         if any(plane.dtype != np.uint8 or not plane.flags.c_contiguous for plane in self.planes):
             raise ValueError("planes of 4:2:0 are contiguous and of uint8")
+        for name, plane in zip("yuv", self.planes, strict=True):
+            object.__setattr__(self, name, _read_only(plane))
+
+    def copy(self) -> Yuv420:
+        """The same picture in memory of its own."""
+        return Yuv420(self.y.copy(), self.u.copy(), self.v.copy(), self.full_range)
 
     @classmethod
     def of_bytes(cls, samples: bytes, width: int, height: int, *, full_range: bool = True) -> Self:
@@ -127,6 +138,13 @@ class Yuv420:
 AnyPicture: TypeAlias = Picture | Yuv420
 
 
+def _read_only(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same samples as an array that cannot be written to; whoever made them keeps theirs."""
+    view = samples.view()
+    view.flags.writeable = False
+    return view
+
+
 def read_picture(path: Path) -> Picture:
     """Read an image file as 8-bit RGB.
 
@@ -136,11 +154,19 @@ def read_picture(path: Path) -> Picture:
     Raises:
         UsageError: the file is missing, is no image, is damaged, has more than 8 bits, or is translucent.
     """
+    return parse_picture(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read image {path}: {error.strerror}") from error
-    return parse_picture(data, path)
 
 
 def parse_picture(data: bytes, path: Path) -> Picture:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,6 @@ from bench.errors import BenchError, UsageError
 from bench.exhibits.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
 from bench.exhibits.opening import open_again
 from bench.files import atomic_write
-from bench.picture import Picture, read_picture
 from bench.progress import progress
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from bench.datasets import Dataset
+    from bench.picture import Picture
 
 FOLDER = "pictures"
 
@@ -72,7 +72,7 @@ def add_pictures(
             if writer.is_full:
                 say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
                 break
-            original = read_picture(originals[rows["image_sha256"].iloc[0]].path)
+            original = cast("Picture", originals[rows["image_sha256"].iloc[0]].read())
             _of_image(writer, {"dataset": study.dataset, "image": image}, original, rows)
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))

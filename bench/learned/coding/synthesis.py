@@ -67,7 +67,7 @@ class PictureTransforms(Transforms):
     @torch.inference_mode()
     def analysis(self, picture: Picture) -> Tensor:
         """The latents y (1, M, h, w) of a picture, on the CPU; it is padded by repeating its edges."""
-        pixels = torch.from_numpy(picture.pixels).to(self._device)
+        pixels = torch.tensor(picture.pixels, device=self._device)  # a copy: pictures are read-only
         x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
         below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
         with Banded():
