@@ -15,7 +15,8 @@ from bench.colour import from_yuv420, to_yuv420
 from bench.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bench.picture import Picture, Yuv420
 
@@ -70,6 +71,13 @@ class Codec(ABC):
 
     revision: ClassVar[str] = "1"
     """Changed whenever this code writes other bytes or decodes to another picture than before."""
+
+    files: Sequence[str | Path] = ()
+    """What else decides the bytes of a codec of one's own: files or folders of weights, relative to its code.
+
+    Those that Python opens while it is constructed are found without that. A library in C may open others, and
+    `encode` may do so later.
+    """
 
     weights: str | None = None
     """Name of the weights of a learned codec ("compact", "zoo")."""

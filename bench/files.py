@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import tempfile
@@ -57,6 +58,17 @@ def make_folder(path: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file, not a folder")
     path.mkdir(parents=True, exist_ok=True)
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a file that may be asked for often: it is read again only when it has changed."""
+    state = path.stat()
+    return _sha256(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: Path, _modified_ns: int, _num_bytes: int) -> str:
+    return sha256_of(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -17,6 +17,7 @@ from bench.picture import Yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -37,6 +38,8 @@ class Metric:
     higher_is_better: bool
     version: str = "1"
     kinds: tuple[Kind, ...] = ("rgb",)
+    files: tuple[str | Path, ...] = ()
+    """What else decides its values: files or folders of weights, relative to the file of its code."""
 
 
 def _mse(original: Picture, decoded: Picture) -> float:

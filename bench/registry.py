@@ -6,19 +6,19 @@ Three ways in: a line below, an entry point of another distribution (groups `ben
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import user_code
 from bench.codec import Codec, CodecSpec, QualityScale
-from bench.errors import USER_MODULE, UsageError, unknown
+from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,11 +101,8 @@ def codec_class(name: str) -> type[Codec]:
     for attribute, (kind, example) in _NEEDED.items():
         if not isinstance(getattr(found, attribute, None), kind):
             raise UsageError(f"{name} needs {attribute} = {example}")
-    if _is_path(name):
-        # The file's content is all we know of its version: an edit must not be answered with old rows.
-        source = _source_hash(name)
-        if not found.revision.endswith(source):  # inherited from another class of the same file
-            found.revision = f"{found.revision}-{source}"
+    if not is_ours(name):
+        code_of(name)  # as it is now: it may be edited while a run goes on
     return found
 
 
@@ -121,8 +118,12 @@ def load_metric(name: str) -> Metric:
     found = _find("metric", name, _targets(METRICS, "bench.metrics"))
     if not isinstance(found, Metric):
         raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
-    # As with a codec's file: an edit must not be answered with old values.
-    return replace(found, version=f"{found.version}-{_source_hash(name)}") if _is_path(name) else found
+    if name in METRICS:
+        return found
+    # As with a codec: an edit must not be answered with old values.
+    code = code_of(name)
+    version, content = code.versioned(found.version), user_code.content_sha256(code.files(found.files))
+    return replace(found, version=f"{version}-{content[:16]}" if content else version)
 
 
 def resolve_codecs(
@@ -220,10 +221,32 @@ def _find(kind: str, name: str, targets: dict[str, str]) -> object:
     if name not in targets:
         raise unknown(kind, name, targets)
     module, _, attribute = targets[name].partition(":")
+    watching = contextlib.nullcontext() if module.partition(".")[0] in {"bench", "baselines"} else user_code.watching()
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with watching as opened:
+            loaded = importlib.import_module(module)
+        user_code.keep(opened.data_files() if opened else {})
+        return getattr(loaded, attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{kind} '{name}' cannot be loaded from {targets[name]}: {error}") from error
+
+
+@functools.cache
+def code_of(name: str) -> user_code.Code:
+    """The code behind the name of a codec or metric that has been loaded and is not the package's.
+
+    Raises:
+        UsageError: a module that it imports is not the one that lies beside it.
+    """
+    if _is_path(name):
+        return user_code.Code.of(Path(name.rpartition(":")[0]))
+    targets = {**_entry_points("bench.codecs"), **_entry_points("bench.metrics")}
+    return user_code.Code.of(Path(str(sys.modules[targets[name].partition(":")[0]].__file__)))
+
+
+def is_ours(codec: str) -> bool:
+    """Whether a codec is one of the package's own: what these do is known, and need not be watched."""
+    return codec in CODECS
 
 
 def _load_from_file(kind: str, name: str) -> object:
@@ -233,23 +256,7 @@ def _load_from_file(kind: str, name: str) -> object:
     path = Path(path_text)
     if not path.is_file():
         raise UsageError(f"'{name}': there is no file {path}")
-    module_name = f"{USER_MODULE}{_source_hash(name)}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
-            raise UsageError(f"'{name}': {path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module  # dataclasses look their module up while the file is being run
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[module_name]
-            raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
     try:
-        return getattr(sys.modules[module_name], attribute)
+        return getattr(user_code.load(path, name), attribute)
     except AttributeError:
         raise UsageError(f"'{name}': {path} has no {attribute}") from None
-
-
-def _source_hash(name: str) -> str:
-    return hashlib.sha256(Path(name.rpartition(":")[0]).read_bytes()).hexdigest()[:16]

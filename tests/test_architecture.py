@@ -15,11 +15,11 @@ from bench.measurement import DIAGNOSTICS
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "environment", "files", "csv_files", "fields", "manifest", "probe", "progress", "download"},
-    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
-    {"metrics", "images", "datasets", "registry", "provenance"},
+    {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
+    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim", "user_code"},
+    {"metrics", "images", "datasets", "registry", "recipe", "provenance"},
     {"baselines", "learned"},
-    {"adapter", "measure", "database", "store"},
+    {"adapter", "measure", "fresh_process", "store"},
     {"runner", "workers", "analysis", "trained"},
     {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
     {"ablation", "cca_ablation", "training_spread", "reproduce"},

@@ -11,7 +11,6 @@ part itself. That of +qr and +ft is a decoder; that of -int an entropy model, wh
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 
 from bench.errors import BenchError, MissingError, UsageError
-from bench.files import sha256_of
+from bench.files import fingerprint
 from bench.learned import checkpoints
 
 if TYPE_CHECKING:
@@ -157,17 +156,6 @@ def header(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"{path}: not a weights file of bench")
     return found
-
-
-def fingerprint(path: Path) -> str:
-    """The SHA-256 of a weights file; it is read again only when it has changed."""
-    state = path.stat()
-    return _sha256(path, state.st_mtime_ns, state.st_size)
-
-
-@functools.lru_cache(maxsize=256)
-def _sha256(path: Path, _modified_ns: int, _num_bytes: int) -> str:
-    return sha256_of(path)
 
 
 def _files(weights: str, family: str) -> dict[int, Path]:

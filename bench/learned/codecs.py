@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from bench.codec import Codec, QualityScale
 from bench.errors import CodecError, MissingError, UsageError, unknown
+from bench.files import fingerprint
 from bench.learned import catalogue
 from bench.probe import note, stage
 
@@ -68,14 +69,14 @@ class LearnedCodec(Codec):
         super().__init__(quality, carrier=carrier, **options)
         self.scale.check(self.family, quality)
         self.weights = self.chosen["weights"]
-        self._path = catalogue.find(self.weights, self.files(), int(quality))
-        self.weights_sha256 = catalogue.fingerprint(self._path)
+        self._path = catalogue.find(self.weights, self.file_stem(), int(quality))
+        self.weights_sha256 = fingerprint(self._path)
         self._encoder_sha256 = self.weights_sha256
         if self.chosen["device"] != "cpu":
             self.device = _device_name(self.chosen["device"])
 
     @classmethod
-    def files(cls) -> str:
+    def file_stem(cls) -> str:
         """How its weights files are named: by the family, and a modifier where there is one."""
         return cls.family
 
@@ -83,12 +84,12 @@ class LearnedCodec(Codec):
     def missing(cls, carrier: str | None = None, **options: str) -> str | None:
         """Say that there are no weights, and how to get some; or None."""
         del carrier
-        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.files())
+        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
         """The qualities that there are weights of; all, if there are none."""
-        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.files()) or cls.scale.points
+        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
 
     @property
     def carrier_version(self) -> str:

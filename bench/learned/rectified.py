@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from bench.files import fingerprint
 from bench.learned import catalogue
 from bench.learned.codecs import Attention, Factorized, Hyper, Joint, LearnedCodec, Scale
 
@@ -27,10 +28,10 @@ class DecoderCodec(LearnedCodec):
 
     def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
         super().__init__(quality, carrier=carrier, **options)
-        self._encoder_sha256 = catalogue.fingerprint(catalogue.base(self._path))
+        self._encoder_sha256 = fingerprint(catalogue.base(self._path))
 
     @classmethod
-    def files(cls) -> str:
+    def file_stem(cls) -> str:
         """The family and the modifier."""
         return f"{cls.family}+{cls.modifier}"
 

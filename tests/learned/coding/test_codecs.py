@@ -14,6 +14,7 @@ import pytest
 import skimage.data
 import torch
 
+from bench import adapter
 from bench.errors import DecodeError, MissingError, UsageError
 from bench.learned import catalogue
 from bench.learned.codecs import LearnedCodec
@@ -166,9 +167,9 @@ def test_likelihood_bits_of_a_context_model_are_those_of_its_convolutions(weight
 
 def test_a_measurement_holds_estimated_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:
     first, second = (open_codec("joint", weights) for _ in range(2))
-    result = measure(first, second, portrait, [MSE])
+    result = measure(first, adapter.decoder(second), portrait, [MSE])
     assert result.diagnostics["estimated_bits"] == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
-    samples = time_stages(first, second, portrait, 2)
+    samples = time_stages(first, second, portrait, repeats=2, threads=1)
     names = ["encode", "analysis", "entropy encoding", "decode", "entropy decoding", "synthesis"]
     assert [(sample.stage, sample.repeat) for sample in samples] == [(name, n) for n in (0, 1) for name in names]
     seconds = {sample.stage: sample.seconds for sample in samples if sample.repeat}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import adapter
 from bench.errors import MissingError, UsageError
 from bench.learned.coding.system import System
 from bench.learned.models import Rectified, Rectifier
@@ -60,7 +61,7 @@ def test_the_registered_names_are_those_of_the_classes() -> None:
     for name in names:
         cls = codec_class(name)
         assert issubclass(cls, DecoderCodec)
-        assert cls.files() == name
+        assert cls.file_stem() == name
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -91,7 +92,7 @@ def test_the_decoder_is_that_of_the_model(family: str, decoders: Path, portrait:
 def test_the_rectification_is_a_stage_of_its_own_where_there_is_one(decoders: Path, portrait: Picture) -> None:
     stages = {}
     for name in ("joint", "joint+qr", "joint+ft"):
-        samples = time_stages(opened(name, decoders), opened(name, decoders), portrait, 1)
+        samples = time_stages(opened(name, decoders), opened(name, decoders), portrait, repeats=1, threads=1)
         stages[name] = [sample.stage for sample in samples]
     plain = ["encode", "analysis", "entropy encoding", "decode", "entropy decoding", "synthesis"]
     assert stages["joint"] == stages["joint+ft"] == plain
@@ -102,7 +103,9 @@ def test_the_rectification_is_a_stage_of_its_own_where_there_is_one(decoders: Pa
 def test_latent_errors_are_distances_of_whole_tensors(family: str, decoders: Path, portrait: Picture) -> None:
     told = {}
     for name in (family, f"{family}+qr", f"{family}+ft"):
-        told[name] = measure(opened(name, decoders), opened(name, decoders), portrait, [MSE]).diagnostics
+        told[name] = measure(
+            opened(name, decoders), adapter.decoder(opened(name, decoders)), portrait, [MSE]
+        ).diagnostics
     system = opened(f"{family}+qr", decoders)._system
     y = system.transforms.analysis(portrait)
     y_hat = system.coder.encode(y).latents.y_hat

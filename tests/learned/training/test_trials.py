@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from bench import adapter
 from bench.errors import UsageError
 from bench.learned import catalogue
 from bench.learned.coding.synthesis import PictureTransforms
@@ -47,7 +48,7 @@ def test_a_variant_is_measured_as_its_codec_would_be(landscapes: Path, base: Pat
     _, held = found.split()
     picture = Picture(held[0][:128, 8:136].copy())  # the middle, sides multiples of 64
     codec = [JointRectified(3, weights=str(decoder)) for _ in range(2)]
-    result = measure(codec[0], codec[1], picture, [MSE])
+    result = measure(codec[0], adapter.decoder(codec[1]), picture, [MSE])
     assert row["mse"] == pytest.approx(dict(result.values)["mse"])
     assert row["latent_error_rectified"] == pytest.approx(result.diagnostics["latent_error_rectified"], rel=1e-5)
     assert row["rd_loss"] == pytest.approx(row["rate_bpp"] + 0.0067 * row["mse"])

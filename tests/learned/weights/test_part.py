@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from bench.errors import MissingError, UsageError
+from bench.files import fingerprint
 from bench.learned import catalogue
 from bench.learned.models import Rectified, Rectifier, share
 from bench.learned.weights import ModelCard, container, load, part, save
@@ -161,8 +162,8 @@ def rename_base(path: Path, **changes: Any) -> None:  # noqa: ANN401 - anything 
 
 def test_a_file_that_is_a_part_of_itself_is_refused(parts: Path) -> None:
     hyper = path_of(parts, "hyper")
-    rename_base(hyper, file="joint-3.safetensors", sha256=catalogue.fingerprint(path_of(parts, "joint")))
-    rename_base(path_of(parts, "joint"), sha256=catalogue.fingerprint(hyper))
+    rename_base(hyper, file="joint-3.safetensors", sha256=fingerprint(path_of(parts, "joint")))
+    rename_base(path_of(parts, "joint"), sha256=fingerprint(hyper))
     with pytest.raises(UsageError, match=r"hyper-3\.\w+ names joint-3\.safetensors as its base, which is a part of it"):
         load(path_of(parts, "joint"))
 
