@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,39 @@ if TYPE_CHECKING:
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """For Python processes: a file of the working directory, copy.py perhaps, does not take the place of a module."""
+
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""What libraries read when they are first imported: OpenMP, and with it torch; MKL, which torch asks before; numpy."""
+
+
+def threads_of(number: int) -> dict[str, str]:
+    """The environment in which libraries have so many threads, whatever the user's own says."""
+    return dict.fromkeys(_THREADS, str(number))
+
+
+def set_threads(number: int) -> None:
+    """Let the libraries that are loaded have so many threads, for calls from this one."""
+    import threadpoolctl  # noqa: PLC0415
+
+    threadpoolctl.threadpool_limits(number)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(number)
+
+
+def threads_in_force() -> dict[str, int]:
+    """The number of threads that torch, where it is loaded, and each OpenMP library have now."""
+    import threadpoolctl  # noqa: PLC0415
+
+    # OpenBLAS never has more threads than cores, whatever it is told.
+    found = {
+        library["prefix"]: int(library["num_threads"])
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "openmp"
+    }
+    if torch := sys.modules.get("torch"):
+        found["torch"] = torch.get_num_threads()
+    return found
 
 
 def usable_cores() -> int:

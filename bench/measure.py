@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, SupportsFloat
 
 from bench import adapter
+from bench.environment import set_threads, threads_in_force
 from bench.errors import BenchError, BusyError, CodecError
 from bench.measurement import is_column
 from bench.probe import Listener, listening
@@ -17,6 +18,7 @@ from bench.probe import Listener, listening
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from bench.adapter import Decode
     from bench.codec import Codec
     from bench.metrics import Metric
     from bench.picture import AnyPicture
@@ -45,8 +47,8 @@ class Sample:
     seconds: float
 
 
-def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
-    """Code a picture, decode it with another codec object from the bytes alone, and compare.
+def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
+    """Code a picture, decode it by another codec object from the bytes alone, and compare.
 
     Rate is every byte of the file; distortion is between the 8-bit pictures, or planes where these are YUV.
 
@@ -58,7 +60,7 @@ def measure(encoder: Codec, decoder: Codec, picture: AnyPicture, metrics: Sequen
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
         data = adapter.encode(encoder, adapter.given(encoder, picture))
-    decoded = adapter.restored(adapter.decode(decoder, data, picture.kind), picture)
+    decoded = adapter.restored(decode(data, picture.kind), picture)
     if (decoded.width, decoded.height) != (picture.width, picture.height):
         raise CodecError(
             f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
@@ -79,14 +81,21 @@ def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float |
     return number
 
 
-def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, repeats: int) -> Sequence[Sample]:
+def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats: int, threads: int) -> Sequence[Sample]:
     """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
 
     Stages that the codec marks inside of these are timed too. What the adapter converts is not.
+
+    Raises:
+        CodecError: the codec failed, or changed the number of threads that libraries have.
     """
     given = adapter.given(encoder, picture)
+    set_threads(threads)
     data = adapter.encode(encoder, given)
     adapter.decode(decoder, data, picture.kind)
+    for library, found in threads_in_force().items():
+        if found != threads:
+            raise CodecError(f"times of {threads} threads are asked for, but the codec lets {library} have {found}")
     samples: list[Sample] = []
     for repeat in range(repeats):
         samples += _timed("encode", repeat, lambda: adapter.encode(encoder, given))

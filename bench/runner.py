@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bench import adapter
 from bench.errors import BenchError, MissingError, one_line
+from bench.fresh_process import FreshProcess
 from bench.measure import measure, time_stages
-from bench.measurement import Configuration, Failure, Measurement, Timing
+from bench.measurement import Failure, Measurement, Timing
 from bench.progress import progress
-from bench.registry import codec_class, label_of, stem
+from bench.recipe import Recipe
+from bench.registry import codec_class, is_ours, label_of, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bench.adapter import Decode
     from bench.codec import Codec, CodecSpec
     from bench.datasets import Dataset
     from bench.images import ImageFile
     from bench.measure import Result, Sample
-    from bench.measurement import RunInfo
+    from bench.measurement import Configuration, RunInfo
     from bench.metrics import Metric
     from bench.picture import AnyPicture
     from bench.store import Store
@@ -42,7 +45,7 @@ class CodecPoint:
     encoder: Codec
     decoder: Codec
     configuration: Configuration
-    name: str = ""  # as the user asked for it: a file's codec is stored under its label
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Outcome:
     measured: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
+    failed_images: dict[str, str] = field(default_factory=dict)
+    """Name of each image that a codec failed on to the first such message."""
 
 
 def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: str | None = None) -> Plan:
@@ -107,11 +112,11 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
 
 
 def _open(spec: CodecSpec, quality: float, carrier: str | None, image: ImageFile) -> CodecPoint:
-    cls = codec_class(spec.name)
-    encoder, decoder = (cls(quality, carrier=carrier, **spec.options) for _ in range(2))
+    asked = Recipe(spec.name, quality, carrier, tuple(sorted(spec.options.items())))
+    recipe, encoder, decoder = asked.open_pair()
     # All images of a set are alike in what the adapter does.
-    configuration = Configuration.of(label_of(spec.name), encoder, adapter.settings(encoder, image))
-    return CodecPoint(encoder, decoder, configuration, spec.name)
+    configuration = recipe.configuration(encoder, adapter.settings(encoder, image))
+    return CodecPoint(encoder, decoder, configuration, recipe)
 
 
 def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
@@ -174,16 +179,30 @@ def run_measurements(
         StoreError: the database cannot be written; what was stored before is safe.
     """
     versions = {metric.name: metric.version for metric in metrics}
+    process = FreshProcess()
 
     def work(cell: Cell, picture: AnyPicture) -> Measured:
-        result = measure(cell.point.encoder, cell.point.decoder, picture, metrics)
+        decode = decoding(cell.point.recipe, cell.point.decoder, process)
+        result = measure(cell.point.encoder, decode, picture, metrics)
         return Measured(picture.width, picture.height, result)
 
     def keep(cell: Cell, measured: Measured) -> None:
         store.add(_measurement(cell, measured, run), versions)
 
     job = _Job("measuring", store, run, engine or functools.partial(_in_turn, work), keep)
-    return _work_through(job, cells, done=store.measured(versions))
+    with process:
+        return _work_through(job, cells, done=store.measured(versions))
+
+
+def decoding(recipe: Recipe, decoder: Codec, process: FreshProcess) -> Decode:
+    """What decodes the files of a codec.
+
+    That of somebody else does it in another process: if it kept the picture instead of coding it, it would not know
+    it there. The package's own are tested not to.
+    """
+    if is_ours(recipe.name):
+        return adapter.decoder(decoder)
+    return functools.partial(process.decode, recipe)
 
 
 def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
@@ -213,7 +232,7 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
     """
 
     def work(cell: Cell, picture: AnyPicture) -> Sequence[Sample]:
-        return time_stages(cell.point.encoder, cell.point.decoder, picture, repeats)
+        return time_stages(cell.point.encoder, cell.point.decoder, picture, repeats=repeats, threads=threads)
 
     def keep(cell: Cell, samples: Sequence[Sample]) -> None:
         device = cell.point.encoder.device
@@ -257,6 +276,7 @@ def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -
             if isinstance(value, Exception):
                 message = one_line(value)
                 outcome.failures.append(f"{cell}: {message}")
+                outcome.failed_images.setdefault(cell.image.name, outcome.failures[-1])
                 failure = Failure(cell.point.configuration, cell.image.sha256, job.run.run_id, message)
                 job.store.add_failure(failure)
             else:

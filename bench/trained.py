@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench import adapter
 from bench.analysis.axis import with_decibels
 from bench.analysis.observations import alike
 from bench.csv_files import write_csv
@@ -71,7 +72,7 @@ def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Data
     with progress(title, len(dataset.images), unit="pictures") as advance:
         for image in dataset.images:
             picture = image.read()
-            result = measure(codec, codec, picture, metrics)
+            result = measure(codec, adapter.decoder(codec), picture, metrics)
             bpp = 8 * result.num_bytes / (picture.width * picture.height)
             values = dict(result.values)
             rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **values})

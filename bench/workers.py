@@ -16,23 +16,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench import adapter
-from bench.environment import SAFE_PATH, environment
-from bench.errors import CodecError, UsageError
+from bench.environment import SAFE_PATH, environment, threads_of
+from bench.errors import CodecError, UsageError, one_line
+from bench.fresh_process import FreshProcess
 from bench.measure import measure
-from bench.measurement import Configuration
-from bench.registry import codec_class, label_of, load_metric
-from bench.runner import PICTURE_CACHE, Measured
+from bench.registry import load_metric
+from bench.runner import PICTURE_CACHE, Measured, decoding
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from bench.codec import Codec
     from bench.images import ImageFile
+    from bench.measurement import Configuration
     from bench.picture import AnyPicture
+    from bench.recipe import Recipe
     from bench.runner import Cell
-
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-"""In the environment of a worker, whatever is in that of the client."""
 
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """Dask works in a thread, and glibc gives threads memory of their own, whose large blocks go back to the kernel when
@@ -45,6 +44,8 @@ DASK = {
     # Dask would wake up every process 50 to 150 times a second to watch itself: 4 % of two cores.
     "distributed.admin.tick.interval": "1s",
     "distributed.worker.profile.enabled": False,
+    # A worker has a process of its own that decodes. All of them end with their parents, daemons or not.
+    "distributed.worker.daemon": False,
 }
 """Dask's configuration, where its own costs what is to be measured."""
 
@@ -59,49 +60,50 @@ OPEN_CODECS = 2
 class Task:
     """A cell in words that another process understands."""
 
-    codec: str  # as the user asked for it
-    quality: float
-    carrier: str
-    options: tuple[tuple[str, str], ...]
+    recipe: Recipe
     image: ImageFile
-    metrics: tuple[str, ...]
+    metrics: tuple[tuple[str, str], ...]  # as the user asked for it, and the version that the client has
     configuration: Configuration  # that the client planned
 
     @classmethod
     def of(cls, cell: Cell, metrics: Sequence[str]) -> Task:
         """The task of measuring a cell."""
-        point, codec = cell.point, cell.point.encoder
-        options = tuple(sorted(codec.chosen.items()))
-        return cls(
-            codec=point.name,
-            quality=codec.quality,
-            carrier=codec.carrier,
-            options=options,
-            image=cell.image,
-            metrics=tuple(metrics),
-            configuration=point.configuration,
-        )
+        versions = tuple((name, load_metric(name).version) for name in metrics)
+        return cls(cell.point.recipe, cell.image, versions, cell.point.configuration)
 
 
-def carry_out(task: Task) -> Measured:
+def carry_out(task: Task) -> Measured | CodecError:
     """Measure one cell, in a worker.
 
-    Raises:
-        CodecError: the codec failed, or is not the one that the client planned with.
+    Errors are given back, as one line: Dask could not send every other one, and shows them to nobody.
     """
-    encoder, decoder = _open(task.codec, task.quality, task.carrier, task.options)
-    found = Configuration.of(label_of(task.codec), encoder, adapter.settings(encoder, task.image))
-    if found != task.configuration:
-        raise CodecError(f"{task.codec} or what it needs was changed while the run went on; start the run again")
+    try:
+        return _measured(task)
+    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+        return CodecError(one_line(error))
+
+
+def _measured(task: Task) -> Measured:
+    metrics = [load_metric(name) for name, _ in task.metrics]
+    for metric, (name, version) in zip(metrics, task.metrics, strict=True):
+        if metric.version != version:
+            raise CodecError(f"{name} or what it needs was changed while the run went on; start the run again")
+    encoder, decoder = _open(task.recipe)
+    if task.recipe.configuration(encoder, adapter.settings(encoder, task.image)) != task.configuration:
+        raise CodecError(f"{task.recipe.name} was changed while the run went on; start the run again")
     picture = _read(task.image)
-    metrics = [load_metric(name) for name in task.metrics]
-    return Measured(picture.width, picture.height, measure(encoder, decoder, picture, metrics))
+    decode = decoding(task.recipe, decoder, _process())
+    return Measured(picture.width, picture.height, measure(encoder, decode, picture, metrics))
 
 
 @functools.lru_cache(maxsize=OPEN_CODECS)
-def _open(name: str, quality: float, carrier: str, options: tuple[tuple[str, str], ...]) -> tuple[Codec, Codec]:
-    cls = codec_class(name)
-    return cls(quality, carrier=carrier, **dict(options)), cls(quality, carrier=carrier, **dict(options))
+def _open(recipe: Recipe) -> tuple[Codec, Codec]:
+    return recipe.open(), recipe.open()
+
+
+@functools.cache
+def _process() -> FreshProcess:
+    return FreshProcess()
 
 
 @functools.lru_cache(maxsize=PICTURE_CACHE)
@@ -145,11 +147,11 @@ def _result(future: Any) -> Measured | Exception:  # noqa: ANN401  # distributed
     from distributed import KilledWorker  # noqa: PLC0415
 
     try:
-        result: Measured = future.result()
+        result: Measured | CodecError = future.result()
     except KilledWorker as error:
         times = error.allowed_failures + 1
         return CodecError(f"the process that worked on it died {times} times; it may need more memory than there is")
-    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+    except Exception as error:  # noqa: BLE001  # Dask's own
         return error
     return result
 
@@ -160,7 +162,7 @@ def _cluster(workers: int) -> Iterator[Any]:
     from distributed import LocalCluster  # noqa: PLC0415
 
     # To the end: a worker that is replaced starts in the middle.
-    with environment(ONE_THREAD | ONE_ARENA | SAFE_PATH):
+    with environment(threads_of(1) | ONE_ARENA | SAFE_PATH):
         try:
             with dask.config.set(DASK), _sigint_ignored():
                 cluster = LocalCluster(

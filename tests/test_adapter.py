@@ -70,14 +70,14 @@ def planes(photographs: dict[str, Picture]) -> Yuv420:
 
 
 def test_a_codec_that_keeps_the_planes_has_no_error(planes: Yuv420) -> None:
-    result = measure(OfPlanes(1), OfPlanes(1), planes, METRICS)
+    result = measure(OfPlanes(1), adapter.decoder(OfPlanes(1)), planes, METRICS)
     assert result.values == {"mse_y": 0, "mse_u": 0, "mse_v": 0, "ms_ssim_y": pytest.approx(1, abs=1e-12)}
     assert result.num_bytes == 4 + planes.y.size + planes.u.size + planes.v.size
     assert result.diagnostics == {}
 
 
 def test_a_lossless_codec_of_rgb_has_the_errors_of_the_round_trip_and_these_are_kept(planes: Yuv420) -> None:
-    result = measure(OfRgb(1), OfRgb(1), planes, METRICS)
+    result = measure(OfRgb(1), adapter.decoder(OfRgb(1)), planes, METRICS)
     back = to_yuv420(from_yuv420(planes), full_range=False)
     for metric, a, b in zip(METRICS, planes.planes, back.planes, strict=False):
         error = np.mean((a.astype(float) - b) ** 2)
@@ -91,7 +91,7 @@ def test_a_lossless_codec_of_rgb_has_the_errors_of_the_round_trip_and_these_are_
 def test_the_round_trip_keeps_the_range(full_range: bool, planes: Yuv420) -> None:
     grey = Yuv420(np.full_like(planes.y, 30), np.full_like(planes.u, 128), np.full_like(planes.v, 128), full_range)
     OfRgb.seen.clear()
-    result = measure(OfRgb(1), OfRgb(1), grey, METRICS[:3])
+    result = measure(OfRgb(1), adapter.decoder(OfRgb(1)), grey, METRICS[:3])
     level = 30 if full_range else round((30 - 16) * 255 / 219)
     (picture,) = OfRgb.seen
     assert isinstance(picture, Picture)
@@ -106,7 +106,7 @@ def test_a_carrier_that_takes_no_planes_gets_rgb(planes: Yuv420) -> None:
 
 def test_a_picture_of_another_size_is_an_error(planes: Yuv420) -> None:
     with pytest.raises(CodecError, match="decoded picture is 451x299, the original 451x300"):
-        measure(Short(1), Short(1), planes, METRICS)
+        measure(Short(1), adapter.decoder(Short(1)), planes, METRICS)
 
 
 def test_rgb_pictures_reach_codecs_of_planes_by_their_own_conversion(photo: Picture) -> None:
@@ -118,7 +118,7 @@ def test_what_is_timed_is_the_codec_and_not_the_adapter(planes: Yuv420, monkeypa
     calls = []
     monkeypatch.setattr(adapter, "from_yuv420", lambda picture: calls.append("in") or from_yuv420(picture))
     monkeypatch.setattr(adapter, "to_yuv420", lambda *_, **__: calls.append("out"))
-    samples = time_stages(OfRgb(1), OfRgb(1), planes, repeats=3)
+    samples = time_stages(OfRgb(1), OfRgb(1), planes, repeats=3, threads=1)
     assert [sample.stage for sample in samples] == ["encode", "decode"] * 3
     assert calls == ["in"]
 
@@ -149,7 +149,7 @@ def test_what_is_no_file_or_no_picture_says_so(photo: Picture, monkeypatch: pyte
     codec = OfRgb(1)
     monkeypatch.setattr(OfRgb, "decode", lambda _, data: np.frombuffer(data, np.uint8))
     with pytest.raises(CodecError, match=r"^decode returned ndarray, not a Picture$"):
-        measure(codec, codec, photo, METRICS[:1])
+        measure(codec, adapter.decoder(codec), photo, METRICS[:1])
     monkeypatch.setattr(OfRgb, "encode", lambda *_: None)
     with pytest.raises(CodecError, match=r"^encode returned NoneType, not bytes$"):
-        measure(codec, codec, photo, METRICS[:1])
+        measure(codec, adapter.decoder(codec), photo, METRICS[:1])

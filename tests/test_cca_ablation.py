@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from bench import trained
+from bench import adapter, trained
 from bench.analysis import cca_ablation as analysis
 from bench.cca_ablation import run_cca_ablation
 from bench.cli import main
@@ -88,7 +88,7 @@ def test_the_filter_changes_no_length_and_never_the_loss_for_the_worse(out: Path
 def test_the_loss_is_that_of_the_training(out: Path, files: dict[str, Path], clip: str) -> None:
     row = analysis.read(out).set_index(["variant", "image"]).loc[("igu+acem", "frame0001")]
     codec, picture = Cca(2, weights=str(files["plain"])), open_dataset(clip).images[1].read()
-    found = measure(codec, codec, picture, [load_metric(f"mse_{plane}") for plane in "yuv"])
+    found = measure(codec, adapter.decoder(codec), picture, [load_metric(f"mse_{plane}") for plane in "yuv"])
     errors = [found.values[f"mse_{plane}"] for plane in "yuv"]  # noqa: PD011 - no frame
     bpp = 8 * found.num_bytes / (WIDTH * HEIGHT)
     assert row["num_bytes"] == found.num_bytes

@@ -19,12 +19,13 @@ from bench.analysis import published
 from bench.cli import main
 from bench.codec import Codec, QualityScale
 from bench.errors import MissingError, UsageError
+from bench.fresh_process import FreshProcess
 from bench.learned import checkpoints
 from bench.picture import Picture
+from bench.recipe import Recipe
 from bench.registry import CODECS, codec_class
 from bench.verify import zoo
 from bench.verify.check import CheckRequest
-from bench.verify.process import FreshProcess, Recipe
 from bench.verify.round_trip import verify_round_trips
 
 if TYPE_CHECKING:
@@ -128,10 +129,10 @@ def test_an_honest_codec_passes_at_both_ends_and_the_middle(own: str) -> None:
 @pytest.mark.parametrize(
     ("codec", "reason"),
     [
-        ("Forgetful@2", "in the other process: KeyError"),
+        ("Forgetful@2", "in the process that decodes: KeyError"),
         ("Threaded@2", "1 of 45 pixels differ, by up to 1 levels"),
         ("Cropping@2", "9x5 here, 9x4 in the other process"),
-        ("Raising@2", "in the other process: Odd: strange error"),
+        ("Raising@2", "in the process that decodes: Odd: strange error"),
     ],
 )
 def test_a_file_that_is_another_picture_elsewhere_is_found(own: str, codec: str, reason: str) -> None:
@@ -143,7 +144,7 @@ def test_a_file_that_is_another_picture_elsewhere_is_found(own: str, codec: str,
 
 def test_a_process_that_dies_costs_one_picture(own: str) -> None:
     verdict = verify_round_trips(request(own, "Deadly@2", "Raw@1"))
-    assert verdict.failures == ("deadly@2 on high: in the other process: the process that decodes has died",)
+    assert verdict.failures == ("deadly@2 on high: the process that decodes has died",)
     assert [row[3] for row in verdict.rows] == ["1 of 2 failed", "the same pictures"]
 
 

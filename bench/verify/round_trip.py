@@ -9,12 +9,13 @@ import numpy as np
 from bench import adapter
 from bench.codec import CodecSpec
 from bench.datasets import open_dataset
-from bench.errors import MissingError, one_line
+from bench.errors import CodecError, MissingError, one_line
+from bench.fresh_process import FreshProcess
 from bench.picture import Picture
 from bench.progress import progress
+from bench.recipe import Recipe
 from bench.registry import codec_class, label_of, resolve_codecs
 from bench.verify.check import CheckRequest, Row, Verdict
-from bench.verify.process import FreshProcess, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,9 +102,10 @@ def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, p
         here = adapter.decode(decoder, data, image.kind)
     except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
         return one_line(error)
-    there = process.decode(recipe, data, image.kind)
-    if isinstance(there, str):
-        return f"in the other process: {there}"
+    try:
+        there = process.decode(recipe, data, image.kind)
+    except CodecError as error:
+        return str(error)
     return _compare(here, there)
 
 
