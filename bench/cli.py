@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from bench import __version__
-from bench.environment import usable_cores
+from bench.environment import threads_of, usable_cores
 from bench.errors import BenchError, UsageError
 from bench.interruption import interrupted_once, signal_of
 
@@ -88,6 +89,7 @@ _dataset = click.option(
 _frames = click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th.")
 _size = click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it.")
 _images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
+_exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
 _carrier = click.option(
     "--carrier", help="What does the coding: by default a library in process, or 'external' binaries."
 )
@@ -155,6 +157,8 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 )
 @_dataset
 @_images
+@_exclude
+@click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
 @_frames
 @_size
 @_carrier
@@ -180,7 +184,7 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     codec_options = {name: value for name, value in chosen.items() if value is not None}
     summary = execute(RunRequest(**options, codec_options=codec_options, threads=count, command=_command()))
     click.echo(str(summary))
-    _show_points(options["db"], summary, options["images"])
+    _show_points(options["db"], summary)
     _end(summary.failures)
 
 
@@ -376,13 +380,13 @@ def _read_results(db: Path) -> Export:
         return read_results(store)
 
 
-def _show_points(db: Path, summary: Summary, images: Sequence[str]) -> None:
+def _show_points(db: Path, summary: Summary) -> None:
     """Print the complete RD points that a run was asked for, and how far the others are."""
     from bench import tables  # noqa: PLC0415
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.study import Study  # noqa: PLC0415
 
-    study = Study.of(_read_results(db), summary.dataset, images)
+    study = Study.of(_read_results(db), summary.dataset, [glob.escape(name) for name in summary.images])
     asked = list(summary.points)
     points, incomplete = (
         rows[rows.set_index(["codec", "quality"]).index.isin(asked)] for rows in (study.points, study.incomplete)
@@ -410,8 +414,8 @@ def _end(failures: Sequence[str]) -> None:
 
 def _limit_threads(threads: int | None) -> int:
     count = threads or usable_cores()
-    # OpenMP, and with it torch, reads these when it is first imported. Its threads would spin while they wait, on cores
-    # that others could use: those of convolutions in bands, for one.
-    os.environ["OMP_NUM_THREADS"] = str(count)
+    os.environ.update(threads_of(count))
+    os.environ.pop("OMP_THREAD_LIMIT", None)
+    # OpenMP's threads would spin while they wait, on cores that others could use: convolutions in bands do.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return count

@@ -13,6 +13,7 @@ import hashlib
 import importlib.resources
 import os
 import tomllib
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from bench import ffmpeg
 from bench.clips import SUFFIXES, frame_range, open_clip
 from bench.download import download
-from bench.errors import MissingError, UsageError, unknown
+from bench.errors import MissingError, UsageError, printable, unknown
 from bench.files import sha256_of
 from bench.images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.progress import progress
@@ -47,17 +48,23 @@ class Dataset:
         """Of its pictures: "rgb" or "yuv420"."""
         return self.images[0].kind
 
-    def select(self, patterns: tuple[str, ...]) -> tuple[ImageFile, ...]:
-        """The images whose names match one of the globs; all of them if there is no glob.
+    def select(self, patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> tuple[ImageFile, ...]:
+        """The images whose names match one of the globs, all if there is no glob, without those to `exclude`.
 
         Raises:
-            UsageError: a glob matches no image.
+            UsageError: a glob matches no image, or none is left.
         """
-        for pattern in patterns:
-            if not any(fnmatch.fnmatchcase(image.name, pattern) for image in self.images):
+        for pattern in (*patterns, *exclude):
+            if not any(_matches(image, (pattern,)) for image in self.images):
                 raise unknown(f"image of {self.name}", pattern, [image.name for image in self.images])
-        wanted = patterns or ("*",)
-        return tuple(i for i in self.images if any(fnmatch.fnmatchcase(i.name, p) for p in wanted))
+        chosen = (i for i in self.images if _matches(i, patterns or ("*",)) and not _matches(i, exclude))
+        if not (left := tuple(chosen)):
+            raise UsageError(f"--exclude leaves no image of {self.name}")
+        return left
+
+
+def _matches(image: ImageFile, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(image.name, pattern) for pattern in patterns)
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -218,7 +225,7 @@ def _open_clip(path: Path, frames: str | None, size: str | None) -> Dataset:
     levels = "full" if clip.full_range else "limited"
     title = f"{path.name}, {clip.size[0]}x{clip.size[1]}, YUV 4:2:0 in {levels} range, {extent}"
     note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
-    return Dataset(f"{path.stem}-{_content_hash(images)}", title, note, tuple(images))
+    return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
 
 
 def _content_hash(images: Iterable[ImageFile]) -> str:
@@ -236,12 +243,13 @@ def _open_files(pattern: str) -> Dataset:
     files = sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    images = _unique_names([ImageFile(path.stem, path, sha256_of(path)) for path in files])
+    images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
     note = "The user's own images: the figures cannot be set beside published ones."
-    return Dataset(f"{stem}-{_content_hash(images)}", f"{pattern}, {len(images)} pictures", note, images)
+    name, title = f"{stem}-{_content_hash(images)}", f"{pattern}, {len(images)} pictures"
+    return Dataset(printable(name), printable(title), note, images)
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:
-    names = [image.name for image in images]
+    count = Counter(image.name for image in images)
     # Two files may differ in suffix or folder only; then the whole path tells them apart.
-    return tuple(replace(i, name=i.path.as_posix()) if names.count(i.name) > 1 else i for i in images)
+    return tuple(replace(i, name=printable(i.path.as_posix())) if count[i.name] > 1 else i for i in images)

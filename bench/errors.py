@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import traceback
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ USER_MODULE = "bench_user_"
 
 LISTED = 12
 """At most so many names stand in a message."""
+
+_NOT_PRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control characters, surrogates, and separators of lines and paragraphs."""
 
 
 class BenchError(Exception):
@@ -46,15 +50,30 @@ class StoreError(BenchError):
     """The results database cannot be read or written."""
 
 
+def printable(text: str) -> str:
+    """A name or message from outside, with escapes for what no terminal, table or database takes.
+
+    These are control characters, line breaks among them, and bytes that are not UTF-8.
+    """
+    return "".join(_escape(c) if unicodedata.category(c) in _NOT_PRINTABLE else c for c in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python has a byte of a file's name that is not UTF-8 (PEP 383)
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
 def one_line(error: Exception) -> str:
     """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little.
 
     What went through a file of the user's own says where.
     """
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     told = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
     frames = [
-        (Path(frame.f_code.co_filename).name, line)
+        (printable(Path(frame.f_code.co_filename).name), line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_globals.get("__name__", "").startswith(USER_MODULE)
     ]

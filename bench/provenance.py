@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import __version__
+from bench.errors import printable
 from bench.measurement import RunInfo
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def describe_run(command: Sequence[str], *, threads: int, workers: int = 1) -> R
     return RunInfo(
         run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
         started=now.isoformat(timespec="seconds"),
-        command=" ".join(["bench", *command]),
+        command=printable(" ".join(["bench", *command])),
         machine=machine(),
         provenance=provenance,
     )

@@ -40,6 +40,9 @@ class RunRequest:
     threads: int
     command: tuple[str, ...]
     images: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    skip_failed: bool = False
+    """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
     frames: str | None = None
     size: str | None = None
     data: Path | None = None
@@ -61,11 +64,16 @@ class Summary:
     """Codec and quality of each that was asked for."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
+    images: tuple[str, ...] = ()
+    """Names of those that the result is of; nothing means the whole set."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Names of those that are left out of the result because a codec failed on them, and how."""
 
     @property
     def failures(self) -> list[str]:
-        """A line for each cell that failed; a cell that failed both measured and timed has one line."""
-        return list(dict.fromkeys(line for outcome in self.outcomes.values() for line in outcome.failures))
+        """A line for each cell that failed and was not to be skipped, whether measured or timed or both."""
+        lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
+        return [] if self.skipped else list(dict.fromkeys(lines))
 
     def __str__(self) -> str:
         """A line for each kind of work and each codec that could not take part."""
@@ -74,7 +82,8 @@ class Summary:
             f"{len(outcome.failures)} failed"
             for kind, outcome in self.outcomes.items()
         ]
-        return "\n".join([*lines, *(f"left out: {reason}" for reason in self.missing)])
+        lines += [f"left out: {reason}" for reason in self.missing]
+        return "\n".join([*lines, *(f"skipped {image}: {reason}" for image, reason in self.skipped.items())])
 
 
 def execute(request: RunRequest) -> Summary:
@@ -89,7 +98,8 @@ def execute(request: RunRequest) -> Summary:
     specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
     dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
     metrics = _metrics(request.metrics, dataset.kind)
-    the_plan = plan(specs, dataset.select(request.images), carrier=request.carrier)
+    chosen = dataset.select(request.images, request.exclude)
+    the_plan = plan(specs, chosen, carrier=request.carrier)
     # Workers have one thread each; times are taken by this process.
     threads = request.threads if request.workers == 1 or request.timing else 1
     run = describe_run(request.command, threads=threads, workers=request.workers)
@@ -107,7 +117,11 @@ def execute(request: RunRequest) -> Summary:
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
     configurations = (cell.point.configuration for cell in the_plan.cells)
     points = frozenset((configuration.codec, configuration.quality) for configuration in configurations)
-    return Summary(dataset.name, points, tuple(the_plan.missing), outcomes)
+    failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
+    skipped = failed if request.skip_failed and len(failed) < len(chosen) else {}
+    names = tuple(image.name for image in chosen if image.name not in skipped)
+    whole = len(names) == len(dataset.images)
+    return Summary(dataset.name, points, tuple(the_plan.missing), outcomes, () if whole else names, skipped)
 
 
 def _engine(request: RunRequest, kind: Kind) -> Engine | None:
