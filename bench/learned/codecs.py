@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -227,10 +226,7 @@ class Attention(LearnedCodec):
 
 @functools.lru_cache(maxsize=SYSTEMS)
 def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> System:
-    with warnings.catch_warnings():
-        # Importing CompressAI warns about the future of PyTorch; nobody here can act on it.
-        warnings.simplefilter("ignore", FutureWarning)
-        sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
+    sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
     if sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
     return system

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,6 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
     Nothing is trained: photographs say what 8 bits have to span. All qualities that there are weights of, unless one
     is named.
     """
-    warnings.filterwarnings("ignore", category=FutureWarning)
     import torch  # noqa: PLC0415
 
     from bench.files import make_folder  # noqa: PLC0415
