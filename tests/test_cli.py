@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,12 +14,11 @@ from click.testing import CliRunner
 
 from baselines.jpeg import Jpeg
 from bench import tables
+from bench.analysis.export import Export
 from bench.cli import main
 from bench.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Desk
 
 
@@ -104,6 +105,62 @@ def test_a_run_shows_what_it_was_asked_for_on_the_pictures_that_it_was_asked_for
         ["jpeg", "50", "3"],
         ["jpeg", "90", "3"],
     ]
+
+
+def test_a_picture_that_a_codec_fails_on_is_skipped_where_that_is_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.path)  # where its codecs write
+    run = ("run", "--codec", "jpeg@50", "--codec", f"{desk.path}/own.py:Slow@8")
+    options = ("--dataset", str(desk.path / "photos"), "--db", str(desk.path / "r.sqlite"))
+    (desk.path / "photos" / "p9.png").write_bytes(b"no picture")
+    code, output = invoke(*run, *options)
+    assert code == 1
+    assert "jpeg: 1 point has 4 of 5 pictures" in output
+    code, output = invoke(*run, *options, "--skip-failed")
+    assert code == 0, output
+    reason = "cannot read image .*p9.png: it is not a picture that Pillow can read"
+    assert re.search(rf"^skipped p9: jpeg@50 on p9: {reason}$", output, re.MULTILINE)
+    assert ", 4 of 5 pictures" in output
+    lines = [line.split()[:3] for line in output.splitlines() if line.startswith(("jpeg ", "slow "))]
+    assert lines == [["jpeg", "50", "4"], ["slow", "8", "4"]]
+    code, excluded = invoke(*run, *options, "--exclude", "p9")
+    assert code == 0, excluded
+    assert excluded.partition("photos, ")[2] == output.partition("photos, ")[2]
+    # A codec that fails on a picture costs the others that picture only.
+    code, output = invoke("run", "--codec", f"{desk.path}/own.py:Broken@8", *run[1:], *options, "--skip-failed")
+    assert code == 0, output
+    assert ", 2 of 5 pictures" in output
+    assert {line.split()[2] for line in output.splitlines() if line.startswith(("jpeg ", "slow ", "broken "))} == {"2"}
+
+
+def test_where_every_picture_fails_nothing_is_skipped(desk: Desk) -> None:
+    options = ("--dataset", str(desk.path / "photos"), "--db", str(desk.path / "r.sqlite"), "--skip-failed")
+    code, output = invoke("run", "--codec", f"{desk.path}/own.py:Broken@8", *options, "--images", "p0")
+    assert code == 1
+    assert "failed: broken@8 on p0: ZeroDivisionError: on purpose" in output
+    assert "skipped" not in output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk, workers: int) -> None:
+    with (desk.path / "own.py").open("a") as file:
+        file.write(
+            "\n\nclass Odd(Slow):\n    def encode(self, picture):\n        raise ValueError('\\udcff \\r \\x1b')\n"
+        )
+    folder = Path(os.fsdecode(os.fsencode(desk.path) + b"/f\xf1"))
+    (desk.path / "photos").rename(folder)
+    (folder / "p0.png").rename(folder / os.fsdecode(b"a\xf1\r.png"))
+    options = ("--images", "a*", "--workers", str(workers), "--db", str(desk.path / "r.sqlite"))
+    code, output = invoke(
+        "run", "--codec", f"{desk.path}/own.py:Odd@1", "--codec", "jpeg@50", "--dataset", str(folder), *options
+    )
+    assert code == 1, output
+    assert "1 cells measured, 0 were there, 1 failed" in output
+    assert "failed: odd@1 on a\\xf1\\r: ValueError: \\xff \\x1b (own.py:" in output
+    assert desk.rows("SELECT image FROM images WHERE image LIKE 'a%'") == [("a\\xf1\\r",)]
+    assert invoke("export", str(desk.path / "data"), "--db", str(desk.path / "r.sqlite"))[0] == 0
+    assert set(Export.read(desk.path / "data").measurements["image"]) == {"a\\xf1\\r"}
 
 
 def test_points_that_lack_pictures_are_a_line_a_codec() -> None:

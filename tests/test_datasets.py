@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,7 @@ from bench import datasets, inventory
 from bench.datasets import fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
 from bench.files import sha256_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from bench.images import ImageFile
 
 
 def _save(path: Path, value: int) -> Path:
@@ -119,3 +119,42 @@ def test_selecting_nothing_is_an_error() -> None:
     assert [image.name for image in builtin.select(("c*",))] == ["chelsea", "coffee"]
     with pytest.raises(UsageError, match="unknown image of builtin 'kodim\\*'"):
         builtin.select(("c*", "kodim*"))
+
+
+def test_some_images_are_left_out() -> None:
+    builtin = open_dataset("builtin")
+    assert [image.name for image in builtin.select(("c*",), ("cof*",))] == ["chelsea"]
+    assert len(builtin.select((), ("c*", "rocket"))) == 2
+    with pytest.raises(UsageError, match="unknown image of builtin 'kodim\\*'"):
+        builtin.select((), ("kodim*",))
+    with pytest.raises(UsageError, match=r"^--exclude leaves no image of builtin$"):
+        builtin.select(("c*",), ("*",))
+
+
+def test_a_picture_is_read_only_while_it_is_the_one_that_was_opened(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", 1)
+    (image,) = open_dataset(str(tmp_path)).images
+    assert image.read().pixels.max() == 1  # type: ignore[union-attr]
+    _save(path, 2)
+    with pytest.raises(UsageError, match=r"a\.png was changed while the run went on; start the run again$"):
+        image.read()
+
+
+def test_names_are_printable(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xf1"))
+    for name in (b"a\xf1", b"b\rc\n", b"d\x1b", "e\u2028\u0085".encode(), "tönë 図".encode()):
+        _save(folder / (os.fsdecode(name) + ".png"), 1)
+    opened = open_dataset(str(folder))
+    names = ["a\\xf1", "b\\rc\\n", "d\\x1b", "e\\u2028\\x85", "tönë 図"]
+    assert sorted(image.name for image in opened.images) == names
+    assert opened.name.startswith("f\\xf1-")
+    assert opened.title == f"{tmp_path}/f\\xf1, 5 pictures"
+    assert [image.name for image in opened.select(("a\\xf1",))] == ["a\\xf1"]
+    assert len({image.read() for image in opened.images}) == 5
+
+
+def test_many_files_are_opened_in_linear_time() -> None:
+    images = [ImageFile(f"{number}", Path(f"{number}.png"), "") for number in range(20_000)]
+    start = time.process_time()
+    assert len(datasets._unique_names(images)) == 20_000
+    assert time.process_time() - start < 2  # comparing each with each takes 10 s
