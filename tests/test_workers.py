@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench import workers
+from bench.datasets import open_dataset
+from bench.errors import CodecError
+from bench.registry import code_of, codec_class, load_metric, resolve_codecs
+from bench.runner import Measured, plan
+from bench.workers import Task, carry_out
+
 if TYPE_CHECKING:
     from tests.conftest import Desk
 
@@ -53,8 +60,8 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
 
 
 def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
-    for workers, db in ((1, "one.sqlite"), (2, "r.sqlite")):
-        assert desk.measure("--workers", str(workers), codec="webp@10,90", db=db).returncode == 0
+    for count, db in ((1, "one.sqlite"), (2, "r.sqlite")):
+        assert desk.measure("--workers", str(count), codec="webp@10,90", db=db).returncode == 0
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert len(desk.rows()) == 8
 
@@ -89,6 +96,35 @@ def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
     recorded = [json.loads(text) for (text,) in desk.rows("SELECT provenance FROM runs ORDER BY rowid")]
     assert [(run["threads"], run["workers"]) for run in recorded] == [(3, 1), (1, 2), (3, 2)]
     assert desk.rows("SELECT DISTINCT threads FROM timings") == [(3,)]
+
+
+@pytest.mark.parametrize("changed", ["weights", "own.py", "own_metric.py"])
+def test_a_worker_measures_what_was_planned_and_nothing_else(
+    desk: Desk, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a worker that starts after an edit."""
+    monkeypatch.chdir(desk.path)  # where its codecs write
+    (desk.path / "weights").write_text("1")
+    with (desk.path / "own.py").open("a") as file:
+        file.write("\n\nclass Heavy(Slow):\n    def __init__(self, quality, **options):\n")
+        file.write("        super().__init__(quality, **options)\n")
+        file.write("        Path(__file__).with_name('weights').read_text()\n")
+    (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
+    (spec,) = resolve_codecs([f"{desk.path}/own.py:Heavy@8"])
+    (cell,) = plan([spec], [image]).cells
+    task = Task.of(cell, ["mse", f"{desk.path}/own_metric.py:WORST"])
+    result = carry_out(task)
+    assert isinstance(result, Measured), result
+    assert result.result.values == {"mse": 0.0, "worst": 0.0}
+    (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
+    for cached in (workers._open, codec_class, code_of, load_metric):
+        cached.cache_clear()
+    failed = carry_out(task)
+    workers._process().close()
+    assert isinstance(failed, CodecError), failed
+    where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
+    assert str(failed).startswith(where)
+    assert str(failed).endswith("was changed while the run went on; start the run again")
 
 
 def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
