@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bench.request import RunRequest, execute
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -49,6 +51,29 @@ def test_the_codec_and_the_metric_of_the_readme_work_as_printed(tmp_path: Path) 
     assert list(rows["quality"]) == [2, 3, 4, 5, 6]
     # The lower bits are cut off: the error is at most their largest value, and noise has it somewhere.
     assert list(rows["worst"]) == [2 ** (8 - bits) - 1 for bits in range(2, 7)]
+
+
+def test_the_codec_with_weights_works_as_printed_and_other_weights_are_measured(tmp_path: Path) -> None:
+    for name in ("invert.py", "curve.py"):
+        (tmp_path / name).write_text(example(name), encoding="utf-8")
+    pixels = np.random.default_rng(1).integers(0, 256, (48, 32, 3), np.uint8)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photos" / "noise.png")
+    told = []
+    for levels in (np.arange(256), np.arange(256), np.sqrt(np.arange(256) * 255)):
+        np.save(tmp_path / "curve.npy", levels.astype(np.uint8))
+        summary = execute(
+            RunRequest(
+                codecs=(f"{tmp_path}/curve.py:Curve@8",),
+                dataset=str(tmp_path / "photos"),
+                db=tmp_path / "r.sqlite",
+                threads=1,
+                command=(),
+            )
+        )
+        assert summary.failures == []
+        told.append(summary.outcomes["measured"].measured)
+    assert told == [1, 0, 1]
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?://|#)([^)#]+)", README))))

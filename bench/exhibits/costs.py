@@ -14,7 +14,7 @@ from bench.analysis.extras import COMPLEXITY
 from bench.analysis.study import Study, measured_datasets
 from bench.csv_files import write_csv
 from bench.errors import BenchError, UsageError
-from bench.exhibits.opening import open_again
+from bench.exhibits.opening import open_again, weights_found
 from bench.learned.codecs import LearnedCodec
 from bench.progress import progress
 
@@ -72,8 +72,7 @@ def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
 def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
     """Whether a codec can be opened here with the very weights that were measured; if not, that is told."""
     try:
-        found = open_again({str(name): value for name, value in row.items()}).weights_sha256 or ""
-        if found != row["weights_sha256"]:
+        if weights_found({str(name): value for name, value in row.items()}) != row["weights_sha256"]:
             raise UsageError(f"{row['weights']} holds other weights here than those that were measured")
     except BenchError as error:
         say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
