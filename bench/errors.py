@@ -65,7 +65,11 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def one_line(error: Exception) -> str:
+FROM_USERS = (Exception, SystemExit)
+"""What code of the user's own may raise. One that exits, as scripts do, must not end the run of others."""
+
+
+def one_line(error: BaseException) -> str:
     """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little.
 
     What went through a file of the user's own says where.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from bench import adapter
 from bench.environment import SAFE_PATH, environment, threads_of
-from bench.errors import CodecError, one_line
+from bench.errors import FROM_USERS, CodecError, one_line
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -97,7 +97,7 @@ def _end_with_the_parent() -> None:
 def _decode(recipe: Recipe, data: bytes, kind: Kind) -> AnyPicture | str:
     try:
         return adapter.decode(_opened(recipe), data, kind)
-    except Exception as error:  # noqa: BLE001  # not every exception can be sent to another process
+    except FROM_USERS as error:  # not every exception can be sent to another process
         return one_line(error)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bench import adapter
-from bench.errors import BenchError, MissingError, one_line
+from bench.errors import FROM_USERS, BenchError, MissingError, one_line
 from bench.fresh_process import FreshProcess
 from bench.measure import measure, time_stages
 from bench.measurement import Failure, Measurement, Timing
@@ -102,7 +102,7 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
                 cells += [Cell(point, image) for point in points for image in images]
         except BenchError:
             raise
-        except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
+        except FROM_USERS as error:
             reason = one_line(error)
         if reason is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
@@ -161,7 +161,7 @@ class Measured:
     result: Result
 
 
-Engine = Callable[[Sequence[Cell]], Generator[tuple[Cell, Measured | Exception], None, None]]
+Engine = Callable[[Sequence[Cell]], Generator[tuple[Cell, Measured | BaseException], None, None]]
 """What measures cells: each with its result or what went wrong, in any order."""
 
 
@@ -264,7 +264,7 @@ class _Job(Generic[_Value]):
     title: str
     store: Store
     run: RunInfo
-    engine: Callable[[Sequence[Cell]], Generator[tuple[Cell, _Value | Exception], None, None]]
+    engine: Callable[[Sequence[Cell]], Generator[tuple[Cell, _Value | BaseException], None, None]]
     keep: Callable[[Cell, _Value], None]
 
 
@@ -273,7 +273,7 @@ def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -
     outcome = Outcome(skipped=len(cells) - len(todo))
     with progress(job.title, len(todo), unit="cells") as advance, closing(job.engine(todo)) as results:
         for cell, value in results:
-            if isinstance(value, Exception):
+            if isinstance(value, BaseException):
                 message = one_line(value)
                 outcome.failures.append(f"{cell}: {message}")
                 outcome.failed_images.setdefault(cell.image.name, outcome.failures[-1])
@@ -288,12 +288,12 @@ def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -
 
 def _in_turn(
     work: Callable[[Cell, AnyPicture], _Value], cells: Sequence[Cell]
-) -> Generator[tuple[Cell, _Value | Exception], None, None]:
+) -> Generator[tuple[Cell, _Value | BaseException], None, None]:
     """Work on cells one after the other, in this process."""
     load = functools.lru_cache(maxsize=PICTURE_CACHE)(lambda image: image.read())
     for cell in cells:
         try:
-            value: _Value | Exception = work(cell, load(cell.image))
-        except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything; the run goes on
+            value: _Value | BaseException = work(cell, load(cell.image))
+        except FROM_USERS as error:
             value = error
         yield cell, value

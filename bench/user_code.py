@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from bench.errors import USER_MODULE, UsageError
+from bench.errors import FROM_USERS, USER_MODULE, UsageError
 from bench.files import fingerprint, sha256_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def load(path: Path, name: str) -> ModuleType:
     try:
         with watching() as opened:
             spec.loader.exec_module(module)
-    except Exception as error:
+    except FROM_USERS as error:
         del sys.modules[module_name]
         raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
     keep(opened.data_files())

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import adapter
 from bench.environment import SAFE_PATH, environment, threads_of
-from bench.errors import CodecError, UsageError, one_line
+from bench.errors import FROM_USERS, CodecError, UsageError, one_line
 from bench.fresh_process import FreshProcess
 from bench.measure import measure
 from bench.registry import load_metric
@@ -79,7 +79,7 @@ def carry_out(task: Task) -> Measured | CodecError:
     """
     try:
         return _measured(task)
-    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+    except FROM_USERS as error:
         return CodecError(one_line(error))
 
 
@@ -113,7 +113,7 @@ def _read(image: ImageFile) -> AnyPicture:
 
 def measure_in_parallel(
     cells: Sequence[Cell], *, metrics: Sequence[str], workers: int
-) -> Generator[tuple[Cell, Measured | Exception], None, None]:
+) -> Generator[tuple[Cell, Measured | BaseException], None, None]:
     """Measure cells in `workers` processes: each cell with its result, or what went wrong, as they come.
 
     Raises:

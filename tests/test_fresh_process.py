@@ -48,6 +48,10 @@ class Tells(Mine):
         threads = [int(os.environ[f"{name}_NUM_THREADS"]) for name in ("OMP", "MKL", "OPENBLAS")]
         return Picture(np.full((1, 1, 3), threads, np.uint8))
 
+class Exits(Mine):
+    def decode(self, data):
+        raise SystemExit(3)
+
 class Hangs(Mine):
     def decode(self, data):
         Path(data.decode()).write_text(str(os.getpid()))
@@ -57,8 +61,8 @@ class Hangs(Mine):
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    (tmp_path / "own_of_decoding.py").write_text(CODEC)
-    return tmp_path / "own_of_decoding.py"
+    (tmp_path / "own_decoding.py").write_text(CODEC)
+    return tmp_path / "own_decoding.py"
 
 
 def test_a_codec_that_keeps_the_picture_has_none_there(own: Path) -> None:
@@ -67,6 +71,17 @@ def test_a_codec_that_keeps_the_picture_has_none_there(own: Path) -> None:
     reason = r"^in the process that decodes: decode returned NoneType, not a Picture$"
     with FreshProcess() as process, pytest.raises(CodecError, match=reason):
         process.decode(recipe, data)
+
+
+def test_a_codec_that_exits_costs_its_file_only(own: Path) -> None:
+    with FreshProcess() as process:
+        with pytest.raises(
+            CodecError, match=r"^in the process that decodes: SystemExit: 3 \(own_decoding\.py:\d+\)$"
+        ):
+            process.decode(Recipe(f"{own}:Exits", 1), b"")
+        (running, _) = process._running or (None, None)
+        assert running is not None
+        assert running.is_alive()
 
 
 def test_its_libraries_have_the_threads_that_it_is_given_whatever_the_environment_says(

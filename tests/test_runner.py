@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
 from bench import request, runner
+from bench.errors import UsageError
 from bench.fresh_process import FreshProcess
 from bench.measure import Sample
+from bench.registry import resolve_codecs
 from bench.request import RunRequest, Summary, execute
 from bench.runner import register
 
@@ -80,6 +83,10 @@ class Remembers(Raw):
     def decode(self, data):
         return Remembers.kept
 
+class Exits(Raw):
+    def misbehave(self, pixels):
+        raise SystemExit(3)
+
 class OneThread(Raw):
     def misbehave(self, pixels):
         import torch
@@ -131,6 +138,21 @@ def test_a_codec_that_keeps_the_picture_gets_no_row(desk: Desk, own: Path, worke
     reason = "in the process that decodes: decode returned NoneType, not a Picture"
     assert sorted(summary.failures) == [f"remembers@1 on p{number}: {reason}" for number in range(2)]
     assert desk.rows() == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_codec_that_exits_costs_its_cells_only(desk: Desk, own: Path, workers: int) -> None:
+    summary = run(desk, f"{own}:Exits", "jpeg@50", workers=workers)
+    assert summary.outcomes["measured"].measured == 4
+    assert len(summary.failures) == 4
+    for line in summary.failures:
+        assert re.fullmatch(r"exits@1 on p\d: SystemExit: 3 \(of_runner\.py:\d+\)", line)
+
+
+def test_a_file_that_exits_when_it_is_loaded_is_told(own: Path) -> None:
+    own.write_text("raise SystemExit(2)")
+    with pytest.raises(UsageError, match=r"of_runner\.py:Raw' cannot be loaded: SystemExit: 2$"):
+        resolve_codecs([f"{own}:Raw"])
 
 
 def test_codecs_of_ours_start_no_process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from bench import adapter
 from bench.codec import CodecSpec
 from bench.datasets import open_dataset
-from bench.errors import CodecError, MissingError, one_line
+from bench.errors import FROM_USERS, CodecError, MissingError, one_line
 from bench.fresh_process import FreshProcess
 from bench.picture import Picture
 from bench.progress import progress
@@ -100,7 +100,7 @@ def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, p
     try:
         data = adapter.encode(encoder, adapter.given(encoder, image.read()))
         here = adapter.decode(decoder, data, image.kind)
-    except Exception as error:  # noqa: BLE001  # a codec of the user's own may raise anything
+    except FROM_USERS as error:
         return one_line(error)
     try:
         there = process.decode(recipe, data, image.kind)
