@@ -81,7 +81,7 @@ class Recipe:
     def _files(self, codec: Codec, opened: set[Path]) -> tuple[Path, ...]:
         """What decides the bytes besides code: what the codec names, what options name, what it opens or has kept."""
         code = code_of(self.name)
-        options = {path.absolute() for path in map(Path, codec.chosen.values()) if path.is_file()}
+        options = {path.absolute() for path in map(Path, codec.chosen.values()) if user_code.is_file(path)}
         return tuple(sorted(code.files(codec.files) | options | (opened - code.modules)))
 
     def _version_of(self, codec: Codec, files: Sequence[Path]) -> Version:

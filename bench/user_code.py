@@ -45,7 +45,12 @@ class Opened:
     def data_files(self) -> dict[Path, set[str]]:
         """Those that were read and are the user's, as absolute paths. What was written too is a file of work."""
         read = {_source(Path(name).absolute()): self.read[name] for name in self.read.keys() - self.written}
-        return {path: callers for path, callers in read.items() if path.is_file() and _is_local(path)}
+        return {path: callers for path, callers in read.items() if is_file(path) and _is_local(path)}
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; what cannot be a path at all, because it is too long, is none."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises on that
 
 
 _watchers: list[Opened] = []

@@ -75,9 +75,7 @@ def test_a_codec_that_keeps_the_picture_has_none_there(own: Path) -> None:
 
 def test_a_codec_that_exits_costs_its_file_only(own: Path) -> None:
     with FreshProcess() as process:
-        with pytest.raises(
-            CodecError, match=r"^in the process that decodes: SystemExit: 3 \(own_decoding\.py:\d+\)$"
-        ):
+        with pytest.raises(CodecError, match=r"^in the process that decodes: SystemExit: 3 \(own_decoding\.py:\d+\)$"):
             process.decode(Recipe(f"{own}:Exits", 1), b"")
         (running, _) = process._running or (None, None)
         assert running is not None

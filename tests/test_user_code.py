@@ -206,6 +206,7 @@ def test_folders_and_options_that_name_files_count(tmp_path: Path) -> None:
     (tmp_path / "b.bin").write_bytes(b"b")
     path = write(tmp_path / "mine.py")
     assert version(path, model=str(tmp_path / "b.bin"))[1] == sha256(tmp_path / "b.bin")
+    assert version(path, model="no file" * 1000)[1] is None
     path = write(tmp_path / "mine.py", set_up="self.files = ('model',)")
     assert anew(path)[1] == sha256(tmp_path / "model" / "a.bin")
 

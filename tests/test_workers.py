@@ -67,7 +67,13 @@ def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
 
 
 def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
-    """A script, as the installed command is, looks for no modules in the working directory; nor do its children."""
+    """A script, as the installed command is, looks for no modules in the working directory; nor do its children.
+
+    What lies beside a codec's file and is imported by it is found by all of them.
+    """
+    (desk.path / "beside.py").write_text("BITS = 8\n")
+    own_file = desk.path / "own.py"
+    own_file.write_text(own_file.read_text().replace("import numpy", "import beside\nimport numpy", 1))
     (desk.path / "bin").mkdir()
     script = desk.path / "bin" / "start.py"
     script.write_text("from bench.cli import main\nif __name__ == '__main__':\n    main()\n")
