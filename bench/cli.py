@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -51,6 +52,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
         """Run the command."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a path that is not UTF-8 is printed all the same
         with _errors_in_one_line(), interrupted_once():
             return super().invoke(ctx)
 

@@ -163,6 +163,14 @@ def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk,
     assert set(Export.read(desk.path / "data").measurements["image"]) == {"a\\xf1\\r"}
 
 
+def test_a_path_that_is_not_utf_8_is_printed_with_escapes(tmp_path: Path) -> None:
+    db = str(tmp_path / "r.sqlite")
+    Store.open(tmp_path / "r.sqlite", create=True).close()
+    target = os.fsdecode(os.fsencode(tmp_path) + b"/out\xf1")
+    assert invoke("export", target, "--db", db) == (0, f"{tmp_path}/out\\udcf1\n")
+    assert invoke("import", target + "s", "--db", db)[0] == 1
+
+
 def test_points_that_lack_pictures_are_a_line_a_codec() -> None:
     rows = [("jpeg", 10, 1), ("jpeg", 20, 1), ("webp", 10, 0), ("webp", 20, 3), ("avif", 5, 2)]
     points = pd.DataFrame(rows, columns=["name", "quality", "have"]).assign(need=4)
