@@ -142,5 +142,5 @@ def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
 
 def _reason(verdict: str, found: Sequence[Evidence]) -> str:
     """Why something was not tested, or why what was measured does not count."""
-    reasons = [piece.reason for piece in found if piece.reason]
+    reasons = [piece.said for piece in found if piece.said]
     return "; ".join(dict.fromkeys(reasons)) if verdict == NOT_TESTED or reasons else ""

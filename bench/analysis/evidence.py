@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bench.analysis import cca_ablation
+from bench.analysis.ablation import by_picture, difference
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows, doubts
 from bench.analysis.subject import measured_subject, published_names, published_subject
-from bench.analysis.trainings import EQUAL_STEPS, quantised_from, unequal
+from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
 from bench.analysis.verdict import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -37,13 +37,16 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     test, anchor = (published_subject(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
-    return Evidence(
-        "published points", _rate(row), reason=_lacks(row, f"{claim.axis} is not published") or _doubts(row)
-    )
+    doubt = _doubts([row])
+    reason = _lacks(row, f"{claim.axis} is not published") or doubt
+    return Evidence("published points", _rate(row), judges=not doubt, reason=reason)
 
 
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
-    """The BD-rate between two measured curves, with its interval over the pictures."""
+    """The BD-rate between two measured curves, with its interval over the pictures.
+
+    Where both were trained from several seeds it is the mean of all pairs, and each pair is judged by its own interval.
+    """
     study = sources.study(claim.dataset)
     if study is None:
         return Evidence("measured", reason=f"nothing is measured on {claim.dataset}")
@@ -52,17 +55,70 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         lacking = [name for name in (claim.codec, claim.anchor) if name not in set(study.curves["codec"])]
         return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
     axes = [axis for axis in study.axes if axis.name == claim.axis]
-    row = next(iter(bd_rows(measured_subject(study, pair[1]), measured_subject(study, pair[0]), axes)), {})
-    curve = study.curves.set_index("name").loc[pair[0]]
+    pairs = _of_all_seeds(study, pair, sources)
+    subjects = {name: measured_subject(study, name) for name in itertools.chain(*pairs)}
+    rows = [row for test, anchor in pairs for row in bd_rows(subjects[anchor], subjects[test], axes)]
     reason = _objection(claim, sources, study, pair)
-    low, high = row.get("interval_low_percent"), row.get("interval_high_percent")
+    doubt = _doubts(rows)
+    ends = [end for row in rows for end in (row["interval_low_percent"], row["interval_high_percent"])]
+    known = bool(ends) and None not in ends
     return Evidence(
-        _basis(claim, sources, str(curve["weights"])),
-        _rate(row),
-        None if low is None or high is None else (low, high),
-        judges=not reason,
-        reason=_lacks(row, f"{claim.axis} is not measured") or reason or _doubts(row),
+        _basis(claim, sources, str(study.curves.set_index("name").loc[pair[0], "weights"])),
+        statistics.fmean(map(_rate, rows)) if rows else math.nan,
+        (min(ends), max(ends)) if known else None,
+        ends=tuple(ends) if known else (),
+        judges=not (reason or doubt),
+        reason=_lacks(rows[0] if rows else {}, f"{claim.axis} is not measured")
+        or "; ".join(filter(None, [reason, doubt])),
+        seeds=_seeds(study, pairs, sources),
     )
+
+
+def _of_all_seeds(study: Study, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
+    """The pair, and those of curves that differ from its own in the seeds of their weights alone.
+
+    Weights that were quantised from the other side's are compared with these and no others.
+    """
+    curves = study.curves.set_index("name")
+    codecs, weights = ([str(curves.loc[name, column]) for name in pair] for column in ("codec", "weights"))
+    trained = sources.extras.weights
+    sides = []
+    for codec, own, name in zip(codecs, weights, pair, strict=True):
+        rows = curves[(curves["codec"] == codec) & (curves["carrier"] == curves.loc[name, "carrier"])]
+        of = {str(row["weights"]): str(index) for index, row in rows.iterrows()} | {own: name}
+        names = siblings(codec, own, trained) if own else [own]
+        sides.append({known: of[known] for known in names if known in of})
+    if quantised_from(codecs[0], weights[0], trained) == codecs[1]:
+        return [(sides[0][name], sides[1][name]) for name in sides[0] if name in sides[1]]
+    return list(itertools.product(sides[0].values(), sides[1].values()))
+
+
+def _seeds(study: Study, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
+    """From how many seeds the two sides were trained, the fewer of both; None where that decides nothing.
+
+    What was quantised from the other side is of the same training.
+    """
+    curves = study.curves.set_index("name")
+    codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
+    weights = [{str(curves.loc[name, "weights"]): None for name in side} for side in zip(*pairs, strict=True)]
+    if quantised_from(codecs[0], next(iter(weights[0])), sources.extras.weights) == codecs[1]:
+        return None
+    return fewest_seeds(zip(codecs, weights, strict=True), sources)
+
+
+def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources) -> int | None:
+    """From how many seeds codecs were trained, each with weights of some names; None if none is a training of ours.
+
+    Published weights are what a claim is about, as published points are; conventional codecs are not trained.
+    """
+    trained = sources.extras.weights
+    ours = [(codec, names) for codec, names in sides if not any(is_published(name) for name in names)]
+    return min((seeds(codec, names, trained) for codec, names in ours), default=None)
+
+
+def is_published(weights: str) -> bool:
+    """Whether weights are those of others, or none at all."""
+    return not weights or weights.startswith("zoo")
 
 
 def _basis(claim: Claim, sources: Sources, weights: str) -> str:
@@ -87,9 +143,9 @@ def _lacks(row: Mapping[str, Any], absent: str) -> str:
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
-def _doubts(row: Mapping[str, Any]) -> str:
-    """What should be known before a BD-rate that judges is quoted, or ""."""
-    return "; ".join(doubts(str(row["notes"])))
+def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Why BD-rates are too doubtful to judge, or ""."""
+    return "; ".join(dict.fromkeys(itertools.chain(*(doubts(str(row.get("notes", ""))) for row in rows))))
 
 
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
@@ -113,14 +169,14 @@ def objection(claim: Claim, study: Study, weights: str) -> str:
     """Why nothing that was measured with some weights can judge the claim, or ""."""
     if study.is_subset:
         return f"only {study.extent} were measured"
-    if claim.absolute and weights and not weights.startswith("zoo"):
+    if claim.absolute and not is_published(weights):
         return f"weights {weights} are not the paper's"
     return ""
 
 
 def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
     """What sets the trainings of two codecs apart, or ""; those of published weights (zoo) are the paper's business."""
-    return "" if weights.startswith("zoo") or not weights else unequal(codecs, weights, sources.extras.weights, apart)
+    return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
 def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, str]) -> str:
@@ -131,55 +187,81 @@ def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, st
     if found or not curves.loc[pair[1], "weights"]:
         return found
     codecs = [str(curves.loc[name, "codec"]) for name in pair]
-    return unequal_steps(codecs, weights, sources, claim.options.get("apart", ()))
+    reasons = [unequal_steps(codecs, weights, sources, claim.options.get("apart", ()))]
+    if claim.options.get("equal_complexity"):
+        reasons.append(unequal_cost(codecs, weights, sources.extras.complexity))
+    return "; ".join(filter(None, reasons))
 
 
 def ablation(claim: Claim, sources: Sources) -> Evidence:
     """The difference in rate between two entropy models fitted to the same latents: the pictures are equal.
 
-    Of several settings (lambdas, pictures) the values are averaged; each is judged by its own interval.
+    Of several settings (lambdas, pictures) the values are averaged; each is judged by its own intervals.
     """
-    from bench.analysis.ablation import table  # noqa: PLC0415  # only exports with an ablation need it
+    from bench.analysis.ablation import SETTING  # noqa: PLC0415  # only exports with an ablation need it
 
     rates = sources.extras.experiment("ablation")
     if not {claim.codec, claim.anchor} <= set(rates["variant"]):
         return Evidence("measured, ablation.csv", reason="the export does not hold this experiment")
-    rows = table(rates, claim.anchor)
-    found = rows[rows["variant"] == claim.codec]
-    return _over_settings("measured, equal latents", found[["difference_percent", "low_percent", "high_percent"]])
+    rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
+    return _over_settings("measured, equal latents", _in_settings(rates, claim, SETTING, "bpp"))
 
 
 def part(claim: Claim, sources: Sources) -> Evidence:
     """The difference in loss between two variants of cca that were trained alike, by real files of all pictures.
 
-    Of several lambdas the values are averaged; each is judged by its own interval.
+    Of several lambdas the values are averaged; each is judged by its own intervals.
     """
     basis = "measured, cca_ablation.csv"
     observed = sources.extras.experiment("cca_ablation")
     observed = observed[observed["dataset"] == claim.dataset]
     if not {claim.codec, claim.anchor} <= set(observed["variant"]):
         return Evidence(basis, reason="the export does not hold this experiment")
-    table = cca_ablation.table(observed, claim.anchor).set_index(cca_ablation.SETTING)
-    ours, theirs = (table[table["variant"] == name] for name in (claim.codec, claim.anchor))
-    ours = ours[ours["loss_difference_percent"].notna()]
-    steps = ours["steps"] / theirs["steps"].reindex(ours.index)
-    equal = bool(steps.between(1 / (1 + EQUAL_STEPS), 1 + EQUAL_STEPS).all())
-    found = ours[["loss_difference_percent", "loss_difference_low_percent", "loss_difference_high_percent"]]
-    return _over_settings(basis, found, objection="" if equal else "the variants were not trained equally long")
+    settings = _in_settings(observed, claim, cca_ablation.SETTING, "loss")
+    steps = [ours["steps"].mean() / theirs["steps"].mean() for ours, theirs, _ in settings]
+    equal = all(1 / (1 + EQUAL_STEPS) <= ratio <= 1 + EQUAL_STEPS for ratio in steps)
+    return _over_settings(basis, settings, objection="" if equal else "the variants were not trained equally long")
 
 
-def _over_settings(basis: str, found: pd.DataFrame, objection: str = "") -> Evidence:
-    """The mean of a difference over settings, from its value and the ends of its interval in each of them."""
-    differences = found.to_numpy(dtype=float)
-    differences = differences[~np.isnan(differences[:, 0])]
-    if not len(differences):
+_Setting = tuple["pd.DataFrame", "pd.DataFrame", str]
+
+
+def _in_settings(observed: pd.DataFrame, claim: Claim, setting: Sequence[str], column: str) -> list[_Setting]:
+    """The rows of the claim's two variants in each setting that both have, and the column to compare."""
+    groups = [group for _, group in observed.groupby(list(setting), sort=False)]
+    sides = [(group[group["variant"] == claim.codec], group[group["variant"] == claim.anchor]) for group in groups]
+    return [(ours, theirs, column) for ours, theirs in sides if len(ours) and len(theirs)]
+
+
+def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = "") -> Evidence:
+    """The mean of a difference over settings; its ends are those of every pair of seeds in each of them."""
+    if not settings:
         return Evidence(basis, reason="the two variants were not fitted in one and the same setting")
-    values = tuple(differences[:, 0].tolist())
+    frames = [(by_picture(ours, column), by_picture(theirs, column)) for ours, theirs, column in settings]
+    pairs = [_between_seeds(*sides) for sides in frames]
+    means = [_mean(*sides) for sides in frames]
+    values = tuple(mean["difference_percent"] for mean in means)
     # A picture alone has no interval: there the value stands for itself.
-    ends = tuple(differences[~np.isnan(differences)].tolist())
-    low, high = differences[0, 1:].tolist()
+    ends = tuple(end for found in pairs for pair in found for end in pair.values() if not math.isnan(end))
+    low, high = means[0]["low_percent"], means[0]["high_percent"]
     interval = (low, high) if len(values) == 1 and not math.isnan(low) else None
-    return Evidence(basis, sum(values) / len(values), interval, values, ends, judges=not objection, reason=objection)
+    counts = [len(side.columns) for sides in frames for side in sides]
+    value = statistics.fmean(values)
+    return Evidence(basis, value, interval, values, ends, not objection, objection, min(counts))
+
+
+def _mean(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
+    """The difference of two variants over the seeds that both have, which share their crops; without any, over all."""
+    if len(ours.columns.intersection(theirs.columns)):
+        return difference(ours, theirs)
+    one, other = (side.mean(axis=1).to_frame("all seeds") for side in (ours, theirs))
+    return difference(one, other)
+
+
+def _between_seeds(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[dict[str, float]]:
+    """The difference of each training on one side to each on the other, with its interval over the pictures."""
+    pairs = itertools.product(ours.columns, theirs.columns)
+    return [difference(ours[[one]], theirs[[other]].rename(columns={other: one})) for one, other in pairs]
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:

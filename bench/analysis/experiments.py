@@ -2,33 +2,66 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from bench.analysis.axis import ratio_to_db
+from bench.analysis.rectifier import CONTROL
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
 FLAT_DB = 0.005
 """Differences in decibels that are not larger than this are none: training noise."""
 
+NO_DIFFERENCE = "no difference beyond the noise"
+
+CAPPED = "trainings were cut off at the cap of epochs while their loss still fell"
+
+PATIENCE = 3
+"""Epochs without a smaller loss after which the search of Luo and Chen takes an alpha for done."""
+
 SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
 """What tells one search of alpha from another."""
+
+TRIAL = ("model", "quality", "metric", "variant")
+"""What trials of one variant have alike, their seeds apart."""
 
 MEANS = ("rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent")
 """What trials of variants may have measured on each picture."""
 
 
-def unimodal(searches: pd.DataFrame) -> list[bool | None]:
+def seeds(rows: pd.DataFrame, setting: Sequence[str]) -> int:
+    """From how many seeds was trained what rows have alike in a setting: the one that has fewest; 0 where none says."""
+    if "seed" not in rows or rows.empty:
+        return 0
+    others = [name for name in setting if name in rows and name != "seed"]
+    return int(rows.groupby(others)["seed"].nunique().min())
+
+
+def unimodal(searches: pd.DataFrame) -> list[bool | str | None]:
     """Whether quality over alpha rises to one optimum and falls after it, for each search of three alphas or more.
 
-    None where the range of alphas has no optimum inside it: quality only rises, only falls, or stays.
+    None where the range of alphas has no optimum inside it: quality only rises, only falls, or stays. `CAPPED` where an
+    alpha was not trained until its loss stopped falling, if the rows tell.
     """
     return [
-        _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))
+        CAPPED if is_capped(group) else _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))
         for _, group in searches.groupby([name for name in SEARCH if name in searches], sort=False)
         if len(group) >= 3
     ]
+
+
+def is_capped(search: pd.DataFrame) -> bool:
+    """Whether the training of an alpha ended before its loss had not fallen for `PATIENCE` epochs."""
+    if not {"epochs", "best_epoch"} <= set(search):
+        return False
+    return bool((search["epochs"] - search["best_epoch"] < PATIENCE).any())
 
 
 def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
@@ -59,16 +92,59 @@ def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
     return groups[numbers].mean().assign(images=groups["image"].nunique()).reset_index()
 
 
-def best_variants(trials: pd.DataFrame, variant: str) -> list[bool]:
+def gains(trials: pd.DataFrame, modifier: str) -> pd.DataFrame:
+    """What a modifier ("+qr") gains in decibels of MS-SSIM over its base, and over +ft: one row a model and quality.
+
+    Of decoders that were trained for MS-SSIM; as everywhere, the decibels are those of mean values over the pictures.
+    """
+    found = []
+    of_metric = trials[trials["metric"] == "ms-ssim"] if "metric" in trials else trials.head(0)
+    for quality, group in of_metric.groupby("quality", sort=False):
+        means = {str(name): float(ratio_to_db(rows.mean())) for name, rows in group.groupby("model")["ms_ssim"]}
+        for name in (name for name in means if name.endswith(modifier)):
+            base = name.removesuffix(modifier)
+            gained = {other: means[name] - means.get(other, math.nan) for other in (base, f"{base}{CONTROL}")}
+            told = dict(zip(("ms_ssim_gain_db", "ms_ssim_beyond_ft_db"), gained.values(), strict=True))
+            found.append({"model": base, "quality": quality, **told})
+    return pd.DataFrame(found)
+
+
+def best_variants(trials: pd.DataFrame, variant: str) -> list[bool | str]:
     """Whether a variant is the best on the mean over the pictures, for each model and quality that has it.
 
     The best has the lowest loss that codecs are trained for where that was measured, because rates may differ; else
-    the highest PSNR.
+    the highest PSNR. From several seeds, all of its trainings must be better than all of the others', or one of the
+    others better than all of its own; `NO_DIFFERENCE` where neither is so. Where the trials have a column `encoder`,
+    all must have started from encoders that were trained for the same thing: else a text says what differs.
     """
-    wins = []
-    means = variant_means(trials)
-    for _, group in means.groupby([c for c in ("model", "quality", "metric") if c in means], sort=False):
-        cost = group.set_index("variant")["rd_loss"] if "rd_loss" in group else -group.set_index("variant")["psnr_db"]
-        if variant in cost.index and len(cost) > 1:
-            wins.append(bool(cost.idxmin() == variant))
+    wins: list[bool | str] = []
+    cost = "rd_loss" if "rd_loss" in trials else "psnr_db"
+    means = trials.assign(seed=trials.get("seed", 0), cost=trials.get(cost, math.nan))
+    means["cost"] *= 1 if cost == "rd_loss" else -1
+    setting = [name for name in ("model", "quality", "metric") if name in means]
+    for _, group in means.groupby(setting, sort=False):
+        costs = {str(name): rows.groupby("seed")["cost"].mean() for name, rows in group.groupby("variant")}
+        own = costs.pop(variant, None)
+        if own is not None and costs:
+            wins.append(_unequal_encoders(group) or _is_lowest(own, costs.values()))
     return wins
+
+
+def _is_lowest(own: pd.Series[float], others: Iterable[pd.Series[float]]) -> bool | str:
+    listed = list(others)
+    if all(own.max() < other.min() for other in listed):
+        return True
+    return False if any(other.max() <= own.min() for other in listed) else NO_DIFFERENCE
+
+
+def _unequal_encoders(trials: pd.DataFrame) -> str:
+    """What sets the encoders apart that variants started from, or ""; nothing is asked without the column."""
+    if "encoder" not in trials:
+        return ""
+    encoders = trials.groupby("variant", sort=False)["encoder"].first().fillna("")
+    if (encoders == "").any():
+        return "nothing says for what the encoders were trained that the variants started from"
+    if (encoders == encoders.iloc[0]).all():
+        return ""
+    told = ", ".join(f"{encoder} in {variant}" for variant, encoder in encoders.items())
+    return f"the variants did not start from equally trained encoders: {told}"

@@ -36,9 +36,11 @@ WEIGHTS = (
 )
 """How each weights file was trained, all stages together; empty cells where its file does not say."""
 
-ORIGINS = ("stages", "quantised_from")
-"""Columns of weights that may be absent: the stages with their steps ("planes-ladder 2500; acem 1000"), and the model
-("joint@3") that weights without a training of their own were quantised from."""
+ORIGINS = ("stages", "quantised_from", "taken", "taken_steps")
+"""Columns of weights that may be absent: the stages with their steps ("planes-ladder 2500; acem 1000"), the model
+("joint@3") that weights without a training of their own were quantised from, the parts that a training took over from
+other weights ("hyper 02bc40d1533c: g_a g_s", by family and SHA-256), and the steps behind those, where they are known.
+"""
 
 COMPLEXITY = (
     "codec",
@@ -60,6 +62,7 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "alpha_search": ("model", "quality", "metric", "alpha", "psnr_db", "chosen"),
     "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
+    "ms_ssim": ("model", "quality", "variant", "image", "ms_ssim"),
     "ablation": tuple(ablation.COLUMNS),
     "cca_ablation": tuple(cca_ablation.COLUMNS),
     "training_spread": tuple(training_spread.COLUMNS),

@@ -12,18 +12,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis import experiments, rectifier
 from bench.analysis.batch import resample_weights
-from bench.analysis.evidence import objection, unequal_steps
-from bench.analysis.experiments import FLAT_DB
+from bench.analysis.evidence import fewest_seeds, objection, unequal_steps
+from bench.analysis.experiments import FLAT_DB, NO_DIFFERENCE
 from bench.analysis.timing import cell_times
+from bench.analysis.trainings import siblings
 from bench.analysis.verdict import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    import pandas as pd
 
     from bench.analysis.claims import Claim
     from bench.analysis.sources import Sources
@@ -32,12 +32,14 @@ FOR_MS_SSIM = "ms-ssim"
 """How the name of weights that were trained for MS-SSIM ends."""
 
 NO_GAIN = "no gain to compare"
-NO_DIFFERENCE = "no difference beyond the noise"
 NO_OPTIMUM = "no optimum inside the range"
 
 
 def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame, Evidence]:
-    """Gains with the claim's modifier and a value in `column`, of weights of one name, and evidence without a value.
+    """Gains with the claim's modifier and a value in `column`, and evidence without a value.
+
+    They are of weights of one name and of those that differ from these in their seeds alone; the evidence says from how
+    many seeds these decoders were trained.
 
     The gain in MS-SSIM is of models trained for it where there are any, all others are of models trained for MSE;
     published weights (zoo) come before our own.
@@ -53,10 +55,15 @@ def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame
     )
     reasons = [objection(claim, sources.main, weights)]
     if for_ms_ssim and not weights.endswith(FOR_MS_SSIM):
-        reasons.append(f"no weights of a codec with {claim.codec} are trained for MS-SSIM")
+        reasons.append(f"no {claim.codec} that was trained for MS-SSIM is measured on {sources.main.dataset}")
     reason = "; ".join(filter(None, reasons))
     basis = f"measured, weights {weights}" if weights else "measured"
-    return rows[rows["weights"] == weights], Evidence(basis, judges=not reason, reason=reason)
+    models = [str(model) for model in rows.loc[rows["weights"] == weights, "model"].unique()]
+    trained = sources.extras.weights
+    kept = [(model, name) for model in models for name in siblings(model + claim.codec, weights, trained)]
+    found = rows[pd.MultiIndex.from_frame(rows[["model", "weights"]]).isin(kept)]
+    sides = [(f"{model}{claim.codec}", list(of["weights"].unique())) for model, of in found.groupby("model")]
+    return found, Evidence(basis, judges=not reason, reason=reason, seeds=fewest_seeds(sides, sources))
 
 
 _METRICS = {"psnr_db": "psnr", "ms_ssim_db": "ms_ssim"}
@@ -66,6 +73,8 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
     """The mean gain of the models' mean gains over their qualities, in dB; what of it +ft lacks is said beside it."""
     column = f"{_METRICS[claim.axis]}_gain_db"
     rows, found = _of_gains(claim, sources, column)
+    if column == "ms_ssim_gain_db" and not found.basis.endswith(FOR_MS_SSIM):
+        rows, found = _of_trials(claim, sources) or (rows, found)
     if rows.empty:
         return found
     models = rows.groupby("model")[[column, column.replace("gain", "beyond_ft")]].mean()
@@ -75,12 +84,25 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
     return dataclasses.replace(found, value=float(value), cases=tuple(models[column]), reason=reason)
 
 
+def _of_trials(claim: Claim, sources: Sources) -> tuple[pd.DataFrame, Evidence] | None:
+    """Gains in MS-SSIM of decoders that were compared on held-out photographs, with evidence without a value."""
+    name = claim.options.get("experiment", "")
+    trials = sources.extras.experiment(name)
+    rows = experiments.gains(trials, claim.codec) if len(trials) else trials
+    if rows.empty:
+        return None
+    reason = "weights of ours are not the paper's" if claim.absolute else ""
+    seeds = experiments.seeds(trials, experiments.TRIAL)
+    return rows, Evidence(f"measured, {name}.csv", judges=not reason, reason=reason, seeds=seeds)
+
+
 def equal_rate(claim: Claim, sources: Sources) -> Evidence:
     """The share of files that are as long as the baseline's."""
     rows, found = _of_gains(claim, sources, "equal_files")
     if rows.empty:
         return found
     files = sources.pairs.merge(rows[["model", "modifier", "weights", "quality"]])
+    found = dataclasses.replace(found, seeds=None)  # the same encoder wrote both files, however its decoders came out
     return _share(claim, found, list(files["bytes_added"] == 0))
 
 
@@ -89,10 +111,23 @@ def gain_by_metric(claim: Claim, sources: Sources) -> Evidence:
     rows, found = _of_gains(claim, sources, "ms_ssim_gain_db")
     if rows.empty:
         return found
-    ms_ssim = rows.groupby("model")["ms_ssim_gain_db"].mean()
-    psnr = _of_gains(claim, sources, "psnr_gain_db")[0].groupby("model")["psnr_gain_db"].mean()
-    models = ms_ssim.index.intersection(psnr.index)
-    return _share(claim, found, [_is_larger(ms_ssim[model], psnr[model], FLAT_DB) for model in models])
+    ms_ssim = _by_training(rows, "ms_ssim_gain_db")
+    psnr = _by_training(_of_gains(claim, sources, "psnr_gain_db")[0], "psnr_gain_db")
+    pairs = {model: itertools.product(ms_ssim[model], psnr[model]) for model in ms_ssim if model in psnr}
+    return _share(claim, found, [_agreed(_is_larger(*two, FLAT_DB) for two in pairs[model]) for model in pairs])
+
+
+def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
+    """The mean gain of each training of each model."""
+    means = rows.groupby(["model", "weights"], sort=False)[column].mean()
+    return {str(model): list(group) for model, group in means.groupby("model", sort=False)}
+
+
+def _agreed(cases: Iterable[bool | str]) -> bool | str:
+    """What trainings from different seeds all say; a text where one of them tells nothing or they disagree."""
+    told = list(dict.fromkeys(cases))
+    texts = [case for case in told if isinstance(case, str)]
+    return texts[0] if texts else told[0] if len(told) == 1 else NO_DIFFERENCE
 
 
 def _is_larger(one: float, other: float, noise: float) -> bool | str:
@@ -117,19 +152,26 @@ def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evid
     rows, found = _of_gains(claim, sources, column)
     if rows.empty:
         return found
-    weights = str(rows["weights"].iloc[0])
     own = sources.pairs.merge(rows[["model", "modifier", "weights", "quality"]])
-    by_picture = own.pivot_table(index="image", columns="model", values=column)
-    first, second = ([name for name in group if name in by_picture] for group in claim.options["groups"])
+    trainings = {
+        str(model): {str(name): of.groupby("image")[column].mean() for name, of in group.groupby("weights", sort=False)}
+        for model, group in own.groupby("model", sort=False)
+    }
+    first, second = ([name for name in group if name in trainings] for group in claim.options["groups"])
     cases: list[bool | str] = []
     for one, other in itertools.product(first, second):
-        case = _is_larger(by_picture[one].mean(), by_picture[other].mean(), noise)
-        if not isinstance(case, str):
-            case = unequal_steps((one + claim.codec, other + claim.codec), weights, sources) or case
-        if not isinstance(case, str) and not _is_certain(by_picture[one] - by_picture[other]):
-            case = NO_DIFFERENCE
-        cases.append(case)
+        names = one + claim.codec, other + claim.codec
+        pairs = itertools.product(trainings[one].values(), trainings[other].values())
+        case = _agreed(_is_certainly_larger(*two, noise) for two in pairs)
+        told = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
+        cases.append(told or case)
     return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of one kind only")
+
+
+def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: float) -> bool | str:
+    """`_is_larger` of the means of two models' pictures, if other pictures would not turn the difference round."""
+    case = _is_larger(float(one.mean()), float(other.mean()), noise)
+    return case if isinstance(case, str) or _is_certain(one - other) else NO_DIFFERENCE
 
 
 def _is_certain(differences: pd.Series[float]) -> bool:
@@ -144,9 +186,17 @@ def error_falls_with_quality(claim: Claim, sources: Sources) -> Evidence:
     rows, found = _of_gains(claim, sources, "error_reduction_percent")
     if rows.empty:
         return found
-    ordered = [group.sort_values("quality")["error_reduction_percent"] for _, group in rows.groupby("model")]
-    cases = [bool((r > 0).all() and r.iloc[0] == r.max()) for r in ordered if len(r) > 1]
+    cases = [
+        _agreed(_falls_with_quality(group) for _, group in of.groupby("weights", sort=False))
+        for _, of in rows.groupby("model")
+        if len(of["quality"].unique()) > 1
+    ]
     return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models at one quality only")
+
+
+def _falls_with_quality(gains: pd.DataFrame) -> bool:
+    reductions = gains.sort_values("quality")["error_reduction_percent"]
+    return bool((reductions > 0).all() and reductions.iloc[0] == reductions.max())
 
 
 def time_ratio(claim: Claim, sources: Sources) -> Evidence:
@@ -169,24 +219,32 @@ def time_ratio(claim: Claim, sources: Sources) -> Evidence:
 
 
 def unimodal_alpha(claim: Claim, sources: Sources) -> Evidence:
-    """The share of alpha searches whose quality rises to one optimum and falls after it."""
-    found = experiments.unimodal(sources.extras.experiment("alpha_search"))
-    cases = [NO_OPTIMUM if case is None else case for case in found]
-    return _of_experiment(claim, "alpha_search", cases)
+    """The share of alpha searches whose quality rises to one optimum and falls after it.
+
+    A search whose trainings were cut off before the loss stopped falling does not say how good its alphas are.
+    """
+    searches = sources.extras.experiment("alpha_search")
+    cases = [NO_OPTIMUM if case is None else case for case in experiments.unimodal(searches)]
+    return _of_experiment(claim, "alpha_search", cases, searches, experiments.SEARCH)
 
 
 def best_variant(claim: Claim, sources: Sources) -> Evidence:
     """The share of models and qualities at which a variant is the best; see `experiments.best_variants`."""
     name = claim.options["experiment"]
-    wins = experiments.best_variants(sources.extras.experiment(name), claim.options["variant"])
-    return _of_experiment(claim, name, wins)
+    trials = sources.extras.experiment(name)
+    if claim.options.get("equal_encoders"):
+        trials = trials.assign(encoder=trials.get("encoder", ""))
+    wins = experiments.best_variants(trials, claim.options["variant"])
+    return _of_experiment(claim, name, wins, trials, experiments.TRIAL)
 
 
-def _of_experiment(claim: Claim, name: str, cases: Sequence[bool | str]) -> Evidence:
+def _of_experiment(
+    claim: Claim, name: str, cases: Sequence[bool | str], rows: pd.DataFrame, setting: Sequence[str]
+) -> Evidence:
     basis = f"measured, {name}.csv"
     if not cases:
         return Evidence(basis, reason="the export does not hold this experiment")
-    return _share(claim, Evidence(basis), cases)
+    return _share(claim, Evidence(basis, seeds=experiments.seeds(rows, setting)), cases)
 
 
 def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Evidence:

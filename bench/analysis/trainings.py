@@ -1,26 +1,33 @@
-"""How weights were trained, as far as two codecs can be compared by it."""
+"""How weights were trained and what they cost, as far as two codecs can be compared by it."""
 
 from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
 EQUAL_STEPS = 0.05
 """Trainings are equal if their numbers of steps differ by no more than this share."""
 
+EQUAL_COST = 0.1
+"""Complexities are equal if their multiply-accumulates differ by no more than this share."""
+
+_COSTS = ("encoder_kmac_per_pixel", "decoder_kmac_per_pixel")
+
 
 def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: Sequence[str] = ()) -> str:
     """What sets the trainings of two codecs apart at the qualities that both have, or "".
 
-    `trained` is `Extras.weights`. Steps of the stages `apart` do not count: those of a part that one codec has and the
-    other lacks, trained while everything else stays as it is. Weights that were quantised have the training of those
-    that they were quantised from.
+    `trained` is `Extras.weights`. Steps count with those behind the weights that a training began with, where the
+    export knows them, and both must have begun with the same parts of other models: a hyperprior that was trained
+    before is an advantage that no number of steps shows. Steps of the stages `apart` do not count: those of a part that
+    one codec has and the other lacks, trained while everything else stays as it is. Weights that were quantised have
+    the training of those that they were quantised from.
     """
     own = trained[trained["weights"] == weights]
     steps = [_steps(own, codec, apart) for codec in codecs]
@@ -31,9 +38,87 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
     if not shared:
         return "no quality in common"
     for quality in shared:
-        two = steps[0][quality], steps[1][quality]
+        behind = [_taken_steps(_row_of(own, codec, quality)) for codec in codecs]
+        known = not any(map(math.isnan, behind))
+        two = [found[quality] + (before if known else 0) for found, before in zip(steps, behind, strict=True)]
         if max(two) > min(two) * (1 + EQUAL_STEPS):
             return f"training was not equal: {two[0]:,.0f} and {two[1]:,.0f} steps at quality {quality:g}"
+    return _unequal_starts(codecs, own, shared)
+
+
+def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequence[float]) -> str:
+    """What two codecs began with of other models' weights that sets them apart, or ""."""
+    for quality in qualities:
+        rows = [_row_of(own, codec, quality) for codec in codecs]
+        (source, parts), (other_source, other_parts) = map(_taken, rows)
+        if parts != other_parts:
+            which, more = (codecs[0], parts - other_parts) if parts - other_parts else (codecs[1], other_parts - parts)
+            return f"training was not equal: {which} began with {', '.join(sorted(more))} of trained weights"
+        if source != other_source and any(math.isnan(_taken_steps(row)) for row in rows):
+            return "training was not equal: they began with different weights, of which nobody knows the steps"
+    return ""
+
+
+def _taken(row: Mapping[Hashable, Any]) -> tuple[str, set[str]]:
+    """The weights of another model that a training began with, and the parts that it took over from them."""
+    source, _, parts = str(row.get("taken", "")).partition(": ")
+    return source, set(parts.split())
+
+
+def _taken_steps(row: Mapping[Hashable, Any]) -> float:
+    value = row.get("taken_steps", "")
+    return math.nan if value == "" else float(value)
+
+
+def _row_of(own: pd.DataFrame, codec: str, quality: float) -> Mapping[Hashable, Any]:
+    """The row of a codec at a quality, or of what it was quantised from there."""
+    row = own[(own["codec"] == codec) & (own["quality"] == quality)].to_dict("records")[-1]
+    source, _, of = str(row["quantised_from"]).partition("@")
+    return _row_of(own, source, float(of)) if source else row
+
+
+def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
+    """From how many seeds the weights of some names were trained for a codec: the quality that has fewest counts.
+
+    0 where the export does not say.
+    """
+    rows = trained[trained["weights"].isin(list(weights)) & (trained["codec"] == codec)]
+    if "seed" not in rows or rows.empty:
+        return 0
+    return int(rows.groupby("quality")["seed"].nunique().min())
+
+
+def siblings(codec: str, weights: str, trained: pd.DataFrame) -> list[str]:
+    """The names of weights of a codec that differ from some in nothing but their seeds; these first."""
+    rows = trained[trained["codec"] == codec]
+    told = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
+    own = told.get(weights)
+    return [weights, *(str(name) for name, other in told.items() if name != weights and own and other == own)]
+
+
+_ALIKE = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken_steps")
+
+
+def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+    """What a codec's weights of a name were trained with, all qualities; nothing where no steps are known."""
+    if rows["total_steps"].isna().any():
+        return []
+    columns = [name for name in _ALIKE if name in rows]
+    return sorted(tuple(str(value) for value in row) for row in rows[columns].itertuples(index=False))
+
+
+def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) -> str:
+    """What sets the complexities of two codecs apart, or "": what one part is worth shows at an equal cost alone.
+
+    `complexity` is `Extras.complexity`. What counts are the multiply-accumulates of encoder and decoder.
+    """
+    own = complexity[complexity["weights"] == weights]
+    costs = [own.loc[own["codec"] == codec, list(_COSTS)].sum(axis=1).mean() for codec in codecs]
+    for codec, cost in zip(codecs, costs, strict=True):
+        if math.isnan(cost):
+            return f"the export does not say what {codec} costs, and a part is credited at equal complexity alone"
+    if max(costs) > min(costs) * (1 + EQUAL_COST):
+        return f"complexity was not equal: {costs[0]:.0f} and {costs[1]:.0f} kMAC a pixel to encode and decode"
     return ""
 
 

@@ -17,6 +17,10 @@ NOT_TESTED = "not tested here"
 
 VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
 
+SEEDS = 2
+"""Trainings from different seeds that each side of a comparison must have: an interval over pictures says nothing of
+what another training of the same would have given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -29,11 +33,25 @@ class Evidence:
     ends: tuple[float, ...] = ()  # of the intervals of all cases, where these have some
     judges: bool = True  # whether a verdict may rest on it
     reason: str = ""  # why there is no value, or why it does not judge
+    seeds: int | None = None  # of the side that was trained from fewest; None: no training of ours is compared
 
     @property
     def is_usable(self) -> bool:
         """Whether there is a value that a verdict may rest on."""
-        return self.judges and not math.isnan(self.value)
+        return self.judges and not math.isnan(self.value) and not self._too_few_seeds
+
+    @property
+    def said(self) -> str:
+        """The reason, and what it lacks in seeds where there is a value that could judge otherwise."""
+        return "; ".join(filter(None, [self.reason, "" if math.isnan(self.value) else self._too_few_seeds]))
+
+    @property
+    def _too_few_seeds(self) -> str:
+        if self.seeds is None or self.seeds >= SEEDS:
+            return ""
+        if self.seeds == 0:
+            return "nothing says from which seeds was trained"
+        return f"trained from one seed, and {SEEDS} or more must say the same"
 
 
 @dataclass(frozen=True, slots=True)

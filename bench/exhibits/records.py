@@ -100,4 +100,18 @@ def _training(path: Path | None) -> dict[str, Any]:
         "validation_psnr_db": last.get("psnr_db", math.nan),
         "stages": "; ".join(f"{name} {stage.get('steps', 0)}" for name, stage in stages.items() if name),
         "quantised_from": f"{header['base']['family']}@{card['quality']}" if "calibration" in record else "",
+        **_taken(record),
     }
+
+
+def _taken(record: dict[str, Any]) -> dict[str, Any]:
+    """What a training began with: parts of another model's weights, and the steps that all it began with had behind it.
+
+    Steps that the same weights had behind them in earlier stages are those of the stages.
+    """
+    initial, history = record.get("initial") or {}, record.get("history") or {}
+    family = str(record.get("target", "")).partition("@")[0]
+    other = "taken" in initial and initial.get("family") != family
+    parts = f"{initial['family']} {initial['sha256'][:12]}: {' '.join(sorted(initial['taken']))}" if other else ""
+    steps = initial.get("steps_behind", math.nan) if initial else 0
+    return {"taken": parts, "taken_steps": steps - sum(stage.get("steps", 0) for stage in history.values())}

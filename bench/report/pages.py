@@ -70,6 +70,7 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
 TRIALS = {
     "feature_distances": "Distances between features",
     "stp_end_to_end": "Soft-to-predictive training against end to end",
+    "ms_ssim": "Decoders of models trained for MS-SSIM",
 }
 """Experiments on the rectifier that compare trained variants, and their headings."""
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from synthetic import Synthetic
 
-NO_ORIGIN = {"stages": "", "quantised_from": ""}
-
 BETA_RATE = (0.8 - 1) * 100
 """What the synthetic codec beta saves against alpha, in percent."""
 
@@ -126,23 +124,137 @@ def test_an_absolute_claim_is_not_judged_by_our_own_weights(synthetic: Synthetic
 
 @pytest.mark.parametrize(("steps", "verdict"), [(1000, HOLDS), (1300, NOT_TESTED)])
 def test_a_relative_claim_wants_equal_training(synthetic: Synthetic, tmp_path: Path, steps: int, verdict: str) -> None:
-    for row in synthetic.tables["measurements"]:
-        row["weights"] = "compact"
-    trained = [("alpha", 10.0, 1000), ("beta", 10.0, steps)]
-    weights = pd.DataFrame(trained, columns=["codec", "quality", "total_steps"]).assign(weights="compact", **NO_ORIGIN)
-    row = _judged(synthetic, tmp_path, _claim(), Extras(weights=weights))
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, steps, "", ""))
+    row = _judged(synthetic, tmp_path, _claim(), extras)
     assert row["verdict"] == verdict
     assert ("not equal" in row["reason"]) == (verdict == NOT_TESTED)
 
 
-def _compact(synthetic: Synthetic) -> None:
-    for row in synthetic.tables["measurements"]:
-        row["weights"] = "compact"
+def _compact(synthetic: Synthetic, names: tuple[str, ...] = ("compact", "compact-2")) -> None:
+    """Every curve was measured with weights of some names, which came out alike."""
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [
+        row | {"weights": name, "key": row["key"] + name, "curve": row["curve"] + name}
+        for name in names
+        for row in rows
+    ]
 
 
-def _trained(*rows: tuple[str, float, float, str, str]) -> Extras:
+def _trained(*rows: tuple[str, float, float, str, str], seeds: tuple[int, ...] = (1, 2), **changes: object) -> Extras:
     columns = ["codec", "quality", "total_steps", "stages", "quantised_from"]
-    return Extras(weights=pd.DataFrame(rows, columns=columns).assign(weights="compact"))
+    names = dict(zip(("compact", "compact-2"), seeds, strict=False))
+    frame = pd.DataFrame(rows, columns=columns).assign(**{"taken": "", "taken_steps": math.nan, **changes})
+    return Extras(weights=pd.concat([frame.assign(weights=name, seed=seed) for name, seed in names.items()]))
+
+
+ONE_SEED = "trained from one seed, and 2 or more must say the same"
+
+
+@pytest.mark.parametrize(("seeds", "reason"), [((1,), ONE_SEED), ((7, 7), ONE_SEED), ((7, 8), "")])
+def test_a_claim_about_a_training_is_decided_by_two_seeds(
+    synthetic: Synthetic, tmp_path: Path, seeds: tuple[int, ...], reason: str
+) -> None:
+    _compact(synthetic, ("compact", "compact-2")[: len(seeds)])
+    extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), seeds=seeds)
+    row = _judged(synthetic, tmp_path, _claim(), extras)
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)  # shown, and judging nothing
+
+
+def test_a_seed_that_says_otherwise_leaves_a_claim_in_part(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    for row in synthetic.tables["measurements"]:
+        if (row["codec"], row["weights"]) == ("beta", "compact-2"):
+            row["num_bytes"] = round(row["num_bytes"] * 1.05 / 0.8)  # 5 % more than alpha instead of 20 % fewer
+    extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""))
+    row = _judged(synthetic, tmp_path, _claim(), extras)
+    assert row["verdict"] == IN_PART
+    assert row["measured"] == pytest.approx((BETA_RATE + 5) / 2, abs=0.2)
+    assert row["measured_low"] < BETA_RATE + 1 < 4 < row["measured_high"]
+
+
+def test_weights_of_which_nobody_knows_the_seed_decide_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic, ("compact",))
+    trained = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), seeds=(1,)).weights
+    row = _judged(synthetic, tmp_path, _claim(), Extras(weights=trained.drop(columns="seed")))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, "nothing says from which seeds was trained")
+
+
+def test_trainings_that_differ_in_more_than_the_seed_are_not_two_seeds(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    weights = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", "")).weights
+    weights.loc[weights["weights"] == "compact-2", "total_steps"] = 2000
+    row = _judged(synthetic, tmp_path, _claim(), Extras(weights=weights))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, ONE_SEED)
+
+
+@pytest.mark.parametrize(
+    ("taken", "reason"),
+    [
+        (("hyper 01: g_a g_s", "hyper 01: g_a g_s"), ""),
+        (
+            ("hyper 01: g_a g_s", "hyper 01: entropy_bottleneck g_a g_s h_a"),
+            "training was not equal: beta began with entropy_bottleneck, h_a of trained weights",
+        ),
+        (("hyper 01: g_a", ""), "training was not equal: alpha began with g_a of trained weights"),
+        (
+            ("hyper 01: g_a", "hyper 02: g_a"),
+            "training was not equal: they began with different weights, of which nobody knows the steps",
+        ),
+    ],
+)
+def test_what_was_taken_over_counts_as_training(
+    synthetic: Synthetic, tmp_path: Path, taken: tuple[str, str], reason: str
+) -> None:
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), taken=list(taken))
+    row = _judged(synthetic, tmp_path, _claim(), extras)
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+
+
+@pytest.mark.parametrize(
+    ("behind", "reason"),
+    [
+        ((9000.0, 9000.0), ""),
+        ((9000.0, 0.0), "training was not equal: 1,000 and 10,000 steps at quality 10"),
+    ],
+)
+def test_steps_behind_what_was_taken_over_count(
+    synthetic: Synthetic, tmp_path: Path, behind: tuple[float, float], reason: str
+) -> None:
+    _compact(synthetic)
+    rows = ("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", "")
+    row = _judged(synthetic, tmp_path, _claim(), _trained(*rows, taken_steps=list(behind)))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+
+
+def _costs(alpha: float, beta: float) -> pd.DataFrame:
+    rows = [("alpha", alpha / 2, alpha / 2), ("beta", beta / 4, 3 * beta / 4)]
+    columns = ["codec", "encoder_kmac_per_pixel", "decoder_kmac_per_pixel"]
+    return pd.DataFrame(rows, columns=columns).assign(weights="compact", quality=10)
+
+
+@pytest.mark.parametrize(
+    ("costs", "reason"),
+    [
+        (_costs(50, 52), ""),
+        (_costs(24, 52), "complexity was not equal: 52 and 24 kMAC a pixel to encode and decode"),
+        (
+            _costs(24, 52).iloc[:1],
+            "the export does not say what beta costs, and a part is credited at equal complexity alone",
+        ),
+    ],
+)
+def test_a_part_is_credited_at_equal_complexity_alone(
+    synthetic: Synthetic, tmp_path: Path, costs: pd.DataFrame, reason: str
+) -> None:
+    _compact(synthetic)
+    extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""))
+    extras = dataclasses.replace(extras, complexity=costs)
+    row = _judged(synthetic, tmp_path, _claim(equal_complexity=True), extras)
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert _judged(synthetic, tmp_path, _claim(), extras)["verdict"] == HOLDS  # not every claim credits a part
 
 
 def test_what_is_quantised_has_the_training_of_its_source(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -158,7 +270,7 @@ def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Syn
     extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", ""))
     row = _judged(synthetic, tmp_path, _claim(), extras)
     assert row["verdict"] == NOT_TESTED
-    assert row["reason"] == "the export does not say how the weights of beta were trained"
+    assert row["reason"] == f"the export does not say how the weights of beta were trained; {ONE_SEED}"
 
 
 def test_trainings_of_other_qualities_are_not_equal(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -176,10 +288,12 @@ def test_steps_of_a_part_that_one_side_lacks_may_stand_apart(
     assert _judged(synthetic, tmp_path, _claim(apart=apart), extras)["verdict"] == verdict
 
 
-def _fits(*fits: tuple[str, int, float]) -> Extras:
+def _fits(*fits: tuple[str, int, float], seeds: tuple[int, ...] = (1, 2)) -> Extras:
     rows = [
-        dict.fromkeys(ABLATION, 1) | {"variant": variant, "steps": steps, "image": f"p{index}", "bpp_y": rate - 1}
+        dict.fromkeys(ABLATION, 1)
+        | {"variant": variant, "steps": steps, "seed": seed, "image": f"p{index}", "bpp_y": rate - 1}
         for variant, steps, mean in fits
+        for seed in seeds
         for index, rate in enumerate((mean, 2 * mean))
     ]
     return Extras(experiments={"ablation": pd.DataFrame(rows)})
@@ -193,6 +307,22 @@ def test_settings_are_judged_one_by_one(synthetic: Synthetic, tmp_path: Path) ->
     assert (row["verdict"], row["measured_cases"]) == (IN_PART, 2)
 
 
+def test_a_fit_from_one_seed_decides_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="ablation", codec="joint", anchor="hyper")
+    row = _judged(synthetic, tmp_path, claim, _fits(("joint", 700, 1.8), ("hyper", 700, 2.0), seeds=(1,)))
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, ONE_SEED)
+    assert row["measured"] == pytest.approx(-10)
+
+
+def test_each_fit_must_be_better_than_each_of_the_other(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim(measure="ablation", codec="joint", anchor="hyper")
+    rates = _fits(("joint", 700, 1.8), ("hyper", 700, 2.0)).experiment("ablation")
+    second = (rates["variant"] == "joint") & (rates["seed"] == 2)
+    rates.loc[second, "bpp_y"] = rates.loc[second, "bpp_y"] * 1.15 + 0.15  # 15 % more than from the first
+    row = _judged(synthetic, tmp_path, claim, Extras(experiments={"ablation": rates}))
+    assert (row["verdict"], row["measured"]) == (IN_PART, pytest.approx(-10 + 7.5 * 0.9))
+
+
 def test_a_picture_alone_is_judged_without_an_interval(synthetic: Synthetic, tmp_path: Path) -> None:
     claim = _claim(measure="ablation", codec="joint", anchor="hyper")
     rates = _fits(("joint", 700, 1.8), ("hyper", 700, 2.0)).experiment("ablation")
@@ -202,12 +332,13 @@ def test_a_picture_alone_is_judged_without_an_interval(synthetic: Synthetic, tmp
     assert math.isnan(row["measured_low"])
 
 
-def test_a_doubtful_rate_holds_with_its_doubt(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_a_doubtful_rate_is_shown_and_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         row["mse"] /= 4 if row["codec"] == "beta" else 1
     row = _judged(synthetic, tmp_path, _claim())
-    assert row["verdict"] == HOLDS
+    assert row["verdict"] == NOT_TESTED
     assert row["reason"].startswith("doubtful: only ")
+    assert row["measured"] < 0
 
 
 OTHER_SETTING = "the two variants were not fitted in one and the same setting"
@@ -227,8 +358,10 @@ def _variants(losses: dict[str, list[float]], steps: dict[str, int], **changes: 
     shared = dict.fromkeys(CCA_ABLATION, 1) | {"dataset": "garden", "bpp": 0.5}
     rows = [
         {**shared, "variant": variant, "image": f"p{index}", "loss": loss, "steps": steps.get(variant, 100)}
+        | {"seed": seed}
         | changes.get(variant, {})
         for variant, values in losses.items()
+        for seed in (1, 2)
         for index, loss in enumerate(values)
     ]
     return Extras(experiments={"cca_ablation": pd.DataFrame(rows)})
@@ -257,14 +390,14 @@ def test_parts_that_were_not_trained_alike_or_not_measured_judge_nothing(synthet
     assert "does not hold this experiment" in row["reason"]
 
 
-@pytest.mark.parametrize("other", [{"quality": 2}, {"seed": 2}])
-def test_parts_with_no_setting_or_seed_in_common_judge_nothing(
-    synthetic: Synthetic, tmp_path: Path, other: dict[str, object]
+@pytest.mark.parametrize(("other", "reason"), [({"quality": 2}, OTHER_SETTING), ({"seed": 3}, ONE_SEED)])
+def test_parts_with_no_setting_in_common_or_of_one_seed_judge_nothing(
+    synthetic: Synthetic, tmp_path: Path, other: dict[str, object], reason: str
 ) -> None:
     claim = _claim(measure="part", codec="igu", anchor="none")
     extras = _variants({"none": [1.0, 2.0], "igu": [0.9, 1.9]}, {}, igu=other)
     row = _judged(synthetic, tmp_path, claim, extras)
-    assert (row["verdict"], row["reason"]) == (NOT_TESTED, OTHER_SETTING)
+    assert (row["verdict"], row["reason"]) == (NOT_TESTED, reason)
 
 
 def test_a_part_of_the_pictures_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -325,6 +458,12 @@ def test_each_rule_has_cases_on_both_sides(rule: Rule, evidence: Evidence, verdi
 )
 def test_a_difference_in_several_settings_holds_if_it_does_in_each(ends: tuple[float, ...], verdict: str) -> None:
     assert judge(Rule("direction"), [Evidence("", -2.5, ends=ends)]) == verdict
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [(None, HOLDS), (0, NOT_TESTED), (1, NOT_TESTED), (2, HOLDS)])
+def test_no_rule_decides_by_one_training(seeds: int | None, verdict: str) -> None:
+    for rule, value in (("figure", -9.0), ("direction", -9.0), ("ceiling", -9.0), ("share", 1.0)):
+        assert judge(Rule(rule, -8.4), [Evidence("", value, seeds=seeds)]) == verdict
 
 
 def test_evidence_that_disagrees_holds_in_part_and_none_is_not_tested() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from synthetic import Synthetic
 
+    from bench.analysis.verdict import Evidence
+
 GAIN_DB = 0.2
 
 
@@ -202,6 +204,99 @@ def test_the_best_variant_wins_by_its_mean_over_pictures(synthetic: Synthetic, t
     assert nothing.reason == "the export does not hold this experiment"
 
 
+def _trials(*rows: tuple[str, int, float], **changes: object) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["variant", "seed", "psnr_db"])
+    return frame.assign(model="joint+qr", quality=3, metric="mse", image="a").assign(**changes)
+
+
+@pytest.mark.parametrize(
+    ("rows", "case"),
+    [
+        ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.3), ("l1", 2, 30.2)), True),
+        ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.7), ("l1", 2, 30.6)), False),
+        ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.5), ("l1", 2, 30.2)), "no difference beyond the noise"),
+    ],
+)
+def test_a_variant_is_the_best_if_all_its_trainings_are(
+    rows: tuple[tuple[str, int, float], ...], case: bool | str
+) -> None:
+    assert experiments.best_variants(_trials(*rows), "l2") == [case]
+
+
+def test_variants_from_one_seed_judge_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    claim = _claim("best_variant", experiment="feature_distances", variant="l2")
+    for seeds in (1, 2):
+        rows = [(name, seed, db) for name, db in (("l2", 30.5), ("l1", 30.4)) for seed in range(seeds)]
+        found = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path, feature_distances=_trials(*rows)))
+        assert (found.value, found.is_usable) == (1.0, seeds == 2)
+
+
+@pytest.mark.parametrize(
+    ("encoders", "reason"),
+    [
+        (("hyper", "hyper"), ""),
+        (
+            ("hyper", "factorized"),
+            "the variants did not start from equally trained encoders: hyper in stp, factorized in direct",
+        ),
+        (("hyper", ""), "nothing says for what the encoders were trained that the variants started from"),
+    ],
+)
+def test_ways_of_training_are_compared_from_equally_trained_encoders(
+    synthetic: Synthetic, tmp_path: Path, encoders: tuple[str, str], reason: str
+) -> None:
+    rows = [(name, seed, db) for name, db in (("stp", 30.5), ("direct", 30.4)) for seed in (1, 2)]
+    trials = _trials(*rows, encoder=[encoders[0]] * 2 + [encoders[1]] * 2)
+    claim = _claim("best_variant", experiment="stp_end_to_end", variant="stp", equal_encoders=True, unit="of cases")
+    found = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path, stp_end_to_end=trials))
+    assert (found.is_usable, found.reason) == (not reason, reason and f"{reason} (1 of 1 cases)")
+    untold = _sources(synthetic, tmp_path, stp_end_to_end=trials.drop(columns="encoder"))
+    assert not MEASURES["best_variant"](claim, untold).is_usable
+
+
+@pytest.mark.parametrize(("best", "expected"), [(5, True), (6, experiments.CAPPED)])
+def test_a_search_that_was_cut_off_has_no_optimum(best: int, expected: bool | str) -> None:
+    search = pd.DataFrame({"alpha": [0.1, 1.0, 10.0], "psnr_db": [30.0, 30.1, 30.0], "best_epoch": [4, best, 5]})
+    search = search.assign(model="joint", quality=3, epochs=8)
+    assert experiments.unimodal(search) == [expected]
+
+
+def test_decoders_for_ms_ssim_gain_what_their_trials_say(synthetic: Synthetic, tmp_path: Path) -> None:
+    rows = [("joint", 0.96), ("joint+ft", 0.968), ("joint+qr", 0.965)]
+    trials = pd.DataFrame(rows, columns=["model", "ms_ssim"])
+    trials = trials.assign(quality=3, metric="ms-ssim", variant="v", image="a", seed=1)
+    claim = _claim("gain", axis="ms_ssim_db", experiment="ms_ssim", absolute=True)
+    found = MEASURES["gain"](claim, _sources(synthetic, tmp_path, ms_ssim=trials))
+    assert found.value == pytest.approx(10 * math.log10(0.04 / 0.035))
+    assert found.basis == "measured, ms_ssim.csv"
+    beyond = 10 * math.log10(0.032 / 0.035)
+    assert f"beyond +ft, the control, it is \N{MINUS SIGN}{-beyond:.3f} dB" in found.reason
+    assert not found.is_usable
+
+
+def test_trainings_from_two_seeds_must_agree_on_the_error(rectified: Synthetic, tmp_path: Path) -> None:
+    measured = rectified.tables["measurements"]
+    for row in measured:
+        row["weights"] = "compact"
+    again = [row | {"key": row["key"] + "s", "curve": row["curve"] + "s", "weights": "again"} for row in measured]
+    rectified.tables["measurements"] = [*measured, *again]
+    qualities = sorted({row["quality"] for row in measured})
+    rows = [("alpha+qr", quality, name) for name in ("compact", "again") for quality in qualities]
+    trained = pd.DataFrame(rows, columns=["codec", "quality", "weights"]).assign(total_steps=9, stages="")
+    trained["seed"] = (trained["weights"] == "again").astype(int)
+
+    def found() -> Evidence:
+        export = rectified.read(tmp_path)
+        sources = Sources(export, Extras(weights=trained), Study.of(export, "garden"))
+        return MEASURES["error_falls_with_quality"](_claim("error_falls_with_quality", unit="of models"), sources)
+
+    assert (found().is_usable, found().cases) == (True, (1.0,))
+    for row in again:
+        if row["codec"] == "alpha+qr":
+            row["latent_error_rectified"] = 101.0
+    assert (found().cases, found().reason) == ((), "no difference beyond the noise (1 of 1 models)")
+
+
 def test_each_gain_is_of_models_trained_for_its_metric(rectified: Synthetic, tmp_path: Path) -> None:
     for row in rectified.tables["measurements"]:
         row["weights"] = "compact"
@@ -260,7 +355,7 @@ def test_a_gain_in_ms_ssim_of_models_trained_for_mse_is_shown_and_judges_nothing
     found = MEASURES["gain"](_claim("gain", axis="ms_ssim_db"), _sources(rectified, tmp_path))
     assert found.value == pytest.approx(0)
     assert not found.judges
-    assert found.reason == "no weights of a codec with +qr are trained for MS-SSIM"
+    assert found.reason == "no +qr that was trained for MS-SSIM is measured on garden"
 
 
 GROUPS = [["beta"], ["alpha"]]

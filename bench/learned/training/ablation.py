@@ -43,24 +43,22 @@ class Variant:
     family: str
     options: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `ModelConfig` that differ from the paper's choice."""
-    repeated: bool = False
-    """Whether it is fitted from every seed, to show how far two fits of one thing lie apart."""
 
 
 VARIANTS = (
-    Variant("joint", "joint", repeated=True),
+    Variant("joint", "joint"),
     Variant("joint-3x3", "joint", {"kernel": 3}),
     Variant("joint-7x7", "joint", {"kernel": 7}),
     Variant("joint-laplacian", "joint", {"distribution": "laplacian"}),
     Variant("joint-logistic", "joint", {"distribution": "logistic"}),
     Variant("joint-scale-only", "joint", {"mean": False}),
-    Variant("hyper", "hyper", repeated=True),
+    Variant("hyper", "hyper"),
     Variant("hyper-scale-only", "hyper", {"mean": False}),
-    Variant("context", "context", repeated=True),
+    Variant("context", "context"),
     Variant("context-3x3", "context", {"kernel": 3}),
     Variant("context-7x7", "context", {"kernel": 7}),
     Variant("context-scale-only", "context", {"mean": False}),
-    Variant("factorized", "factorized", repeated=True),
+    Variant("factorized", "factorized"),
 )
 """The paper's choice first: context and hyperprior, 5x5, a Gaussian with a mean of its own."""
 
@@ -89,7 +87,7 @@ class Ablation:
     runs: Path
     steps: int
     seeds: tuple[int, ...] = (1, 2)
-    """Repeated variants are fitted from all of them, the others from the first."""
+    """Every variant is fitted from each: a difference that two fits of one thing have is none."""
     variants: tuple[Variant, ...] = VARIANTS
 
     @property
@@ -99,7 +97,7 @@ class Ablation:
 
     def fits(self) -> list[Fit]:
         """What there is to fit: everything from the first seed before anything from the next."""
-        return [Fit(v, seed) for seed in self.seeds for v in self.variants if v.repeated or seed == self.seeds[0]]
+        return [Fit(variant, seed) for seed in self.seeds for variant in self.variants]
 
     def job(self, fit: Fit, start: Weights, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
         """The training of one fit; one that was cut off is gone on with."""

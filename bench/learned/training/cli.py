@@ -157,7 +157,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @train.command()
 @click.option("--transforms", type=_PATH, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
 @click.option("--steps", type=click.IntRange(min=1), default=1250, show_default=True, help="Steps of each fit.")
-@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each main variant.")
+@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each variant.")
 @click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
 @_budget
 @_data

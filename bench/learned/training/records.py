@@ -64,6 +64,13 @@ def described(record: Record, loop: Loop) -> Record:
     return {**record, **reached, "stages": _stages(record, reached), "validation": last}
 
 
+def steps_behind(record: Record) -> int | None:
+    """All steps behind weights, those of the weights that they began with among them; None where nobody counted."""
+    initial = record.get("initial") or {"steps_behind": 0}
+    steps, before = record.get("steps"), initial.get("steps_behind")
+    return None if steps is None or before is None else int(steps + before)
+
+
 def _stages(record: Record, reached: dict[str, Any]) -> dict[str, dict[str, float]]:
     """All that the weights have behind them: the stages of those they started from, and this one."""
     stages: dict[str, dict[str, float]] = dict(record["history"])

@@ -14,6 +14,7 @@ from bench.files import atomic_write, sha256_of
 from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
+from bench.learned.training import records
 from bench.learned.weights import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 
@@ -88,7 +89,9 @@ def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = 
     taken = share(weights.model, model, parts)
     if not taken:
         raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
-    return {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+    found = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+    behind = records.steps_behind(weights.card.record)
+    return found if behind is None else {**found, "steps_behind": behind}
 
 
 def _modified(job: Job) -> tuple[Rectified, Record]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from bench.csv_files import unguarded_frame, write_csv
 from bench.errors import UsageError
+from bench.learned import catalogue
 from bench.learned.coding.system import System
 from bench.learned.models import YUV420, Rectified
 from bench.learned.training.task import middle_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from bench.learned.weights.rectified import RectifiedWeights
 
 _VARIANT = ["model", "quality", "metric", "variant"]
-_TEXT = ("model", "metric", "variant", "weights_sha256", "image")
+_TEXT = ("model", "metric", "variant", "weights_sha256", "encoder", "image")
 _MEANS = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
 
 
@@ -81,6 +82,7 @@ def _kept(path: Path) -> pd.DataFrame | None:
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"--out {path}: not a file of `bench train trials` ({reason})") from error
+    rows = rows if "encoder" in rows else rows.assign(encoder="")  # files of before have none
     if missing := [name for name in (*_TEXT, *_VARIANT, *_MEANS) if name not in rows]:
         raise UsageError(f"--out {path}: not a file of `bench train trials`, it has no column '{missing[0]}'")
     return rows
@@ -100,6 +102,7 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
         "seed": card.record.get("seed"),
         "steps": card.record.get("steps"),
         "seconds": card.record.get("seconds"),
+        "encoder": _encoder(path),
     }
     with progress(name, len(held), unit="pictures") as advance:
         for index, entry in enumerate(held.entries):
@@ -129,6 +132,21 @@ def _cell(system: System, picture: Picture) -> dict[str, float]:
         "latent_error_rectified": after,
         "error_reduction_percent": 100 * (1 - after / before) if before else 0.0,
     }
+
+
+def _encoder(path: Path) -> str:
+    """The family that the encoder of a weights file was trained in: its own, or that of which a fit took it over.
+
+    "" where the file does not say. Encoders of two families have made latents for two entropy models.
+    """
+    header = catalogue.header(catalogue.base(path) if is_decoder(path) else path)
+    record, family = header["card"].get("record", {}), str(header["config"]["family"])
+    trainable = record.get("phase", {}).get("trainable", ())
+    if not trainable:
+        return ""
+    if "*" in trainable and "!g_a.*" not in trainable:
+        return family
+    return str((record.get("initial") or {}).get("family", ""))
 
 
 def _model_name(weights: Weights | RectifiedWeights) -> str:

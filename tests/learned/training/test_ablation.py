@@ -29,7 +29,7 @@ FEW = tuple(variant for variant in VARIANTS if variant.name in {"joint", "hyper-
 
 @pytest.fixture
 def ablation(make: Maker, tmp_path: Path) -> Ablation:
-    """Three variants, two of them from two seeds, on the latents of a small hyper."""
+    """Three variants, each from two seeds, on the latents of a small hyper."""
     save(tmp_path / "hyper-3.safetensors", make("hyper"), ModelCard(3, 0.0067, "mse"))
     return Ablation(tmp_path / "hyper-3.safetensors", tmp_path / "runs", steps=2, variants=FEW)
 
@@ -170,10 +170,10 @@ def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, tmp_path
     shown = run_ablation(ablation, Trainer(), out=out, dataset="builtin")
     after = pd.read_csv(out)
     pictures = after["image"].nunique()
-    assert len(after) == 5 * pictures
+    assert len(after) == 6 * pictures
     assert after.head(len(before)).equals(before)
     assert list(shown["variant"]) == ["joint", "hyper-scale-only", "factorized"]
-    assert list(shown["seeds"]) == [2, 1, 2]
+    assert list(shown["seeds"]) == [2, 2, 2]
     written = out.read_bytes()
     run_ablation(ablation, Trainer(), out=out, dataset="builtin")
     assert out.read_bytes() == written
