@@ -113,5 +113,5 @@ def _taken(record: dict[str, Any]) -> dict[str, Any]:
     family = str(record.get("target", "")).partition("@")[0]
     other = "taken" in initial and initial.get("family") != family
     parts = f"{initial['family']} {initial['sha256'][:12]}: {' '.join(sorted(initial['taken']))}" if other else ""
-    steps = initial.get("steps_behind", math.nan) if initial else 0
+    steps = initial.get("steps_behind", math.nan) if initial or "steps" not in record else 0
     return {"taken": parts, "taken_steps": steps - sum(stage.get("steps", 0) for stage in history.values())}

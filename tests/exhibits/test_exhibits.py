@@ -222,6 +222,23 @@ def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_the
     assert pd.isna(found.loc["joint-int", "total_steps"])
 
 
+def test_what_a_training_took_over_from_another_model_is_told() -> None:
+    rows = [
+        {
+            "weights": "compact",
+            "codec": name,
+            "quality": 3.0,
+            "weights_sha256": sha256_of(COMPACT / f"{name}-3.safetensors"),
+        }
+        for name in ("context", "hyper", "joint-int")
+    ]
+    found = training_records(pd.DataFrame(rows)).set_index("codec")
+    assert found.loc["context", "taken"].endswith(": g_a g_s")
+    assert found.loc["context", "taken"].startswith("hyper ")
+    assert found.loc["hyper", "taken"] == ""  # from its own earlier stages, which are counted as stages
+    assert pd.isna(found.loc["joint-int", "taken_steps"])
+
+
 def test_trainings_are_read_from_the_weights_files_without_torch() -> None:
     code = """
 import sys, pandas as pd
