@@ -1,7 +1,8 @@
 """Training on pictures of YUV 4:2:0: the photographs converted once, and what models of planes learn from them.
 
-The conversion is the one of `bench.colour.to_yuv420`, of whole pictures, so that a crop is a crop of what a codec is
-given. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
+The conversion is the one of `bench.colour.to_yuv420` in limited range, of whole pictures, so that a crop is a crop of
+what a codec is given: kodak-yuv420 and most clips are of limited range, and a model trained on full range spends 1 %
+more on them. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ from bench.learned.planes import CHANNELS, pack
 from bench.learned.training.phases import CropStage
 from bench.learned.training.pictures import Pictures
 from bench.learned.training.task import PictureTask
-from bench.picture import Picture
+from bench.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from bench.learned.models import Output, Quantization, Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.task import Validation
 
-_FORMAT = 1
+RANGE = "limited"
+"""Of the samples that models of planes learn from."""
+
+_FORMAT = f"2 {RANGE}"
 
 
 class Enhanced(nn.Module):
@@ -68,6 +74,10 @@ class PlanesTask(PictureTask):
         return self._held_out(self.network(model))
 
 
+def _planes(pixels: NDArray[np.uint8]) -> Yuv420:
+    return to_yuv420(Picture(np.ascontiguousarray(pixels)), full_range=RANGE == "full")
+
+
 def converted(pictures: Pictures, cache: Path) -> Pictures:
     """The pictures in 4:2:0, packed, from a file under `cache`; the first call writes it."""
     digest = hashlib.sha256(f"{_FORMAT} {[(entry.sha256, entry.offset) for entry in pictures.entries]}".encode())
@@ -81,5 +91,5 @@ def converted(pictures: Pictures, cache: Path) -> Pictures:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             for index in range(len(pictures)):
-                file.write(pack(to_yuv420(Picture(np.ascontiguousarray(pictures[index])))).tobytes())
+                file.write(pack(_planes(pictures[index])).tobytes())
     return Pictures(tuple(entries), np.memmap(path, np.uint8, "r"), CHANNELS)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench.learned.models.config import YUV420
 from bench.learned.training import engine
+from bench.learned.training.planes import RANGE
 from bench.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def new(job: Job, data: Pictures, initial: Record | None) -> Record:
         "seed": job.seed,
         "phase": job.phase.described(),
         "initial": initial,
-        "pictures": {"training": len(learn), "validation": len(held), "sha256": data.fingerprint},
+        "pictures": {"training": len(learn), "validation": len(held), "sha256": data.fingerprint, **_range(job)},
         "stage": job.stage,
         "history": {name: dict(stage) for name, stage in job.history.items()},
         "calls": [],
@@ -62,6 +64,10 @@ def described(record: Record, loop: Loop) -> Record:
     last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
     reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "skipped_steps": loop.guard.skipped}
     return {**record, **reached, "stages": _stages(record, reached), "validation": last}
+
+
+def _range(job: Job) -> Record:
+    return {"range": RANGE} if job.target.family in YUV420 else {}
 
 
 def steps_behind(record: Record) -> int | None:

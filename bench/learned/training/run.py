@@ -23,7 +23,7 @@ from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import Stretch
-from bench.learned.training.planes import PlanesTask
+from bench.learned.training.planes import RANGE, PlanesTask
 from bench.learned.training.task import PictureTask
 from bench.learned.weights import ModelCard
 
@@ -186,7 +186,7 @@ def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -
 
 def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, Any]:
     """What must be the same for a checkpoint to be gone on from."""
-    return {
+    identity = {
         "target": job.target.name,
         "model": job.config.described(),
         "phase": json.loads(json.dumps(job.phase.described())),
@@ -194,6 +194,7 @@ def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, An
         "data": data.fingerprint,
         "precision": precision,
     }
+    return identity | ({"range of the planes": RANGE} if job.target.family in YUV420 else {})
 
 
 def _stretch(job: Job, loop: Loop) -> Stretch:

@@ -65,7 +65,8 @@ def test_photographs_are_converted_whole_and_once(photos: Path, tmp_path: Path) 
     packed = converted(found, tmp_path / "cache")
     assert packed.fingerprint == found.fingerprint
     for index, entry in enumerate(found.entries):
-        assert np.array_equal(packed[index], pack(to_yuv420(read_picture(photos / entry.name))))
+        of_limited_range = to_yuv420(read_picture(photos / entry.name), full_range=False)
+        assert np.array_equal(packed[index], pack(of_limited_range))
     (file,) = (tmp_path / "cache").glob("planes-*")
     written = file.stat().st_mtime_ns
     assert np.array_equal(converted(found, tmp_path / "cache").samples, packed.samples)
@@ -157,9 +158,22 @@ def test_the_codec_learns_first_and_then_the_filter_alone(photos: Path, tmp_path
         changed = not torch.equal(after, dict(codec.model.named_parameters())[name])
         assert not changed or name.startswith("acem"), name
     assert not torch.equal(filtered.model.acem.luma[1].weight, codec.model.acem.luma[1].weight)  # type: ignore[index, union-attr]
-    x = torch.cat([tensor(to_yuv420(read_picture(photo))) for photo in sorted(photos.iterdir())])[..., :32, :32]
+    learnt_from = [to_yuv420(read_picture(photo), full_range=False) for photo in sorted(photos.iterdir())]
+    x = torch.cat([tensor(planes) for planes in learnt_from])[..., :32, :32]
     with torch.inference_mode():
         plain = filtered.model(x, "round")
         better = {**plain, "x_hat": filtered.model.acem(plain["x_hat"])}  # type: ignore[operator]
     assert losses.TERMS["mse-611"](better, x) < losses.TERMS["mse-611"](plain, x)
     assert (filtered.card.metric, filtered.card.lmbda) == ("mse-611", 0.045)
+    assert filtered.card.record["pictures"]["range"] == "limited"
+    assert filtered.card.record["initial"]["steps_behind"] == 4  # of the codec, before these 30 of the filter
+
+
+def test_a_training_on_planes_of_another_range_is_not_gone_on_with(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "RANGE", "full")
+    run.train(planes_job(photos, tmp_path / "codec", steps=1), Silent())
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="its range of the planes is full, not limited"):
+        run.train(planes_job(photos, tmp_path / "codec", steps=None, resume=True), Silent())

@@ -205,6 +205,7 @@ def test_warm_start_takes_over_the_neighbour(job: Job, photos: Path, tmp_path: P
         )
         weights = load(run.train(next_job, Silent()))
         assert set(weights.card.record["initial"]["taken"]) == taken
+        assert weights.card.record["initial"]["steps_behind"] == load(first).card.record["steps"]
         started, reached = tensors(first), weights.model.state_dict()
         # A learning rate of 1e-12 moves nothing that float16 can show.
         assert torch.equal(reached["g_s.6.weight"].half(), started["g_s.6.weight"])
