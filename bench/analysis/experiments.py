@@ -57,11 +57,11 @@ def unimodal(searches: pd.DataFrame) -> list[bool | str | None]:
     ]
 
 
-def is_capped(search: pd.DataFrame) -> bool:
-    """Whether the training of an alpha ended before its loss had not fallen for `PATIENCE` epochs."""
+def is_capped(search: pd.DataFrame, patience: int = PATIENCE) -> bool:
+    """Whether the training of an alpha ended before its loss had not fallen for `patience` epochs."""
     if not {"epochs", "best_epoch"} <= set(search):
         return False
-    return bool((search["epochs"] - search["best_epoch"] < PATIENCE).any())
+    return bool((search["epochs"] - search["best_epoch"] < patience).any())
 
 
 def _has_one_peak(values: NDArray[np.float64]) -> bool | None:

@@ -56,7 +56,8 @@ class Search:
     patience: int = 3
     """Epochs without a smaller loss after which an alpha is done."""
     epoch_steps: int = 100
-    max_epochs: int = 30
+    max_epochs: int = 300
+    """A bound on the time, far from where patience ends a training: an alpha that it cuts off says nothing."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:

@@ -195,7 +195,7 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @click.option("--floor", type=float, help="The smallest alpha.  [default: 1e-5]")
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a smaller loss.  [default: 3]")
 @click.option("--epoch-steps", type=click.IntRange(min=1), help="Steps of an epoch.  [default: 100]")
-@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 30]")
+@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 300]")
 @click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
 @_metric
@@ -214,6 +214,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
     """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
     _ignore_futures()
     from bench import tables  # noqa: PLC0415
+    from bench.analysis.experiments import is_capped  # noqa: PLC0415
     from bench.learned.training import alpha as searches  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
@@ -228,6 +229,8 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
         click.echo("no alpha has had an epoch yet; the same command goes on from there")
         return
     tables.show(*tables.plain(choices))
+    if is_capped(choices, search.patience):
+        click.echo("an alpha ended before its loss had stopped falling; --max-epochs and --budget give it longer")
 
 
 @train.command()

@@ -9,7 +9,8 @@ So that one file serves a codec, its +qr and its +ft, the gradient of F stops be
 phase looks at unrectified latents. The soft loss then falls into two sums without a common parameter: R + D, which is
 the codec's own training, and alpha F, in which the rectifier learns to remove noise. They may be trained together
 (`soft`) or one after the other, the second on the latents of the finished codec (`soft-rectifier`), which costs a
-fraction. In the literal reading (`soft-literal`) all gradients run everywhere, and the codec becomes another one.
+fraction. `soft-literal` is the paper's soft phase word by word: D is of g_s(y_hat) there as well, and F's gradient
+reaches the encoder, so that the codec becomes another one.
 
 What the paper argues against is `direct`: rounding from the first step, with the gradient passed straight through.
 """
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
 Distance = Literal["l1", "l2", "smooth-l1", "cosine"]
 Taught = Literal["rectified", "detached"]
 
-ALPHAS: Mapping[str, float] = {"l1": 5e-5, "l2": 1e-2, "smooth-l1": 3e-4, "cosine": 10.0}
-"""Weight of each feature distance unless one is given: each then starts at about the same part of the loss."""
+ALPHAS: Mapping[str, float] = {"l1": 5e-6, "l2": 1e-3, "smooth-l1": 3e-5, "cosine": 1.0}
+"""Weight of each feature distance unless one is given.
+
+That of l2 is the largest of the best in a search on joint (docs/quantization-rectifier.md); with those of the others
+each distance starts at about the same part of the loss.
+"""
 
 _DECODED = (CropStage(16, 2),)
 _PICTURES = {
@@ -76,7 +81,7 @@ def _soft(target: Target, recipe: Recipe) -> Phase:
 
 def _soft_literal(target: Target, recipe: Recipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    wiring = Wiring("rectified", encoder_learns_features=True)
+    wiring = Wiring("unrectified", encoder_learns_features=True)
     return Phase(weights, crops=_PICTURES[target.metric], wiring=wiring)
 
 

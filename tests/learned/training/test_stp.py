@@ -205,6 +205,29 @@ def test_phases_are_those_of_the_paper() -> None:
     assert quantization == {"soft": "noise", "predictive": "round", "direct": "mixed"}
 
 
+def test_the_soft_phase_of_the_paper_reconstructs_from_unrectified_latents_and_teaches_the_encoder(
+    landscapes: Path, base: Path
+) -> None:
+    """Its equations (1) to (3): the picture is g_s(y_hat), the feature term is of the rectified latents."""
+    phase = modified_phase("soft-literal", parse_target("joint+qr@3"))
+    assert (phase.quantization, phase.trainable) == ("noise", ("*",))
+    model, _ = start.begin(job_on(landscapes, base, "soft-literal"), None)
+    assert isinstance(model, Rectified)
+    with torch.no_grad():
+        model.rectifier.last.weight.add_(0.1)  # type: ignore[union-attr, operator]
+    model.train()
+    latents = torch.randn(1, 12, 8, 8, requires_grad=True)
+    x_hat, rectified = model.decode(latents)
+    assert torch.equal(x_hat, model.codec.g_s(latents))
+    assert not torch.equal(rectified, latents)
+    (gradient,) = torch.autograd.grad(rectified.sum(), latents)
+    assert gradient.abs().max() > 0
+
+
+def test_alpha_of_l2_is_the_one_that_the_search_found() -> None:
+    assert modified_phase("predictive", parse_target("joint+qr@3")).weights["feature-l2"] == 0.001
+
+
 def test_a_finished_decoder_is_trained_further_in_smaller_steps() -> None:
     """At 5e-4 both modifiers of joint@5 came out worse than the base: docs/quantization-rectifier.md."""
     for modifier in ("qr", "ft"):
