@@ -3,6 +3,10 @@
 The latents come from the coder that writes files, over whole pictures: round(y - mean) + mean in the context of a
 picture, where a model's forward pass has round(y) (see `models.autoregressive`). A step then costs a rectifier and a
 synthesis, no analysis, no entropy model.
+
+A crop begins at a latent, so that one version of a picture would give crops at every sixteenth pixel alone, and none
+mirrored: a decoder of a million parameters learns such a set by heart. Each picture is therefore coded in several
+versions, mirrored and shifted against the grid of the latents.
 """
 
 from __future__ import annotations
@@ -21,19 +25,57 @@ from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import MARGIN
-from bench.learned.training.task import Validation, middle_of, whole_of
+from bench.learned.training.task import Validation, middle_of
 from bench.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bench.learned.models import LearnedModel, Output, Rectified
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
 
+    View = Callable[[Pictures, int], Tensor]
+
 _FORMAT = 1
 """Of what is kept. Latents kept in another one are computed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A picture as it is coded: perhaps mirrored, and begun some pixels further down and right."""
+
+    mirrored: bool = False
+    down: int = 0
+    right: int = 0
+
+    def corner(self, height: int, width: int, side: int) -> tuple[int, int]:
+        """Where it begins in a picture: it is not shifted where less than `side` pixels would be left."""
+        down, right = (self.down, height), (self.right, width)
+        top, left = (at if _cut(size - at) >= side else 0 for at, size in (down, right))
+        return top, left
+
+    def of(self, picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+        """The version of a picture (H, W, 3), its sides cut to multiples of 64 pixels."""
+        found = picture[:, ::-1] if self.mirrored else picture
+        top, left = self.corner(found.shape[0], found.shape[1], side)
+        height, width = _cut(found.shape[0] - top), _cut(found.shape[1] - left)
+        return found[top : top + height, left : left + width]
+
+
+def _cut(side: int) -> int:
+    return side // WHOLE * WHOLE
+
+
+WHOLE = 64
+"""Pixels between whole hyper-latents."""
+
+VERSIONS = (Version(), Version(True, 4, 8), Version(False, 8, 12), Version(True, 12, 4))
+"""What each training picture is coded as: one latent is of 16 pixels, and no two of these lie alike on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +144,8 @@ class DecodedTask:
     ) -> None:
         self.phase, self.seed, self.rank, self._device = phase, seed, rank, device
         self._learn, held = pictures.split()
-        self._latents = decoded(model.codec, self._learn, whole_of, cache)
-        validated = decoded(model.codec, held, middle_of, cache)
+        self._latents = [self._coded(model.codec, version, cache) for version in VERSIONS]
+        validated = decoded(model.codec, held, middle_of, cache, "middle_of")
         self._held = [(middle_of(held, index), latents) for index, latents in enumerate(validated)]
 
     def network(self, model: Rectified) -> nn.Module:
@@ -111,21 +153,25 @@ class DecodedTask:
         return DecoderOf(model)
 
     def batch(self, step: int, share: float) -> LatentCrops:
-        """Random crops whose corners are on latents."""
+        """Random crops of random versions, whose corners are on latents."""
         random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
-            index = int(random.integers(len(self._latents)))
-            top, left = (int(random.integers(side - stage.size + 1)) for side in self._latents[index].y_hat.shape[1:])
-            crops.append(self._crop(index, top, left, stage.size))
+            version, index = int(random.integers(len(VERSIONS))), int(random.integers(len(self._learn)))
+            latents = self._latents[version][index]
+            corner = [int(random.integers(side - stage.size + 1)) for side in latents.y_hat.shape[1:]]
+            pixels = VERSIONS[version].of(self._learn[index], self.phase.side)
+            crops.append(_crop(pixels, latents, corner, stage.size))
         return LatentCrops(*(self._sent(parts) for parts in zip(*crops, strict=True)))
 
-    def _crop(self, index: int, top: int, left: int, size: int) -> LatentCrops:
-        latents, (rows, columns) = self._latents[index], (slice(top, top + size), slice(left, left + size))
-        y_hat, error = latents.y_hat[:, rows, columns], latents.error[:, rows, columns]
-        along, across = (slice(LATENT_STRIDE * begin, LATENT_STRIDE * (begin + size)) for begin in (top, left))
-        x = torch.from_numpy(self._learn[index][along, across].copy()).permute(2, 0, 1).float().div_(255)
-        return LatentCrops(x, y_hat + error.float(), y_hat)
+    def _coded(self, codec: LearnedModel, version: Version, cache: Path) -> list[Decoded]:
+        side = self.phase.side
+        corners = [version.corner(entry.height, entry.width, side) for entry in self._learn.entries]
+
+        def view(pictures: Pictures, index: int) -> Tensor:
+            return _tensor(version.of(pictures[index], side))[None]
+
+        return decoded(codec, self._learn, view, cache, f"mirrored {version.mirrored}, from {corners}")
 
     def _sent(self, parts: Sequence[Tensor]) -> Tensor:
         batch = torch.stack(list(parts)).to(self._device, non_blocking=True)
@@ -156,16 +202,26 @@ class DecodedTask:
         return loss, latents.bpp, losses.psnr_db(output, x), ratio
 
 
+def _crop(pixels: NDArray[np.uint8], latents: Decoded, corner: Sequence[int], size: int) -> LatentCrops:
+    """A crop of `size` x `size` latents from a corner on, and its pixels."""
+    rows, columns = (slice(begin, begin + size) for begin in corner)
+    along, across = (slice(LATENT_STRIDE * begin, LATENT_STRIDE * (begin + size)) for begin in corner)
+    y_hat, error = latents.y_hat[:, rows, columns], latents.error[:, rows, columns]
+    return LatentCrops(_tensor(pixels[along, across]), y_hat + error.float(), y_hat)
+
+
+def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255)
+
+
 def _inner(x: Tensor) -> Tensor:
     margin = MARGIN * LATENT_STRIDE
     return x[..., margin:-margin, margin:-margin] if x.dim() else x
 
 
-def decoded(
-    codec: LearnedModel, pictures: Pictures, view: Callable[[Pictures, int], Tensor], cache: Path
-) -> list[Decoded]:
-    """The latents of a view of each picture, coded once for each encoder and entropy model."""
-    digest = hashlib.sha256(f"{_FORMAT} {view.__name__} {[entry.sha256 for entry in pictures.entries]}".encode())
+def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of: str) -> list[Decoded]:
+    """The latents of a view of each picture, coded once for each encoder and entropy model; `of` tells views apart."""
+    digest = hashlib.sha256(f"{_FORMAT} {of} {[entry.sha256 for entry in pictures.entries]}".encode())
     for name, value in codec.state_dict().items():
         if not name.startswith("g_s."):
             digest.update(value_bytes(value))
@@ -174,11 +230,12 @@ def decoded(
         coded = _coded(codec, pictures, view)
         with atomic_write(path) as file:
             torch.save([(entry.y_hat, entry.error, entry.bpp) for entry in coded], file)
-    return [Decoded(*entry) for entry in torch.load(path, weights_only=True)]
+    # Mapped: of all versions of all pictures, a step needs a few crops.
+    return [Decoded(*entry) for entry in torch.load(path, weights_only=True, mmap=True)]
 
 
 @torch.inference_mode()
-def _coded(codec: LearnedModel, pictures: Pictures, view: Callable[[Pictures, int], Tensor]) -> list[Decoded]:
+def _coded(codec: LearnedModel, pictures: Pictures, view: View) -> list[Decoded]:
     coder, coded = LatentCoder(codec), []
     with progress("decoding latents", len(pictures), unit="pictures") as advance:
         for index in range(len(pictures)):

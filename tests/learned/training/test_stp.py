@@ -13,7 +13,8 @@ from torch import Tensor
 from bench.errors import BenchError, MissingError, UsageError
 from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.training import curve, losses, run, start
+from bench.learned.training import curve, losses, pictures, run, start
+from bench.learned.training.decoded import VERSIONS, DecodedTask
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
@@ -136,6 +137,43 @@ def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, phase:
     assert same(container.read(whole)[1], container.read(resumed)[1])
 
 
+def test_decoders_learn_from_mirrored_and_shifted_pictures(landscapes: Path, base: Path) -> None:
+    job = job_on(landscapes, base)
+    model, _ = start.begin(job, None)
+    assert isinstance(model, Rectified)
+    found = pictures.load(landscapes, job.cache)
+    task = DecodedTask(model, found, job.phase, seed=1, device=torch.device("cpu"), cache=job.cache)
+    learn, size = found.split()[0], job.phase.crops[0].size
+    cut = {}
+    with torch.no_grad():
+        for number, version in enumerate(VERSIONS):
+            for index in range(len(learn)):
+                x = torch.from_numpy(version.of(learn[index], job.phase.side).copy()).permute(2, 0, 1)[None] / 255
+                cut[number, index] = x, model.codec.g_a(x)
+    seen = set()
+    for step in range(20):
+        for x, y in zip(*task.batch(step, 0.0)[:2], strict=True):
+            places = [
+                (number, top % 16, left % 16)
+                for (number, _), (whole, latents) in cut.items()
+                for top in range(latents.shape[2] - size + 1)
+                for left in range(latents.shape[3] - size + 1)
+                if torch.equal(x, whole[0, :, 16 * top : 16 * (top + size), 16 * left : 16 * (left + size)])
+                and torch.allclose(y, latents[0, :, top : top + size, left : left + size], atol=1e-2)
+            ]
+            assert len(places) == 1
+            seen.add(places[0][0])
+    assert seen == set(range(len(VERSIONS)))
+    assert {(version.down % 16, version.right % 16) for version in VERSIONS} == {(0, 0), (4, 8), (8, 12), (12, 4)}
+    assert {version.mirrored for version in VERSIONS} == {False, True}
+
+
+def test_a_picture_that_a_shift_would_make_too_small_is_not_shifted() -> None:
+    picture = np.arange(64 * 144 * 3, dtype=np.uint8).reshape(64, 144, 3)
+    found = VERSIONS[1].of(picture, 64)
+    assert np.array_equal(found, picture[:, ::-1][:64, 8 : 8 + 128])
+
+
 def test_validation_is_that_of_real_files(landscapes: Path, base: Path) -> None:
     path = run.train(job_on(landscapes, base), Silent())
     record = load_rectified(path).card.record
@@ -171,7 +209,8 @@ def test_a_model_whose_encoder_is_not_the_bases_is_not_saved(base: Path, tmp_pat
 def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(landscapes: Path, base: Path) -> None:
     for modifier in ("qr", "ft"):
         run.train(job_on(landscapes, base, modifier=modifier, steps=1), Silent())
-    assert len(list((landscapes.parent / "cache").glob("decoded-*.pt"))) == 2  # of training and of validation pictures
+    # Of the training pictures in all versions, and of the validation pictures.
+    assert len(list((landscapes.parent / "cache").glob("decoded-*.pt"))) == len(VERSIONS) + 1
 
 
 @pytest.mark.parametrize("distance", ALPHAS)
