@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, MissingError, UsageError
 from bench.learned import catalogue
-from bench.learned.models import TRANSFORMS
+from bench.learned.models import TRANSFORMS, compact_config
 from bench.learned.models.parts import value_bytes
-from bench.learned.training import stp
+from bench.learned.training import recipe_fields, stp
 from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
@@ -246,21 +246,42 @@ def read(path: Path | None = None) -> Recipe:
     """
     source = importlib.resources.files(__package__).joinpath("zoo.toml") if path is None else path
     try:
-        return _recipe(tomllib.loads(source.read_text(encoding="utf-8")))
-    except KeyError as error:
-        raise UsageError(f"{source}: not a recipe, it lacks {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+        content = tomllib.loads(source.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise UsageError(f"{source}: not a recipe ({error})") from error
+    return parse(str(source), content)
+
+
+def parse(name: str, content: Mapping[str, Any]) -> Recipe:
+    """The recipe in the content of a TOML file of a name.
+
+    Raises:
+        UsageError: it is no recipe, or a name in it does not exist.
+    """
+    try:
+        return _recipe(content)
+    except UsageError as error:
+        raise UsageError(f"{name}: not a recipe ({error})") from error
+    except KeyError as error:
+        raise UsageError(f"{name}: not a recipe, it lacks {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{name}: not a recipe ({error})") from error
 
 
 def _recipe(content: Mapping[str, Any]) -> Recipe:
+    for name, settings in content["phases"].items():
+        recipe_fields.require_phase(name, settings)
+    for entry in content["steps"]:
+        recipe_fields.require_step(entry)
+    excluded = content.get("data", {}).get("exclude", [])
+    recipe_fields.require_names("[data] exclude", excluded)
     steps = tuple(
         _step(model, stage, entry, content["phases"])
         for entry in content["steps"]
         for model in entry["train"]
         for stage in entry["phases"]
     )
-    return Recipe(steps, tuple(content.get("data", {}).get("exclude", ())))
+    return Recipe(steps, tuple(excluded))
 
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
@@ -270,6 +291,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     quality, _, variant = rest.partition("-")
     target = parse_target(f"{family}@{quality}", "ms-ssim" if variant.startswith("ms-ssim") else "mse")
     target = replace(target, options=entry.get("options", {}))
+    replace(compact_config(target.family), **target.options)  # refuses options that no such model has
     settings = dict(phases[stage])
     steps = settings.pop("steps")
     plain = phase_for(target) if target.modifier is None else _decoder_phase(target, settings)

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import json
+import math
 import shutil
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +17,7 @@ from bench.errors import BenchError, MissingError, UsageError
 from bench.learned import catalogue
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import run, zoo
+from bench.learned.training.jobs import Job
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.zoo import Zoo
@@ -19,11 +25,9 @@ from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import save_rectified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from bench.learned.models import LearnedModel
-    from bench.learned.training.jobs import Job
 
 RECIPE = """
 [data]
@@ -361,7 +365,10 @@ def narrow(step: zoo.Step) -> object:
         (b"[phases]", "not a recipe, it lacks 'steps'"),
         (b"phases = {}\nsteps = 3", "not a recipe"),
         (b'phases = {a = {lr = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "not a recipe, it lacks 'steps'"),
-        (b'phases = {a = {steps = 1, l = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "argument 'l'"),
+        (
+            b'phases = {a = {steps = 1, l = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]',
+            "has 'l', which nothing reads",
+        ),
         (
             b'phases = {a = {steps = 1, alpha = 1}}\nsteps = [{train = ["joint+ft@3"], phases = ["a"]}]',
             "--alpha is for a rectifier",
@@ -381,6 +388,80 @@ def test_the_shipped_recipe_starts_only_from_what_comes_before() -> None:
     for step in zoo.read().steps:
         assert step.start is None or step.start in finished, step.name
         finished.add(step.model)
+
+
+VARIED = """
+[data]
+exclude = ["chart*"]
+[phases.trunk]
+steps = 20
+lr = 2e-3
+crops = [{ size = 128, batch = 8 }, { size = 256, batch = 2, begins = 0.8 }]
+[phases.fit]
+steps = 10
+lr = 3e-3
+warmup_steps = 5
+validate_steps = 10
+source = "latents"
+trainable = ["*", "!g_a.*"]
+[phases.predictive]
+kind = "predictive"
+steps = 12
+alpha = 0.1
+[[steps]]
+train = ["hyper@5"]
+phases = ["trunk", "fit"]
+[[steps]]
+train = ["joint@5"]
+start = "hyper@5"
+phases = ["fit"]
+seed = 2
+options = { kernel = 3 }
+[[steps]]
+train = ["joint+qr@5"]
+start = "joint@5"
+phases = ["predictive"]
+"""
+
+
+def _places(content: object, path: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in inside:
+        yield (*path, key)
+        yield from _places(value, (*path, key))
+
+
+WRONG: tuple[object, ...] = ([], {}, "x", -1, 0, True, math.inf, math.nan, [1], ["x"], {"a": 1}, 10**30)
+
+
+def _refusal(content: Any) -> str:  # noqa: ANN401 - whatever a file holds
+    """Why a recipe is refused, or "" where it can be followed as far as the settings of its trainings."""
+    try:
+        recipe = zoo.parse("recipe.toml", content)
+    except UsageError as error:
+        return str(error)
+    for step in recipe.steps:
+        job = Job(step.target, step.phase, Path("out"), steps=step.steps)
+        assert step.steps > 0
+        assert job.config.family == step.target.family
+        assert step.phase.side > 0
+    return ""
+
+
+def test_a_value_of_another_type_anywhere_in_a_recipe_is_one_clear_line() -> None:
+    content = tomllib.loads(VARIED)
+    assert _refusal(content) == ""
+    refused = 0
+    for place in _places(content):
+        for wrong in WRONG:
+            changed: Any = copy.deepcopy(content)
+            inner = functools.reduce(lambda holder, key: holder[key], place[:-1], changed)
+            inner[place[-1]] = wrong
+            if reason := _refusal(changed):
+                refused += 1
+                assert reason.startswith("recipe.toml: not a recipe"), (place, wrong)
+                assert "\n" not in reason
+    assert refused > 300
 
 
 def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:

@@ -1,0 +1,106 @@
+"""What the values of a recipe may be: types and bounds, checked before anything is made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from bench.errors import UsageError
+from bench.learned.models import ModelConfig, Quantization
+from bench.learned.training import stp
+from bench.learned.training.phases import CropStage, Phase
+
+_STEP = {
+    "train": tuple[str, ...],
+    "phases": tuple[str, ...],
+    "start": str,
+    "seed": int,
+    "options": Mapping,
+}
+
+_LEAST: Mapping[str, float] = {
+    "steps": 1,
+    "size": 1,
+    "batch": 1,
+    "begins": 0,
+    "validate_steps": 1,
+    "patience": 1,
+    "warmup_steps": 0,
+    "lr": 1e-12,
+    "lr_floor": 0,
+    "ema_decay": 0,
+    "alpha": 0,
+    "seed": 0,
+    "N": 1,
+    "M": 1,
+    "kernel": 1,
+}
+"""The smallest value of numbers that have one."""
+
+
+def require_step(entry: Any) -> None:  # noqa: ANN401 - whatever a file holds
+    """See that an entry of [[steps]] has values of the right types; what it must have is looked at elsewhere.
+
+    Raises:
+        UsageError: one has another.
+    """
+    _require("[[steps]]", entry, _STEP)
+    _require("[[steps]] options", entry.get("options", {}), get_type_hints(ModelConfig))
+
+
+def require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - whatever a file holds
+    """See that the settings of a phase are those of phases, with values of the right types.
+
+    Raises:
+        UsageError: there is no such setting, or it has another value.
+    """
+    named = {"Mapping": Mapping, "Quantization": Quantization}
+    of_decoders = {**get_type_hints(stp.Recipe), "kind": str}
+    _require(f"[phases.{name}]", settings, {**get_type_hints(Phase, localns=named), **of_decoders, "steps": int})
+    for crop in settings.get("crops", ()):
+        _require(f"[phases.{name}] crops", crop, get_type_hints(CropStage))
+
+
+def require_names(place: str, names: Any) -> None:  # noqa: ANN401 - whatever a file holds
+    """See that a value is a list of texts.
+
+    Raises:
+        UsageError: it is not.
+    """
+    _require(place, {"value": names}, {"value": tuple[str, ...]})
+
+
+def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - whatever a file holds
+    if not isinstance(entry, Mapping):
+        raise UsageError(f"{place} is no table but {_shown(entry)}")
+    for key, value in entry.items():
+        if key not in hints:
+            raise UsageError(f"{place} has '{key}', which nothing reads; leave it out")
+        if not _fits(value, hints[key]):
+            raise UsageError(f"{place} has {key} = {_shown(value)}, a value of another type")
+        if isinstance(value, int | float) and value < _LEAST.get(key, -math.inf):
+            raise UsageError(f"{place} has {key} = {_shown(value)}; it is {_LEAST[key]:g} or more")
+
+
+def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401 - a value and a type hint
+    origin, within = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return isinstance(value, str) and value in within
+    if origin in {typing.Union, types.UnionType}:
+        return any(_fits(value, one) for one in within)
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(each, within[0]) for each in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Mapping if dataclasses.is_dataclass(hint) else origin or hint)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - whatever a file holds
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
