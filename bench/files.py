@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import glob
 import hashlib
 import os
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @contextlib.contextmanager
@@ -45,6 +46,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed processes left of files of these names: halves of files that nobody writes on.
+
+    Only for a folder that no other process writes such files into.
+    """
+    for name in names:
+        for part in folder.glob(f".{glob.escape(name)}.*.part"):
+            part.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

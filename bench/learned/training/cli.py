@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,12 +113,13 @@ def train() -> None:
 @_cache
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
+    began_s = time.perf_counter()  # before the imports, which take seconds of a budget
     _ignore_futures()
     from bench.learned.training.jobs import job_from_options  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
 
-    job = job_from_options(target, options)
+    job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
     run(job, Terminal(job.target.name))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -12,7 +12,13 @@ from lightning_fabric import Fabric
 from bench.errors import UsageError
 from bench.memory import keep_freed_memory
 
+if TYPE_CHECKING:
+    from bench.learned.training.jobs import Job
+
 Precision = Literal["auto", "bf16", "float32"]
+
+COMPILING_PAYS_S = 600.0
+"""The shortest time budget in which compiling pays: it takes a minute or more, and saves a fifth of a step."""
 
 
 def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision: Precision = "auto") -> Fabric:
@@ -69,6 +75,12 @@ def tune(threads: int | None = None) -> int:
     # Compiling for a CPU, it warns that there is no CUDA.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     return torch.get_num_threads()
+
+
+def compiles(job: Job, accelerator: str) -> bool:
+    """Whether a training is compiled: asked for, possible, and long enough to win back what compiling takes."""
+    worth = job.budget_s is None or job.budget_s >= COMPILING_PAYS_S
+    return job.compile and worth and can_compile(accelerator)
 
 
 def can_compile(accelerator: str) -> bool:

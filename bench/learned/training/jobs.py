@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ class Job:
     """Name of the phase in a recipe."""
     history: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Stages that the weights in `init` have behind them: name to steps and seconds."""
+    began_s: float = field(default_factory=time.perf_counter, compare=False)
+    """When the time of its budget began, on the clock of `time.perf_counter`."""
 
     @property
     def config(self) -> ModelConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import tempfile
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.errors import UsageError
-from bench.files import atomic_write, make_folder, sha256_of
+from bench.files import atomic_write, make_folder, remove_parts, sha256_of
 from bench.interruption import stop_on_signal
 from bench.learned import catalogue
 from bench.learned.models import YUV420, Rectified
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = start.WEIGHTS
+OWN = (CHECKPOINT, WEIGHTS, "record.json", "curve.csv", "curve.svg")
+"""What a training writes into its folder, a decoder's base apart."""
 
 
 class Unheard:
@@ -102,7 +105,6 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
         BenchError: settings that do not fit, data or files that cannot be used, or a training that diverged.
         KeyboardInterrupt: a signal asked for an end; checkpoint and weights are written all the same.
     """
-    began = time.perf_counter()
     _require_folder(job.out)
     engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
@@ -119,7 +121,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
             say.began(loop, stretch, data)
-            loop.run(stretch, report, spent_s=time.perf_counter() - began)
+            loop.run(stretch, report, spent_s=time.perf_counter() - job.began_s)
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
     path = job.out / WEIGHTS
@@ -141,6 +143,7 @@ def _require_folder(folder: Path) -> None:
     """
     try:
         make_folder(folder)
+        remove_parts(folder, OWN)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
@@ -157,20 +160,23 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None) -> tuple[Loop, Record]:
-    model, initial = start.begin(job, None if state is None else state["record"]["initial"])
-    if state is not None:
-        # Before the task is made: latents come from the model as it is.
-        torch.nn.Module.load_state_dict(model, state["model"])
+    with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
+        model, initial = start.begin(job, None if state is None else state["record"]["initial"])
+        if state is not None:
+            # Before the task is made: latents come from the model as it is.
+            torch.nn.Module.load_state_dict(model, state["model"])
     task = _task(job, model, data, fabric)
     if state is None and isinstance(task, DecodedTask):
         base = start.base_of(job).to(fabric.device)
         initial = {**(initial or {}), "base_validation": dataclasses.asdict(task.validate(base))}
-    can_compile = job.compile and engine.can_compile(fabric.device.type)
-    compile_with = engine.compiled if can_compile else None
+    compile_with = engine.compiled if engine.compiles(job, fabric.device.type) else None
     loop = Loop(model, job.phase, task=task, fabric=fabric, seed=job.seed, compile_with=compile_with)
-    if state is not None:
+    if state is None:
+        return loop, records.new(job, data, initial)
+    with checkpoint.usable(job.out / CHECKPOINT):
         loop.load_state_dict(state)
-    return loop, records.new(job, data, initial) if state is None else state["record"]
+        record: Record = {**state["record"], "calls": list(state["record"]["calls"])}
+    return loop, record
 
 
 def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Task:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError, MissingError, UsageError
-from bench.learned.training import checkpoint, curve, run
+from bench.learned.training import checkpoint, curve, engine, run
 from bench.learned.training.jobs import Job
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
@@ -229,6 +231,88 @@ def test_a_damaged_checkpoint_is_refused(job: Job) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UsageError, match="damaged"):
         run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+
+
+def test_a_flipped_bit_in_a_checkpoint_is_seen_wherever_it_is(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    checkpoint.save(path, {"seed": 1}, {"weight": torch.arange(300.0)})
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        with pytest.raises(UsageError, match=f"{CHECKPOINT}: not a checkpoint of bench, or damaged"):
+            checkpoint.load(path, {"seed": 1})
+    path.write_bytes(whole)
+    assert torch.equal(checkpoint.load(path, {"seed": 1})["weight"], torch.arange(300.0))
+
+
+def test_a_checkpoint_from_before_there_was_a_checksum_is_gone_on_from(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    torch.save({"format": 1, "identity": {"seed": 1}, "state": {"step": 7}}, path)
+    assert checkpoint.load(path, {"seed": 1}) == {"step": 7}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [1, 2],
+        torch.zeros(3),
+        "text",
+        {"format": 1, "identity": 5, "state": {}},
+        {"format": 1, "identity": {}, "state": 5},
+        {"format": 1, "identity": {}},
+    ],
+)
+def test_a_checkpoint_of_other_types_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / CHECKPOINT
+    torch.save(content, path)
+    with pytest.raises(UsageError, match="not a checkpoint of bench"):
+        checkpoint.load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("record", {}),
+        ("record", {"initial": None, "calls": 5}),
+        ("model", {"a": 1}),
+        ("optimizer", 3),
+        ("average", None),
+        ("progress", {"curve": 1}),
+        ("guard", "x"),
+    ],
+)
+def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: Job, key: str, value: object) -> None:
+    job = dataclasses.replace(job, steps=1)
+    run.train(job, Silent())
+    path = job.out / CHECKPOINT
+    content = torch.load(io.BytesIO(checkpoint._content(path).read()), weights_only=True)
+    checkpoint.save(path, content["identity"], {**content["state"], key: value})
+    with pytest.raises(UsageError, match="not a checkpoint of bench, or damaged"):
+        run.train(dataclasses.replace(job, resume=True, steps=3), Silent())
+
+
+def test_what_a_killed_training_left_half_written_is_removed(job: Job) -> None:
+    job.out.mkdir(parents=True)
+    mine = [job.out / f".{name}.x7k2.part" for name in (CHECKPOINT, "weights.safetensors", "record.json")]
+    other = job.out / ".notes.txt.x7k2.part"
+    for path in (*mine, other):
+        path.write_bytes(b"half")
+    run.train(dataclasses.replace(job, steps=1), Silent())
+    assert not any(path.exists() for path in mine)
+    assert other.exists()
+
+
+def test_a_short_budget_is_not_spent_on_compiling(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "can_compile", lambda _: True)
+    asked = dataclasses.replace(job, compile=True)
+    short, long = (dataclasses.replace(asked, steps=None, budget_s=seconds) for seconds in (60.0, 3600.0))
+    assert [engine.compiles(one, "cpu") for one in (asked, short, long, job)] == [True, False, True, False]
+
+
+def test_the_time_of_a_budget_begins_with_the_command(job: Job) -> None:
+    began = time.perf_counter() - 59.9  # imports took so long
+    late = dataclasses.replace(job, steps=None, budget_s=60.0, began_s=began)
+    assert load(run.train(late, Silent())).card.record["steps"] < 12
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint(job: Job) -> None:
