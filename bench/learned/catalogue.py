@@ -2,7 +2,7 @@
 
 compact       the package's own, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM
 zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
-a folder      files named FAMILY-QUALITY.safetensors, as in compact
+a folder      files named FAMILY-QUALITY.safetensors, as in compact; or that of a training, with its weights
 a file        one model, as `bench train` writes it
 
 A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
@@ -31,6 +31,9 @@ COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
 """Name of CompressAI's weights to what they were trained for."""
+
+TRAINED = "weights.safetensors"
+"""The weights in the folder of a training, whatever their family and quality are."""
 
 DEEPEST = 4
 """Bases that a file can have, one the base of the other."""
@@ -174,7 +177,17 @@ def _files(weights: str, family: str) -> dict[int, Path]:
     # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
     ending = f"{COMPACTS.get(weights, '')}.safetensors"
     stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
-    return {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
+    named = {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
+    return named | _trained_in(path, family)
+
+
+def _trained_in(folder: Path, family: str) -> dict[int, Path]:
+    """The weights that a training left in its folder, if they are of a family."""
+    path = folder / TRAINED
+    if not path.is_file():
+        return {}
+    found, quality = _identity(path)
+    return {quality: path} if found == family else {}
 
 
 def _zoo_files(metric: str, family: str) -> dict[int, Path]:

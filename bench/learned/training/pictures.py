@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -129,12 +130,18 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
     pack = cache / f"pictures-{_key(folder, paths)}.u8"
     index = pack.with_suffix(".json")
     if not (pack.exists() and index.exists()):
+        for path in paths if refuse else ():
+            _require_not(refuse, sha256_of(path), path)  # before minutes of decoding
         _pack(folder, paths, pack)
     entries = tuple(Entry(**entry) for entry in json.loads(index.read_text(encoding="utf-8")))
     for entry in entries:
-        if entry.sha256 in refuse:
-            raise UsageError(f"'{folder / entry.name}' is a picture of an evaluation set: it must not be trained on")
+        _require_not(refuse, entry.sha256, folder / entry.name)
     return Pictures(entries, np.memmap(pack, np.uint8, "r"))
+
+
+def _require_not(refuse: Collection[str], sha256: str, path: Path) -> None:
+    if sha256 in refuse:
+        raise UsageError(f"'{path}' is a picture of an evaluation set: it must not be trained on")
 
 
 def _key(folder: Path, paths: Sequence[Path]) -> str:
@@ -167,10 +174,16 @@ def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
 def _decode(paths: Sequence[Path]) -> Iterator[tuple[Path, npt.NDArray[np.uint8] | None]]:
     for path in paths:
         try:
-            with Image.open(path) as image:
-                yield path, np.asarray(image.convert("RGB"))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                with Image.open(path) as image:
+                    pixels = np.asarray(image.convert("RGB"))
+        except Image.DecompressionBombError:
+            raise UsageError(f"'{path}' is, or claims to be, too large to train on; crop it or --exclude it") from None
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             yield path, None
+        else:
+            yield path, pixels
 
 
 def default_folder() -> Path:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.learned.training.records import Record
     from bench.learned.weights import ModelCard
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS = catalogue.TRAINED
 """The file that a training leaves in its folder."""
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,6 +101,30 @@ def test_evaluation_pictures_are_refused(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.kodak
+def test_evaluation_pictures_are_refused_before_anything_is_decoded(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(pictures, "_decode", decode)
+    with pytest.raises(UsageError, match=r"photo5\.png.*evaluation set"):
+        pictures.load(photos, tmp_path / "cache", refuse={sha256_of(photos / "photo5.png")})
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_that_claims_to_be_huge_is_named_and_not_decoded(photos: Path, tmp_path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 16384, 16384, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    whole = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (photos / "huge.png").write_bytes(whole + struct.pack(">I", 8) + b"IDAT" + zlib.compress(b"")[:8] + bytes(4))
+    with pytest.raises(UsageError, match=r"huge\.png' is, or claims to be, too large to train on") as caught:
+        pictures.load(photos, tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache").glob("*"))
+
+
 def test_kodak_pictures_are_refused(kodak: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "renamed"
     folder.mkdir()

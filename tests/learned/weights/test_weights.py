@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 
 from bench.errors import BenchError, MissingError, UsageError
+from bench.learned import catalogue
 from bench.learned.models import FAMILIES, build, compact_config
 from bench.learned.weights import ModelCard, container, finish, load, save
 
@@ -205,6 +206,17 @@ def test_a_model_that_diverged_is_not_saved(value: float, make: Maker, tmp_path:
     with pytest.raises(BenchError, match=r"h_a\.0\.bias"):
         save(tmp_path / "weights", model, CARD)
     assert not (tmp_path / "weights").exists()
+
+
+def test_the_folder_of_a_training_is_taken_for_its_weights(make: Maker, tmp_path: Path) -> None:
+    save(tmp_path / catalogue.TRAINED, make("joint"), ModelCard(3, 0.0067, "mse"))
+    save(tmp_path / "hyper-5.safetensors", make("hyper"), ModelCard(5, 0.025, "mse"))  # a base beside it, say
+    assert catalogue.find(str(tmp_path), "joint", 3) == tmp_path / catalogue.TRAINED
+    assert catalogue.qualities(str(tmp_path), "hyper") == (5,)
+    assert catalogue.qualities(str(tmp_path), "scale") == ()
+    (tmp_path / catalogue.TRAINED).write_bytes(b"no weights")
+    with pytest.raises(UsageError, match=f"{catalogue.TRAINED}: not a weights file"):
+        catalogue.find(str(tmp_path), "joint", 3)
 
 
 def test_the_header_is_readable_without_this_package(saved: Path) -> None:
