@@ -4,13 +4,14 @@
 
     Y_hat, 4 planes --> enhance --> * A_i ---+--> guide of each plane ---> + --> enhance --> Y
           |                         ^        |                             ^
-          +---- attention of IGU ---+        |                         Y features
+          +---- an attention -------+        |                         Y features
     U_hat, V_hat ------------------ ^        sum --> guide of chroma ----> + --> enhance --> U, V
           |                                                                ^
           +--> U, V features ----------------------------------------------+
 
-Our choices: the widths (N/8 channels a plane, as where g_s guides), one residual block for each
-enhancement, and that the filter adds to its input, at first nothing.
+Our choices: that the attention is the filter's own, formed as that of IGU is and learnt on decoded
+pictures (the paper reuses IGU's map); the widths (N/8 channels a plane, as where g_s guides), one
+residual block for each enhancement, and that the filter adds to its input, at first nothing.
 """
 
 from __future__ import annotations
