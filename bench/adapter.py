@@ -34,7 +34,8 @@ def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
     if image.kind == "rgb":
         return {}
     if codec.takes_yuv420:
-        return {"input": "planes"}
+        # Limited range is what video has, and goes without saying.
+        return {"input": "planes, full range" if image.full_range else "planes"}
     return {"input": f"{ROUND_TRIP}, {'full' if image.full_range else 'limited'} range"}
 
 

@@ -391,15 +391,12 @@ def _show_points(db: Path, summary: Summary) -> None:
     from bench.analysis.study import Study  # noqa: PLC0415
 
     study = Study.of(_read_results(db), summary.dataset, [glob.escape(name) for name in summary.images])
-    asked = list(summary.points)
-    points, incomplete = (
-        rows[rows.set_index(["codec", "quality"]).index.isin(asked)] for rows in (study.points, study.incomplete)
-    )
     click.echo(f"{study.title}, {study.extent}")
-    tables.show(*tables.rd_points(points, study.axes))
+    tables.show(*tables.rd_points(summary.of(study.points), study.axes))
     if note := ceiling_note(study):
         click.echo(note)
-    for line in tables.incomplete(incomplete):
+    asked = {curve for curve, _ in summary.points}
+    for line in (*tables.incomplete(summary.of(study.incomplete)), *tables.stale(study.stale, asked)):
         click.echo(line)
 
 

@@ -74,7 +74,7 @@ class ConvertedImage(ImageFile):
 
 @dataclass(frozen=True, slots=True)
 class ClipFrame(ImageFile):
-    """A frame of a clip. `sha256` is of its planes."""
+    """A frame of a clip. `sha256` is of its planes and their range; see `planes_sha256`."""
 
     kind: ClassVar[Kind] = "yuv420"
 
@@ -104,5 +104,12 @@ def _changed(path: Path) -> UsageError:
 
 
 def planes_sha256(picture: Yuv420) -> str:
-    """What `ffmpeg -i PICTURE -f hash -hash sha256 -` says of planes: SHA-256 of all of Y, then U, then V."""
-    return hashlib.sha256(picture.to_bytes()).hexdigest()
+    """Identity of a picture of planes: SHA-256 of all of Y, then U, then V, and of the range where it is the full one.
+
+    In limited range it is what `ffmpeg -i PICTURE -f hash -hash sha256 -` prints. Equal samples in full range are
+    another picture: as RGB they have other colours, and no result of one is a result of the other.
+    """
+    digest = hashlib.sha256(picture.to_bytes())
+    if picture.full_range:
+        digest.update(b"full range")
+    return digest.hexdigest()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pandas as pd
+
     from bench.metrics import Metric
     from bench.picture import Kind
     from bench.runner import Engine, Outcome
@@ -61,7 +63,7 @@ class Summary:
 
     dataset: str
     points: frozenset[tuple[str, float]]
-    """Codec and quality of each that was asked for."""
+    """Curve (`Configuration.curve`) and quality of each that was asked for."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
     images: tuple[str, ...] = ()
@@ -74,6 +76,11 @@ class Summary:
         """A line for each cell that failed and was not to be skipped, whether measured or timed or both."""
         lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
         return [] if self.skipped else list(dict.fromkeys(lines))
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Those of a study's points that this run was asked for, and not others of the same codec and quality."""
+        found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
+        return found
 
     def __str__(self) -> str:
         """A line for each kind of work and each codec that could not take part."""
@@ -116,7 +123,7 @@ def execute(request: RunRequest) -> Summary:
         if request.timing:
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
     configurations = (cell.point.configuration for cell in the_plan.cells)
-    points = frozenset((configuration.codec, configuration.quality) for configuration in configurations)
+    points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
     failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
     skipped = failed if request.skip_failed and len(failed) < len(chosen) else {}
     names = tuple(image.name for image in chosen if image.name not in skipped)

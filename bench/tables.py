@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import pandas as pd
 
@@ -56,6 +57,13 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
         have = str(most) if fewest == most else f"{fewest} to {most}"
         subject = "1 point has" if len(rows) == 1 else f"{len(rows)} points have"
         yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
+
+
+def stale(curves: pd.DataFrame, asked: AbstractSet[str]) -> Iterator[str]:
+    """A line for each curve of a run that is not shown, because another version of it is the current one."""
+    for row in curves[curves["curve"].isin(asked)].to_dict("records"):
+        version = row["carrier_version"] or row["carrier"]
+        yield f"{row['name']} of {version}: another version was measured later or has more points, and is the one shown"
 
 
 FEWEST_FOR_INTERVAL = 5

@@ -133,7 +133,7 @@ def test_how_a_codec_was_fed_is_part_of_what_its_rows_go_by(tmp_path: Path) -> N
     of_rgb, of_planes = curves(OfRgb(1)), curves(OfPlanes(1))
     assert of_rgb[0] == Configuration.of("codec", OfRgb(1)).curve
     assert len(set(of_rgb)) == 3
-    assert of_planes[1] == of_planes[2] != of_planes[0]
+    assert len(set(of_planes)) == 3
 
 
 def test_the_largest_error_of_a_plane_is_finite_and_that_of_equal_planes_infinite_in_decibels() -> None:

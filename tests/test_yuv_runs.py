@@ -144,6 +144,23 @@ def test_a_raw_clip_is_compared_on_by_the_options_that_it_was_measured_with(tmp_
         assert reason in result.output
 
 
+def test_equal_samples_in_another_range_are_other_pictures(tmp_path: Path) -> None:
+    planes = to_yuv420(Picture(np.random.default_rng(2).integers(30, 200, (16, 24, 3), np.uint8))).to_bytes()
+    for levels in ("LIMITED", "FULL"):
+        header = f"YUV4MPEG2 W24 H16 F25:1 Ip C420mpeg2 XCOLORRANGE={levels}\nFRAME\n"
+        (tmp_path / f"{levels}.y4m").write_bytes(header.encode() + planes)
+    measured = ("--codec", "webp@50", "--codec", "jpeg@50", "--db", str(tmp_path / "r.sqlite"))
+    said = [bench("run", *measured, "--dataset", str(tmp_path / f"{name}.y4m")) for name in ("LIMITED", "FULL")]
+    assert [text.split("cells")[0].split()[-1] for text in said] == ["2", "2"]
+    points = [[line.split()[:4] for line in text.splitlines() if line.startswith(("webp", "jpeg"))] for text in said]
+    assert [len(rows) for rows in points] == [2, 2]
+    by_codec = dict(zip(("limited", "full"), ({row[0]: row for row in rows} for rows in points), strict=True))
+    assert by_codec["limited"]["webp"] != by_codec["full"]["webp"]
+    again = bench("run", *measured, "--dataset", str(tmp_path / "LIMITED.y4m"))
+    assert "0 cells measured, 2 were there" in again
+    assert again.partition("failed\n")[2] == said[0].partition("failed\n")[2]
+
+
 def test_a_second_run_and_a_part_of_the_frames_measure_nothing_again(folder: Path) -> None:
     options = ("--codec", "jpeg@10,30", "--dataset", str(folder / "cup.y4m"), "--db", str(folder / "r.sqlite"))
     assert "0 cells measured, 4 were there" in bench("run", *options)

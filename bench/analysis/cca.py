@@ -54,12 +54,12 @@ def rates(study: Study) -> pd.DataFrame:
 
 
 def fixed_point_rates(studies: Sequence[Study]) -> pd.DataFrame:
-    """BD-rates of each codec in fixed point over its float sibling of the same weights, with the data set of each."""
+    """BD-rates of codecs in fixed point over their float siblings of equal weights and settings, with the data sets."""
     found = []
     for study in studies:
         axes = [axis for axis in study.axes if PSNR_YUV in study.axes or axis in {PSNR, MS_SSIM}]
         for test in study.curves[study.curves["codec"].str.endswith(FIXED_POINT)].to_dict("records"):
-            same = study.curves["weights"] == test["weights"]
+            same = (study.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
             base = study.curves[same & (study.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
                 subjects = measured_subject(study, name), measured_subject(study, test["name"])

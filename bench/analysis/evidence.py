@@ -151,7 +151,8 @@ def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
 def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
     """Names of the two curves: learned codecs with weights of the same name.
 
-    Those trained for MSE come before those for MS-SSIM, as the papers' curves are, and published ones before our own.
+    Those trained for MSE come before those for MS-SSIM, as the papers' curves are, and published ones before our own;
+    pairs of equal settings before others.
     """
     by_codec = {codec: list(group.itertuples()) for codec, group in study.curves.groupby("codec", sort=False)}
     candidates = [
@@ -159,8 +160,10 @@ def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
         for test, anchor in itertools.product(by_codec.get(claim.codec, ()), by_codec.get(claim.anchor, ()))
         if anchor.weights in {"", test.weights}
     ]
-    names = [str(pair[0].weights) for pair in candidates]
-    ranks = [(name.endswith("ms-ssim"), not name.startswith("zoo")) for name in names]
+    ranks = [
+        (test.weights.endswith("ms-ssim"), not test.weights.startswith("zoo"), test.settings != anchor.settings)
+        for test, anchor in candidates
+    ]
     best = [pair for _, pair in sorted(zip(ranks, candidates, strict=True), key=lambda entry: entry[0])]
     return (str(best[0][0].name), str(best[0][1].name)) if best else None
 

@@ -23,7 +23,7 @@ class Family:
     names: tuple[str, ...]
     """Of its curves; `leading` come first."""
     leading: tuple[str, ...]
-    """The curves of its first codec: several if that has several weights."""
+    """The curves of its first codec: several if that has several weights, each in its first setting."""
 
 
 def rank(codec: str) -> tuple[int, int, str]:
@@ -58,4 +58,4 @@ def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
 def _is_leading(group: pd.DataFrame) -> pd.Series:
     first = group.iloc[0]
     found: pd.Series = (group["codec"] == first["codec"]) & (group["carrier"] == first["carrier"])
-    return found
+    return found & ~group.duplicated(["codec", "carrier", "weights"])

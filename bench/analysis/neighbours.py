@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +63,16 @@ def neighbour_table(study: Study, extras: Extras) -> pd.DataFrame:
 
 
 def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
-    names = study.curves.set_index(["codec", "weights"])["name"]
+    curves = study.curves.set_index(["codec", "weights"])[["name", "settings"]]
     spreads = {weights: _spreads(study, extras, weights) for weights in study.curves["weights"] if weights}
     for (test, anchor), adds in NEIGHBOURS.items():
         for weights, spread in spreads.items():
-            if not {(test, weights), (anchor, weights)} <= set(names.index):
+            if not {(test, weights), (anchor, weights)} <= set(curves.index):
                 continue
-            # Several carriers could share the weights; the first is the default one.
-            pair = [str(names.loc[[(codec, weights)]].iloc[0]) for codec in (test, anchor)]
-            subjects = [measured_subject(study, name) for name in pair]
+            # Several carriers or settings could share the weights; the first is the usual one, best on both sides.
+            sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
+            pair = min(itertools.product(*sides), key=lambda both: both[0].settings != both[1].settings)
+            subjects = [measured_subject(study, str(side.name)) for side in pair]
             for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
                 yield {
                     **{column: row[column] for column in TABLE if column in row},

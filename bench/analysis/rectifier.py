@@ -1,8 +1,8 @@
 """The quantization rectifier (Luo and Chen 2023) against its baselines, in pairs: quality, rate, error, time.
 
-A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, at the same
-quality on the same picture. With "+ft" in the place of "+qr" the control is compared: the decoder trained as much more,
-without a rectifier.
+A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, in the same
+settings, at the same quality on the same picture; where there are pairs in several settings, the first of the study
+counts. With "+ft" in the place of "+qr" the control is compared: the decoder trained as much more, without a rectifier.
 """
 
 from __future__ import annotations
@@ -106,13 +106,14 @@ def pairs(study: Study) -> pd.DataFrame:
     # A metric that nobody measured is a column without values here.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
     cells = cells.assign(**{name: float("nan") for name in wanted if name not in cells})
-    columns = ["codec", *_CELL, "num_bytes", *wanted]
+    columns = ["codec", "settings", *_CELL, "num_bytes", *wanted]
     found = []
     for modifier in MODIFIERS:
         with_it = cells.loc[cells["codec"].str.endswith(modifier), columns]
         with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
         base = cells[columns].rename(columns={"codec": "model"})
-        found.append(with_it.merge(base, on=["model", *_CELL], suffixes=("", "_base")))
+        both = with_it.merge(base, on=["model", "settings", *_CELL], suffixes=("", "_base"))
+        found.append(both.drop_duplicates(["model", *_CELL]))
     rows = pd.concat(found, ignore_index=True)
     rows["bytes_added"] = rows["num_bytes"] - rows["num_bytes_base"]
     rows["psnr_gain_db"] = rows["psnr_db"] - rows["psnr_db_base"]
@@ -214,14 +215,17 @@ def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[s
     name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and the
     highest; `qualities` are those that both sides were timed at, and `cells` the pairs.
     """
-    rows = times.merge(curves[["name", "codec", "weights"]], on="name")
+    rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]
     found = []
     for modifier in modifiers:
         with_it = rows[rows["codec"].str.endswith(modifier)]
         with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
         on = ["model", *setting, *_CELL, "stage"]
-        found.append(with_it.merge(rows.rename(columns={"codec": "model"}), on=on, suffixes=("", "_base")))
+        pairs_of_it = with_it.merge(
+            rows.rename(columns={"codec": "model"}), on=[*on, "settings"], suffixes=("", "_base")
+        )
+        found.append(pairs_of_it.drop_duplicates(on))
     both = pd.concat(found, ignore_index=True)
     if both.empty:
         return pd.DataFrame(columns=TIMES)

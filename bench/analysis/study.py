@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
 from bench.analysis.family import Family, families, rank
@@ -15,12 +17,14 @@ from bench.errors import UsageError, unknown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
     from bench.analysis.export import Export
 
-_SERIES = ["codec", "carrier", "weights"]
-"""Curves that agree in these are versions of one another; only one of them is reported."""
+_SERIES = ["codec", "carrier", "weights", "settings"]
+"""Curves that agree in these are versions of one another; only one of them is reported.
+
+Versions are those of a library or binary, and of the codec's code. Settings make curves of their own: whoever measures
+a codec with another precision still has the results of the first.
+"""
 
 _CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "weights", "settings", "curve"]
 
@@ -85,7 +89,7 @@ class Study:
         chosen = _chosen(members, dataset, images)
         rows = _named(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
-        rows = _of_one_training(rows)
+        rows = _with_settings(_in_order(_of_one_training(rows)))
         counts = rows.groupby([*_CURVE, "quality", "weights_sha256"], sort=False).agg(
             have=("key", "size"), latest=("started", "max")
         )
@@ -155,7 +159,7 @@ def _named(export: Export) -> pd.DataFrame:
     """The measurements with the start of their run, the codec's title and the name that their curve goes by.
 
     The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart; the title
-    always says the weights, since a model is no better than they are.
+    always says the weights, since a model is no better than they are. Settings follow; see `_with_settings`.
     """
     rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
     rows = rows.merge(export.codecs[["codec", "title", "default_carrier"]], on="codec", how="left")
@@ -166,12 +170,44 @@ def _named(export: Export) -> pd.DataFrame:
     spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(
         rows["weights"].ne(""), " [" + rows["weights"] + "]", ""
     )
-    rows = rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
-    # Learned codecs come first: they are what the others are there for.
+    return rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
+
+
+def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one image set, their names and titles with the settings in which curves of one name differ."""
+    names, titles = rows["name"].copy(), rows["title"].copy()
+    for name, group in rows.groupby("name", sort=False):
+        found = {text: json.loads(text or "{}") for text in group["settings"].unique()}
+        if len(found) == 1:
+            continue
+        keys = sorted(
+            key for key in set().union(*found.values()) if len({str(one.get(key)) for one in found.values()}) > 1
+        )
+        told = {text: ",".join(f"{key}={one[key]}" for key in keys if key in one) for text, one in found.items()}
+        suffix = group["settings"].map(told)
+        names[group.index] = name + ("@" + suffix).where(suffix != "", "")
+        titles[group.index] = group["title"] + (" (" + suffix + ")").where(suffix != "", "")
+    return rows.assign(name=names, title=titles)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order in which curves are shown everywhere.
+
+    Learned codecs come first: they are what the others are there for. Of several settings of one codec that comes first
+    which most was measured with.
+    """
     order = {codec: place for place, codec in enumerate(sorted(rows["codec"].unique(), key=rank))}
-    shown = rows.assign(conventional=rows["weights"] == "", place=rows["codec"].map(order))
-    shown = shown.sort_values(["conventional", "place", "name", "quality"], kind="stable", ignore_index=True)
-    return shown.drop(columns=["conventional", "place"])
+    measured = rows.groupby(["name", "settings"])["key"].transform("size")
+    by = {
+        "conventional": rows["weights"] == "",
+        "place": rows["codec"].map(order),
+        "name": rows["name"],
+        "measured": -measured,
+        "settings": rows["settings"],
+        "quality": rows["quality"],
+    }
+    ordered = pd.DataFrame(by).sort_values(list(by), kind="stable")
+    return rows.loc[ordered.index].reset_index(drop=True)
 
 
 def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
@@ -233,4 +269,4 @@ def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -
 
 def _incomplete(current: pd.DataFrame, needed: int) -> pd.DataFrame:
     short = current[current["have"] < needed]
-    return short[["name", "codec", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)
+    return short[["name", "curve", "codec", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)

@@ -123,7 +123,7 @@ def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.Data
     summary = execute(run)
     with Store.open(db) as store:
         points = Study.of(read_results(store), summary.dataset).points
-    return points[points["weights"] == "zoo"], [*summary.failures, *summary.missing]
+    return summary.of(points), [*summary.failures, *summary.missing]
 
 
 def _compare(checkpoint: Checkpoint, measured: pd.DataFrame, points: pd.DataFrame) -> Comparison | None:

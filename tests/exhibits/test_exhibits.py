@@ -164,7 +164,7 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
     path = tmp_path / "data" / "measurements.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows["quality"] == "3.0", "weights_sha256"] = "0" * 64
-    old = {"settings": '{"device":"cuda:99"}', "curve": "old", "weights_sha256": "1" * 64, "run_id": "long ago"}
+    old = {"carrier_version": "torch 0", "curve": "old", "weights_sha256": "1" * 64, "run_id": "long ago"}
     stale = rows.assign(**old, key="old " + rows["key"])
     pd.concat([stale, rows]).to_csv(path, index=False)
     told: list[str] = []
