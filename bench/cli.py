@@ -392,7 +392,7 @@ def _show_points(db: Path, summary: Summary) -> None:
 
     study = Study.of(_read_results(db), summary.dataset, [glob.escape(name) for name in summary.images])
     click.echo(f"{study.title}, {study.extent}")
-    tables.show(*tables.rd_points(summary.of(study.points), study.axes))
+    tables.show(*tables.rd_points(summary.of(study.points), study))
     if note := ceiling_note(study):
         click.echo(note)
     asked = {curve for curve, _ in summary.points}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.analysis.axis import Axis
+    from bench.analysis.study import Study
 
 
 def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
@@ -39,15 +39,29 @@ def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     return list(frame.columns), rows
 
 
-def rd_points(points: pd.DataFrame, axes: Sequence[Axis]) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of RD points, a row a codec and quality."""
-    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in axes)]
+INFINITE, UNDEFINED, NOTHING = "\N{INFINITY}", "n/a", "-"
+"""What stands for a number: of equal pictures; of a metric not defined on some picture; where nothing is measured."""
+
+
+def rd_points(points: pd.DataFrame, study: Study) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of some of a study's RD points, a row a codec and quality."""
+    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in study.axes)]
+    undefined = {axis.name: study.undefined_points(axis) for axis in study.axes}
     rows = [
         [row["name"], f"{row['quality']:g}", str(row["images"]), f"{row['bpp']:.4f}"]
-        + [f"{row[axis.name]:.3f}" for axis in axes]
+        + [
+            _value(row[axis.name], defined=(row["name"], row["quality"]) not in undefined[axis.name])
+            for axis in study.axes
+        ]
         for row in points.to_dict("records")
     ]
     return headers, rows
+
+
+def _value(value: float, *, defined: bool) -> str:
+    if math.isnan(value):
+        return NOTHING if defined else UNDEFINED
+    return INFINITE if math.isinf(value) else f"{value:.3f}"
 
 
 def incomplete(points: pd.DataFrame) -> Iterator[str]:
@@ -121,4 +135,5 @@ def _bd_row(row: Mapping[str, Any]) -> list[str]:
 
 
 def _is_number(text: str) -> bool:
-    return text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit() or text in {"", "-"}
+    is_sign = text in {"", NOTHING, UNDEFINED, INFINITE}
+    return is_sign or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()

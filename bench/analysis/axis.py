@@ -67,6 +67,16 @@ class Axis:
         """Whether quality is the stored value itself and not its negative."""
         return self.quality is not _negative
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The stored metrics that it comes from."""
+        found = tuple(metric for metric, axis in _STORED.items() if axis.name == self.name)
+        return found or (tuple(_YUV_STORED) if self.column == PSNR_YUV.column else (self.column,))
+
+    def shown(self, quality: float) -> float:
+        """A quality of this axis as it is written: where less is better it is the stored value and not its negative."""
+        return quality if self.higher_is_better else -quality
+
 
 PSNR = Axis("psnr_db", "PSNR, RGB", "dB", "psnr_db", _as_it_is, (("psnr_rgb", False),))
 PSNR_Y = Axis("psnr_y_db", "PSNR, luma", "dB", "psnr_y_db", _as_it_is, (("psnr_y", False),))
@@ -81,7 +91,9 @@ MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "ms_ssim_y", ratio_to_db
 
 _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_ssim": MS_SSIM, "ms_ssim_y": MS_SSIM_Y}
 
-DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: "mse_y, mse_u, mse_v"}
+_YUV_STORED = ("mse_y", "mse_u", "mse_v")
+
+DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: ", ".join(_YUV_STORED)}
 """Names of axes, as in "psnr-y", and what is stored that they follow from."""
 
 _PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}

@@ -30,6 +30,8 @@ def bd_rates(anchor: tuple[Array, Array], test: tuple[Array, Array]) -> Array:
     reduced to their upper envelope as in `bench.analysis.bd.Curve`. NaN where a row's curves do not overlap or one
     has fewer than two points.
     """
+    if not min(anchor[0].shape[1], test[0].shape[1]):
+        return np.full(len(anchor[0]), np.nan)
     ordered = [_ordered(*anchor), _ordered(*test)]
     low = np.max([_lowest(quality, kept) for _, quality, kept in ordered], axis=0)
     high = np.min([_highest(quality, kept) for _, quality, kept in ordered], axis=0)
@@ -79,7 +81,7 @@ def resample_weights(images: int) -> Array:
 
 def _ordered(rate: Array, quality: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Rows sorted by rate, and which points belong to the upper envelope."""
-    usable = np.isfinite(rate) & np.isfinite(quality)
+    usable = np.isfinite(rate) & (rate > 0) & np.isfinite(quality)
     rate, quality = np.where(usable, rate, np.inf), np.where(usable, quality, -np.inf)
     order = np.lexsort((-quality, rate), axis=1)
     rate, quality = np.take_along_axis(rate, order, 1), np.take_along_axis(quality, order, 1)

@@ -32,17 +32,20 @@ class Curve:
     quality: NDArray[np.float64]  # higher is better
     dominated: int = 0  # points left out because a cheaper one is as good
     lossless: int = 0  # points left out because their quality is infinite
+    empty: int = 0  # points left out because they have no bits
 
     @classmethod
     def of(cls, rate_bpp: ArrayLike, quality: ArrayLike) -> Self:
         """The envelope of points in any order; equal points count once."""
         points = np.unique(np.column_stack([np.asarray(rate_bpp, float), np.asarray(quality, float)]), axis=0)
-        finite = points[np.isfinite(points).all(axis=1)]
+        empty = points[:, 0] <= 0
+        finite = points[np.isfinite(points).all(axis=1) & ~empty]
         # Among equal rates the best comes first, so that the others are dominated by it.
         ordered = finite[np.lexsort((-finite[:, 1], finite[:, 0]))]
         best_before = np.concatenate([[-np.inf], np.maximum.accumulate(ordered[:, 1])[:-1]])[: len(ordered)]
         kept = ordered[ordered[:, 1] > best_before]
-        return cls(kept[:, 0], kept[:, 1], len(ordered) - len(kept), len(points) - len(finite))
+        lossless = len(points) - len(finite) - int(empty.sum())
+        return cls(kept[:, 0], kept[:, 1], len(ordered) - len(kept), lossless, int(empty.sum()))
 
     def __len__(self) -> int:
         return len(self.rate_bpp)

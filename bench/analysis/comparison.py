@@ -13,11 +13,11 @@ from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.study import Study, only_dataset
-from bench.analysis.subject import Subject, find, published_names, published_subject
+from bench.analysis.subject import Subject, find, listed, published_names, published_subject
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,8 +85,8 @@ def _bd_row(anchor: Subject, test: Subject, axis: Axis) -> dict[str, Any]:
         "interval_low_percent": low,
         "interval_high_percent": high,
         **{f"bd_quality_{method}": delta.quality[method] for method in METHODS},
-        "overlap_low": delta.overlap[0] if delta.overlap else None,
-        "overlap_high": delta.overlap[1] if delta.overlap else None,
+        "overlap_low": min(map(axis.shown, delta.overlap)) if delta.overlap else None,
+        "overlap_high": max(map(axis.shown, delta.overlap)) if delta.overlap else None,
         "overlap_share": delta.overlap_share,
         "anchor_points": len(curves[0]),
         "test_points": len(curves[1]),
@@ -96,7 +96,7 @@ def _bd_row(anchor: Subject, test: Subject, axis: Axis) -> dict[str, Any]:
         "per_image_mean_percent": float(usable.mean()) if len(usable) else None,
         "per_image_lowest_percent": float(usable.min()) if len(usable) else None,
         "per_image_highest_percent": float(usable.max()) if len(usable) else None,
-        "notes": "; ".join(_notes(curves, delta, len(per_image) - len(usable))),
+        "notes": "; ".join([*_notes(curves, delta), *_left_out(anchor, test, axis, per_image)]),
     }
 
 
@@ -104,22 +104,20 @@ def _over_images(anchor: Subject, test: Subject, axis: Axis) -> tuple[tuple[floa
     """The bootstrap interval over images, and each image's own BD-rate; nothing for published curves."""
     if axis.name not in anchor.images or axis.name not in test.images:
         return None, np.array([])
-    # A point that is lossless on one image has no mean, so it takes part in no resample either.
-    mean_curves = [_finite_columns(subject.images[axis.name], axis) for subject in (anchor, test)]
-    interval = batch.interval(mean_curves[0], mean_curves[1], to_axis=axis.quality)
+    interval = batch.interval(anchor.images[axis.name], test.images[axis.name], to_axis=axis.quality)
     own = [(rate, axis.quality(value)) for rate, value in (anchor.images[axis.name], test.images[axis.name])]
     return interval, batch.bd_rates(own[0], own[1])
 
 
-def _finite_columns(
-    curve: tuple[NDArray[np.float64], NDArray[np.float64]], axis: Axis
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rate, value = curve
-    finite = np.isfinite(axis.quality(value.mean(axis=0)))
-    return rate[:, finite], value[:, finite]
+def _left_out(anchor: Subject, test: Subject, axis: Axis, per_image: NDArray[np.float64]) -> Iterator[str]:
+    """The points that take no part, and the pictures without a BD-rate of their own, by name."""
+    for subject in (anchor, test):
+        yield from subject.left_out.get(axis.name, ())
+    if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
+        yield f"no BD-rate of its own on {listed(without)}"
 
 
-def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[str]:
+def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
     """What a reader should know before quoting the number."""
     notes = [delta.reason] if delta.reason else []
     for which, curve in zip(("anchor", "test curve"), curves, strict=True):
@@ -127,6 +125,8 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
             notes.append(f"{which}: {curve.dominated} left out that cost more than another point and give no more")
         if curve.lossless:
             notes.append(f"{which}: {curve.lossless} left out for being lossless on some picture")
+        if curve.empty:
+            notes.append(f"{which}: {curve.empty} left out for having no bits")
     if delta.reason:
         return notes
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
@@ -142,8 +142,6 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta, without_own: int) -> list[s
         notes.append(f"{DOUBT}: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")
     if pchip is not None and cubic is not None and abs(pchip - cubic) > CUBIC_REMARK:
         notes.append(f"the single cubic differs by {abs(pchip - cubic):.1f} points")
-    if without_own:
-        notes.append(f"no BD-rate of their own on {without_own} pictures")
     return notes
 
 

@@ -36,14 +36,13 @@ def rate_difference(anchor: Curve, test: Curve) -> pd.DataFrame:
 
 
 def rate_differences(anchor: Subject, tests: Iterable[Subject], axes: Iterable[Axis]) -> pd.DataFrame:
-    """`rate_difference` of several curves against one, on every axis that both have."""
-    frames = [
-        rate_difference(anchor.curves[axis.name], test.curves[axis.name]).assign(
-            axis=axis.name, anchor=anchor.name, test=test.name
-        )
-        for axis, test in itertools.product(axes, tests)
-        if axis.name in anchor.curves and axis.name in test.curves
-    ]
+    """`rate_difference` of several curves against one, on every axis that both have, `quality` as it is written."""
+    frames = []
+    for axis, test in itertools.product(axes, tests):
+        if axis.name in anchor.curves and axis.name in test.curves:
+            frame = rate_difference(anchor.curves[axis.name], test.curves[axis.name])
+            shown = [axis.shown(quality) for quality in frame["quality"]]
+            frames.append(frame.assign(axis=axis.name, anchor=anchor.name, test=test.name, quality=shown))
     return _stacked(frames, ["axis", "anchor", "test", "quality", "rate_difference_percent"])
 
 

@@ -161,7 +161,11 @@ def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
         if anchor.weights in {"", test.weights}
     ]
     ranks = [
-        (test.weights.endswith("ms-ssim"), not test.weights.startswith("zoo"), test.settings != anchor.settings)
+        (
+            str(test.weights).endswith("ms-ssim"),
+            not str(test.weights).startswith("zoo"),
+            str(test.settings) != str(anchor.settings),
+        )
         for test, anchor in candidates
     ]
     best = [pair for _, pair in sorted(zip(ranks, candidates, strict=True), key=lambda entry: entry[0])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import pandas as pd
@@ -41,6 +41,9 @@ class Export:
     runs: pd.DataFrame
     failures: pd.DataFrame
     published: pd.DataFrame
+    undefined: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Metric to the keys of the measurements on whose pictures it is not defined; there, as where it was not measured,
+    `measurements` has NaN."""
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -49,7 +52,9 @@ class Export:
         Raises:
             UsageError: a file or a column is missing, or a number is none.
         """
-        return cls(**{table: _read(directory / f"{table}.csv", table) for table in _TABLES})
+        tables = {table: _read(directory / f"{table}.csv", table) for table in _TABLES}
+        measurements, undefined = _numbers(directory / "measurements.csv", tables.pop("measurements"))
+        return cls(measurements, **tables, undefined=undefined)
 
     @property
     def metric_columns(self) -> list[str]:
@@ -76,8 +81,8 @@ def _read(path: Path, table: str) -> pd.DataFrame:
     if missing:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
     # Text stays text: an empty cell is an empty string, and "NA" is a name like any other. An empty cell of numbers is
-    # NaN, as is "nan" for a metric that is not defined on a picture.
-    numbers = {column for column in header if field_of(column).is_number}
+    # NaN. Metrics and diagnostics are read as text first: "nan" says that one is not defined on a picture.
+    numbers = {column for column in FILES[table] if field_of(column).is_number}
     try:
         frame = pd.read_csv(
             path,
@@ -92,3 +97,15 @@ def _read(path: Path, table: str) -> pd.DataFrame:
         raise UsageError(f"{path}: {error}") from None
     absent = {column: value for column, value in optional.items() if column not in header}
     return unguarded_frame(frame).assign(**absent).fillna(optional)
+
+
+def _numbers(path: Path, measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
+    """Measurements with their metrics and diagnostics, which nobody foresaw, as numbers; and which are not defined."""
+    columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
+    texts = measurements[columns]
+    try:
+        numbers = {column: texts[column].where(texts[column] != "", "nan").astype("float64") for column in columns}
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    nowhere = {column: frozenset(measurements.loc[texts[column] == "nan", "key"]) for column in columns}
+    return measurements.assign(**numbers), {column: keys for column, keys in nowhere.items() if keys}

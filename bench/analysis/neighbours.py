@@ -71,7 +71,7 @@ def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
                 continue
             # Several carriers or settings could share the weights; the first is the usual one, best on both sides.
             sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
-            pair = min(itertools.product(*sides), key=lambda both: both[0].settings != both[1].settings)
+            pair = min(itertools.product(*sides), key=lambda both: str(both[0].settings) != str(both[1].settings))
             subjects = [measured_subject(study, str(side.name)) for side in pair]
             for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
                 yield {

@@ -15,7 +15,7 @@ from bench.analysis.family import Family, families, rank
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bench.analysis.export import Export
 
@@ -35,7 +35,7 @@ class Study:
 
     `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
     current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
-    older versions of current curves, which take part in nothing.
+    older versions of current curves, which take part in nothing; `undefined` is that of the export.
     """
 
     dataset: str
@@ -50,6 +50,7 @@ class Study:
     points: pd.DataFrame
     incomplete: pd.DataFrame
     stale: pd.DataFrame
+    undefined: Mapping[str, frozenset[str]]
 
     @property
     def is_subset(self) -> bool:
@@ -113,7 +114,17 @@ class Study:
             points=_points(cells, axes, metrics),
             incomplete=_incomplete(current, len(chosen)),
             stale=stale,
+            undefined=export.undefined,
         )
+
+    def undefined_keys(self, axis: Axis) -> frozenset[str]:
+        """The measurements on whose pictures an axis is not defined, as MS-SSIM is not on small ones."""
+        return frozenset().union(*(self.undefined.get(metric, frozenset()) for metric in axis.metrics))
+
+    def undefined_points(self, axis: Axis) -> frozenset[tuple[str, float]]:
+        """Name and quality of the points that an axis has no mean of, because it is not defined on some picture."""
+        rows = self.cells[self.cells["key"].isin(self.undefined_keys(axis))]
+        return frozenset(zip(rows["name"], rows["quality"], strict=True))
 
 
 def measured_datasets(export: Export) -> list[str]:
@@ -184,9 +195,9 @@ def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
             key for key in set().union(*found.values()) if len({str(one.get(key)) for one in found.values()}) > 1
         )
         told = {text: ",".join(f"{key}={one[key]}" for key in keys if key in one) for text, one in found.items()}
-        suffix = group["settings"].map(told)
-        names[group.index] = name + ("@" + suffix).where(suffix != "", "")
-        titles[group.index] = group["title"] + (" (" + suffix + ")").where(suffix != "", "")
+        names[group.index] = [f"{name}@{told[text]}" if told[text] else str(name) for text in group["settings"]]
+        pairs = zip(group["title"], group["settings"], strict=True)
+        titles[group.index] = [f"{title} ({told[text]})" if told[text] else title for title, text in pairs]
     return rows.assign(name=names, title=titles)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from bench.analysis.axis import Axis
     from bench.analysis.export import Export
     from bench.analysis.study import Study
 
@@ -26,7 +27,8 @@ class Subject:
     """A curve to compare, on every axis that it has.
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
-    (images, points); a published curve has none. `learned`: measured with weights.
+    (images, points), its rows those of `pictures`; a published curve has none. `left_out` says, by axis, which points
+    take no part and why. `learned`: measured with weights.
     """
 
     name: str
@@ -34,6 +36,12 @@ class Subject:
     curves: Mapping[str, Curve]
     images: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
     learned: bool = False
+    pictures: tuple[str, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+MOST_BPP = 240.0
+"""Bits a pixel: ten times what an RGB picture takes uncoded. No curve goes through a file that is larger."""
 
 
 def measured_subject(study: Study, name: str) -> Subject:
@@ -46,12 +54,56 @@ def measured_subject(study: Study, name: str) -> Subject:
         raise _not_measured(study, name, study.curves["name"])
     points = study.points[study.points["name"] == name]
     cells = study.cells[study.cells["name"] == name]
-    curves, images = {}, {}
+    curves, images, left_out = {}, {}, {}
     for axis in study.axes:
-        usable = points[points[axis.column].notna()]
+        reasons = _unusable(study, points, cells, axis)
+        usable = points[~points["quality"].isin(reasons)]
         curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
-        images[axis.name] = (_matrix(cells, usable, "bpp"), _matrix(cells, usable, axis.column))
-    return Subject(name, str(points["title"].iloc[0]), curves, images, learned=points["weights"].iloc[0] != "")
+        images[axis.name] = (_matrix(study, cells, usable, "bpp"), _matrix(study, cells, usable, axis.column))
+        left_out[axis.name] = tuple(
+            f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
+            for reason in dict.fromkeys(reasons.values())
+        )
+    return Subject(
+        name,
+        str(points["title"].iloc[0]),
+        curves,
+        images,
+        learned=points["weights"].iloc[0] != "",
+        pictures=study.images,
+        left_out=left_out,
+    )
+
+
+def _unusable(study: Study, points: pd.DataFrame, cells: pd.DataFrame, axis: Axis) -> dict[float, str]:
+    """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
+    values = cells[axis.column]
+    undefined = cells["key"].isin(study.undefined_keys(axis))
+    means = points.set_index("quality")[axis.column]
+    infinite = cells["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
+    reasons: dict[float, str] = {}
+    for fault, where in {
+        "an empty file of": cells["num_bytes"] == 0,
+        f"more than {MOST_BPP:g} bits a pixel for": cells["bpp"] > MOST_BPP,
+        f"{axis.title} is not defined on": undefined,
+        f"{axis.title} is not measured on": values.isna() & ~undefined,
+        f"{axis.title} is infinite (lossless) on": infinite.astype(bool) & np.isposinf(axis.quality(values)),
+    }.items():
+        faulty = cells[where]
+        for quality in faulty["quality"].unique():
+            reasons.setdefault(quality, f"{fault} {listed(faulty.loc[faulty['quality'] == quality, 'image'])}")
+    return dict(sorted(reasons.items()))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as text, the first few where there are many: "dill", "beetroot, carrot, dill and 5 more"."""
+    found = list(names)
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return ", ".join(found[:LISTED]) + more
+
+
+LISTED = 3
+"""Pictures that a note names."""
 
 
 def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
@@ -67,10 +119,10 @@ def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
     return UsageError(f"{name} is not measured on {study.dataset}{hint(name, known)}")
 
 
-def _matrix(cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """One column of the cells as an array of shape (images, points), for the points given."""
-    table = cells.pivot_table(index="image", columns="quality", values=column, aggfunc="first")
-    return table[points["quality"]].to_numpy(dtype=np.float64)
+def _matrix(study: Study, cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """One column of the cells as an array of shape (images, points), for the points given; NaN where there is none."""
+    table = cells.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
+    return table.reindex(index=list(study.images), columns=points["quality"]).to_numpy(dtype=np.float64)
 
 
 def published_names(published: pd.DataFrame) -> pd.Series:

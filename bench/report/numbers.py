@@ -7,6 +7,9 @@ import math
 NOTHING = "\N{EN DASH}"
 """What stands where there is no number."""
 
+UNDEFINED = "n/a"
+"""What stands where a metric is not defined on one of the pictures."""
+
 
 def signed(value: float | None, digits: int) -> str:
     """A number with its sign: a true minus, a plus, or none for zero."""

@@ -338,6 +338,27 @@ def test_incomplete_failed_absent_and_stale_are_listed_and_not_drawn(page: Page,
     assert set(points.query("name == 'alpha'")["carrier_version"]) == {2.0}
 
 
+@pytest.mark.parametrize("lacking", ["a picture too small for it", "not measured for one codec", "both"])
+def test_a_metric_that_some_lack_is_left_out_by_name_and_the_report_is_written(
+    synthetic: Synthetic, tmp_path: Path, lacking: str
+) -> None:
+    for row in synthetic.tables["measurements"]:
+        if row["image"] == "dill" and lacking != "not measured for one codec":
+            row["ms_ssim"] = "nan"
+        if row["codec"] == "beta" and lacking != "a picture too small for it":
+            row["ms_ssim"] = None
+    page = _report(synthetic, tmp_path)
+    rates = pd.read_csv(tmp_path / "out" / "tables" / "bd_rates.csv").set_index("axis")
+    assert rates.loc["psnr_db", "bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+    assert math.isnan(rates.loc["ms_ssim_db", "bd_rate_pchip_percent"])
+    reasons = {
+        "a picture too small for it": "beta@10,30,50,70,90 left out: MS-SSIM, RGB is not defined on dill",
+        "not measured for one codec": "beta@10,30,50,70,90 left out: MS-SSIM, RGB is not measured on aubergine",
+        "both": "alpha@10,30,50,70,90 left out: MS-SSIM, RGB is not defined on dill",
+    }
+    assert reasons[lacking] in page.text
+
+
 def test_times_of_two_machines_are_two_tables(page: Page) -> None:
     assert "box; 1 thread, cpu; the same 4 pictures" in page.text
     assert "mill; 1 thread, cpu; the same 4 pictures" in page.text

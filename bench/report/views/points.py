@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import plain
+from bench.report.numbers import UNDEFINED, plain
 from bench.report.views.rows import records
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
     import pandas as pd
 
     from bench.report.content import Content
@@ -29,6 +32,7 @@ def headers(content: Content) -> list[tuple[str, str]]:
 def points(content: Content) -> list[dict[str, Any]]:
     """The curves, each with its rows."""
     study = content.study
+    undefined = {axis.name: study.undefined_points(axis) for axis in study.axes}
     curves = []
     for curve in records(study.curves):
         rows = study.points[study.points["name"] == curve["name"]].sort_values("quality")
@@ -37,18 +41,21 @@ def points(content: Content) -> list[dict[str, Any]]:
                 **curve,
                 "look": content.looks[curve["name"]],
                 "settings": json.loads(curve["settings"] or "{}"),
-                "rows": [(f"{row['quality']:g}", _point(row, content)) for row in records(rows)],
+                "rows": [(f"{row['quality']:g}", _point(row, content, undefined)) for row in records(rows)],
             }
         )
     return curves
 
 
-def _point(row: dict[str, Any], content: Content) -> list[str]:
+def _point(row: dict[str, Any], content: Content, undefined: Mapping[str, AbstractSet[tuple[str, float]]]) -> list[str]:
     cells = [plain(row["bpp"], 4), f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}")]
     for axis in content.study.axes:
-        if axis.name != axis.column:
-            cells.append(plain(row[axis.column], 5))
-        cells.append(plain(row[axis.name], 3 if axis.unit else 5))
+        found = [(axis.column, 5)] if axis.name != axis.column else []
+        found.append((axis.name, 3 if axis.unit else 5))
+        if (row["name"], row["quality"]) in undefined[axis.name]:
+            cells += [UNDEFINED] * len(found)
+        else:
+            cells += [plain(row[column], digits) for column, digits in found]
     if "psnr_of_mean_mse_db" in row:
         cells.append(plain(row["psnr_of_mean_mse_db"], 3))
     return cells
