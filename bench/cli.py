@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import importlib
 import io
 import os
@@ -92,7 +91,9 @@ _dataset = click.option(
 )
 _frames = click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th.")
 _size = click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it.")
-_images = click.option("--images", multiple=True, metavar="GLOB", help="Only images with such names; repeatable.")
+_images = click.option(
+    "--images", multiple=True, metavar="GLOB", help="Only images with such names, as in p1,q*; repeatable."
+)
 _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
 _carrier = click.option(
     "--carrier", help="What does the coding: by default a library in process, or 'external' binaries."
@@ -106,17 +107,27 @@ _force = click.option("--force", is_flag=True, help="Take times although other w
 
 
 @main.command("list")
+@click.argument("what", required=False, type=click.Choice(["published"]))
 @_data
-def list_(data: Path | None) -> None:
-    """List codecs, their carriers and qualities, and image sets, with what is missing and how to get it."""
+@_db
+def list_(what: str | None, data: Path | None, db: Path) -> None:
+    """List codecs, their carriers and qualities, and image sets, with what is missing and how to get it.
+
+    The image sets are those that have a name and those that the results have. With `published`: the published curves,
+    imported ones included, by the names that `bench compare` takes.
+    """
     from bench import inventory, tables  # noqa: PLC0415
 
+    if what:
+        tables.show(("curve", "title", "image set", "metrics", "points"), inventory.published_curves(db))
+        return
     codecs = inventory.codecs()
     ready = [entry for entry in codecs if not entry.missing]
     rows = [(e.name, e.title, e.carrier, e.qualities, e.version) for e in ready]
     tables.show(("codec", "title", "carrier", "qualities", "made by"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
     tables.show(("image set", "state"), inventory.image_sets(data))
+    tables.show(("image set in the results", "is"), inventory.measured_sets(db))
     tables.show(("codec", "missing"), inventory.missing(codecs))
 
 
@@ -223,14 +234,22 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
 @click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
 @click.option("--figures", type=_PATH, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
 @_db
-def report(db: Path, out: Path, figures: Path | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
+def report(
+    db: Path,
+    out: Path,
+    figures: Path | None,
+    datasets: Sequence[str],
+    **choice: Any,  # noqa: ANN401  # passed on
+) -> None:
     """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
+    from bench.datasets import stored_name  # noqa: PLC0415
     from bench.exhibits.records import add_records  # noqa: PLC0415
     from bench.export import export_csv  # noqa: PLC0415
     from bench.report import write_figures, write_report  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
 
     with Store.open(db) as store:
+        choice["datasets"] = [stored_name(dataset, store.datasets()) for dataset in datasets]
         export_csv(store, out / "data")
     add_records(out / "data")
     click.echo(f"report: {write_report(out / 'data', out, **choice)}")
@@ -275,7 +294,7 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 @main.command()
 @click.argument("test")
 @click.argument("anchor")
-@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one measured]")
+@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
 @_images
 @_frames
 @_size
@@ -285,6 +304,7 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
     """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
     Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
+    `bench list published` has their names.
     """
     from bench import tables  # noqa: PLC0415
     from bench.analysis import comparison, published  # noqa: PLC0415
@@ -293,11 +313,14 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
     clip = {name: choice.pop(name) for name in ("frames", "size")}
     if any(clip.values()) and not dataset:
         raise UsageError("--frames and --size are of a clip; name it by --dataset")
-    choice["dataset"] = stored_name(dataset, **clip) if dataset else None
-    if not db.is_file() and comparison.are_published(points := published.load(), test, anchor):
-        result = comparison.compare_published(points, test, anchor, **choice)
+    if comparison.are_published(points := published.load(), test, anchor):
+        result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
     else:
-        result = comparison.compare_rows(_read_results(db), test, anchor, **choice)
+        if not db.is_file():
+            comparison.require_known(points, test, anchor)
+        export = _read_results(db)
+        named = stored_name(dataset, export.datasets["dataset"], **clip) if dataset else None
+        result = comparison.compare_rows(export, test, anchor, dataset=named, **choice)
     click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
     tables.show(*tables.bd_rates(result.rows, result.pictures))
     for note in result.notes:
@@ -323,6 +346,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     bench export reports/data --costs --pictures kodim08 --pictures kodim23
     """
     from bench import interchange  # noqa: PLC0415
+    from bench.datasets import stored_name  # noqa: PLC0415
     from bench.exhibits import add_exhibits  # noqa: PLC0415
     from bench.export import export_csv  # noqa: PLC0415
     from bench.store import Store  # noqa: PLC0415
@@ -330,7 +354,9 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     if form == "compressai":
         if any(added.values()):
             raise UsageError("--pictures, --costs and --data are for CSV files; leave them or --format compressai out")
-        written = interchange.export_compressai(_read_results(db), target, dataset=dataset)
+        export = _read_results(db)
+        named = stored_name(dataset, export.datasets["dataset"]) if dataset else None
+        written = interchange.export_compressai(export, target, dataset=named)
         click.echo("\n".join(map(str, written)))
         return
     if (dataset or added["data"]) and not added["pictures"]:
@@ -390,8 +416,8 @@ def _show_points(db: Path, summary: Summary) -> None:
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.study import Study  # noqa: PLC0415
 
-    study = Study.of(_read_results(db), summary.dataset, [glob.escape(name) for name in summary.images])
-    click.echo(f"{study.title}, {study.extent}")
+    study = Study.of(_read_results(db), summary.dataset)
+    click.echo(study.label)
     tables.show(*tables.rd_points(summary.of(study.points), study))
     if note := ceiling_note(study):
         click.echo(note)

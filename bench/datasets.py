@@ -6,12 +6,12 @@ it; a folder's or clip's name in the results ends in a hash of its content, so t
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import glob
 import hashlib
 import importlib.resources
 import os
+import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -25,9 +25,10 @@ from bench.errors import MissingError, UsageError, printable, unknown
 from bench.files import sha256_of
 from bench.images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.progress import progress
+from bench.selection import selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bench.picture import Kind
 
@@ -54,17 +55,19 @@ class Dataset:
         Raises:
             UsageError: a glob matches no image, or none is left.
         """
-        for pattern in (*patterns, *exclude):
-            if not any(_matches(image, (pattern,)) for image in self.images):
-                raise unknown(f"image of {self.name}", pattern, [image.name for image in self.images])
-        chosen = (i for i in self.images if _matches(i, patterns or ("*",)) and not _matches(i, exclude))
-        if not (left := tuple(chosen)):
+        names = [image.name for image in self.images]
+        unwanted = set(selected(names, exclude, self.name)) if exclude else set()
+        if not (wanted := set(selected(names, patterns, self.name)) - unwanted):
             raise UsageError(f"--exclude leaves no image of {self.name}")
-        return left
+        return tuple(image for image in self.images if image.name in wanted)
 
-
-def _matches(image: ImageFile, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(image.name, pattern) for pattern in patterns)
+    def part(self, images: Sequence[ImageFile]) -> Dataset:
+        """Some of the images as a set of its own, whose name ends in a hash of them; of all the set itself."""
+        if len(images) == len(self.images):
+            return self
+        name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
+        note = f"A part of {self.name}: the figures cannot be set beside published ones."
+        return Dataset(name, f"{self.name}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -108,16 +111,22 @@ def open_dataset(name: str, *, data: Path | None = None, frames: str | None = No
     raise unknown("dataset", name, dataset_names())
 
 
-def stored_name(name: str, *, frames: str | None = None, size: str | None = None) -> str:
-    """What the results call an image set: a name stays as it is, a folder, glob or clip has a hash of its content.
+def stored_name(name: str, known: Iterable[str] = (), *, frames: str | None = None, size: str | None = None) -> str:
+    """What the results call an image set that is asked for: by that name, or as in `bench run`, or without the hash.
+
+    `known` are the sets that the results have. The name of a folder, glob or clip in the results ends in a hash of its
+    content; where one only has the name before it, that one is meant.
 
     Raises:
-        UsageError: as `open_dataset`.
+        UsageError: as `open_dataset`, or several sets have that name.
     """
     is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
-    if frames or size or (is_path and name not in _catalogue()):
+    if frames or size or (is_path and name not in {*_catalogue(), *known}):
         return open_dataset(name, frames=frames, size=size).name
-    return name
+    found = [one for one in known if re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{8}}", one)]
+    if len(found) > 1 and name not in {*_catalogue(), *known}:
+        raise UsageError(f"the results have several image sets of the name {name}: {', '.join(found)}; name one")
+    return found[0] if found and name not in {*_catalogue(), *known} else name
 
 
 def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
@@ -221,7 +230,8 @@ def _open_clip(path: Path, frames: str | None, size: str | None) -> Dataset:
             digest = planes_sha256(clip.read(index))
             images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], clip.size, clip.full_range))
             advance(1, f"frame {index}")
-    extent = f"{len(chosen)} of {len(clip.offsets)} frames" if frames else f"{len(chosen)} frames"
+    count = "1 frame" if len(clip.offsets) == 1 else f"{len(clip.offsets)} frames"
+    extent = f"{len(chosen)} of {count}" if frames else count
     levels = "full" if clip.full_range else "limited"
     title = f"{path.name}, {clip.size[0]}x{clip.size[1]}, YUV 4:2:0 in {levels} range, {extent}"
     note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
@@ -245,8 +255,10 @@ def _open_files(pattern: str) -> Dataset:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
     note = "The user's own images: the figures cannot be set beside published ones."
-    name, title = f"{stem}-{_content_hash(images)}", f"{pattern}, {len(images)} pictures"
-    return Dataset(printable(name), printable(title), note, images)
+    # Not the path: the set is the same wherever it lies, and from wherever it is asked for.
+    title = stem if folder.is_dir() else f"{stem}/{folder.name}"
+    count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
+    return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images)
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 import unicodedata
 from pathlib import Path
@@ -90,9 +91,46 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message on a name that is not in `known`: the nearest one, or the first few of them all."""
+    """The end of a message on a name that is not in `known`: one that means it, the nearest, or the first few."""
     names = sorted(known)
-    if near := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
-        return f"; did you mean '{near[0]}'?"
+    source = name.rpartition("/")[0] + "/"
+    names = [one for one in names if one.startswith(source)] or names
+    if near := _of_one_meaning(name, names) or _spelt_alike(name, names):
+        return f"; did you mean '{near}'?"
     more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return f"; known: {', '.join(names[:LISTED])}{more}" if names else ""
+
+
+_MEANINGS = (
+    ("factorized", "bmshj2018-factorized", "balle-2017-iclr-opt"),
+    ("scale", "bmshj2018-hyperprior", "balle-2018-iclr-opt"),
+    ("hyper", "mbt2018-mean", "minnen-2018-neurips-no-context"),
+    ("joint", "mbt2018", "minnen-2018-neurips-opt"),
+    ("attn", "cheng2020-attn"),
+    ("cca", "duan2023"),
+    ("jpeg", "jpeg420"),
+    ("jpeg2000", "jp2", "j2k", "openjpeg", "j2k-opj5"),
+    ("jpegxl", "jpeg-xl", "jxl"),
+    ("bpg-444", "bpg444", "bpg_444_x265_ycbcr", "bpg"),
+    ("bpg-420", "bpg420"),
+    ("vvc", "vvenc", "vtm", "h266"),
+)
+"""Names of one codec: ours first, then those of papers and of other people's files."""
+
+
+def _of_one_meaning(name: str, names: list[str]) -> str | None:
+    """The first of some names that stands for the codec that another name stands for."""
+    method = name.lower().rpartition("/")[2].partition("@")[0]
+    words = [word for meaning in _MEANINGS if method in meaning for word in meaning]
+    patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]
+    alike = [one for pattern in patterns for one in names if pattern.fullmatch(one)]
+    # Trained for MSE is what is meant where nothing is said.
+    return min(alike, key=lambda one: "ms-ssim" in one or "msssim" in one, default=None)
+
+
+def _spelt_alike(name: str, names: list[str]) -> str | None:
+    """The name that is spelt most alike; that both have the same source says nothing."""
+    source = name.rpartition("/")[0] + "/"
+    rest = {one.removeprefix(source): one for one in names}
+    near = difflib.get_close_matches(name.removeprefix(source), rest, n=1, cutoff=0.5)
+    return rest[near[0]] if near else None

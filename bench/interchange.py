@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis import published
-from bench.analysis.study import Study, only_dataset
+from bench.analysis.sets import fitting
 from bench.analysis.subject import published_names
 from bench.analysis.timing import by_quality, cell_times
 from bench.errors import UsageError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.export import Export
+    from bench.analysis.study import Study
     from bench.store import Store
 
 _OUT = {
@@ -60,9 +61,9 @@ def export_compressai(export: Export, target: Path, *, dataset: str | None = Non
         UsageError: the data set is unknown or must be named, or nothing on it is complete.
         OSError: the folder cannot be written.
     """
-    study = Study.of(export, dataset or only_dataset(export))
+    study = fitting(export, dataset=dataset)
     if study.points.empty:
-        raise UsageError(f"no codec is measured on all of {study.title}; there is nothing to export")
+        raise UsageError(f"no codec is measured on all of {study.label}; there is nothing to export")
     times = by_quality(cell_times(study, export))
     return [_write_curve(study, times, str(name), target) for name in study.curves["name"]]
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench import datasets
+from bench.analysis import published
+from bench.analysis.subject import published_names
 from bench.environment import usable_cores
+from bench.export import frames
 from bench.provenance import git_state, machine, package_versions
 from bench.registry import codec_class, codec_names
+from bench.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +81,31 @@ def image_sets(data: Path | None) -> list[tuple[str, str]]:
         absent = datasets.missing(name, data)
         states.append((name, f"missing or damaged: {len(absent)} files; bench fetch {name}" if absent else "ready"))
     return states
+
+
+def measured_sets(database: Path) -> list[tuple[str, str]]:
+    """The image sets that a results database has: the name that every command takes, and the title."""
+    if not database.is_file():
+        return []
+    with Store.open(database) as store:
+        return [(name, title) for name, title in store.rows("SELECT dataset, title FROM datasets ORDER BY dataset")]
+
+
+def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
+    """The published curves, imported ones included: (name, title, image set, metrics, points).
+
+    The names are those that `bench compare` takes; points are those of the metric that has most.
+    """
+    points = published.load()
+    if database.is_file():
+        with Store.open(database) as store:
+            points = frames(store)["published"]
+    rows = []
+    for (name, dataset), curve in points.groupby([published_names(points), "dataset"], sort=True):
+        metrics = curve["metric"].value_counts()
+        title, told = str(curve["title"].iloc[0]), ", ".join(sorted(map(str, metrics.index)))
+        rows.append((str(name), title, str(dataset), told, str(metrics.max())))
+    return rows
 
 
 def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:

@@ -130,7 +130,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     shown = found[0].timed_images
     failures += add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
     sets = [entry.dataset for entry in found]
-    page = write_report(options.out / "data", options.out, datasets=sets, images=found[0].images)
+    page = write_report(options.out / "data", options.out, datasets=sets)
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)
         say(f"evidence: {options.evidence}")

@@ -14,7 +14,7 @@ from bench.measure import require_quiet_machine
 from bench.measurement import DIAGNOSTICS, is_column
 from bench.provenance import describe_run
 from bench.registry import METRICS, load_metric, resolve_codecs
-from bench.runner import plan, register, run_measurements, run_timings
+from bench.runner import describe_dataset, plan, register, run_measurements, run_timings
 from bench.store import Store
 from bench.workers import measure_in_parallel
 
@@ -62,12 +62,11 @@ class Summary:
     """What a run did, for the user to read."""
 
     dataset: str
+    """Name of the image set that the result is of: what was asked for, without what was skipped."""
     points: frozenset[tuple[str, float]]
     """Curve (`Configuration.curve`) and quality of each that was asked for."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
-    images: tuple[str, ...] = ()
-    """Names of those that the result is of; nothing means the whole set."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Names of those that are left out of the result because a codec failed on them, and how."""
 
@@ -103,10 +102,10 @@ def execute(request: RunRequest) -> Summary:
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
     specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
-    dataset = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
+    whole = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
+    dataset = whole.part(whole.select(request.images, request.exclude))
     metrics = _metrics(request.metrics, dataset.kind)
-    chosen = dataset.select(request.images, request.exclude)
-    the_plan = plan(specs, chosen, carrier=request.carrier)
+    the_plan = plan(specs, dataset.images, carrier=request.carrier)
     # Workers have one thread each; times are taken by this process.
     threads = request.threads if request.workers == 1 or request.timing else 1
     run = describe_run(request.command, threads=threads, workers=request.workers)
@@ -116,19 +115,19 @@ def execute(request: RunRequest) -> Summary:
             done = store.timed(run.machine, threads, repeats)
             if any(cell.key not in done for cell in the_plan.cells):
                 require_quiet_machine()
-        register(store, run, dataset, the_plan.cells, metrics)
+        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan.cells, metrics)
         outcomes = {
             "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
         }
         if request.timing:
             outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
+        failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
+        skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
+        result = whole.part([image for image in dataset.images if image.name not in skipped])
+        describe_dataset(store, result)
     configurations = (cell.point.configuration for cell in the_plan.cells)
     points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
-    failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
-    skipped = failed if request.skip_failed and len(failed) < len(chosen) else {}
-    names = tuple(image.name for image in chosen if image.name not in skipped)
-    whole = len(names) == len(dataset.images)
-    return Summary(dataset.name, points, tuple(the_plan.missing), outcomes, () if whole else names, skipped)
+    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped)
 
 
 def _engine(request: RunRequest, kind: Kind) -> Engine | None:

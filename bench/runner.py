@@ -119,12 +119,13 @@ def _open(spec: CodecSpec, quality: float, carrier: str | None, image: ImageFile
     return CodecPoint(encoder, decoder, configuration, recipe)
 
 
-def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell], metrics: Iterable[Metric]) -> None:
+def register(
+    store: Store, run: RunInfo, datasets: Iterable[Dataset], cells: Iterable[Cell], metrics: Iterable[Metric]
+) -> None:
     """Record what the rows of a run will refer to."""
     store.add_run(run)
-    store.describe("datasets", [{"dataset": dataset.name, "title": dataset.title, "note": dataset.note}])
-    images = [{"dataset": dataset.name, "image": i.name, "image_sha256": i.sha256} for i in dataset.images]
-    store.describe("images", images)
+    for dataset in datasets:
+        describe_dataset(store, dataset)
     store.describe(
         "metrics",
         [
@@ -150,6 +151,13 @@ def register(store: Store, run: RunInfo, dataset: Dataset, cells: Iterable[Cell]
             for codec, cls in classes.items()
         ],
     )
+
+
+def describe_dataset(store: Store, dataset: Dataset) -> None:
+    """Record an image set and its images."""
+    store.describe("datasets", [{"dataset": dataset.name, "title": dataset.title, "note": dataset.note}])
+    images = [{"dataset": dataset.name, "image": i.name, "image_sha256": i.sha256} for i in dataset.images]
+    store.describe("images", images)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,10 @@ class Store:
         query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ? AND repeat >= ?"
         return {row[0] for row in self.rows(query, (machine, threads, repeats - 1))}
 
+    def datasets(self) -> list[str]:
+        """Names of the image sets that the results have."""
+        return [name for (name,) in self.rows("SELECT dataset FROM datasets ORDER BY dataset")]
+
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
         with explained(self.path):

@@ -61,7 +61,7 @@ def cell_cost_s() -> float:
         codecs = [Null(quality) for quality in range(1, CELLS + 1)]
         cells = [Cell(CodecPoint(codec, codec, Configuration.of("null", codec)), image) for codec in codecs]
         run = describe_run((), threads=1)
-        register(store, run, Dataset("black", "", "", (image,)), cells, [zero])
+        register(store, run, [Dataset("black", "", "", (image,))], cells, [zero])
         run_measurements(store, run, cells[:1], [zero])  # loads the image
         start = time.perf_counter()
         run_measurements(store, run, cells, [zero])

@@ -134,7 +134,7 @@ def test_a_raw_clip_is_compared_on_by_the_options_that_it_was_measured_with(tmp_
     db = ("--db", str(tmp_path / "r.sqlite"))
     options = ("--dataset", str(tmp_path / "raw.yuv"), "--size", "24x16", "--frames", "1:2", *db)
     bench("run", "--codec", "jpeg@10,50,90", "--codec", "webp@10,50,90", *options)
-    assert "; raw.yuv, 24x16" in bench("compare", "webp", "jpeg", *options)
+    assert ": raw.yuv, 24x16" in bench("compare", "webp", "jpeg", *options)
     for wrong, reason in (
         (("--size", "24x16"), "of a clip; name it by --dataset"),
         (("--frames", "1:2", "--dataset", "kodak"), "dataset 'kodak' is none"),

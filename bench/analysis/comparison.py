@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,13 @@ import pandas as pd
 from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.study import Study, only_dataset
+from bench.analysis.sets import fitting
 from bench.analysis.subject import Subject, find, listed, published_names, published_subject
 from bench.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -167,7 +167,7 @@ class Comparison:
 
     test: str
     anchor: str
-    dataset: str  # title and extent
+    dataset: str  # name, title and extent
     rows: list[dict[str, Any]]
     notes: list[str]
     pictures: int | None = None  # None where it is of published points alone
@@ -192,23 +192,16 @@ def compare_rows(
     """
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
-    codecs = set(export.measurements["codec"])
-    for name in (test, anchor):
-        # A slash is in a published curve's name, or in that of a codec whose weights are a path.
-        if "/" in name and name.partition("@")[0] not in codecs and not are_published(export.published, name):
-            raise unknown("published curve", name, set(published_names(export.published)))
-    study = Study.of(export, dataset or only_dataset(export), images)
+    require_known(export.published, test, anchor, measured=set(export.measurements["codec"]))
+    study = fitting(export, (test, anchor), dataset=dataset, images=images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, study.axes, metrics)
-    short = study.incomplete[study.incomplete["name"].isin([test, anchor])].to_dict("records")
+    names = [subject.name for subject in subjects]
+    short = study.incomplete[study.incomplete["name"].isin(names)].to_dict("records")
     notes = [study.note] * bool(study.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
-    # Titles of most sets end in their size.
-    title = re.sub(rf", {study.whole} (pictures?|frames)$", "", study.title)
-    return Comparison(
-        subjects[1].title, subjects[0].title, f"{title}, {study.extent}", rows, notes, pictures=len(study.images)
-    )
+    return Comparison(subjects[1].title, subjects[0].title, study.label, rows, notes, pictures=len(study.images))
 
 
 def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
@@ -225,6 +218,18 @@ def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequ
     if not rows:
         raise UsageError(f"{subjects[1].name} and {subjects[0].name} have no metric in common")
     return rows
+
+
+def require_known(published: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:
+    """Check that the names which only a published curve can have are those of some.
+
+    Raises:
+        UsageError: one is not.
+    """
+    for name in names:
+        # A slash is in a published curve's name, or in that of a codec whose weights are a path.
+        if "/" in name and name.partition("@")[0] not in measured and not are_published(published, name):
+            raise unknown("published curve", name, set(published_names(published)))
 
 
 def are_published(published: pd.DataFrame, *names: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.analysis import rectifier
+from bench.analysis.sets import measured_part
 from bench.analysis.study import Study
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ class Sources:
     _studies: dict[str, Study | None] = field(default_factory=dict)
 
     def study(self, dataset: str) -> Study | None:
-        """The study of a data set; None if the export has no complete point of it."""
+        """The study of a data set, or of the part of it that was measured; None if the export does not know the set."""
         if dataset == self.main.dataset:
             return self.main
         if dataset not in self._studies:
             known = dataset in set(self.export.datasets["dataset"])
-            self._studies[dataset] = Study.of(self.export, dataset) if known else None
+            self._studies[dataset] = Study.of(self.export, measured_part(self.export, dataset)) if known else None
         return self._studies[dataset]
 
     @functools.cached_property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +13,7 @@ import pandas as pd
 from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
 from bench.analysis.family import Family, families, rank
 from bench.errors import UsageError, unknown
+from bench.selection import selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,13 +30,18 @@ a codec with another precision still has the results of the first.
 _CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "weights", "settings", "curve"]
 
 
+_SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
+"""How the title of an image set ends that says how many images it has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Study:
     """One image set, or a stated subset of it, and what was measured on all of its images.
 
     `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
     current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
-    older versions of current curves, which take part in nothing; `undefined` is that of the export.
+    older versions of current curves, which take part in nothing; `undefined` is that of the export, `hashes` are those
+    of the images.
     """
 
     dataset: str
@@ -51,6 +57,7 @@ class Study:
     incomplete: pd.DataFrame
     stale: pd.DataFrame
     undefined: Mapping[str, frozenset[str]]
+    hashes: frozenset[str]
 
     @property
     def is_subset(self) -> bool:
@@ -74,6 +81,17 @@ class Study:
             return f"{len(self.images)} of {self.whole} pictures"
         return f"{self.whole} picture{'' if self.whole == 1 else 's'}"
 
+    @property
+    def label(self) -> str:
+        """What the set is called wherever it is shown: its name in the results, its title, how much is studied."""
+        title, sizes = _SIZE.subn("", self.title)
+        return f"{self.dataset}: {self.title if sizes and not self.is_subset else f'{title}, {self.extent}'}"
+
+    @property
+    def measured(self) -> frozenset[tuple[str, float]]:
+        """Curve and quality of the complete points."""
+        return frozenset(zip(self.points["curve"], self.points["quality"], strict=True))
+
     @classmethod
     def of(cls, export: Export, dataset: str, images: Sequence[str] = ()) -> Self:
         """Study a data set of an export, or those of its images whose names match one of the globs `images`.
@@ -87,7 +105,7 @@ class Study:
                 raise UsageError(f"nothing is measured on {dataset} yet; start with `bench run`")
             raise unknown("data set", dataset, known.index)
         members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
-        chosen = _chosen(members, dataset, images)
+        chosen = members[members["image"].isin(selected(list(members["image"]), images, dataset))]
         rows = _named(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
         rows = _with_settings(_in_order(_of_one_training(rows)))
@@ -106,7 +124,7 @@ class Study:
             title=str(known.loc[dataset, "title"]),
             note=str(known.loc[dataset, "note"]),
             images=tuple(chosen["image"]),
-            whole=len(members),
+            whole=_size_of_whole(export, dataset, members),
             axes=axes if len(members) else published_axes(published["metric"]),
             current=current,
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
@@ -115,6 +133,7 @@ class Study:
             incomplete=_incomplete(current, len(chosen)),
             stale=stale,
             undefined=export.undefined,
+            hashes=frozenset(chosen["image_sha256"]),
         )
 
     def undefined_keys(self, axis: Axis) -> frozenset[str]:
@@ -142,28 +161,13 @@ def reported_datasets(export: Export) -> list[str]:
     return [name for name in export.datasets["dataset"] if name in shown]
 
 
-def only_dataset(export: Export) -> str:
-    """The one data set that anything was measured on.
-
-    Raises:
-        UsageError: there is none, or there are several.
-    """
-    measured = measured_datasets(export)
-    if len(measured) == 1:
-        return measured[0]
-    if not measured:
-        raise UsageError("nothing is measured yet; start with `bench run`")
-    raise UsageError(f"measured on {', '.join(measured)}; choose one with --dataset")
-
-
-def _chosen(members: pd.DataFrame, dataset: str, globs: Sequence[str]) -> pd.DataFrame:
-    for glob in globs:
-        if not fnmatch.filter(members["image"], glob):
-            raise UsageError(
-                f"--images {glob}: no image of {dataset} has such a name, such as {members['image'].iloc[0]}"
-            )
-    wanted = [not globs or any(fnmatch.fnmatchcase(image, glob) for glob in globs) for image in members["image"]]
-    return members[np.array(wanted, dtype=bool)]
+def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
+    """How many images a set has, or that which it is a part of; see `bench.datasets.Dataset.part`."""
+    if found := re.fullmatch(r"(.+)-\d+of\d+-[0-9a-f]{8}", dataset):
+        whole = export.images.loc[export.images["dataset"] == found[1], "image_sha256"]
+        if set(members["image_sha256"]) < set(whole):
+            return len(whole)
+    return len(members)
 
 
 def _named(export: Export) -> pd.DataFrame:

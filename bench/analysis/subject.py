@@ -108,7 +108,8 @@ LISTED = 3
 
 def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
     """Why a study has no curve of a name."""
-    short = study.incomplete[study.incomplete["name"] == name]
+    names = study.incomplete["name"]
+    short = study.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
         return UsageError(
             f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve takes all"
@@ -165,8 +166,8 @@ def find(study: Study, export: Export, name: str) -> Subject:
         UsageError: there is none, or it is a published curve of other pictures.
     """
     measured = set(study.curves["name"])
-    if name in measured:
-        return measured_subject(study, name)
+    if (meant := _meant(name, study.curves["name"])) is not None:
+        return measured_subject(study, meant)
     here = published_of(study, export)
     if name in set(published_names(here)):
         return published_subject(here, name)
@@ -176,6 +177,27 @@ def find(study: Study, export: Export, name: str) -> Subject:
     if len(elsewhere):
         raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {study.dataset}")
     raise _not_measured(study, name, {*measured, *published_names(here)})
+
+
+def can_find(study: Study, export: Export, name: str) -> bool:
+    """Whether `find` finds a curve."""
+    measured = any(f"{one}@".startswith(f"{name}@") for one in study.curves["name"])
+    return measured or name in set(published_names(published_of(study, export)))
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    """The one of some curves that a name means: that of the name, or the only one that goes on with carrier or weights.
+
+    Raises:
+        UsageError: several go on so.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    longer = [one for one in known if one.startswith(f"{name}@")]
+    if len(longer) > 1:
+        raise UsageError(f"{name} is measured as {', '.join(longer)}; name one of them")
+    return longer[0] if longer else None
 
 
 def all_subjects(study: Study, export: Export) -> list[Subject]:

@@ -17,7 +17,8 @@ import pandas as pd
 
 from bench.analysis.export import Export
 from bench.analysis.extras import PICTURES
-from bench.analysis.study import Study, only_dataset
+from bench.analysis.sets import fitting, measured_part
+from bench.analysis.study import Study
 from bench.csv_files import write_csv
 from bench.datasets import dataset_names, open_rgb_dataset
 from bench.errors import BenchError, UsageError
@@ -61,8 +62,8 @@ def add_pictures(
         OSError: the folder cannot be written.
     """
     export = Export.read(directory)
-    opened = _opened(dataset or only_dataset(export), export, data)
-    study = Study.of(export, opened.name, images)
+    opened, named = _opened(dataset or fitting(export).dataset, export, data)
+    study = Study.of(export, named, images)
     # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
     originals = {image.sha256: image for image in opened.images}
     cells = choose(study.cells)
@@ -88,11 +89,19 @@ def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:
             path.unlink()
 
 
-def _opened(dataset: str, export: Export, data: Path | None) -> Dataset:
-    """The pictures of a data set; a set of the user's own cannot be found by the name that it has in the results."""
-    if dataset in set(export.datasets["dataset"]) - {*dataset_names()} and not Path(dataset).exists():
-        raise UsageError(f"where the pictures of {dataset} lie is not recorded; name their folder or glob by --dataset")
-    return open_rgb_dataset(dataset, data=data)
+def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, str]:
+    """The pictures of a data set, and what it is called in the results: itself, or the part of it that was measured.
+
+    A set of the user's own cannot be found by the name that it has in the results; one of bench's, and its parts, can.
+    """
+    hashes = export.images.groupby("dataset")["image_sha256"].agg(frozenset)
+    if dataset not in hashes.index or dataset in dataset_names() or Path(dataset).exists():
+        opened = open_rgb_dataset(dataset, data=data)
+        return opened, measured_part(export, opened.name)
+    for whole in dataset_names():
+        if whole in hashes.index and hashes[dataset] < hashes[whole]:
+            return open_rgb_dataset(whole, data=data), dataset
+    raise UsageError(f"where the pictures of {dataset} lie is not recorded; name their folder or glob by --dataset")
 
 
 class _Writer:

@@ -12,10 +12,10 @@ from bench.analysis.axis import PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
-from bench.analysis.study import Study, reported_datasets
+from bench.analysis.sets import measured_part, studies
+from bench.analysis.study import Study
 from bench.analysis.subject import Subject, all_subjects, find, published_of
 from bench.analysis.timing import cell_times, summary
-from bench.errors import UsageError
 from bench.report.difference_plots import difference_plot, per_image_plot
 from bench.report.front_plot import front_plots
 from bench.report.rd_plot import rd_plot
@@ -83,20 +83,15 @@ class Content:
 def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> Study:
     """The study of a data set, by default of the RGB one with the most complete points.
 
+    Where only a part of the set was measured it is of that part.
+
     Raises:
         UsageError: nothing is measured, or the data set or an image is unknown.
     """
     if dataset is not None:
-        return Study.of(export, dataset, images)
-    names = reported_datasets(export)
-    if not names:
-        raise UsageError("nothing is measured yet; start with `bench run`")
-    if len(names) == 1:
-        return Study.of(export, names[0], images)
-    studies = [Study.of(export, name) for name in names]
+        return Study.of(export, dataset if images else measured_part(export, dataset), images)
     # A set of YUV pictures is for a page of its own wherever there is one of RGB.
-    best = max(studies, key=lambda study: (PSNR in study.axes, len(study.points), study.whole))
-    return Study.of(export, best.dataset, images) if images else best
+    return max(studies(export, images), key=lambda study: (PSNR in study.axes, len(study.points), study.whole))
 
 
 def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:

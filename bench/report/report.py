@@ -14,8 +14,8 @@ from bench.analysis.export import Export
 from bench.analysis.extras import Extras
 from bench.analysis.neighbours import neighbour_table
 from bench.analysis.rectifier import time_ratios
+from bench.analysis.sets import studies, without_parts
 from bench.analysis.sources import Sources
-from bench.analysis.study import Study, reported_datasets
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
@@ -83,12 +83,16 @@ class Report:
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main = main_study(export, datasets[0] if datasets else None, images)
         # Whoever names data sets or pictures wants their pages alone.
-        others = datasets[1:] if datasets or images else reported_datasets(export)
-        studies = [Study.of(export, name, images) for name in others if name != main.dataset]
-        studies = [study for study in studies if len(study.points) or not study.images]
-        colours = family_colours([study.families for study in (main, *studies)])
+        if datasets or images:
+            others = [main_study(export, name, images) for name in datasets[1:]]
+        else:
+            others = without_parts(studies(export))
+        others = [
+            study for study in others if study.dataset != main.dataset and (len(study.points) or not study.images)
+        ]
+        colours = family_colours([study.families for study in (main, *others)])
         contents = [Content.of(export, main, colours, anchors)]
-        contents += [Content.of(export, study, colours) for study in studies]
+        contents += [Content.of(export, study, colours) for study in others]
         return cls(export, extras, Book.load(), contents)
 
     def pages(self) -> list[Page]:

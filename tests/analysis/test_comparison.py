@@ -189,14 +189,6 @@ def test_the_table_has_each_pair_once_and_not_the_anchor(synthetic: Synthetic, t
     assert table["axis"].tolist() == ["psnr_db", "psnr_y_db", "ms_ssim_db"]
 
 
-def test_the_data_set_must_be_named_where_there_are_several(synthetic: Synthetic, tmp_path: Path) -> None:
-    synthetic.add_dataset("corner", ("carrot",))
-    export = synthetic.read(tmp_path)
-    with pytest.raises(UsageError, match="--dataset"):
-        compare_rows(export, "beta", "alpha")
-    assert compare_rows(export, "beta", "alpha", dataset="corner").dataset == "Corner, 1 picture"
-
-
 def _remark_on(synthetic: Synthetic, tmp_path: Path, points: list[tuple[float, float]]) -> str:
     _publish(synthetic, metric="psnr_rgb", points=points)
     return str(compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0]["notes"])

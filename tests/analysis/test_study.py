@@ -93,7 +93,8 @@ def test_a_stated_subset_is_complete_in_itself_and_says_so(synthetic: Synthetic,
     synthetic.tables["measurements"] = [r for r in synthetic.tables["measurements"] if r["image"] != "dill"]
     export = synthetic.read(tmp_path)
     assert Study.of(export, "garden").points.empty
-    study = Study.of(export, "garden", ("a*", "beetroot"))
+    study = Study.of(export, "garden", ("a*,beetroot",))
+    assert Study.of(export, "garden", ("a*", "beetroot")).images == study.images
     assert study.images == ("aubergine", "beetroot")
     assert study.extent == "2 of 4 pictures"
     assert set(study.points["images"]) == {2}
@@ -147,7 +148,7 @@ def test_an_unknown_data_set_is_named_with_the_nearest(synthetic: Synthetic, tmp
 
 
 def test_a_glob_without_an_image_is_refused(synthetic: Synthetic, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no image of garden"):
+    with pytest.raises(UsageError, match=r"unknown image of garden 'zucchini\*'; known: aubergine, beetroot,"):
         Study.of(synthetic.read(tmp_path), "garden", ("zucchini*",))
 
 

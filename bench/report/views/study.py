@@ -34,7 +34,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
     return {
         "heading": heading(study),
         "nothing": NOTHING,
-        "dataset_title": study.title,
+        "dataset_title": study.label,
         "note": study.note,
         "warns": NOT_COMPARABLE in study.note,
         "is_subset": study.is_subset,
