@@ -15,11 +15,11 @@ from bench.measurement import DIAGNOSTICS
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
-    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim", "user_code"},
-    {"metrics", "images", "datasets", "registry", "recipe", "provenance"},
+    {"errors", "environment", "files", "manifest", "probe", "progress", "download", "selection"},
+    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
+    {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
-    {"adapter", "measure", "fresh_process", "store"},
+    {"adapter", "measure", "store"},
     {"runner", "workers", "analysis", "trained"},
     {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
     {"ablation", "cca_ablation", "training_spread", "reproduce"},

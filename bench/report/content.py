@@ -170,8 +170,8 @@ def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
     values = [str(column) for column in study.cells if str(column).endswith("_db") or column in export.metric_columns]
     told = [column for column in export.diagnostic_columns if column in study.cells]
     return {
-        "points": study.points,
-        "per_image": study.cells[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
+        "points": _marked(study.points, study),
+        "per_image": _marked(study.cells, study)[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
         "timings_summary": _in_order(summary(times), study),
         "published": published[published["drawn"] == 1],
         "incomplete": study.incomplete,
@@ -179,6 +179,22 @@ def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
         "stale": study.stale,
         "runs": export.runs[export.runs["run_id"].isin(used)].sort_values(["started", "run_id"], kind="stable"),
     }
+
+
+def _marked(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Points or cells with "nan" where a metric is not defined, as in exports; what is not measured stays empty."""
+    marked = rows.astype(object)
+    for axis in study.axes:
+        if "key" in rows:
+            undefined = rows["key"].isin(study.undefined_keys(axis))
+        else:
+            nowhere = study.undefined_points(axis)
+            undefined = pd.Series(
+                [pair in nowhere for pair in zip(rows["name"], rows["quality"], strict=True)], rows.index
+            )
+        columns = [column for column in {axis.column, axis.name, *axis.metrics} if column in rows]
+        marked.loc[undefined, columns] = "nan"
+    return marked
 
 
 def _in_order(times: pd.DataFrame, study: Study) -> pd.DataFrame:

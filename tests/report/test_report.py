@@ -357,6 +357,17 @@ def test_a_metric_that_some_lack_is_left_out_by_name_and_the_report_is_written(
         "both": "alpha@10,30,50,70,90 left out: MS-SSIM, RGB is not defined on dill",
     }
     assert reasons[lacking] in page.text
+    signs = {
+        "a picture too small for it": ("nan", "nan"),
+        "not measured for one codec": (None, ""),
+        "both": ("nan", ""),
+    }
+    for table in ("points", "per_image"):
+        written = pd.read_csv(tmp_path / "out" / "tables" / f"{table}.csv", dtype=str, keep_default_na=False)
+        written = written[written["image"] == "dill"] if "image" in written else written
+        for name, sign in zip(("alpha", "beta"), signs[lacking], strict=True):
+            found = set(written.loc[written["name"] == name, "ms_ssim_db"])
+            assert found == {sign} if sign is not None else found.isdisjoint({"nan", ""})
 
 
 def test_times_of_two_machines_are_two_tables(page: Page) -> None:
