@@ -90,8 +90,13 @@ def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> St
     """
     if dataset is not None:
         return Study.of(export, dataset if images else measured_part(export, dataset), images)
+    return first_study(studies(export, images))
+
+
+def first_study(found: Iterable[Study]) -> Study:
+    """The one of some studies that a report begins with: of RGB, and with the most complete points."""
     # A set of YUV pictures is for a page of its own wherever there is one of RGB.
-    return max(studies(export, images), key=lambda study: (PSNR in study.axes, len(study.points), study.whole))
+    return max(found, key=lambda study: (PSNR in study.axes, len(study.points), len(study.images)))
 
 
 def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:

@@ -19,7 +19,7 @@ from bench.analysis.sources import Sources
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
-from bench.report.content import Content, main_study
+from bench.report.content import Content, first_study, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.anchors import anchor_rows, ceilings
@@ -81,12 +81,12 @@ class Report:
             UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
-        main = main_study(export, datasets[0] if datasets else None, images)
         # Whoever names data sets or pictures wants their pages alone.
         if datasets or images:
+            main = main_study(export, datasets[0] if datasets else None, images)
             others = [main_study(export, name, images) for name in datasets[1:]]
         else:
-            others = without_parts(studies(export))
+            main, others = first_study(found := studies(export)), without_parts(found)
         others = [
             study for study in others if study.dataset != main.dataset and (len(study.points) or not study.images)
         ]
