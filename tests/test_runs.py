@@ -50,14 +50,16 @@ def test_a_renamed_image_and_one_of_equal_content_count_once_each(desk: Desk) ->
     assert set(study.points["images"]) == {5}
 
 
-def test_an_imported_curve_takes_the_place_of_the_one_it_was(desk: Desk) -> None:
-    for points in ({"bpp": [0.1, 0.2], "psnr-rgb": [30, 33], "ms-ssim-rgb": [0.9, 0.95]}, {"bpp": [0.3], "psnr": [34]}):
+def test_an_imported_curve_is_known_by_its_file_name_and_its_content(desk: Desk) -> None:
+    for points in ({"bpp": [0.1], "psnr-rgb": [30]}, {"bpp": [0.3], "psnr": [34]}, {"bpp": [0.3], "psnr": [34]}):
         (desk.path / "mine.json").write_text(json.dumps({"results": points}))
         shutil.copy(desk.path / "mine.json", desk.path / "other.json")
         assert desk.bench("import", "mine.json", "--db", "r.sqlite").returncode == 0
     desk.bench("import", "other.json", "--db", "r.sqlite")
-    found = [("mine.json", "psnr_rgb", 0.3), ("other.json", "psnr_rgb", 0.3)]
-    assert desk.rows("SELECT source, metric, rate_bpp FROM imported ORDER BY source") == found
+    found = desk.rows("SELECT source, rate_bpp FROM imported ORDER BY source, rate_bpp")
+    names = [source.rpartition("-")[0] for source, _ in found]
+    assert (names, sorted(rate for _, rate in found)) == (["mine", "mine", "other"], [0.1, 0.3, 0.3])
+    assert len({source for source, _ in found}) == 3
 
 
 def test_an_edited_codec_is_measured_again_and_the_old_rows_stay(desk: Desk) -> None:
