@@ -82,7 +82,7 @@ def _read(path: Path, table: str) -> pd.DataFrame:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
     # Text stays text: an empty cell is an empty string, and "NA" is a name like any other. An empty cell of numbers is
     # NaN. Metrics and diagnostics are read as text first: "nan" says that one is not defined on a picture.
-    numbers = {column for column in FILES[table] if field_of(column).is_number}
+    numbers = {column for column in header if column in FILES[table] and field_of(column).is_number}
     try:
         frame = pd.read_csv(
             path,
