@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import html5lib
+import pandas as pd
 import pytest
 
 from bench import manifest
+from bench.analysis import published
+from bench.analysis.claims import Book, claim_table
+from bench.analysis.export import Export
+from bench.analysis.extras import Extras
+from bench.analysis.sources import Sources
+from bench.analysis.study import Study
 from bench.errors import UsageError
 from bench.evidence import without_dead_links, write_evidence
 from bench.export import export_csv, import_csv
@@ -116,3 +124,19 @@ def test_a_folder_without_a_report_is_refused_and_nothing_is_removed(tmp_path: P
     with pytest.raises(UsageError, match="holds no report"):
         write_evidence(tmp_path / "absent", tmp_path / "kept")
     assert table.exists()
+
+
+REFERENCE = Path(__file__).parents[1] / "reports" / "reference"
+
+
+@pytest.mark.slow
+def test_the_committed_evidence_has_the_verdicts_that_its_own_data_bear(tmp_path: Path) -> None:
+    shutil.copytree(REFERENCE / "data", tmp_path / "data")
+    shutil.copytree(REFERENCE / "experiments", tmp_path / "data" / "experiments")
+    published.load().to_csv(tmp_path / "data" / "published.csv", index=False)
+    export = Export.read(tmp_path / "data")
+    sources = Sources(export, Extras.read(tmp_path / "data"), Study.of(export, "kodak"))
+    found = claim_table(Book.load(), sources)
+    told = pd.read_csv(REFERENCE / "tables" / "claims.csv", keep_default_na=False)
+    columns = ["id", "verdict", "judged_on", "reason"]
+    assert found[columns].to_dict("records") == told[columns].to_dict("records")

@@ -42,8 +42,9 @@ class Evidence:
 
     @property
     def said(self) -> str:
-        """The reason, and what it lacks in seeds where there is a value that could judge otherwise."""
-        return "; ".join(filter(None, [self.reason, "" if math.isnan(self.value) else self._too_few_seeds]))
+        """The reason, and what it lacks in seeds where there is a value that would judge otherwise."""
+        would_judge = self.judges and not math.isnan(self.value)
+        return "; ".join(filter(None, [self.reason, self._too_few_seeds if would_judge else ""]))
 
     @property
     def _too_few_seeds(self) -> str:
