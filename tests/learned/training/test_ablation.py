@@ -117,7 +117,7 @@ def test_all_fits_are_alike_but_for_the_entropy_model(ablation: Ablation) -> Non
     trainer = Trainer()
     list(finished(ablation, start(ablation.transforms), trainer))
     assert [job.out.name for job in trainer.jobs] == [
-        "joint-1", "hyper-scale-only-1", "factorized-1", "joint-2", "factorized-2",
+        "joint-1", "hyper-scale-only-1", "factorized-1", "joint-2", "hyper-scale-only-2", "factorized-2",
     ]  # fmt: skip
     alike = {(str(job.phase), job.steps, job.init, job.take) for job in trainer.jobs}
     assert alike == {(str(phase(2)), 2, ablation.transforms, ("g_a", "g_s"))}
@@ -131,8 +131,8 @@ def test_what_is_complete_is_not_fitted_again(ablation: Ablation) -> None:
     begin, first, second = start(ablation.transforms), Trainer(), Trainer()
     whole = finished(ablation, begin, first)
     assert [str(next(whole)[0]) for _ in range(2)] == ["joint seed 1", "hyper-scale-only seed 1"]
-    assert len(list(finished(ablation, begin, second))) == 5
-    assert [job.out.name for job in second.jobs] == ["factorized-1", "joint-2", "factorized-2"]
+    assert len(list(finished(ablation, begin, second))) == 6
+    assert [job.out.name for job in second.jobs] == ["factorized-1", "joint-2", "hyper-scale-only-2", "factorized-2"]
 
 
 def test_a_fit_belongs_to_the_transforms_and_not_to_their_file(ablation: Ablation) -> None:

@@ -16,7 +16,7 @@ from bench.learned.models import Rectified, Rectifier
 from bench.learned.rectified import JointRectified
 from bench.learned.training import pictures, trials
 from bench.learned.training.trials import compare, variants_from_words
-from bench.learned.weights import ModelCard, load
+from bench.learned.weights import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
 from bench.measure import measure
 from bench.metrics import MSE
@@ -53,6 +53,26 @@ def test_a_variant_is_measured_as_its_codec_would_be(landscapes: Path, base: Pat
     assert row["latent_error_rectified"] == pytest.approx(result.diagnostics["latent_error_rectified"], rel=1e-5)
     assert row["rd_loss"] == pytest.approx(row["rate_bpp"] + 0.0067 * row["mse"])
     assert row["steps"] == 7
+
+
+@pytest.mark.parametrize(
+    ("record", "encoder"),
+    [
+        ({}, ""),
+        ({"phase": {"trainable": ["*"]}, "initial": {"family": "hyper"}}, "joint"),
+        ({"phase": {"trainable": ["*", "!g_a.*", "!g_s.*"]}, "initial": {"family": "hyper"}}, "hyper"),
+    ],
+)
+def test_a_variant_says_for_what_its_encoder_was_trained(
+    landscapes: Path, base: Path, record: dict[str, object], encoder: str
+) -> None:
+    model = load(base).model
+    save(base, model, ModelCard(3, 0.0067, "mse", record))
+    decoder = base.parent / "joint+qr-3.safetensors"
+    save_rectified(decoder, Rectified(model, Rectifier(12, 16)), ModelCard(3, 0.0067, "mse"), base)
+    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    compare({"base": base, "mine": decoder}, found, out)
+    assert pd.read_csv(out, keep_default_na=False)["encoder"].tolist() == [encoder, encoder]
 
 
 def test_rows_of_other_variants_stay_and_the_same_are_replaced(landscapes: Path, base: Path, decoder: Path) -> None:
