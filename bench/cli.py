@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import importlib
 import io
 import os
@@ -18,7 +20,7 @@ from bench.errors import BenchError, UsageError
 from bench.interruption import interrupted_once, signal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bench.analysis.export import Export
     from bench.request import Summary
@@ -89,8 +91,6 @@ _dataset = click.option(
     show_default=True,
     help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
 )
-_frames = click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th.")
-_size = click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it.")
 _images = click.option(
     "--images", multiple=True, metavar="GLOB", help="Only images with such names, as in p1,q*; repeatable."
 )
@@ -104,6 +104,28 @@ _qualities = click.option(
     "--quality", "qualities", type=int, multiple=True, help="Weights of this quality only; repeatable."
 )
 _force = click.option("--force", is_flag=True, help="Take times although other work uses the machine.")
+
+_CLIP_OPTIONS = (
+    click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th."),
+    click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it."),
+    click.option("--pixel-format", metavar="NAME", help="Likewise: yuv420p, yuvj420p, yv12, nv12, nv21 or gray."),
+    click.option("--range", "levels", type=click.Choice(["full", "limited"]), help="Of a clip that does not say it."),
+)
+
+
+def _clip(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of clips, which the command gets as one `clip`."""
+
+    @functools.wraps(command)
+    def gathered(**options: Any) -> None:  # noqa: ANN401  # click's options
+        from bench.clips import ClipOptions  # noqa: PLC0415
+
+        clip = {field.name: options.pop(field.name) for field in dataclasses.fields(ClipOptions)}
+        command(clip=ClipOptions(**clip), **options)
+
+    for option in reversed(_CLIP_OPTIONS):
+        gathered = option(gathered)
+    return gathered
 
 
 @main.command("list")
@@ -174,8 +196,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @_images
 @_exclude
 @click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
-@_frames
-@_size
+@_clip
 @_carrier
 @click.option("--weights", metavar="NAME", help="Of learned codecs: compact, zoo, a file or a folder.")
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
@@ -265,8 +286,7 @@ def report(
 @_qualities
 @click.option("--dataset", help="Pictures to code: a name, a folder, a glob or a clip.  [default: builtin]")
 @_images
-@_frames
-@_size
+@_clip
 @click.option("--db", type=_PATH, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
 @_threads
 @_data
@@ -296,8 +316,7 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
 @click.argument("anchor")
 @click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
 @_images
-@_frames
-@_size
+@_clip
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
 @_db
 def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
@@ -310,16 +329,16 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
     from bench.analysis import comparison, published  # noqa: PLC0415
     from bench.datasets import stored_name  # noqa: PLC0415
 
-    clip = {name: choice.pop(name) for name in ("frames", "size")}
-    if any(clip.values()) and not dataset:
-        raise UsageError("--frames and --size are of a clip; name it by --dataset")
+    clip = choice.pop("clip")
+    if clip.given and not dataset:
+        raise UsageError(f"{clip.given[0]} is of a clip; name it by --dataset")
     if comparison.are_published(points := published.load(), test, anchor):
         result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
     else:
         if not db.is_file():
             comparison.require_known(points, test, anchor)
         export = _read_results(db)
-        named = stored_name(dataset, export.datasets["dataset"], **clip) if dataset else None
+        named = stored_name(dataset, export.datasets["dataset"], clip=clip) if dataset else None
         result = comparison.compare_rows(export, test, anchor, dataset=named, **choice)
     click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
     tables.show(*tables.bd_rates(result.rows, result.pictures))

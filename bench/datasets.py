@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import ffmpeg
-from bench.clips import SUFFIXES, frame_range, open_clip
+from bench.clips import SUFFIXES, ClipOptions, frame_range, open_clip
 from bench.download import download
 from bench.errors import MissingError, UsageError, printable, unknown
 from bench.files import sha256_of
@@ -89,19 +89,20 @@ def missing(name: str, data: Path | None = None) -> list[str]:
     return [file for file, expected in entry["files"].items() if found.get(file) != expected]
 
 
-def open_dataset(name: str, *, data: Path | None = None, frames: str | None = None, size: str | None = None) -> Dataset:
+def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
     """Open an image set by name, folder, glob or clip, with each file's or frame's hash checked or taken.
 
-    `frames` chooses among those of a clip, "0:10"; `size` is that of raw samples, "352x288"; see `bench.clips`.
+    `clip` chooses among the frames of a clip and says what its file does not.
 
     Raises:
         MissingError: a named set is not on this machine; the message says how to get it.
         UsageError: there is no such set, folder, image or frame, or a file is not the one that the name stands for.
     """
+    clip = clip or ClipOptions()
     if Path(name).suffix.lower() in SUFFIXES:
-        return _open_clip(Path(name), frames, size)
-    if frames or size:
-        raise UsageError(f"--{'frames' if frames else 'size'} is for clips (.y4m, .yuv); dataset '{name}' is none")
+        return _open_clip(Path(name), clip)
+    if clip.given:
+        raise UsageError(f"{clip.given[0]} is for clips (.y4m, .yuv); dataset '{name}' is none")
     if name in _catalogue():
         return _open_named(name, data)
     if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
@@ -111,7 +112,7 @@ def open_dataset(name: str, *, data: Path | None = None, frames: str | None = No
     raise unknown("dataset", name, dataset_names())
 
 
-def stored_name(name: str, known: Iterable[str] = (), *, frames: str | None = None, size: str | None = None) -> str:
+def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | None = None) -> str:
     """What the results call an image set that is asked for: by that name, or as in `bench run`, or without the hash.
 
     `known` are the sets that the results have. The name of a folder, glob or clip in the results ends in a hash of its
@@ -121,8 +122,8 @@ def stored_name(name: str, known: Iterable[str] = (), *, frames: str | None = No
         UsageError: as `open_dataset`, or several sets have that name.
     """
     is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
-    if frames or size or (is_path and name not in {*_catalogue(), *known}):
-        return open_dataset(name, frames=frames, size=size).name
+    if (clip and clip.given) or (is_path and name not in {*_catalogue(), *known}):
+        return open_dataset(name, clip=clip).name
     found = [one for one in known if re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{8}}", one)]
     if len(found) > 1 and name not in {*_catalogue(), *known}:
         raise UsageError(f"the results have several image sets of the name {name}: {', '.join(found)}; name one")
@@ -221,20 +222,23 @@ def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Data
     return Dataset(name, entry["title"], entry.get("note", ""), images)
 
 
-def _open_clip(path: Path, frames: str | None, size: str | None) -> Dataset:
-    clip = open_clip(path, size)
-    chosen = frame_range(frames or ":", len(clip.offsets))
+def _open_clip(path: Path, options: ClipOptions) -> Dataset:
+    clip = open_clip(path, options)
+    form = clip.form
+    chosen = frame_range(options.frames or ":", len(clip.offsets))
     with progress(f"reading {path.name}", len(chosen), unit="frames") as advance:
         images = []
         for index in chosen:
             digest = planes_sha256(clip.read(index))
-            images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], clip.size, clip.full_range))
+            images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], form))
             advance(1, f"frame {index}")
     count = "1 frame" if len(clip.offsets) == 1 else f"{len(clip.offsets)} frames"
-    extent = f"{len(chosen)} of {count}" if frames else count
-    levels = "full" if clip.full_range else "limited"
-    title = f"{path.name}, {clip.size[0]}x{clip.size[1]}, YUV 4:2:0 in {levels} range, {extent}"
+    extent = f"{len(chosen)} of {count}" if options.frames else count
+    levels = "full" if form.full_range else "limited"
+    title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
     note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
+    if form.layout == "gray":
+        note += " It has no chroma; 128 stands in for it, and figures of chroma say nothing."
     return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
 
 

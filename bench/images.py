@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.picture import AnyPicture, Kind, Yuv420
+    from bench.pixel_format import FrameFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,12 @@ class ClipFrame(ImageFile):
     kind: ClassVar[Kind] = "yuv420"
 
     offset: int  # of its samples in the file, bytes
-    size: tuple[int, int]  # width and height, pixels
-    has_full_range: bool
+    form: FrameFormat
 
     @property
     def full_range(self) -> bool:
-        """What the clip says of itself."""
-        return self.has_full_range
+        """What the clip or its user says."""
+        return self.form.full_range
 
     def read(self) -> AnyPicture:
         """The planes.
@@ -93,7 +93,7 @@ class ClipFrame(ImageFile):
         Raises:
             UsageError: the file cannot be read, or was changed since the set was opened.
         """
-        picture = read_frame(self.path, self.offset, self.size, full_range=self.has_full_range)
+        picture = read_frame(self.path, self.offset, self.form)
         if planes_sha256(picture) != self.sha256:
             raise _changed(self.path)
         return picture

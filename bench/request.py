@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-
+    from bench.clips import ClipOptions
     from bench.metrics import Metric
     from bench.picture import Kind
     from bench.runner import Engine, Outcome
@@ -45,8 +45,7 @@ class RunRequest:
     exclude: tuple[str, ...] = ()
     skip_failed: bool = False
     """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
-    frames: str | None = None
-    size: str | None = None
+    clip: ClipOptions | None = None
     data: Path | None = None
     carrier: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
@@ -102,7 +101,7 @@ def execute(request: RunRequest) -> Summary:
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
     specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
-    whole = open_dataset(request.dataset, data=request.data, frames=request.frames, size=request.size)
+    whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
     dataset = whole.part(whole.select(request.images, request.exclude))
     metrics = _metrics(request.metrics, dataset.kind)
     the_plan = plan(specs, dataset.images, carrier=request.carrier)

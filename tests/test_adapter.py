@@ -18,6 +18,7 @@ from bench.measure import measure, time_stages
 from bench.measurement import Configuration
 from bench.metrics import MS_SSIM_Y, MSE_U, MSE_V, MSE_Y
 from bench.picture import Picture, Yuv420
+from bench.pixel_format import FrameFormat
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,8 +125,9 @@ def test_what_is_timed_is_the_codec_and_not_the_adapter(planes: Yuv420, monkeypa
 
 
 def test_how_a_codec_was_fed_is_part_of_what_its_rows_go_by(tmp_path: Path) -> None:
-    frame = functools.partial(ClipFrame, "frame0000", tmp_path, "0" * 64, 0, (4, 4))
-    images = [ImageFile("photo", tmp_path, "0" * 64), frame(has_full_range=True), frame(has_full_range=False)]
+    frame = functools.partial(ClipFrame, "frame0000", tmp_path, "0" * 64, 0)
+    forms = [FrameFormat((4, 4), full_range=full) for full in (True, False)]
+    images = [ImageFile("photo", tmp_path, "0" * 64), *map(frame, forms)]
 
     def curves(codec: Codec) -> list[str]:
         return [Configuration.of("codec", codec, adapter.settings(codec, image)).curve for image in images]

@@ -15,8 +15,8 @@ from bench.measurement import DIAGNOSTICS
 ROOT = Path(__file__).parents[1]
 
 LAYERS = [
-    {"errors", "environment", "files", "manifest", "probe", "progress", "download", "selection"},
-    {"picture", "colour", "ffmpeg", "clips", "codec", "measurement", "ms_ssim"},
+    {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
+    {"picture", "colour", "ffmpeg", "clips", "pixel_format", "codec", "measurement", "ms_ssim"},
     {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"adapter", "measure", "store"},

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bench import ffmpeg
+from bench.clips import ClipOptions
 from bench.datasets import Dataset, fetch_dataset, missing, open_dataset
 from bench.errors import MissingError, UsageError
 from bench.images import planes_sha256
@@ -51,7 +52,7 @@ def test_the_hash_is_the_one_that_ffmpeg_prints(tmp_path: Path) -> None:
 
 def test_a_range_of_frames_is_a_set_of_its_own_whose_frames_keep_their_identity(tmp_path: Path) -> None:
     path = str(clip(tmp_path / "grey.y4m", 1, 2, 3, 4))
-    whole, part, again = (open_dataset(path, frames=frames) for frames in (None, "1:3", "1:3:1"))
+    whole, part, again = (open_dataset(path, clip=ClipOptions(frames=frames)) for frames in (None, "1:3", "1:3:1"))
     assert [image.name for image in part.images] == ["frame0001", "frame0002"]
     assert part.images == whole.images[1:3]
     assert len({whole.name, part.name}) == 2
@@ -61,17 +62,34 @@ def test_a_range_of_frames_is_a_set_of_its_own_whose_frames_keep_their_identity(
 
 
 def test_raw_samples_need_their_size(tmp_path: Path) -> None:
-    path = tmp_path / "grey.yuv"
+    path = tmp_path / "flat.yuv"
     path.write_bytes(bytes(2 * FRAME_BYTES))
     with pytest.raises(UsageError, match="write --size WIDTHxHEIGHT"):
         open_dataset(str(path))
-    assert len(open_dataset(str(path), size="12x10").images) == 2
+    assert len(open_dataset(str(path), clip=ClipOptions(size="12x10")).images) == 2
 
 
-@pytest.mark.parametrize("options", [{"frames": "0:1"}, {"size": "3x3"}])
-def test_options_of_clips_are_refused_for_other_sets(options: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="is for clips"):
-        open_dataset("builtin", **options)
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        (ClipOptions(frames="0:1"), "--frames"),
+        (ClipOptions(size="3x3"), "--size"),
+        (ClipOptions(pixel_format="nv12"), "--pixel-format"),
+        (ClipOptions(levels="full"), "--range"),
+    ],
+)
+def test_options_of_clips_are_refused_for_other_sets(option: ClipOptions, name: str) -> None:
+    with pytest.raises(UsageError, match=f"^{name} is for clips"):
+        open_dataset("builtin", clip=option)
+
+
+def test_a_grey_clip_says_that_its_chroma_is_made_up(tmp_path: Path) -> None:
+    (tmp_path / "sky_4x2_gray.yuv").write_bytes(bytes(range(16)))
+    dataset = open_dataset(str(tmp_path / "sky_4x2_gray.yuv"), clip=ClipOptions(levels="full"))
+    assert dataset.title == "sky_4x2_gray.yuv, 4x2, 8-bit grey in full range, 2 frames"
+    assert "figures of chroma say nothing" in dataset.note
+    assert [image.full_range for image in dataset.images] == [True, True]
+    assert dataset.images[1].sha256 == hashlib.sha256(bytes(range(8, 16)) + bytes([128] * 4)).hexdigest()
 
 
 def test_a_clip_that_changes_during_a_run_is_told(tmp_path: Path) -> None:

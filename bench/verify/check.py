@@ -10,6 +10,8 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.clips import ClipOptions
+
 Row = tuple[str, ...]
 
 
@@ -27,8 +29,7 @@ class CheckRequest:
     weights: str | None = None
     dataset: str | None = None
     images: tuple[str, ...] = ()
-    frames: str | None = None
-    size: str | None = None
+    clip: ClipOptions | None = None
     families: tuple[str, ...] = ()
     """Of the zoo's weights; nothing means all that are on this machine. So with the qualities."""
     qualities: tuple[int, ...] = ()
@@ -40,8 +41,8 @@ class CheckRequest:
 
     def __post_init__(self) -> None:
         if self.against_published:
-            if self.dataset or self.images or self.frames or self.size:
-                raise UsageError("--dataset, --images, --frames and --size: the published points are of all of Kodak")
+            if self.dataset or self.images or (self.clip and self.clip.given):
+                raise UsageError("--dataset, --images and options of clips: the published points are of all of Kodak")
             if self.carrier:
                 raise UsageError("--carrier: CompressAI's weights are coded here in one way; leave it out")
         elif self.families or self.qualities or self.db:

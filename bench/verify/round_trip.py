@@ -39,7 +39,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
     Raises:
         BenchError: a name or option is wrong, or no codec can run.
     """
-    dataset = open_dataset(request.dataset or DATASET, data=request.data, frames=request.frames, size=request.size)
+    dataset = open_dataset(request.dataset or DATASET, data=request.data, clip=request.clip)
     images = dataset.select(request.images)
     other_threads = 1 if request.threads > 1 else 2
     recipes, left_out = _recipes(request)
