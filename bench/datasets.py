@@ -23,6 +23,7 @@ from bench.clips import SUFFIXES, ClipOptions, frame_range, open_clip
 from bench.download import download
 from bench.errors import MissingError, UsageError, printable, unknown
 from bench.files import sha256_of
+from bench.image_files import suffixes
 from bench.images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.progress import progress
 from bench.selection import selected
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bench.picture import Kind
-
-IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,8 @@ class Dataset:
     title: str
     note: str
     images: tuple[ImageFile, ...]
+    left_out: tuple[Path, ...] = ()
+    """The files of a folder that are no pictures, or none that can be read here; hidden ones do not count."""
 
     @property
     def kind(self) -> Kind:
@@ -237,7 +238,7 @@ def _open_clip(path: Path, options: ClipOptions) -> Dataset:
     levels = "full" if form.full_range else "limited"
     title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
     note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
-    if form.layout == "gray":
+    if form.is_grey:
         note += " It has no chroma; 128 stands in for it, and figures of chroma say nothing."
     return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
 
@@ -254,15 +255,19 @@ def _open_files(pattern: str) -> Dataset:
         # Path.glob takes no absolute patterns, and the user's pattern may be one.
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
         stem = Path(pattern).resolve().parent.name
-    files = sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    there = sorted(path for path in paths if path.is_file())
+    files = [path for path in there if path.suffix.lower() in suffixes()]
     if not files:
-        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
     images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
     note = "The user's own images: the figures cannot be set beside published ones."
+    left_out = tuple(p for p in there if p.suffix.lower() not in suffixes() and not p.name.startswith("."))
     # Not the path: the set is the same wherever it lies, and from wherever it is asked for.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
-    return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images)
+    return Dataset(
+        printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out
+    )
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 USER_MODULE = "bench_user_"
 """Begins the names of the modules that files of the user's own are loaded as."""
@@ -97,8 +97,13 @@ def hint(name: str, known: Iterable[str]) -> str:
     names = [one for one in names if one.startswith(source)] or names
     if near := _of_one_meaning(name, names) or _spelt_alike(name, names):
         return f"; did you mean '{near}'?"
+    return f"; known: {listed(names)}" if names else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a message: the first few, and how many more there are."""
     more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"; known: {', '.join(names[:LISTED])}{more}" if names else ""
+    return ", ".join(names[:LISTED]) + more
 
 
 _MEANINGS = (

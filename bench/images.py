@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench import ffmpeg
+from bench import ffmpeg, image_files
 from bench.clips import read_frame
 from bench.errors import UsageError
 from bench.picture import parse_picture, read_file, read_picture
@@ -32,6 +32,11 @@ class ImageFile:
     def full_range(self) -> bool:
         """Whether its levels go from 0 to 255; see `Yuv420`."""
         return True
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What reading it leaves out or changes."""
+        return image_files.remarks(self.path)
 
     def read(self) -> AnyPicture:
         """The picture.
@@ -86,6 +91,11 @@ class ClipFrame(ImageFile):
     def full_range(self) -> bool:
         """What the clip or its user says."""
         return self.form.full_range
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What reading it leaves out or changes."""
+        return ("grey has no chroma: it is 128 everywhere, and PSNR of it says nothing",) if self.form.is_grey else ()
 
     def read(self) -> AnyPicture:
         """The planes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
@@ -14,12 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from PIL import Image
 
 Kind: TypeAlias = Literal["rgb", "yuv420"]
 """The kinds of pictures: `Picture` and `Yuv420`."""
-
-_EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "YCbCr"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +144,14 @@ def _read_only(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def read_picture(path: Path) -> Picture:
     """Read an image file as 8-bit RGB.
 
-    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Nothing else is
-    changed: embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
+    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Of several pictures in
+    a file the first is read, and CMYK is converted; `image_files.remarks` says of which files. Nothing else is changed:
+    embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
 
     Raises:
-        UsageError: the file is missing, is no image, is damaged, has more than 8 bits, or is translucent.
+        UsageError: the file is missing, is no image, is damaged or too large, has more than 8 bits or other colours, or
+            is translucent.
+        MissingError: there is no decoder of its format.
     """
     return parse_picture(read_file(path), path)
 
@@ -171,33 +170,6 @@ def read_file(path: Path) -> bytes:
 
 def parse_picture(data: bytes, path: Path) -> Picture:
     """Read an image from the bytes of the file `path`; see `read_picture`."""
-    # Pillow costs 50 ms to import, which `bench --help` need not pay.
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+    from bench.image_files import read_rgb  # noqa: PLC0415  # JPEG XL is read by what gives planes, which is built on this
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            _refuse_deep(image, path)
-            image.load()
-            return Picture(np.array(_to_rgb(image, path)))
-    except UsageError:
-        raise
-    except UnidentifiedImageError:  # names the object that it was given
-        raise UsageError(f"cannot read image {path}: it is not a picture that Pillow can read") from None
-    except Exception as error:
-        # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
-        raise UsageError(f"cannot read image {path}: {str(error) or type(error).__name__}") from error
-
-
-def _refuse_deep(image: Image.Image, path: Path) -> None:
-    # 16-bit RGB has mode RGB too: Pillow drops the low bytes, and only the raw mode or PPM's maximum tells.
-    coded = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", ())]
-    raw = [args[0] for args in coded if args and isinstance(args[0], str) and ";16" in args[0]]
-    deep_ppm = image.format == "PPM" and any(args[1:] and int(args[1]) > 255 for args in coded)
-    if raw or deep_ppm or image.mode not in _EIGHT_BIT_MODES:
-        raise UsageError(f"image {path} has more than 8 bits a sample ({image.mode}); convert it to 8 bits first")
-
-
-def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
-    if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
-        raise UsageError(f"image {path} is translucent; flatten it onto a background first")
-    return image.convert("RGB")
+    return Picture(np.array(read_rgb(data, path)))

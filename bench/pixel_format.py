@@ -59,13 +59,18 @@ class FrameFormat:
     full_range: bool = False
 
     @property
+    def is_grey(self) -> bool:
+        """Whether chroma is made up."""
+        return self.layout == "gray"
+
+    @property
     def num_bytes(self) -> int:
         """Of the samples of a frame."""
-        return self._luma if self.layout == "gray" else self._luma + 2 * self._chroma
+        return self._luma if self.is_grey else self._luma + 2 * self._chroma
 
     def __str__(self) -> str:
         """The format in a message or title, without size and range."""
-        if self.layout == "gray":
+        if self.is_grey:
             return "8-bit grey"
         return "8-bit 4:2:0" if self.layout == "yuv420p" else f"8-bit 4:2:0 ({self.layout})"
 

@@ -19,7 +19,7 @@ from bench.errors import printable
 from bench.measurement import RunInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 PACKAGES = (
     "bjontegaard",
@@ -39,10 +39,13 @@ PACKAGES = (
 """Distributions whose versions can change a number."""
 
 
-def describe_run(command: Sequence[str], *, threads: int, workers: int = 1) -> RunInfo:
+def describe_run(
+    command: Sequence[str], *, threads: int, workers: int = 1, pictures: Mapping[str, Sequence[str]] | None = None
+) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats.
 
     `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one.
+    `pictures` names those that are not wholly what their files hold, by what reading did to them.
     """
     now = dt.datetime.now(dt.UTC)
     provenance = {
@@ -54,6 +57,8 @@ def describe_run(command: Sequence[str], *, threads: int, workers: int = 1) -> R
         "workers": workers,
         "packages": package_versions(),
     }
+    if pictures:
+        provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
     return RunInfo(
         run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
         started=now.isoformat(timespec="seconds"),

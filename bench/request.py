@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
 from bench.datasets import open_dataset
-from bench.errors import UsageError
+from bench.errors import UsageError, listed
 from bench.measure import require_quiet_machine
 from bench.measurement import DIAGNOSTICS, is_column
 from bench.provenance import describe_run
@@ -19,11 +19,13 @@ from bench.store import Store
 from bench.workers import measure_in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     from bench.clips import ClipOptions
+    from bench.datasets import Dataset
+    from bench.images import ImageFile
     from bench.metrics import Metric
     from bench.picture import Kind
     from bench.runner import Engine, Outcome
@@ -68,6 +70,8 @@ class Summary:
     outcomes: dict[str, Outcome]
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Names of those that are left out of the result because a codec failed on them, and how."""
+    notes: tuple[str, ...] = ()
+    """A line for each thing about the pictures that a reader of the figures must know."""
 
     @property
     def failures(self) -> list[str]:
@@ -88,7 +92,8 @@ class Summary:
             for kind, outcome in self.outcomes.items()
         ]
         lines += [f"left out: {reason}" for reason in self.missing]
-        return "\n".join([*lines, *(f"skipped {image}: {reason}" for image, reason in self.skipped.items())])
+        lines += [f"skipped {image}: {reason}" for image, reason in self.skipped.items()]
+        return "\n".join([*lines, *self.notes])
 
 
 def execute(request: RunRequest) -> Summary:
@@ -107,7 +112,8 @@ def execute(request: RunRequest) -> Summary:
     the_plan = plan(specs, dataset.images, carrier=request.carrier)
     # Workers have one thread each; times are taken by this process.
     threads = request.threads if request.workers == 1 or request.timing else 1
-    run = describe_run(request.command, threads=threads, workers=request.workers)
+    remarks = _remarks(dataset.images)
+    run = describe_run(request.command, threads=threads, workers=request.workers, pictures=remarks)
     repeats = request.repeats or REPEATS
     with closing(Store.open(request.db, create=True)) as store:
         if request.timing and not request.force:
@@ -126,7 +132,25 @@ def execute(request: RunRequest) -> Summary:
         describe_dataset(store, result)
     configurations = (cell.point.configuration for cell in the_plan.cells)
     points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
-    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped)
+    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks))
+
+
+def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
+    """What reading leaves out or changes, with the names of the pictures for which it does."""
+    found: dict[str, list[str]] = {}
+    for image in images:
+        for remark in image.remarks:
+            found.setdefault(remark, []).append(image.name)
+    return found
+
+
+def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    lines = [f"note: {remark} ({listed(names)})" for remark, names in remarks.items()]
+    if count := len(dataset.left_out):
+        kinds = listed(sorted({path.suffix.lower() or path.name for path in dataset.left_out}))
+        what = "file is no picture" if count == 1 else "files are no pictures"
+        lines.append(f"note: {count} {what} that can be read here, and left out ({kinds})")
+    return tuple(lines)
 
 
 def _engine(request: RunRequest, kind: Kind) -> Engine | None:

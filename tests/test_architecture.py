@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = [
     {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
-    {"picture", "colour", "ffmpeg", "clips", "pixel_format", "codec", "measurement", "ms_ssim"},
+    {"picture", "image_files", "colour", "ffmpeg", "clips", "pixel_format", "codec", "measurement", "ms_ssim"},
     {"metrics", "images", "datasets", "registry", "provenance"},
     {"baselines", "learned"},
     {"adapter", "measure", "store"},
