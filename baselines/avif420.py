@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
 _BRAND = b"ftypavif"
 _SIZE = b"ispe"  # box: version and flags, width, height; 4 bytes each
+_NO_MODEL = ("-aom-params", "enable-tpl-model=0")
+"""libaom's model of later frames is of no use to one picture, and loses the last chroma where a side is odd.
+
+Kodak's files are the same without it, to the bit.
+"""
+
 _COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the first bit behind them says full range
 
 
@@ -32,6 +38,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
     """
 
     title = "AVIF 4:2:0 (libaom)"
+    revision = "2"  # no model of later frames
     scale = QualityScale("quantiser (CRF), lower is better", (62, 54, 46, 38, 30, 22, 14, 6), 1, 63, falling=True)
     yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
@@ -59,7 +66,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         options = [text for name in ("cpu-used", "usage", "tune") for text in (f"-{name}", str(self.settings[name]))]
         quantiser = ("-crf", str(int(self.quality)), "-b:v", "0", "-threads", "1")
         target = ("-still-picture", "1", "-f", "avif")
-        command = [*source, "-c:v", "libaom-av1", *options, *quantiser, *target]
+        command = [*source, "-c:v", "libaom-av1", *options, *_NO_MODEL, *quantiser, *target]
         return ffmpeg.run(command, {"planes.yuv": picture.to_bytes()})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:

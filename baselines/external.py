@@ -29,6 +29,8 @@ PICTURE = "picture.ppm"
 TIME_LIMIT_S = 600.0
 """A binary that takes longer on one picture hangs."""
 
+_LONGEST_MESSAGE = 600
+
 PPM = pillow.Format("PPM", ())
 
 
@@ -152,4 +154,5 @@ def _message(done: subprocess.CompletedProcess[bytes]) -> str:
         return f"killed by signal {-done.returncode}"
     text = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
     lines = [line.strip().removeprefix("[ERROR] ") for line in text.splitlines()]
-    return "; ".join(filter(None, lines))[:300] or f"exit status {done.returncode}"
+    told = "; ".join(filter(None, lines)) or f"exit status {done.returncode}"
+    return told if len(told) <= _LONGEST_MESSAGE else f"{told[:_LONGEST_MESSAGE]}…"

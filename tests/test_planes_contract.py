@@ -85,6 +85,18 @@ def test_every_plane_comes_back_in_its_place(case: tuple[str, str], planes: Yuv4
     assert found[1:].min() > swapped[1:].max() + 3
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 64), (64, 1), (3, 5)])
+def test_chroma_of_the_last_odd_column_and_row_is_kept(case: tuple[str, str], width: int, height: int) -> None:
+    rows, columns = np.mgrid[: -(-height // 2), : -(-width // 2)]
+    u, v = (np.ascontiguousarray(plane, np.uint8) for plane in (60 + 2 * rows + columns, 190 - rows - 2 * columns))
+    original = Yuv420(np.full((height, width), 120, np.uint8), u, v)
+    codec = open_codec(*case, codec_class(case[0]).points()[-1])
+    decoded = codec.decode_yuv420(codec.encode_yuv420(original))
+    for before, after in zip(original.planes[1:], decoded.planes[1:], strict=True):
+        error = (before.astype(float) - after) ** 2
+        assert max(error[:, -1].mean(), error[-1].mean()) < 100
+
+
 def test_bytes_are_deterministic_and_the_planes_stay_as_they_were(case: tuple[str, str], planes: Yuv420) -> None:
     before = planes.to_bytes()
     data = open_codec(*case).encode_yuv420(planes)

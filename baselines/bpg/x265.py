@@ -20,6 +20,7 @@ SETTINGS: Mapping[str, Scalar] = {
 }
 
 _PIXEL_FORMATS = {1: "yuv420p", 3: "yuv444p"}
+_LONGEST_SIDE_BELOW_LEVEL_5 = 4216  # the square root of 8 times 2,228,224 samples, in whole blocks of 8
 _QPS = 70
 _PER_LINE = 5
 
@@ -27,8 +28,11 @@ _PER_LINE = 5
 def smallest_block(width: int, height: int) -> int:
     """Side of the smallest coding block for a picture: what is coded is a whole number of blocks wide and high.
 
-    It is 8, but x265 takes no picture of less than 16 pixels a side.
+    It is 8, but x265 takes no picture of less than 16 pixels a side, and of less than 32 if the other side is so long
+    that the picture is of level 5 (H.265, A.4.1), which has no coding tree blocks of 16.
     """
+    if min(width, height) <= 24 and max(width, height) > _LONGEST_SIDE_BELOW_LEVEL_5:
+        return 32
     return 8 if min(width, height) > 8 else 16
 
 
@@ -47,7 +51,7 @@ def encode(samples: bytes, picture: Format, *, qp: int, block: int) -> bytes:
         "min-cu-size": block,
         "pools": 1,  # the bytes do not depend on it
         "lambda-file": "lambda.txt",
-        "log-level": "error",
+        "log-level": "warning",  # some of which are the reason for the error that follows
     }
     source = ("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[picture.chroma_format])
     size = ("-video_size", f"{picture.width}x{picture.height}", "-framerate", "25", "-i", "planes.yuv")
