@@ -36,7 +36,6 @@ class LatentCoder:
 
     def __init__(self, model: LearnedModel, path: EntropyPath | None = None) -> None:
         self._path = path or entropy_path(model)
-        self._channels = model.config.M
 
     @torch.inference_mode()
     def encode(self, y: Tensor) -> Coded:
@@ -60,7 +59,7 @@ class LatentCoder:
             DecodeError: no encoder with this arithmetic writes such a payload.
         """
         reader = Reader(payload)
-        reader.require_room(self._path.y_tables, size[0] * size[1] * self._channels)
+        reader.require_room(self._path.least_bits(size))
         with one_thread():
             latents = self._path.code(reader, None, size)
         if reader.crc != crc:

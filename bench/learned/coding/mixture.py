@@ -110,7 +110,8 @@ class MixturePath(AutoregressivePath):
         self._hyperprior = Hyperprior(model)
         self._network = ContextNetwork.of(model)
         self._config = model.config
-        self.y_tables = SUREST
+        self.y_tables, self.num_channels = SUREST, model.config.M
+        self.z_channels = self._hyperprior.channels
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """See `EntropyPath`."""

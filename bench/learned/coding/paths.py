@@ -37,6 +37,11 @@ HYPER_STRIDE = 4
 """How much coarser z is than y."""
 
 
+def z_size(size: Size) -> Size:
+    """Height and width of z, by those of y."""
+    return size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE
+
+
 @dataclass(frozen=True, slots=True)
 class Latents:
     """What the decoder knows of a picture, and the distributions by which it was told."""
@@ -57,6 +62,14 @@ class EntropyPath(abc.ABC):
     """What a port passes for a picture, in order. A path holds nothing of any picture."""
 
     y_tables: Tables
+    num_channels: int
+    """Of y."""
+    z_channels: Channels | None = None
+
+    def least_bits(self, size: Size) -> float:
+        """The least that a payload can take for y of a given size, and what it depends on."""
+        y_bits = self.y_tables.least_bits * self.num_channels * size[0] * size[1]
+        return y_bits + (0 if self.z_channels is None else self.z_channels.least_bits(z_size(size)))
 
     @abc.abstractmethod
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
@@ -73,6 +86,11 @@ class FactorizedPath(EntropyPath):
     def __init__(self, model: LearnedModel) -> None:
         self._channels = Channels(model)
         self.y_tables = self._channels.tables
+        self.num_channels = model.config.M
+
+    def least_bits(self, size: Size) -> float:
+        """See `EntropyPath`: each channel has its table."""
+        return self._channels.least_bits(size)
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """See `EntropyPath`."""
@@ -89,7 +107,8 @@ class HyperPath(EntropyPath):
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
         self._elements = _Elements(model)
-        self.y_tables = self._elements.tables
+        self.y_tables, self.num_channels = self._elements.tables, model.config.M
+        self.z_channels = self._hyperprior.channels
         self._has_mean = bool(model.has_mean)
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
@@ -109,7 +128,8 @@ class AutoregressivePath(EntropyPath):
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
         self._elements = _Elements(model)
-        self.y_tables = self._elements.tables
+        self.y_tables, self.num_channels = self._elements.tables, model.config.M
+        self.z_channels = None if self._hyperprior is None else self._hyperprior.channels
         self._network = ContextNetwork.of(model)
         self._config = model.config
 
@@ -166,6 +186,10 @@ class Channels:
         values: Tensor = (symbols + self._medians)[None]
         return values
 
+    def least_bits(self, size: Size) -> float:
+        """The least that values of a given size take."""
+        return float(self.tables.least_bits_of_each.sum()) * size[0] * size[1]
+
     def bits(self, values: Tensor) -> Tensor:
         """What each of the coded values (1, C, h, w) takes."""
         indexes = self._indexes((values.shape[2], values.shape[3]))
@@ -180,19 +204,19 @@ class Hyperprior:
     """z and what h_s makes of it."""
 
     def __init__(self, model: LearnedModel) -> None:
-        self._channels = Channels(model)
+        self.channels = Channels(model)
         self._analysis = cast("torch.nn.Module", getattr(model, "hyper_analysis", model.h_a))
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
         """Pass z of y; z_hat and the word of the hyperprior about y."""
         z = None if y is None else self._analysis(y)
-        z_hat = self._channels.code(port, z, (size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE))
+        z_hat = self.channels.code(port, z, z_size(size))
         return z_hat, self._synthesis(z_hat)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """What each element of z takes."""
-        return {"z": self._channels.bits(cast("Tensor", latents.z_hat))}
+        return {"z": self.channels.bits(cast("Tensor", latents.z_hat))}
 
 
 class _Elements:

@@ -92,6 +92,11 @@ class Rows(Distributions):
             bits[where] = PRECISION - np.log2(part.frequencies[rows, entries[where]])
         return bits
 
+    @property
+    def least_bits(self) -> float:
+        """See `Distributions`."""
+        return SUREST.least_bits
+
     def _places(self, indexes: Indexes) -> Elements:
         """Where among the indexes each element is."""
         if len(indexes) != len(self.first):

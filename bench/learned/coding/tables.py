@@ -41,6 +41,8 @@ OTHER_ARITHMETIC = (
     "the arithmetic of this processor or torch is not that of the encoder's"
 )
 
+_TOO_SHORT = "the payload is too short for a picture of the size that the header names"
+
 _STATE_BITS = 64
 """What a decoder holds beyond the bits that it was given."""
 
@@ -78,6 +80,11 @@ class Distributions(abc.ABC):
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
         """What each entry of an element's distribution takes."""
 
+    @property
+    @abc.abstractmethod
+    def least_bits(self) -> float:
+        """No element takes fewer."""
+
     def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
         """The place of each symbol relative to its run, the entry that is coded, and whether it escapes."""
         places, sizes = symbols - self.first[indexes], self.sizes[indexes]
@@ -107,6 +114,16 @@ class Tables(Distributions):
     """What each entry of each table takes, table by table, the escape last."""
     starts: NDArray[np.intp]
     """Where each table begins in `costs_bits`."""
+
+    @property
+    def least_bits(self) -> float:
+        """See `Distributions`."""
+        return float(self.costs_bits.min())
+
+    @property
+    def least_bits_of_each(self) -> NDArray[np.float64]:
+        """No element takes fewer by each of the tables."""
+        return np.minimum.reduceat(self.costs_bits, self.starts)
 
     @classmethod
     def of(cls, entropy_model: EntropyModel) -> Self:
@@ -204,18 +221,25 @@ class Reader(Port):
 
     def __init__(self, payload: bytes) -> None:
         self._num_bits = 8 * len(payload)
+        self._bits_beyond = 0.0
+        """What was read since the payload has ended takes at least so much."""
         self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
-    def require_room(self, tables: Tables, count: int) -> None:
+    def require_room(self, least_bits: float) -> None:
         """Refuse to look for more symbols than a payload of this length can hold, before memory is spent on them.
 
         Raises:
-            DecodeError: so many symbols of these tables do not fit, however likely each is.
+            DecodeError: symbols that take at least so many bits do not fit.
         """
-        if count * float(tables.costs_bits.min()) > self._num_bits + _STATE_BITS:
-            raise DecodeError("the payload is too short for a picture of the size that the header names")
+        if least_bits > self._num_bits + _STATE_BITS:
+            raise DecodeError(_TOO_SHORT)
 
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
+        if self._decoder.maybe_exhausted():
+            # What is left is in the decoder's state. Behind it there are zeros without end, which are symbols, too.
+            self._bits_beyond += len(indexes) * tables.least_bits
+            if self._bits_beyond > _STATE_BITS:
+                raise DecodeError(_TOO_SHORT)
         order, groups = tables.groups(indexes)
         by_table = indexes[order]
         places, sizes = np.empty(len(order), np.int32), tables.sizes[by_table]

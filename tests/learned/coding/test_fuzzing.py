@@ -12,6 +12,7 @@ import pytest
 import skimage.data
 
 from bench.errors import DecodeError
+from bench.learned.coding import container
 from bench.picture import Picture
 from bench.registry import codec_class
 
@@ -118,6 +119,17 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
     assert any(text.startswith("the file is whole, but does not") for text in seen)
     assert any(text.startswith("the file is cut off or damaged") for text in seen)
     assert len(seen) > 4
+
+
+@pytest.mark.parametrize("family", ["factorized", "hyper", "joint", "joint-int", "cca"])
+@pytest.mark.parametrize("payload", [bytes(208), b"\xa5" * 208], ids=["zeros", "others"])
+def test_a_small_file_that_claims_a_huge_picture_is_refused_by_its_length(family: str, payload: bytes) -> None:
+    """At the shipped weights' rates, 230 bytes hold the likeliest symbols of y, but not of z as well."""
+    codec = codec_class(family)(3)
+    form = container.Form() if family in container.PLANAR else None
+    data = container.pack(codec._identity, container.Content(8192, 8192, 1, payload, form))
+    with pytest.raises(DecodeError, match="too short for a picture of the size that the header names"):
+        (codec.decode_yuv420 if form else codec.decode)(data)
 
 
 @pytest.mark.parametrize("number", range(40))

@@ -98,9 +98,29 @@ def test_the_likeliest_symbols_are_let_in_and_more_than_fit_are_not(tables: Tabl
     writer = Writer()
     writer.code(tables, np.zeros(count, np.uint8), np.zeros(count, np.int32))
     payload = writer.finish()
-    Reader(payload).require_room(tables, count)
+    Reader(payload).require_room(count * tables.least_bits)
     with pytest.raises(DecodeError, match="too short for a picture of the size"):
-        Reader(payload).require_room(tables, 3 * count)
+        Reader(payload).require_room(3 * count * tables.least_bits)
+
+
+def test_what_is_read_behind_the_end_of_a_payload_is_refused(tables: Tables) -> None:
+    generator, writer = np.random.default_rng(2), Writer()
+    indexes, symbols = np.zeros(4000, np.uint8), generator.integers(-1, 2, 4000).astype(np.int32)
+    for part in np.split(symbols, 40):
+        writer.code(tables, indexes[:100], part)
+    payload = writer.finish()
+    reader = Reader(payload)
+    assert np.array_equal(np.concatenate([reader.code(tables, indexes[:100], None) for _ in range(40)]), symbols)
+    one_more = int(64 / tables.least_bits) + 1
+    with pytest.raises(DecodeError, match="too short for a picture of the size"):
+        reader.code(tables, np.zeros(one_more, np.uint8), None)
+
+
+def test_the_least_of_each_table_is_what_its_likeliest_symbol_takes(tables: Tables) -> None:
+    for index, least in enumerate(tables.least_bits_of_each):
+        symbols = np.arange(tables.first[index] - 1, tables.first[index] + tables.sizes[index] + 1, dtype=np.int32)
+        assert tables.bits(np.full(len(symbols), index, np.uint8), symbols).min() == least
+    assert tables.least_bits == tables.least_bits_of_each.min()
 
 
 @pytest.mark.parametrize("payload", [b"", bytes(8), b"\xff" * 8, b"\xff" * 40])

@@ -15,7 +15,6 @@ from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.mixture import element_bits, pass_integers
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import (
-    HYPER_STRIDE,
     Channels,
     EntropyPath,
     Latents,
@@ -23,6 +22,7 @@ from bench.learned.coding.paths import (
     as_picture,
     in_order,
     symbols_of,
+    z_size,
 )
 from bench.learned.coding.rows import SUREST
 from bench.learned.coding.tables import Port, Tables
@@ -65,16 +65,17 @@ class FixedPointPath(EntropyPath):
     """
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
-        self._z = Channels(model)
+        self.z_channels = self._z = Channels(model)
+        self.num_channels = model.config.M
         self._analysis = cast("torch.nn.Module", model.h_a)
         self._evaluator = Evaluator(network)
-        self._kernel, self._grid, self._channels = network.kernel, network.grid, model.config.M
+        self._kernel, self._grid = network.kernel, network.grid
         self._output_grids = network.output_grids.view(1, -1, 1, 1)
 
     def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
         """See `EntropyPath`."""
         z = None if y is None else self._analysis(y)
-        symbols = self._z.code_symbols(port, z, (size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE))
+        symbols = self._z.code_symbols(port, z, z_size(size))
         values, told = self._wavefronts(port, y, self._evaluator.prepare(symbols), size)
         return self._latents(values.float() / self._grid, self._z.values(symbols), told.float() / self._output_grids)
 
@@ -93,7 +94,7 @@ class FixedPointPath(EntropyPath):
         """All of y (1, M, h, w), and the outputs of the network for it (1, outputs, h, w), in units of their grids."""
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
-        entered = torch.zeros(wave.num_rows, self._channels, dtype=self._evaluator.dtype)
+        entered = torch.zeros(wave.num_rows, self.num_channels, dtype=self._evaluator.dtype)
         values, told = [], []
         for step in wave.steps:
             neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
