@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 20.0
 """For the connection, and for each silence of the server."""
 
+MAX_BYTES = 1 << 30
+"""The largest file that is accepted, before its hash can be known. The largest checkpoints have little more than 100 MB."""
+
 _CHUNK = 1 << 14  # what a cut connection can cost
 
 
@@ -40,6 +43,10 @@ def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[
     raise MissingError(f"cannot download {path.name}: " + "; ".join(reasons))
 
 
+class _TooLargeError(Exception):
+    """A server sends more than `MAX_BYTES`."""
+
+
 def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> str | None:
     """Download from one URL; None when the file is in place, else why not."""
     from requests import RequestException  # noqa: PLC0415
@@ -56,7 +63,10 @@ def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> s
             part.unlink()
             return f"wrong SHA-256 {found[:16]}…, expected {sha256[:16]}…"
         part.replace(path)
-    except (RequestException, OSError) as error:
+    except _TooLargeError:
+        part.unlink(missing_ok=True)
+        return f"it sends more than {MAX_BYTES} bytes, which no file here has"
+    except (RequestException, OSError, ValueError) as error:
         return _one_line(error)
     return None
 
@@ -71,9 +81,13 @@ def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
             return  # there is nothing behind what we have; the hash decides
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
+        if int(response.headers.get("Content-Length") or 0) > MAX_BYTES:
+            raise _TooLargeError
         try:
             with part.open("ab" if resumed else "wb") as file:
                 for chunk in response.iter_content(_CHUNK):
+                    if file.tell() + len(chunk) > MAX_BYTES:
+                        raise _TooLargeError
                     file.write(chunk)
                     advance(len(chunk))
         except requests.RequestException as error:

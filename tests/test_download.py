@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,9 @@ class Server(BaseHTTPRequestHandler):
         if self.path == "/absent":
             self.send_error(404)
             return
+        if self.path == "/endless":
+            self._send_without_end()
+            return
         body = b"x" * len(CONTENT) if self.path == "/corrupt" else CONTENT
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.path != "/no-ranges" else 0
         if start >= len(body):
@@ -41,6 +45,14 @@ class Server(BaseHTTPRequestHandler):
         # The first answer under /cut ends half-way, as a lost connection does.
         first = [path for path, _ in self.log].count("/cut") == 1
         self.wfile.write(body[start : len(body) // 2] if self.path == "/cut" and first else body[start:])
+
+    def _send_without_end(self) -> None:
+        """As a server does that does not say how much it sends."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(bytes(10_000))
 
     def log_message(self, *_: object) -> None:
         pass
@@ -114,6 +126,16 @@ def test_a_corrupt_file_is_refused_and_the_old_one_stays(server: str, tmp_path: 
         download([f"{server}/corrupt"], tmp_path / "file", SHA256)
     assert (tmp_path / "file").read_bytes() == b"old"
     assert not (tmp_path / "file.part").exists()
+
+
+@pytest.mark.parametrize("name", ["file", "endless"])
+def test_a_server_that_sends_too_much_is_left(
+    name: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.download.MAX_BYTES", 100_000)
+    with pytest.raises(MissingError, match=f"{name}: it sends more than 100000 bytes, which no file here has"):
+        download([f"{server}/{name}"], tmp_path / "file", SHA256)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_error_names_every_address_and_its_reason(tmp_path: Path) -> None:
