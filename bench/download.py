@@ -17,7 +17,7 @@ TIMEOUT_S = 20.0
 """For the connection, and for each silence of the server."""
 
 MAX_BYTES = 1 << 30
-"""The largest file that is accepted, before its hash can be known. The largest checkpoints have little more than 100 MB."""
+"""The largest file that is accepted, before its hash can be known. Checkpoints have little more than 100 MB at most."""
 
 _CHUNK = 1 << 14  # what a cut connection can cost
 

@@ -11,7 +11,6 @@ part itself. That of +qr and +ft is a decoder; that of -int an entropy model, wh
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ import safetensors
 from bench.errors import BenchError, MissingError, UsageError
 from bench.files import fingerprint
 from bench.learned import checkpoints
+from bench.learned.header import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,12 +153,9 @@ def header(path: Path) -> dict[str, Any]:
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            found = json.loads(file.metadata()["bench"])
+            return parse(file.metadata()["bench"])
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"{path}: not a weights file of bench")
-    return found
 
 
 def _files(weights: str, family: str) -> dict[int, Path]:

@@ -28,6 +28,15 @@ YUV420 = frozenset({"cca", "joint-yuv"})
 LATENT_STRIDE = 16
 """Pixels between neighbouring latents, in every family."""
 
+MAX_WIDTH = 1024
+"""Channels of a layer at most; the widest models of the field have 384."""
+
+_TYPES = {
+    **dict.fromkeys(("family", "distribution", "guide"), str),
+    **dict.fromkeys(("N", "M", "kernel"), int),
+    **dict.fromkeys(("mean", "attention", "acem"), bool),
+}
+
 _LATER = {"guide", "attention", "acem"}
 
 KERNELS = (3, 5, 7)
@@ -63,13 +72,14 @@ class ModelConfig:
     """Whether there is a filter behind the decoder."""
 
     def __post_init__(self) -> None:
+        self._require_types()
         if self.family not in OPTIONS:
             raise unknown("family", self.family, OPTIONS)
         for field in dataclasses.fields(self)[3:]:
             if field.name not in OPTIONS[self.family] and getattr(self, field.name) != field.default:
                 raise UsageError(f"family '{self.family}' has no option '{field.name}'; leave it at {field.default!r}")
-        if self.N < 1 or self.M < 1:
-            raise UsageError(f"widths N={self.N}, M={self.M}: both must be at least 1")
+        if not (1 <= self.N <= MAX_WIDTH and 1 <= self.M <= MAX_WIDTH):
+            raise UsageError(f"widths N={self.N}, M={self.M}: both must be from 1 to {MAX_WIDTH}")
         if self.family == "attn" and self.N != self.M:
             raise UsageError(f"family 'attn' has M = N, not N={self.N}, M={self.M}")
         if self.kernel not in KERNELS:
@@ -78,6 +88,11 @@ class ModelConfig:
             raise unknown("distribution", self.distribution, get_args(Distribution))
         if self.guide not in get_args(Guide):
             raise unknown("guide", self.guide, get_args(Guide))
+
+    def _require_types(self) -> None:
+        for name, kind in _TYPES.items():
+            if type(value := getattr(self, name)) is not kind:
+                raise UsageError(f"{name} is {value!r}, which is no {kind.__name__}")
 
     def described(self) -> dict[str, Any]:
         """The fields as files hold them: options that came later are named only where a family has them."""

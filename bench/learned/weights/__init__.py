@@ -113,9 +113,13 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
 
     Raises:
         KeyError: one is missing.
-        ValueError: tables do not fit together.
+        ValueError: one is not finite, tables do not fit together, or the widths are of a larger model.
         RuntimeError: a tensor has another shape than the model's.
     """
+    if max(config.N, config.M) ** 2 > sum(value.numel() for value in tensors.values()):
+        raise ValueError(f"widths {config.N} and {config.M} are of a larger model than it holds")
+    if odd := [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise ValueError(f"'{odd[0]}' is not finite")
     with torch.random.fork_rng(devices=()):
         model = build(config)
     # CompressAI's own load_state_dict wants its matrices of tables here.

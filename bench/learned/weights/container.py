@@ -11,6 +11,7 @@ import safetensors.torch
 
 from bench.errors import MissingError, UsageError
 from bench.files import atomic_write
+from bench.learned.header import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,9 @@ FORMAT = 1
 """Version of the header and of the tensors' names. Files of another version are refused."""
 
 _KEY = "bench"
+
+_TYPES = {"F16", "F32", "I8", "I32"}
+"""Of the tensors that `write` is given, as safetensors names them."""
 
 
 def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -47,17 +51,24 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
-            header = json.loads(text) if text else None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            header = parse(text) if text else None
+            names = list(file.keys())
+            _require_types({file.get_slice(name).get_dtype() for name in names})
+            tensors = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, ValueError) as error:
         raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
-    if not isinstance(header, dict):
+    if header is None:
         raise UsageError(f"{path}: a safetensors file, but without the header of `bench` weights")
     if header.get("format") != FORMAT:
         raise UsageError(f"{path}: format {header.get('format')}, this version of bench reads format {FORMAT}")
     if header.pop("sha256", None) != _checksum(header, tensors):
         raise UsageError(f"{path}: damaged, its checksum does not match; fetch or train it again")
     return header, tensors
+
+
+def _require_types(found: set[str]) -> None:
+    if strange := found - _TYPES:
+        raise ValueError(f"it holds tensors of type {min(strange)}")
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier
+from bench.learned.models.config import MAX_WIDTH
 from bench.learned.weights import ModelCard, container, part, restore
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
         names = [name for name, _ in model.named_parameters() if name.startswith("rectifier.")]
         nn.Module.load_state_dict(model, {name: tensors[name] for name in names}, strict=False)
         return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base, sha256_of(base))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason})") from error
 
@@ -106,7 +107,11 @@ def modifier_of(model: Rectified) -> str:
 
 
 def _rectifier(channels: int, options: dict[str, Any] | None) -> nn.Module:
-    return nn.Identity() if options is None else Rectifier(channels, **options)
+    if options is None:
+        return nn.Identity()
+    if options.get("width", 0) > MAX_WIDTH:
+        raise ValueError(f"a rectifier of width {options['width']}; at most {MAX_WIDTH}")
+    return Rectifier(channels, **options)
 
 
 def _parameters(model: Rectified) -> Tensors:

@@ -10,7 +10,13 @@ import torch
 from compressai.entropy_models import EntropyBottleneck, EntropyModel
 from torch import Tensor, nn
 
+from bench.learned.coding.tables import MAX_SYMBOL, PRECISION
+
 Tensors = dict[str, Tensor]
+
+_TOTAL = 1 << PRECISION
+_SHORTEST = 3  # cumulative frequencies of one integer and the escape
+_MOST_SCALES = 256  # the coder keeps the number of an element's table in a byte
 
 
 def table_tensors(model: nn.Module) -> Tensors:
@@ -35,13 +41,16 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
 
     Raises:
         KeyError: a table is missing.
-        ValueError: the tensors do not fit together, or not this model.
+        ValueError: the tensors do not fit together, or not this model, or are no tables.
     """
     for name, part in _entropy_models(model):
         rows, lengths, offset = (tensors[f"{name}.{field}"] for field in ("cdf", "cdf_length", "offset"))
         centre = tensors[f"{name}.{_centre(part)}"]
-        if not (int(lengths.sum()) == rows.numel() and lengths.shape == offset.shape == centre.shape[:1]):
-            raise ValueError(f"tables of {name} do not fit together")
+        try:
+            _check_tables(rows, lengths, offset)
+            _check_centre(part, centre, len(lengths))
+        except ValueError as error:
+            raise ValueError(f"tables of {name}: {error}") from None
         in_use = _in_use(lengths)
         cdf = torch.zeros(in_use.shape, dtype=torch.int32)
         cdf[in_use] = rows
@@ -50,6 +59,37 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
             part.quantiles.copy_(centre)
         else:
             part.scale_table = centre
+
+
+def _check_tables(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
+    """Refuse what is no set of tables, before anything as large as it claims to be is made of it."""
+    for tensor in (rows, lengths, offset):
+        if tensor.dtype != torch.int32 or tensor.dim() != 1:
+            raise ValueError("they are not lists of 32-bit integers")
+    if lengths.shape != offset.shape or not len(lengths) or int(lengths.sum()) != rows.numel():
+        raise ValueError("they do not fit together")
+    # An integer and the escape, at most as many as there are frequencies to share.
+    if int(lengths.min()) < _SHORTEST or int(lengths.max()) > _TOTAL + 1:
+        raise ValueError("one has an impossible length")
+    if bool((offset.long().abs() >= MAX_SYMBOL).any()):
+        raise ValueError("one begins beyond all bounds")
+    ends = lengths.cumsum(0)
+    frequencies = rows.long().diff()
+    frequencies[ends[:-1] - 1] = 1  # from one table to the next
+    if bool((rows[ends - lengths] != 0).any() or (rows[ends - 1] != _TOTAL).any() or (frequencies < 1).any()):
+        raise ValueError("one does not rise from 0 to the total of its frequencies")
+
+
+def _check_centre(part: EntropyModel, centre: Tensor, count: int) -> None:
+    if centre.dtype != torch.float32:
+        raise ValueError("what they are made for is not in 32-bit floats")
+    if isinstance(part, EntropyBottleneck):
+        if centre.shape != part.quantiles.shape or count != len(centre):
+            raise ValueError("they are not those of its channels")
+        if bool((centre.abs() >= MAX_SYMBOL).any()):
+            raise ValueError("a median is beyond all bounds")
+    elif centre.shape != (count,) or count > _MOST_SCALES or not bool((centre > 0).all() and (centre.diff() > 0).all()):
+        raise ValueError(f"they are not those of 1 to {_MOST_SCALES} rising scales")
 
 
 def _entropy_models(model: nn.Module) -> list[tuple[str, EntropyModel]]:

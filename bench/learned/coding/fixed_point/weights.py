@@ -7,7 +7,7 @@ CompressAI's zoo. It is known by its SHA-256.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -17,6 +17,8 @@ from bench.learned import catalogue
 from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
+from bench.learned.coding.paths import HYPER_STRIDE
+from bench.learned.models.mixture import COMPONENTS, MixtureModel
 from bench.learned.weights import ModelCard, Weights, container, load
 from bench.learned.weights.zoo import load_zoo
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+    from bench.learned.models import LearnedModel
 
 SUFFIX = "-int"
 """What the name of a family's fixed-point codec ends in."""
@@ -92,6 +96,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
     """
     header, found = container.read(path)
     try:
+        _require_integers(found)
         named, base = str(header["config"]["family"]), dict(header["base"])
         card, shape = ModelCard(**header["card"]), dict(header["fixed_point"])
     except (KeyError, TypeError, ValueError) as error:
@@ -103,10 +108,12 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         Evaluator(network)
         if "normal" in network.lookups:
             mixture.IntegerMixture.of(network.outputs)
+        whole = _base(path, base, card)
+        _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
-    return FixedPointWeights(network, _base(path, base, card), card, sha256_of(path))
+    return FixedPointWeights(network, whole, card, sha256_of(path))
 
 
 def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
@@ -117,7 +124,14 @@ def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
     return load(found, base["family"])
 
 
+def _require_integers(found: dict[str, Tensor]) -> None:
+    if odd := [name for name, value in found.items() if value.dtype not in {torch.int8, torch.int32}]:
+        raise ValueError(f"{odd[0]} is not of integers")
+
+
 def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
+    if not 0 < shape["hyper_layers"] + shape["entropy_layers"] <= len(found) or shape["entropy_layers"] < 1:
+        raise ValueError("it has another number of layers")
     names = _names(shape["hyper_layers"], shape["entropy_layers"])
     layers = [_layer(found, name, spread) for name, spread in zip(names, shape["spread"], strict=True)]
     hyper = shape["hyper_layers"]
@@ -131,6 +145,50 @@ def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
         lookups={name: found[name] for name in _LOOKUPS if name in found},
         **{name: found[name] for name in _PLAIN},
     )
+
+
+def _require_fit(network: Network, model: LearnedModel) -> None:
+    """Refuse layers that do not lead, one after the other, from a model's z and y to the parameters of its y."""
+    config, taps = model.config, (model.config.kernel**2 - 1) // 2
+    layers = [(layer, tuple(layer.weight.shape[1:])) for layer in _layers(network)]
+    inputs, scale = config.N, 1
+    for layer, _ in layers[: len(network.hyper)]:
+        _require(layer.weight.dim() == 4 and layer.weight.shape[1] == inputs, "hyper-synthesis")
+        _require(layer.spread >= 1 and len(layer.weight) % layer.spread**2 == 0, "hyper-synthesis")
+        inputs, scale = len(layer.weight) // layer.spread**2, scale * layer.spread
+    _require(scale == HYPER_STRIDE and inputs == len(network.context.weight), "hyper-synthesis")
+    _require(layers[len(network.hyper)][1] == (taps, config.M), "context model")
+    for layer in network.entropy:
+        _require(tuple(layer.weight.shape[1:]) == (inputs, 1, 1), "entropy parameters")
+        inputs = len(layer.weight)
+    wanted = (3 * COMPONENTS if isinstance(model, MixtureModel) else 2) * config.M
+    _require(inputs == wanted and network.output_grids.shape == (wanted,), "entropy parameters")
+    _require(network.medians.shape == (config.N,), "medians")
+    vectors = [(network.z_entry, config.N), (network.y_entry, config.M)]
+    vectors += [(layer.rescaling, len(layer.weight)) for layer, _ in layers]
+    for rescaling, count in vectors:
+        fields = (getattr(rescaling, name) for name in _RESCALING)
+        _require(all(field.shape == (count,) for field in fields), "rescaling")
+    _require(all(layer.bias.shape == layer.weight.shape[:1] for layer, _ in layers), "bias")
+    grids = torch.cat((network.output_grids, torch.tensor([network.grid])))
+    _require(bool((grids > 0).all() and (grids & (grids - 1) == 0).all()), "grids")
+    _require_lookups(network, model)
+
+
+def _require_lookups(network: Network, model: LearnedModel) -> None:
+    if isinstance(model, MixtureModel):
+        names, bounds = set(mixture.LOOKUPS), network.lookups.get("spreads")
+    else:
+        names, bounds = {"scale_bounds"}, network.lookups.get("scale_bounds")
+        count = len(cast("torch.Tensor", model.gaussian_conditional.scale_table)) - 1
+        _require(bounds is not None and bounds.shape == (count,), "tables")
+    _require(network.lookups.keys() == names, "tables")
+    _require(bounds is not None and bounds.dim() == 1 and bool((bounds.diff() >= 0).all()), "tables")
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(f"its {what} does not go with the base")
 
 
 def _layer(found: dict[str, Tensor], name: str, spread: int) -> Layer:
