@@ -265,9 +265,7 @@ def _open_files(pattern: str) -> Dataset:
     # Not the path: the set is the same wherever it lies, and from wherever it is asked for.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
-    return Dataset(
-        printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out
-    )
+    return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
     from bench.clips import ClipOptions
     from bench.datasets import Dataset
     from bench.images import ImageFile
