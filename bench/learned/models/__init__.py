@@ -23,6 +23,7 @@ from bench.learned.models.base import LearnedModel, Likelihoods, Output
 from bench.learned.models.cca.model import Cca, JointYuv
 from bench.learned.models.config import YUV420, ModelConfig, compact_config
 from bench.learned.models.entropy import Quantization
+from bench.learned.models.gained import Gained
 from bench.learned.models.hyperprior import Factorized, Hyper, Scale
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
@@ -34,6 +35,7 @@ __all__ = [
     "TRANSFORMS",
     "YUV420",
     "YUV_FAMILIES",
+    "Gained",
     "LearnedModel",
     "Likelihoods",
     "ModelConfig",
@@ -66,7 +68,7 @@ YUV_FAMILIES: dict[str, type[LearnedModel]] = {"cca": Cca, "joint-yuv": JointYuv
 """The families of YUV420 likewise. Their pictures are packed: (B, 6, H/2, W/2), see `bench.learned.models.cca`."""
 
 
-Trainable = LearnedModel | Rectified
+Trainable = LearnedModel | Rectified | Gained
 """What a training changes."""
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.learned.models import LearnedModel, Output, Rectified
+    from bench.learned.models import LearnedModel, Output, Quantization, Rectified
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
 
@@ -177,10 +177,10 @@ class DecodedTask:
         batch = torch.stack(list(parts)).to(self._device, non_blocking=True)
         return batch.contiguous(memory_format=torch.channels_last)
 
-    def loss(self, network: nn.Module, batch: LatentCrops) -> Tensor:
+    def loss(self, network: nn.Module, batch: LatentCrops, mode: Quantization) -> Tensor:
         """The phase's weighted terms; the distortion is that of the crops' inner pixels."""
         latents = batch.y_hat
-        if self.phase.quantization == "noise":
+        if mode == "noise":
             latents = batch.y + torch.rand_like(batch.y) - 0.5
         x_hat, rectified = network(latents)
         output: Output = {"x_hat": _inner(x_hat), "likelihoods": {}, "y": batch.y, "rectified": rectified}

@@ -89,9 +89,9 @@ class LatentTask:
         batch = torch.stack(crops).to(self._device, non_blocking=True).float()
         return batch.contiguous(memory_format=torch.channels_last)
 
-    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
         """Bits a pixel."""
-        likelihoods = network(batch, self.phase.quantization)
+        likelihoods = network(batch, mode)
         pixels = LATENT_STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
         return losses.bits(likelihoods) / pixels
 

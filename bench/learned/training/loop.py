@@ -174,7 +174,7 @@ class Loop:
             group["lr"] = self.phase.lr * factor
         batch = self.task.batch(progress.step, share)
         torch.manual_seed(int(generator(self.seed, progress.step, 1000 + self.fabric.global_rank).integers(2**31)))
-        loss = self.task.loss(self._forward, batch)
+        loss = self.task.loss(self._forward, batch, self.phase.mode(share))
         self.fabric.backward(loss)
         self._descend(loss)
         self.average.update(progress.step)

@@ -24,6 +24,9 @@ Source = Literal["pictures", "latents", "decoded"]
 METRICS = ("mse", "ms-ssim")
 """What a user can train for; mse is that of the planes in families of planes."""
 
+_LATER: Mapping[str, Any] = {"wiring": Wiring(), "mixed_begins": None, "qualities": ()}
+"""Fields that older checkpoints and records do not have, and their defaults."""
+
 MARGIN = 2
 """Latents at the edge of a crop of latents whose pixels are not looked at: g_s would need their neighbours there."""
 
@@ -50,6 +53,11 @@ class Phase:
     """What batches are of: crops of pictures, of the latents that the frozen g_a makes of whole pictures, or of the
     latents that a frozen codec decodes, with their pixels."""
     quantization: Quantization = "noise"
+    mixed_begins: float | None = None
+    """Share of the phase from which on noise stands for rounding in the rate alone, and g_s sees rounded latents
+    ("mixed"); None: never."""
+    qualities: tuple[int, ...] = ()
+    """Qualities that one model is trained for at once, with gains for each (`models.Gained`); none: the target's."""
     wiring: Wiring = field(default_factory=Wiring)
     """How gradients run where the model has a rectifier."""
     optimizer: str = "soap"
@@ -67,6 +75,10 @@ class Phase:
     def crop(self, share: float) -> CropStage:
         """The crops in force when `share` (0..1) of the phase is done."""
         return [stage for stage in self.crops if stage.begins <= share][-1]
+
+    def mode(self, share: float) -> Quantization:
+        """How latents are quantised when `share` (0..1) of the phase is done."""
+        return "mixed" if self.mixed_begins is not None and share >= self.mixed_begins else self.quantization
 
     @property
     def side(self) -> int:
@@ -97,9 +109,10 @@ class Phase:
         return learning
 
     def described(self) -> dict[str, Any]:
-        """The phase as plain values, for records and checkpoints; a wiring only where it is not the plain one."""
+        """The phase as plain values, for records and checkpoints; what came later only where it is not the default."""
         values = asdict(replace(self, weights=dict(self.weights)))
-        return values if self.wiring != Wiring() else {k: v for k, v in values.items() if k != "wiring"}
+        absent = {name for name, default in _LATER.items() if getattr(self, name) == default}
+        return {name: value for name, value in values.items() if name not in absent}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ from bench.errors import UsageError
 from bench.files import atomic_write, make_folder, remove_parts, sha256_of
 from bench.interruption import stop_on_signal
 from bench.learned import catalogue
-from bench.learned.models import YUV420, Rectified
+from bench.learned.models import YUV420, Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
 from bench.learned.training.evaluation_sets import fingerprints
+from bench.learned.training.gained import GainedTask
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
@@ -183,6 +184,8 @@ def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
     if job.target.family in YUV420:
         return PlanesTask(data, job.phase, cache=job.cache, **options)
+    if isinstance(model, Gained):
+        return GainedTask(data, job.phase, **options)
     if job.phase.source == "pictures":
         return PictureTask(data, job.phase, **options)
     if isinstance(model, Rectified):
@@ -224,9 +227,22 @@ def _write(job: Job, loop: Loop, report: Report) -> None:
             metric=job.target.metric,
             record=records.described(report.record, loop),
         )
-        start.write(job, loop.average.model, card)
+        _write_weights(job, loop, card)
         curve.write_csv(job.out / "curve.csv", loop.progress.curve)
         curve.draw(job.out / "curve.svg", loop.progress.curve, job.target.name)
+
+
+def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
+    model, task = loop.average.model, loop.task
+    if not isinstance(model, Gained):
+        start.write(job, model, card)
+        return
+    assert isinstance(task, GainedTask)  # noqa: S101 - see `_task`
+    if not task.validated:
+        # Stopped before the first validation of this call.
+        with loop.fabric.autocast():
+            task.validate(model)
+    start.write_all(job, model, card, task.validated)
 
 
 def _last_good(job: Job) -> str:

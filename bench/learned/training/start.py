@@ -12,19 +12,21 @@ from torch import nn
 from bench.errors import UsageError
 from bench.files import atomic_write, sha256_of
 from bench.learned import catalogue
-from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
+from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import records
+from bench.learned.training.losses import lambda_of
 from bench.learned.weights import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from bench.learned.models import LearnedModel, Trainable
     from bench.learned.training.jobs import Job
     from bench.learned.training.records import Record
+    from bench.learned.training.task import Validation
     from bench.learned.weights import ModelCard
 
 WEIGHTS = catalogue.TRAINED
@@ -45,7 +47,8 @@ def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
     torch.manual_seed(job.seed)
     if job.target.modifier is None:
         model = build(job.config)
-        return model, warm_start(model, job.init, job.take) if job.init else None
+        started = warm_start(model, job.init, job.take) if job.init else None
+        return _gained(job, model) if job.phase.qualities else model, started
     if initial is None:
         return _modified(job)
     _require_width(job, initial["width"])
@@ -67,6 +70,7 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
         OSError: a file cannot be written.
     """
     path = job.out / WEIGHTS
+    assert not isinstance(model, Gained)  # noqa: S101 - `write_all`
     if not isinstance(model, Rectified):
         save(path, model, card)
         return path
@@ -77,6 +81,43 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
         model = Rectified(load(base).model, model.rectifier)
     save_rectified(path, model, card, base)
     return path
+
+
+def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
+    """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's as the job's weights too.
+
+    Args:
+        job: the training.
+        model: the averaged one.
+        card: the target's; the others' differ in quality, lambda and validation.
+        validated: quality to what its plain model came out at.
+
+    Raises:
+        BenchError: see `write`.
+        OSError: see `write`.
+    """
+    for index, quality in enumerate(job.phase.qualities):
+        target = dataclasses.replace(job.target, quality=quality)
+        own = {**card.record["validation"], **dataclasses.asdict(validated[quality])}
+        its = dataclasses.replace(
+            card,
+            quality=quality,
+            lmbda=lambda_of(quality, target.metric),
+            record={**card.record, "validation": own},
+        )
+        path = job.out / f"{target.base.replace('@', '-')}.safetensors"
+        save(path, model.plain(index), its)
+        if quality == job.target.quality:
+            _copy(path, job.out / WEIGHTS)
+
+
+def _gained(job: Job, model: LearnedModel) -> Gained:
+    """The model with gains for the qualities of the job's phase."""
+    target, qualities = job.target, job.phase.qualities
+    if target.quality not in qualities:
+        raise UsageError(f"{target.name}: a training for qualities {qualities} has its name from one of them")
+    reference = load(job.init).card.lmbda if job.init else lambda_of(target.quality, target.metric)
+    return Gained(model, [lambda_of(quality, target.metric) for quality in qualities], reference)
 
 
 def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> Record:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from bench.learned.models import Trainable
+    from bench.learned.models import Quantization, Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
 
@@ -42,8 +42,8 @@ class Task(Protocol):
     def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same task takes
         """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
 
-    def loss(self, network: nn.Module, batch: Any) -> Tensor:  # noqa: ANN401 - what `batch` returned
-        """What the step minimises."""
+    def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - of `batch`
+        """What the step minimises, the latents quantised as the phase says."""
 
     def validate(self, model: Any) -> Validation:  # noqa: ANN401 - the same
         """How good a model in evaluation mode is."""
@@ -75,9 +75,9 @@ class PictureTask:
         """Random crops, (batch, 3, size, size)."""
         return self._crops[self.phase.crop(share)](generator(self.seed, step, self.rank))
 
-    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
+    def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
         """The phase's weighted terms."""
-        return losses.weighted(network(batch, self.phase.quantization), batch, self.phase.weights)
+        return losses.weighted(network(batch, mode), batch, self.phase.weights)
 
     def validate(self, model: Trainable) -> Validation:
         """Loss, rate and PSNR of the held-out pictures."""
@@ -99,13 +99,13 @@ class HeldOut:
         self._pictures = [middle_of(pictures, index) for index in range(len(pictures))]
 
     @torch.no_grad()
-    def __call__(self, model: nn.Module) -> Validation:
-        """Mean loss, rate and PSNR of a model in evaluation mode."""
+    def __call__(self, model: nn.Module, weights: Mapping[str, float] | None = None) -> Validation:
+        """Mean loss, rate and PSNR of a model in evaluation mode, with other loss terms than usual if they are given."""
         rows = []
         for picture in self._pictures:
             x = picture.to(self._device)
             output = model(x, "round")
-            loss = losses.weighted(output, x, self._weights).item()
+            loss = losses.weighted(output, x, weights or self._weights).item()
             rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 

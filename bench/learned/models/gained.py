@@ -1,0 +1,130 @@
+"""One model for several lambdas, which folds into a plain model for each of them.
+
+Gained VAE (Cui et al. 2021, arXiv 2003.02012): all lambdas share the sub-networks, and each has a quantisation step of
+its own for every channel, a learned gain in front of the rounding and another one behind it. A gain next to a
+convolution is that convolution with other weights, so the plain model of a lambda computes the same as the gained one.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.learned.models.base import LearnedModel, Output
+    from bench.learned.models.entropy import Quantization
+
+FOLDABLE = ("factorized", "scale", "hyper", "context", "joint")
+"""The families whose sub-networks begin and end with convolutions, into which gains fold exactly."""
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+class Gained(nn.Module):
+    """A codec with gains for each of several lambdas.
+
+    .. code-block:: none
+
+           g_a --+--> * gain --> Q --> * inverse --+--> g_s
+                 |                                 +--> context model
+                 +--> h_a --> * z_gain --> Q --> * z_inverse --> h_s --> (entropy parameters) --> * gain
+
+    Hyperprior, context model and entropy parameters see and predict latents in the units of g_a, whatever the lambda.
+    Gains are (lambdas, channels) and positive; their logarithms are the parameters, the inverse ones relative to the
+    reciprocals of the others.
+
+    Args:
+        codec: of one of the families `FOLDABLE`.
+        lambdas: weights of the distortion, one for each set of gains.
+        reference: the lambda that the codec's weights were trained for, whose gains begin at 1; the others begin at the
+            steps that are best for fine quantisation, which go with the root of lambda.
+
+    Raises:
+        UsageError: a family into which gains cannot be folded.
+    """
+
+    def __init__(self, codec: LearnedModel, lambdas: Sequence[float], reference: float) -> None:
+        super().__init__()
+        if codec.config.family not in FOLDABLE:
+            raise UsageError(f"{codec.config.family} cannot be trained for several lambdas at once: its transforms end")
+        self.codec = codec
+        M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
+        start = torch.tensor([0.5 * math.log(lmbda / reference) for lmbda in lambdas])
+        self.gain = nn.Parameter(start[:, None].repeat(1, M))
+        self.inverse = nn.Parameter(torch.zeros(len(lambdas), M))
+        if hasattr(codec, "h_a"):
+            self.z_gain = nn.Parameter(torch.zeros(len(lambdas), N))
+            self.z_inverse = nn.Parameter(torch.zeros(len(lambdas), N))
+
+    def forward(self, x: Tensor, which: Tensor, mode: Quantization | None = None) -> Output:
+        """The codec's output at one of the lambdas; `which` is its index, a tensor so that a compiler keeps one graph."""
+        return cast("Output", functional_call(self.codec, self.folded(which), (x, mode)))
+
+    def folded(self, which: Tensor) -> dict[str, Tensor]:
+        """The parameters of the plain model at a lambda that are not those of the codec, by name."""
+        gain, shrink = _row(self.gain, which), _row(self.inverse, which)
+        factors = [("g_a", -1, gain.exp()), ("g_s", 0, (shrink - gain).exp())]
+        if hasattr(self.codec, "context_prediction"):
+            factors.append(("context_prediction", 0, (shrink - gain).exp()))
+        if hasattr(self.codec, "h_a"):
+            z_gain, z_shrink = _row(self.z_gain, which), _row(self.z_inverse, which)
+            factors += [("h_a", 0, (-gain).exp()), ("h_a", -1, z_gain.exp()), ("h_s", 0, (z_shrink - z_gain).exp())]
+        predicts = next((part for part in ("entropy_parameters", "h_s") if hasattr(self.codec, part)), None)
+        if predicts is not None:
+            factors.append((predicts, -1, gain.exp()))
+        found: dict[str, Tensor] = {}
+        for part, end, factor in factors:
+            name, layer = _convolution(self.codec, part, end)
+            found |= _scaled(name, layer, factor) if end else _fed(name, layer, factor)
+        return found
+
+    @torch.no_grad()
+    def plain(self, which: int) -> LearnedModel:
+        """The plain model at a lambda, as a new one in evaluation mode."""
+        index = torch.tensor(which, device=self.gain.device)
+        model: LearnedModel = copy.deepcopy(self.codec).eval()
+        parameters = dict(model.named_parameters())
+        for name, value in self.folded(index).items():
+            parameters[name].copy_(value)
+        return model
+
+    def aux_loss(self) -> Tensor:
+        """The codec's."""
+        return self.codec.aux_loss()
+
+
+def _row(table: Tensor, which: Tensor) -> Tensor:
+    # Indexing with a tensor of no dimensions would make the index a number, and each a graph of its own.
+    return table.index_select(0, which.view(1))[0]
+
+
+def _convolution(codec: LearnedModel, part: str, end: int) -> tuple[str, nn.Module]:
+    """The first (0) or last (-1) convolution of a sub-network, and its name."""
+    layers = [
+        (name, layer) for name, layer in codec.get_submodule(part).named_modules() if isinstance(layer, _CONVOLUTIONS)
+    ]
+    name, layer = layers[end]
+    return f"{part}.{name}" if name else part, layer
+
+
+def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
+    """The parameters of a convolution whose outputs are multiplied; scales and means share the factors of y."""
+    weight, bias = cast("Tensor", layer.weight), cast("Tensor", layer.bias)
+    factor = factor.repeat(len(bias) // len(factor))
+    across = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
+    return {f"{name}.weight": weight * factor.view(across), f"{name}.bias": bias * factor}
+
+
+def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
+    """The parameters of a convolution whose inputs are multiplied."""
+    across = (-1, 1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (1, -1, 1, 1)
+    return {f"{name}.weight": cast("Tensor", layer.weight) * factor.view(across)}
