@@ -66,7 +66,7 @@ class Gained(nn.Module):
             self.z_inverse = nn.Parameter(torch.zeros(len(lambdas), N))
 
     def forward(self, x: Tensor, which: Tensor, mode: Quantization | None = None) -> Output:
-        """The codec's output at one of the lambdas; `which` is its index, a tensor so that a compiler keeps one graph."""
+        """The codec's output at one of the lambdas; `which` is its index, a tensor for one compiled graph."""
         return cast("Output", functional_call(self.codec, self.folded(which), (x, mode)))
 
     def folded(self, which: Tensor) -> dict[str, Tensor]:

@@ -100,7 +100,7 @@ class HeldOut:
 
     @torch.no_grad()
     def __call__(self, model: nn.Module, weights: Mapping[str, float] | None = None) -> Validation:
-        """Mean loss, rate and PSNR of a model in evaluation mode, with other loss terms than usual if they are given."""
+        """Mean loss, rate and PSNR of a model in evaluation mode; other loss terms may be given."""
         rows = []
         for picture in self._pictures:
             x = picture.to(self._device)
