@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.learned.coding.paths import Latents
     from bench.learned.coding.synthesis import PictureTransforms, Precision
     from bench.learned.coding.system import System
-    from bench.learned.models import Trainable
+    from bench.learned.models import Codable
     from bench.picture import Picture
 
 PRECISIONS = ("fp32", "bf16")
@@ -130,7 +130,7 @@ class LearnedCodec(Codec):
         return diagnose(self._system, self._analysis(picture))
 
     @property
-    def model(self) -> Trainable:
+    def model(self) -> Codable:
         """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
         return self._system.whole
 

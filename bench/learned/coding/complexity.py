@@ -18,7 +18,7 @@ from bench.learned.models.rectifier import HEAD_WIDTH, HEADS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.learned.models import Trainable
+    from bench.learned.models import Codable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Complexity:
     """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
 
 
-def complexity(model: Trainable, height: int, width: int) -> Complexity:
+def complexity(model: Codable, height: int, width: int) -> Complexity:
     """Count what one picture takes, its sides padded to what the model wants."""
     if isinstance(model, Rectified):
         return _with_rectifier(model, height, width)

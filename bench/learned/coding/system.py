@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.learned.coding.paths import EntropyPath, Latents
-    from bench.learned.models import LearnedModel, Trainable
+    from bench.learned.models import Codable, LearnedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class System:
     @classmethod
     def of(
         cls,
-        model: Trainable,
+        model: Codable,
         device: str = "cpu",
         precision: Precision = "fp32",
         *,
@@ -57,7 +57,7 @@ class System:
         return cls(codec, transforms(codec, device, precision), LatentCoder(codec, path), rectifier)
 
     @property
-    def whole(self) -> Trainable:
+    def whole(self) -> Codable:
         """The model, with its rectifier where it has one."""
         return self.model if self.rectifier is None else Rectified(self.model, self.rectifier).eval()
 

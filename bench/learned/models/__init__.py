@@ -35,6 +35,7 @@ __all__ = [
     "TRANSFORMS",
     "YUV420",
     "YUV_FAMILIES",
+    "Codable",
     "Gained",
     "LearnedModel",
     "Likelihoods",
@@ -68,7 +69,10 @@ YUV_FAMILIES: dict[str, type[LearnedModel]] = {"cca": Cca, "joint-yuv": JointYuv
 """The families of YUV420 likewise. Their pictures are packed: (B, 6, H/2, W/2), see `bench.learned.models.cca`."""
 
 
-Trainable = LearnedModel | Rectified | Gained
+Codable = LearnedModel | Rectified
+"""What files are written and read with."""
+
+Trainable = Codable | Gained
 """What a training changes."""
 
 

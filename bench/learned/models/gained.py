@@ -55,7 +55,10 @@ class Gained(nn.Module):
     def __init__(self, codec: LearnedModel, lambdas: Sequence[float], reference: float) -> None:
         super().__init__()
         if codec.config.family not in FOLDABLE:
-            raise UsageError(f"{codec.config.family} cannot be trained for several lambdas at once: its transforms end")
+            raise UsageError(
+                f"{codec.config.family}: its transforms do not begin and end with convolutions, into which the gains "
+                "of several qualities could be folded; train them one by one"
+            )
         self.codec = codec
         M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
         start = torch.tensor([0.5 * math.log(lmbda / reference) for lmbda in lambdas])
@@ -109,10 +112,8 @@ def _row(table: Tensor, which: Tensor) -> Tensor:
 
 def _convolution(codec: LearnedModel, part: str, end: int) -> tuple[str, nn.Module]:
     """The first (0) or last (-1) convolution of a sub-network, and its name."""
-    layers = [
-        (name, layer) for name, layer in codec.get_submodule(part).named_modules() if isinstance(layer, _CONVOLUTIONS)
-    ]
-    name, layer = layers[end]
+    modules = codec.get_submodule(part).named_modules()
+    name, layer = [(name, module) for name, module in modules if isinstance(module, _CONVOLUTIONS)][end]
     return f"{part}.{name}" if name else part, layer
 
 

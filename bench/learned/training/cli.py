@@ -97,6 +97,18 @@ def train() -> None:
     help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
     "decoder is trained on decoded latents, it is any number of these.",
 )
+@click.option(
+    "--widths",
+    nargs=2,
+    type=click.IntRange(min=1),
+    metavar="N M",
+    help="Channels inside the transforms and of the latents, instead of the compact ones.",
+)
+@click.option(
+    "--qualities",
+    metavar="1,2,...",
+    help="Train for all of these at once, with gains for each; QUALITY is one of them. Writes a plain model for each.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
 @_device
 @click.option(

@@ -142,6 +142,32 @@ def _require_whole_latents(target: Target, phase: Phase) -> None:
             raise UsageError(f"--crop {stage.size}: the side must be a multiple of {multiple}")
 
 
+def _widened(target: Target, widths: tuple[int, int] | None) -> Target:
+    """The target with other widths than the compact ones."""
+    if widths is None:
+        return target
+    if target.modifier is not None:
+        raise UsageError(f"--widths: {target.name} has those of the weights that it starts from; leave it out")
+    return dataclasses.replace(target, options=dict(zip("NM", widths, strict=True)))
+
+
+def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
+    """The phase with the crops and for the qualities that options name; they are taken out of `given`."""
+    if crop := given.pop("crop", None):
+        phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
+    if qualities := given.pop("qualities", None):
+        phase = dataclasses.replace(phase, qualities=_qualities(qualities))
+    return phase
+
+
+def _qualities(text: str) -> tuple[int, ...]:
+    """The qualities in a text such as 1,2,3."""
+    words = text.split(",")
+    if not all(word.strip().isdecimal() for word in words) or len(set(words)) < len(words):
+        raise UsageError(f"--qualities {text}: must be different numbers with commas between them, such as 1,3,6")
+    return tuple(sorted(int(word) for word in words))
+
+
 def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 
@@ -149,12 +175,11 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
         UsageError: an unknown name, or options that contradict each other.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
-    target = parse_target(text, given.pop("metric", "mse"))
+    target = _widened(parse_target(text, given.pop("metric", "mse")), given.pop("widths", None))
     phase = _phase(target, given)
     if (width := given.get("width", GROUPS)) % GROUPS:
         raise UsageError(f"--width {width}: must be a multiple of {GROUPS}")
-    if crop := given.pop("crop", None):
-        phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
+    phase = _changed(phase, given)
     if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {MIN_SIDE} pixels or more")
     _require_whole_latents(target, phase)

@@ -45,6 +45,8 @@ def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
         MissingError: there are none.
     """
     torch.manual_seed(job.seed)
+    if job.phase.qualities:
+        _require_gains(job)
     if job.target.modifier is None:
         model = build(job.config)
         started = warm_start(model, job.init, job.take) if job.init else None
@@ -98,24 +100,31 @@ def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, 
     """
     for index, quality in enumerate(job.phase.qualities):
         target = dataclasses.replace(job.target, quality=quality)
-        own = {**card.record["validation"], **dataclasses.asdict(validated[quality])}
+        own = dataclasses.asdict(validated[quality])
         its = dataclasses.replace(
             card,
             quality=quality,
             lmbda=lambda_of(quality, target.metric),
             record={**card.record, "validation": own},
         )
-        path = job.out / f"{target.base.replace('@', '-')}.safetensors"
+        path = _base(dataclasses.replace(job, target=target))
         save(path, model.plain(index), its)
         if quality == job.target.quality:
             _copy(path, job.out / WEIGHTS)
 
 
+def _require_gains(job: Job) -> None:
+    """See that a target can be trained for several qualities at once."""
+    names = ",".join(map(str, job.phase.qualities))
+    if job.target.modifier is not None:
+        raise UsageError(f"{job.target.name}: decoders are trained for one quality each, not for {names}")
+    if job.target.quality not in job.phase.qualities:
+        raise UsageError(f"{job.target.name}: its quality must be one of those that are trained, {names}")
+
+
 def _gained(job: Job, model: LearnedModel) -> Gained:
     """The model with gains for the qualities of the job's phase."""
     target, qualities = job.target, job.phase.qualities
-    if target.quality not in qualities:
-        raise UsageError(f"{target.name}: a training for qualities {qualities} has its name from one of them")
     reference = load(job.init).card.lmbda if job.init else lambda_of(target.quality, target.metric)
     return Gained(model, [lambda_of(quality, target.metric) for quality in qualities], reference)
 
@@ -174,7 +183,7 @@ def _require_width(job: Job, width: int | None) -> None:
 
 
 def _base(job: Job) -> Path:
-    """The base in a job's folder, under the name that it has among other weights."""
+    """The file of the plain model in a job's folder, under the name that it has among other weights."""
     return job.out / f"{job.target.base.replace('@', '-')}.safetensors"
 
 

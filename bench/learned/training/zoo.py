@@ -63,6 +63,15 @@ class Step:
         """The step's folder among the runs of this machine."""
         return f"{file_stem(self.model)}-{self.stage}"
 
+    @property
+    def models(self) -> dict[str, str]:
+        """Each model that the step trains, and the name of its file in the step's folder."""
+        if not self.phase.qualities:
+            return {self.model: TRAINED}
+        bases = [replace(self.target, quality=quality).base for quality in self.phase.qualities]
+        variant = self.model.removeprefix(self.target.base)
+        return {base + variant: f"{file_stem(base)}.safetensors" for base in bases}
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -138,7 +147,7 @@ class Zoo:
             and (total := _total_of_run(out, step.stage, done)) is not None
         ):
             return Job(step.target, step.phase, steps=total, resume=True, **shared)
-        own = {other.stage for other in self.recipe.steps if other.model == step.model} & stages.keys()
+        own = {other.stage for other in self.recipe.steps if step.model in other.models} & stages.keys()
         init = self.path(step.model if own or step.start is None else step.start)
         if not init.is_file() and step.start is not None:
             raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
@@ -154,7 +163,8 @@ class Zoo:
             return
         base = self._base_of(step)
         if base is None or step.target.modifier is None or _is_decoder_of(trained, base):
-            part.replace(self.path(step.model), *part.read(trained), base)
+            for model, name in step.models.items():
+                part.replace(self.path(model), *part.read(trained.with_name(name)), base)
 
     def _base_of(self, step: Step) -> Path | None:
         """What the weights of a step can be a part of: a decoder's of its model's, a fit's of those it started from."""
@@ -296,8 +306,8 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     steps = settings.pop("steps")
     plain = phase_for(target) if target.modifier is None else _decoder_phase(target, settings)
     crops = tuple(CropStage(**crop) for crop in settings.pop("crops", ())) or plain.crops
-    trainable = tuple(settings.pop("trainable", plain.trainable))
-    phase = replace(plain, name=stage, crops=crops, trainable=trainable, **settings)
+    settings |= {name: tuple(settings[name]) for name in ("trainable", "qualities") if name in settings}
+    phase = replace(plain, name=stage, crops=crops, **settings)
     return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.learned.models import LearnedModel, ModelConfig, build
+from bench.learned.models import LearnedModel, ModelConfig, Quantization, build
 from bench.learned.training import engine, latents, pictures
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
@@ -82,8 +82,8 @@ class Poisoned(PictureTask):
         self.step = step
         return super().batch(step, share)
 
-    def loss(self, network: nn.Module, batch: Tensor) -> Tensor:
-        return super().loss(network, batch) * self.factors.get(self.step, 1.0)
+    def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+        return super().loss(network, batch, mode) * self.factors.get(self.step, 1.0)
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -156,7 +156,7 @@ def test_a_step_on_latents_counts_the_rate_of_the_pictures(
     task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
     batch = task.batch(0, 0.0)
     with torch.no_grad():
-        loss = task.loss(task.network(model.eval()), batch)
+        loss = task.loss(task.network(model.eval()), batch, phase.mode(0.0))
         likelihoods = model.entropy(batch, "round")[1]
     bits = -sum(value.log2().sum().item() for value in likelihoods.values())
     assert loss.item() == pytest.approx(bits / (2 * 64 * 64), rel=1e-5)

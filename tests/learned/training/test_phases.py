@@ -52,6 +52,12 @@ def test_impossible_lengths_are_refused(lengths: dict[str, float], message: str)
         Stretch(**lengths)  # type: ignore[arg-type]
 
 
+def test_fields_that_came_later_are_described_only_where_they_are_used() -> None:
+    assert not {"wiring", "mixed_begins", "qualities"} & Phase({}).described().keys()
+    described = Phase({}, mixed_begins=0.8, qualities=(1, 2)).described()
+    assert (described["mixed_begins"], described["qualities"]) == (0.8, (1, 2))
+
+
 def test_patterns_choose_what_learns() -> None:
     assert set(Phase({}).learns(Two())) == {"g_a.weight", "g_a.bias", "h_a.weight", "h_a.bias"}
     assert set(Phase({}, trainable=("*", "!g_a.*")).learns(Two())) == {"h_a.weight", "h_a.bias"}

@@ -29,6 +29,8 @@ from bench.learned.weights import container, load
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.learned.models import Quantization
+
 NARROW = {"N": 8, "M": 12}
 
 
@@ -335,8 +337,8 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(job: Job, monk
     plain = PictureTask.loss
     batches = iter(range(100))
 
-    def poisoned(self: PictureTask, network: torch.nn.Module, batch: Tensor) -> Tensor:
-        return plain(self, network, batch) * (float("nan") if next(batches) == 8 else 1.0)
+    def poisoned(self: PictureTask, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+        return plain(self, network, batch, mode) * (float("nan") if next(batches) == 8 else 1.0)
 
     monkeypatch.setattr(PictureTask, "loss", poisoned)
     with pytest.raises(DivergedError, match=rf"nan at step 8; the last good checkpoint is .*{CHECKPOINT}: --resume"):
@@ -353,3 +355,69 @@ def test_weights_of_a_model_that_shares_nothing_are_refused(job: Job, tmp_path: 
     )
     with pytest.raises(UsageError, match="nothing to share"):
         run.train(wider, Silent())
+
+
+def several(job: Job, **changes: Any) -> Job:  # noqa: ANN401
+    return dataclasses.replace(job, phase=dataclasses.replace(job.phase, qualities=(1, 3, 6), **changes))
+
+
+def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: Job) -> None:
+    path = run.train(several(job), Silent())
+    found = {quality: load(job.out / f"hyper-{quality}.safetensors") for quality in (1, 3, 6)}
+    assert {quality: weights.card.lmbda for quality, weights in found.items()} == {1: 0.0018, 3: 0.0067, 6: 0.0483}
+    assert [weights.card.quality for weights in found.values()] == [1, 3, 6]
+    assert same(path, job.out / "hyper-3.safetensors")
+    rows = [weights.card.record["validation"] for weights in found.values()]
+    assert rows[0]["loss"] < rows[1]["loss"] < rows[2]["loss"]
+    scaled = [
+        row["loss"] * (0.0067 / weights.card.lmbda) ** 0.5 for row, weights in zip(rows, found.values(), strict=True)
+    ]
+    mean = json.loads((job.out / "record.json").read_text())["validation"]
+    assert mean["loss"] == pytest.approx(sum(scaled) / 3)
+    assert mean["rate_bpp"] == pytest.approx(sum(row["rate_bpp"] for row in rows) / 3)
+
+
+def test_a_training_for_several_qualities_is_gone_on_with_exactly(photos: Path, tmp_path: Path) -> None:
+    whole = run.train(several(job_on(photos, tmp_path / "whole")), Silent())
+    job = several(job_on(photos, tmp_path / "stopped", checkpoint_s=1e9))
+    with pytest.raises(KeyboardInterrupt):
+        run.train(job, Silent(signal_at=3))
+    assert (job.out / "hyper-6.safetensors").is_file()
+    run.train(dataclasses.replace(job, resume=True), Silent())
+    assert same(whole, job.out / run.WEIGHTS)
+
+
+def test_several_qualities_start_from_the_weights_of_one(job: Job, tmp_path: Path) -> None:
+    first = run.train(job, Silent())
+    further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, out=tmp_path / "further", steps=1)
+    run.train(further, Silent())
+    start, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
+    ratio = gained.g_a[-1].weight / start.g_a[-1].weight  # type: ignore[index]
+    assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (Target("hyper", 2, options=NARROW), "hyper@2: its quality must be one of those that are trained, 1,3,6"),
+        (Target("attn", 3, options={"N": 8, "M": 8}), "attn: its transforms do not begin and end with convolutions"),
+        (Target("joint", 3, modifier="ft"), r"joint\+ft@3: decoders are trained for one quality each"),
+    ],
+)
+def test_what_cannot_be_trained_for_several_qualities_is_refused(job: Job, target: Target, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run.train(dataclasses.replace(several(job), target=target), Silent())
+
+
+def test_the_last_part_of_a_phase_can_feed_the_decoder_rounded_latents(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes, plain = [], PictureTask.loss
+
+    def watched(self: PictureTask, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+        modes.append(mode)
+        return plain(self, network, batch, mode)
+
+    monkeypatch.setattr(PictureTask, "loss", watched)
+    run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, mixed_begins=0.75)), Silent())
+    assert modes == ["noise"] * 9 + ["mixed"] * 3

@@ -348,6 +348,44 @@ def test_real_steps_of_a_recipe(small: Zoo, photos: Path, tmp_path: Path) -> Non
     assert not torch.equal(base.model.h_a[0].weight, fitted.model.h_a[0].weight)  # type: ignore[index,union-attr]
 
 
+SEVERAL = """
+[phases.all]
+steps = 4
+qualities = [1, 3]
+crops = [{ size = 64, batch = 2 }]
+
+[phases.tune]
+steps = 2
+crops = [{ size = 64, batch = 2 }]
+
+[[steps]]
+train = ["hyper@3"]
+phases = ["all"]
+options = { N = 8, M = 12 }
+
+[[steps]]
+train = ["hyper@1"]
+phases = ["tune"]
+options = { N = 8, M = 12 }
+"""
+
+
+def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(SEVERAL)
+    real = Zoo(zoo.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
+    options = {"data": photos, "cache": tmp_path / "cache", "threads": 1, "compile": False, "device": "cpu"}
+    first, second = real.recipe.steps
+    real.publish(first, run.train(real.job(first, **options), Silent()))
+    assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
+    assert real.stages("hyper@1").keys() == real.stages("hyper@3").keys() == {"all"}
+    assert real.next() == second
+    zoo.follow(real, lambda job: run.train(job, Silent()), **options)
+    assert real.next() is None
+    tuned = load(real.path("hyper@1")).card
+    assert {stage: done["steps"] for stage, done in tuned.record["stages"].items()} == {"all": 4, "tune": 2}
+    assert (tuned.quality, tuned.lmbda) == (1, lambda_of(1))
+
+
 class Silent:
     def __getattr__(self, name: str) -> object:
         return lambda *_: None

@@ -1,0 +1,110 @@
+"""One model for several lambdas: the plain model of each computes what its gains say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import torch
+
+from bench.errors import UsageError
+from bench.learned.models import Gained, LearnedModel
+from bench.learned.models.autoregressive import Autoregressive
+from bench.learned.models.base import split_parameters
+from bench.learned.models.gained import FOLDABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Maker = Callable[..., LearnedModel]
+
+LAMBDAS = (0.0035, 0.025)
+
+
+def gained_of(codec: LearnedModel) -> Gained:
+    """Gains that differ from channel to channel, by a quarter or so."""
+    model = Gained(codec, LAMBDAS, LAMBDAS[-1]).eval()
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, table in model.named_parameters():
+            if not name.startswith("codec."):
+                table.add_(torch.randn(table.shape, generator=generator), alpha=0.25)
+    return model
+
+
+def by_the_diagram(model: Gained, x: Tensor, index: int) -> dict[str, Tensor]:
+    """The picture and the likelihoods, with the gains multiplied where the class's diagram has them."""
+    codec, likelihoods = model.codec, {}
+    gain = model.gain[index].exp().view(1, -1, 1, 1)
+    inverse = model.inverse[index].exp().view(1, -1, 1, 1) / gain
+    y = codec.g_a(x)
+    params = None
+    if hasattr(codec, "h_a"):
+        z_gain = model.z_gain[index].exp().view(1, -1, 1, 1)
+        z_inverse = model.z_inverse[index].exp().view(1, -1, 1, 1) / z_gain
+        z = codec.h_a(y.abs() if codec.config.family == "scale" else y)
+        z_hat, likelihoods["z"] = codec.entropy_bottleneck(z * z_gain, "round")
+        params = codec.h_s(z_hat * z_inverse)
+    if codec.config.family == "factorized":
+        y_hat, likelihoods["y"] = codec.entropy_bottleneck(y * gain, "round")
+    elif isinstance(codec, Autoregressive):
+        y_hat, _ = codec.gaussian_conditional.quantized(y * gain, "round")
+        scales, means = codec.distribution(y_hat * inverse, params)
+        _, likelihoods["y"] = codec.gaussian_conditional(y * gain, scales * gain, cast("Tensor", means) * gain, "round")
+    else:
+        scales, means = split_parameters(cast("Tensor", params), mean=codec.config.family == "hyper")
+        means = None if means is None else means * gain
+        y_hat, likelihoods["y"] = codec.gaussian_conditional(y * gain, scales * gain, means, "round")
+    return {"x_hat": codec.g_s(y_hat * inverse), **likelihoods}
+
+
+@pytest.mark.parametrize("family", FOLDABLE)
+@pytest.mark.parametrize("index", range(len(LAMBDAS)))
+@torch.no_grad()
+def test_a_folded_model_computes_what_the_gains_say(family: str, index: int, make: Maker, pictures: Tensor) -> None:
+    model = gained_of(make(family))
+    expected, plain = by_the_diagram(model, pictures, index), model.plain(index)
+    output = plain(pictures, "round")
+    torch.testing.assert_close(output["x_hat"], expected.pop("x_hat"), rtol=1e-4, atol=1e-4)
+    assert output["likelihoods"].keys() == expected.keys()
+    for name, likelihood in output["likelihoods"].items():
+        torch.testing.assert_close(likelihood, expected[name], rtol=1e-3, atol=1e-5)
+    trained = model(pictures, torch.tensor(index), "round")
+    assert torch.equal(trained["x_hat"], output["x_hat"])
+
+
+@torch.no_grad()
+def test_at_its_own_lambda_a_codec_begins_as_it_is_and_at_others_with_another_step(
+    make: Maker, pictures: Tensor
+) -> None:
+    codec = make("joint")
+    model = Gained(codec, LAMBDAS, LAMBDAS[-1]).eval()
+    assert torch.equal(model.plain(1)(pictures, "round")["x_hat"], codec(pictures, "round")["x_hat"])
+    ratio = model.plain(0).g_a(pictures) / codec.g_a(pictures)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, (LAMBDAS[0] / LAMBDAS[1]) ** 0.5), rtol=1e-3, atol=1e-3)
+
+
+def test_gains_of_one_lambda_learn_from_its_crops_alone(make: Maker, pictures: Tensor) -> None:
+    model = Gained(make("hyper").train(), LAMBDAS, LAMBDAS[-1])
+    output = model(pictures, torch.tensor(0), "noise")
+    (output["x_hat"].square().mean() - output["likelihoods"]["y"].log().mean()).backward()
+    for table in (model.gain, model.inverse, model.z_gain, model.z_inverse):
+        assert table.grad is not None
+        assert (table.grad[0] != 0).any()
+        assert not table.grad[1].any()
+
+
+def test_a_plain_model_is_a_copy(make: Maker) -> None:
+    model = gained_of(make("hyper"))
+    before = model.codec.g_a[-1].weight.clone()  # type: ignore[index]
+    plain = model.plain(0)
+    assert torch.equal(model.codec.g_a[-1].weight, before)  # type: ignore[index]
+    assert not torch.equal(plain.g_a[-1].weight, before)  # type: ignore[index]
+    assert type(plain) is type(model.codec)
+
+
+def test_transforms_that_end_in_attention_are_refused(make: Maker) -> None:
+    with pytest.raises(UsageError, match="attn: its transforms do not begin and end with convolutions"):
+        Gained(make("attn"), LAMBDAS, LAMBDAS[-1])
