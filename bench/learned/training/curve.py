@@ -11,7 +11,7 @@ from bench.files import atomic_write
 from bench.learned.training.loop import CurvePoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -23,6 +23,19 @@ def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
     rows.writerows(map(asdict, points))
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())
+
+
+def read_csv(path: Path) -> list[CurvePoint]:
+    """What `write_csv` wrote; nothing if there is no file. Columns that it did not have yet keep their defaults."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [_point(row) for row in csv.DictReader(file)]
+
+
+def _point(row: Mapping[str, str]) -> CurvePoint:
+    whole = {name: int(row[name]) for name in ("step", "skipped")}
+    return CurvePoint(**{**{name: float(value) if value else None for name, value in row.items()}, **whole})  # type: ignore[arg-type]
 
 
 def draw(path: Path, points: Sequence[CurvePoint], title: str) -> None:

@@ -48,6 +48,8 @@ class CurvePoint:
     skipped: int
     lr: float
     latent_error_ratio: float | None = None
+    cpu_s: float | None = None
+    """Processor time, of all threads; None in curves of older versions."""
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class Progress:
     step: int = 0
     elapsed_s: float = 0.0
     """Seconds of training, over all calls."""
+    cpu_s: float = 0.0
+    """Seconds of processor time, of all threads: what does not depend on what else the machine does."""
     stretch: Stretch = field(default_factory=lambda: Stretch(steps=1))
     stretch_s: float = 0.0
     """Seconds of the stretch in force, over all calls."""
@@ -141,11 +145,13 @@ class Loop:
         if stretch != progress.stretch:
             progress.stretch, progress.stretch_s = stretch, spent_s
         before_s, before_stretch_s, began = progress.elapsed_s, progress.stretch_s, self.clock()
+        before_cpu_s = progress.cpu_s - time.process_time()
         share = stretch.share(progress.step, progress.stretch_s)
         while share < 1 and not self._out_of_patience():
             self.advance(share)
             spent_s = self.clock() - began
             progress.elapsed_s, progress.stretch_s = before_s + spent_s, before_stretch_s + spent_s
+            progress.cpu_s = before_cpu_s + time.process_time()
             # The last validation is part of the time as well.
             share = self._agreed(stretch.share(progress.step, progress.stretch_s + self._validation_s))
             if self._validation_due(share):
@@ -222,6 +228,7 @@ class Loop:
             self.guard.skipped,
             self._main.param_groups[0]["lr"],
             result.latent_error_ratio,
+            round(progress.cpu_s, 1),
         )
         progress.curve.append(point)
         return point

@@ -62,8 +62,14 @@ def described(record: Record, loop: Loop) -> Record:
     """The record with what the loop has reached."""
     progress = loop.progress
     last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
-    reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "skipped_steps": loop.guard.skipped}
-    return {**record, **reached, "stages": _stages(record, reached), "validation": last}
+    reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "cpu_s": round(progress.cpu_s, 1)}
+    return {
+        **record,
+        **reached,
+        "skipped_steps": loop.guard.skipped,
+        "stages": _stages(record, reached),
+        "validation": last,
+    }
 
 
 def _range(job: Job) -> Record:
@@ -81,6 +87,7 @@ def _stages(record: Record, reached: dict[str, Any]) -> dict[str, dict[str, floa
     """All that the weights have behind them: the stages of those they started from, and this one."""
     stages: dict[str, dict[str, float]] = dict(record["history"])
     if record["stage"] is not None:
-        before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0})
+        # Stages from before processor time was counted have none, and get none.
+        before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0, "cpu_s": 0.0})
         stages[record["stage"]] = {key: before[key] + reached[key] for key in before}
     return stages

@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.learned.training import curve
 from bench.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from bench.learned.training.loop import CurvePoint, Loop
     from bench.learned.training.phases import Stretch
     from bench.learned.training.pictures import Pictures
     from bench.learned.training.zoo import Zoo
+
+
+SHOWN = 8
+"""Points of a learning curve that are printed at most."""
 
 
 class Terminal:
@@ -74,13 +79,30 @@ class Terminal:
 
 
 def show_zoo(zoo: Zoo) -> None:
-    """Print each step of the recipe with how far it is; an arrow marks the next one."""
-    following = zoo.next()
+    """Print each step of the recipe with how far it is and the hours it took; an arrow marks the next one.
+
+    Hours are of processor time, or of the clock where that was not counted. Below is how the loss of the next step has
+    fallen over its hours, as far as it was trained on this machine.
+    """
+    following, total_s = zoo.next(), 0.0
     for step in zoo.recipe.steps:
         reached = zoo.stages(step.model).get(step.stage, {"steps": 0, "seconds": 0.0})
         mark = "->" if following is not None and step.name == following.name else "  "
-        spent = f"{reached['seconds'] / 3600:.2f} h" if reached["seconds"] else ""
+        seconds = reached.get("cpu_s", reached["seconds"])
+        total_s += seconds
+        spent = f"{seconds / 3600:.2f} h" if seconds else ""
         note = f" made for other transforms than {step.start} has now" if zoo.is_outdated(step) else ""
         click.echo(f"{mark} {step.name:<28} {zoo.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
+    click.echo(f"{total_s / 3600:.2f} h in all")
     if following is None:
         click.echo("the recipe is complete")
+    elif points := curve.read_csv(zoo.runs / following.run / "curve.csv"):
+        click.echo(f"{following.name}: {_falling(points)}")
+
+
+def _falling(points: Sequence[CurvePoint]) -> str:
+    """The loss at a few of the hours that a training took."""
+    every = -(-len(points) // SHOWN)
+    chosen = points[::-every][::-1]
+    hours = [(point.elapsed_s if point.cpu_s is None else point.cpu_s) / 3600 for point in chosen]
+    return ", ".join(f"{point.loss:.3f} after {spent:.2f} h" for point, spent in zip(chosen, hours, strict=True))

@@ -16,8 +16,9 @@ import torch
 from bench.errors import BenchError, MissingError, UsageError
 from bench.learned import catalogue
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
-from bench.learned.training import run, zoo
+from bench.learned.training import curve, run, zoo
 from bench.learned.training.jobs import Job
+from bench.learned.training.loop import CurvePoint
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.zoo import Zoo
@@ -160,6 +161,27 @@ def test_what_has_been_reached_is_known_from_each_file_read_once(
         show_zoo(small)
     assert "-> joint@3 trunk" in capsys.readouterr().out
     assert len(read) == len(set(read))
+
+
+def test_status_says_how_long_it_took_and_how_the_loss_fell(small: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
+    take_one(small, Trainer())
+    step = small.next()
+    assert step is not None
+    points = [CurvePoint(n, 999.0, 0.0, 3.0 - 0.1 * n, 0.5, 30.0, 0, 1e-3, cpu_s=360.0 * n) for n in range(1, 11)]
+    (small.runs / step.run).mkdir(parents=True)
+    curve.write_csv(small.runs / step.run / "curve.csv", points)
+    assert curve.read_csv(small.runs / step.run / "curve.csv") == points
+    show_zoo(small)
+    *_, total, falling = capsys.readouterr().out.splitlines()
+    assert total == "0.00 h in all"
+    assert falling == f"{step.name}: " + ", ".join(f"{3 - n / 10:.3f} after {n / 10:.2f} h" for n in (2, 4, 6, 8, 10))
+
+
+def test_a_curve_of_before_processor_time_was_counted_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "curve.csv").write_text(
+        "step,elapsed_s,train_loss,loss,rate_bpp,psnr_db,skipped,lr,latent_error_ratio\n5,9.5,2.5,2.25,0.5,30.5,1,0.001,\n"
+    )
+    assert curve.read_csv(tmp_path / "curve.csv") == [CurvePoint(5, 9.5, 2.5, 2.25, 0.5, 30.5, 1, 0.001)]
 
 
 def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
@@ -373,7 +395,7 @@ options = { N = 8, M = 12 }
 def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(SEVERAL)
     real = Zoo(zoo.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
-    options = {"data": photos, "cache": tmp_path / "cache", "threads": 1, "compile": False, "device": "cpu"}
+    options: dict[str, Any] = {"data": photos, "cache": tmp_path / "cache", "compile": False, "device": "cpu"}
     first, second = real.recipe.steps
     real.publish(first, run.train(real.job(first, **options), Silent()))
     assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
@@ -382,6 +404,7 @@ def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, 
     zoo.follow(real, lambda job: run.train(job, Silent()), **options)
     assert real.next() is None
     tuned = load(real.path("hyper@1")).card
+    assert all(done["cpu_s"] > 0 for done in tuned.record["stages"].values())
     assert {stage: done["steps"] for stage, done in tuned.record["stages"].items()} == {"all": 4, "tune": 2}
     assert (tuned.quality, tuned.lmbda) == (1, lambda_of(1))
 
