@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one crop is: picture, top and left edge (pixels), and whether it is mirrored."""
+    """Where one crop is: picture, top and left edge and side (pixels), and whether it is mirrored."""
 
     picture: int
     top: int
     left: int
     mirrored: bool
+    side: int
+    """Of what is cut; it is downscaled to the size of a crop."""
 
 
 _MIRRORED = {3: (0, 1, 2), 6: (1, 0, 3, 2, 4, 5)}
@@ -36,20 +39,30 @@ def generator(seed: int, step: int, rank: int = 0) -> np.random.Generator:
 
 
 class Crops:
-    """Batches of square crops; every possible crop of the set is equally likely.
+    """Batches of square crops; every possible crop of the set is equally likely, but for its scale.
 
     Args:
         pictures: all of them at least `size` pixels high and wide.
         size: side of a crop, pixels.
         batch: crops in a batch.
+        downscale: each crop is cut up to this many times as large and downscaled, every scale equally likely on a
+            logarithmic axis, as far as its picture is large enough; 1: none. For pictures of three channels.
         device: where batches are wanted.
         resident: the pictures' samples on that device (see `resident`); without them crops are cut here and sent.
     """
 
     def __init__(
-        self, pictures: Pictures, *, size: int, batch: int, device: torch.device, resident: Tensor | None = None
+        self,
+        pictures: Pictures,
+        *,
+        size: int,
+        batch: int,
+        device: torch.device,
+        downscale: float = 1.0,
+        resident: Tensor | None = None,
     ) -> None:
         self.pictures = pictures
+        self.downscale = downscale
         self.size = size
         self.batch = batch
         self.device = device
@@ -62,18 +75,20 @@ class Crops:
         chosen = random.choice(len(self.pictures), size=self.batch, p=self._weights)
         shifts = random.random((self.batch, 2))
         mirrored = random.random(self.batch) < 0.5
+        scales = self.downscale ** random.random(self.batch) if self.downscale > 1 else np.ones(self.batch)
         found = []
-        for picture, (down, right), mirror in zip(chosen, shifts, mirrored, strict=True):
+        for picture, (down, right), mirror, scale in zip(chosen, shifts, mirrored, scales, strict=True):
             entry = self.pictures.entries[int(picture)]
-            top = int(down * (entry.height - self.size + 1))
-            left = int(right * (entry.width - self.size + 1))
-            found.append(Place(int(picture), top, left, bool(mirror)))
+            side = min(round(self.size * scale), entry.height, entry.width)
+            top = int(down * (entry.height - side + 1))
+            left = int(right * (entry.width - side + 1))
+            found.append(Place(int(picture), top, left, bool(mirror), side))
         return found
 
     def __call__(self, random: np.random.Generator) -> Tensor:
         """One batch: float samples in 0..1 of shape (batch, channels, size, size), in channels-last memory."""
         places = self.places(random)
-        if self._resident is None:
+        if self._resident is None or self.downscale > 1:
             cut = self._cut_here(places).to(self.device, non_blocking=True)
         else:
             cut = self._cut_there(places, self._resident)
@@ -83,8 +98,10 @@ class Crops:
         channels = self.pictures.channels
         batch = np.empty((len(places), self.size, self.size, channels), np.uint8)
         for row, place in enumerate(places):
-            columns = self.pictures[place.picture][place.top : place.top + self.size]
-            crop = columns[:, place.left : place.left + self.size]
+            rows = self.pictures[place.picture][place.top : place.top + place.side]
+            crop = rows[:, place.left : place.left + place.side]
+            if place.side > self.size:
+                crop = np.asarray(Image.fromarray(crop).resize((self.size, self.size), Image.Resampling.LANCZOS))
             batch[row] = crop[:, ::-1, _MIRRORED[channels]] if place.mirrored else crop
         return torch.from_numpy(batch)
 

@@ -24,7 +24,7 @@ Source = Literal["pictures", "latents", "decoded"]
 METRICS = ("mse", "ms-ssim")
 """What a user can train for; mse is that of the planes in families of planes."""
 
-_LATER: Mapping[str, Any] = {"wiring": Wiring(), "mixed_begins": None, "qualities": ()}
+_LATER: Mapping[str, Any] = {"wiring": Wiring(), "mixed_begins": None, "qualities": (), "downscale": 1.0}
 """Fields that older checkpoints and records do not have, and their defaults."""
 
 MARGIN = 2
@@ -66,6 +66,8 @@ class Phase:
     """The smallest learning rate, as a share of `lr`; the cosine ends there."""
     warmup_steps: int = 200
     crops: tuple[CropStage, ...] = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
+    downscale: float = 1.0
+    """How many times as large a crop may be cut before it is downscaled, see `crops.Crops`."""
     ema_decay: float = 0.999
     """How much of the averaged weights each step keeps. The average is what is validated and shipped."""
     validate_steps: int = 1000

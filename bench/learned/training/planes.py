@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from bench.colour import to_yuv420
+from bench.errors import UsageError
 from bench.files import atomic_write
 from bench.learned.planes import CHANNELS, pack
 from bench.learned.training.phases import CropStage
@@ -58,9 +59,14 @@ class PlanesTask(PictureTask):
         phase: its crops in pixels of luma.
         cache: where the converted pictures are kept.
         options: those of `PictureTask`.
+
+    Raises:
+        UsageError: a phase that downscales.
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
+        if phase.downscale > 1:
+            raise UsageError(f"phase '{phase.name}': planes are not downscaled; leave downscale at 1")
         halved = tuple(CropStage(stage.size // 2, stage.batch, stage.begins) for stage in phase.crops)
         self._filters = any(pattern.startswith("acem") for pattern in phase.trainable)
         super().__init__(converted(pictures, cache), dataclasses.replace(phase, crops=halved), **options)

@@ -63,7 +63,7 @@ class PictureTask:
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
         self.phase, self.seed, self.rank = phase, seed, rank
         learn, held = pictures.split()
-        options: Any = {"device": device, "resident": resident(learn, device)}
+        options: Any = {"device": device, "downscale": phase.downscale, "resident": resident(learn, device)}
         self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, **options) for stage in phase.crops}
         self._held_out = HeldOut(held, phase.weights, device)
 

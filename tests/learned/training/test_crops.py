@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.learned.training import pictures
-from bench.learned.training.crops import Crops, generator
+from bench.learned.training.crops import Crops, Place, generator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +51,31 @@ def test_every_position_can_be_drawn(crops: Crops) -> None:
     places = [place for step in range(200) for place in crops.places(generator(0, step))]
     assert {place.top for place in places} == set(range(80 - 32 + 1))
     assert {place.left for place in places} == set(range(96 - 32 + 1))
+
+
+@pytest.fixture
+def downscaled(crops: Crops) -> Crops:
+    return Crops(crops.pictures, size=32, batch=16, device=torch.device("cpu"), downscale=4.0)
+
+
+def test_crops_may_be_cut_larger_and_downscaled(downscaled: Crops) -> None:
+    places = [place for step in range(50) for place in downscaled.places(generator(0, step))]
+    sides = np.array([place.side for place in places])
+    assert set(sides) == set(range(32, 80 + 1))
+    assert np.median(sides) == pytest.approx(64, abs=2)
+    assert all(place.top + place.side <= 80 and place.left + place.side <= 96 for place in places)
+    batch = downscaled(generator(0, 0))
+    assert batch.shape == (16, 3, 32, 32)
+    for crop, place in zip(batch, downscaled.places(generator(0, 0)), strict=True):
+        whole = downscaled.pictures[place.picture][
+            place.top : place.top + place.side, place.left : place.left + place.side
+        ]
+        assert crop.mean().item() == pytest.approx(whole.mean() / 255, abs=0.01)
+
+
+def test_a_downscaled_crop_is_all_of_what_was_cut_made_smaller(downscaled: Crops) -> None:
+    place = Place(picture=1, top=8, left=20, mirrored=True, side=64)
+    crop = downscaled._cut_here([place] * 16)[0].numpy()
+    whole = downscaled.pictures[1][8:72, 20:84][:, ::-1].astype(float)
+    averaged = whole.reshape(32, 2, 32, 2, 3).mean((1, 3))
+    assert np.corrcoef(crop.ravel(), averaged.ravel())[0, 1] > 0.99

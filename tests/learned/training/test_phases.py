@@ -53,9 +53,9 @@ def test_impossible_lengths_are_refused(lengths: dict[str, float], message: str)
 
 
 def test_fields_that_came_later_are_described_only_where_they_are_used() -> None:
-    assert not {"wiring", "mixed_begins", "qualities"} & Phase({}).described().keys()
-    described = Phase({}, mixed_begins=0.8, qualities=(1, 2)).described()
-    assert (described["mixed_begins"], described["qualities"]) == (0.8, (1, 2))
+    assert not {"wiring", "mixed_begins", "qualities", "downscale"} & Phase({}).described().keys()
+    described = Phase({}, mixed_begins=0.8, qualities=(1, 2), downscale=2.0).described()
+    assert (described["mixed_begins"], described["qualities"], described["downscale"]) == (0.8, (1, 2), 2.0)
 
 
 def test_patterns_choose_what_learns() -> None:
