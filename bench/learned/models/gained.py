@@ -29,6 +29,10 @@ FOLDABLE = ("factorized", "scale", "hyper", "context", "joint")
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
+_Factor = tuple[str, int, Tensor]
+"""A sub-network, whether the inputs of its first convolution (0) or the outputs of its last (-1), and their factors."""
+
+
 class Gained(nn.Module):
     """A codec with gains for each of several lambdas.
 
@@ -74,35 +78,60 @@ class Gained(nn.Module):
 
     def folded(self, which: Tensor) -> dict[str, Tensor]:
         """The parameters of the plain model at a lambda that are not those of the codec, by name."""
+        return _multiplied(self.codec, self._factors(which))
+
+    @torch.no_grad()
+    def plain(self, which: int) -> LearnedModel:
+        """The plain model at a lambda, as a new one in evaluation mode."""
+        return _with(self.codec, self.folded(self._index(which)))
+
+    @torch.no_grad()
+    def beside(self, model: LearnedModel, whose: int, which: int) -> LearnedModel:
+        """The plain model at a lambda, made of that of another, whose parameters may have been rounded.
+
+        Each convolution differs from the other's by one factor for each channel and no more, so that a file that has
+        the one needs little for the other.
+        """
+        ours, theirs = (self._factors(self._index(index)) for index in (which, whose))
+        ratios = [(part, end, mine / other) for (part, end, mine), (_, _, other) in zip(ours, theirs, strict=True)]
+        return _with(model, _multiplied(model, ratios))
+
+    def _index(self, which: int) -> Tensor:
+        return torch.tensor(which, device=self.gain.device)
+
+    def _factors(self, which: Tensor) -> list[_Factor]:
+        """What the gains of a lambda multiply."""
         gain, shrink = _row(self.gain, which), _row(self.inverse, which)
-        factors = [("g_a", -1, gain.exp()), ("g_s", 0, (shrink - gain).exp())]
+        factors: list[_Factor] = [("g_a", -1, gain.exp()), ("g_s", 0, (shrink - gain).exp())]
         if hasattr(self.codec, "context_prediction"):
             factors.append(("context_prediction", 0, (shrink - gain).exp()))
         if hasattr(self.codec, "h_a"):
             z_gain, z_shrink = _row(self.z_gain, which), _row(self.z_inverse, which)
             factors += [("h_a", 0, (-gain).exp()), ("h_a", -1, z_gain.exp()), ("h_s", 0, (z_shrink - z_gain).exp())]
         predicts = next((part for part in ("entropy_parameters", "h_s") if hasattr(self.codec, part)), None)
-        if predicts is not None:
-            factors.append((predicts, -1, gain.exp()))
-        found: dict[str, Tensor] = {}
-        for part, end, factor in factors:
-            name, layer = _convolution(self.codec, part, end)
-            found |= _scaled(name, layer, factor) if end else _fed(name, layer, factor)
-        return found
-
-    @torch.no_grad()
-    def plain(self, which: int) -> LearnedModel:
-        """The plain model at a lambda, as a new one in evaluation mode."""
-        index = torch.tensor(which, device=self.gain.device)
-        model: LearnedModel = copy.deepcopy(self.codec).eval()
-        parameters = dict(model.named_parameters())
-        for name, value in self.folded(index).items():
-            parameters[name].copy_(value)
-        return model
+        return factors if predicts is None else [*factors, (predicts, -1, gain.exp())]
 
     def aux_loss(self) -> Tensor:
         """The codec's."""
         return self.codec.aux_loss()
+
+
+def _with(codec: LearnedModel, parameters: dict[str, Tensor]) -> LearnedModel:
+    """A copy of a codec with other values of some parameters."""
+    model: LearnedModel = copy.deepcopy(codec).eval()
+    ours = dict(model.named_parameters())
+    for name, value in parameters.items():
+        ours[name].copy_(value)
+    return model
+
+
+def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Tensor]:
+    """The parameters of a codec whose sub-networks get or give multiplied channels."""
+    found: dict[str, Tensor] = {}
+    for part, end, factor in factors:
+        name, layer = _convolution(codec, part, end)
+        found |= _scaled(name, layer, factor) if end else _fed(name, layer, factor)
+    return found
 
 
 def _row(table: Tensor, which: Tensor) -> Tensor:

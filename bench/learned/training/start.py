@@ -16,7 +16,7 @@ from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, buil
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import records
 from bench.learned.training.losses import lambda_of
-from bench.learned.weights import load, save
+from bench.learned.weights import load, part, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from bench.learned.models import LearnedModel, Trainable
     from bench.learned.training.jobs import Job
+    from bench.learned.training.phases import Target
     from bench.learned.training.records import Record
     from bench.learned.training.task import Validation
     from bench.learned.weights import ModelCard
@@ -88,6 +89,8 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
 def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
     """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's as the job's weights too.
 
+    That of the target is whole; the others are parts of it, and made of it as it is after rounding.
+
     Args:
         job: the training.
         model: the averaged one.
@@ -98,19 +101,24 @@ def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, 
         BenchError: see `write`.
         OSError: see `write`.
     """
+    first = job.phase.qualities.index(job.target.quality)
+    base = _base(job)
+    save(base, model.plain(first), _card_of(card, job.target, validated))
+    _copy(base, job.out / WEIGHTS)
+    rounded = load(base).model
     for index, quality in enumerate(job.phase.qualities):
-        target = dataclasses.replace(job.target, quality=quality)
-        own = dataclasses.asdict(validated[quality])
-        its = dataclasses.replace(
-            card,
-            quality=quality,
-            lmbda=lambda_of(quality, target.metric),
-            record={**card.record, "validation": own},
-        )
-        path = _base(dataclasses.replace(job, target=target))
-        save(path, model.plain(index), its)
-        if quality == job.target.quality:
-            _copy(path, job.out / WEIGHTS)
+        if index != first:
+            target = dataclasses.replace(job.target, quality=quality)
+            path = _base(dataclasses.replace(job, target=target))
+            save(path, model.beside(rounded, first, index), _card_of(card, target, validated))
+            part.write(path, *part.read(path), base)
+
+
+def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation]) -> ModelCard:
+    """The card of one of several qualities."""
+    record = {**card.record, "validation": dataclasses.asdict(validated[target.quality])}
+    lmbda = lambda_of(target.quality, target.metric)
+    return dataclasses.replace(card, quality=target.quality, lmbda=lmbda, record=record)
 
 
 def _require_gains(job: Job) -> None:

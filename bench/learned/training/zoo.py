@@ -163,8 +163,10 @@ class Zoo:
             return
         base = self._base_of(step)
         if base is None or step.target.modifier is None or _is_decoder_of(trained, base):
-            for model, name in step.models.items():
-                part.replace(self.path(model), *part.read(trained.with_name(name)), base)
+            # The step's own model first: the others are parts of it.
+            for model, name in sorted(step.models.items(), key=lambda item: item[0] != step.model):
+                own = base if model == step.model else self.path(step.model)
+                part.replace(self.path(model), *part.read(trained.with_name(name)), own)
 
     def _base_of(self, step: Step) -> Path | None:
         """What the weights of a step can be a part of: a decoder's of its model's, a fit's of those it started from."""

@@ -3,9 +3,11 @@
     joint+qr-3 -> joint-3 -> hyper-3
 
 Models that were fitted to the latents of one encoder share its transforms; a decoder that was trained further shares
-all else with its model. Such a file names its base, which lies in the same folder, the base's SHA-256, and the tensors
-that it takes from there; it holds the others. A base may have a base itself. `catalogue.bases` finds them and refuses
-one that has changed, so the SHA-256 of the part's file stands for the whole model.
+all else with its model; models of several lambdas that were trained as one differ by factors of some channels. Such a
+file names its base, which lies in the same folder, the base's SHA-256, the tensors that it takes from there, and those
+that it makes of the base's by factors (see `scaling`); it holds factors and the others. A base may have a base itself.
+`catalogue.bases` finds them and refuses one that has changed, so the SHA-256 of the part's file stands for the whole
+model.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from bench.errors import BenchError, UsageError
 from bench.files import sha256_of
 from bench.learned import catalogue
 from bench.learned.models.parts import value_bytes
-from bench.learned.weights import container
+from bench.learned.weights import container, scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from bench.learned.weights.tables import Tensors
@@ -48,12 +50,12 @@ def read(path: Path) -> tuple[Header, Tensors]:
     header, tensors = container.read(path)
     whole: Tensors = {}
     for base in reversed(catalogue.bases(path)):
-        whole = _on(base, *container.read(base), whole)
-    return header, _on(path, header, tensors, whole)
+        whole = _on(base, *container.read(base), whole, scaling.scaled)
+    return header, _on(path, header, tensors, whole, scaling.scaled)
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
-    """Write a model as a part of a base that has its encoder, else whole.
+    """Write a model as a part of a base that has its encoder, but for factors of some channels, else whole.
 
     Args:
         path: the file; `base` has to lie beside it when it is read.
@@ -66,10 +68,14 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
     """
     header = {name: value for name, value in header.items() if name != "base"}
     held = tensors if base is None else difference(tensors, base)
-    if base is not None and not any(name.startswith(_ENCODER) for name in held):
+    factors = {} if base is None else _factors(held, base)
+    layers = set(map(_layer, factors))
+    if base is not None and all(_layer(name) in layers for name in held if name.startswith(_ENCODER)):
         taken = sorted(tensors.keys() - held.keys())
         header["base"] = {"file": base.name, "sha256": sha256_of(base), "taken": taken}
-        tensors = held
+        if factors:
+            header["base"]["scaled"] = {name: axis for name, (axis, _) in factors.items()}
+        tensors = {**held, **{name: found for name, (_, found) in factors.items()}}
     container.write(path, header, tensors)
 
 
@@ -77,6 +83,17 @@ def difference(tensors: Tensors, base: Path) -> Tensors:
     """The tensors that a base does not have, or has with other values."""
     _, theirs = read(base)
     return {name: value for name, value in tensors.items() if not _equal(value, theirs.get(name))}
+
+
+def _factors(held: Tensors, base: Path) -> dict[str, tuple[int, torch.Tensor]]:
+    """Axis and factors of the tensors that are those of a base with each channel multiplied."""
+    theirs = read(base)[1]
+    found = {name: scaling.find(value, theirs[name]) for name, value in held.items() if name in theirs}
+    return {name: factors for name, factors in found.items() if factors is not None}
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
@@ -103,8 +120,12 @@ def digests(path: Path) -> dict[str, str]:
     whole: dict[str, str] = {}
     for file in (*reversed(catalogue.bases(path)), path):
         state = file.stat()
-        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole)
+        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole, _scaled_digest)
     return whole
+
+
+def _scaled_digest(base: str, factors: str, axis: int) -> str:
+    return hashlib.sha256(f"{base} {factors} {axis}".encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=256)
@@ -171,17 +192,31 @@ def _readable(path: Path) -> Tensors | None:
         return None
 
 
-def _on(path: Path, header: Header, held: dict[str, _Value], base: dict[str, _Value]) -> dict[str, _Value]:
-    """A file's own tensors, or what stands for them, upon those that it takes from its base if it has one."""
+def _on(
+    path: Path,
+    header: Header,
+    held: dict[str, _Value],
+    base: dict[str, _Value],
+    scaled: Callable[[_Value, _Value, int], _Value],
+) -> dict[str, _Value]:
+    """A file's own tensors, or what stands for them, upon those that it takes from its base if it has one.
+
+    `scaled` makes a tensor of the base's, factors and an axis.
+    """
     if "base" not in header:
         return held
     if "fixed_point" in header:
         raise UsageError(f"{path}: the weights of an entropy model in integers, not of a whole model")
     if "taken" not in header["base"]:
         raise UsageError(f"{path}: it does not say what it takes of {header['base']['file']}; train it anew")
-    if absent := [name for name in header["base"]["taken"] if name not in base]:
+    axes = header["base"].get("scaled", {})
+    if absent := [name for name in (*header["base"]["taken"], *axes) if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
-    return {**{name: base[name] for name in header["base"]["taken"]}, **held}
+    try:
+        made = {name: scaled(base[name], held[name], axis) for name, axis in axes.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: its factors do not fit its base {header['base']['file']} ({error})") from error
+    return {**{name: base[name] for name in header["base"]["taken"]}, **held, **made}
 
 
 def _parts_of(path: Path) -> Iterator[Path]:

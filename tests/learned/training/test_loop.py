@@ -97,6 +97,17 @@ def test_the_loss_falls(model: LearnedModel, photographs: Pictures) -> None:
     assert observer.points[-1].loss < observer.points[0].loss / 2
 
 
+def test_processor_time_is_counted_over_all_calls(
+    model: LearnedModel, photographs: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter(range(100, 1000, 10))
+    monkeypatch.setattr("bench.learned.training.loop.time.process_time", lambda: float(next(ticks)))
+    loop = loop_of(model, small_phase(), photographs)
+    loop.run(Stretch(steps=3), Observer())
+    loop.run(Stretch(3, steps=5), Observer())
+    assert [point.cpu_s for point in loop.progress.curve] == [20, 30, 40, 50]
+
+
 def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
     loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))

@@ -16,7 +16,7 @@ import torch
 from bench.errors import MissingError, UsageError
 from bench.files import fingerprint
 from bench.learned import catalogue
-from bench.learned.models import Rectified, Rectifier, share
+from bench.learned.models import Gained, Rectified, Rectifier, share
 from bench.learned.weights import ModelCard, container, load, part, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.picture import Picture
@@ -184,6 +184,65 @@ def test_a_tensor_that_the_base_lacks_is_named(parts: Path) -> None:
     rename_base(path_of(parts, "joint"), taken=[*header["base"]["taken"], "g_a.99.bias"])
     with pytest.raises(UsageError, match=r"'g_a\.99\.bias' is not in its base hyper-3"):
         load(path_of(parts, "joint"))
+
+
+@pytest.fixture
+def gained(make: Maker, tmp_path: Path) -> tuple[Path, Path]:
+    """The files of two lambdas of one joint model; the second is a part of the first."""
+    model, (low, high) = (
+        Gained(make("joint"), (0.0067, 0.025), 0.025),
+        (tmp_path / f"joint-{q}.safetensors" for q in (3, 5)),
+    )
+    with torch.no_grad():
+        model.gain += 0.2 * torch.randn(model.gain.shape, generator=torch.Generator().manual_seed(1))
+    save(high, model.plain(1), CARD)
+    save(low, model.beside(load(high).model, 1, 0), CARD)
+    return high, low
+
+
+def test_another_lambda_of_one_training_is_stored_as_factors(gained: tuple[Path, Path], pictures: torch.Tensor) -> None:
+    high, low = gained
+    whole, size = load(low).model, low.stat().st_size
+    part.write(low, *part.read(low), high)
+    header, held = container.read(low)
+    assert header["base"]["scaled"] == {
+        "g_a.6.weight": 0,
+        "g_s.0.weight": 0,
+        "h_a.0.weight": 1,
+        "context_prediction.weight": 1,
+        "entropy_parameters.4.weight": 0,
+    }
+    assert held["g_a.6.weight"].shape == (12,)
+    assert low.stat().st_size < size / 2
+    assert equal(load(low).model.state_dict(), whole.state_dict())
+    ours, theirs = (model(pictures, "round")["x_hat"] for model in (load(low).model, load(high).model))
+    assert not torch.equal(ours, theirs)
+
+
+def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path, Path], tmp_path: Path) -> None:
+    high, low = gained
+    part.write(low, *part.read(low), high)
+    header, tensors = part.read(low)
+    fitted = tmp_path / "fitted.safetensors"
+    part.write(fitted, header, {**tensors, "h_s.0.bias": tensors["h_s.0.bias"] + 1}, low)
+    assert container.read(fitted)[1].keys() == {"h_s.0.bias"}
+    assert part.alike(fitted, low, ("g_a", "g_s"))
+    assert not part.alike(fitted, high, ("g_a", "g_s"))
+    decoder = tmp_path / "joint+ft-3.safetensors"
+    codec = load(low).model
+    with torch.no_grad():
+        codec.g_s[0].weight.mul_(1.5)  # type: ignore[index, union-attr]
+    save_rectified(decoder, Rectified(codec, torch.nn.Identity()), CARD, low)
+    assert torch.equal(load_rectified(decoder).model.codec.g_s[0].weight, codec.g_s[0].weight.half().float())  # type: ignore[index, union-attr]
+
+
+def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Path, Path]) -> None:
+    high, low = gained
+    part.write(low, *part.read(low), high)
+    header, held = container.read(low)
+    container.write(low, header, {**held, "g_a.6.weight": held["g_a.6.weight"][1:]})
+    with pytest.raises(UsageError, match=r"joint-3.*its factors do not fit its base joint-5"):
+        load(low)
 
 
 def test_a_decoder_is_no_whole_model_nor_the_reverse(parts: Path) -> None:
