@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import torch
-from compressai.layers import ResidualBlockWithStride
+from compressai.layers import AttentionBlock, ResidualBlock, ResidualBlockWithStride, conv3x3
 from compressai.models import Cheng2020Attention, FactorizedPrior, JointAutoregressiveHierarchicalPriors
 from torch import Tensor, nn
 
@@ -76,7 +76,8 @@ class Joint(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ign
 class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
     """The joint entropy model on residual transforms with attention (Cheng et al. 2020, arXiv 2001.01568).
 
-    As in CompressAI, y is modelled by one Gaussian; the paper has a mixture of three.
+    As in CompressAI, y is modelled by one Gaussian; the paper has a mixture of three. Paper and CompressAI have M = N.
+    Where M is another number, it is that of the layers at the resolution of y, which cost little at any width.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -84,8 +85,19 @@ class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
         for block in cast("nn.Sequential", self.g_a):
             if isinstance(block, ResidualBlockWithStride):
                 block.skip.__class__ = StridedPointwise
+        if config.M != config.N:
+            self._widen(config.N, config.M)
         self.entropy_bottleneck = Bottleneck(config.N)
         self._set_options(config)
+
+    def _widen(self, N: int, M: int) -> None:  # noqa: N803 - the papers' names
+        """Give y M channels."""
+        g_a, g_s, h_a = (cast("nn.Sequential", part) for part in (self.g_a, self.g_s, self.h_a))
+        g_a[-2], g_a[-1] = conv3x3(N, M, stride=2), AttentionBlock(M)
+        g_s[0], g_s[1] = AttentionBlock(M), ResidualBlock(M, N)
+        h_a[0] = conv3x3(M, N)
+        last_conv(self.h_s, 2 * M)
+        self.entropy_parameters = _entropy_parameters(4 * M, M)
 
 
 class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
@@ -98,16 +110,20 @@ class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.N, config.M)
         del self.entropy_bottleneck
-        M = config.M  # noqa: N806 - the paper's name
-        self.entropy_parameters = nn.Sequential(
-            nn.Conv2d(2 * M, M * 10 // 3, 1),
-            nn.LeakyReLU(inplace=True),
-            nn.Conv2d(M * 10 // 3, M * 8 // 3, 1),
-            nn.LeakyReLU(inplace=True),
-            nn.Conv2d(M * 8 // 3, 2 * M, 1),
-        )
+        self.entropy_parameters = _entropy_parameters(2 * config.M, config.M)
         self._set_options(config)
 
     def side_information(self, y: Tensor, mode: Quantization) -> tuple[None, Likelihoods]:  # noqa: ARG002
         """Nothing: no z."""
         return None, {}
+
+
+def _entropy_parameters(features: int, M: int) -> nn.Sequential:  # noqa: N803 - the papers' name
+    """The joint model's network from features, of context and hyperprior, to scales and means."""
+    return nn.Sequential(
+        nn.Conv2d(features, M * 10 // 3, 1),
+        nn.LeakyReLU(inplace=True),
+        nn.Conv2d(M * 10 // 3, M * 8 // 3, 1),
+        nn.LeakyReLU(inplace=True),
+        nn.Conv2d(M * 8 // 3, 2 * M, 1),
+    )

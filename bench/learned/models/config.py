@@ -57,7 +57,7 @@ class ModelConfig:
     N: int
     """Channels inside the transforms and of z."""
     M: int
-    """Channels of y. The attn family has M = N."""
+    """Channels of y."""
     kernel: int = 5
     """Side of the context model's masked convolution."""
     distribution: Distribution = "gaussian"
@@ -80,8 +80,6 @@ class ModelConfig:
                 raise UsageError(f"family '{self.family}' has no option '{field.name}'; leave it at {field.default!r}")
         if not (1 <= self.N <= MAX_WIDTH and 1 <= self.M <= MAX_WIDTH):
             raise UsageError(f"widths N={self.N}, M={self.M}: both must be from 1 to {MAX_WIDTH}")
-        if self.family == "attn" and self.N != self.M:
-            raise UsageError(f"family 'attn' has M = N, not N={self.N}, M={self.M}")
         if self.kernel not in KERNELS:
             raise UsageError(f"kernel {self.kernel}: must be one of {KERNELS}")
         if self.distribution not in get_args(Distribution):

@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import causal_taps, wavefront
+from bench.learned.models import ModelConfig, build
+from bench.learned.weights import finish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Fitter
+    from torch import nn
 
 GRIDS = [(1, 1), (4, 4), (7, 3), (3, 9), (32, 48)]
 
@@ -61,3 +67,17 @@ def test_matrices_say_what_the_convolutions_say(family: str, fitted: Fitter) -> 
     told = network(known[wave.context.flatten()].view(len(wave.order), -1), network.prepare(said, len(wave.order)))
     expected = torch.cat((scales, means), 1)[0].flatten(1).t()[wave.order]
     torch.testing.assert_close(told, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_latents_of_attn_with_other_channels_than_its_transforms_are_decoded(
+    liven: Callable[[nn.Module], None],
+) -> None:
+    torch.manual_seed(3)
+    model = build(ModelConfig("attn", 8, 20))
+    liven(model)
+    coder, y = LatentCoder(finish(model)), 4 * torch.randn(1, 20, 8, 12)
+    coded = coder.encode(y)
+    assert (y - coded.latents.y_hat).abs().max() <= 0.5
+    decoded = coder.decode(coded.payload, (8, 12), coded.crc)
+    assert torch.equal(decoded.y_hat, coded.latents.y_hat)
