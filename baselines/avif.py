@@ -9,14 +9,14 @@ from pillow_avif import AvifImagePlugin, _avif
 from pillow_avif import __version__ as plugin_version
 
 from baselines import pillow
-from bench.codec import Codec, QualityScale
-from bench.errors import CodecError
+from bench.codecs.codec import Codec, QualityScale
+from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 _FORM = pillow.Format("AVIF", ())
 _MAX_SIDE = 65536  # AV1 has 16 bits for a side

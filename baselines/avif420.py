@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines import ffmpeg
 from baselines.ffmpeg import FfmpegCodec
-from bench.codec import QualityScale, Yuv420Codec
-from bench.errors import DecodeError
-from bench.picture import Yuv420
+from bench.codecs.codec import QualityScale, Yuv420Codec
+from bench.images.picture import Yuv420
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.codec import Scalar
+    from bench.codecs.codec import Scalar
 
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
 _BRAND = b"ftypavif"

@@ -6,14 +6,14 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
-from bench.codec import Codec
-from bench.errors import CodecError
+from bench.codecs.codec import Codec
+from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baselines.external import Binary
-    from bench.picture import AnyPicture, Picture
+    from bench.images.picture import AnyPicture, Picture
 
 
 class ConventionalCodec(Codec):

@@ -14,14 +14,14 @@ import numpy as np
 from baselines import vvc
 from baselines.avif import Avif
 from baselines.bpg import codec as bpg
-from bench.colour import from_yuv420, to_rgb, to_ycbcr, to_yuv420
+from bench.images.colour import from_yuv420, to_rgb, to_ycbcr, to_yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 # libwebp: BT.601 in limited range, in fixed point.
 _WEBP_LUMA = np.array([16839, 33059, 6420]) / 2**16

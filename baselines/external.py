@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baselines import pillow
-from bench.errors import CodecError, DecodeError, MissingError
+from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 PICTURE = "picture.ppm"
 """Name of the uncompressed file in a command line."""

@@ -12,14 +12,14 @@ import subprocess
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
-from bench import ffmpeg
-from bench.codec import Codec
-from bench.errors import CodecError, DecodeError
+from bench.codecs.codec import Codec
+from bench.images import ffmpeg
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.picture import AnyPicture, Picture
+    from bench.images.picture import AnyPicture, Picture
 
 RESULT = "result"
 """Name of the file that a command line writes."""

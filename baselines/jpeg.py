@@ -9,17 +9,17 @@ from PIL import Image, JpegImagePlugin
 
 from baselines import external, pillow
 from baselines.conventional import ConventionalCodec
-from bench.codec import QualityScale
-from bench.errors import DecodeError
-from bench.picture import Yuv420
+from bench.codecs.codec import QualityScale
+from bench.images.picture import Yuv420
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 _SAMPLING_420 = 2  # Pillow's number for it
 

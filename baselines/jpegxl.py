@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, ffmpeg
 from baselines.ffmpeg import FfmpegCodec
-from bench import ffmpeg as binary
-from bench.codec import QualityScale
-from bench.errors import DecodeError
+from bench.codecs.codec import QualityScale
+from bench.images import ffmpeg as binary
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 _SIGNATURE = b"\xff\x0a"
 _DISTANCES = (9, 6.5, 4.5, 3, 2, 1.3, 0.8, 0.5)

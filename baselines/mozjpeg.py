@@ -11,14 +11,14 @@ import numpy as np
 
 from baselines import pillow
 from baselines.jpeg import Jpeg
-from bench.codec import Codec
-from bench.errors import CodecError
-from bench.picture import Picture
+from bench.codecs.codec import Codec
+from bench.images.picture import Picture
+from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bench.codec import Scalar
+    from bench.codecs.codec import Scalar
 
 
 class MozJpeg(Codec):

@@ -11,8 +11,8 @@ import numpy as np
 import PIL
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

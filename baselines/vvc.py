@@ -9,18 +9,18 @@ import numpy as np
 from baselines import ffmpeg
 from baselines.bpg.bits import ByteReader, ue7
 from baselines.ffmpeg import FfmpegCodec
-from bench.codec import QualityScale
-from bench.colour import double, halve, to_rgb, to_ycbcr
-from bench.errors import DecodeError
-from bench.picture import Yuv420
+from bench.codecs.codec import QualityScale
+from bench.images.colour import double, halve, to_rgb, to_ycbcr
+from bench.images.picture import Yuv420
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
 from baselines.conventional import ConventionalCodec
-from bench.codec import QualityScale
+from bench.codecs.codec import QualityScale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 
 def _binary(name: str) -> external.Binary:

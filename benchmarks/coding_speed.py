@@ -21,13 +21,13 @@ import skimage.data
 import torch
 from torch import Tensor, nn
 
-from bench.datasets import data_folder, missing
+from bench.harness.measure import require_quiet_machine
+from bench.images.datasets import data_folder, missing
+from bench.images.picture import Picture, read_picture
 from bench.learned.coding.complexity import Complexity, complexity
-from bench.learned.coding.system import System
+from bench.learned.coding.loaded_model import System
 from bench.learned.models import ModelConfig, build
-from bench.learned.weights import ModelCard, finish, load, save
-from bench.measure import require_quiet_machine
-from bench.picture import Picture, read_picture
+from bench.learned.weights.full import ModelCard, finish, load, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable

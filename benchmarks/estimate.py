@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.datasets import open_rgb_dataset
-from bench.errors import BenchError
+from bench.images.datasets import open_rgb_dataset
 from bench.learned.training.losses import psnr_db, rate_bpp
-from bench.learned.weights import load
+from bench.learned.weights.full import load
+from bench.system.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.learned.models import LearnedModel

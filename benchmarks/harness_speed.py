@@ -15,16 +15,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from bench.codec import Codec, QualityScale
-from bench.datasets import Dataset, ImageFile, data_folder, missing
-from bench.environment import usable_cores
-from bench.measure import require_quiet_machine
-from bench.measurement import Configuration
-from bench.metrics import Metric
-from bench.picture import Picture
-from bench.provenance import describe_run
-from bench.runner import Cell, CodecPoint, register, run_measurements
-from bench.store import Store
+from bench.codecs.codec import Codec, QualityScale
+from bench.harness.measure import require_quiet_machine
+from bench.harness.runner import Cell, CodecPoint, register, run_measurements
+from bench.images.datasets import Dataset, ImageFile, data_folder, missing
+from bench.images.picture import Picture
+from bench.metrics.distortion import Metric
+from bench.results.schema import Configuration
+from bench.results.store import Store
+from bench.system.environment import usable_cores
+from bench.system.provenance import describe_run
 
 CELL_BOUND_S = 0.005
 HELP_BOUND_S = 0.4

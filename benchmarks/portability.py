@@ -22,17 +22,17 @@ import click
 import numpy as np
 import torch
 
-from bench.datasets import open_rgb_dataset
-from bench.errors import BenchError, DecodeError
-from bench.learned import catalogue
+from bench.codecs.registry import codec_class
+from bench.images.datasets import open_rgb_dataset
+from bench.images.picture import read_picture
 from bench.learned.coding.container import unpack
-from bench.picture import read_picture
-from bench.registry import codec_class
+from bench.learned.weights import catalogue
+from bench.system.errors import BenchError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.learned.codecs import LearnedCodec
+    from bench.learned.codecs.learned_codec import LearnedCodec
 
 WITHOUT_AVX = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 WAYS: dict[str, tuple[int, dict[str, str]]] = {

@@ -18,8 +18,8 @@ import click
 import numpy as np
 import pandas as pd
 
-from bench.fields import FILES
-from bench.measure import require_quiet_machine
+from bench.harness.measure import require_quiet_machine
+from bench.results.fields import FILES
 
 CODECS, QUALITIES, IMAGES = 25, 20, 200
 ANCHORS = 3

@@ -21,6 +21,7 @@ from compressai.losses import RateDistortionLoss
 from compressai.models import MeanScaleHyperprior
 from compressai.optimizers import net_aux_optimizer
 
+from bench.harness.measure import require_quiet_machine
 from bench.learned.models import ModelConfig, build
 from bench.learned.training import engine
 from bench.learned.training.loop import Loop
@@ -28,7 +29,6 @@ from bench.learned.training.losses import rate_distortion
 from bench.learned.training.phases import CropStage, Phase, Stretch
 from bench.learned.training.pictures import Entry, Pictures
 from bench.learned.training.task import PictureTask
-from bench.measure import require_quiet_machine
 
 BOUND = 1.5
 """How many times CompressAI's speed the default training must have."""

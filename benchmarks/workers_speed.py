@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.datasets import data_folder, missing
-from bench.environment import usable_cores
-from bench.measure import require_quiet_machine
+from bench.harness.measure import require_quiet_machine
+from bench.images.datasets import data_folder, missing
+from bench.system.environment import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,12 +19,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from bench.picture import Picture, read_picture
+from bench.images.picture import Picture, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench.codec import Codec
+    from bench.codecs.codec import Codec
 
 BINARIES = ("cjpeg", "djpeg", "cwebp", "dwebp", "opj_compress", "opj_decompress")
 DATA = Path(os.environ.get("BENCH_DATA") or Path(__file__).parents[1] / "data")

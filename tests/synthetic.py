@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.export import Export
-from bench.csv_files import write_csv
-from bench.fields import FILES
+from bench.results.fields import FILES
+from bench.results.frames import Export
+from bench.system.csv_files import write_csv
 
 if TYPE_CHECKING:
     from pathlib import Path

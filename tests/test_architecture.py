@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measurement import DIAGNOSTICS
+from bench.results.schema import DIAGNOSTICS
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +81,7 @@ def test_what_codecs_note_of_themselves_is_described() -> None:
 def test_quick_commands_import_no_torch(arguments: list[str]) -> None:
     code = (
         "import sys\n"
-        "from bench.cli import main\n"
+        "from bench.cli.main import main\n"
         f"status = main({arguments!r}, standalone_mode=False)\n"
         "sys.exit(3 if 'torch' in sys.modules else 0)"
     )

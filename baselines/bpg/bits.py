@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.errors import DecodeError
+from bench.system.errors import DecodeError
 
 _LONGEST_UE = 31
 """Leading zeros of the longest ue(v) that the formats allow (32-bit values)."""

@@ -15,8 +15,8 @@ from baselines.external import Binary
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.codec import Scalar
-    from bench.picture import Picture
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
 
 _WAYS = "build libbpg from bellard.org/bpg, or port install libbpg (macOS)"
 _CODED = "coded.bpg"

@@ -16,17 +16,17 @@ import numpy as np
 from baselines.bpg import bpgenc, container, x265
 from baselines.bpg.hevc import Format
 from baselines.ffmpeg import FfmpegCodec
-from bench.codec import QualityScale
-from bench.colour import double, halve, to_rgb, to_ycbcr
-from bench.errors import DecodeError
-from bench.picture import Picture, Yuv420
+from bench.codecs.codec import QualityScale
+from bench.images.colour import double, halve, to_rgb, to_ycbcr
+from bench.images.picture import Picture, Yuv420
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from bench.codec import Scalar
+    from bench.codecs.codec import Scalar
 
 
 class Bpg444(FfmpegCodec):

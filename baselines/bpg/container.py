@@ -8,7 +8,7 @@ from baselines.bpg import hevc
 from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
 from baselines.bpg.hevc import CodingTools, Nal, Pcm
 from baselines.ffmpeg import MAX_PIXELS
-from bench.errors import CodecError, DecodeError
+from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}

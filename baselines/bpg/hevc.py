@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from baselines.bpg.bits import BitReader, BitWriter
-from bench.errors import CodecError
+from bench.system.errors import CodecError
 
 START_CODE = b"\0\0\1"
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from baselines.bpg.hevc import Format
-    from bench.codec import Scalar
+    from bench.codecs.codec import Scalar
 
 SETTINGS: Mapping[str, Scalar] = {
     "preset": "veryslow",

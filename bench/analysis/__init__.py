@@ -1,1 +1,13 @@
-"""Frames in, frames out: RD points, BD-rates and timings from one export directory. Nothing here imports torch."""
+"""Data frames in, data frames out: RD curves, BD-rates, claims, quantisation error, timings. No torch.
+
+dataset_results   all results on one image set: current curves, complete points; `sets`: which image set is meant
+rd_curve          one RD curve, measured or published, by name
+axis, family      metrics as axes; codecs that belong together
+bd, batch         Bjøntegaard deltas of curves; of bootstrap samples
+comparison        two codecs beside each other; `difference` at equal quality; `front` of rate and time
+claims, evidence, verdict, sources   the papers' claims and what the results say of them
+component_gain, rectifier, cca, ceiling, anchors, timing   results of one kind each
+ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments
+
+Imports `results` and what is below. The next folder up is `harness`.
+"""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
-from bench.analysis.observations import read_observations
+from bench.results.observations import read_observations
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_rows
-from bench.analysis.subject import measured_subject, published_names, published_of, published_subject
+from bench.analysis.rd_curve import measured_subject, published_names, published_of, published_subject
 
 if TYPE_CHECKING:
-    from bench.analysis.export import Export
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
+    from bench.results.frames import Export
 
 COLUMNS = (
     "codec",

@@ -8,15 +8,15 @@ import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
+from bench.analysis.rd_curve import measured_subject
 from bench.analysis.rectifier import TIMES, time_ratios
-from bench.analysis.subject import measured_subject
 from bench.analysis.timing import cell_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.analysis.export import Export
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
+    from bench.results.frames import Export
 
 CODEC = "cca"
 

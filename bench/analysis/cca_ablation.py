@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.ablation import by_picture, difference, of_same
-from bench.analysis.observations import read_observations
+from bench.results.observations import read_observations
 
 if TYPE_CHECKING:
     from pathlib import Path

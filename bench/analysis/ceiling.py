@@ -1,4 +1,4 @@
-"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it; see `bench.adapter`."""
+"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it; see `bench.codecs.adapter`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.analysis.axis import with_decibels
 
 if TYPE_CHECKING:
     from bench.analysis.axis import Axis
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
 
 _PREFIX = "round_trip_"
 

@@ -11,9 +11,9 @@ import pandas as pd
 from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
+from bench.analysis.rd_curve import Subject, find, listed, published_names, published_subject
 from bench.analysis.sets import fitting
-from bench.analysis.subject import Subject, find, listed, published_names, published_subject
-from bench.errors import UsageError, unknown
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.analysis.export import Export
+    from bench.results.frames import Export
 
 FEWEST_IN_OVERLAP = 4
 LOWEST_SHARE = 0.5  # of the shorter curve's range

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.axis import Axis
     from bench.analysis.bd import Curve
-    from bench.analysis.subject import Subject
+    from bench.analysis.rd_curve import Subject
 
 SAMPLES = 61
 

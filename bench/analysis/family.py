@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.registry import CODECS, stem
+from bench.codecs.registry import CODECS, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench.analysis.batch import Array
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
 
 CONTROL = "+ft"
 

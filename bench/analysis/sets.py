@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from bench.analysis.study import Study, measured_datasets, reported_datasets
-from bench.analysis.subject import can_find
-from bench.errors import UsageError
+from bench.analysis.dataset_results import Study, measured_datasets, reported_datasets
+from bench.analysis.rd_curve import can_find
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.analysis.export import Export
+    from bench.results.frames import Export
 
 
 def studies(export: Export, images: Sequence[str] = ()) -> list[Study]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.analysis import rectifier
+from bench.analysis.dataset_results import Study
 from bench.analysis.sets import measured_part
-from bench.analysis.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.analysis.export import Export
-    from bench.analysis.extras import Extras
+    from bench.results.extras import Extras
+    from bench.results.frames import Export
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bench.analysis.export import Export
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
+    from bench.results.frames import Export
 
 _SETTING = ["machine", "threads", "device"]
 """Times of different settings are never averaged."""

@@ -17,10 +17,10 @@ from bench.report.views import cca as views
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.analysis.export import Export
-    from bench.analysis.extras import Extras
     from bench.report.canvas import Plot
     from bench.report.content import Content
+    from bench.results.extras import Extras
+    from bench.results.frames import Export
 
 SECTIONS = (
     ("rates", "rates", "Against other codecs"),

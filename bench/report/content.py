@@ -10,11 +10,11 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
+from bench.analysis.dataset_results import Study
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
+from bench.analysis.rd_curve import Subject, all_subjects, find, published_of
 from bench.analysis.sets import measured_part, studies
-from bench.analysis.study import Study
-from bench.analysis.subject import Subject, all_subjects, find, published_of
 from bench.analysis.timing import cell_times, summary
 from bench.report.difference_plots import difference_plot, per_image_plot
 from bench.report.front_plot import front_plots
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from bench.analysis.export import Export
     from bench.report.canvas import Plot
+    from bench.results.frames import Export
 
 FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "vvc")
 """The codecs that BD-rates are taken against if nobody says otherwise; else the first one measured."""

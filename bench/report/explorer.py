@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.analysis.subject import Subject
+    from bench.analysis.rd_curve import Subject
     from bench.report.content import Content
     from bench.report.style import Look
 

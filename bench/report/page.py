@@ -7,13 +7,13 @@ import importlib.resources
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from bench import manifest
-from bench.csv_files import csv_text
-from bench.errors import UsageError
-from bench.files import atomic_write
 from bench.report.canvas import file_bytes, inline_svg
 from bench.report.report import INDEX, Report, bibliography
 from bench.report.style import css_variables
+from bench.system import manifest
+from bench.system.csv_files import csv_text
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation, rectifier
 from bench.analysis.experiments import SEARCH, variant_means
-from bench.exhibits.limits import FARTHEST
+from bench.report.assets.limits import FARTHEST
 from bench.report.experiment_plots import GAIN_LOOKS, Gain, Lines, gain_plot, line_plot
 from bench.report.interval_plot import Columns, interval_plot
 from bench.report.views import experiments
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.analysis.extras import Extras
     from bench.report.canvas import Plot
     from bench.report.content import Content
+    from bench.results.extras import Extras
 
 
 @dataclass(frozen=True, slots=True)

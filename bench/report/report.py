@@ -6,13 +6,11 @@ import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from bench.analysis import training_spread
+from bench.analysis import seed_variance as training_spread
 from bench.analysis.anchors import anchor_table, conversion_ceilings
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
-from bench.analysis.export import Export
-from bench.analysis.extras import Extras
-from bench.analysis.neighbours import neighbour_table
+from bench.analysis.component_gain import neighbour_table
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.sets import studies, without_parts
 from bench.analysis.sources import Sources
@@ -26,6 +24,8 @@ from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
 from bench.report.views.neighbours import neighbours
 from bench.report.views.study import sections, short_title, study_view
+from bench.results.extras import Extras
+from bench.results.frames import Export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.ablation import COLUMNS, read, table
-from bench.errors import UsageError
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

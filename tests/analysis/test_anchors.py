@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from bench.analysis import anchors, published
-from bench.analysis.study import Study
-from bench.export import export_csv
-from bench.registry import CODECS
-from bench.store import Store
+from bench.analysis import anchors
+from bench.analysis.dataset_results import Study
+from bench.codecs.registry import CODECS
+from bench.results import published
+from bench.results.export import export_csv
+from bench.results.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,9 @@ from bjontegaard import bd_rate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis import published
 from bench.analysis.batch import bd_rates, interval
 from bench.analysis.bd import Curve, compare
+from bench.results import published
 
 RATES = [0.1, 0.25, 0.5, 1.0, 2.0]
 PSNR = [28.0, 30.5, 33.0, 36.0, 40.0]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from bench.analysis import published
 from bench.analysis.ablation import COLUMNS as ABLATION
 from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, Claim, claim_table
-from bench.analysis.extras import Extras
+from bench.analysis.dataset_results import Study
 from bench.analysis.sources import Sources
-from bench.analysis.study import Study
 from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Evidence, Rule, judge
-from bench.registry import codec_names
+from bench.codecs.registry import codec_names
+from bench.results import published
+from bench.results.extras import Extras
 
 if TYPE_CHECKING:
     from pathlib import Path

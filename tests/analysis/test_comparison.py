@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bench import tables
-from bench.analysis import published
 from bench.analysis.comparison import bd_table, compare_rows
-from bench.analysis.study import Study
-from bench.analysis.subject import all_subjects
-from bench.errors import UsageError
+from bench.analysis.dataset_results import Study
+from bench.analysis.rd_curve import all_subjects
+from bench.cli import tables
+from bench.results import published
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

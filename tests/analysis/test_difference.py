@@ -8,9 +8,9 @@ from scipy.integrate import trapezoid
 
 from bench.analysis.bd import Curve, compare
 from bench.analysis.comparison import compare_rows
+from bench.analysis.dataset_results import Study
 from bench.analysis.difference import per_image_rates, rate_difference, rate_differences
-from bench.analysis.study import Study
-from bench.analysis.subject import all_subjects
+from bench.analysis.rd_curve import all_subjects
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from synthetic import garden
 
+from bench.analysis.dataset_results import Study
 from bench.analysis.family import rank
-from bench.analysis.study import Study
-from bench.registry import CODECS, stem
+from bench.codecs.registry import CODECS, stem
 
 if TYPE_CHECKING:
     from pathlib import Path

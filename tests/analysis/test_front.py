@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.comparison import bd_table
+from bench.analysis.dataset_results import Study
 from bench.analysis.front import time_against_rate
-from bench.analysis.study import Study
-from bench.analysis.subject import measured_subject
+from bench.analysis.rd_curve import measured_subject
 from bench.analysis.timing import cell_times, summary
 
 if TYPE_CHECKING:

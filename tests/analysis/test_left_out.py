@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bench import tables
 from bench.analysis.comparison import compare_rows
+from bench.analysis.dataset_results import Study
 from bench.analysis.difference import per_image_rates, rate_differences
-from bench.analysis.study import Study
-from bench.analysis.subject import measured_subject
+from bench.analysis.rd_curve import measured_subject
+from bench.cli import tables
 from bench.report.content import Content
 from bench.report.numbers import NOTHING
 from bench.report.style import family_colours

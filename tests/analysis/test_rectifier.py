@@ -8,10 +8,10 @@ import pytest
 
 from bench.analysis import experiments, rectifier
 from bench.analysis.claims import MEASURES, Claim
-from bench.analysis.extras import Extras
+from bench.analysis.dataset_results import Study
 from bench.analysis.sources import Sources
-from bench.analysis.study import Study
 from bench.analysis.timing import cell_times
+from bench.results.extras import Extras
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,13 +10,13 @@ from synthetic import IMAGES
 
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.comparison import compare_rows
-from bench.analysis.extras import Extras
+from bench.analysis.dataset_results import Study
 from bench.analysis.sets import fitting, measured_part, studies, without_parts
 from bench.analysis.sources import Sources
-from bench.analysis.study import Study
-from bench.errors import UsageError
 from bench.report.content import main_study
 from bench.report.report import Report
+from bench.results.extras import Extras
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

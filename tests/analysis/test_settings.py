@@ -8,10 +8,10 @@ import pytest
 
 from bench.analysis import rectifier
 from bench.analysis.comparison import compare_rows
-from bench.analysis.extras import Extras
-from bench.analysis.neighbours import neighbour_table
-from bench.analysis.study import Study
+from bench.analysis.component_gain import neighbour_table
+from bench.analysis.dataset_results import Study
 from bench.analysis.timing import cell_times
+from bench.results.extras import Extras
 
 if TYPE_CHECKING:
     from pathlib import Path

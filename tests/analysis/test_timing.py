@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.analysis.study import Study
+from bench.analysis.dataset_results import Study
 from bench.analysis.timing import by_quality, cell_times, summary
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from PIL import AvifImagePlugin as PillowsOwn
 from PIL import Image
 
 from baselines.avif import Avif
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError, DecodeError
 
 
 def test_the_version_names_the_plugin_that_is_registered() -> None:

@@ -12,13 +12,13 @@ from PIL import features
 from baselines.jpeg import Jpeg
 from baselines.jpeg2000 import Jpeg2000
 from baselines.webp import WebP
-from bench.errors import MissingError
+from bench.system.errors import MissingError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from baselines.conventional import ConventionalCodec
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 OTHER_VALUES = [

@@ -8,13 +8,13 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from baselines.conversion import CONVERSIONS, ceiling_db
 from bench.analysis.anchors import conversion_ceilings
-from bench.picture import Picture, read_picture
-from bench.registry import CODECS, codec_class
+from bench.codecs.registry import CODECS, codec_class
+from bench.images.picture import Picture, read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.codec import Codec
+    from bench.codecs.codec import Codec
 
 ROUND_NOTHING = {"jpeg2000", "jpeg2000-53", "jpegxl"}
 """Conventional codecs that transform colour without rounding it to 8 or 10 bits."""

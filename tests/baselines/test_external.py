@@ -9,13 +9,13 @@ import pytest
 from baselines import external
 from baselines.external import Binary
 from baselines.jpeg import Jpeg
-from bench.errors import CodecError, DecodeError, MissingError
+from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 TOOL = Binary("tool", external.packages("tool-package", "tool-formula"), "--version", r"^Tool v(\S+)", r"libtool \1")
 

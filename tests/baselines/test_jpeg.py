@@ -9,10 +9,10 @@ import pytest
 from PIL import Image, ImageFile
 
 from baselines.jpeg import Jpeg, Jpeg444, JpegOptimised
-from bench import ffmpeg
-from bench.colour import to_yuv420
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture, Yuv420
+from bench.images import ffmpeg
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture, Yuv420
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

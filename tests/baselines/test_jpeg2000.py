@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from baselines.jpeg2000 import Jpeg2000, Jpeg2000Reversible
-from bench.picture import Picture
+from bench.images.picture import Picture
 
 CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 CODECS = [Jpeg2000, Jpeg2000Reversible]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from baselines.jpegxl import JpegXl
-from bench.errors import DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
-    from bench.codec import Scalar
+    from bench.codecs.codec import Scalar
 
 RATIOS = {1: (1, 1), 2: (6, 5), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 

@@ -11,8 +11,8 @@ import pytest
 from baselines import ffmpeg
 from baselines.jpeg import Jpeg, JpegOptimised
 from baselines.mozjpeg import MozJpeg
-from bench.errors import CodecError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ import pytest
 from baselines import ffmpeg, vvc
 from baselines.bpg.bits import BitReader, ByteReader, ue7
 from baselines.vvc import Vvc
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

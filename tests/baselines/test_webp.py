@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from baselines.webp import WebP
-from bench.errors import CodecError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.codec import Codec
+    from bench.codecs.codec import Codec
 
 CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from bench.codec import Codec, QualityScale
-from bench.picture import Picture
-from bench.probe import note
+from bench.codecs import Codec, QualityScale
+from bench.codecs.probe import note
+from bench.images import Picture
 
 
 class Slow(Codec):

@@ -9,7 +9,7 @@ import numpy as np
 from bench.metrics import Metric
 
 if TYPE_CHECKING:
-    from bench.picture import Picture
+    from bench.images import Picture
 
 
 def worst(original: Picture, decoded: Picture) -> float:

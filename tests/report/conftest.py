@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from synthetic import IMAGES, Synthetic, garden, orchard
 
-from bench.analysis import published
 from bench.analysis.ablation import COLUMNS as ABLATION
 from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
-from bench.analysis.extras import WEIGHTS
 from bench.report import write_report
+from bench.results import published
+from bench.results.extras import WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path

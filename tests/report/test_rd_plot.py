@@ -7,7 +7,7 @@ import pytest
 
 from bench.analysis.axis import PSNR
 from bench.analysis.bd import Curve
-from bench.analysis.subject import Subject
+from bench.analysis.rd_curve import Subject
 from bench.report.rd_plot import AROUND, window
 
 

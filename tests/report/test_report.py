@@ -14,11 +14,8 @@ import pytest
 from pages import Page, cell_numbers, spelt
 from synthetic import orchard
 
-from bench import manifest
-from bench.analysis.extras import ORIGINS, WEIGHTS
+from bench.analysis.dataset_results import Study
 from bench.analysis.rectifier import TIMES
-from bench.analysis.study import Study
-from bench.errors import UsageError
 from bench.report import write_figures, write_report
 from bench.report.content import main_study
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
@@ -26,6 +23,9 @@ from bench.report.report import Report
 from bench.report.views import provenance, times
 from bench.report.views.rates import mark, other_qualities
 from bench.report.views.study import short_title
+from bench.results.extras import ORIGINS, WEIGHTS
+from bench.system import manifest
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

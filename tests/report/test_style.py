@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.analysis.family import families
-from bench.registry import CODECS
+from bench.codecs.registry import CODECS
 from bench.report.style import MARKER_PATHS, SERIES_LIGHT, css_variables, family_colours, looks
 
 LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]

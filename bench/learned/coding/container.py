@@ -23,7 +23,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Self
 
-from bench.errors import CodecError, DecodeError
+from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"LIC"
 VERSION = 1

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from bench.files import atomic_write
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
 
+    from bench.learned.coding.loaded_model import System
     from bench.learned.coding.paths import Latents
-    from bench.learned.coding.system import System
     from bench.learned.models import LearnedModel
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.errors import CodecError, DecodeError
+from bench.learned.coding.cdfs import MAX_SYMBOL, OTHER_ARITHMETIC, Reader, Writer
 from bench.learned.coding.mixture import MixturePath
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents, Size
-from bench.learned.coding.tables import MAX_SYMBOL, OTHER_ARITHMETIC, Reader, Writer
 from bench.learned.models.mixture import MixtureModel
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from torch import Tensor

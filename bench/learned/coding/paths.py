@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.learned.coding.cdfs import MAX_SYMBOL, Port, Tables
 from bench.learned.coding.parameters import ContextNetwork
-from bench.learned.coding.tables import MAX_SYMBOL, Port, Tables
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
 

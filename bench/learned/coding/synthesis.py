@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.errors import DecodeError
-from bench.learned.coding.bands import Banded
+from bench.images.picture import Picture
+from bench.learned.coding.row_tiles import Banded
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.models.config import LATENT_STRIDE
-from bench.picture import Picture
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from bench.learned.models import LearnedModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, get_args
 
-from bench.errors import UsageError, unknown
+from bench.system.errors import UsageError, unknown
 
 Distribution = Literal["gaussian", "laplacian", "logistic"]
 Guide = Literal["igu", "bgu", "none"]

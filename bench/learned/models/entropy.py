@@ -10,7 +10,7 @@ import torch
 from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 from torch import Tensor
 
-from bench.errors import unknown
+from bench.system.errors import unknown
 
 Quantization = Literal["noise", "round", "mixed", "integer"]
 """How y becomes y_hat, and which values the likelihoods are of.

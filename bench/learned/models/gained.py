@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bench.errors import UsageError
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

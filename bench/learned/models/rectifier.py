@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.errors import unknown
 from bench.learned.models.entropy import straight_through
+from bench.system.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from compressai.zoo.image import cfgs
 from compressai.zoo.pretrained import load_pretrained
 
-from bench.errors import UsageError, unknown
 from bench.learned.models.config import ModelConfig
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.files import atomic_write
+from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

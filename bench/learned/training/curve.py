@@ -7,8 +7,8 @@ import io
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from bench.files import atomic_write
 from bench.learned.training.loop import CurvePoint
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from bench.files import atomic_write
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
@@ -26,7 +25,8 @@ from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import MARGIN
 from bench.learned.training.task import Validation, middle_of
-from bench.progress import progress
+from bench.system.files import atomic_write
+from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import torch
 from lightning_fabric import Fabric
 
-from bench.errors import UsageError
-from bench.memory import keep_freed_memory
+from bench.system.errors import UsageError
+from bench.system.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from bench.learned.training.jobs import Job

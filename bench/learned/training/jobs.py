@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError, unknown
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
 from bench.learned.models.rectifier import GROUPS
 from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
-from bench.ms_ssim import MIN_SIDE
+from bench.metrics.ms_ssim import MIN_SIDE
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

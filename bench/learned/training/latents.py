@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from bench.files import atomic_write
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
 from bench.learned.training.task import HeldOut, whole_of
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path

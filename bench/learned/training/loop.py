@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 
-from bench.errors import BenchError
 from bench.learned.training import engine, optimizers
 from bench.learned.training.averaging import Average
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import Stretch
 from bench.learned.training.stability import GradientGuard
+from bench.system.errors import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

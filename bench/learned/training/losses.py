@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.errors import UsageError, unknown
-from bench.learned.planes import CHANNELS, LUMA_PLANES
+from bench.learned.models.packing import CHANNELS, LUMA_PLANES
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

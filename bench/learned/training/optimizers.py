@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.errors import unknown
 from bench.learned.training.soap import Soap
+from bench.system.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.errors import UsageError, unknown
 from bench.learned.models.config import LATENT_STRIDE, YUV420
 from bench.learned.models.rectifier import Wiring
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from bench.errors import MissingError, UsageError
-from bench.files import atomic_write, sha256_of
+from bench.system.errors import MissingError, UsageError
+from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -9,10 +9,10 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from bench.errors import UsageError
 from bench.learned.models import ModelConfig, Quantization
 from bench.learned.training import stp
 from bench.learned.training.phases import CropStage, Phase
+from bench.system.errors import UsageError
 
 _STEP = {
     "train": tuple[str, ...],

@@ -10,8 +10,8 @@ import torch
 
 from bench.learned.models.config import YUV420
 from bench.learned.training import engine
-from bench.learned.training.planes import RANGE
-from bench.provenance import git_state, machine, package_versions
+from bench.learned.training.plane_task import RANGE
+from bench.system.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.errors import UsageError
-from bench.files import atomic_write, make_folder, remove_parts, sha256_of
-from bench.interruption import stop_on_signal
-from bench.learned import catalogue
+from bench.images.evaluation_sets import fingerprints
 from bench.learned.models import YUV420, Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
-from bench.learned.training.evaluation_sets import fingerprints
-from bench.learned.training.gained import GainedTask
+from bench.learned.training.gained_task import GainedTask
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import Stretch
-from bench.learned.training.planes import RANGE, PlanesTask
+from bench.learned.training.plane_task import RANGE, PlanesTask
 from bench.learned.training.task import PictureTask
-from bench.learned.weights import ModelCard
+from bench.learned.weights import catalogue
+from bench.learned.weights.full import ModelCard
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write, make_folder, remove_parts, sha256_of
+from bench.system.interruption import stop_on_signal
 
 if TYPE_CHECKING:
     import threading

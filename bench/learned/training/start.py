@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from bench.errors import UsageError
-from bench.files import atomic_write, sha256_of
-from bench.learned import catalogue
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import records
 from bench.learned.training.losses import lambda_of
-from bench.learned.weights import load, part, save
+from bench.learned.weights import catalogue
+from bench.learned.weights import delta as part
+from bench.learned.weights.full import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Target
     from bench.learned.training.records import Record
     from bench.learned.training.task import Validation
-    from bench.learned.weights import ModelCard
+    from bench.learned.weights.full import ModelCard
 
 WEIGHTS = catalogue.TRAINED
 """The file that a training leaves in its folder."""

@@ -20,11 +20,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from bench.errors import UsageError, unknown
 from bench.learned.models.config import YUV420
 from bench.learned.models.rectifier import Wiring
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import CropStage, Phase
+from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.learned.training import curve
-from bench.progress import progress
+from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

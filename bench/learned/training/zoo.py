@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.learned import catalogue
 from bench.learned.models import TRANSFORMS, compact_config
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import recipe_fields, stp
@@ -24,7 +22,9 @@ from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
-from bench.learned.weights import part
+from bench.learned.weights import catalogue
+from bench.learned.weights import delta as part
+from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 
-from bench.errors import MissingError, UsageError
-from bench.files import atomic_write
-from bench.learned.header import parse
+from bench.learned.weights.header import parse
+from bench.system.errors import MissingError, UsageError
+from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from bench.errors import BenchError, UsageError
-from bench.files import sha256_of
-from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
-from bench.learned.weights import ModelCard, container, part, restore
+from bench.learned.weights import catalogue, container
+from bench.learned.weights import delta as part
+from bench.learned.weights.full import ModelCard, restore
+from bench.system.errors import BenchError, UsageError
+from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path

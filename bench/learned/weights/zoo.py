@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.errors import UsageError
-from bench.learned import checkpoints
 from bench.learned.models import build, load_zoo_state, zoo_config
-from bench.learned.weights import ModelCard, Weights
+from bench.learned.weights import checkpoints
+from bench.learned.weights.full import ModelCard, Weights
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
-    """Load a checkpoint that is on this machine; see `bench.learned.checkpoints`.
+    """Load a checkpoint that is on this machine; see `bench.learned.weights.checkpoints`.
 
     The parameters stay the float32 of the file, and so do the entropy coder's tables; only a file without tables gets
     new ones.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def neighbours(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
-    """The table of bench.analysis.neighbours as text."""
+    """The table of bench.analysis.component_gain as text."""
     titles = content.study.curves.set_index("name")["title"]
     return [
         {

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.subject import published_names
+from bench.analysis.rd_curve import published_names
 from bench.report.numbers import NOTHING, plain
 from bench.report.views.rows import records
 

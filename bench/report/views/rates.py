@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
     from bench.report.content import Content
 
 

@@ -15,9 +15,9 @@ from bench.report.views import points, provenance, rates, times
 from bench.report.views.rows import count, records
 
 if TYPE_CHECKING:
-    from bench.analysis.extras import Extras
-    from bench.analysis.study import Study
+    from bench.analysis.dataset_results import Study
     from bench.report.content import Content
+    from bench.results.extras import Extras
 
 
 NOT_COMPARABLE = "cannot be set beside published ones"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
-from bench.errors import DecodeError
+from bench.system.errors import DecodeError
 
 
 @pytest.mark.parametrize(("encoded", "value"), [("08", 8), ("841e", 542), ("acbe17", 728855)])

@@ -8,8 +8,8 @@ import pytest
 
 from baselines.bpg import container, x265
 from baselines.bpg.codec import Bpg420, Bpg444
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.codec import Codec
+    from bench.codecs.codec import Codec
 
 CODECS = (Bpg444, Bpg420)
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from baselines.bpg.codec import Bpg420, Bpg420Jctvc, Bpg444, Bpg444Jctvc
-from bench.errors import CodecError, DecodeError, MissingError
-from bench.measurement import Configuration
+from bench.results.schema import Configuration
+from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,7 +54,7 @@ os.environ["PATH"] = {path!r}
 from pathlib import Path
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.external import ppm
-from bench.picture import read_picture
+from bench.images.picture import read_picture
 """
 
 

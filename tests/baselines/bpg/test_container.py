@@ -8,9 +8,9 @@ from baselines.bpg import container, hevc
 from baselines.bpg.bits import BitWriter, ue7
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.bpg.hevc import CodingTools, Format, Nal, Pcm
-from bench.colour import to_yuv420
-from bench.errors import CodecError, DecodeError
-from bench.picture import Picture
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture
+from bench.system.errors import CodecError, DecodeError
 
 TOOLS = CodingTools(0, 3, 0, 3, 2, adaptive_offset=True, pcm=None, strong_intra_smoothing=True)
 

@@ -12,8 +12,8 @@ from baselines.bpg import container, hevc
 from baselines.bpg.bits import ue7
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.ffmpeg import MAX_PIXELS
-from bench.errors import DecodeError
-from bench.picture import Picture
+from bench.images.picture import Picture
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

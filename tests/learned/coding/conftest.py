@@ -10,12 +10,12 @@ import pytest
 import skimage.data
 import torch
 
-from bench.colour import to_yuv420
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture
 from bench.learned.coding.parameters import one_thread
 from bench.learned.models import FAMILIES, YUV420, LearnedModel, ModelConfig, build
-from bench.learned.planes import pack
-from bench.learned.weights import ModelCard, finish, save
-from bench.picture import Picture
+from bench.learned.models.packing import pack
+from bench.learned.weights.full import ModelCard, finish, save
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,16 +14,16 @@ import pytest
 import skimage.data
 import torch
 
-from bench import adapter
-from bench.errors import DecodeError, MissingError, UsageError
-from bench.learned import catalogue
-from bench.learned.codecs import LearnedCodec
+from bench.codecs import adapter
+from bench.codecs.probe import Listener, listening
+from bench.codecs.registry import CODECS, codec_class, resolve_codecs
+from bench.harness.measure import measure, time_stages
+from bench.images.picture import Picture
+from bench.learned.codecs.learned_codec import LearnedCodec
 from bench.learned.coding.diagnosis import likelihood_bits
-from bench.measure import measure, time_stages
-from bench.metrics import MSE
-from bench.picture import Picture
-from bench.probe import Listener, listening
-from bench.registry import CODECS, codec_class, resolve_codecs
+from bench.learned.weights import catalogue
+from bench.metrics.distortion import MSE
+from bench.system.errors import DecodeError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ import hashlib, json, sys
 from pathlib import Path
 import torch
 from bench.learned.coding.container import unpack
-from bench.registry import codec_class
+from bench.codecs.registry import codec_class
 
 torch.set_num_threads(int(sys.argv[1]))
 for name, weights, path in json.loads(sys.argv[2]):
@@ -211,7 +211,7 @@ def test_files_of_other_weights_and_families_are_refused(weights: Path, portrait
     data = open_codec("joint", weights).encode(portrait)
     with pytest.raises(DecodeError, match="a file of joint@3; this is hyper@3"):
         open_codec("hyper", weights).decode(data)
-    from bench.learned.weights import ModelCard, load, save  # noqa: PLC0415
+    from bench.learned.weights.full import ModelCard, load, save  # noqa: PLC0415
 
     source = load(weights / "joint-3.safetensors")
     save(tmp_path / "joint-3.safetensors", source.model, ModelCard(3, 0.1, "mse"))

@@ -32,20 +32,20 @@ from compressai.models import (
 )
 from compressai.utils.eval_model.__main__ import inference
 
-from bench.learned import catalogue
+from bench.codecs.registry import codec_class
+from bench.images.picture import read_picture
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.paths import as_picture, in_order
 from bench.learned.coding.wavefront import wavefront
-from bench.picture import read_picture
-from bench.registry import codec_class
+from bench.learned.weights import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bench.learned.codecs import LearnedCodec
+    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.coding.loaded_model import System
     from bench.learned.coding.paths import Latents
-    from bench.learned.coding.system import System
     from bench.learned.models import LearnedModel
 
 THEIRS = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.errors import CodecError, DecodeError
 from bench.learned.coding.container import FAMILIES, MAX_PIXELS, PLANAR, Content, Form, Identity, pack, unpack
+from bench.system.errors import CodecError, DecodeError
 
 IDENTITY = Identity("joint", 3, "0123456789abcdef" * 4)
 KODAK = Content(768, 512, 0xDEADBEEF, b"four" * 10)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from bench.errors import MissingError, UsageError
-from bench.learned.coding.system import System
-from bench.registry import codec_class
+from bench.codecs.registry import codec_class
+from bench.learned.coding.loaded_model import System
+from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Fitter
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
 
 FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
 

@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from bench.cli import main
-from bench.registry import codec_class
+from bench.cli.main import main
+from bench.codecs.registry import codec_class
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.codecs import LearnedCodec
-    from bench.picture import Picture
+    from bench.images.picture import Picture
+    from bench.learned.codecs.learned_codec import LearnedCodec
 
 
 def open_codec(family: str, weights: Path) -> LearnedCodec:

@@ -19,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from bench.cli import main
-from bench.errors import DecodeError, MissingError, UsageError
-from bench.learned import catalogue
+from bench.cli.main import main
+from bench.codecs.probe import Listener, listening
+from bench.codecs.registry import codec_class
+from bench.images.picture import Picture
 from bench.learned.coding.container import unpack
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
 from bench.learned.coding.fixed_point.calibration import rescaling
@@ -30,10 +31,10 @@ from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.rounding import rounded, second_moments
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import ModelCard, container, part, save
-from bench.picture import Picture
-from bench.probe import Listener, listening
-from bench.registry import codec_class
+from bench.learned.weights import catalogue, container
+from bench.learned.weights import delta as part
+from bench.learned.weights.full import ModelCard, save
+from bench.system.errors import DecodeError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from conftest import Fitter
 
-    from bench.learned.codecs import LearnedCodec
+    from bench.learned.codecs.learned_codec import LearnedCodec
 
 RGB = ("joint", "attn")
 FAMILIES = (*RGB, "joint-yuv")
@@ -55,7 +56,7 @@ import hashlib, json, sys
 from pathlib import Path
 import torch
 from bench.learned.coding.container import unpack
-from bench.registry import codec_class
+from bench.codecs.registry import codec_class
 
 torch.set_num_threads(int(sys.argv[1]))
 for name, weights, path in json.loads(sys.argv[2]):

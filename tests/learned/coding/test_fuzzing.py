@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from bench.errors import DecodeError
+from bench.codecs.registry import codec_class
+from bench.images.picture import Picture
 from bench.learned.coding import container
-from bench.picture import Picture
-from bench.registry import codec_class
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
-    from bench.codec import Codec
+    from bench.codecs.codec import Codec
 
 COUNTS = {"factorized": 3000, "scale": 2000, "hyper": 2500, "context": 1000, "joint": 1000, "attn": 500}
 HEADER = 20

@@ -19,18 +19,18 @@ import pytest
 import skimage.data
 import torch
 
-from bench.colour import to_yuv420
-from bench.errors import DecodeError
+from bench.codecs.probe import Listener, listening
+from bench.codecs.registry import codec_class
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture, Yuv420
+from bench.learned.codecs.yuv420_codec import PlanarCodec
 from bench.learned.coding.container import Content, Form, pack, unpack
 from bench.learned.coding.latents import LatentCoder
-from bench.learned.coding.planes import PlanesTransforms
+from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.models import ModelConfig, build
 from bench.learned.models.cca.enhancement import Indicator
-from bench.learned.planar import PlanarCodec
-from bench.learned.weights import ModelCard, finish, save
-from bench.picture import Picture, Yuv420
-from bench.probe import Listener, listening
-from bench.registry import codec_class
+from bench.learned.weights.full import ModelCard, finish, save
+from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ DECODE = """
 import hashlib, json, sys
 from pathlib import Path
 import torch
-from bench.registry import codec_class
+from bench.codecs.registry import codec_class
 
 torch.set_num_threads(int(sys.argv[1]))
 for name, weights, path in json.loads(sys.argv[2]):

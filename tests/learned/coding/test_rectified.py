@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from bench import adapter
-from bench.errors import MissingError, UsageError
-from bench.learned.coding.system import System
+from bench.codecs import adapter
+from bench.codecs.registry import CODECS, codec_class
+from bench.harness.measure import measure, time_stages
+from bench.learned.codecs.decoder_codec import DecoderCodec
+from bench.learned.coding.loaded_model import System
 from bench.learned.models import Rectified, Rectifier
-from bench.learned.rectified import DecoderCodec
-from bench.learned.weights import ModelCard, load
+from bench.learned.weights.full import ModelCard, load
 from bench.learned.weights.rectified import load_rectified, save_rectified
-from bench.measure import measure, time_stages
-from bench.metrics import MSE
-from bench.registry import CODECS, codec_class
+from bench.metrics.distortion import MSE
+from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.picture import Picture
+    from bench.images.picture import Picture
     from tests.learned.coding.conftest import Fitter
 
 FAMILIES = ("factorized", "scale", "hyper", "joint", "attn")

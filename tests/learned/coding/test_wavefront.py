@@ -10,7 +10,7 @@ from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import causal_taps, wavefront
 from bench.learned.models import ModelConfig, build
-from bench.learned.weights import finish
+from bench.learned.weights.full import finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

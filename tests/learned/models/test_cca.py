@@ -5,13 +5,13 @@ import itertools
 import pytest
 import torch
 
-from bench.errors import UsageError
 from bench.learned.models import YUV_FAMILIES, ModelConfig, build, compact_config, share
 from bench.learned.models.cca.enhancement import Acem, Indicator
 from bench.learned.models.cca.guidance import Bgu, ComponentAttention, Igu
 from bench.learned.models.cca.model import Cca
 from bench.learned.models.cca.transforms import BranchAnalysis
 from bench.learned.models.config import YUV420
+from bench.system.errors import UsageError
 
 SMALL = (16, 24)
 

@@ -12,8 +12,8 @@ import torch
 from compressai.entropy_models import EntropyBottleneck
 from compressai.models import get_scale_table
 
-from bench.errors import UsageError
 from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Gaussian
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor

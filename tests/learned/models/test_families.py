@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from bench.errors import UsageError
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
 from bench.learned.models.config import KERNELS, OPTIONS
 from bench.learned.models.entropy import CONDITIONALS
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

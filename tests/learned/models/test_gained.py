@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import torch
 
-from bench.errors import UsageError
 from bench.learned.models import Gained, LearnedModel
 from bench.learned.models.autoregressive import Autoregressive
 from bench.learned.models.base import split_parameters
 from bench.learned.models.gained import FOLDABLE
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

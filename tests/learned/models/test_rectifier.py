@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.errors import UsageError
 from bench.learned.models import Rectified, Rectifier, Wiring
 from bench.learned.models.rectifier import Attention, StandardizedConv2d
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from tests.learned.conftest import Enlivener, Maker

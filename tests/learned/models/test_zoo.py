@@ -9,9 +9,9 @@ import pytest
 import torch
 from compressai.zoo.image import model_architectures
 
-from bench.errors import UsageError
 from bench.learned.models import FAMILIES, ModelConfig, build, load_zoo_state, zoo_config
 from bench.learned.models.zoo import ARCHITECTURES
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

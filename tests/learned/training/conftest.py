@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.learned.models import ModelConfig, build
 from bench.learned.training import engine
-from bench.learned.weights import ModelCard, save
+from bench.learned.weights.full import ModelCard, save
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ import pytest
 import torch
 from compressai.losses import RateDistortionLoss
 
-from bench.errors import UsageError
 from bench.learned.training import losses
-from bench.ms_ssim import ms_ssim
+from bench.metrics.ms_ssim import ms_ssim
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.learned.models import Output

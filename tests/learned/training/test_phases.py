@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from bench.errors import UsageError
 from bench.learned.training.phases import CropStage, Phase, Stretch, parse_target, seconds
+from bench.system.errors import UsageError
 
 PHASE = Phase({"rate": 1.0}, warmup_steps=10, lr_floor=0.1)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.files import sha256_of
+from bench.images.evaluation_sets import fingerprints
 from bench.learned.training import pictures
-from bench.learned.training.evaluation_sets import fingerprints
+from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path

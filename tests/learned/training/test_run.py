@@ -16,7 +16,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError, MissingError, UsageError
 from bench.learned.training import checkpoint, curve, engine, run
 from bench.learned.training.jobs import Job
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
@@ -24,7 +23,9 @@ from bench.learned.training.losses import rate_distortion
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.task import PictureTask
-from bench.learned.weights import container, load
+from bench.learned.weights import container
+from bench.learned.weights.full import load
+from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,16 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.learned import catalogue
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import curve, losses, pictures, run, start
 from bench.learned.training.decoded import VERSIONS, DecodedTask
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
-from bench.learned.weights import ModelCard, container, load, part, save
+from bench.learned.weights import catalogue, container
+from bench.learned.weights import delta as part
+from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
+from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

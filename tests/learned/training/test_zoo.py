@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.learned import catalogue
 from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import curve, run, zoo
 from bench.learned.training.jobs import Job
@@ -22,8 +20,11 @@ from bench.learned.training.loop import CurvePoint
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.zoo import Zoo
-from bench.learned.weights import ModelCard, container, load, part, save
+from bench.learned.weights import catalogue, container
+from bench.learned.weights import delta as part
+from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
+from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,11 +11,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError, UsageError
-from bench.learned.header import parse
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.weights import ModelCard, container, load, save
+from bench.learned.weights import container
+from bench.learned.weights.full import ModelCard, load, save
+from bench.learned.weights.header import parse
 from bench.learned.weights.rectified import load_rectified, save_rectified
+from bench.system.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

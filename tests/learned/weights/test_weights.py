@@ -14,10 +14,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from bench.errors import BenchError, MissingError, UsageError
-from bench.learned import catalogue
 from bench.learned.models import FAMILIES, build, compact_config
-from bench.learned.weights import ModelCard, container, finish, load, save
+from bench.learned.weights import catalogue, container
+from bench.learned.weights.full import ModelCard, finish, load, save
+from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

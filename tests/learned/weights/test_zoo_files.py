@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 from compressai.zoo.image import model_urls
 
-from bench.cli import main
-from bench.errors import MissingError, UsageError
-from bench.learned import checkpoints
-from bench.learned.checkpoints import Checkpoint
+from bench.cli.main import main
 from bench.learned.models import zoo_config
 from bench.learned.models.zoo import ARCHITECTURES
+from bench.learned.weights import checkpoints
+from bench.learned.weights.checkpoints import Checkpoint
+from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +212,7 @@ def test_options_of_weights_need_weights() -> None:
 
 def test_fetching_weights_imports_no_torch() -> None:
     code = (
-        "import sys\nfrom bench.cli import main\nfrom bench.learned import checkpoints\n"
+        "import sys\nfrom bench.cli.main import main\nfrom bench.learned import checkpoints\n"
         "checkpoints.all_checkpoints = lambda: ()\nmain(['fetch', 'weights'], standalone_mode=False)\n"
         "sys.exit(3 if 'torch' in sys.modules else 0)"
     )

@@ -12,12 +12,11 @@ import pytest
 import torch
 from compressai.zoo.image import model_architectures
 
-from bench.errors import MissingError, UsageError
-from bench.learned import checkpoints
-from bench.learned.checkpoints import Checkpoint
 from bench.learned.models import ModelConfig
 from bench.learned.models.zoo import ARCHITECTURES
-from bench.learned.weights import zoo
+from bench.learned.weights import checkpoints, zoo
+from bench.learned.weights.checkpoints import Checkpoint
+from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

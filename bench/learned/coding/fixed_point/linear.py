@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.errors import UsageError
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.coding.wavefront import causal_taps
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.learned.models import LearnedModel

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from bench.learned.coding.fixed_point.network import Outputs
 from bench.learned.coding.mixture import whole
-from bench.learned.coding.rows import OUTSIDE, REACHES, Rows
+from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, Rows
 from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.learned.coding.cdfs import Port, Tables
 from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.mixture import element_bits, pass_integers
+from bench.learned.coding.mixture_cdfs import SUREST
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import (
     Channels,
@@ -24,8 +26,6 @@ from bench.learned.coding.paths import (
     symbols_of,
     z_size,
 )
-from bench.learned.coding.rows import SUREST
-from bench.learned.coding.tables import Port, Tables
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import safetensors
 
-from bench.learned.coding.rows import REACHES, Rows
-from bench.learned.coding.tables import PRECISION, Reader, Tables
+from bench.learned.coding.cdfs import PRECISION, Reader, Tables
+from bench.learned.coding.mixture_cdfs import REACHES, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

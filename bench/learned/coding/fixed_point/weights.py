@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from bench.errors import UsageError
-from bench.files import sha256_of
-from bench.learned import catalogue
 from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
 from bench.learned.coding.paths import HYPER_STRIDE
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
-from bench.learned.weights import ModelCard, Weights, container, load
+from bench.learned.weights import catalogue, container
+from bench.learned.weights.full import ModelCard, Weights, load
 from bench.learned.weights.zoo import load_zoo
+from bench.system.errors import UsageError
+from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,102 @@
+"""Learned codecs beside those that lack something: what it is worth, over pictures and over trainings."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis import seed_variance as training_spread
+from bench.analysis.comparison import bd_rows
+from bench.analysis.rd_curve import measured_subject
+from bench.analysis.trainings import unequal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.analysis.dataset_results import Study
+    from bench.results.extras import Extras
+
+NEIGHBOURS = {
+    ("scale", "factorized"): "a hyperprior",
+    ("hyper", "scale"): "means beside the scales",
+    ("joint", "hyper"): "a context model",
+    ("joint", "context"): "a hyperprior",
+    ("attn", "joint"): "attention and residual blocks",
+    ("cca", "joint-yuv"): "cross-component attention and the filter (ACEM)",
+}
+"""Codecs, the one that has something before the one that lacks it, and what it is."""
+
+TRAINED_APART = ("acem",)
+"""Stages of a part that one of two neighbours has and the other lacks, trained while all else stays as it is."""
+
+TABLE = (
+    "test",
+    "anchor",
+    "adds",
+    "weights",
+    "axis",
+    "axis_title",
+    "bd_rate_pchip_percent",
+    "interval_low_percent",
+    "interval_high_percent",
+    "overlap_low",
+    "overlap_high",
+    "test_spread_percent",
+    "anchor_spread_percent",
+    "training",
+    "notes",
+)
+"""Columns of `neighbour_table`."""
+
+
+def neighbour_table(study: Study, extras: Extras) -> pd.DataFrame:
+    """One row a pair of `NEIGHBOURS` that a study has with weights of one name, on the study's first axis.
+
+    The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` say how far apart rates of
+    trainings come out that differ in their seeds alone (`training_spread.table`), the widest of those that belong to
+    these weights; NaN where nobody trained twice. `training` says what else sets the two trainings apart, or "".
+    """
+    return pd.DataFrame(_rows(study, extras), columns=list(TABLE))
+
+
+def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
+    curves = study.curves.set_index(["codec", "weights"])[["name", "settings"]]
+    spreads = {weights: _spreads(study, extras, weights) for weights in study.curves["weights"] if weights}
+    for (test, anchor), adds in NEIGHBOURS.items():
+        for weights, spread in spreads.items():
+            if not {(test, weights), (anchor, weights)} <= set(curves.index):
+                continue
+            # Several carriers or settings could share the weights; the first is the usual one, best on both sides.
+            sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
+            pair = min(itertools.product(*sides), key=lambda both: str(both[0].settings) != str(both[1].settings))
+            subjects = [measured_subject(study, str(side.name)) for side in pair]
+            for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
+                yield {
+                    **{column: row[column] for column in TABLE if column in row},
+                    "adds": adds,
+                    "weights": weights,
+                    "test_spread_percent": spread.get(test, math.nan),
+                    "anchor_spread_percent": spread.get(anchor, math.nan),
+                    "training": _training((test, anchor), weights, extras.weights),
+                }
+
+
+def _training(codecs: tuple[str, str], weights: str, trained: pd.DataFrame) -> str:
+    found = unequal(codecs, weights, trained, TRAINED_APART)
+    if not found and unequal(codecs, weights, trained):
+        return f"equal trainings but for {' and '.join(TRAINED_APART)}"
+    return found
+
+
+def _spreads(study: Study, extras: Extras, weights: str) -> dict[str, float]:
+    """The widest spread of each codec's trainings, of those that are, or start from, weights of a name."""
+    own = set(extras.weights.loc[extras.weights["weights"] == weights, "weights_sha256"].str[:12]) - {""}
+    observed = extras.experiment("training_spread")
+    observed = observed[observed["dataset"] == study.dataset]
+    related = observed["start_sha256"].isin(own) | observed["weights_sha256"].isin(own)
+    found = training_spread.table(observed[related])
+    widest = found.groupby("codec")["rate_spread_percent"].max().dropna()
+    return {str(codec): float(value) for codec, value in widest.items()}

@@ -1,0 +1,287 @@
+"""What an export says about one image set: which curves are current, which points are complete, and their means."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
+from bench.analysis.family import Family, families, rank
+from bench.images.selection import selected
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.results.frames import Export
+
+_SERIES = ["codec", "carrier", "weights", "settings"]
+"""Curves that agree in these are versions of one another; only one of them is reported.
+
+Versions are those of a library or binary, and of the codec's code. Settings make curves of their own: whoever measures
+a codec with another precision still has the results of the first.
+"""
+
+_CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "weights", "settings", "curve"]
+
+
+_SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
+"""How the title of an image set ends that says how many images it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One image set, or a stated subset of it, and what was measured on all of its images.
+
+    `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
+    current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
+    older versions of current curves, which take part in nothing; `undefined` is that of the export, `hashes` are those
+    of the images.
+    """
+
+    dataset: str
+    title: str
+    note: str
+    images: tuple[str, ...]
+    whole: int  # number of images of the complete set
+    axes: tuple[Axis, ...]
+    current: pd.DataFrame
+    curves: pd.DataFrame
+    cells: pd.DataFrame
+    points: pd.DataFrame
+    incomplete: pd.DataFrame
+    stale: pd.DataFrame
+    undefined: Mapping[str, frozenset[str]]
+    hashes: frozenset[str]
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether images of the set were left out on purpose."""
+        return len(self.images) < self.whole
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The curves by their families, learned ones first."""
+        return families(self.curves)
+
+    @property
+    def leading(self) -> frozenset[str]:
+        """The curves that stand for their families in a figure of all: settings of one codec would hide each other."""
+        return frozenset(name for family in self.families for name in family.leading)
+
+    @property
+    def extent(self) -> str:
+        """How much of the set is studied: "24 pictures" or "6 of 24 pictures"."""
+        if self.is_subset:
+            return f"{len(self.images)} of {self.whole} pictures"
+        return f"{self.whole} picture{'' if self.whole == 1 else 's'}"
+
+    @property
+    def label(self) -> str:
+        """What the set is called wherever it is shown: its name in the results, its title, how much is studied."""
+        title, sizes = _SIZE.subn("", self.title)
+        return f"{self.dataset}: {self.title if sizes and not self.is_subset else f'{title}, {self.extent}'}"
+
+    @property
+    def measured(self) -> frozenset[tuple[str, float]]:
+        """Curve and quality of the complete points."""
+        return frozenset(zip(self.points["curve"], self.points["quality"], strict=True))
+
+    @classmethod
+    def of(cls, export: Export, dataset: str, images: Sequence[str] = ()) -> Self:
+        """Study a data set of an export, or those of its images whose names match one of the globs `images`.
+
+        Raises:
+            UsageError: there is no such data set, or a glob matches no image.
+        """
+        known = export.datasets.set_index("dataset")
+        if dataset not in known.index:
+            if known.empty:
+                raise UsageError(f"nothing is measured on {dataset} yet; start with `bench run`")
+            raise unknown("data set", dataset, known.index)
+        members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
+        chosen = members[members["image"].isin(selected(list(members["image"]), images, dataset))]
+        rows = _named(export).drop(columns=["dataset", "image"])
+        rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
+        rows = _with_settings(_in_order(_of_one_training(rows)))
+        counts = rows.groupby([*_CURVE, "quality", "weights_sha256"], sort=False).agg(
+            have=("key", "size"), latest=("started", "max")
+        )
+        current, stale = _current(counts.reset_index(), needed=len(chosen))
+        complete = current[current["have"] == len(chosen)]
+        # Metrics of other kinds of pictures have no values here.
+        metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
+        axes = measured_axes(metrics, export.metrics)
+        published = export.published[export.published["dataset"] == dataset]
+        cells = _cells(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
+        return cls(
+            dataset=dataset,
+            title=str(known.loc[dataset, "title"]),
+            note=str(known.loc[dataset, "note"]),
+            images=tuple(chosen["image"]),
+            whole=_size_of_whole(export, dataset, members),
+            axes=axes if len(members) else published_axes(published["metric"]),
+            current=current,
+            curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
+            cells=cells,
+            points=_points(cells, axes, metrics),
+            incomplete=_incomplete(current, len(chosen)),
+            stale=stale,
+            undefined=export.undefined,
+            hashes=frozenset(chosen["image_sha256"]),
+        )
+
+    def undefined_keys(self, axis: Axis) -> frozenset[str]:
+        """The measurements on whose pictures an axis is not defined, as MS-SSIM is not on small ones."""
+        return frozenset().union(*(self.undefined.get(metric, frozenset()) for metric in axis.metrics))
+
+    def undefined_points(self, axis: Axis) -> frozenset[tuple[str, float]]:
+        """Name and quality of the points that an axis has no mean of, because it is not defined on some picture."""
+        rows = self.cells[self.cells["key"].isin(self.undefined_keys(axis))]
+        return frozenset(zip(rows["name"], rows["quality"], strict=True))
+
+
+def measured_datasets(export: Export) -> list[str]:
+    """The data sets of an export on which anything was measured, in the order of datasets.csv."""
+    measured = set(
+        export.images.loc[export.images["image_sha256"].isin(export.measurements["image_sha256"]), "dataset"]
+    )
+    return [name for name in export.datasets["dataset"] if name in measured]
+
+
+def reported_datasets(export: Export) -> list[str]:
+    """The data sets that a report shows: those on which anything was measured, and those of imported curves alone."""
+    alone = set(export.published["dataset"]) - set(export.images["dataset"])
+    shown = {*measured_datasets(export), *alone}
+    return [name for name in export.datasets["dataset"] if name in shown]
+
+
+def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
+    """How many images a set has, or that which it is a part of; see `bench.images.datasets.Dataset.part`."""
+    if found := re.fullmatch(r"(.+)-\d+of\d+-[0-9a-f]{8}", dataset):
+        whole = export.images.loc[export.images["dataset"] == found[1], "image_sha256"]
+        if set(members["image_sha256"]) < set(whole):
+            return len(whole)
+    return len(members)
+
+
+def _named(export: Export) -> pd.DataFrame:
+    """The measurements with the start of their run, the codec's title and the name that their curve goes by.
+
+    The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart; the title
+    always says the weights, since a model is no better than they are. Settings follow; see `_with_settings`.
+    """
+    rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
+    rows = rows.merge(export.codecs[["codec", "title", "default_carrier"]], on="codec", how="left")
+    rows = rows.fillna({"started": "", "title": rows["codec"], "default_carrier": rows["carrier"]})
+    weights = (rows.groupby("codec")["weights"].transform("nunique") > 1) & rows["weights"].ne("")
+    carrier = rows["carrier"].ne(rows["default_carrier"])
+    suffix = np.where(carrier, "@" + rows["carrier"], "") + np.where(weights, "@" + rows["weights"], "")
+    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(
+        rows["weights"].ne(""), " [" + rows["weights"] + "]", ""
+    )
+    return rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)
+
+
+def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one image set, their names and titles with the settings in which curves of one name differ."""
+    names, titles = rows["name"].copy(), rows["title"].copy()
+    for name, group in rows.groupby("name", sort=False):
+        found = {text: json.loads(text or "{}") for text in group["settings"].unique()}
+        if len(found) == 1:
+            continue
+        keys = sorted(
+            key for key in set().union(*found.values()) if len({str(one.get(key)) for one in found.values()}) > 1
+        )
+        told = {text: ",".join(f"{key}={one[key]}" for key in keys if key in one) for text, one in found.items()}
+        names[group.index] = [f"{name}@{told[text]}" if told[text] else str(name) for text in group["settings"]]
+        pairs = zip(group["title"], group["settings"], strict=True)
+        titles[group.index] = [f"{title} ({told[text]})" if told[text] else title for title, text in pairs]
+    return rows.assign(name=names, title=titles)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order in which curves are shown everywhere.
+
+    Learned codecs come first: they are what the others are there for. Of several settings of one codec that comes first
+    which most was measured with.
+    """
+    order = {codec: place for place, codec in enumerate(sorted(rows["codec"].unique(), key=rank))}
+    measured = rows.groupby(["name", "settings"])["key"].transform("size")
+    by = {
+        "conventional": rows["weights"] == "",
+        "place": rows["codec"].map(order),
+        "name": rows["name"],
+        "measured": -measured,
+        "settings": rows["settings"],
+        "quality": rows["quality"],
+    }
+    ordered = pd.DataFrame(by).sort_values(list(by), kind="stable")
+    return rows.loc[ordered.index].reset_index(drop=True)
+
+
+def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those of weights that others of the same name and quality have replaced.
+
+    The weights that were measured on most images are current, and of several such the ones last measured.
+    """
+    point = ["curve", "quality"]
+    weights = rows.groupby([*point, "weights_sha256"], sort=False, dropna=False)
+    found = weights.agg(have=("key", "size"), latest=("started", "max")).reset_index()
+    current = found.sort_values(["have", "latest"], kind="stable").groupby(point, sort=False).tail(1)
+    return rows.merge(current[[*point, "weights_sha256"]], on=[*point, "weights_sha256"])
+
+
+def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part the curves' points into those of current curves and a list of stale curves.
+
+    Of several versions of a series the one last measured is current; but one without a complete point does not
+    replace an older one that has some.
+    """
+    curves = counts.groupby(_CURVE, sort=False).agg(
+        latest=("latest", "max"), points=("have", "size"), complete=("have", lambda have: int((have == needed).sum()))
+    )
+    curves = curves.reset_index()
+    ranked = curves.assign(usable=curves["complete"] > 0).sort_values(["usable", "latest", "curve"], kind="stable")
+    chosen = set(ranked.groupby(_SERIES, sort=False)["curve"].last())
+    stale = curves[~curves["curve"].isin(chosen)].reset_index(drop=True)
+    return counts[counts["curve"].isin(chosen)].reset_index(drop=True), stale
+
+
+def _cells(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
+    """Per-image values of the complete points, with rate and decibels."""
+    cells = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
+    return with_decibels(cells.assign(bpp=8 * cells["num_bytes"] / (cells["width"] * cells["height"])))
+
+
+def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a point: means over the images, and the other averages that the literature uses under their names.
+
+    A metric that is not defined on every image has no mean.
+    """
+    groups = cells.groupby([*_CURVE, "quality"], sort=False)
+    points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))
+    points["mean_bytes"] = points["num_bytes"] / points["images"]
+    pixels = (cells["width"] * cells["height"]).groupby([cells[column] for column in (*_CURVE, "quality")], sort=False)
+    points["bpp_of_all_pixels"] = 8 * points["num_bytes"] / pixels.sum()
+    for column in dict.fromkeys([*(axis.column for axis in axes), *metrics]):
+        sums = groups[column].sum(min_count=1)
+        points[column] = (sums / points["images"]).where(groups[column].count() == points["images"])
+    for axis in axes:
+        if axis.name != axis.column:
+            points[axis.name] = axis.quality(points[axis.column])
+    points = points.assign(**of_mean_errors(points))
+    for metric in [metric for metric in ("ms_ssim", "ms_ssim_y") if metric in metrics]:
+        complete = groups[f"{metric}_db"].count() == points["images"]
+        points[f"mean_of_{metric}_db"] = (groups[f"{metric}_db"].sum(min_count=1) / points["images"]).where(complete)
+    return points.reset_index()
+
+
+def _incomplete(current: pd.DataFrame, needed: int) -> pd.DataFrame:
+    short = current[current["have"] < needed]
+    return short[["name", "curve", "codec", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)

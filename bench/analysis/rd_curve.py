@@ -1,0 +1,209 @@
+"""The curves that can be compared: measured here or published, found by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
+from bench.analysis.bd import Curve
+from bench.system.errors import UsageError, hint, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.dataset_results import Study
+    from bench.results.frames import Export
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A curve to compare, on every axis that it has.
+
+    `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
+    (images, points), its rows those of `pictures`; a published curve has none. `left_out` says, by axis, which points
+    take no part and why. `learned`: measured with weights.
+    """
+
+    name: str
+    title: str
+    curves: Mapping[str, Curve]
+    images: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
+    learned: bool = False
+    pictures: tuple[str, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+MOST_BPP = 240.0
+"""Bits a pixel: ten times what an RGB picture takes uncoded. No curve goes through a file that is larger."""
+
+
+def measured_subject(study: Study, name: str) -> Subject:
+    """The current curve of a study that goes by `name`.
+
+    Raises:
+        UsageError: the study has no such curve with a complete point.
+    """
+    if name not in set(study.curves["name"]):
+        raise _not_measured(study, name, study.curves["name"])
+    points = study.points[study.points["name"] == name]
+    cells = study.cells[study.cells["name"] == name]
+    curves, images, left_out = {}, {}, {}
+    for axis in study.axes:
+        reasons = _unusable(study, points, cells, axis)
+        usable = points[~points["quality"].isin(reasons)]
+        curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
+        images[axis.name] = (_matrix(study, cells, usable, "bpp"), _matrix(study, cells, usable, axis.column))
+        left_out[axis.name] = tuple(
+            f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
+            for reason in dict.fromkeys(reasons.values())
+        )
+    return Subject(
+        name,
+        str(points["title"].iloc[0]),
+        curves,
+        images,
+        learned=points["weights"].iloc[0] != "",
+        pictures=study.images,
+        left_out=left_out,
+    )
+
+
+def _unusable(study: Study, points: pd.DataFrame, cells: pd.DataFrame, axis: Axis) -> dict[float, str]:
+    """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
+    values = cells[axis.column]
+    undefined = cells["key"].isin(study.undefined_keys(axis))
+    means = points.set_index("quality")[axis.column]
+    infinite = cells["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
+    reasons: dict[float, str] = {}
+    for fault, where in {
+        "an empty file of": cells["num_bytes"] == 0,
+        f"more than {MOST_BPP:g} bits a pixel for": cells["bpp"] > MOST_BPP,
+        f"{axis.title} is not defined on": undefined,
+        f"{axis.title} is not measured on": values.isna() & ~undefined,
+        f"{axis.title} is infinite (lossless) on": infinite.astype(bool) & np.isposinf(axis.quality(values)),
+    }.items():
+        faulty = cells[where]
+        for quality in faulty["quality"].unique():
+            reasons.setdefault(quality, f"{fault} {listed(faulty.loc[faulty['quality'] == quality, 'image'])}")
+    return dict(sorted(reasons.items()))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as text, the first few where there are many: "dill", "beetroot, carrot, dill and 5 more"."""
+    found = list(names)
+    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
+    return ", ".join(found[:LISTED]) + more
+
+
+LISTED = 3
+"""Pictures that a note names."""
+
+
+def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
+    """Why a study has no curve of a name."""
+    names = study.incomplete["name"]
+    short = study.incomplete[(names == name) | names.str.startswith(f"{name}@")]
+    if len(short):
+        return UsageError(
+            f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve takes all"
+        )
+    base, _, qualities = name.rpartition("@")
+    if base and qualities.replace(",", "").replace(".", "").isdigit():
+        return UsageError(f"{name}: a curve is all qualities; write {base}")
+    return UsageError(f"{name} is not measured on {study.dataset}{hint(name, known)}")
+
+
+def _matrix(study: Study, cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """One column of the cells as an array of shape (images, points), for the points given; NaN where there is none."""
+    table = cells.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
+    return table.reindex(index=list(study.images), columns=points["quality"]).to_numpy(dtype=np.float64)
+
+
+def published_names(published: pd.DataFrame) -> pd.Series:
+    """What the curve of each published point goes by."""
+    names: pd.Series = published["source"] + "/" + published["method"]
+    return names
+
+
+def published_subject(published: pd.DataFrame, name: str) -> Subject:
+    """The published curve "source/method" of a frame of published points of one data set.
+
+    Raises:
+        UsageError: there is no such curve.
+    """
+    names = published_names(published)
+    points = published[names == name]
+    if points.empty:
+        raise unknown("published curve", name, names.unique())
+    curves = {}
+    for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y):
+        for metric, converted in axis.published:
+            rows = points[points["metric"] == metric]
+            if len(rows) and axis.name not in curves:
+                quality = axis.quality(rows["value"]) if converted else rows["value"]
+                curves[axis.name] = Curve.of(rows["rate_bpp"], quality)
+    return Subject(name, str(points["title"].iloc[0]), curves)
+
+
+def published_of(study: Study, export: Export) -> pd.DataFrame:
+    """The published points that are comparable with a study: of the same data set, and all of it."""
+    if study.is_subset:
+        return export.published.iloc[:0]
+    return export.published[export.published["dataset"] == study.dataset]
+
+
+def find(study: Study, export: Export, name: str) -> Subject:
+    """The subject that a name means, among a study's curves and the published curves comparable with it.
+
+    Raises:
+        UsageError: there is none, or it is a published curve of other pictures.
+    """
+    measured = set(study.curves["name"])
+    if (meant := _meant(name, study.curves["name"])) is not None:
+        return measured_subject(study, meant)
+    here = published_of(study, export)
+    if name in set(published_names(here)):
+        return published_subject(here, name)
+    elsewhere = export.published.loc[published_names(export.published) == name, "dataset"].unique()
+    if study.dataset in elsewhere:
+        raise UsageError(f"{name} is of all {study.whole} pictures, not of {study.extent}; leave --images out")
+    if len(elsewhere):
+        raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {study.dataset}")
+    raise _not_measured(study, name, {*measured, *published_names(here)})
+
+
+def can_find(study: Study, export: Export, name: str) -> bool:
+    """Whether `find` finds a curve."""
+    measured = any(f"{one}@".startswith(f"{name}@") for one in study.curves["name"])
+    return measured or name in set(published_names(published_of(study, export)))
+
+
+def _meant(name: str, known: Iterable[str]) -> str | None:
+    """The one of some curves that a name means: that of the name, or the only one that goes on with carrier or weights.
+
+    Raises:
+        UsageError: several go on so.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    longer = [one for one in known if one.startswith(f"{name}@")]
+    if len(longer) > 1:
+        raise UsageError(f"{name} is measured as {', '.join(longer)}; name one of them")
+    return longer[0] if longer else None
+
+
+def all_subjects(study: Study, export: Export) -> list[Subject]:
+    """Every measured curve of a study, then the published ones of the same pictures that are marked as drawn."""
+    published = published_of(study, export)
+    drawn = published[published["drawn"] == 1]
+    measured = [measured_subject(study, str(name)) for name in study.curves["name"]]
+    names = dict.fromkeys(published_names(drawn))
+    return [*measured, *(published_subject(drawn, name) for name in names)]

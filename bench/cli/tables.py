@@ -1,0 +1,139 @@
+"""Tables in the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    import pandas as pd
+
+    from bench.analysis.dataset_results import Study
+
+
+def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table to standard output; columns whose cells are all numbers are flushed right."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    cells = [[str(cell) for cell in row] for row in rows]
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
+        table.add_column(header, justify="right" if numeric else "left")
+    for row in cells:
+        table.add_row(*map(Text, row))  # Text, because names from outside may look like rich's markup
+    console = Console()
+    # In a pipe there is no width to fit into: one row a line, however long, for grep and awk.
+    console = console if console.is_terminal else Console(width=10_000)
+    console.print(table)
+
+
+def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of a frame as it is, numbers to six digits."""
+    rows = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in frame.to_numpy()]
+    return list(frame.columns), rows
+
+
+INFINITE, UNDEFINED, NOTHING = "\N{INFINITY}", "n/a", "-"
+"""What stands for a number: of equal pictures; of a metric not defined on some picture; where nothing is measured."""
+
+
+def rd_points(points: pd.DataFrame, study: Study) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of some of a study's RD points, a row a codec and quality."""
+    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in study.axes)]
+    undefined = {axis.name: study.undefined_points(axis) for axis in study.axes}
+    rows = [
+        [row["name"], f"{row['quality']:g}", str(row["images"]), f"{row['bpp']:.4f}"]
+        + [
+            _value(row[axis.name], defined=(row["name"], row["quality"]) not in undefined[axis.name])
+            for axis in study.axes
+        ]
+        for row in points.to_dict("records")
+    ]
+    return headers, rows
+
+
+def _value(value: float, *, defined: bool) -> str:
+    if math.isnan(value):
+        return NOTHING if defined else UNDEFINED
+    return INFINITE if math.isinf(value) else f"{value:.3f}"
+
+
+def incomplete(points: pd.DataFrame) -> Iterator[str]:
+    """A line a codec: how many of its points lack pictures, and how many pictures these have."""
+    for name, rows in points.groupby("name", sort=False):
+        fewest, most = rows["have"].min(), rows["have"].max()
+        have = str(most) if fewest == most else f"{fewest} to {most}"
+        subject = "1 point has" if len(rows) == 1 else f"{len(rows)} points have"
+        yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
+
+
+def stale(curves: pd.DataFrame, asked: AbstractSet[str]) -> Iterator[str]:
+    """A line for each curve of a run that is not shown, because another version of it is the current one."""
+    for row in curves[curves["curve"].isin(asked)].to_dict("records"):
+        version = row["carrier_version"] or row["carrier"]
+        yield f"{row['name']} of {version}: another version was measured later or has more points, and is the one shown"
+
+
+FEWEST_FOR_INTERVAL = 5
+"""Pictures: drawn from fewer, the samples of a bootstrap are too few to tell a spread from."""
+
+
+def bd_rates(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of BD-rates over so many pictures, a row a metric."""
+    headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
+    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
+    return headers, [_bd_row(row | {"interval_low_percent": None} if is_few else row) for row in map(dict, rows)]
+
+
+def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of an ablation, a row a variant."""
+    headers = ["variant", "parameters", "fits", "bpp", "of it z", "against joint", "95 % interval", "spread of fits"]
+    return headers, [_ablation_row(row) for row in table.to_dict("records")]
+
+
+def _ablation_row(row: Mapping[Any, Any]) -> list[str]:
+    return [
+        row["variant"],
+        f"{row['parameters']:,}",
+        f"{row['seeds']}",
+        f"{row['bpp']:.4f}",
+        f"{row['bpp_z']:.4f}",
+        _percent(row["difference_percent"], "+.2f"),
+        f"{_percent(row['low_percent'], '+.2f')} to {_percent(row['high_percent'], '+.2f')}",
+        _percent(row["spread_percent"], ".2f"),
+    ]
+
+
+def _percent(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else f"{value:{form}} %"
+
+
+def _bd_row(row: Mapping[str, Any]) -> list[str]:
+    def number(key: str, form: str, unit: str = "") -> str:
+        return "-" if row[key] is None else f"{row[key]:{form}}{unit}"
+
+    def span(low: str, high: str, form: str) -> str:
+        return "-" if row[low] is None else f"{row[low]:{form}} to {row[high]:{form}}"
+
+    return [
+        row["axis_title"],
+        number("bd_rate_pchip_percent", "+.2f", " %"),
+        span("interval_low_percent", "interval_high_percent", "+.2f"),
+        number("bd_rate_akima_percent", "+.2f"),
+        number("bd_rate_cubic_percent", "+.2f"),
+        number("bd_quality_pchip", "+.3f"),
+        span("overlap_low", "overlap_high", ".2f"),
+        f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
+        row["notes"],
+    ]
+
+
+def _is_number(text: str) -> bool:
+    is_sign = text in {"", NOTHING, UNDEFINED, INFINITE}
+    return is_sign or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()

@@ -1,0 +1,293 @@
+"""`bench train`: one model, or the next steps of the recipe for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from bench.learned.training.jobs import Job
+
+_PATH = click.Path(path_type=Path)
+_data = click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+_exclude = click.option(
+    "--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable."
+)
+_metric = click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+_budget = click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
+_synthesis = click.option(
+    "--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]"
+)
+_device = click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+_compile = click.option(
+    "--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile."
+)
+_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+_cache = click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+
+
+class _OneOrZoo(click.Group):
+    """A group whose default command takes FAMILY@QUALITY, so that `bench train joint@3` needs no further word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options of one training before its target, too: the group has none but --help."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["one", *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names; a word that names none is a target."""
+        if args[0] not in self.commands:
+            args = ["one", *args]
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List what can stand in the place of the command."""
+        with formatter.section("What to train"):
+            rows = [("FAMILY@QUALITY", self.commands["one"].get_short_help_str())]
+            rows += [(name, cmd.get_short_help_str()) for name, cmd in self.commands.items() if name != "one"]
+            formatter.write_dl(rows)
+        formatter.write_paragraph()
+        formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options of one training.")
+
+
+def _ignore_futures() -> None:
+    """Silence what libraries warn of at import about their own future: no user can act on it."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread [OPTIONS]")
+def train() -> None:
+    """Train a learned codec on a folder of photographs."""
+
+
+@train.command()
+@click.argument("target", metavar="FAMILY@QUALITY")
+@_metric
+@_data
+@_exclude
+@click.option("--steps", type=click.IntRange(min=1), help="Train to this number of steps in all; reproducible.")
+@click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+@click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
+@click.option("--init", type=_PATH, help="Weights file of a neighbouring quality or family to start from.")
+@click.option(
+    "--phase",
+    help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",
+)
+@click.option("--alpha", type=click.FloatRange(min=0), help="Weight of the feature distance of +qr.")
+@click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
+@_synthesis
+@click.option("--width", type=click.IntRange(min=8), help="Channels of a new rectifier, a multiple of 8.  [96]")
+@click.option("--out", type=_PATH, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
+@click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
+@click.option(
+    "--crop",
+    nargs=2,
+    type=click.IntRange(min=1),
+    metavar="SIDE BATCH",
+    help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
+    "decoder is trained on decoded latents, it is any number of these.",
+)
+@click.option(
+    "--widths",
+    nargs=2,
+    type=click.IntRange(min=1),
+    metavar="N M",
+    help="Channels inside the transforms and of the latents, instead of the compact ones.",
+)
+@click.option(
+    "--qualities",
+    metavar="1,2,...",
+    help="Train for all of these at once, with gains for each; QUALITY is one of them. Writes a plain model for each.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
+@_device
+@click.option(
+    "--devices",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="GPUs of each node, or processes on a CPU.",
+)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines that train together.")
+@click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
+@_compile
+@_threads
+@_cache
+def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Train one model; --resume goes on after any interruption."""
+    began_s = time.perf_counter()  # before the imports, which take seconds of a budget
+    _ignore_futures()
+    from bench.learned.training.jobs import job_from_options  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
+    run(job, Terminal(job.target.name))
+
+
+@train.command()
+@click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
+@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
+@_data
+@click.option("--recipe", type=_PATH, help="Another recipe than the package's own.")
+@click.option("--weights", type=_PATH, help="Folder of the weights files.  [default: the package's own]")
+@click.option("--runs", type=_PATH, help="Folder of checkpoints and curves.  [default: runs/zoo]")
+@_device
+@_compile
+@_threads
+@_cache
+def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """All the weights of the package, step by step."""
+    _ignore_futures()
+    from bench.learned.training import zoo as recipes  # noqa: PLC0415
+    from bench.learned.training.phases import seconds  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal, show_zoo  # noqa: PLC0415
+
+    given = {key: value for key, value in options.items() if value is not None}
+    recipe = recipes.read(given.pop("recipe", None))
+    folders = {name: given.pop(name) for name in ("weights", "runs") if name in given}
+    chosen = recipes.Zoo(recipe, **folders)
+    if status:
+        show_zoo(chosen)
+        return
+    budget_s = None if budget is None else seconds(budget)
+
+    def shown(job: Job) -> Path:
+        return run(job, Terminal(f"{job.target.name} {job.stage}"))
+
+    recipes.follow(chosen, shown, budget_s=budget_s, **given)
+
+
+@train.command()
+@click.option("--transforms", type=_PATH, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
+@click.option("--steps", type=click.IntRange(min=1), default=1250, show_default=True, help="Steps of each fit.")
+@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each variant.")
+@click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
+@_budget
+@_data
+@click.option("--dataset", help="Pictures whose rate is taken.  [default: kodak, or builtin without it]")
+@click.option("--out", type=_PATH, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
+@click.option("--runs", type=_PATH, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
+@_device
+@_compile
+@_threads
+@_cache
+def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Entropy models beside each other on equal latents (Minnen et al. 2018)."""
+    _ignore_futures()
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.experiments.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
+    from bench.learned.training.phases import seconds  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    given = {key: value for key, value in options.items() if value is not None}
+    chosen = ablation_from_options(given)
+    given |= {"budget_s": None if budget is None else seconds(budget), "out": given.get("out", OUT)}
+    table = run_ablation(chosen, lambda job: run(job, Terminal(job.out.name)), **given)
+    if table.empty:
+        click.echo("no fit is complete yet; the same command goes on from there")
+        return
+    tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")
+
+
+@train.command()
+@click.argument("target", metavar="FAMILY+qr@QUALITY")
+@click.option("--init", type=_PATH, help="Weights that every alpha starts from.  [default: compact FAMILY@QUALITY]")
+@click.option("--start", type=click.FloatRange(min=0, min_open=True), help="The first alpha.  [default: 1]")
+@click.option("--factor", type=float, help="Each alpha is the one before times this.  [default: 0.1]")
+@click.option("--floor", type=float, help="The smallest alpha.  [default: 1e-5]")
+@click.option("--patience", type=click.IntRange(min=1), help="Epochs without a smaller loss.  [default: 3]")
+@click.option("--epoch-steps", type=click.IntRange(min=1), help="Steps of an epoch.  [default: 100]")
+@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 300]")
+@click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
+@_synthesis
+@_metric
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@_budget
+@_data
+@_exclude
+@click.option("--out", type=_PATH, help="Folder of the two CSV files.  [default: reports/data/experiments]")
+@click.option("--runs", type=_PATH, help="Folder of the trainings.  [default: runs/alpha]")
+@click.option("--seed", default=0, show_default=True, help="Of crops and of a new rectifier.")
+@_device
+@_compile
+@_threads
+@_cache
+def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
+    _ignore_futures()
+    from bench.analysis.experiments import is_capped  # noqa: PLC0415
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.experiments import alpha as searches  # noqa: PLC0415
+    from bench.learned.training.run import train as run  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+
+    job, search, recipe = searches.search_from_options(target, options)
+
+    def shown(job: Job) -> Path:
+        return run(job, Terminal(f"{job.target.name} {job.out.name}"))
+
+    choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)
+    if choices.empty:
+        click.echo("no alpha has had an epoch yet; the same command goes on from there")
+        return
+    tables.show(*tables.plain(choices))
+    if is_capped(choices, search.patience):
+        click.echo("an alpha ended before its loss had stopped falling; --max-epochs and --budget give it longer")
+
+
+@train.command()
+@click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
+@click.option("--out", type=_PATH, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
+@_data
+@_exclude
+@_cache
+def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Trained weights beside each other on the pictures that trainings hold out."""
+    _ignore_futures()
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.experiments import trials as comparing  # noqa: PLC0415
+    from bench.learned.training import pictures  # noqa: PLC0415
+
+    folder, cache = options["data"] or pictures.default_folder(), options["cache"] or pictures.default_cache()
+    found = comparing.variants_from_words(variants)
+    means = comparing.compare(found, pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
+    tables.show(*tables.plain(means))
+
+
+@train.command("cca-ablation")
+@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
+@click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
+@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
+def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
+    """Trained variants of cca beside each other, by real files (Duan et al. 2023)."""
+    _ignore_futures()
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.experiments.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
+
+    tables.show(*tables.plain(run_cca_ablation(weights, out=out or OUT, dataset=dataset)))
+
+
+@train.command("spread")
+@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
+@click.option("--dataset", help="Pictures to code.  [default: kodak, or builtin without it]")
+@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
+def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
+    """Trainings that differ in their seeds beside each other, by real files."""
+    _ignore_futures()
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.experiments.seed_variance import OUT, run_training_spread  # noqa: PLC0415
+
+    tables.show(*tables.plain(run_training_spread(weights, out=out or OUT, dataset=dataset)))

@@ -1,0 +1,262 @@
+"""Names to codecs and metrics: strings here, imported only when used.
+
+Three ways in: a line below, an entry point of another distribution (groups `bench.codecs` and `bench.metrics`), or
+`path/to/file.py:Name` on the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.metadata
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.codecs import user_code
+from bench.codecs.codec import Codec, CodecSpec, QualityScale
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bench.metrics.distortion import Metric
+
+CODECS = {
+    "jpeg": "baselines.jpeg:Jpeg",
+    "jpeg-444": "baselines.jpeg:Jpeg444",
+    "jpeg-opt": "baselines.jpeg:JpegOptimised",
+    "mozjpeg": "baselines.mozjpeg:MozJpeg",
+    "webp": "baselines.webp:WebP",
+    "jpeg2000": "baselines.jpeg2000:Jpeg2000",
+    "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
+    "bpg-444": "baselines.bpg.codec:Bpg444",
+    "bpg-420": "baselines.bpg.codec:Bpg420",
+    "bpg-444-jctvc": "baselines.bpg.codec:Bpg444Jctvc",
+    "bpg-420-jctvc": "baselines.bpg.codec:Bpg420Jctvc",
+    "avif": "baselines.avif:Avif",
+    "avif-420": "baselines.avif420:Avif420",
+    "jpegxl": "baselines.jpegxl:JpegXl",
+    "vvc": "baselines.vvc:Vvc",
+    "factorized": "bench.learned.codecs.learned_codec:Factorized",
+    "scale": "bench.learned.codecs.learned_codec:Scale",
+    "hyper": "bench.learned.codecs.learned_codec:Hyper",
+    "context": "bench.learned.codecs.learned_codec:Context",
+    "joint": "bench.learned.codecs.learned_codec:Joint",
+    "attn": "bench.learned.codecs.learned_codec:Attention",
+    "factorized+qr": "bench.learned.codecs.decoder_codec:FactorizedRectified",
+    "scale+qr": "bench.learned.codecs.decoder_codec:ScaleRectified",
+    "hyper+qr": "bench.learned.codecs.decoder_codec:HyperRectified",
+    "joint+qr": "bench.learned.codecs.decoder_codec:JointRectified",
+    "attn+qr": "bench.learned.codecs.decoder_codec:AttentionRectified",
+    "factorized+ft": "bench.learned.codecs.decoder_codec:FactorizedTuned",
+    "scale+ft": "bench.learned.codecs.decoder_codec:ScaleTuned",
+    "hyper+ft": "bench.learned.codecs.decoder_codec:HyperTuned",
+    "joint+ft": "bench.learned.codecs.decoder_codec:JointTuned",
+    "attn+ft": "bench.learned.codecs.decoder_codec:AttentionTuned",
+    "cca": "bench.learned.codecs.yuv420_codec:Cca",
+    "joint-yuv": "bench.learned.codecs.yuv420_codec:JointYuv",
+    "joint-int": "bench.learned.codecs.fixed_point_codec:JointInt",
+    "attn-int": "bench.learned.codecs.fixed_point_codec:AttentionInt",
+    "cca-int": "bench.learned.codecs.fixed_point_codec:CcaInt",
+    "joint-yuv-int": "bench.learned.codecs.fixed_point_codec:JointYuvInt",
+}
+"""Codec name to "module:Class". A conventional codec is one file and one line here."""
+
+METRICS = {
+    "mse": "bench.metrics.distortion:MSE",
+    "mse_y": "bench.metrics.distortion:MSE_Y",
+    "mse_u": "bench.metrics.distortion:MSE_U",
+    "mse_v": "bench.metrics.distortion:MSE_V",
+    "ms_ssim": "bench.metrics.distortion:MS_SSIM",
+    "ms_ssim_y": "bench.metrics.distortion:MS_SSIM_Y",
+}
+"""Metric name to "module:NAME". Those that are for the kind of picture at hand are measured in every run."""
+
+_SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
+"""How the name of a codec goes on behind that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
+
+_NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
+"""What a class must say of itself, since `bench.codecs.Codec` has no default: type and an example."""
+
+
+def codec_names() -> tuple[str, ...]:
+    """All names that are registered here or by an installed entry point, ours first."""
+    return tuple(_targets(CODECS, "bench.codecs"))
+
+
+@functools.cache
+def codec_class(name: str) -> type[Codec]:
+    """The class behind a codec's name or `path/to/file.py:Class`.
+
+    Raises:
+        UsageError: there is no such name, file or class, or the class is not a codec, or not a complete one.
+    """
+    found = _find("codec", name, _targets(CODECS, "bench.codecs"))
+    if not (isinstance(found, type) and issubclass(found, Codec)):
+        raise UsageError(f"codec '{name}' is not a subclass of bench.codecs.Codec")
+    for attribute, (kind, example) in _NEEDED.items():
+        if not isinstance(getattr(found, attribute, None), kind):
+            raise UsageError(f"{name} needs {attribute} = {example}")
+    if not is_ours(name):
+        code_of(name)  # as it is now: it may be edited while a run goes on
+    return found
+
+
+@functools.cache
+def load_metric(name: str) -> Metric:
+    """The metric behind a name or `path/to/file.py:NAME`: a `bench.metrics.Metric`.
+
+    Raises:
+        UsageError: there is no such name, file or object, or it is not a Metric.
+    """
+    from bench.metrics.distortion import Metric  # noqa: PLC0415
+
+    found = _find("metric", name, _targets(METRICS, "bench.metrics"))
+    if not isinstance(found, Metric):
+        raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
+    if name in METRICS:
+        return found
+    # As with a codec: an edit must not be answered with old values.
+    code = code_of(name)
+    version, content = code.versioned(found.version), user_code.content_sha256(code.files(found.files))
+    return replace(found, version=f"{version}-{content[:16]}" if content else version)
+
+
+def resolve_codecs(
+    texts: Iterable[str], options: Mapping[str, str] | None = None, *, carrier: str | None = None
+) -> list[CodecSpec]:
+    """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
+
+    An option goes to the codecs that have it, which one of them has to. A carrier is had by all that are named; of
+    those that a glob found, the others are left out.
+
+    Raises:
+        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or carrier is for no
+            codec, or two codecs would be stored as one.
+    """
+    wanted: dict[str, tuple[float, ...]] = {}
+    given = dict(options or {})
+    unused = set(given)
+    specs = [CodecSpec.parse(text) for text in texts]
+    for spec in specs:
+        for name in _names(spec, carrier):
+            cls = codec_class(name)
+            unused -= cls.options.keys()
+            points = spec.qualities or cls.points(**_options_of(cls, given))
+            qualities = [cls.scale.check(name, quality) for quality in points]
+            wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
+    if unused and wanted:
+        who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"
+        raise UsageError(f"{who} option --{min(unused)}; leave it out")
+    _check_labels(wanted)
+    return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
+
+
+def _names(spec: CodecSpec, carrier: str | None) -> list[str]:
+    """The codecs that are meant, of several those that have the carrier."""
+    names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
+    if not names:
+        raise unknown("codec", spec.name, codec_names())
+    able = [name for name in names if carrier is None or carrier in codec_class(name).carriers]
+    if not able:
+        carriers = dict.fromkeys(known for name in names for known in codec_class(name).carriers)
+        label = spec.name if spec.is_glob else label_of(spec.name)
+        raise UsageError(f"{label} has no carrier '{carrier}'; it has: {', '.join(carriers)}")
+    return able
+
+
+def _check_labels(names: Iterable[str]) -> None:
+    """Refuse codecs of two files whose rows would be taken for those of one."""
+    labels: dict[str, str] = {}
+    for name in names:
+        other = labels.setdefault(label := label_of(name), name)
+        if other != name:
+            raise UsageError(f"{other} and {name} are both stored as '{label}'; rename one class")
+
+
+def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name in cls.options}
+
+
+def stem(codec: str) -> str:
+    """The name of the family of a codec's label: jpeg of jpeg-444, joint of joint+qr."""
+    return _SETTING.sub("", codec)
+
+
+def label_of(name: str) -> str:
+    """The name that a codec's rows are stored under: its registered name, or a file's class name in lower case.
+
+    Raises:
+        UsageError: a file's codec has the name of a registered one, whose rows its own would be taken for.
+    """
+    if not _is_path(name):
+        return name
+    label = name.rpartition(":")[2].lower()
+    if label in codec_names():
+        raise UsageError(f"'{name}' would be taken for the registered codec '{label}'; rename the class")
+    return label
+
+
+def _is_path(name: str) -> bool:
+    return ".py:" in name or name.endswith(".py")
+
+
+@functools.cache
+def _entry_points(group: str) -> dict[str, str]:
+    return {point.name: point.value for point in importlib.metadata.entry_points(group=group)}
+
+
+def _targets(ours: dict[str, str], group: str) -> dict[str, str]:
+    # Ours win: an installed package must not replace jpeg silently.
+    return {**ours, **{name: target for name, target in _entry_points(group).items() if name not in ours}}
+
+
+def _find(kind: str, name: str, targets: dict[str, str]) -> object:
+    if _is_path(name):
+        return _load_from_file(kind, name)
+    if name not in targets:
+        raise unknown(kind, name, targets)
+    module, _, attribute = targets[name].partition(":")
+    watching = contextlib.nullcontext() if module.partition(".")[0] in {"bench", "baselines"} else user_code.watching()
+    try:
+        with watching as opened:
+            loaded = importlib.import_module(module)
+        user_code.keep(opened.data_files() if opened else {})
+        return getattr(loaded, attribute)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{kind} '{name}' cannot be loaded from {targets[name]}: {error}") from error
+
+
+@functools.cache
+def code_of(name: str) -> user_code.Code:
+    """The code behind the name of a codec or metric that has been loaded and is not the package's.
+
+    Raises:
+        UsageError: a module that it imports is not the one that lies beside it.
+    """
+    if _is_path(name):
+        return user_code.Code.of(Path(name.rpartition(":")[0]))
+    targets = {**_entry_points("bench.codecs"), **_entry_points("bench.metrics")}
+    return user_code.Code.of(Path(str(sys.modules[targets[name].partition(":")[0]].__file__)))
+
+
+def is_ours(codec: str) -> bool:
+    """Whether a codec is one of the package's own: what these do is known, and need not be watched."""
+    return codec in CODECS
+
+
+def _load_from_file(kind: str, name: str) -> object:
+    path_text, colon, attribute = name.rpartition(":")
+    if not colon:
+        raise UsageError(f"'{name}' names no {kind}; write {name}:{'ClassName' if kind == 'codec' else 'NAME'}")
+    path = Path(path_text)
+    if not path.is_file():
+        raise UsageError(f"'{name}': there is no file {path}")
+    try:
+        return getattr(user_code.load(path, name), attribute)
+    except AttributeError:
+        raise UsageError(f"'{name}': {path} has no {attribute}") from None

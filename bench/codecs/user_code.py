@@ -1,0 +1,295 @@
+"""Code that is not the package's: a codec's or metric's file, local modules that it imports, files that it reads.
+
+What they hold is all that is known of a version: an edit, or other weights, must not be answered with old results. What
+lies in the standard library or in site-packages is not looked at.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.machinery
+import importlib.util
+import itertools
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from bench.system.errors import FROM_USERS, USER_MODULE, UsageError
+from bench.system.files import fingerprint, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import FrameType, ModuleType
+
+_SYSTEM = [Path(name) for name in ("/dev", "/etc", "/proc", "/run", "/sys", "/usr/lib", "/usr/share")]
+
+_kept: dict[Path, set[Path]] = {}
+"""Module file to the files that it has opened, or something that it called, and still has in memory."""
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """The files that were opened in a block of `watching`."""
+
+    read: dict[str, set[str]] = field(default_factory=dict)
+    """Name as it was opened to the files of the code that wanted it: whose line it was, who called that, and so on."""
+    written: set[str] = field(default_factory=set)
+
+    def data_files(self) -> dict[Path, set[str]]:
+        """Those that were read and are the user's, as absolute paths. What was written too is a file of work."""
+        read = {_source(Path(name).absolute()): self.read[name] for name in self.read.keys() - self.written}
+        return {path: callers for path, callers in read.items() if is_file(path) and _is_local(path)}
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; what cannot be a path at all, because it is too long, is none."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises on that
+
+
+_watchers: list[Opened] = []
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[Opened]:
+    """Note the files that Python opens in the block. What a library in C opens by itself is not seen."""
+    _install_hook()
+    opened = Opened()
+    _watchers.append(opened)
+    try:
+        yield opened
+    finally:
+        _watchers.remove(opened)
+
+
+@functools.cache
+def _install_hook() -> None:
+    # It stays for good, which is why it is for those only who run code of their own.
+    sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "open" or not _watchers:
+        return
+    name, mode, flags = arguments
+    if isinstance(name, int):  # a descriptor that is open already
+        return
+    is_written = any(sign in mode for sign in "wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR)
+    for opened in _watchers:
+        if is_written:
+            opened.written.add(os.fsdecode(name))
+        else:
+            opened.read.setdefault(os.fsdecode(name), set()).update(_callers())
+
+
+def _callers() -> Iterator[str]:
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # inspect's way reads sources
+    while frame is not None:
+        yield frame.f_code.co_filename
+        frame = frame.f_back
+
+
+def keep(files: Mapping[Path, Iterable[str]]) -> None:
+    """Note that code holds what files say, which are given with it: who asks it again does not open them."""
+    for file, callers in files.items():
+        for caller in callers:
+            _kept.setdefault(Path(caller), set()).add(file)
+
+
+def load(path: Path, name: str) -> ModuleType:
+    """Run a file, once in a process; it may import what lies beside it.
+
+    Raises:
+        UsageError: it is no Python file or fails, as the user who asked for `name` reads it.
+    """
+    module_name = f"{USER_MODULE}{sha256_of(path)[:16]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path.absolute())
+    if spec is None or spec.loader is None:
+        raise UsageError(f"'{name}': {path} is not a Python file")
+    folder = str(path.parent.absolute())
+    if folder not in sys.path:
+        # At the end: what lies there does not take the place of a module that libraries need.
+        sys.path.append(folder)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up while the file is being run
+    try:
+        with watching() as opened:
+            spec.loader.exec_module(module)
+    except FROM_USERS as error:
+        del sys.modules[module_name]
+        raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+    keep(opened.data_files())
+    return module
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The file of a codec or metric with the local modules that it imports, as they were when it was loaded."""
+
+    path: Path
+    modules: frozenset[Path]
+    digest: str
+    """Of what they hold, 16 hex digits; "" where they are those of an installed package."""
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """What a file and its modules hold. The same content has the same digest elsewhere, whatever the file's name.
+
+        Raises:
+            UsageError: see `local_modules`.
+        """
+        path = path.absolute()
+        modules = local_modules(path)
+        others = [f"{name} {sha256_of(file)}" for name, file in sorted(modules.items()) if name]
+        digest = _combined([sha256_of(path), *others])[:16] if modules else ""
+        return cls(path, frozenset(modules.values()), digest)
+
+    def versioned(self, version: str) -> str:
+        """A version that changes with the code."""
+        return f"{version}-{self.digest}" if self.digest else version
+
+    def files(self, declared: Iterable[str | Path]) -> set[Path]:
+        """The files that are declared, in folders all that lie below, and those that the modules hold in memory."""
+        paths = [self.path.parent / name for name in declared]
+        below = (file for path in paths if path.is_dir() for file in path.rglob("*") if file.is_file())
+        return {*below, *(path for path in paths if not path.is_dir())} | self._kept()
+
+    def _kept(self) -> set[Path]:
+        return set().union(*(_kept.get(module, set()) for module in self.modules)) - self.modules
+
+
+def content_sha256(files: Iterable[Path], declared: str | None = None) -> str | None:
+    """One SHA-256 for what files hold, in the order of their paths, and for one that is `declared`; None for nothing.
+
+    That of a single file is its own, so that sha256sum finds it.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    try:
+        hashes = [fingerprint(path) for path in sorted(files)]
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename}, which the codec or metric names: {error.strerror}") from error
+    if declared is not None and declared not in hashes:
+        hashes.append(declared)
+    return _combined(hashes) if hashes else None
+
+
+def _combined(hashes: Sequence[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def local_modules(path: Path) -> dict[str, Path]:
+    """A file, under "", and the local modules that it imports, and that these import: module name to file.
+
+    There are none if the file is no local one itself, but that of an installed package.
+
+    Raises:
+        UsageError: a module that lies beside the file is not the one that it gets.
+    """
+    if not _is_local(path.absolute()):
+        return {}
+    found: dict[str, Path] = {"": path.absolute()}
+    waiting = [""]
+    while waiting:
+        importer = waiting.pop()
+        for name in _imports(found[importer], importer):
+            for part in itertools.accumulate(name.split("."), "{}.{}".format):
+                file = _file_of(part)
+                if part == name.partition(".")[0]:
+                    _refuse_another(found[""], part, file)
+                    if file is not None and not _is_local(file):
+                        break
+                if file is not None and part not in found and _is_local(file):
+                    found[part] = file
+                    waiting.append(part)
+    return found
+
+
+def _imports(file: Path, module: str) -> set[str]:
+    """The names of the modules that a file imports, anywhere in it, and of what may be modules."""
+    if file.suffix != ".py":  # an extension module
+        return set()
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # one that is never run; the file itself ran
+        return set()
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, package)
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)} if origin else set()
+    return names
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module of a `from ... import`, or "" where there is none."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    above = parts[: len(parts) - node.level + 1]
+    return ".".join([*above, *([node.module] if node.module else [])]) if above else ""
+
+
+def _file_of(name: str) -> Path | None:
+    """The file of a module that is imported, or would be; None if it has none, or does not exist."""
+    spec = _spec_of(name)
+    return Path(spec.origin).absolute() if spec and spec.has_location and spec.origin else None
+
+
+def _spec_of(name: str) -> ModuleSpec | None:
+    """Where a module comes from; it is not imported for that, nor what it is a part of."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__spec__", None)
+    parent = name.rpartition(".")[0]
+    with contextlib.suppress(ImportError, AttributeError, ValueError):
+        if not parent:
+            return importlib.util.find_spec(name)
+        above = _spec_of(parent)
+        if above and above.submodule_search_locations is not None:
+            return importlib.machinery.PathFinder.find_spec(name, above.submodule_search_locations)
+    return None
+
+
+def _refuse_another(main: Path, name: str, file: Path | None) -> None:
+    """Refuse a module in place of the one that lies beside the user's file, which `python FILE` would take."""
+    beside = [main.with_name(f"{name}.py"), main.parent / name / "__init__.py"]
+    mine = next((path for path in beside if path.is_file() and path != main), None)
+    if mine is None or file is None or file.samefile(mine) or name in {*sys.stdlib_module_names, "bench", "baselines"}:
+        return
+    raise UsageError(f"{main} imports '{name}', and gets {file} instead of {mine}; rename the one beside it")
+
+
+def _is_local(path: Path) -> bool:
+    """Whether a file is the user's: not of the system, of Python, of an installed package, or of this one."""
+    if {"site-packages", "dist-packages"} & {*path.parts}:
+        return False
+    return not any(path.is_relative_to(root) for root in (*_SYSTEM, *_ours()))
+
+
+@functools.cache
+def _ours() -> tuple[Path, ...]:
+    package = Path(__file__).parent
+    standard = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
+    return (package, package.with_name("baselines"), *map(Path, standard))
+
+
+def _source(path: Path) -> Path:
+    """The source of compiled code, which is what an import opens; other files are themselves."""
+    if path.suffix != ".pyc":
+        return path
+    try:
+        return Path(importlib.util.source_from_cache(path))
+    except ValueError:
+        return path

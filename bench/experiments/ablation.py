@@ -1,0 +1,132 @@
+"""`bench train ablation`: fit the variants of the entropy model, and take their rates on pictures nobody trained on."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+
+from bench.analysis import ablation as analysis
+from bench.images.datasets import missing, open_rgb_dataset
+from bench.results.observations import alike
+from bench.system.csv_files import write_csv
+from bench.system.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from bench.experiments.entropy_models import Ablation, Fit
+    from bench.images.datasets import Dataset
+    from bench.images.picture import Picture
+    from bench.learned.training.jobs import Job
+    from bench.learned.weights.full import Weights
+
+OUT = Path("reports/data/experiments/ablation.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What a picture became: y of shape (1, M, h, w), and the pixels that its bits are shared out over."""
+
+    y: Tensor
+    num_pixels: int
+
+
+def ablation_from_options(options: dict[str, Any]) -> Ablation:
+    """What the options of `bench train ablation` describe; those that it takes leave the dictionary.
+
+    Raises:
+        UsageError: a glob matches no variant.
+    """
+    from bench.experiments.entropy_models import VARIANTS, Ablation  # noqa: PLC0415  # torch
+    from bench.learned.weights import catalogue  # noqa: PLC0415
+
+    globs = options.pop("variants", ()) or ("*",)
+    for glob in globs:
+        if not any(fnmatch.fnmatchcase(variant.name, glob) for variant in VARIANTS):
+            raise unknown("variant", glob, [variant.name for variant in VARIANTS])
+    return Ablation(
+        options.pop("transforms", None) or catalogue.find("compact", "hyper", 5),
+        options.pop("runs"),
+        options.pop("steps"),
+        tuple(range(1, options.pop("seeds") + 1)),
+        tuple(v for v in VARIANTS if any(fnmatch.fnmatchcase(v.name, glob) for glob in globs)),
+    )
+
+
+def run_ablation(
+    ablation: Ablation,
+    train: Callable[[Job], Path],
+    *,
+    out: Path,
+    dataset: str | None = None,
+    **options: Any,  # noqa: ANN401 - a time limit and fields of Job
+) -> pd.DataFrame:
+    """Fit and measure what is missing in the file `out`, which is rewritten after each fit; its table.
+
+    The rates are ideal ones, by the models' own probabilities: files code y rounded around its means, which differ
+    between the variants. Without a data set they are of Kodak, or of the built-in photographs where Kodak is missing.
+
+    Raises:
+        BenchError: files, data or settings that cannot be used, or a training that diverged.
+    """
+    from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
+
+    chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
+    begin = fits.start(ablation.transforms)
+    rates = analysis.read(out) if out.is_file() else pd.DataFrame(columns=analysis.COLUMNS)
+    setting = _setting(ablation, begin, chosen)
+    latents: Mapping[str, Latents] = {}
+    for fit, weights in fits.finished(ablation, begin, train, **options):
+        if _has(rates, setting, fit):
+            continue
+        latents = latents or _latents(begin, chosen)
+        new = pd.DataFrame([{**setting, **row} for row in _rows(fit, weights, latents)], columns=analysis.COLUMNS)
+        rates = pd.concat([rates, new], ignore_index=True) if len(rates) else new
+        write_csv(rates, out)
+    return analysis.table(alike(rates, setting))
+
+
+def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "transforms": ablation.transforms.stem,
+        "transforms_sha256": ablation.transforms_sha256,
+        "lambda": begin.card.lmbda,
+        "steps": ablation.steps,
+        "dataset": dataset.name,
+    }
+
+
+def _has(rates: pd.DataFrame, setting: Mapping[str, Any], fit: Fit) -> bool:
+    return not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty
+
+
+def _latents(begin: Weights, dataset: Dataset) -> dict[str, Latents]:
+    from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
+
+    transforms = PictureTransforms(begin.model)
+    pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)
+    return {name: Latents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
+
+
+def _rows(fit: Fit, weights: Weights, latents: Mapping[str, Latents]) -> list[dict[str, Any]]:
+    from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
+
+    shared = {
+        "variant": fit.variant.name,
+        **fits.described(weights.model.config),
+        "parameters": fits.entropy_parameters(weights.model),
+        "seed": fit.seed,
+        "seconds": weights.card.record["seconds"],
+    }
+    rows = []
+    for image, latent in latents.items():
+        bits = fits.integer_bits(weights.model, latent.y)
+        rates = {f"bpp_{part}": round(bits.get(part, 0.0) / latent.num_pixels, 6) for part in ("y", "z")}
+        rows.append({**shared, "image": image, **rates})
+    return rows

@@ -1,0 +1,238 @@
+"""The search for alpha, the weight of the rectifier's feature distance (Luo and Chen 2023, arXiv 2403.17236).
+
+The paper's procedure: begin with a large alpha; train until the loss has not fallen for some epochs; multiply alpha by
+a factor below 1; stop under a lower bound. The alpha of the highest PSNR is taken. The paper's numbers are not known;
+ours are the defaults of `Search`.
+
+Here every alpha begins from the same weights, so that its result does not depend on those tried before it, and learns
+at one learning rate, because nobody knows beforehand how long it will learn. Pictures are the validation split, never
+those of an evaluation set; the authors' code chooses by Kodak. An epoch is a number of steps and a validation.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.learned.training import stp
+from bench.learned.training.jobs import Job, modified_phase
+from bench.learned.training.loop import stalled
+from bench.learned.training.phases import parse_target, seconds
+from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
+from bench.system.csv_files import unguarded_frame, write_csv
+from bench.system.errors import UsageError
+from bench.system.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bench.learned.training.phases import Phase, Target
+
+EPOCHS = "alpha_epochs.csv"
+"""A row for each validation: how PSNR grows with each alpha, the paper's figure 2."""
+CHOICES = "alpha_search.csv"
+"""A row for each alpha: which one is best, the paper's table 1."""
+
+RUNS = Path("runs/alpha")
+OUT = Path("reports/data/experiments")
+
+_SETTING = ("model", "quality", "metric", "synthesis", "distance", "seed")
+"""What tells one search from another in the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The alphas that are tried, and when one of them has had enough."""
+
+    start: float = 1.0
+    factor: float = 0.1
+    floor: float = 1e-5
+    patience: int = 3
+    """Epochs without a smaller loss after which an alpha is done."""
+    epoch_steps: int = 100
+    max_epochs: int = 300
+    """A bound on the time, far from where patience ends a training: an alpha that it cuts off says nothing."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < 1:
+            raise UsageError(f"--factor {self.factor:g}: each alpha is the one before times it; between 0 and 1")
+        if not 0 < self.floor <= self.start:
+            raise UsageError(f"--floor {self.floor:g}: must be above 0 and not above --start {self.start:g}")
+
+    def alphas(self) -> list[float]:
+        """What is tried, largest first."""
+        found, power = [], 0
+        # A hair below the bound counts as on it: 1 * 0.1^5 is not quite 1e-5.
+        while (alpha := float(f"{self.start * self.factor**power:.6g}")) >= self.floor * (1 - 1e-6):
+            found.append(alpha)
+            power += 1
+        return found
+
+    def phase(self, target: Target, recipe: stp.Recipe, **changes: Any) -> Phase:  # noqa: ANN401 - fields of Phase
+        """The predictive phase as long as an epoch follows an epoch: no warm-up but the first, no cosine."""
+        phase = modified_phase("predictive", target, recipe, **changes)
+        return replace(phase, validate_steps=self.epoch_steps, patience=self.patience, lr_floor=1.0)
+
+
+def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search, stp.Recipe]:
+    """What `bench train alpha FAMILY+qr@QUALITY` and its options describe: what is the same for all alphas, and these.
+
+    Raises:
+        UsageError: an unknown name, a target without a rectifier, or a search that has no alpha.
+    """
+    given = {key: value for key, value in options.items() if value is not None and value != ()}
+    target = parse_target(text, given.pop("metric", "mse"))
+    if target.modifier != "qr":
+        raise UsageError(f"{target.name} has no rectifier; search for {target.family}+qr@{target.quality}")
+    search = Search(**{field.name: given.pop(field.name) for field in fields(Search) if field.name in given})
+    recipe = stp.Recipe(**{key: given.pop(key) for key in ("distance", "synthesis") if key in given})
+    plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
+    if budget := given.pop("budget", None):
+        given["limit_s"] = seconds(budget)
+    given["out"] = given.pop("runs", RUNS) / f"{target.name}-{recipe.distance}-{recipe.synthesis}"
+    return Job(target, modified_phase("predictive", target, recipe, **plain), **given), search, recipe
+
+
+def search_alpha(
+    base: Job, search: Search, recipe: stp.Recipe, train: Callable[[Job], Path], *, out: Path
+) -> pd.DataFrame:
+    """Train with each alpha that has not been trained with, and write `EPOCHS` and `CHOICES` after each; the latter.
+
+    Args:
+        base: target, weights to start from, data and device; the alphas' folders are made in its folder.
+        search: the alphas.
+        recipe: distance and wiring.
+        train: trains a job and returns its weights file.
+        out: folder of the two files. Rows of other searches in them stay.
+
+    Returns:
+        One row an alpha; none if the time was over before the first epoch.
+
+    Raises:
+        BenchError: settings that do not fit, or a training that diverged.
+        KeyboardInterrupt: the search was stopped; the same call goes on where it was.
+    """
+    began = time.perf_counter()
+    jobs = {alpha: _job(base, search, recipe, alpha) for alpha in search.alphas()}
+    for job in jobs.values():
+        _require_same(job)
+    choices = pd.DataFrame()
+    for job in jobs.values():
+        if not _finished(job.out, search):
+            left_s = None if base.limit_s is None else base.limit_s - (time.perf_counter() - began)
+            if left_s is not None and left_s <= 0:
+                break
+            going_on = replace(job, init=None, steps=None, resume=True) if (job.out / CHECKPOINT).is_file() else job
+            train(replace(going_on, limit_s=left_s))
+        # Those of alphas that are still to come, too: an earlier call may have trained with them.
+        folders = {alpha: job.out for alpha, job in jobs.items()}
+        choices = _keep(folders, search, _setting(base, recipe), out)
+    return choices
+
+
+def _job(base: Job, search: Search, recipe: stp.Recipe, alpha: float) -> Job:
+    """The training with one alpha, from its beginning."""
+    return replace(
+        base,
+        phase=search.phase(base.target, replace(recipe, alpha=alpha), **_plain(base.phase)),
+        out=base.out / f"alpha-{alpha:g}",
+        steps=search.epoch_steps * search.max_epochs,
+    )
+
+
+def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
+    """Write what the alphas' folders tell of, and return the choices; without an epoch there is nothing to write."""
+    found = [{**setting, "alpha": alpha, **row} for alpha in folders for row in _epochs(folders[alpha], search)]
+    if not found:
+        return pd.DataFrame()
+    epochs = pd.DataFrame(found)
+    choices = _choices(epochs, _base_psnr_db(folders[found[0]["alpha"]]))
+    _write(out / EPOCHS, epochs, setting)
+    _write(out / CHOICES, choices, setting)
+    return choices
+
+
+def _plain(phase: Phase) -> dict[str, Any]:
+    return {"optimizer": phase.optimizer, "lr": phase.lr, "crops": phase.crops}
+
+
+def _setting(job: Job, recipe: stp.Recipe) -> dict[str, Any]:
+    target = job.target
+    values = (f"{target.family}+{target.modifier}", target.quality, target.metric)
+    return dict(zip(_SETTING, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))
+
+
+def _rows(folder: Path) -> Iterator[dict[str, str]]:
+    """The validations of a training, in order."""
+    path = folder / "curve.csv"
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            yield from csv.DictReader(file)
+
+
+def _require_same(job: Job) -> None:
+    """See that what was trained in a folder was trained for this search."""
+    path = job.out / "record.json"
+    if not path.is_file():
+        return
+    record = json.loads(path.read_text(encoding="utf-8"))
+    asked = {"phase": json.loads(json.dumps(job.phase.described())), "seed": job.seed}
+    # The number of epochs is no setting of the phase, yet a training goes on to where it was going.
+    other = record["calls"][-1]["to_step"] != job.steps
+    other |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
+    if other or any(record[key] != value for key, value in asked.items()):
+        raise UsageError(f"{job.out} is of a search with other weights or settings; name another folder with --runs")
+
+
+def _finished(folder: Path, search: Search) -> bool:
+    """Whether the loss has stalled, or the epochs are over, and the weights are those of that."""
+    losses, steps = [], 0
+    for row in _rows(folder):
+        losses.append(float(row["loss"]))
+        steps = int(row["step"])
+    over = stalled(losses, search.patience) or len(losses) >= search.max_epochs
+    return over and steps_of(folder / WEIGHTS) == steps
+
+
+def _epochs(folder: Path, search: Search) -> list[dict[str, Any]]:
+    return [
+        {
+            "epoch": int(row["step"]) // search.epoch_steps,
+            "steps": int(row["step"]),
+            "psnr_db": float(row["psnr_db"]),
+            "loss": float(row["loss"]),
+            "latent_error_ratio": float(row["latent_error_ratio"]),
+            "seconds": float(row["elapsed_s"]),
+        }
+        for row in _rows(folder)
+    ]
+
+
+def _base_psnr_db(folder: Path) -> float:
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return float(record["initial"]["base_validation"]["psnr_db"])
+
+
+def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:
+    """One row an alpha: the epoch of its smallest loss, and whether its PSNR is the highest."""
+    best = epochs.loc[epochs.groupby("alpha", sort=False)["loss"].idxmin()].rename(columns={"epoch": "best_epoch"})
+    best["epochs"] = best["alpha"].map(epochs.groupby("alpha")["epoch"].max())
+    best["base_psnr_db"] = base_psnr_db
+    best["chosen"] = (best.index == best["psnr_db"].idxmax()).astype(int)
+    columns = ["alpha", "psnr_db", "base_psnr_db", "latent_error_ratio", "best_epoch", "epochs", "chosen"]
+    return best[[*_SETTING, *columns]].reset_index(drop=True)
+
+
+def _write(path: Path, rows: pd.DataFrame, setting: dict[str, Any]) -> None:
+    """Put the rows of one search in the place of those that it had."""
+    if path.is_file():
+        kept = unguarded_frame(pd.read_csv(path, float_precision="round_trip"))
+        others = kept[~(kept[list(setting)] == pd.Series(setting)).all(axis=1)]
+        rows = pd.concat([others, rows], ignore_index=True) if len(others) else rows
+    write_csv(rows, path)

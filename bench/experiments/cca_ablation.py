@@ -1,0 +1,113 @@
+"""`bench train cca-ablation`: trained variants of cca beside each other, by real files of pictures of planes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bench.analysis import cca_ablation as analysis
+from bench.experiments.trained import Entry, Observations
+from bench.images.datasets import missing, open_dataset
+from bench.learned.codecs.yuv420_codec import Cca
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    from torch import Tensor
+
+    from bench.images.picture import Yuv420
+    from bench.learned.weights.full import Weights
+
+OUT = Path("reports/data/experiments/cca_ablation.csv")
+
+FILTER_STAGE = "acem"
+"""The stage of training that the filter has for itself."""
+
+
+class Unfiltered(Cca):
+    """The same model, whose files say that nothing is to be filtered."""
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress a picture, and clear the bits of the filter.
+
+        Raises:
+            CodecError: as `Cca.encode_yuv420`.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415  # torch
+
+        content = container.unpack(super().encode_yuv420(picture), self._identity)
+        form = dataclasses.replace(content.form or container.Form(), indicator=0)
+        return container.pack(self._identity, dataclasses.replace(content, form=form))
+
+
+def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
+    """Measure what is missing in the file `out`, which is rewritten after each variant; the table of its rows.
+
+    A file whose filter is trained gives two variants, with the filter as the encoder chooses for each picture and
+    without. Without a data set the pictures are Kodak's in YUV 4:2:0, or the built-in ones where Kodak is missing.
+
+    Raises:
+        BenchError: files, data or settings that cannot be used.
+    """
+    chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
+    if chosen.kind != "yuv420":
+        raise UsageError(f"dataset '{chosen.name}' is of {chosen.kind} pictures; take kodak-yuv420 or a clip")
+    observations = Observations(
+        out,
+        analysis.COLUMNS,
+        key=("variant", "weights_sha256", "dataset"),
+        training=("variant", "quality", "seed", "dataset"),
+        read=analysis.read,
+        finish=_with_loss,
+    )
+    return analysis.table(observations.completed((entry for path in paths for entry in _variants(path)), chosen))
+
+
+def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
+    from bench.learned.training.losses import SCALE_611  # noqa: PLC0415  # torch
+
+    error = SCALE_611 * (6 * rows["mse_y"] + rows["mse_u"] + rows["mse_v"]) / 8
+    return rows.assign(loss=rows["bpp"] + rows["lambda"] * error).round(dict.fromkeys(analysis.VALUES, 6))
+
+
+def _variants(path: Path) -> Iterator[Entry]:
+    """What a weights file can be measured as."""
+    from bench.learned.weights.full import load  # noqa: PLC0415  # torch
+
+    weights = load(path, "cca")
+    ways = (Unfiltered, Cca) if _has_trained_filter(weights) else (Unfiltered,)
+    for way in ways:
+        shared = _described(weights, acem=way is Cca)
+        yield Entry(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
+
+
+def _has_trained_filter(weights: Weights) -> bool:
+    """Whether the filter does anything: it begins with last layers of zeros."""
+    from bench.learned.models.cca.enhancement import Acem  # noqa: PLC0415  # torch
+
+    filters = [part for part in weights.model.modules() if isinstance(part, Acem)]
+    last = [cast("Tensor", layer[-1].weight) for part in filters for layer in (part.luma, part.chroma)]
+    return any(bool(weight.any()) for weight in last)
+
+
+def _described(weights: Weights, *, acem: bool) -> dict[str, Any]:
+    config, card = weights.model.config, weights.card
+    stages = card.record.get("stages") or {"": card.record}
+    codec = [stage for name, stage in stages.items() if name != FILTER_STAGE]
+    parameters = weights.model.named_parameters()
+    return {
+        "quality": card.quality,
+        "lambda": card.lmbda,
+        "variant": analysis.variant_name(config.guide, attention=config.attention, acem=acem),
+        "guide": config.guide,
+        "attention": "yes" if config.attention else "no",
+        "acem": "yes" if acem else "no",
+        "parameters": sum(value.numel() for name, value in parameters if acem or not name.startswith("acem.")),
+        "weights_sha256": weights.sha256[:12],
+        "seed": card.record.get("seed", 0),
+        "steps": sum(stage.get("steps", 0) for stage in codec),
+        "seconds": sum(stage.get("seconds", 0) for stage in codec),
+    }

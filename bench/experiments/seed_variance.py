@@ -1,0 +1,62 @@
+"""`bench train spread`: trainings that differ in their seeds beside each other, by real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis import seed_variance as analysis
+from bench.codecs.registry import codec_class
+from bench.experiments.trained import Entry, Observations
+from bench.images.datasets import missing, open_rgb_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+OUT = Path("reports/data/experiments/training_spread.csv")
+
+
+def run_training_spread(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
+    """Measure what is missing in the file `out`, which is rewritten after each weights file; the table of its rows.
+
+    Without a data set the pictures are Kodak's, or the built-in photographs where Kodak is missing.
+
+    Raises:
+        BenchError: files or data that cannot be used.
+    """
+    chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
+    observations = Observations(
+        out,
+        analysis.COLUMNS,
+        key=("weights_sha256", "dataset"),
+        training=(*analysis.SETTING, "seed"),
+        read=analysis.read,
+        finish=lambda rows: rows.round(dict.fromkeys(analysis.VALUES, 6)),
+    )
+    return analysis.table(observations.completed(map(_entry, paths), chosen))
+
+
+def _entry(path: Path) -> Entry:
+    from bench.learned.weights.full import load  # noqa: PLC0415  # torch
+
+    weights = load(path)
+    family, card = weights.model.config.family, weights.card
+    stage = str(card.record.get("stage", ""))
+    trained = card.record.get("stages", {}).get(stage, card.record)
+    shared: dict[str, Any] = {
+        "codec": family,
+        "quality": card.quality,
+        "lambda": card.lmbda,
+        "metric": card.metric,
+        "stage": stage,
+        "start_sha256": str((card.record.get("initial") or {}).get("sha256", ""))[:12],
+        "steps": trained.get("steps", 0),
+        "weights_sha256": weights.sha256[:12],
+        "seed": card.record.get("seed", 0),
+        "seconds": trained.get("seconds", 0),
+    }
+    return Entry(
+        f"{family}@{card.quality}, seed {shared['seed']}", shared, codec_class(family)(card.quality, weights=str(path))
+    )

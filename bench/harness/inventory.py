@@ -1,0 +1,133 @@
+"""What is there to run with, and what is missing with the way to get it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.analysis.rd_curve import published_names
+from bench.codecs.registry import codec_class, codec_names
+from bench.images import datasets
+from bench.results import published
+from bench.results.export import frames
+from bench.results.store import Store
+from bench.system.environment import usable_cores
+from bench.system.provenance import git_state, machine, package_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CodecEntry:
+    """One codec with one carrier: the qualities of a run and the version of what does the work, or what is missing."""
+
+    name: str
+    title: str
+    carrier: str
+    meaning: str  # of the qualities
+    qualities: str = ""
+    version: str = ""
+    missing: str = ""
+
+
+def codecs() -> list[CodecEntry]:
+    """Every registered codec with each of its carriers."""
+    return [_entry(name, carrier) for name in codec_names() for carrier in codec_class(name).carriers]
+
+
+def _entry(name: str, carrier: str) -> CodecEntry:
+    cls = codec_class(name)
+    if reason := cls.missing(carrier):
+        return CodecEntry(name, cls.title, carrier, cls.scale.meaning, missing=reason)
+    points = cls.points()
+    qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points" if len(points) > 4 else _listed(points)
+    version = cls(points[0], carrier=carrier).carrier_version
+    return CodecEntry(name, cls.title, carrier, cls.scale.meaning, qualities, version)
+
+
+def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
+    """What the qualities of codecs mean, each meaning once: (codecs, meaning)."""
+    grouped = _grouped((entry.meaning, entry.name) for entry in entries)
+    return [(f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0], key) for key, names in grouped.items()]
+
+
+def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
+    """What codecs lack, each thing once: (codecs with their carrier, what is missing)."""
+    lacking = ((e.missing, f"{e.name} ({e.carrier})") for e in entries if e.missing)
+    return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for common, name in pairs:
+        groups.setdefault(common, [])
+        groups[common] += [name] if name not in groups[common] else []
+    return groups
+
+
+def _listed(points: tuple[float, ...]) -> str:
+    return ", ".join(f"{point:g}" for point in points)
+
+
+def image_sets(data: Path | None) -> list[tuple[str, str]]:
+    """Every named image set, and whether its files are here, to the bit."""
+    states = []
+    for name in datasets.dataset_names():
+        absent = datasets.missing(name, data)
+        states.append((name, f"missing or damaged: {len(absent)} files; bench fetch {name}" if absent else "ready"))
+    return states
+
+
+def measured_sets(database: Path) -> list[tuple[str, str]]:
+    """The image sets that a results database has: the name that every command takes, and the title."""
+    if not database.is_file():
+        return []
+    with Store.open(database) as store:
+        return [(name, title) for name, title in store.rows("SELECT dataset, title FROM datasets ORDER BY dataset")]
+
+
+def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
+    """The published curves, imported ones included: (name, title, image set, metrics, points).
+
+    The names are those that `bench compare` takes; points are those of the metric that has most.
+    """
+    points = published.load()
+    if database.is_file():
+        with Store.open(database) as store:
+            points = frames(store)["published"]
+    rows = []
+    for (name, dataset), curve in points.groupby([published_names(points), "dataset"], sort=True):
+        metrics = curve["metric"].value_counts()
+        title, told = str(curve["title"].iloc[0]), ", ".join(sorted(map(str, metrics.index)))
+        rows.append((str(name), title, str(dataset), told, str(metrics.max())))
+    return rows
+
+
+def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
+    """What `bench doctor` says of the environment: (subject, finding)."""
+    git = git_state()
+    commit = f"{git['commit']}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not a git checkout"
+    from_variable = data is None and os.environ.get("BENCH_DATA")
+    free_gib = shutil.disk_usage(database.parent if database.parent.is_dir() else ".").free / 2**30
+    return [
+        ("machine", machine()),
+        ("cores to use", str(usable_cores())),
+        ("accelerator", _accelerator()),
+        ("checkout", commit),
+        *package_versions().items(),
+        ("data folder", f"{datasets.data_folder(data)}{' (BENCH_DATA)' if from_variable else ''}"),
+        ("results", f"{database} ({'there' if database.is_file() else 'none yet'}), {free_gib:.0f} GiB free"),
+    ]
+
+
+def _accelerator() -> str:
+    if importlib.util.find_spec("torch") is None:
+        return "torch is not installed: pip install torch"
+    import torch  # noqa: PLC0415  # 2 s that only this command pays
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none (CPU)"

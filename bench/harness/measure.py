@@ -1,0 +1,131 @@
+"""From a codec and a picture to numbers: the only clock, and the only place where bytes are counted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, SupportsFloat
+
+from bench.codecs import adapter
+from bench.codecs.probe import Listener, listening
+from bench.results.schema import is_column
+from bench.system.environment import set_threads, threads_in_force
+from bench.system.errors import BenchError, BusyError, CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from bench.codecs.adapter import Decode
+    from bench.codecs.codec import Codec
+    from bench.images.picture import AnyPicture
+    from bench.metrics.distortion import Metric
+
+
+BUSY_FRACTION = 0.15
+"""Share of all cores that other work may use before timings are not worth taking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What coding one picture gave."""
+
+    num_bytes: int
+    bitstream_sha256: str
+    values: Mapping[str, float | None]
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Wall time of one stage, once."""
+
+    stage: str
+    repeat: int
+    seconds: float
+
+
+def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
+    """Code a picture, decode it by another codec object from the bytes alone, and compare.
+
+    Rate is every byte of the file; distortion is between the 8-bit pictures, or planes where these are YUV.
+
+    Raises:
+        CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
+            under the name of a metric or of another column of the results.
+        BenchError: a metric gave something else than a number.
+    """
+    notes: dict[str, float] = {}
+    with listening(Listener(note=notes.__setitem__)):
+        data = adapter.encode(encoder, adapter.given(encoder, picture))
+    decoded = adapter.restored(decode(data, picture.kind), picture)
+    if (decoded.width, decoded.height) != (picture.width, picture.height):
+        raise CodecError(
+            f"decoded picture is {decoded.width}x{decoded.height}, the original {picture.width}x{picture.height}"
+        )
+    values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
+    if taken := [name for name in notes if name in values or is_column(name)]:
+        raise CodecError(f"it notes '{taken[0]}', which is the name of a metric or column; another name is needed")
+    notes |= adapter.ceiling(encoder, picture, metrics)
+    return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
+
+
+def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float | None:
+    value: object = metric.function(original, decoded)
+    if value is None:
+        return None
+    if not isinstance(value, SupportsFloat) or math.isnan(number := float(value)):
+        raise BenchError(f"metric {metric.name} returned {value!r}, not a number (None says that it is not defined)")
+    return number
+
+
+def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats: int, threads: int) -> Sequence[Sample]:
+    """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
+
+    Stages that the codec marks inside of these are timed too. What the adapter converts is not.
+
+    Raises:
+        CodecError: the codec failed, or changed the number of threads that libraries have.
+    """
+    given = adapter.given(encoder, picture)
+    set_threads(threads)
+    data = adapter.encode(encoder, given)
+    adapter.decode(decoder, data, picture.kind)
+    for library, found in threads_in_force().items():
+        if found != threads:
+            raise CodecError(f"times of {threads} threads are asked for, but the codec lets {library} have {found}")
+    samples: list[Sample] = []
+    for repeat in range(repeats):
+        samples += _timed("encode", repeat, lambda: adapter.encode(encoder, given))
+        samples += _timed("decode", repeat, lambda: adapter.decode(decoder, data, picture.kind))
+    return samples
+
+
+def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
+    """Samples of some work, and of the stages that it marks, which follow it."""
+    samples: list[Sample] = []
+
+    @contextlib.contextmanager
+    def clock(stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        samples.append(Sample(stage, repeat, time.perf_counter() - start))
+
+    with listening(Listener(stage=clock)), clock(name):
+        work()
+    return [samples[-1], *samples[:-1]]
+
+
+def require_quiet_machine(seconds: float = 2.0) -> None:
+    """Refuse to go on while other work uses the processor.
+
+    Raises:
+        BusyError: more than `BUSY_FRACTION` of the cores was in use over the last `seconds`.
+    """
+    import psutil  # noqa: PLC0415
+
+    busy = psutil.cpu_percent(interval=seconds) / 100
+    if busy > BUSY_FRACTION:
+        raise BusyError(f"other work uses {busy:.0%} of this machine, timings would be wrong; wait, or add --force")

@@ -1,0 +1,91 @@
+"""How to open a codec, here and in other processes, so that all of them have the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.codecs import user_code
+from bench.codecs.registry import code_of, codec_class, is_ours, label_of
+from bench.results.schema import Configuration
+from bench.system.errors import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bench.codecs.codec import Codec, Scalar
+
+Version = tuple[str, str | None]
+"""A codec's revision, and the SHA-256 of its weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to open a codec at one quality, in any process."""
+
+    name: str
+    """As the user has it: one of a file is stored under its label."""
+    quality: float
+    carrier: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    files: tuple[Path, ...] = ()
+    """Of a codec that is not the package's: what else decides its bytes, besides its code."""
+    version: Version | None = None
+    """Which is to be found; None takes any."""
+
+    def open(self) -> Codec:
+        """A new codec object.
+
+        Raises:
+            UsageError: there is no such codec, quality, carrier or option.
+            MissingError: it cannot run on this machine.
+            CodecError: it is another version.
+        """
+        codec = self._new()
+        if self.version not in {None, self._version_of(codec, self.files)}:
+            raise CodecError(f"{self.name} or what it needs was changed while the run went on; start the run again")
+        return codec
+
+    def open_pair(self) -> tuple[Recipe, Codec, Codec]:
+        """The recipe with the files and the version that are found here, and two codecs: an encoder and a decoder.
+
+        Raises:
+            BenchError: as `open`.
+        """
+        if is_ours(self.name):
+            encoder, decoder, files = self._new(), self._new(), self.files
+        else:
+            encoder, first = self._watched()
+            decoder, second = self._watched()
+            # Files that only the first object opened are in memory, and may serve other qualities, too.
+            user_code.keep({path: first[path] for path in first.keys() - second.keys()})
+            files = self._files(encoder, {*first, *second})
+        return replace(self, files=files, version=self._version_of(encoder, files)), encoder, decoder
+
+    def configuration(self, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
+        """What is stored of an open codec; see `Configuration.of`."""
+        revision, weights_sha256 = self._version_of(codec, self.files)
+        configuration = Configuration.of(label_of(self.name), codec, further)
+        return replace(configuration, revision=revision, weights_sha256=weights_sha256)
+
+    def _new(self) -> Codec:
+        return codec_class(self.name)(self.quality, carrier=self.carrier, **dict(self.options))
+
+    def _watched(self) -> tuple[Codec, dict[Path, set[str]]]:
+        """A new codec object, and the files that were opened for it."""
+        with user_code.watching() as opened:
+            codec = self._new()
+        return codec, opened.data_files()
+
+    def _files(self, codec: Codec, opened: set[Path]) -> tuple[Path, ...]:
+        """What decides the bytes besides code: what the codec names, what options name, what it opens or has kept."""
+        code = code_of(self.name)
+        options = {path.absolute() for path in map(Path, codec.chosen.values()) if user_code.is_file(path)}
+        return tuple(sorted(code.files(codec.files) | options | (opened - code.modules)))
+
+    def _version_of(self, codec: Codec, files: Sequence[Path]) -> Version:
+        if is_ours(self.name):
+            return codec.revision, codec.weights_sha256
+        content = user_code.content_sha256(files, codec.weights_sha256)
+        return code_of(self.name).versioned(codec.revision), content

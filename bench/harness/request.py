@@ -1,0 +1,189 @@
+"""A run as the user asks for it: names and options in, rows in the database and a summary out."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.analysis.axis import DERIVED
+from bench.codecs.registry import METRICS, load_metric, resolve_codecs
+from bench.harness.measure import require_quiet_machine
+from bench.harness.runner import describe_dataset, plan, register, run_measurements, run_timings
+from bench.harness.workers import measure_in_parallel
+from bench.images.datasets import open_dataset
+from bench.results.schema import DIAGNOSTICS, is_column
+from bench.results.store import Store
+from bench.system.errors import UsageError, listed
+from bench.system.provenance import describe_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.harness.runner import Engine, Outcome
+    from bench.images.clips import ClipOptions
+    from bench.images.datasets import Dataset
+    from bench.images.picture import Kind
+    from bench.images.sets import ImageFile
+    from bench.metrics.distortion import Metric
+
+REPEATS = 5
+"""Samples of a time, if nothing else is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """The options of `bench run`."""
+
+    codecs: tuple[str, ...]
+    dataset: str
+    db: Path
+    threads: int
+    command: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    skip_failed: bool = False
+    """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
+    clip: ClipOptions | None = None
+    data: Path | None = None
+    carrier: str | None = None
+    codec_options: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    timing: bool = False
+    repeats: int | None = None
+    force: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, for the user to read."""
+
+    dataset: str
+    """Name of the image set that the result is of: what was asked for, without what was skipped."""
+    points: frozenset[tuple[str, float]]
+    """Curve (`Configuration.curve`) and quality of each that was asked for."""
+    missing: tuple[str, ...]
+    outcomes: dict[str, Outcome]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Names of those that are left out of the result because a codec failed on them, and how."""
+    notes: tuple[str, ...] = ()
+    """A line for each thing about the pictures that a reader of the figures must know."""
+
+    @property
+    def failures(self) -> list[str]:
+        """A line for each cell that failed and was not to be skipped, whether measured or timed or both."""
+        lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
+        return [] if self.skipped else list(dict.fromkeys(lines))
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Those of a study's points that this run was asked for, and not others of the same codec and quality."""
+        found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
+        return found
+
+    def __str__(self) -> str:
+        """A line for each kind of work and each codec that could not take part."""
+        lines = [
+            f"{self.dataset}: {outcome.measured} cells {kind}, {outcome.skipped} were there, "
+            f"{len(outcome.failures)} failed"
+            for kind, outcome in self.outcomes.items()
+        ]
+        lines += [f"left out: {reason}" for reason in self.missing]
+        lines += [f"skipped {image}: {reason}" for image, reason in self.skipped.items()]
+        return "\n".join([*lines, *self.notes])
+
+
+def execute(request: RunRequest) -> Summary:
+    """Carry out a run.
+
+    Raises:
+        BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
+    """
+    for option, given in (("--repeats", request.repeats), ("--force", request.force)):
+        if given and not request.timing:
+            raise UsageError(f"{option} is for times; add --timing, or leave it out")
+    specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
+    whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
+    dataset = whole.part(whole.select(request.images, request.exclude))
+    metrics = _metrics(request.metrics, dataset.kind)
+    the_plan = plan(specs, dataset.images, carrier=request.carrier)
+    # Workers have one thread each; times are taken by this process.
+    threads = request.threads if request.workers == 1 or request.timing else 1
+    remarks = _remarks(dataset.images)
+    run = describe_run(request.command, threads=threads, workers=request.workers, pictures=remarks)
+    repeats = request.repeats or REPEATS
+    with closing(Store.open(request.db, create=True)) as store:
+        if request.timing and not request.force:
+            done = store.timed(run.machine, threads, repeats)
+            if any(cell.key not in done for cell in the_plan.cells):
+                require_quiet_machine()
+        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan.cells, metrics)
+        outcomes = {
+            "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
+        }
+        if request.timing:
+            outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
+        failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
+        skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
+        result = whole.part([image for image in dataset.images if image.name not in skipped])
+        describe_dataset(store, result)
+    configurations = (cell.point.configuration for cell in the_plan.cells)
+    points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
+    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks))
+
+
+def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
+    """What reading leaves out or changes, with the names of the pictures for which it does."""
+    found: dict[str, list[str]] = {}
+    for image in images:
+        for remark in image.remarks:
+            found.setdefault(remark, []).append(image.name)
+    return found
+
+
+def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    lines = [f"note: {remark} ({listed(names)})" for remark, names in remarks.items()]
+    if count := len(dataset.left_out):
+        kinds = listed(sorted({path.suffix.lower() or path.name for path in dataset.left_out}))
+        what = "file is no picture" if count == 1 else "files are no pictures"
+        lines.append(f"note: {count} {what} that can be read here, and left out ({kinds})")
+    return tuple(lines)
+
+
+def _engine(request: RunRequest, kind: Kind) -> Engine | None:
+    """Several processes, or None for this one."""
+    if request.workers == 1:
+        return None
+    names = (*_standard(kind), *request.metrics)
+    return functools.partial(measure_in_parallel, metrics=names, workers=request.workers)
+
+
+def _standard(kind: Kind) -> dict[str, Metric]:
+    """The metrics of every run on pictures of this kind, by name."""
+    metrics = {name: load_metric(name) for name in METRICS}
+    return {name: metric for name, metric in metrics.items() if kind in metric.kinds}
+
+
+def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
+    metrics = _standard(kind)
+    for name in names:
+        if stored := DERIVED.get(name.replace("_", "-")) if name not in metrics else None:
+            raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")
+        metric = load_metric(name)
+        if metrics.get(metric.name, metric) != metric:
+            raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+        if metric.name not in metrics and _is_taken(metric.name):
+            raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
+        if kind not in metric.kinds:
+            raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
+        metrics[metric.name] = metric
+    return list(metrics.values())
+
+
+def _is_taken(name: str) -> bool:
+    """Whether something else that is stored, or follows from it, goes by a metric's name."""
+    return is_column(name) or name in DIAGNOSTICS or name.replace("_", "-") in DERIVED

@@ -1,0 +1,274 @@
+"""Image sets: Kodak and the built-in photographs by name, or any folder, glob or clip of the user's.
+
+An image set has an identity: the hash of each file or frame. The sets that `datasets.toml` lists are verified against
+it; a folder's or clip's name in the results ends in a hash of its content, so that adding a picture makes another set.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import hashlib
+import importlib.resources
+import os
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.images import ffmpeg
+from bench.images.clips import SUFFIXES, ClipOptions, frame_range, open_clip
+from bench.images.image_files import suffixes
+from bench.images.selection import selected
+from bench.images.sets import ClipFrame, ConvertedImage, ImageFile, planes_sha256
+from bench.system.download import download
+from bench.system.errors import MissingError, UsageError, printable, unknown
+from bench.system.files import sha256_of
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.images.picture import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An image set, all of one kind; `note` says what a reader of its figures must know."""
+
+    name: str
+    title: str
+    note: str
+    images: tuple[ImageFile, ...]
+    left_out: tuple[Path, ...] = ()
+    """The files of a folder that are no pictures, or none that can be read here; hidden ones do not count."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of its pictures: "rgb" or "yuv420"."""
+        return self.images[0].kind
+
+    def select(self, patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> tuple[ImageFile, ...]:
+        """The images whose names match one of the globs, all if there is no glob, without those to `exclude`.
+
+        Raises:
+            UsageError: a glob matches no image, or none is left.
+        """
+        names = [image.name for image in self.images]
+        unwanted = set(selected(names, exclude, self.name)) if exclude else set()
+        if not (wanted := set(selected(names, patterns, self.name)) - unwanted):
+            raise UsageError(f"--exclude leaves no image of {self.name}")
+        return tuple(image for image in self.images if image.name in wanted)
+
+    def part(self, images: Sequence[ImageFile]) -> Dataset:
+        """Some of the images as a set of its own, whose name ends in a hash of them; of all the set itself."""
+        if len(images) == len(self.images):
+            return self
+        name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
+        note = f"A part of {self.name}: the figures cannot be set beside published ones."
+        return Dataset(name, f"{self.name}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """Where image sets are looked for and downloaded to: the option, else $BENCH_DATA, else ./data."""
+    return given or Path(os.environ.get("BENCH_DATA") or "data")
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The image sets that have a name."""
+    return tuple(_catalogue())
+
+
+def missing(name: str, data: Path | None = None) -> list[str]:
+    """The files of a named image set that are not on this machine, or are there with another content."""
+    entry = _entry(name)
+    if "of" in entry:
+        return missing(entry["of"], data)
+    found = _hashes(_folder(name, entry, data), entry)
+    return [file for file, expected in entry["files"].items() if found.get(file) != expected]
+
+
+def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
+    """Open an image set by name, folder, glob or clip, with each file's or frame's hash checked or taken.
+
+    `clip` chooses among the frames of a clip and says what its file does not.
+
+    Raises:
+        MissingError: a named set is not on this machine; the message says how to get it.
+        UsageError: there is no such set, folder, image or frame, or a file is not the one that the name stands for.
+    """
+    clip = clip or ClipOptions()
+    if Path(name).suffix.lower() in SUFFIXES:
+        return _open_clip(Path(name), clip)
+    if clip.given:
+        raise UsageError(f"{clip.given[0]} is for clips (.y4m, .yuv); dataset '{name}' is none")
+    if name in _catalogue():
+        return _open_named(name, data)
+    if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
+        return _open_files(name)
+    if os.sep in name:
+        raise UsageError(f"dataset '{name}': there is no such folder, and it is no glob that matches")
+    raise unknown("dataset", name, dataset_names())
+
+
+def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | None = None) -> str:
+    """What the results call an image set that is asked for: by that name, or as in `bench run`, or without the hash.
+
+    `known` are the sets that the results have. The name of a folder, glob or clip in the results ends in a hash of its
+    content; where one only has the name before it, that one is meant.
+
+    Raises:
+        UsageError: as `open_dataset`, or several sets have that name.
+    """
+    is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
+    if (clip and clip.given) or (is_path and name not in {*_catalogue(), *known}):
+        return open_dataset(name, clip=clip).name
+    found = [one for one in known if re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{8}}", one)]
+    if len(found) > 1 and name not in {*_catalogue(), *known}:
+        raise UsageError(f"the results have several image sets of the name {name}: {', '.join(found)}; name one")
+    return found[0] if found and name not in {*_catalogue(), *known} else name
+
+
+def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
+    """As `open_dataset`, for what takes RGB files alone: a set of planes names the files that it is converted from.
+
+    Raises:
+        MissingError: as `open_dataset`.
+        UsageError: as `open_dataset`, or its pictures are planes.
+    """
+    # A clip holds planes whatever its frames; it need not be read for that, nor its size be known.
+    dataset = None if Path(name).suffix.lower() in SUFFIXES else open_dataset(name, data=data)
+    if dataset is None or dataset.kind != "rgb":
+        raise UsageError(f"dataset '{name}' is of yuv420 pictures, and RGB ones are needed; take kodak or a folder")
+    return dataset
+
+
+def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
+    """Download what is missing of a named image set, or damaged; what arrived before is kept and gone on from.
+
+    The folder that its files are in is returned.
+
+    Raises:
+        MissingError: a file could not be had from any of its addresses.
+    """
+    entry, absent = _entry(name), missing(name, data)
+    if "of" in entry:
+        return fetch_dataset(entry["of"], data=data)
+    folder = _folder(name, entry, data)
+    if not absent:
+        return folder
+    if "urls" not in entry:
+        raise MissingError(f"dataset '{name}' comes with {entry['package']}; reinstall scikit-image")
+    with progress(f"downloading {name}", len(absent), unit="files") as advance:
+        for file in absent:
+            number = "".join(filter(str.isdigit, file))
+            urls = [url.format(number=number) for url in entry["urls"]]
+            download(urls, folder / file, entry["files"][file])
+            advance(1, file)
+    return folder
+
+
+@functools.cache
+def _catalogue() -> dict[str, dict[str, Any]]:
+    text = importlib.resources.files(__package__).joinpath("datasets.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _entry(name: str) -> dict[str, Any]:
+    if name not in _catalogue():
+        raise unknown("dataset", name, dataset_names())
+    return _catalogue()[name]
+
+
+def _folder(name: str, entry: dict[str, Any], data: Path | None) -> Path:
+    if package := entry.get("package"):
+        return Path(str(importlib.resources.files(package)))
+    return data_folder(data) / name
+
+
+def _open_named(name: str, data: Path | None) -> Dataset:
+    entry = _entry(name)
+    if "of" in entry:
+        return _open_converted(name, entry, data)
+    folder, files = _folder(name, entry, data), entry["files"]
+    found = _hashes(folder, entry)
+    if absent := files.keys() - found.keys():
+        raise MissingError(
+            f"dataset '{name}': {len(absent)} of {len(files)} files are missing in {folder}; "
+            f"`bench fetch {name}` downloads them, or point BENCH_DATA or --data at the folder that holds {name}/"
+        )
+    for file, expected in files.items():
+        if found[file] != expected:
+            raise UsageError(
+                f"{folder / file} is not the {name} picture (SHA-256 {found[file][:12]}…, expected {expected[:12]}…); "
+                f"`bench fetch {name}` replaces it"
+            )
+    images = tuple(ImageFile(Path(file).stem, folder / file, sha256) for file, sha256 in files.items())
+    return Dataset(name, entry["title"], entry.get("note", ""), images)
+
+
+def _hashes(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of the files of a named set that are there. All of Kodak takes 50 ms."""
+    return {file: sha256_of(folder / file) for file in entry["files"] if (folder / file).is_file()}
+
+
+def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Dataset:
+    """A set of which each picture is one of another set, converted to planes that are on record."""
+    if reason := ffmpeg.missing():
+        raise MissingError(f"dataset '{name}' is converted by ffmpeg: {reason}")
+    planes: dict[str, str] = entry["planes"]
+    images = tuple(ConvertedImage(i.name, i.path, planes[i.name]) for i in _open_named(entry["of"], data).images)
+    return Dataset(name, entry["title"], entry.get("note", ""), images)
+
+
+def _open_clip(path: Path, options: ClipOptions) -> Dataset:
+    clip = open_clip(path, options)
+    form = clip.form
+    chosen = frame_range(options.frames or ":", len(clip.offsets))
+    with progress(f"reading {path.name}", len(chosen), unit="frames") as advance:
+        images = []
+        for index in chosen:
+            digest = planes_sha256(clip.read(index))
+            images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], form))
+            advance(1, f"frame {index}")
+    count = "1 frame" if len(clip.offsets) == 1 else f"{len(clip.offsets)} frames"
+    extent = f"{len(chosen)} of {count}" if options.frames else count
+    levels = "full" if form.full_range else "limited"
+    title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
+    note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
+    if form.is_grey:
+        note += " It has no chroma; 128 stands in for it, and figures of chroma say nothing."
+    return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
+
+
+def _content_hash(images: Iterable[ImageFile]) -> str:
+    return hashlib.sha256("".join(sorted(image.sha256 for image in images)).encode()).hexdigest()[:8]
+
+
+def _open_files(pattern: str) -> Dataset:
+    folder = Path(pattern)
+    if folder.is_dir():
+        paths, stem = list(folder.iterdir()), folder.resolve().name
+    else:
+        # Path.glob takes no absolute patterns, and the user's pattern may be one.
+        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+        stem = Path(pattern).resolve().parent.name
+    there = sorted(path for path in paths if path.is_file())
+    files = [path for path in there if path.suffix.lower() in suffixes()]
+    if not files:
+        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
+    images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
+    note = "The user's own images: the figures cannot be set beside published ones."
+    left_out = tuple(p for p in there if p.suffix.lower() not in suffixes() and not p.name.startswith("."))
+    # Not the path: the set is the same wherever it lies, and from wherever it is asked for.
+    title = stem if folder.is_dir() else f"{stem}/{folder.name}"
+    count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
+    return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
+
+
+def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:
+    count = Counter(image.name for image in images)
+    # Two files may differ in suffix or folder only; then the whole path tells them apart.
+    return tuple(replace(i, name=printable(i.path.as_posix())) if count[i.name] > 1 else i for i in images)

@@ -1,0 +1,128 @@
+"""The ffmpeg that the package imageio-ffmpeg brings along: the one conversion to YUV 4:2:0, and JPEG XL files."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.images.picture import Yuv420
+from bench.system.errors import MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.images.picture import Picture
+
+TO_YUV420 = (
+    "scale=in_range=full:out_range=limited:out_color_matrix=bt601:sws_dither=none"
+    ":flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+)
+"""The filter that converts 8-bit RGB: BT.601, limited range, chroma Lanczos-filtered and amid its four luma samples.
+
+With these flags ffmpeg 4.2, 7.0 and 9.0 give the same samples. In full range they do not: 9.0 has chroma half a level
+too low.
+"""
+
+_TIME_LIMIT_S = 60.0
+
+_PAM = re.compile(rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH (\d+)\nMAXVAL (\d+)\nTUPLTYPE \w+\nENDHDR\n")
+
+_ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
+"""What ffmpeg puts before a message: in each process another address."""
+
+
+def missing() -> str | None:
+    """Say that the package is not there and how to get it, or None if it is."""
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
+    try:
+        program()
+    except RuntimeError:
+        return "imageio-ffmpeg has no ffmpeg for this platform; install one and set IMAGEIO_FFMPEG_EXE to its path"
+    return None
+
+
+@functools.cache
+def program() -> str:
+    """Path of the binary.
+
+    Raises:
+        RuntimeError: the package has none for this platform.
+    """
+    import imageio_ffmpeg  # noqa: PLC0415
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def version() -> str:
+    """The version of ffmpeg: "ffmpeg n9.0.2"."""
+    done = subprocess.run([program(), "-version"], capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False)
+    match = re.match(r"ffmpeg version (\S+)", done.stdout)
+    return f"ffmpeg {match[1]}" if match else "ffmpeg of unknown version"
+
+
+def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
+    """The samples of a JPEG XL file: (height, width) of a grey one, else (height, width, channels).
+
+    Raises:
+        MissingError: there is no ffmpeg.
+        ValueError: the file is damaged, has more pixels or more than 8 bits, or holds several pictures.
+    """
+    # Bytes behind the picture make ffmpeg spin, so it gets ten times what a slow machine needs.
+    limit_s = 3 + len(data) / 100_000
+    strict = ("-xerror", "-err_detect", "explode", "-max_pixels", str(max_pixels))
+    source = (*strict, "-f", "jpegxl_pipe", "-c:v", "libjxl", "-i", "pipe:0")
+    try:
+        done = _run([*source, "-frames:v", "2", "-c:v", "pam", "-f", "image2pipe", "pipe:1"], data, limit_s)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"ffmpeg did not finish within {limit_s:.0f} s; the file may be damaged") from None
+    header = _PAM.match(done.stdout)
+    if done.returncode or not header:
+        raise ValueError(_message(done) or "ffmpeg finds no picture in it")
+    width, height, channels, highest = map(int, header.groups())
+    if highest > 255:
+        raise ValueError("it has more than 8 bits a sample; convert it to 8 bits first")
+    samples = np.frombuffer(done.stdout, np.uint8, offset=header.end())
+    if samples.size != width * height * channels:
+        raise ValueError("it holds several pictures; give the one that is meant as a file of its own")
+    return samples.reshape((height, width) if channels == 1 else (height, width, channels))
+
+
+def to_yuv420(picture: Picture) -> Yuv420:
+    """Convert a picture by `TO_YUV420`.
+
+    A last odd row or column is repeated first: ffmpeg would stretch chroma over it, and shift it against luma.
+
+    Raises:
+        MissingError: there is no ffmpeg, or it is too old for these flags.
+    """
+    rows, columns = picture.height % 2, picture.width % 2
+    pixels = np.pad(picture.pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    height, width, _ = pixels.shape
+    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-i", "pipe:0")
+    target = ("-vf", TO_YUV420, "-pix_fmt", "yuv420p", "-f", "rawvideo", "pipe:1")
+    done = _run([*source, *target], pixels.tobytes(), _TIME_LIMIT_S)
+    if done.returncode:
+        raise MissingError(f"{version()} does not convert to YUV 4:2:0: {_message(done)}")
+    return Yuv420.of_bytes(done.stdout, width, height, full_range=False).cropped(picture.width, picture.height)
+
+
+def _run(arguments: Sequence[str], data: bytes, limit_s: float) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg on what it reads from a pipe."""
+    if reason := missing():
+        raise MissingError(reason)
+    command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", *arguments]
+    return subprocess.run(command, input=data, capture_output=True, timeout=limit_s, check=False)
+
+
+def _message(done: subprocess.CompletedProcess[bytes]) -> str:
+    text = " ".join(done.stderr.decode(errors="replace").split())
+    return _ADDRESS.sub("", text)[:300]

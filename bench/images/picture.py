@@ -1,0 +1,175 @@
+"""Pictures as codecs see them, RGB or YUV 4:2:0, and image files, which are read in one way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Kind: TypeAlias = Literal["rgb", "yuv420"]
+"""The kinds of pictures: `Picture` and `Yuv420`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An 8-bit RGB picture.
+
+    `pixels` has shape (height, width, 3) and dtype uint8, is contiguous, and cannot be written to.
+    """
+
+    kind: ClassVar[Kind] = "rgb"
+
+    pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.pixels.shape, self.pixels.dtype
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+            raise ValueError(f"a picture is (height, width, 3) of uint8, not {shape} of {dtype}")
+        object.__setattr__(self, "pixels", _read_only(self.pixels))
+
+    def copy(self) -> Picture:
+        """The same picture in memory of its own."""
+        return Picture(self.pixels.copy())
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Yuv420:
+    """An 8-bit YUV 4:2:0 picture: luma, and chroma that has half of its rows and columns.
+
+    The planes have dtype uint8, are contiguous, and cannot be written to: `y` of shape (height, width), `u` (Cb) and
+    `v` (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
+    as in most video; that decides how the picture looks in RGB, and nothing else.
+    """
+
+    kind: ClassVar[Kind] = "yuv420"
+
+    y: NDArray[np.uint8]
+    u: NDArray[np.uint8]
+    v: NDArray[np.uint8]
+    full_range: bool = True
+
+    def __post_init__(self) -> None:
+        shapes, half = [plane.shape for plane in self.planes], tuple(-(-size // 2) for size in self.y.shape)
+        if len(half) != 2 or 0 in half or shapes[1:] != [half, half]:
+            raise ValueError(f"planes of 4:2:0 are (h, w) and twice (ceil(h / 2), ceil(w / 2)), not {shapes}")
+        if any(plane.dtype != np.uint8 or not plane.flags.c_contiguous for plane in self.planes):
+            raise ValueError("planes of 4:2:0 are contiguous and of uint8")
+        for name, plane in zip("yuv", self.planes, strict=True):
+            object.__setattr__(self, name, _read_only(plane))
+
+    def copy(self) -> Yuv420:
+        """The same picture in memory of its own."""
+        return Yuv420(self.y.copy(), self.u.copy(), self.v.copy(), self.full_range)
+
+    @classmethod
+    def of_bytes(cls, samples: bytes, width: int, height: int, *, full_range: bool = True) -> Self:
+        """The picture of its samples as a .yuv file holds them (I420): all of Y, then U, then V, row by row.
+
+        Raises:
+            ValueError: there are more or fewer samples than such a picture has.
+        """
+        half = -(-height // 2), -(-width // 2)
+        sizes = height * width, half[0] * half[1], half[0] * half[1]
+        if len(samples) != sum(sizes):
+            raise ValueError(f"{width}x{height} in 4:2:0 takes {sum(sizes)} bytes, not {len(samples)}")
+        y, u, v = np.split(np.frombuffer(samples, np.uint8), np.cumsum(sizes)[:2])
+        return cls(y.reshape(height, width), u.reshape(half), v.reshape(half), full_range)
+
+    def to_bytes(self) -> bytes:
+        """The samples as a .yuv file holds them; see `of_bytes`."""
+        return b"".join(plane.tobytes() for plane in self.planes)
+
+    def padded(self, width: int, height: int) -> Yuv420:
+        """The picture continued to a larger size, both sides even, by repeating its last column and row."""
+        shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
+        y, u, v = (
+            np.pad(plane, [(0, shape[axis] - plane.shape[axis]) for axis in (0, 1)], mode="edge")
+            for plane, shape in zip(self.planes, shapes, strict=True)
+        )
+        return Yuv420(y, u, v, self.full_range)
+
+    def cropped(self, width: int, height: int) -> Yuv420:
+        """The upper left part of the picture; see `padded`."""
+        shapes = (height, width), *[(-(-height // 2), -(-width // 2))] * 2
+        y, u, v = (
+            np.ascontiguousarray(plane[: shape[0], : shape[1]])
+            for plane, shape in zip(self.planes, shapes, strict=True)
+        )
+        return Yuv420(y, u, v, self.full_range)
+
+    @property
+    def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Y, U and V."""
+        return self.y, self.u, self.v
+
+    @property
+    def width(self) -> int:
+        """Columns of luma."""
+        return self.y.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows of luma."""
+        return self.y.shape[0]
+
+
+AnyPicture: TypeAlias = Picture | Yuv420
+
+
+def _read_only(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same samples as an array that cannot be written to; whoever made them keeps theirs."""
+    view = samples.view()
+    view.flags.writeable = False
+    return view
+
+
+def read_picture(path: Path) -> Picture:
+    """Read an image file as 8-bit RGB.
+
+    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Of several pictures in
+    a file the first is read, and CMYK is converted; `image_files.remarks` says of which files. Nothing else is changed:
+    embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
+
+    Raises:
+        UsageError: the file is missing, is no image, is damaged or too large, has more than 8 bits or other colours, or
+            is translucent.
+        MissingError: there is no decoder of its format.
+    """
+    return parse_picture(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read image {path}: {error.strerror}") from error
+
+
+def parse_picture(data: bytes, path: Path) -> Picture:
+    """Read an image from the bytes of the file `path`; see `read_picture`."""
+    from bench.images.image_files import read_rgb  # noqa: PLC0415  # JPEG XL is read by what gives planes, which is built on this
+
+    return Picture(np.array(read_rgb(data, path)))

@@ -1,0 +1,145 @@
+"""Pixel formats of clips: those that are 8-bit 4:2:0 planes in another order, and what the name of a raw clip says.
+
+Nothing is computed: samples change places only. Grey clips have no chroma; theirs is 128, the value of no colour in
+either range, so luma is exact and figures of chroma say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bench.images.picture import Yuv420
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Layout: TypeAlias = Literal["yuv420p", "yv12", "nv12", "nv21", "gray"]
+"""Order of the samples of a frame: Y, U, V; Y, V, U; Y and pairs of U and V; Y and pairs of V and U; Y alone."""
+
+Levels: TypeAlias = Literal["full", "limited"]
+"""What black and white are: 0 and 255, or 16 and 235."""
+
+NAMES: dict[str, Layout] = {
+    **dict.fromkeys(("yuv420p", "yuvj420p", "i420", "iyuv"), "yuv420p"),
+    "yv12": "yv12",
+    "nv12": "nv12",
+    "nv21": "nv21",
+    **dict.fromkeys(("gray", "grey", "gray8", "y800"), "gray"),
+}
+"""Names of pixel formats, those of ffmpeg and the codes of four letters, to their layout."""
+
+_FULL_RANGE = {"yuvj420p"}
+
+SIZE_IN_NAME = re.compile(r"(?<!\d)(\d{1,5})x(\d{1,5})(?!\d)")
+
+_OTHERS = re.compile(
+    r"""(?<![0-9a-z])(
+    (9|1[0246])\ ?-?b(its?)?
+    | ( (yuv[aj]?|i)?4(22|44|40|11|10)p? | yuva420p | (yuv)?420p(?=9|1\d) | i[024](?=10) | gbra?p )
+      (f?\d+(msb)?)?(le|be)?
+    | ( nv16 | nv2[04] | nv42 | p[024]1[0246] | (uyvy|yuyv|yvyu)(422)? | yuy2 | uyyvyy411 | uyva | y[24]1[0246]
+      | v[234]10 | v30x | xv(30|36|48) | vyu444 | v?ayuv(64)? | vuy[ax] ) (le|be)?
+    | [0ax2]*(rgb|bgr)[0ax]?(4_byte|f?\d+)?(le|be)? | gr[ae]yf?(?!8)\d+(le|be)?
+    | y1[06] | ya(8|f?16|f?32)(le|be)? | xyz12(le|be)? | pal8 | mono[bw] | bayer_\w+
+    )(?![0-9a-z])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Formats that hold more bits, more chroma or other colours than 8-bit 4:2:0, as file names have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """How a file holds a frame."""
+
+    size: tuple[int, int]  # width and height, pixels
+    layout: Layout = "yuv420p"
+    full_range: bool = False
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether chroma is made up."""
+        return self.layout == "gray"
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the samples of a frame."""
+        return self._luma if self.is_grey else self._luma + 2 * self._chroma
+
+    def __str__(self) -> str:
+        """The format in a message or title, without size and range."""
+        if self.is_grey:
+            return "8-bit grey"
+        return "8-bit 4:2:0" if self.layout == "yuv420p" else f"8-bit 4:2:0 ({self.layout})"
+
+    def picture(self, samples: bytes) -> Yuv420:
+        """The frame of its samples.
+
+        Raises:
+            ValueError: there are more or fewer than `num_bytes`.
+        """
+        width, height = self.size
+        if len(samples) != self.num_bytes:
+            raise ValueError(f"{width}x{height} in {self} takes {self.num_bytes} bytes, not {len(samples)}")
+        luma, chroma = samples[: self._luma], samples[self._luma :]
+        halves = chroma[: self._chroma], chroma[self._chroma :]
+        pairs = chroma[0::2], chroma[1::2]
+        u, v = {
+            "yuv420p": halves,
+            "yv12": halves[::-1],
+            "nv12": pairs,
+            "nv21": pairs[::-1],
+            "gray": (b"\x80" * self._chroma,) * 2,
+        }[self.layout]
+        return Yuv420.of_bytes(luma + u + v, width, height, full_range=self.full_range)
+
+    @property
+    def _luma(self) -> int:
+        return self.size[0] * self.size[1]
+
+    @property
+    def _chroma(self) -> int:
+        """Samples of one plane of chroma."""
+        return -(-self.size[0] // 2) * -(-self.size[1] // 2)
+
+
+def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout, bool]:
+    """Layout and full range of a clip without header: as given, or as its name says, or yuv420p in limited range.
+
+    Raises:
+        UsageError: another format than 8-bit 4:2:0 or grey is given or named, or what is given contradicts the name.
+    """
+    named = _named(path)
+    if given is not None and given.lower() not in NAMES:
+        if _OTHERS.fullmatch(given):
+            raise UsageError(f"--pixel-format {given}: {_only(path)}")
+        raise unknown("pixel format", given, NAMES)
+    said = {NAMES[name] for name in named}
+    if len(said) > 1:
+        said.discard("gray")  # more often than not a word for what the clip shows
+    chosen: Layout = NAMES[given.lower()] if given else next(iter(said), "yuv420p")
+    if said - {"gray"} and chosen not in said:
+        raise UsageError(f"{path}: its name says {named[0]}; leave out --pixel-format {given}, or rename it")
+    if given is None and len(said) > 1:
+        raise UsageError(f"{path}: its name says {' and '.join(named)}; write --pixel-format NAME")
+    full_names = [name for name in (*named, (given or "").lower()) if name in _FULL_RANGE]
+    if full_names and levels == "limited":
+        raise UsageError(f"{path}: {full_names[0]} is of full range; leave out --range limited")
+    return chosen, bool(full_names) or levels == "full"
+
+
+def _named(path: Path) -> list[str]:
+    """The pixel formats that a clip's name holds."""
+    stem = SIZE_IN_NAME.sub("", path.stem)
+    if other := _OTHERS.search(stem):
+        raise UsageError(f"{path}: its name says {other[0]}; {_only(path)}")
+    return [word for word in re.findall(r"[0-9a-z]+", stem.lower()) if word in NAMES]
+
+
+def _only(path: Path) -> str:
+    return (
+        "only 8-bit 4:2:0 and grey are read; convert it: ffmpeg -f rawvideo -pixel_format FORMAT -video_size WxH "
+        f"-i {path.name} -pix_fmt yuv420p {path.stem}.y4m"
+    )

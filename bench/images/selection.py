@@ -1,0 +1,31 @@
+"""Images of a set by name: globs, several in one text with commas, as `--images` takes them."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING
+
+from bench.system.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[str, ...]:
+    """Those of the names of an image set's images that a pattern matches, in their order; all if there is no pattern.
+
+    Raises:
+        UsageError: a pattern matches no image of the set, which is called `of`.
+    """
+    globs = [glob for pattern in patterns for glob in _globs(pattern, names)]
+    for glob in globs:
+        if not any(fnmatch.fnmatchcase(name, glob) for name in names):
+            raise unknown(f"image of {of}", glob, names)
+    return tuple(name for name in names if not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs))
+
+
+def _globs(pattern: str, names: Sequence[str]) -> list[str]:
+    """The globs in a pattern. A name may hold a comma itself."""
+    if any(fnmatch.fnmatchcase(name, pattern) for name in names):
+        return [pattern]
+    return pattern.split(",")

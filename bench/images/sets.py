@@ -1,0 +1,125 @@
+"""The images of a set: how each is read, whether it is a file, a file that is converted, or a frame of a clip."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.images import ffmpeg, image_files
+from bench.images.clips import read_frame
+from bench.images.picture import parse_picture, read_file, read_picture
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.images.picture import AnyPicture, Kind, Yuv420
+    from bench.images.pixel_format import FrameFormat
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a set, RGB. `name` is unique in the set; `sha256` is of the file."""
+
+    kind: ClassVar[Kind] = "rgb"
+
+    name: str
+    path: Path
+    sha256: str
+
+    @property
+    def full_range(self) -> bool:
+        """Whether its levels go from 0 to 255; see `Yuv420`."""
+        return True
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What reading it leaves out or changes."""
+        return image_files.remarks(self.path)
+
+    def read(self) -> AnyPicture:
+        """The picture.
+
+        Raises:
+            UsageError: the file cannot be read, or was changed since the set was opened.
+        """
+        data = read_file(self.path)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise _changed(self.path)
+        return parse_picture(data, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedImage(ImageFile):
+    """An image file, converted to YUV 4:2:0 by `bench.images.ffmpeg.TO_YUV420`. `sha256` is of the planes."""
+
+    kind: ClassVar[Kind] = "yuv420"
+
+    @property
+    def full_range(self) -> bool:
+        """The conversion is to limited range."""
+        return False
+
+    def read(self) -> AnyPicture:
+        """The planes, which are those on record.
+
+        Raises:
+            UsageError: the file cannot be read, or this ffmpeg makes other planes of it.
+            MissingError: there is no ffmpeg that can convert.
+        """
+        picture = ffmpeg.to_yuv420(read_picture(self.path))
+        found = planes_sha256(picture)
+        if found != self.sha256:
+            raise UsageError(
+                f"{self.path}: {ffmpeg.version()} converts it to other planes (SHA-256 {found[:12]}…) than those on "
+                f"record ({self.sha256[:12]}…); unset IMAGEIO_FFMPEG_EXE, or install another imageio-ffmpeg"
+            )
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame(ImageFile):
+    """A frame of a clip. `sha256` is of its planes and their range; see `planes_sha256`."""
+
+    kind: ClassVar[Kind] = "yuv420"
+
+    offset: int  # of its samples in the file, bytes
+    form: FrameFormat
+
+    @property
+    def full_range(self) -> bool:
+        """What the clip or its user says."""
+        return self.form.full_range
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What reading it leaves out or changes."""
+        return ("grey has no chroma: it is 128 everywhere, and PSNR of it says nothing",) if self.form.is_grey else ()
+
+    def read(self) -> AnyPicture:
+        """The planes.
+
+        Raises:
+            UsageError: the file cannot be read, or was changed since the set was opened.
+        """
+        picture = read_frame(self.path, self.offset, self.form)
+        if planes_sha256(picture) != self.sha256:
+            raise _changed(self.path)
+        return picture
+
+
+def _changed(path: Path) -> UsageError:
+    return UsageError(f"{path} was changed while the run went on; start the run again")
+
+
+def planes_sha256(picture: Yuv420) -> str:
+    """Identity of a picture of planes: SHA-256 of all of Y, then U, then V, and of the range where it is the full one.
+
+    In limited range it is what `ffmpeg -i PICTURE -f hash -hash sha256 -` prints. Equal samples in full range are
+    another picture: as RGB they have other colours, and no result of one is a result of the other.
+    """
+    digest = hashlib.sha256(picture.to_bytes())
+    if picture.full_range:
+        digest.update(b"full range")
+    return digest.hexdigest()

@@ -1,0 +1,59 @@
+"""The codecs in fixed point: files that decode on another machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.learned.codecs.yuv420_codec import PlanarCodec
+
+if TYPE_CHECKING:
+    from bench.learned.codecs.learned_codec import Source
+    from bench.learned.coding.loaded_model import System
+    from bench.learned.coding.synthesis import Precision
+
+
+class FixedPointCodec(LearnedCodec):
+    """A model with a context whose entropy model is in integers; see `bench.learned.coding.fixed_point`.
+
+    The latents of a file are the same wherever it is decoded. Its picture is that of a float synthesis, and may differ
+    by a grey level elsewhere. The bytes that an encoder writes may differ too, because its analysis is in floats.
+    """
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+        from bench.learned.coding.fixed_point.paths import fixed_point_path  # noqa: PLC0415
+        from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
+        from bench.learned.coding.loaded_model import System  # noqa: PLC0415
+
+        loaded = load_fixed_point(source.path, source.family)
+        model = loaded.base.model
+        return loaded.sha256, System.of(model, device, precision, path=fixed_point_path(model, loaded.network))
+
+
+class JointInt(FixedPointCodec):
+    """The joint model in fixed point."""
+
+    title = "Joint, fixed point"
+    family = "joint-int"
+
+
+class AttentionInt(FixedPointCodec):
+    """The attention model in fixed point."""
+
+    title = "Attention, fixed point"
+    family = "attn-int"
+
+
+class CcaInt(FixedPointCodec, PlanarCodec):
+    """Cross-component attention with its mixture in fixed point."""
+
+    title = "CCA, fixed point"
+    family = "cca-int"
+
+
+class JointYuvInt(FixedPointCodec, PlanarCodec):
+    """The joint model of planes with its mixture in fixed point."""
+
+    title = "Joint, YUV, fixed point"
+    family = "joint-yuv-int"

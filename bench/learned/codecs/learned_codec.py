@@ -1,0 +1,274 @@
+"""The learned codecs: a model, the coder of its latents, and a container, under one name.
+
+Nothing here imports torch until a picture is coded, so that `bench list` need not.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from bench.codecs.codec import Codec, QualityScale
+from bench.codecs.probe import note, stage
+from bench.learned.weights import catalogue
+from bench.system.errors import CodecError, MissingError, UsageError, unknown
+from bench.system.files import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from bench.images.picture import Picture
+    from bench.learned.coding.container import Content, Identity
+    from bench.learned.coding.diagnosis import Diagnosis
+    from bench.learned.coding.latents import Coded
+    from bench.learned.coding.loaded_model import System
+    from bench.learned.coding.paths import Latents
+    from bench.learned.coding.synthesis import PictureTransforms, Precision
+    from bench.learned.models import Codable
+
+PRECISIONS = ("fp32", "bf16")
+
+SYSTEMS = 2
+"""Loaded models that are kept: a run works through one quality after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model comes from."""
+
+    weights: str
+    family: str
+    quality: int
+    path: Path
+    sha256: str
+
+
+class LearnedCodec(Codec):
+    """A learned model as a codec.
+
+    The bytes depend on quality and weights; on the processor and the version of torch too, in the last bits of the
+    latents. A file decodes exactly where it was written; elsewhere it may be refused, but is never decoded wrongly.
+    """
+
+    family: ClassVar[str]
+    """Name of the model's class in `bench.learned.models.FAMILIES`."""
+
+    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
+    carriers = ("torch",)
+    options: ClassVar[Mapping[str, str]] = {"weights": "compact", "device": "cpu", "synthesis": "fp32"}
+
+    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+        if (precision := options.get("synthesis", "fp32")) not in PRECISIONS:
+            raise unknown("precision of the synthesis", precision, PRECISIONS)
+        super().__init__(quality, carrier=carrier, **options)
+        self.scale.check(self.family, quality)
+        self.weights = self.chosen["weights"]
+        self._path = catalogue.find(self.weights, self.file_stem(), int(quality))
+        self.weights_sha256 = fingerprint(self._path)
+        self._encoder_sha256 = self.weights_sha256
+        if self.chosen["device"] != "cpu":
+            self.device = _device_name(self.chosen["device"])
+
+    @classmethod
+    def file_stem(cls) -> str:
+        """How its weights files are named: by the family, and a modifier where there is one."""
+        return cls.family
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that there are no weights, and how to get some; or None."""
+        del carrier
+        return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
+
+    @classmethod
+    def points(cls, **options: str) -> tuple[float, ...]:
+        """The qualities that there are weights of; all, if there are none."""
+        return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
+
+    @property
+    def carrier_version(self) -> str:
+        """The libraries that decide the bytes."""
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "constriction"))
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture of any size.
+
+        Raises:
+            CodecError: it is too large, or the model goes out of bounds on it.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        container.require_size(picture.width, picture.height, CodecError)
+        with stage("analysis"):
+            y = self._analysis(picture)
+        coded = self._code(y)
+        content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
+        return container.pack(self._identity, content)
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file that the same model wrote.
+
+        Raises:
+            DecodeError: it is not such a file, damaged, or written where arithmetic differs.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        content = container.unpack(data, self._identity)
+        y_hat = self._decode(content)
+        with stage("synthesis"):
+            return cast("PictureTransforms", self._system.transforms).synthesis(y_hat, content.height, content.width)
+
+    def diagnose(self, picture: Picture) -> Diagnosis:
+        """What the model makes of a picture, element by element: latents, scales, means, bits."""
+        from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
+
+        return diagnose(self._system, self._analysis(picture))
+
+    @property
+    def model(self) -> Codable:
+        """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
+        return self._system.whole
+
+    def _analysis(self, picture: Picture) -> Tensor:
+        """The latents of a picture, before quantisation."""
+        return cast("PictureTransforms", self._system.transforms).analysis(picture)
+
+    def _code(self, y: Tensor) -> Coded:
+        """The payload of latents, and what the decoder will know."""
+        system = self._system
+        with stage("entropy encoding"):
+            coded = system.coder.encode(y)
+        _note_bits(system, coded.latents)
+        _note_errors(system, y, coded.latents)
+        return coded
+
+    def _decode(self, content: Content) -> Tensor:
+        """The latents in a file, as the synthesis takes them."""
+        system = self._system
+        system.transforms.require_memory(content.height, content.width)
+        with stage("entropy decoding"):
+            size = system.transforms.latent_size(content.height, content.width)
+            latents = system.coder.decode(content.payload, size, content.latents_crc)
+        if system.rectifier is None:
+            return latents.y_hat
+        with stage("rectification"):
+            return system.rectified(latents.y_hat)
+
+    @property
+    def _identity(self) -> Identity:
+        from bench.learned.coding.container import Identity  # noqa: PLC0415
+
+        return Identity(self.family, int(self.quality), self._encoder_sha256)
+
+    @property
+    def _system(self) -> System:
+        source = Source(self.weights or "", self.family, int(self.quality), self._path, self.weights_sha256 or "")
+        return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+        """The SHA-256 of the weights that are read, and what codes with them."""
+        from bench.learned.coding.loaded_model import System  # noqa: PLC0415
+        from bench.learned.weights.full import load  # noqa: PLC0415
+        from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
+
+        zoo = catalogue.ZOOS.get(source.weights)
+        loaded = load(source.path, source.family) if zoo is None else load_zoo(source.family, source.quality, zoo)
+        return loaded.sha256, System.of(loaded.model, device, precision)
+
+
+class Factorized(LearnedCodec):
+    """Factorized prior (Balle et al. 2018, the baseline; CompressAI's bmshj2018-factorized)."""
+
+    title = "Factorized prior"
+    family = "factorized"
+
+
+class Scale(LearnedCodec):
+    """Scale hyperprior (Balle et al. 2018; CompressAI's bmshj2018-hyperprior)."""
+
+    title = "Scale hyperprior"
+    family = "scale"
+
+
+class Hyper(LearnedCodec):
+    """Mean and scale hyperprior (Minnen et al. 2018 without context; CompressAI's mbt2018-mean)."""
+
+    title = "Mean & scale hyperprior"
+    family = "hyper"
+
+
+class Context(LearnedCodec):
+    """Context model without hyperprior (Minnen et al. 2018 compare it)."""
+
+    title = "Context model"
+    family = "context"
+
+
+class Joint(LearnedCodec):
+    """Context model and hyperprior (Minnen et al. 2018; CompressAI's mbt2018)."""
+
+    title = "Joint"
+    family = "joint"
+
+
+class Attention(LearnedCodec):
+    """The joint entropy model on transforms with attention (Cheng et al. 2020; CompressAI's cheng2020-attn)."""
+
+    title = "Attention"
+    family = "attn"
+
+
+@functools.lru_cache(maxsize=SYSTEMS)
+def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> System:
+    sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
+    if sha256 != source.sha256:
+        raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
+    return system
+
+
+def _note_bits(system: System, latents: Latents) -> None:
+    """Tell what the latents should take: by the coder's tables in all and by parts, and by the model's densities."""
+    from bench.learned.coding.diagnosis import likelihood_bits  # noqa: PLC0415
+
+    parts = functools.cache(lambda: system.estimated_bits(latents))
+    note("estimated_bits", lambda: sum(parts().values()))
+    note("estimated_bits_y", lambda: parts()["y"])
+    if latents.z_hat is not None:
+        note("estimated_bits_z", lambda: parts()["z"])
+    note("likelihood_bits", lambda: sum(likelihood_bits(system.model, latents).values()))
+
+
+def _note_errors(system: System, y: Tensor, latents: Latents) -> None:
+    """Tell how far the decoded latents are from those of the encoder, and where they are rectified, these too."""
+    note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
+    if system.rectifier is not None:
+        note("latent_error_rectified", lambda: _distance(system.rectified(latents.y_hat), y))
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    return float((one.double() - other.double()).norm())
+
+
+def _device_name(device: str) -> str:
+    """The name of an accelerator.
+
+    Raises:
+        UsageError: torch knows no such device.
+        MissingError: this machine has none.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        raise UsageError(f"unknown device '{device}'; cpu, cuda or cuda:N") from None
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted.type != "cuda" or (wanted.index or 0) >= there:
+        raise MissingError(f"torch finds no device '{device}' here; leave out --device")
+    return torch.cuda.get_device_name(device)

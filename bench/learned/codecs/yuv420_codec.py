@@ -1,0 +1,84 @@
+"""The learned codecs of YUV 4:2:0: their pictures are planes, and their files say how each was filtered."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, cast
+
+from bench.codecs.codec import QualityScale, Yuv420Codec
+from bench.codecs.probe import note, stage
+from bench.images.colour import to_yuv420
+from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.system.errors import CodecError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.images.picture import Picture, Yuv420
+    from bench.learned.coding.plane_transforms import PlanesTransforms
+
+
+class PlanarCodec(Yuv420Codec, LearnedCodec):
+    """A learned model of planes as a codec; see `LearnedCodec` for what a file depends on.
+
+    The planes of limited range are coded as they are, and come out as such.
+    """
+
+    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 5)), 1, 4)
+    yuv420_carriers = ("torch",)
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress a picture of any size.
+
+        Raises:
+            CodecError: it is too large, or the model goes out of bounds on it.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        container.require_size(picture.width, picture.height, CodecError)
+        with stage("analysis"):
+            y = self._transforms.analysis_of_planes(picture)
+        coded = self._code(y)
+        indicator = self._transforms.best_indicator(coded.latents.y_hat, picture)
+        note("acem_indicator", lambda: indicator.bits)
+        form = container.Form(full_range=picture.full_range, indicator=indicator.bits)
+        content = container.Content(picture.width, picture.height, coded.crc, coded.payload, form)
+        return container.pack(self._identity, content)
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a file that the same model wrote.
+
+        Raises:
+            DecodeError: it is not such a file, damaged, or written where arithmetic differs.
+        """
+        from bench.learned.coding import container  # noqa: PLC0415
+        from bench.learned.models.cca.enhancement import Indicator  # noqa: PLC0415
+
+        content = container.unpack(data, self._identity)
+        form = content.form or container.Form()
+        y_hat = self._decode(content)
+        with stage("synthesis"):
+            size = content.height, content.width
+            planes = self._transforms.synthesis_of_planes(y_hat, size, Indicator.of_bits(form.indicator))
+        return dataclasses.replace(planes, full_range=form.full_range)
+
+    def _analysis(self, picture: Picture) -> Tensor:
+        return self._transforms.analysis_of_planes(to_yuv420(picture))
+
+    @property
+    def _transforms(self) -> PlanesTransforms:
+        return cast("PlanesTransforms", self._system.transforms)
+
+
+class Cca(PlanarCodec):
+    """Cross-component attention (Duan et al. 2023), with its filter where the encoder finds it better."""
+
+    title = "CCA"
+    family = "cca"
+
+
+class JointYuv(PlanarCodec):
+    """The joint model's transforms on planes, with the entropy model of cca."""
+
+    title = "Joint, YUV"
+    family = "joint-yuv"

@@ -1,0 +1,280 @@
+"""Symbols to bits and back, by the integer tables that come with the weights.
+
+A set of tables is what CompressAI's entropy models hold: for each channel, or each of 64 scales, the cumulative
+frequencies of a run of integers out of 2^16, the last entry an escape. A range coder (the `constriction` package) takes
+all symbols of one table in one call, so that Python sees tables and never symbols.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from constriction import stream
+
+from bench.system.errors import CodecError, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compressai.entropy_models import EntropyModel
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int32]
+    Indexes = NDArray[np.uint8] | NDArray[np.int32]
+
+PRECISION = 16
+"""Frequencies of a table add up to 2^PRECISION; each is at least 1."""
+
+ESCAPE_BITS = 24
+"""Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
+
+MAX_SYMBOL = 1 << ESCAPE_BITS
+"""No escape holds a symbol of this magnitude. Those of real pictures are in the hundreds."""
+
+OTHER_ARITHMETIC = (
+    "the file is whole, but does not decode to what was written: "
+    "the arithmetic of this processor or torch is not that of the encoder's"
+)
+
+_TOO_SHORT = "the payload is too short for a picture of the size that the header names"
+
+_STATE_BITS = 64
+"""What a decoder holds beyond the bits that it was given."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coding:
+    """How the coder takes some symbols: by one model, or by a family of them with a row of parameters for each."""
+
+    model: stream.model.Categorical
+    rows: tuple[NDArray[np.float64], ...] = ()
+
+    def encode(self, encoder: stream.queue.RangeEncoder, symbols: Integers) -> None:
+        """Write the symbols."""
+        encoder.encode(symbols, self.model, *self.rows)
+
+    def decode(self, decoder: stream.queue.RangeDecoder, count: int) -> Integers:
+        """Read so many symbols."""
+        symbols: Integers = decoder.decode(self.model, *(self.rows or (count,)))
+        return symbols
+
+
+class Distributions(abc.ABC):
+    """What symbols are coded by: runs of integers, each with an escape behind it, that elements refer to by number."""
+
+    first: Integers
+    """The least integer of each run."""
+    sizes: Integers
+    """How many integers each run holds."""
+
+    @abc.abstractmethod
+    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
+        """An order of the elements that puts those coded in one call together, and the parts of that order."""
+
+    @abc.abstractmethod
+    def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
+        """What each entry of an element's distribution takes."""
+
+    @property
+    @abc.abstractmethod
+    def least_bits(self) -> float:
+        """No element takes fewer."""
+
+    def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
+        """The place of each symbol relative to its run, the entry that is coded, and whether it escapes."""
+        places, sizes = symbols - self.first[indexes], self.sizes[indexes]
+        escaped = (places < 0) | (places >= sizes)
+        return places, np.where(escaped, sizes, places), escaped
+
+    def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
+        """What each symbol takes, escapes and all: a payload is their sum and less than 8 bytes more."""
+        places, entries, escaped = self.entries(indexes, symbols)
+        bits = self.entry_bits(indexes, entries)
+        if escaped.any():
+            bits[escaped] += math.log2(ESCAPE_BITS) + _widths(_fold(places[escaped], self.sizes[indexes][escaped]))
+        return bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables(Distributions):
+    """The tables of one entropy model."""
+
+    models: tuple[stream.model.Categorical, ...]
+    """The distribution of each table: its integers in order, then the escape."""
+    first: Integers
+    """The least integer of each table."""
+    sizes: Integers
+    """How many integers each table holds."""
+    costs_bits: NDArray[np.float64]
+    """What each entry of each table takes, table by table, the escape last."""
+    starts: NDArray[np.intp]
+    """Where each table begins in `costs_bits`."""
+
+    @property
+    def least_bits(self) -> float:
+        """See `Distributions`."""
+        return float(self.costs_bits.min())
+
+    @property
+    def least_bits_of_each(self) -> NDArray[np.float64]:
+        """No element takes fewer by each of the tables."""
+        return np.minimum.reduceat(self.costs_bits, self.starts)
+
+    @classmethod
+    def of(cls, entropy_model: EntropyModel) -> Self:
+        """The tables that a weights file gave to one of CompressAI's entropy models."""
+        lengths = entropy_model.cdf_length.numpy()
+        rows = zip(entropy_model.quantized_cdf.numpy(), lengths, strict=True)
+        cumulative = np.concatenate([row[:length] for row, length in rows])
+        return cls.of_arrays(cumulative, lengths, entropy_model.offset.numpy())
+
+    @classmethod
+    def of_arrays(cls, cumulative: Integers, lengths: Integers, first: Integers) -> Self:
+        """The tables as a file holds them: cumulative frequencies one after the other, lengths, first integers."""
+        rows = np.split(cumulative, np.cumsum(lengths)[:-1])
+        frequencies = [np.diff(row).astype(np.float64) for row in rows]
+        # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
+        models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
+        costs_bits = -np.log2(np.concatenate(frequencies) / (1 << PRECISION))
+        starts = np.cumsum(lengths - 1) - (lengths - 1)
+        return cls(models, first, lengths - 2, costs_bits, starts)
+
+    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
+        """See `Distributions`: an element's number is that of its table."""
+        order = np.argsort(indexes, kind="stable")
+        counts = np.bincount(indexes, minlength=len(self.models))
+        ends = np.cumsum(counts)
+        used = np.flatnonzero(counts)
+        return order, ((Coding(self.models[i]), slice(ends[i] - counts[i], ends[i])) for i in used)
+
+    def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
+        """See `Distributions`."""
+        bits: NDArray[np.float64] = self.costs_bits[self.starts[indexes] + entries]
+        return bits
+
+
+class Port(abc.ABC):
+    """One direction of coding. The entropy path is written once against this, so that both directions run alike."""
+
+    crc = 0
+    """CRC-32 of all symbols that have passed."""
+
+    def code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
+        """Pass some symbols, each by the distribution that `indexes` names (both of one dimension).
+
+        A writer needs them, writes them and returns them; a reader gets none, and returns what was written.
+
+        Raises:
+            CodecError: a symbol is beyond all bounds.
+            DecodeError: no encoder with this arithmetic writes such a payload.
+        """
+        passed = self._code(tables, indexes, symbols)
+        self.crc = zlib.crc32(passed.astype("<i4", copy=False).data, self.crc)
+        return passed
+
+    @abc.abstractmethod
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers: ...
+
+
+class Writer(Port):
+    """Encodes."""
+
+    def __init__(self) -> None:
+        self._encoder = stream.queue.RangeEncoder()
+
+    def finish(self) -> bytes:
+        """The payload."""
+        payload: bytes = self._encoder.get_compressed().astype("<u4").tobytes()
+        return payload
+
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
+        if symbols is None:
+            raise ValueError("an encoder is given its symbols")
+        order, groups = tables.groups(indexes)
+        by_table = indexes[order]
+        places, entries, escaped = tables.entries(by_table, symbols[order])
+        for coding, part in groups:
+            coding.encode(self._encoder, entries[part])
+        if escaped.any():
+            self._escape(_fold(places[escaped], tables.sizes[by_table][escaped]))
+        return symbols
+
+    def _escape(self, values: NDArray[np.int64]) -> None:
+        """Exp-Golomb codes, the number of their bits drawn evenly: all escapes of a piece in two calls."""
+        if values.max() >= (1 << ESCAPE_BITS) - 1:
+            raise CodecError("the latents of this picture are beyond all bounds")
+        widths = _widths(values)
+        self._encoder.encode(widths, stream.model.Uniform(ESCAPE_BITS))
+        wide = widths > 0
+        if wide.any():
+            ranges = np.left_shift(1, widths[wide], dtype=np.int32)
+            self._encoder.encode((values[wide] + 1 - ranges).astype(np.int32), stream.model.Uniform(), ranges)
+
+
+class Reader(Port):
+    """Decodes."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._num_bits = 8 * len(payload)
+        self._bits_beyond = 0.0
+        """What was read since the payload has ended takes at least so much."""
+        self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
+
+    def require_room(self, least_bits: float) -> None:
+        """Refuse to look for more symbols than a payload of this length can hold, before memory is spent on them.
+
+        Raises:
+            DecodeError: symbols that take at least so many bits do not fit.
+        """
+        if least_bits > self._num_bits + _STATE_BITS:
+            raise DecodeError(_TOO_SHORT)
+
+    def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
+        if self._decoder.maybe_exhausted():
+            # What is left is in the decoder's state. Behind it there are zeros without end, which are symbols, too.
+            self._bits_beyond += len(indexes) * tables.least_bits
+            if self._bits_beyond > _STATE_BITS:
+                raise DecodeError(_TOO_SHORT)
+        order, groups = tables.groups(indexes)
+        by_table = indexes[order]
+        places, sizes = np.empty(len(order), np.int32), tables.sizes[by_table]
+        try:
+            for coding, part in groups:
+                places[part] = coding.decode(self._decoder, part.stop - part.start)
+            escaped = places == sizes
+            if escaped.any():
+                places[escaped] = _unfold(self._escapes(int(escaped.sum())), sizes[escaped])
+        except AssertionError as error:
+            raise DecodeError(OTHER_ARITHMETIC) from error
+        symbols = np.empty_like(places)
+        symbols[order] = places + tables.first[by_table]
+        return symbols
+
+    def _escapes(self, count: int) -> NDArray[np.int64]:
+        widths = self._decoder.decode(stream.model.Uniform(ESCAPE_BITS), count)
+        values: NDArray[np.int64] = np.left_shift(1, widths, dtype=np.int64) - 1
+        wide = widths > 0
+        if wide.any():
+            values[wide] += self._decoder.decode(stream.model.Uniform(), np.left_shift(1, widths[wide], dtype=np.int32))
+        return values
+
+
+def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
+    """Places outside 0 ... sizes - 1 as 0, 1, 2 ...: those above are the even numbers, those below the odd ones."""
+    wide = places.astype(np.int64)
+    return np.where(wide < 0, -2 * wide - 1, 2 * (wide - sizes))
+
+
+def _widths(values: NDArray[np.int64]) -> Integers:
+    """The number of digits that follow the leading one of value + 1."""
+    widths: Integers = np.frexp(values + 1)[1].astype(np.int32) - 1
+    return widths
+
+
+def _unfold(values: NDArray[np.int64], sizes: Integers) -> NDArray[np.int64]:
+    return np.where(values % 2, -(values + 1) // 2, values // 2 + sizes)

@@ -1,0 +1,106 @@
+"""Distributions of elements each by itself: whole frequencies over a window of integers, and an escape.
+
+For models whose distributions are too many for tables. A window is one of a few sizes, so that the elements of each
+size make one array and one call of the coder. What lies outside its window escapes, and is written all the same.
+
+Everything here is in whole numbers; where they come from is the models' affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from constriction import stream
+
+from bench.learned.coding.cdfs import PRECISION, Coding, Distributions, Tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from bench.learned.coding.cdfs import Indexes, Integers
+
+    Whole = NDArray[np.float64]
+    """Frequencies (elements, integers and the escape): whole numbers from 1, each row adding up to 2^PRECISION."""
+    Elements = NDArray[np.intp]
+
+REACHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
+"""How far a window reaches from its centre to both sides, at most."""
+
+OUTSIDE = 1e-4
+"""What of a distribution may lie outside of the window, as far as the largest reach goes."""
+
+SUREST = Tables.of_arrays(
+    np.array([0, 1, (1 << PRECISION) - 2, (1 << PRECISION) - 1, 1 << PRECISION]), np.array([5]), np.array([-1])
+)
+"""The surest that an element can be of its value: no payload holds more elements than by this table."""
+
+_ROWS = stream.model.Categorical(perfect=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Elements whose windows are of one size."""
+
+    elements: Elements
+    """Which they are."""
+    frequencies: Whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows(Distributions):
+    """Distributions of some elements, each of which is coded once, in any order."""
+
+    first: Integers
+    """The least integer of each element's window."""
+    sizes: Integers
+    """How many integers each window holds."""
+    parts: tuple[Group, ...]
+
+    @classmethod
+    def of(cls, centres: Integers, reaches: Elements, frequencies: Callable[[Elements, int], Whole]) -> Self:
+        """From the windows of elements, and what gives the frequencies of those that have one reach.
+
+        Args:
+            centres: of each element's window.
+            reaches: of each element, as an index of `REACHES`.
+            frequencies: of given elements, from their centres less a given reach to their centres plus it.
+        """
+        parts = []
+        for index, count in enumerate(np.bincount(reaches)):
+            if count:
+                elements = np.flatnonzero(reaches == index)
+                parts.append(Group(elements, frequencies(elements, REACHES[index])))
+        reach = np.array(REACHES, np.int32)[reaches]
+        return cls(centres - reach, 2 * reach + 1, tuple(parts))
+
+    def groups(self, indexes: Indexes) -> tuple[Elements, Iterator[tuple[Coding, slice]]]:
+        """See `Distributions`."""
+        order = self._places(indexes)[np.concatenate([part.elements for part in self.parts])]
+        ends = np.cumsum([len(part.elements) for part in self.parts])
+        codings = (Coding(_ROWS, (part.frequencies / (1 << PRECISION),)) for part in self.parts)
+        return order, zip(codings, map(slice, (0, *ends[:-1]), ends), strict=True)
+
+    def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
+        """See `Distributions`."""
+        places, bits = self._places(indexes), np.empty(len(entries))
+        for part in self.parts:
+            where, rows = places[part.elements], np.arange(len(part.elements))
+            bits[where] = PRECISION - np.log2(part.frequencies[rows, entries[where]])
+        return bits
+
+    @property
+    def least_bits(self) -> float:
+        """See `Distributions`."""
+        return SUREST.least_bits
+
+    def _places(self, indexes: Indexes) -> Elements:
+        """Where among the indexes each element is."""
+        if len(indexes) != len(self.first):
+            raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements, each of which is coded once")
+        places = np.empty(len(indexes), np.intp)
+        places[indexes] = np.arange(len(indexes))
+        return places

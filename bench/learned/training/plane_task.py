@@ -1,0 +1,101 @@
+"""Training on pictures of YUV 4:2:0: the photographs converted once, and what models of planes learn from them.
+
+The conversion is the one of `bench.images.colour.to_yuv420` in limited range, of whole pictures, so that a crop is a crop of
+what a codec is given: kodak-yuv420 and most clips are of limited range, and a model trained on full range spends 1 %
+more on them. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from torch import Tensor, nn
+
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture, Yuv420
+from bench.learned.models.packing import CHANNELS, pack
+from bench.learned.training.phases import CropStage
+from bench.learned.training.pictures import Pictures
+from bench.learned.training.task import PictureTask
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from bench.learned.models import Output, Quantization, Trainable
+    from bench.learned.training.phases import Phase
+    from bench.learned.training.task import Validation
+
+RANGE = "limited"
+"""Of the samples that models of planes learn from."""
+
+_FORMAT = f"2 {RANGE}"
+
+
+class Enhanced(nn.Module):
+    """A codec with the filter behind it: what a phase trains that trains the filter alone."""
+
+    def __init__(self, model: Trainable) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, mode: Quantization) -> Output:
+        """The codec's output, both components of its picture filtered."""
+        output: Output = self.model(x, mode)
+        return {**output, "x_hat": cast("nn.Module", self.model.acem)(output["x_hat"])}
+
+
+class PlanesTask(PictureTask):
+    """Rate and distortion of models of planes; see `PictureTask`.
+
+    Args:
+        pictures: in RGB.
+        phase: its crops in pixels of luma.
+        cache: where the converted pictures are kept.
+        options: those of `PictureTask`.
+
+    Raises:
+        UsageError: a phase that downscales.
+    """
+
+    def __init__(self, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
+        if phase.downscale > 1:
+            raise UsageError(f"phase '{phase.name}': planes are not downscaled; leave downscale at 1")
+        halved = tuple(CropStage(stage.size // 2, stage.batch, stage.begins) for stage in phase.crops)
+        self._filters = any(pattern.startswith("acem") for pattern in phase.trainable)
+        super().__init__(converted(pictures, cache), dataclasses.replace(phase, crops=halved), **options)
+
+    def network(self, model: Trainable) -> nn.Module:
+        """The whole model, with its filter where that is what learns."""
+        return Enhanced(model) if self._filters else model
+
+    def validate(self, model: Trainable) -> Validation:
+        """Loss, rate and PSNR (6:1:1) of the held-out pictures."""
+        return self._held_out(self.network(model))
+
+
+def _planes(pixels: NDArray[np.uint8]) -> Yuv420:
+    return to_yuv420(Picture(np.ascontiguousarray(pixels)), full_range=RANGE == "full")
+
+
+def converted(pictures: Pictures, cache: Path) -> Pictures:
+    """The pictures in 4:2:0, packed, from a file under `cache`; the first call writes it."""
+    digest = hashlib.sha256(f"{_FORMAT} {[(entry.sha256, entry.offset) for entry in pictures.entries]}".encode())
+    path = cache / f"planes-{digest.hexdigest()[:24]}.u8"
+    entries, offset = [], 0
+    for entry in pictures.entries:
+        height, width = -(-entry.height // 2), -(-entry.width // 2)
+        entries.append(dataclasses.replace(entry, offset=offset, height=height, width=width))
+        offset += height * width * CHANNELS
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            for index in range(len(pictures)):
+                file.write(pack(_planes(pictures[index])).tobytes())
+    return Pictures(tuple(entries), np.memmap(path, np.uint8, "r"), CHANNELS)

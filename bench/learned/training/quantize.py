@@ -1,0 +1,140 @@
+"""What `bench quantize` does: from weights and photographs to the weights of a fixed-point codec."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.images.evaluation_sets import fingerprints
+from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
+from bench.learned.coding.fixed_point.paths import outputs_of
+from bench.learned.coding.fixed_point.weights import SUFFIX, save
+from bench.learned.coding.latents import LatentCoder
+from bench.learned.models import YUV420
+from bench.learned.training import pictures
+from bench.learned.training.crops import Crops, generator
+from bench.learned.training.plane_task import converted
+from bench.learned.weights import catalogue
+from bench.learned.weights.full import Weights, load
+from bench.learned.weights.zoo import load_zoo
+from bench.system.errors import UsageError
+from bench.system.progress import progress
+from bench.system.provenance import git_state, package_versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from bench.learned.models import LearnedModel
+
+CROP_PIXELS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be quantised, and on what."""
+
+    family: str
+    quality: int
+    weights: str
+    """compact, a zoo's name, a file or a folder."""
+    data: Path | None
+    """Folder of photographs, by default that of trainings."""
+    crops: int
+    seed: int
+    out: Path | None
+    """Folder of the file; by default that of the base."""
+    force: bool = False
+    """Replace a file that is there."""
+
+    @property
+    def base(self) -> Path:
+        """The weights that are quantised.
+
+        Raises:
+            MissingError: there are none.
+        """
+        return catalogue.find(self.weights, self.family, self.quality)
+
+    @property
+    def target(self) -> Path:
+        """The file that is written.
+
+        Raises:
+            MissingError: there are no weights to quantise.
+            UsageError: they are of a zoo and `out` is not given, or the file is there.
+        """
+        if self.weights in catalogue.ZOOS and self.out is None:
+            raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
+        path = (self.out or self.base.parent) / f"{self.family}{SUFFIX}-{self.quality}.safetensors"
+        if path.exists() and not self.force:
+            raise UsageError(f"{path} is there already: --force replaces it, --out DIR writes elsewhere")
+        return path
+
+    def apart(self) -> list[Path]:
+        """What the file needs beside it to be used, and does not have there: its base, and what that is a part of."""
+        if self.weights in catalogue.ZOOS or self.out is None:
+            return []
+        needed = (self.base, *catalogue.bases(self.base))
+        return [path for path in needed if not (self.out / path.name).is_file()]
+
+
+def quantize(request: Request) -> Path:
+    """Calibrate an integer network and write it; the file.
+
+    Raises:
+        MissingError: there are no such weights or no photographs.
+        UsageError: the family has no context model or hyperprior, or see `Request.target`.
+    """
+    path, target = request.base, request.target
+    base = _loaded(request, path)
+    learn, side = _photographs(request)
+    crops = Crops(learn, size=side, batch=request.crops, device=torch.device("cpu"))
+    seen = look(base.model, crops(generator(request.seed, 0)))
+    network = calibrated(base.model, seen, outputs_of(base.model, GRID))
+    record = {
+        "crops": request.crops,
+        "crop_pixels": CROP_PIXELS,
+        "seed": request.seed,
+        "pictures": {"count": len(learn), "sha256": learn.fingerprint},
+        "packages": package_versions(),
+        **git_state(),
+    }
+    card = dataclasses.replace(base.card, quality=request.quality, record={"calibration": record})
+    weights = request.weights if request.weights in catalogue.ZOOS else "file"
+    origin = {"family": request.family, "weights": weights, "file": path.name, "sha256": base.sha256}
+    save(target, network, card, origin)
+    return target
+
+
+@torch.inference_mode()
+def look(model: LearnedModel, x: Tensor) -> Seen:
+    """The latents of photographs, as the model takes them, such as a file of the float model carries them."""
+    coder = LatentCoder(model)
+    told = []
+    with progress("looking at photographs", len(x), unit="crops") as advance:
+        for number, photograph in enumerate(x):
+            told.append(coder.encode(model.g_a(photograph[None])).latents)
+            advance(1, f"{number + 1}")
+    z = torch.cat([latents.z_hat for latents in told if latents.z_hat is not None])
+    return Seen(z.double().contiguous(), torch.cat([latents.y_hat for latents in told]).double().contiguous())
+
+
+def _loaded(request: Request, path: Path) -> Weights:
+    if request.weights in catalogue.ZOOS:
+        return load_zoo(request.family, request.quality, catalogue.ZOOS[request.weights])
+    return load(path, request.family)
+
+
+def _photographs(request: Request) -> tuple[pictures.Pictures, int]:
+    """Those that trainings learn from, as the family takes them, and the side of a piece in what they are made of."""
+    folder, cache = request.data or pictures.default_folder(), pictures.default_cache()
+    found, side = pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
+    if request.family in YUV420:
+        found, side = converted(found, cache), CROP_PIXELS // 2
+    learn, _ = found.split()
+    return learn, side

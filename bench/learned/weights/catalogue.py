@@ -1,0 +1,217 @@
+"""Which weights there are, and in which file: known from the files' names, without torch.
+
+compact       the package's own, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM
+zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
+a folder      files named FAMILY-QUALITY.safetensors, as in compact; or that of a training, with its weights
+a file        one model, as `bench train` writes it
+
+A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
+part itself. That of +qr and +ft is a decoder; that of -int an entropy model, whose base may be CompressAI's as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+
+from bench.learned.weights import checkpoints
+from bench.learned.weights.header import parse
+from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.files import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMPACT = Path(__file__).parent / "compact"
+
+COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
+"""Name of the package's own weights to how the names of their files end."""
+
+ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
+"""Name of CompressAI's weights to what they were trained for."""
+
+TRAINED = "weights.safetensors"
+"""The weights in the folder of a training, whatever their family and quality are."""
+
+DEEPEST = 4
+"""Bases that a file can have, one the base of the other."""
+
+FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
+"""Name of weights trained for MSE to that of their siblings trained for MS-SSIM."""
+
+
+def qualities(weights: str, family: str) -> tuple[int, ...]:
+    """The qualities of a family that some weights hold on this machine.
+
+    Raises:
+        UsageError: there is no such name, folder or file, or the file is of no use.
+    """
+    return tuple(sorted(_files(weights, family)))
+
+
+def find(weights: str, family: str, quality: int) -> Path:
+    """The file of one model.
+
+    Raises:
+        MissingError: it is not there; the message says how to get it.
+        UsageError: there is no such name, folder or file, or the file is of no use.
+    """
+    files = _files(weights, family)
+    if quality not in files:
+        raise MissingError(f"no weights of {family}@{quality} in {weights}{_others(files)}; {_way(weights, family)}")
+    return files[quality]
+
+
+def missing(weights: str, family: str) -> str | None:
+    """Say that weights hold nothing of a family, or not all that its files are parts of, and how to get it; or None."""
+    if not (files := _files(weights, family)):
+        return f"no weights of {family} in {weights}; {_way(weights, family)}"
+    if weights in ZOOS:
+        return None
+    return next((reason for path in files.values() if (reason := _unfit(path))), None)
+
+
+def base(path: Path) -> Path:
+    """The weights that those of a part go with: they lie beside it, or are CompressAI's, and are what it was made for.
+
+    Raises:
+        MissingError: they are not there.
+        UsageError: they are others, or the file holds a whole model.
+    """
+    found = header(path)
+    if not isinstance(found.get("base"), dict):
+        raise UsageError(f"{path}: the weights of a whole model, not a part of one")
+    return _base(path, found)
+
+
+def bases(path: Path) -> tuple[Path, ...]:
+    """What a file is a part of: its base, the base of that, and so on to a whole model; nothing if it is one.
+
+    Raises:
+        MissingError: one is not there.
+        UsageError: one is another than it was, or they have no end.
+    """
+    chain = [path]
+    while isinstance((found := header(chain[-1])).get("base"), dict):
+        chain.append(_base(chain[-1], found, chain))
+        if found["base"].get("weights") in ZOOS:
+            break
+    return tuple(chain[1:])
+
+
+def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
+    """The base that a header names; see `base`. `chain` is what leads to the file, and it."""
+    named = found["base"]
+    file, sha256 = str(named.get("file")), str(named.get("sha256"))
+    if named.get("weights") in ZOOS:
+        located, _ = checkpoints.require(checkpoints.find(*_model(found), ZOOS[named["weights"]]))
+    elif not (located := path.parent / file).is_file():
+        raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) beside it")
+    if located in chain:
+        raise UsageError(f"{path} names {file} as its base, which is a part of it: one of the two is not what it was")
+    if len(chain) > DEEPEST:
+        raise UsageError(f"{chain[0]}: more than {DEEPEST} files, each a part of the next; train it anew, whole")
+    if fingerprint(located) != sha256:
+        raise UsageError(
+            f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "
+            f"put the right one there, or {_another(found)}"
+        )
+    return located
+
+
+def _unfit(path: Path) -> str | None:
+    """What is wrong with the files that a file is a part of, or None."""
+    try:
+        bases(path)
+    except BenchError as error:
+        return str(error)
+    return None
+
+
+def _model(header: dict[str, Any]) -> tuple[str, int]:
+    """Family and quality of the base of an entropy model in integers."""
+    return str(header["base"]["family"]), int(header["card"]["quality"])
+
+
+def _another(found: dict[str, Any]) -> str:
+    """How to get a part that goes with the base that is there."""
+    if "modifier" in found:
+        return f"train +{found['modifier']} on this one"
+    if "fixed_point" not in found:
+        return "train it on this one"
+    family, quality = _model(found)
+    return f"`bench quantize {family}@{quality} --force` makes one for that"
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a weights file of bench says of itself.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return parse(file.metadata()["bench"])
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+
+
+def _files(weights: str, family: str) -> dict[int, Path]:
+    """The files of a family by quality."""
+    if weights in ZOOS:
+        return _zoo_files(ZOOS[weights], family)
+    path = COMPACT if weights in COMPACTS else Path(weights)
+    if path.is_file():
+        found, quality = _identity(path)
+        if found != family:
+            raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
+        return {quality: path}
+    if not path.is_dir() and weights not in COMPACTS:
+        names = ", ".join((*COMPACTS, *ZOOS))
+        raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
+    # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
+    ending = f"{COMPACTS.get(weights, '')}.safetensors"
+    stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
+    named = {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
+    return named | _trained_in(path, family)
+
+
+def _trained_in(folder: Path, family: str) -> dict[int, Path]:
+    """The weights that a training left in its folder, if they are of a family."""
+    path = folder / TRAINED
+    if not path.is_file():
+        return {}
+    found, quality = _identity(path)
+    return {quality: path} if found == family else {}
+
+
+def _zoo_files(metric: str, family: str) -> dict[int, Path]:
+    ours = [entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == (family, metric)]
+    located = {entry.quality: checkpoints.locate(entry) for entry in ours}
+    return {quality: path for quality, path in located.items() if path is not None}
+
+
+def _identity(path: Path) -> tuple[str, int]:
+    """Family, with its modifier, and quality of the model in a file."""
+    found = header(path)
+    modifier = f"+{found['modifier']}" if "modifier" in found else ""
+    try:
+        return str(found["config"]["family"]) + modifier, int(found["card"]["quality"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+
+
+def _others(files: dict[int, Path]) -> str:
+    return f" (there are those of {', '.join(map(str, sorted(files)))})" if files else ""
+
+
+def _way(weights: str, family: str) -> str:
+    base, fixed_point, _ = family.rpartition("-int")
+    if fixed_point:
+        return f"`bench quantize {base}` makes them of those of {base}"
+    if weights in ZOOS and "+" not in family:
+        metric = "" if weights == "zoo" else f" --metric {ZOOS[weights]}"
+        return f"`bench fetch weights --family {family}{metric}` downloads what there is"
+    return f"`bench train {family}@QUALITY` makes some, --weights names others"

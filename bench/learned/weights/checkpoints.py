@@ -1,0 +1,178 @@
+"""CompressAI's published checkpoints: which there are, where they lie on this machine, and how to get them.
+
+Nothing here imports torch: `bench list` and `bench fetch` ask only for files. `bench.learned.weights.zoo` loads them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.system.download import download
+from bench.system.errors import MissingError, UsageError, unknown
+from bench.system.files import sha256_of
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+METRICS = ("mse", "ms-ssim")
+"""What checkpoints were trained for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One file of the zoo."""
+
+    family: str
+    architecture: str
+    """The family's name in the zoo."""
+    metric: str
+    """The distortion that it was trained for."""
+    quality: int
+    """1 is the smallest file."""
+    lmbda: float
+    """Weight of the distortion in its loss."""
+    url: str
+
+    @property
+    def file(self) -> str:
+        """The file's name, here as there."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def sha256_prefix(self) -> str:
+        """The first 8 digits of the file's SHA-256."""
+        return self.file.removesuffix(".pth.tar").rpartition("-")[2]
+
+    @property
+    def fetch_command(self) -> str:
+        """What to type to get it."""
+        metric = "" if self.metric == METRICS[0] else f" --metric {self.metric}"
+        return f"bench fetch weights --family {self.family} --quality {self.quality}{metric}"
+
+    def __str__(self) -> str:
+        return f"{self.family}@{self.quality} ({self.metric})"
+
+
+@functools.cache
+def all_checkpoints() -> tuple[Checkpoint, ...]:
+    """The whole zoo, family by family, from the smallest files up."""
+    text = importlib.resources.files(__package__).joinpath("zoo.toml").read_text(encoding="utf-8")
+    zoo: dict[str, Any] = tomllib.loads(text)
+    return tuple(
+        Checkpoint(family, entry["architecture"], metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file)
+        for family, entry in zoo["family"].items()
+        for metric in METRICS
+        for index, file in enumerate(entry[metric])
+    )
+
+
+def find(family: str, quality: int, metric: str = "mse") -> Checkpoint:
+    """The checkpoint of one model.
+
+    Raises:
+        UsageError: the zoo has no such family, quality or metric.
+    """
+    return select((family,), (quality,), metric)[0]
+
+
+def select(families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse") -> list[Checkpoint]:
+    """The checkpoints of some families at some qualities; nothing named means all. Not every family has every quality.
+
+    Raises:
+        UsageError: the zoo has no such family or metric, or none of the families has one of the qualities.
+    """
+    zoo = all_checkpoints()
+    if metric not in METRICS:
+        raise unknown("metric of the zoo", metric, METRICS)
+    for family in families:
+        if family not in (known := {entry.family for entry in zoo}):
+            raise unknown("family of the zoo", family, known)
+    found = [entry for entry in zoo if entry.metric == metric and (not families or entry.family in families)]
+    there = {entry.quality for entry in found}
+    for quality in qualities:
+        if quality not in there:
+            names = ", ".join(families) or "its families"
+            raise UsageError(f"the zoo has {names} at qualities {min(there)} to {max(there)}, not {quality}")
+    return [entry for entry in found if not qualities or entry.quality in qualities]
+
+
+def weights_folder() -> Path:
+    """Where checkpoints are downloaded to: $BENCH_WEIGHTS, else bench/weights in the user's cache folder."""
+    if given := os.environ.get("BENCH_WEIGHTS"):
+        return Path(given)
+    return _cache_folder() / "bench" / "weights"
+
+
+def locate(checkpoint: Checkpoint) -> Path | None:
+    """Where a checkpoint lies on this machine, its content not looked at: our folder, else CompressAI's downloads."""
+    return next((path for path in _places(checkpoint) if path.is_file()), None)
+
+
+def require(checkpoint: Checkpoint) -> tuple[Path, str]:
+    """A checkpoint's file and its SHA-256, found to be right.
+
+    Raises:
+        MissingError: it is not on this machine, or damaged; the message says how to get it.
+    """
+    path = locate(checkpoint)
+    if path is None:
+        raise MissingError(
+            f"the zoo's weights of {checkpoint} are not on this machine; `{checkpoint.fetch_command}` downloads them, "
+            f"or point BENCH_WEIGHTS at the folder that holds {checkpoint.file}"
+        )
+    if not (found := sha256_of(path)).startswith(checkpoint.sha256_prefix):
+        raise MissingError(
+            f"{path} is damaged (SHA-256 {found[:8]}…, its name says {checkpoint.sha256_prefix}); "
+            f"`{checkpoint.fetch_command}` downloads it anew"
+        )
+    return path, found
+
+
+def fetch(checkpoints: Sequence[Checkpoint]) -> list[Path]:
+    """Download those that are not on this machine, verified, and say where each lies.
+
+    What has arrived of a file that was cut off is kept and gone on from.
+
+    Raises:
+        MissingError: a file could not be had.
+        OSError: the folder cannot be written.
+    """
+    with progress("downloading weights", len(checkpoints), unit="files") as advance:
+        return [_fetch(checkpoint, advance) for checkpoint in checkpoints]
+
+
+def _fetch(checkpoint: Checkpoint, advance: Callable[[int, str], None]) -> Path:
+    path = locate(checkpoint)
+    if path is None or not sha256_of(path).startswith(checkpoint.sha256_prefix):
+        path = weights_folder() / checkpoint.file
+        download([checkpoint.url], path, checkpoint.sha256_prefix, advance=_megabytes(f"{checkpoint}", advance))
+    advance(1, f"{checkpoint}")
+    return path
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _places(checkpoint: Checkpoint) -> tuple[Path, Path]:
+    hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
+    return weights_folder() / checkpoint.file, hub / checkpoint.file
+
+
+def _megabytes(name: str, advance: Callable[[int, str], None]) -> Callable[[int], None]:
+    """Show the megabytes of one file as they arrive."""
+    arrived = 0
+
+    def count(num_bytes: int) -> None:
+        nonlocal arrived
+        arrived += num_bytes
+        advance(0, f"{name}: {arrived / 1e6:.1f} MB")
+
+    return count

@@ -1,0 +1,114 @@
+"""What codecs cost whatever the clock says: parameters, multiply-accumulates, and the memory of coding one picture."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis.dataset_results import Study, measured_datasets
+from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.report.assets.opening import open_again, weights_found
+from bench.results.extras import COMPLEXITY
+from bench.results.frames import Export
+from bench.system.csv_files import write_csv
+from bench.system.errors import BenchError, UsageError
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+    from pathlib import Path
+
+HEIGHT, WIDTH = 512, 768
+"""The picture that costs are taken on: of Kodak's size."""
+
+TIMEOUT_S = 600
+
+
+def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
+    """Add complexity.csv to an export: a row for each codec, weights and quality of the current curves.
+
+    Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here with the
+    weights that were measured is told, and has no row; those that are not learned have memory only.
+    That no codec has a row although some were measured is returned as a failure.
+
+    Raises:
+        BenchError: the folder is not an export.
+        OSError: it cannot be written.
+    """
+    export = Export.read(directory)
+    points = _points(export, say)
+    highest = points.groupby(["codec", "carrier", "weights"])["quality"].transform("max") == points["quality"]
+    rows = []
+    with progress("costs", len(points), unit="points") as advance:
+        for point, is_highest in zip(points.to_dict("records"), highest, strict=True):
+            row = {str(key): value for key, value in point.items()}
+            advance(1, f"{row['codec']}@{row['quality']:g}")
+            try:
+                cost = _complexity(row)
+                if is_highest:
+                    cost["peak_memory_bytes"] = peak_memory_bytes(row)
+            except BenchError as error:
+                say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
+                continue
+            if cost:
+                rows.append(row | cost)
+    write_csv(pd.DataFrame(rows, columns=list(COMPLEXITY)), directory / "complexity.csv")
+    return ["no costs could be taken of any codec"] if not rows and len(export.measurements) else []
+
+
+def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
+    """What costs are taken of: every current codec, carrier, weights and quality that can be opened as measured."""
+    columns = ["codec", "settings", "carrier", "weights", "quality", "weights_sha256"]
+    current = [Study.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
+    points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
+    opened = points.loc[[_opens(row, say) for row in points.to_dict("records")]]
+    return opened.drop_duplicates(["codec", "carrier", "weights", "quality"], ignore_index=True)
+
+
+def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
+    """Whether a codec can be opened here with the very weights that were measured; if not, that is told."""
+    try:
+        if weights_found({str(name): value for name, value in row.items()}) != row["weights_sha256"]:
+            raise UsageError(f"{row['weights']} holds other weights here than those that were measured")
+    except BenchError as error:
+        say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
+        return False
+    return True
+
+
+def _complexity(row: dict[str, Any]) -> dict[str, float]:
+    """Parameters and multiply-accumulates of a learned codec's model, of planes, too; nothing of others."""
+    codec = open_again(row)
+    if not isinstance(codec, LearnedCodec):
+        return {}
+    from bench.learned.coding.complexity import complexity  # noqa: PLC0415  # torch
+
+    found = complexity(codec.model, HEIGHT, WIDTH)
+    return {
+        "parameters": found.parameters,
+        "encoder_kmac_per_pixel": found.encoder_kmac_per_pixel,
+        "decoder_kmac_per_pixel": found.decoder_kmac_per_pixel,
+    }
+
+
+def peak_memory_bytes(row: dict[str, Any]) -> int:
+    """The most memory that a fresh process, or a program that it starts, holds when a codec codes one picture (Linux).
+
+    Raises:
+        BenchError: the codec failed.
+    """
+    wanted = json.dumps({name: row[name] for name in ("codec", "settings", "carrier", "weights", "quality")})
+    # -P: a file of the working directory, copy.py perhaps, must not take the place of a module.
+    command = [sys.executable, "-P", "-m", "bench.report.assets.peak_memory", wanted, str(HEIGHT), str(WIDTH)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"coding in a process of its own took more than {TIMEOUT_S} s") from error
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
+        raise BenchError(f"coding in a process of its own failed: {reason}") from error
+    return int(done.stdout.split()[-1])

@@ -1,0 +1,31 @@
+"""Started as a process by `bench.report.assets.costs`: codes one picture and prints the most memory held, in bytes."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bench.images.picture import Picture
+from bench.report.assets.opening import open_again
+
+
+def main(wanted: str, height: str, width: str) -> None:
+    """Code a picture with some detail everywhere, decode it, and print the peak of memory."""
+    rows, columns = np.mgrid[: int(height), : int(width)]
+    noise = np.random.default_rng(1).integers(0, 32, (int(height), int(width), 3))
+    ramp = np.stack([rows // 3, columns // 4, (rows + columns) // 6], axis=-1) % 224
+    codec = open_again(json.loads(wanted))
+    codec.decode(codec.encode(Picture((ramp + noise).astype(np.uint8))))
+    # What getrusage says of this process includes its parent's memory; of programs that it started it is all there is.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    own_kib = int(status.split("VmHWM:")[1].split()[0])
+    children_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    sys.stdout.write(f"{max(own_kib, children_kib) * 1024}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

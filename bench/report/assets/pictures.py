@@ -1,0 +1,164 @@
+"""Decoded pictures for the report: for each codec the quality whose file is nearest to a target rate.
+
+The codecs code the pictures again. A picture is kept only if its file is the one that was measured, to the bit, so that
+what is shown is what the numbers are of. Files are lossless WebP, named by their own hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.dataset_results import Study
+from bench.analysis.sets import fitting, measured_part
+from bench.images.datasets import dataset_names, open_rgb_dataset
+from bench.report.assets.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
+from bench.report.assets.opening import open_again
+from bench.results.extras import PICTURES
+from bench.results.frames import Export
+from bench.system.csv_files import write_csv
+from bench.system.errors import BenchError, UsageError
+from bench.system.files import atomic_write
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from bench.images.datasets import Dataset
+    from bench.images.picture import Picture
+
+FOLDER = "pictures"
+
+
+def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
+    """For each picture, target and curve the cell whose rate is nearest, on a logarithmic scale; `target_bpp`."""
+    chosen = []
+    for target in targets:
+        distance = np.abs(np.log(cells["bpp"] / target))
+        near = cells.assign(target_bpp=target, distance=distance)[distance <= np.log(FARTHEST)]
+        chosen.append(near.sort_values("distance", kind="stable").drop_duplicates(["image", "name"]))
+    order = ["image", "target_bpp", "name"]
+    nearest: pd.DataFrame = pd.concat(chosen).sort_values(order, kind="stable", ignore_index=True)
+    return nearest.drop(columns="distance")
+
+
+def add_pictures(
+    directory: Path, dataset: str | None, images: Sequence[str], say: Callable[[str], None], *, data: Path | None = None
+) -> int:
+    """Add pictures.csv and the folder `pictures` to an export: originals and what the codecs made of them.
+
+    `dataset` is what was measured: a name, a folder or a glob. `images` are names or globs of the pictures to show; a
+    point counts if these were measured. The number of files is returned.
+
+    Raises:
+        BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
+        OSError: the folder cannot be written.
+    """
+    export = Export.read(directory)
+    opened, named = _opened(dataset or fitting(export).dataset, export, data)
+    study = Study.of(export, named, images)
+    # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
+    originals = {image.sha256: image for image in opened.images}
+    cells = choose(study.cells)
+    writer = _Writer(directory, say)
+    with progress("pictures", len(cells), unit="pictures") as advance:
+        for image, rows in cells.groupby("image", sort=True):
+            if writer.is_full:
+                say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
+                break
+            original = cast("Picture", originals[rows["image_sha256"].iloc[0]].read())
+            _of_image(writer, {"dataset": study.dataset, "image": image}, original, rows)
+            advance(len(rows), str(image))
+    listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
+    write_csv(listed, directory / "pictures.csv")
+    _remove_others(directory / FOLDER, set(listed["sha256"]))
+    return listed["sha256"].nunique()
+
+
+def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:
+    """Remove pictures of earlier exports: files that are named as ours are."""
+    for path in folder.glob("*.webp"):
+        if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
+            path.unlink()
+
+
+def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, str]:
+    """The pictures of a data set, and what it is called in the results: itself, or the part of it that was measured.
+
+    A set of the user's own cannot be found by the name that it has in the results; one of bench's, and its parts, can.
+    """
+    hashes = export.images.groupby("dataset")["image_sha256"].agg(frozenset)
+    if dataset not in hashes.index or dataset in dataset_names() or Path(dataset).exists():
+        opened = open_rgb_dataset(dataset, data=data)
+        return opened, measured_part(export, opened.name)
+    for whole in dataset_names():
+        if whole in hashes.index and hashes[dataset] < hashes[whole]:
+            return open_rgb_dataset(whole, data=data), dataset
+    raise UsageError(f"where the pictures of {dataset} lie is not recorded; name their folder or glob by --dataset")
+
+
+class _Writer:
+    """The folder of pictures, its list, and its limit."""
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.say = say
+        self._folder = directory / FOLDER
+        self._written: dict[str, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached."""
+        return sum(self._written.values()) >= MOST_BYTES
+
+    def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
+        """Write a picture, unless the same one is there, and list it."""
+        data = _webp(picture)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in self._written:
+            with atomic_write(self._folder / f"{digest}.webp") as file:
+                file.write(data)
+            self._written[digest] = len(data)
+        self.rows.append({**row, "sha256": digest, "num_bytes": len(data)})
+
+
+def _webp(picture: Picture) -> bytes:
+    from PIL import Image  # noqa: PLC0415
+
+    content = io.BytesIO()
+    Image.fromarray(picture.pixels).save(content, "webp", lossless=True, quality=70, method=4)
+    return content.getvalue()
+
+
+def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, cells: pd.DataFrame) -> None:
+    writer.add(original, **names, key="", target_bpp=float("nan"))
+    decoded: dict[str, Picture | None] = {}
+    for cell in cells.to_dict("records"):
+        row = {str(key): value for key, value in cell.items()}
+        if row["key"] not in decoded:
+            decoded[row["key"]] = _decoded(row, original, writer.say)
+        picture = decoded[row["key"]]
+        if picture is not None:
+            writer.add(picture, **names, key=row["key"], target_bpp=row["target_bpp"])
+
+
+def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:
+    """What a measured file decodes to, or None if the codec does not write that file here."""
+    where = f"{row['name']}@{row['quality']:g} on {row['image']}"
+    try:
+        codec = open_again(row)
+        data = codec.encode(original)
+        if hashlib.sha256(data).hexdigest() != row["bitstream_sha256"]:
+            say(f"no picture of {where}: it codes to other bytes here than those that were measured")
+            return None
+        return codec.decode(data)
+    except BenchError as error:
+        say(f"no picture of {where}: {error}")
+        return None

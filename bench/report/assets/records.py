@@ -1,0 +1,117 @@
+"""Trainings and experiments beside the measurements of an export: read from files, without torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import safetensors
+
+from bench.learned.weights.catalogue import COMPACT
+from bench.results.extras import ORIGINS, WEIGHTS
+from bench.results.frames import Export
+from bench.system.csv_files import write_csv
+from bench.system.files import atomic_write, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EXPERIMENTS = Path("reports") / "reference" / "experiments"
+"""Experiments that come with a checkout."""
+
+
+COPIES = "copies.txt"
+"""In the folder `experiments` of an export: the SHA-256 of each copy that was made there, one a line."""
+
+
+def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
+    """Add weights.csv and the folder `experiments` to an export; what the user has put or changed there stays.
+
+    Raises:
+        UsageError: the folder is not an export.
+        OSError: it cannot be written.
+    """
+    write_csv(training_records(Export.read(directory).measurements), directory / "weights.csv")
+    if experiments.is_dir():
+        _copy_experiments(experiments, directory / "experiments")
+
+
+def _copy_experiments(source: Path, folder: Path) -> None:
+    """Bring the copies of a checkout's experiments up to date; a file that is no copy made here is the user's."""
+    originals = {path.name: sha256_of(path) for path in sorted(source.glob("*.csv"))}
+    present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
+    copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
+    copies |= set(originals.values())
+    with atomic_write(folder / COPIES) as file:  # before the copies: an interruption must not make them the user's
+        file.write("".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
+    for name in originals:
+        if name not in present or present[name] in copies:
+            with atomic_write(folder / name) as file:
+                file.write((source / name).read_bytes())
+    for name in present.keys() - originals.keys():
+        if present[name] in copies:
+            (folder / name).unlink()
+
+
+def training_records(measurements: pd.DataFrame) -> pd.DataFrame:
+    """One row for each weights file that measurements were made with: what its own header says of its training.
+
+    Files that are not on this machine any more, and those of others, have a row without figures.
+    """
+    columns = ["weights", "codec", "quality", "weights_sha256"]
+    used = measurements.loc[measurements["weights"].ne(""), columns].drop_duplicates()
+    files = _files_by_hash(used["weights"].unique())
+    rows = [row | _training(files.get(row["weights_sha256"])) for row in used.to_dict("records")]
+    return pd.DataFrame(rows, columns=[*WEIGHTS, *ORIGINS]).sort_values(columns, ignore_index=True)
+
+
+def _files_by_hash(names: Iterable[str]) -> dict[str, Path]:
+    folders = [COMPACT, *(Path(name) for name in names)]
+    files = [path for folder in folders for path in ([folder] if folder.is_file() else folder.glob("*.safetensors"))]
+    return {sha256_of(path): path for path in files}
+
+
+def _training(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["bench"])
+            card = header["card"]
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError):
+        return {"num_bytes": path.stat().st_size}
+    record = card.get("record", {})
+    stages = record.get("stages") or {"": record}
+    calls, last = record.get("calls") or [{}], record.get("validation") or {}
+    return {
+        "num_bytes": path.stat().st_size,
+        "metric": card.get("metric", ""),
+        "lmbda": card.get("lmbda", math.nan),
+        # All that the weights have behind them, where the recipe kept count; else this training alone.
+        "total_steps": sum(stage.get("steps", 0) for stage in stages.values()) or math.nan,
+        "seconds": sum(stage.get("seconds", 0) for stage in stages.values()) or math.nan,
+        "seed": record.get("seed", math.nan),
+        "device": calls[-1].get("device", ""),
+        "started": calls[0].get("started", ""),
+        "validation_bpp": last.get("rate_bpp", math.nan),
+        "validation_psnr_db": last.get("psnr_db", math.nan),
+        "stages": "; ".join(f"{name} {stage.get('steps', 0)}" for name, stage in stages.items() if name),
+        "quantised_from": f"{header['base']['family']}@{card['quality']}" if "calibration" in record else "",
+        **_taken(record),
+    }
+
+
+def _taken(record: dict[str, Any]) -> dict[str, Any]:
+    """What a training began with: parts of another model's weights, and the steps that all it began with had behind it.
+
+    Steps that the same weights had behind them in earlier stages are those of the stages.
+    """
+    initial, history = record.get("initial") or {}, record.get("history") or {}
+    family = str(record.get("target", "")).partition("@")[0]
+    other = "taken" in initial and initial.get("family") != family
+    parts = f"{initial['family']} {initial['sha256'][:12]}: {' '.join(sorted(initial['taken']))}" if other else ""
+    steps = initial.get("steps_behind", math.nan) if initial or "steps" not in record else 0
+    return {"taken": parts, "taken_steps": steps - sum(stage.get("steps", 0) for stage in history.values())}

@@ -1,0 +1,105 @@
+"""What of a report is worth committing: tables, figures and pages, without decoded pictures and libraries."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from bench.system import manifest
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+    from pathlib import Path
+
+KEPT = frozenset({".bib", ".csv", ".html", ".svg"})
+"""Suffixes of the files of a report that are evidence."""
+
+TABLE_SCRIPT = "assets/tables.js"
+"""The one script that comes along: it needs no library."""
+
+LEFT_OUT = frozenset(
+    {
+        "published.csv",
+        "rate_differences.csv",
+        "per_image.csv",
+        "per_image_bd_rates.csv",
+        "pictures.csv",
+        "pictures.html",
+    }
+)
+"""What comes with the package, what is large and follows from the measurements, and what is of pictures."""
+
+EXPERIMENTS = "experiments"
+"""They are kept apart from the data: they outlive a reproduction, and the report takes them from there."""
+
+
+def write_evidence(report: Path, folder: Path) -> list[str]:
+    """Copy a report's evidence, and remove what an earlier one wrote; the files, relative to the folder.
+
+    Its pages lose what leads to files that are not copied: links, scripts, and the numbers that only scripts draw.
+    `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
+
+    Raises:
+        UsageError: the two folders are one, the report is none, or the folder holds files of others.
+        OSError: the folder cannot be written.
+    """
+    require_own_folder(report, folder)
+    files = _found(report)
+    if "data/measurements.csv" not in files:
+        raise UsageError(f"{report} holds no report; write one with `bench report`")
+    with manifest.replacing(folder / manifest.EVIDENCE, (name for name in files if not _is_experiment(name))):
+        for name, path in files.items():
+            data = path.read_bytes()
+            if path.suffix == ".html":
+                data = without_dead_links(data.decode(), files.keys()).encode()
+            with atomic_write(folder / name) as file:
+                file.write(data)
+    return sorted(files)
+
+
+def require_own_folder(report: Path, folder: Path) -> None:
+    """Refuse a folder of evidence that `write_evidence` did not write, unless it is new or has experiments alone.
+
+    Raises:
+        UsageError: it is that of the report, or holds files without a list of those that are bench's own.
+    """
+    if report.resolve() == folder.resolve():
+        raise UsageError(f"--evidence {folder}: it needs a folder of its own, not that of the report")
+    if manifest.listed(folder / manifest.EVIDENCE) is not None:
+        return
+    files = (path for path in folder.rglob("*") if path.is_file())
+    if foreign := next((path for path in files if not _is_experiment(path.relative_to(folder).as_posix())), None):
+        raise UsageError(
+            f"--evidence {folder}: without {manifest.EVIDENCE} there, files such as {foreign} may be others'; "
+            f"name another folder, or empty this one ({EXPERIMENTS}/ may stay)"
+        )
+
+
+_ELEMENT = re.compile(r'<(li|p|script|span)\b[^>]* data-needs="([^"]*)"[^>]*>.*?</\1>\n?', re.DOTALL)
+_SCRIPT = re.compile(r'<(script) defer src="([^"]*)"></script>\n?')
+_LINK = re.compile(r'<a href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
+
+
+def without_dead_links(page: str, files: AbstractSet[str]) -> str:
+    """A page of a report beside these files alone: what `data-needs` others goes, and of links only the text stays."""
+    for pattern in (_ELEMENT, _SCRIPT):
+        page = pattern.sub(lambda found: found[0] if html.unescape(found[2]) in files else "", page)
+    return _LINK.sub(lambda found: found[0] if html.unescape(found[1]) in files else found[2], page)
+
+
+def _found(report: Path) -> dict[str, Path]:
+    """The evidence of a report: where each file goes to, and where it is."""
+    data = report / "data"
+    files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
+    files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}
+    written = sorted(manifest.listed(report / manifest.REPORT) or ())
+    files |= {name: report / name for name in written if PurePosixPath(name).suffix in KEPT or name == TABLE_SCRIPT}
+    return {name: path for name, path in files.items() if path.name not in LEFT_OUT}
+
+
+def _is_experiment(name: str) -> bool:
+    return name.startswith(f"{EXPERIMENTS}/")

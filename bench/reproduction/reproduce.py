@@ -1,0 +1,234 @@
+"""The whole reproduction in one call: images, weights, measurements, timings, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench.codecs.registry import codec_class, resolve_codecs
+from bench.harness.request import RunRequest, execute
+from bench.images import ffmpeg
+from bench.images.datasets import fetch_dataset, missing, open_dataset
+from bench.learned.weights import catalogue, checkpoints
+from bench.report import write_report
+from bench.report.assets import add_exhibits
+from bench.reproduction.budget import Budget
+from bench.reproduction.evidence import require_own_folder, write_evidence
+from bench.results.export import export_csv
+from bench.results.store import Store
+from bench.system.errors import BusyError, MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bench.codecs.codec import CodecSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """The options of `bench reproduce`."""
+
+    db: Path
+    out: Path
+    threads: int
+    """Of the codecs while times are taken."""
+    workers: int
+    """Processes that measure rate and distortion."""
+    command: tuple[str, ...]
+    data: Path | None = None
+    weights: str = "compact"
+    """Of the learned codecs; where there are such trained for MS-SSIM, those are measured, too."""
+    quick: bool = False
+    force: bool = False
+    evidence: Path | None = None
+    """Folder for what of the report is worth committing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Codecs that are measured with the same options, each with its qualities."""
+
+    specs: tuple[CodecSpec, ...]
+    weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """An image set, and what is measured on it."""
+
+    dataset: str
+    budget: Budget
+    parts: tuple[Part, ...]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures that are measured; all of the set, if there are none."""
+        return self.budget.pictures.get(self.dataset, ())
+
+    @property
+    def timed_images(self) -> tuple[str, ...]:
+        """Those that are timed, likewise."""
+        return self.budget.timing.pictures.get(self.dataset, ())
+
+    def processor_s(self, pictures: int) -> float:
+        """About how long one processor takes for everything, on so many pictures."""
+        return sum(self.budget.processor_s(spec, pictures) for part in self.parts for spec in part.specs)
+
+    def request(self, part: Part, options: Reproduction) -> RunRequest:
+        """The run that measures a part."""
+        return RunRequest(
+            codecs=tuple(self.budget.measured(spec) for spec in part.specs),
+            codec_options={} if part.weights is None else {"weights": part.weights},
+            dataset=self.dataset,
+            images=self.images,
+            data=options.data,
+            db=options.db,
+            threads=options.threads,
+            workers=options.workers,
+            command=options.command,
+        )
+
+    def timing_request(self, part: Part, options: Reproduction) -> RunRequest:
+        """The run that times a part."""
+        timing = self.budget.timing
+        codecs = tuple(timing.points(spec) for spec in part.specs)
+        return replace(
+            self.request(part, options),
+            codecs=codecs,
+            images=self.timed_images,
+            workers=1,
+            timing=True,
+            repeats=timing.repeats,
+            force=options.force,
+        )
+
+
+def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
+    """Measure every codec on Kodak, take times, and write the report; its path, and what failed.
+
+    Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions come from
+    several processes at once, times from this one alone, afterwards. What is stored is not measured again: a
+    reproduction that was killed is gone on with by the same command. Without Kodak and without a way to get it,
+    everything runs on the built-in photographs, and says so.
+
+    Raises:
+        BenchError: nothing can be measured or written.
+    """
+    if options.evidence is not None:
+        require_own_folder(options.out, options.evidence)
+    dataset = _get_kodak(options, say)
+    _get_weights(options.weights, say)
+    found = rounds(dataset, options, say)
+    failures = [line for entry in found for line in _measure_round(entry, options, say)]
+    for entry in found:
+        for part in entry.parts:
+            failures += _take_times(entry.timing_request(part, options), say)
+    with Store.open(options.db) as store:
+        export_csv(store, options.out / "data")
+    costs = not options.quick  # a process for each model, to see its memory
+    shown = found[0].timed_images
+    failures += add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
+    sets = [entry.dataset for entry in found]
+    page = write_report(options.out / "data", options.out, datasets=sets)
+    if options.evidence is not None:
+        write_evidence(options.out, options.evidence)
+        say(f"evidence: {options.evidence}")
+    return page, list(dict.fromkeys(failures))
+
+
+def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> list[Round]:
+    """What is measured on an image set of RGB, and on the same as planes where it can be converted here.
+
+    Raises:
+        UsageError: there are no such weights.
+    """
+    told: dict[str, None] = {}  # a codec that cannot run here lacks the same on both
+    budgets = {dataset: Budget.stated(quick=options.quick)}
+    if (reason := ffmpeg.missing()) is None:
+        budgets[f"{dataset}-yuv420"] = Budget.of_planes(quick=options.quick)
+    else:
+        say(f"left out: {dataset} in YUV 4:2:0: {reason}")
+    found = [
+        Round(name, budget, tuple(parts(options.weights, budget, told.setdefault))) for name, budget in budgets.items()
+    ]
+    for line in told:
+        say(line)
+    return [entry for entry in found if entry.parts]
+
+
+def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
+    """All codecs that can run here, with the qualities of the budget; the others are told, with what they lack.
+
+    Raises:
+        UsageError: there are no such weights.
+    """
+    conventional = [spec for spec in _all(budget) if not _is_learned(spec)]
+    found = [Part(_able(conventional, budget, say))]
+    for name in (weights, catalogue.FOR_MS_SSIM.get(weights)):
+        if name is not None:
+            learned = [spec for spec in _all(budget, weights=name) if _is_learned(spec)]
+            # Few models are trained for MS-SSIM; that the others are not is nothing to tell.
+            found.append(Part(_able(learned, budget, say if name == weights else lambda _: None), name))
+    return [part for part in found if part.specs]
+
+
+def _all(budget: Budget, **options: str) -> list[CodecSpec]:
+    return [spec for spec in resolve_codecs(("*",), options) if budget.includes(spec.name)]
+
+
+def _is_learned(spec: CodecSpec) -> bool:
+    return "weights" in codec_class(spec.name).options
+
+
+def _able(specs: Sequence[CodecSpec], budget: Budget, say: Callable[[str], None]) -> tuple[CodecSpec, ...]:
+    able = []
+    for spec in specs:
+        if (reason := codec_class(spec.name).missing(**spec.options)) is None:
+            able.append(replace(spec, qualities=budget.points.get(spec.name, spec.qualities)))
+        else:
+            say(f"left out: {spec.name}: {reason}")
+    return tuple(able)
+
+
+def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
+    try:
+        if missing("kodak", options.data):
+            fetch_dataset("kodak", data=options.data)
+    except MissingError as error:
+        say(f"NOT KODAK: {error}")
+        say("Everything runs on scikit-image's photographs instead; the figures cannot be set beside published ones.")
+        return "builtin"
+    return "kodak"
+
+
+def _get_weights(weights: str, say: Callable[[str], None]) -> None:
+    """Download weights that can be downloaded; without a network, those that are here are measured."""
+    if weights in catalogue.ZOOS:
+        try:
+            checkpoints.fetch(checkpoints.select(metric=catalogue.ZOOS[weights]))
+        except MissingError as error:
+            say(f"weights are missing: {error}")
+
+
+def _measure_round(entry: Round, options: Reproduction, say: Callable[[str], None]) -> list[str]:
+    """Rates and distortions of a round; the cells that failed."""
+    pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
+    minutes = round(entry.processor_s(pictures) / 60 / options.workers)
+    say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")
+    return [line for part in entry.parts for line in _measure(entry.request(part, options), say)]
+
+
+def _measure(request: RunRequest, say: Callable[[str], None]) -> list[str]:
+    summary = execute(request)
+    say(str(summary))
+    return summary.failures
+
+
+def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
+    """Times of a part; what failed. On a busy machine none are taken, and the report is written without them."""
+    try:
+        return _measure(request, say)
+    except BusyError as error:
+        say(f"no times taken on {request.dataset}: {error}")
+        return [f"times on {request.dataset}: the machine was busy; the same command takes those that are lacking"]

@@ -1,0 +1,156 @@
+"""Opening the SQLite file of the results: it is made, or checked to be ours, and errors are one line each."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+import shutil
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.system.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APPLICATION_ID = 0x62656E63
+"""Marks the file as ours ("benc"), so that another program's database is never written to."""
+
+SCHEMA_VERSION = 3
+BUSY_TIMEOUT_S = 60.0
+
+NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
+
+REPAIR = "move it away, and `bench import` the last export if there is one"
+"""What to do about a damaged database."""
+
+_EXPLANATIONS = {
+    "file is not a database": "it is not a results database of bench; choose another with --db",
+    "unable to open database file": "the folder does not exist or cannot be written; choose another with --db",
+    "readonly": "it cannot be written; change its permissions or choose another with --db",
+    "disk is full": "the disk is full; what was stored is safe: free some space and run the same command again",
+    "disk i/o error": "the disk failed to read or write; what was stored is safe: free some space and run again",
+    "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait for that one to end",
+    "malformed": f"it is damaged; {REPAIR}",
+    "utf-8": f"it is damaged, and holds text that is none; {REPAIR}",
+}
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one line that names the file and says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        text = str(error)
+        reason = next((why for sign, why in _EXPLANATIONS.items() if sign in text.lower()), text)
+        raise StoreError(f"{path}: {reason}") from error
+
+
+@contextlib.contextmanager
+def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection to a results database, which is made if `create` says so and it is not there.
+
+    Raises:
+        StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
+    """
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder; choose a file with --db")
+    if not create and not path.is_file():
+        raise StoreError(f"there are no results at {path}; `bench run` makes some, or choose another with --db")
+    with contextlib.ExitStack() as stack:
+        with explained(path):
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                connection = _connection(path, path, create=create)
+            except sqlite3.Error as error:
+                if create or error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+                    raise
+                copy = _copy(path, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))))
+                connection = _connection(path, copy, create=False)
+                connection.execute("PRAGMA query_only = ON")
+        stack.enter_context(contextlib.closing(connection))
+        yield connection
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    """Copy a database that cannot be opened where it is: with a log, SQLite writes beside it even to read."""
+    shutil.copyfile(path, folder / path.name)
+    for log in (f"{path.name}-wal", f"{path.name}-journal"):
+        # What a killed run stored last is in the log alone.
+        if path.with_name(log).is_file():
+            shutil.copyfile(path.with_name(log), folder / log)
+    return folder / path.name
+
+
+def _connection(path: Path, file: Path, *, create: bool) -> sqlite3.Connection:
+    """A connection to `file` that is checked, and called `path` in errors."""
+    connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # With a write-ahead log this is safe against killed processes, and spares each row a wait for the disk.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # In one statement: another process may be making the database.
+        identity, tables = connection.execute(
+            "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id"
+        ).fetchone()
+        if create and identity == 0 and tables == 0:
+            _make(path, connection)
+        else:
+            _check(path, connection, identity)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection, identity: int) -> None:
+    if identity != APPLICATION_ID:
+        raise StoreError(f"{path}: it is not a results database of bench; choose another with --db")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema {version}, this bench needs {SCHEMA_VERSION}; move it away "
+            "(its rows can be exported with the bench that wrote it, and imported here)"
+        )
+
+
+def _make(path: Path, connection: sqlite3.Connection) -> None:
+    # A write-ahead log lets reports be read while a run writes, but needs memory shared between processes,
+    # which network disks do not give.
+    _set_journal(connection, "DELETE" if _on_network_disk(path) else "WAL")
+    schema = importlib.resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+    connection.execute("BEGIN IMMEDIATE")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not tables:  # or another process was faster
+        for statement in filter(str.strip, schema.split(";\n")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _set_journal(connection: sqlite3.Connection, mode: str) -> None:
+    """Set the journal's mode, for which SQLite itself does not wait while another process holds the file."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _on_network_disk(path: Path) -> bool:
+    import psutil  # noqa: PLC0415
+
+    partitions = [p for p in psutil.disk_partitions(all=True) if path.resolve().is_relative_to(p.mountpoint)]
+    nearest = max(partitions, key=lambda p: len(p.mountpoint), default=None)
+    return nearest is not None and nearest.fstype.startswith(NETWORK_FILE_SYSTEMS)

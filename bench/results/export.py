@@ -1,0 +1,249 @@
+"""The results as a folder of CSV files: what the report is made from, and what travels between machines."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.results.database import REPAIR
+from bench.results.fields import FILES, SHOWN, parse_column
+from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing, is_column
+from bench.system.csv_files import read_csv, write_csv
+from bench.system.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bench.results.frames import Export
+    from bench.results.store import Store
+
+_ROWS = {
+    "measurements": """measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
+        ORDER BY dataset, codec, carrier, quality, image, key""",
+    "images": "images ORDER BY dataset, image",
+    "datasets": "datasets ORDER BY dataset",
+    "codecs": "codecs ORDER BY codec",
+    "metrics": "metrics ORDER BY metric",
+    "timings": "timings ORDER BY key, run_id, machine, threads, device, stage, repeat",
+    "runs": "runs ORDER BY run_id",
+    "failures": """failures JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
+        ORDER BY dataset, codec, carrier, quality, image, digest""",
+    "imported": "imported ORDER BY dataset, source, method, metric, rate_bpp",
+}
+"""Where the rows of each CSV file come from, and their order."""
+
+_DISTORTIONS = "SELECT key, metric AS name, value FROM distortions JOIN metrics USING (metric, version)"
+
+_DIAGNOSTICS = "SELECT key, name, value FROM diagnostics WHERE name NOT IN (SELECT metric FROM metrics)"
+
+
+def frames(store: Store) -> dict[str, pd.DataFrame]:
+    """The tables of an export: its file names without suffix, and what is in them.
+
+    `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
+    and, after these, one for each number that a codec told of itself. A cell is "nan" where the metric is not defined,
+    and empty where it was not measured. What a codec told under a name that has become a metric's is left out.
+    `imported` holds the published curves that the user imported, `published` these and those that come with bench,
+    `conversion_ceilings` what colour conversion alone leaves.
+    """
+    from bench.analysis import anchors  # noqa: PLC0415  # not needed to import CSV files
+    from bench.results import published  # noqa: PLC0415  # not needed to import CSV files
+
+    queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
+    tables = {name: _frame(store, query) for name, query in queries.items()}
+    measurements = tables["measurements"]
+    for query in (_DISTORTIONS, _DIAGNOSTICS):
+        measurements = measurements.join(_wide(_frame(store, query)), on="key")
+    for name, frame in {**tables, "measurements": measurements}.items():
+        _check_stored(store, name, frame)
+    imported, curves = tables["imported"], published.load()
+    return {
+        **tables,
+        "measurements": measurements,
+        "published": curves if imported.empty else pd.concat([curves, imported], ignore_index=True),
+        "conversion_ceilings": anchors.conversion_ceilings(),
+    }
+
+
+def export_csv(store: Store, directory: Path) -> None:
+    """Write the results as CSV files: the same results give the same bytes.
+
+    Raises:
+        StoreError: the database is damaged.
+        OSError: the folder cannot be written.
+    """
+    for name, frame in frames(store).items():
+        write_csv(frame, directory / f"{name}.csv")
+
+
+def read_results(store: Store) -> Export:
+    """The results as the analysis takes them."""
+    from bench.results.frames import Export  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        export_csv(store, Path(folder))
+        return Export.read(Path(folder))
+
+
+def import_csv(store: Store, directory: Path) -> tuple[int, int]:
+    """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
+
+    What is here already stays: the export gives what is lacking, failures and imported curves included. Values of a
+    version of a metric that is not valid here are left out.
+
+    A measurement whose key does not follow from its columns was edited, and the export is refused.
+
+    Raises:
+        UsageError: the folder is not an export, a row is not valid, or an image set has other images than the one of
+            its name here; nothing of it is added.
+        StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
+    """
+    tables = {name: _read(directory / f"{name}.csv", name) for name in _ROWS}
+    versions = {row["metric"]: row["version"] for row in tables["metrics"]}
+    try:
+        _check_names(versions)
+        _check_images(tables)
+        measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
+    except ValueError as error:
+        raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
+    keys = {measurement.key for measurement in measurements}
+    with store.transaction():
+        there = keys & {key for (key,) in store.rows("SELECT key FROM measurements")}
+        for row in tables["runs"]:
+            store.add_run(RunInfo(**row | {"provenance": json.loads(row["provenance"])}))
+        _describe(store, tables, directory)
+        # Our own version of a metric stays the valid one.
+        known = dict(store.rows("SELECT metric, version FROM metrics"))
+        valid = {name for name, version in versions.items() if known[name] == version}
+        for measurement in measurements:
+            values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
+            store.supplement(replace(measurement, values=values), versions)
+        store.supplement_timings(Timing(**row) for row in tables["timings"])
+        for failure in map(_failure, tables["failures"]):
+            if failure.configuration.key(failure.image_sha256) not in there:
+                store.add_failure(failure, replace=False)
+    return len(keys - there), len(there)
+
+
+def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
+    """Add what measurements refer to, where nothing of its name is here; an image set must be of the same images.
+
+    Raises:
+        UsageError: it is not.
+    """
+    images: dict[str, set[tuple[str, str]]] = {}
+    for dataset, image, sha256 in store.rows("SELECT dataset, image, image_sha256 FROM images"):
+        images.setdefault(dataset, set()).add((image, sha256))
+    for dataset, rows in _by(tables["images"], "dataset").items():
+        given = {(row["image"], row["image_sha256"]) for row in rows}
+        if dataset in images and given != images[dataset]:
+            raise UsageError(
+                f"{directory}: its image set '{dataset}' is not the one here: {len(given & images[dataset])} of "
+                f"{len(images[dataset])} pictures are the same; import it into a database of its own with --db"
+            )
+    # A set without images is a name alone, which an imported curve brought.
+    for name in ("datasets", "images"):
+        store.describe(name, [row for row in tables[name] if row["dataset"] not in images])
+    for name in ("codecs", "metrics", "imported"):
+        store.describe(name, tables[name], replace=False)
+
+
+def _by(rows: Iterable[dict[str, Any]], column: str) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[column], []).append(row)
+    return groups
+
+
+def _frame(store: Store, query: str) -> pd.DataFrame:
+    columns, rows = store.table(query)
+    return pd.DataFrame(rows, columns=columns, dtype=object).infer_objects()
+
+
+def _wide(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a key and one column for each name; "nan" where there is a row without a number."""
+    values = frame["value"].astype("float64").astype(object).where(frame["value"].notna(), "nan")
+    return frame.assign(value=values).set_index(["key", "name"])["value"].unstack()  # noqa: PD010  # no mean
+
+
+def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
+    """Refuse what a damaged or edited database holds, before a report computes with it."""
+    try:
+        for name, column in frame.items():
+            parse_column(str(name), column.astype(object).where(column.notna(), None).tolist())
+    except ValueError as error:
+        raise StoreError(f"{store.path}: it is damaged: {table}, {error}; {REPAIR}") from None
+
+
+def _read(path: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a table of an export, each value in the type of its field.
+
+    Raises:
+        UsageError: the file cannot be read, a column is missing or is none of the schema, or a value is not valid.
+    """
+    columns = read_csv(path)
+    for column in FILES[name]:
+        if column not in columns:
+            raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")
+    # What measurements have behind these are metrics and diagnostics.
+    further = [column for column in columns if column not in FILES[name]]
+    if further and name != "measurements":
+        raise UsageError(
+            f"{path}: there is a column {ascii(further[0])[:SHOWN]}, which is none of {', '.join(FILES[name])}"
+        )
+    try:
+        typed = {column: parse_column(column, values) for column, values in columns.items()}
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return [dict(zip(typed, values, strict=True)) for values in zip(*typed.values(), strict=True)]
+
+
+def _configuration(row: Mapping[str, Any]) -> Configuration:
+    return Configuration(**{field.name: row[field.name] for field in fields(Configuration)})
+
+
+def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measurement:
+    """A row of `measurements`; its columns that neither the schema nor the metrics name are diagnostics."""
+    told = {name: value for name, value in row.items() if name not in FILES["measurements"] and value is not None}
+    measurement = Measurement(
+        configuration=_configuration(row),
+        image_sha256=row["image_sha256"],
+        width=row["width"],
+        height=row["height"],
+        num_bytes=row["num_bytes"],
+        bitstream_sha256=row["bitstream_sha256"],
+        values={name: told[name] for name in metrics if name in told},  # what is "nan" is stored as NULL
+        run_id=row["run_id"],
+        diagnostics={name: value for name, value in told.items() if name not in metrics},
+    )
+    _check_names(measurement.diagnostics)
+    if measurement.key != row["key"]:
+        raise ValueError(f"the key of {row['codec']}@{row['quality']} on {row['image']} does not fit its columns")
+    return measurement
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse a metric or diagnostic whose name a column has."""
+    if taken := next(filter(is_column, names), None):
+        raise ValueError(f"'{taken}' is the name of another column, which no metric or diagnostic can have")
+
+
+def _check_images(tables: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Refuse rows of images that images.csv lacks, and images of sets that datasets.csv lacks."""
+    column = ("dataset", "image", "image_sha256")
+    sets = {row["dataset"] for row in tables["datasets"]}
+    images = {tuple(row[name] for name in column) for row in tables["images"] if row["dataset"] in sets}
+    for table in ("images", "measurements", "failures"):
+        for row in tables[table]:
+            if tuple(row[name] for name in column) not in images:
+                lacking = "images.csv" if row["dataset"] in sets else "datasets.csv"
+                raise ValueError(f"{table}.csv has {row['image']} of {row['dataset']}, which {lacking} lacks")
+
+
+def _failure(row: Mapping[str, Any]) -> Failure:
+    return Failure(_configuration(row), row["image_sha256"], row["run_id"], row["message"])

@@ -1,0 +1,123 @@
+"""What an export directory may hold besides its tables: experiments, weights, complexities, pictures.
+
+All of it is optional. A frame of something that is not there has its columns and no rows, so that nobody need ask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+from bench.analysis import ablation, cca_ablation
+from bench.analysis import seed_variance as training_spread
+from bench.system.csv_files import unguarded_frame
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+WEIGHTS = (
+    "weights",
+    "codec",
+    "quality",
+    "weights_sha256",
+    "num_bytes",
+    "metric",
+    "lmbda",
+    "total_steps",
+    "seconds",
+    "seed",
+    "device",
+    "started",
+    "validation_bpp",
+    "validation_psnr_db",
+)
+"""How each weights file was trained, all stages together; empty cells where its file does not say."""
+
+ORIGINS = ("stages", "quantised_from", "taken", "taken_steps")
+"""Columns of weights that may be absent: the stages with their steps ("planes-ladder 2500; acem 1000"), the model
+("joint@3") that weights without a training of their own were quantised from, the parts that a training took over from
+other weights ("hyper 02bc40d1533c: g_a g_s", by family and SHA-256), and the steps behind those, where they are known.
+"""
+
+COMPLEXITY = (
+    "codec",
+    "weights",
+    "quality",
+    "weights_sha256",
+    "parameters",
+    "encoder_kmac_per_pixel",
+    "decoder_kmac_per_pixel",
+    "peak_memory_bytes",
+)
+"""What a learned model costs whatever the machine, and the memory that coding one picture took here."""
+
+PICTURES = ("dataset", "image", "key", "target_bpp", "sha256", "num_bytes")
+"""Pictures of the folder `pictures`, by the hash of their file; those without a key are originals."""
+
+EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
+    "alpha_epochs": ("model", "quality", "metric", "alpha", "epoch", "psnr_db"),
+    "alpha_search": ("model", "quality", "metric", "alpha", "psnr_db", "chosen"),
+    "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
+    "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
+    "ms_ssim": ("model", "quality", "variant", "image", "ms_ssim"),
+    "ablation": tuple(ablation.COLUMNS),
+    "cca_ablation": tuple(cca_ablation.COLUMNS),
+    "training_spread": tuple(training_spread.COLUMNS),
+    "portability": ("codec", "decoded", "pictures", "failed"),
+}
+"""Columns that the files of the folder `experiments` have at least; other files there are taken as they are."""
+
+
+_HASHES = ("key", "sha256", "weights_sha256", "start_sha256")
+_TEXT = (*_HASHES, "weights", "image", "variant", "codec", "dataset", "model", "metric", "stage")
+"""Columns that are no numbers, even where they look like some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """The optional frames of one export directory."""
+
+    weights: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*WEIGHTS, *ORIGINS]))
+    complexity: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COMPLEXITY))
+    pictures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PICTURES))
+    experiments: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read what there is.
+
+        Raises:
+            UsageError: a file is there and lacks a column, or is no CSV file.
+        """
+        found = sorted((directory / "experiments").glob("*.csv"))
+        return cls(
+            weights=_with_origins(_read(directory / "weights.csv", WEIGHTS)),
+            complexity=_read(directory / "complexity.csv", COMPLEXITY),
+            pictures=_read(directory / "pictures.csv", PICTURES),
+            experiments={path.stem: _read(path, EXPERIMENTS.get(path.stem, ())) for path in found},
+        )
+
+    def experiment(self, name: str) -> pd.DataFrame:
+        """The rows of an experiment; none if it is not there."""
+        return self.experiments.get(name, pd.DataFrame(columns=EXPERIMENTS.get(name, ())))
+
+
+def _with_origins(weights: pd.DataFrame) -> pd.DataFrame:
+    absent = dict.fromkeys((name for name in ORIGINS if name not in weights), "")
+    return weights.assign(**absent).fillna(dict.fromkeys(ORIGINS, ""))
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        return pd.DataFrame(columns=columns)
+    try:
+        frame = unguarded_frame(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a CSV file: {' '.join(str(error).split())}") from None
+    if missing := [column for column in columns if column not in frame]:
+        raise UsageError(f"{path}: there is no column '{missing[0]}'")
+    return frame.fillna({column: "" for column in _TEXT if column in frame})

@@ -1,0 +1,111 @@
+"""One export directory as frames: the only input of the analysis and of the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import pandas as pd
+
+from bench.results.fields import FILES, field_of
+from bench.system.csv_files import unguarded, unguarded_frame
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MEASUREMENT_COLUMNS = FILES["measurements"]
+"""What each measurement has; its metrics and what its codec told of itself follow."""
+
+_TABLES = tuple(table for table in FILES if table != "imported")
+"""What the analysis reads. `published` holds the imported curves, too."""
+
+_OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
+    # A curve that somebody imported is one that they want to see.
+    "published": {"drawn": 1, "encoder": "", "note": "", "url": ""},
+}
+"""Columns that may be absent, with the value that they then have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The frames of one export directory, columns as their CSV files have them."""
+
+    measurements: pd.DataFrame
+    images: pd.DataFrame
+    datasets: pd.DataFrame
+    codecs: pd.DataFrame
+    metrics: pd.DataFrame
+    timings: pd.DataFrame
+    runs: pd.DataFrame
+    failures: pd.DataFrame
+    published: pd.DataFrame
+    undefined: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Metric to the keys of the measurements on whose pictures it is not defined; there, as where it was not measured,
+    `measurements` has NaN."""
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read all tables.
+
+        Raises:
+            UsageError: a file or a column is missing, or a number is none.
+        """
+        tables = {table: _read(directory / f"{table}.csv", table) for table in _TABLES}
+        measurements, undefined = _numbers(directory / "measurements.csv", tables.pop("measurements"))
+        return cls(measurements, **tables, undefined=undefined)
+
+    @property
+    def metric_columns(self) -> list[str]:
+        """The columns of `measurements` that hold distortions: those that `metrics` names."""
+        named = set(self.metrics["metric"])
+        return [column for column in self.measurements.columns if column in named]
+
+    @property
+    def diagnostic_columns(self) -> list[str]:
+        """The columns of `measurements` that hold what codecs told of themselves: those that are nothing else."""
+        known = {*MEASUREMENT_COLUMNS, *self.metric_columns}
+        return [column for column in self.measurements.columns if column not in known]
+
+
+def _read(path: Path, table: str) -> pd.DataFrame:
+    try:
+        header = [unguarded(name) for name in pd.read_csv(path, nrows=0).columns]
+    except FileNotFoundError:
+        raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: not a CSV file: {error}") from None
+    optional = dict(_OPTIONAL.get(table, {}))
+    missing = [column for column in FILES[table] if column not in header and column not in optional]
+    if missing:
+        raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
+    # Text stays text: an empty cell is an empty string, and "NA" is a name like any other. An empty cell of numbers is
+    # NaN. Metrics and diagnostics are read as text first: "nan" says that one is not defined on a picture.
+    numbers = {column for column in header if column in FILES[table] and field_of(column).is_number}
+    try:
+        frame = pd.read_csv(
+            path,
+            names=header,
+            header=0,
+            dtype={column: "float64" if column in numbers else "str" for column in header},
+            keep_default_na=False,
+            na_values={column: ["", "nan"] for column in numbers},
+            float_precision="round_trip",
+        )
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    absent = {column: value for column, value in optional.items() if column not in header}
+    return unguarded_frame(frame).assign(**absent).fillna(optional)
+
+
+def _numbers(path: Path, measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
+    """Measurements with their metrics and diagnostics, which nobody foresaw, as numbers; and which are not defined."""
+    columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
+    texts = measurements[columns]
+    try:
+        numbers = {column: texts[column].where(texts[column] != "", "nan").astype("float64") for column in columns}
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    nowhere = {column: frozenset(measurements.loc[texts[column] == "nan", "key"]) for column in columns}
+    return measurements.assign(**numbers), {column: keys for column, keys in nowhere.items() if keys}

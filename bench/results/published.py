@@ -1,0 +1,89 @@
+"""RD points that others published: data files in baselines/published, each with its source.
+
+A curve is added as data: rows in a CSV file of that folder and a line in its sources.toml. Rates are bits per pixel;
+PSNR is in dB; `ms_ssim_*` is linear, 0 to 1, and `ms_ssim_db_*` already in dB.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.results.fields import FILES, parse_column
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+METRICS = ("psnr_rgb", "psnr_y", "ms_ssim_rgb", "ms_ssim_y", "ms_ssim_db_rgb")
+"""The metrics that a published curve can have."""
+
+COLUMNS = FILES["published"]
+"""Columns of a frame of published points. `drawn` is 1 for a curve that the report draws behind the measured ones."""
+
+CURVE = ["dataset", "source", "method", "metric"]
+"""What the points of one published curve have in common."""
+
+
+def load(folder: Path | None = None) -> pd.DataFrame:
+    """All points of baselines/published, or of another folder of that form, sorted by curve and rate.
+
+    Raises:
+        UsageError: a file is malformed, or holds a curve that sources.toml does not know.
+    """
+    root: Traversable = folder or importlib.resources.files("baselines") / "published"
+    sources = tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
+    files = sorted((entry for entry in root.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
+    return pd.concat([_load_source(entry, sources) for entry in files], ignore_index=True)
+
+
+def _load_source(entry: Traversable, sources: dict[str, Any]) -> pd.DataFrame:
+    name = entry.name.removesuffix(".csv")
+    if name not in sources:
+        raise unknown("published source", name, sources)
+    source = sources[name]
+    with entry.open("rb") as file:
+        points = pd.read_csv(file, float_precision="round_trip")
+    unnamed = sorted(set(points["method"]) - set(source["methods"]))
+    if unnamed:
+        raise UsageError(f"{entry.name}: sources.toml has no method '{unnamed[0]}' under [{name}.methods]")
+    methods = points["method"].map(source["methods"])
+    frame = points.assign(
+        source=name,
+        title=[method["title"] for method in methods],
+        drawn=[int(method.get("drawn", False)) for method in methods],
+        encoder=[method.get("encoder", "") for method in methods],
+        note=["; ".join(filter(None, (method.get("note"), source.get("note")))) for method in methods],
+        url=source["url"],
+    )
+    return validated(frame, entry.name)
+
+
+def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Check published points and return them sorted by curve and rate, with exactly the columns of `COLUMNS`.
+
+    Raises:
+        UsageError: a metric is not one of `METRICS`, a value is missing or not valid, or a rate comes twice in
+            one curve.
+    """
+    strange = sorted(set(points["metric"]) - set(METRICS))
+    if strange:
+        raise unknown("metric", strange[0], METRICS)
+    try:
+        for column in COLUMNS:
+            parse_column(column, points[column].astype(object).where(points[column].notna(), None).tolist())
+    except ValueError as error:
+        raise UsageError(f"{origin}: {error}") from None
+    linear = points["metric"].isin(["ms_ssim_rgb", "ms_ssim_y"])
+    if (points.loc[linear, "value"] > 1).any():
+        raise UsageError(f"{origin}: MS-SSIM is above 1; values in dB are of metric ms_ssim_db_rgb")
+    ordered = points.sort_values([*CURVE, "rate_bpp"], kind="stable").reset_index(drop=True)
+    twice = ordered.duplicated([*CURVE, "rate_bpp"])
+    if twice.any():
+        row = ordered.loc[twice].iloc[0]
+        raise UsageError(f"{origin}: {row['method']} has two {row['metric']} points at {row['rate_bpp']:g} bpp")
+    return ordered[list(COLUMNS)]

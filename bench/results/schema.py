@@ -1,0 +1,159 @@
+"""What is stored: the schema of a measurement, a timing and a run, with units. No input or output here.
+
+Only primitives are stored (bytes, squared errors); rates and decibels are derived from them in `bench.analysis`, so
+that every convention of the literature can be computed from the same rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.results.fields import FILES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codecs.codec import Codec, Scalar
+
+
+def canonical_json(value: object) -> str:
+    """The one way in which a value is written as JSON: sorted keys, no spaces. Equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything besides the picture that decides what a codec writes and what it decodes to."""
+
+    codec: str
+    quality: float
+    settings: str  # canonical JSON
+    carrier: str
+    carrier_version: str
+    revision: str
+    weights: str | None
+    weights_sha256: str | None
+
+    @classmethod
+    def of(cls, name: str, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
+        """The configuration of an open codec that is stored under `name`; `further` settings are not its own."""
+        # Weights have columns of their own.
+        chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
+        return cls(
+            codec=name,
+            quality=float(codec.quality),
+            settings=canonical_json({**codec.carrier_settings, **chosen, **(further or {})}),
+            carrier=codec.carrier,
+            carrier_version=codec.carrier_version,
+            revision=codec.revision,
+            weights=codec.weights,
+            weights_sha256=codec.weights_sha256,
+        )
+
+    @property
+    def curve(self) -> str:
+        """Identity of the RD curve that this point lies on: what all its qualities have in common, 16 hex digits."""
+        common = asdict(self)
+        # Each quality of a learned codec has weights of its own; their name is what the curve shares.
+        del common["quality"], common["weights_sha256"]
+        return _digest(common)[:16]
+
+    def key(self, image_sha256: str) -> str:
+        """Identity of this configuration's measurement on one image, 64 hex digits. It is what resume goes by."""
+        return _digest({**asdict(self), "image_sha256": image_sha256})
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+DIAGNOSTICS: Mapping[str, str] = {
+    "estimated_bits": "bits that the coded latents should take by the coder's own tables: the file less its header",
+    "estimated_bits_y": "that of the latents y alone",
+    "estimated_bits_z": "that of the hyper-latents z alone",
+    "likelihood_bits": "bits of the same latents by the model's densities, as forward() and most papers have them",
+    "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
+    "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
+    "acem_indicator": "what cca's filter enhances, as in the file: 1 luma, 2 chroma, 3 both, 0 neither",
+    "round_trip_mse_y": "mean squared error of Y where planes went to RGB and back for the codec, uncoded",
+    "round_trip_mse_u": "that of U",
+    "round_trip_mse_v": "that of V",
+}
+"""Numbers beside a measurement, and what they are.
+
+Most of them only a codec can tell, of itself while it encodes (`bench.codecs.probe.note`). What the round trip to RGB alone
+costs is told by `bench.codecs.adapter`.
+
+The distances are over the whole latent tensor of a picture, in units of the quantisation step (1) and before any
+division by the number of elements. They grow with the square root of the picture's size. A codec of the user's own may
+note others. None of them decides anything: rate is what the file takes, distortion is between pictures.
+"""
+
+_COLUMNS = frozenset(FILES["measurements"]) | {
+    "started", "name", "title", "default_carrier", "conventional", "place", "images", "mean_bytes", "bpp",
+    "bpp_of_all_pixels",
+}  # fmt: skip
+"""The stored columns, and those that the analysis adds."""
+
+
+def is_column(name: str) -> bool:
+    """Whether a table of measurements, here or in the analysis, has a column of this name: no metric or note can."""
+    return name in _COLUMNS or name.endswith("_db")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Rate and distortion of one configuration on one image."""
+
+    configuration: Configuration
+    image_sha256: str
+    width: int  # pixels
+    height: int  # pixels
+    num_bytes: int  # the whole file
+    bitstream_sha256: str
+    values: Mapping[str, float | None]  # metric name to value on the 8-bit pictures; None where it is not defined
+    run_id: str
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # what the codec told of itself; see DIAGNOSTICS
+
+    @property
+    def key(self) -> str:
+        """Identity of this measurement; see `Configuration.key`."""
+        return self.configuration.key(self.image_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One sample of the time that one stage of one configuration takes on one image."""
+
+    key: str
+    run_id: str
+    machine: str
+    threads: int
+    device: str  # "cpu", or the name of the accelerator
+    stage: str  # "encode" or "decode": from picture to bytes in memory, or back; or a part of these
+    repeat: int  # 0, 1, ... within the run
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A cell that gave no measurement, and why."""
+
+    configuration: Configuration
+    image_sha256: str
+    run_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Where the rows of one run come from."""
+
+    run_id: str
+    started: str  # ISO 8601, UTC
+    command: str
+    machine: str
+    provenance: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,89 @@
+"""CSV files that a spreadsheet can open: no cell of them is a formula, and each text is read back as it was.
+
+A spreadsheet runs a text that begins with =, +, -, @ or a tab. In the file such a text has an apostrophe before it.
+Numbers stay as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING, Literal
+
+from bench.system.errors import UsageError
+from bench.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+_ACTIVE = re.compile("'*[=+@\t\r-]")
+"""The beginning of a formula, and of a text that looks like a guarded one."""
+
+_GUARDED = re.compile("'" + _ACTIVE.pattern)
+
+
+def guarded(cell: object) -> object:
+    """A cell as it is written: a text that a spreadsheet would run has an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and _ACTIVE.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """The text that a cell of a file stands for."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def unguarded_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame that pandas read from such a file, its texts as they were."""
+    frame = frame.rename(columns=unguarded)
+    for place in range(frame.shape[1]):
+        cells = frame.iloc[:, place]
+        if any(isinstance(cell, str) and cell.startswith("'") for cell in cells):
+            frame.isetitem(place, [unguarded(cell) if isinstance(cell, str) else cell for cell in cells])
+    return frame
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as the text of a CSV file."""
+    written = frame.rename(columns=guarded)
+    texts = {place: [cell for cell in frame.iloc[:, place] if isinstance(cell, str)] for place in range(frame.shape[1])}
+    for place, cells in texts.items():
+        if any(map(_ACTIVE.match, cells)):
+            written.isetitem(place, list(map(guarded, frame.iloc[:, place])))
+    # Python's csv module quotes a carriage return only where it is told to quote every text.
+    has_return = any("\r" in cell for cells in [list(frame.columns), *texts.values()] for cell in cells)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    return str(written.to_csv(index=False, lineterminator="\n", quoting=quoting))
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as a CSV file.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with atomic_write(path) as file:
+        file.write(csv_text(frame).encode())
+
+
+def read_csv(path: Path) -> dict[str, list[str]]:
+    """The columns of a CSV file, all as text.
+
+    Raises:
+        UsageError: there is no such file, it is not a CSV file, or two of its columns have one name.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+    except FileNotFoundError:
+        raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"{path}: not a CSV file: {error}") from None
+    names = [unguarded(name) for name in header]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path}: two columns have one name; write the folder again with `bench export`")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise UsageError(f"{path}: row {number} has {len(row)} cells, not {len(names)}")
+    return {name: [unguarded(row[place]) for row in rows] for place, name in enumerate(names)}

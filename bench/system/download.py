@@ -1,0 +1,111 @@
+"""Downloads that resume, try mirrors, and are accepted only with the right SHA-256."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.system.errors import MissingError
+from bench.system.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import requests
+
+TIMEOUT_S = 20.0
+"""For the connection, and for each silence of the server."""
+
+MAX_BYTES = 1 << 30
+"""The largest file that is accepted, before its hash can be known. Checkpoints have little more than 100 MB at most."""
+
+_CHUNK = 1 << 14  # what a cut connection can cost
+
+
+def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[[int], None] = lambda _: None) -> None:
+    """Bring a file to `path`, or leave `path` as it was.
+
+    What has arrived is kept in `path`.part, so that the next call goes on where this one was cut off. A file whose
+    hash is wrong is thrown away. `sha256` may be a prefix of the hash, as in the names of CompressAI's checkpoints.
+    `advance` is told the number of bytes that arrive.
+
+    Raises:
+        MissingError: no URL gave a file with this hash; the message names each and says why.
+    """
+    if path.is_file() and sha256_of(path).startswith(sha256):
+        return
+    reasons = []
+    for url in urls:
+        reason = _try(url, path, sha256, advance)
+        if reason is None:
+            return
+        reasons.append(f"{url}: {reason}")
+    raise MissingError(f"cannot download {path.name}: " + "; ".join(reasons))
+
+
+class _TooLargeError(Exception):
+    """A server sends more than `MAX_BYTES`."""
+
+
+def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> str | None:
+    """Download from one URL; None when the file is in place, else why not."""
+    from requests import RequestException  # noqa: PLC0415
+
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fetch(url, part, advance)
+        if not sha256_of(part).startswith(sha256):
+            # A resumed file may be the head of one version and the tail of another: once more from the start.
+            part.unlink()
+            _fetch(url, part, advance)
+        if not (found := sha256_of(part)).startswith(sha256):
+            part.unlink()
+            return f"wrong SHA-256 {found[:16]}…, expected {sha256[:16]}…"
+        part.replace(path)
+    except _TooLargeError:
+        part.unlink(missing_ok=True)
+        return f"it sends more than {MAX_BYTES} bytes, which no file here has"
+    except (RequestException, OSError, ValueError) as error:
+        return _one_line(error)
+    return None
+
+
+def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
+    import requests  # noqa: PLC0415
+
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # there is nothing behind what we have; the hash decides
+        response.raise_for_status()
+        resumed = response.status_code == requests.codes.partial_content
+        if int(response.headers.get("Content-Length") or 0) > MAX_BYTES:
+            raise _TooLargeError
+        try:
+            with part.open("ab" if resumed else "wb") as file:
+                for chunk in response.iter_content(_CHUNK):
+                    if file.tell() + len(chunk) > MAX_BYTES:
+                        raise _TooLargeError
+                    file.write(chunk)
+                    advance(len(chunk))
+        except requests.RequestException as error:
+            raise _cut_off(part) from error
+        _check_length(response, part, have if resumed else 0)
+
+
+def _check_length(response: requests.Response, part: Path, before: int) -> None:
+    expected = response.headers.get("Content-Length")
+    if expected and part.stat().st_size - before < int(expected):
+        raise _cut_off(part)
+
+
+def _cut_off(part: Path) -> ConnectionError:
+    return ConnectionError(f"the connection ended after {part.stat().st_size} bytes; run again to go on")
+
+
+def _one_line(error: Exception) -> str:
+    # requests wraps what happened in the story of its retries.
+    error = getattr(next(iter(error.args), None), "reason", None) or error
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,123 @@
+"""Where a run's rows come from: code, libraries, machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import importlib.metadata
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import __version__
+from bench.results.schema import RunInfo
+from bench.system.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PACKAGES = (
+    "bjontegaard",
+    "compressai",
+    "constriction",
+    "imageio-ffmpeg",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pillow-avif-plugin",
+    "pytorch-msssim",
+    "pyvips-binary",
+    "scikit-image",
+    "scipy",
+    "torch",
+)
+"""Distributions whose versions can change a number."""
+
+
+def describe_run(
+    command: Sequence[str], *, threads: int, workers: int = 1, pictures: Mapping[str, Sequence[str]] | None = None
+) -> RunInfo:
+    """Describe the run that starts now. Its id sorts by time and never repeats.
+
+    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one.
+    `pictures` names those that are not wholly what their files hold, by what reading did to them.
+    """
+    now = dt.datetime.now(dt.UTC)
+    provenance = {
+        "bench": __version__,
+        **git_state(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "threads": threads,
+        "workers": workers,
+        "packages": package_versions(),
+    }
+    if pictures:
+        provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
+    return RunInfo(
+        run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        command=printable(" ".join(["bench", *command])),
+        machine=machine(),
+        provenance=provenance,
+    )
+
+
+@functools.cache
+def machine() -> str:
+    """The machine as far as it decides timings: processor, cores, memory. Host names stay private."""
+    import psutil  # noqa: PLC0415
+
+    memory_gib = round(psutil.virtual_memory().total / 2**30)
+    return f"{_processor()}, {os.cpu_count()} cores, {memory_gib} GiB, {platform.system()}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and (name := processor_of(cpuinfo.read_text(encoding="utf-8"))):
+        return name
+    if sys.platform == "darwin":
+        return _output_of("sysctl", "-n", "machdep.cpu.brand_string")
+    return platform.processor() or platform.machine()
+
+
+def processor_of(cpuinfo: str) -> str:
+    """The processor that Linux describes so, or "". Virtual machines hide all of its name but "AMD EPYC"."""
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpuinfo.splitlines())}
+    name = facts.get("model name", "")
+    if name and {"cpu family", "model"} <= facts.keys():
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
+    return name
+
+
+def _output_of(program: str, *arguments: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    return subprocess.run([path, *arguments], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def git_state() -> dict[str, object]:
+    """The commit of the checkout that this package is in and whether it was changed since; nulls outside one."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return {"commit": None, "dirty": None}
+    commit = _output_of("git", "-C", str(root), "rev-parse", "HEAD")
+    return {"commit": commit or None, "dirty": bool(_output_of("git", "-C", str(root), "status", "--porcelain"))}
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed distributions that can change a number."""
+    return {name: version for name in PACKAGES if (version := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

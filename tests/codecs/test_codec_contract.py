@@ -1,0 +1,190 @@
+"""What every registered codec promises, through each of its carriers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from bench.codecs.registry import CODECS, codec_class
+from bench.images.picture import Picture
+from bench.results.schema import Configuration, canonical_json
+from bench.system.errors import DecodeError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.codecs.codec import Codec
+
+CASES = [(name, carrier) for name in CODECS for carrier in codec_class(name).carriers]
+
+DECODE_IN_FRESH_PROCESS = """
+import hashlib, json, sys
+from pathlib import Path
+from bench.codecs.registry import codec_class
+
+for case in json.loads(sys.argv[1]):
+    codec = codec_class(case["name"])(case["quality"], carrier=case["carrier"])
+    pixels = codec.decode(Path(case["path"]).read_bytes()).pixels
+    print(json.dumps([case["name"], case["carrier"], pixels.shape, hashlib.sha256(pixels.tobytes()).hexdigest()]))
+"""
+
+
+def middle(name: str) -> float:
+    points = codec_class(name).points()
+    return points[len(points) // 2]
+
+
+def open_codec(name: str, carrier: str, quality: float | None = None) -> Codec:
+    codec = codec_class(name)
+    if reason := codec.missing(carrier):
+        pytest.skip(reason)
+    return codec(middle(name) if quality is None else quality, carrier=carrier)
+
+
+def noise(width: int, height: int) -> Picture:
+    pixels = np.random.default_rng(width * 10_007 + height).integers(0, 256, (height, width, 3))
+    return Picture(pixels.astype(np.uint8))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17), (64, 48), (128, 96)])
+def test_a_second_codec_decodes_to_the_size_that_was_encoded(case: tuple[str, str], width: int, height: int) -> None:
+    data = open_codec(*case).encode(noise(width, height))
+    decoded = open_codec(*case).decode(data)
+    assert (decoded.width, decoded.height) == (width, height)
+
+
+def test_the_decoded_picture_resembles_the_photograph(case: tuple[str, str], photo: Picture) -> None:
+    codec = open_codec(*case)
+    decoded = codec.decode(codec.encode(photo))
+    mse = np.mean((photo.pixels.astype(float) - decoded.pixels) ** 2)
+    assert mse < 100  # 28 dB: swapped channels, a shift by a pixel or a lost plane cost far more
+    assert mse < 0.1 * np.var(photo.pixels)
+
+
+def test_bytes_are_deterministic(case: tuple[str, str], photo: Picture) -> None:
+    first, second = open_codec(*case), open_codec(*case)
+    data = first.encode(photo)
+    assert first.encode(photo) == data
+    assert second.encode(photo) == data
+
+
+def test_encoding_leaves_the_picture_as_it_was(case: tuple[str, str], photo: Picture) -> None:
+    before = photo.pixels.copy()
+    open_codec(*case).encode(photo)
+    assert np.array_equal(photo.pixels, before)
+
+
+def test_more_quality_costs_more_bytes_and_errs_less(case: tuple[str, str], photographs: dict[str, Picture]) -> None:
+    picture = photographs["chelsea"]
+    points = codec_class(case[0]).points()
+    sizes, errors = [], []
+    for quality in (points[0], points[len(points) // 2], points[-1]):
+        codec = open_codec(*case, quality)
+        data = codec.encode(picture)
+        sizes.append(len(data))
+        errors.append(np.mean((picture.pixels.astype(float) - codec.decode(data).pixels) ** 2))
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_damaged_bytes_give_a_decode_error_or_a_picture(case: tuple[str, str], photo: Picture) -> None:
+    codec = open_codec(*case)
+    data = codec.encode(photo)
+    for damaged in damage(data):
+        try:
+            outcome: object = codec.decode(damaged)
+        except DecodeError as error:
+            outcome = str(error)
+        assert isinstance(outcome, Picture) or (isinstance(outcome, str) and outcome.strip() and "\n" not in outcome)
+
+
+def damage(data: bytes) -> list[bytes]:
+    generator = np.random.default_rng(20)
+    cuts = [data[: int(share * len(data))] for share in (0.02, 0.1, 0.3, 0.5, 0.9)]
+    flips = []
+    for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 12)]:
+        flipped = bytearray(data)
+        flipped[position] ^= int(generator.integers(1, 256))
+        flips.append(bytes(flipped))
+    return [data[:-1], data + b"\0tail", *cuts, *flips]
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"not the file of any codec", bytes(2000), b"\xff" * 2000])
+def test_what_is_no_file_of_the_codec_gives_a_decode_error(case: tuple[str, str], data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        open_codec(*case).decode(data)
+
+
+def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], photo: Picture) -> None:
+    codec = open_codec(*case)
+    data = codec.encode(photo)
+    with pytest.raises(DecodeError):
+        codec.decode(data[: len(data) // 2])
+
+
+def test_identity_of_a_row_is_json(case: tuple[str, str]) -> None:
+    codec = open_codec(*case)
+    assert json.loads(canonical_json(dict(codec.settings))) == dict(codec.settings)
+    assert codec.carrier_version
+    assert codec.revision
+    assert len(Configuration.of(case[0], codec).key("0" * 64)) == 64
+
+
+def test_default_points_are_on_the_scale_and_go_from_bad_to_good(case: tuple[str, str]) -> None:
+    scale = codec_class(case[0]).scale
+    assert list(scale.points) == sorted(set(scale.points), reverse=scale.falling)
+    assert all(scale.check(case[0], point) == point for point in scale.points)
+
+
+def test_each_codec_has_its_own_title_and_a_meaning_of_its_quality() -> None:
+    classes = [codec_class(name) for name in CODECS]
+    assert len({codec.title for codec in classes}) == len(classes)
+    assert all(codec.scale.meaning for codec in classes)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_an_unknown_carrier_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="no carrier 'steam'; it has: "):
+        codec_class(name)(middle(name), carrier="steam")
+
+
+@pytest.fixture(scope="module")
+def fresh(photo: Picture, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
+    """What one new process decodes from files: (name, carrier) to [shape, sha256 of the pixels]."""
+    folder = tmp_path_factory.mktemp("files")
+    available = [case for case in CASES if codec_class(case[0]).missing(case[1]) is None]
+    tasks = [_write(folder, name, carrier, photo) for name, carrier in available]
+    command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
+    # Trainings of other tests leave a thread, and on some processors a float convolution of several rounds otherwise.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | threads)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(name, carrier): rest for name, carrier, *rest in rows}
+
+
+def _write(folder: Path, name: str, carrier: str, picture: Picture) -> dict[str, object]:
+    path = folder / f"{name}-{carrier}"
+    path.write_bytes(codec_class(name)(middle(name), carrier=carrier).encode(picture))
+    return {"name": name, "carrier": carrier, "quality": middle(name), "path": str(path)}
+
+
+def test_a_fresh_process_decodes_to_the_same_picture(
+    case: tuple[str, str], photo: Picture, fresh: dict[tuple[str, str], list[object]]
+) -> None:
+    codec = open_codec(*case)
+    pixels = codec.decode(codec.encode(photo)).pixels
+    assert fresh[case] == [list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()]

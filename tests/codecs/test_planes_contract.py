@@ -1,0 +1,157 @@
+"""What every registered codec that takes the planes of 4:2:0 promises, beside what all codecs do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from bench.codecs.registry import CODECS, codec_class
+from bench.images.colour import to_yuv420
+from bench.images.picture import Picture, Yuv420
+from bench.system.errors import DecodeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.codecs.codec import Codec
+
+CASES = [(name, carrier) for name in CODECS for carrier in codec_class(name).yuv420_carriers]
+
+DECODE_IN_FRESH_PROCESS = """
+import hashlib, json, sys
+from pathlib import Path
+from bench.codecs.registry import codec_class
+
+for name, carrier, quality, path in json.loads(sys.argv[1]):
+    picture = codec_class(name)(quality, carrier=carrier).decode_yuv420(Path(path).read_bytes())
+    print(json.dumps([name, carrier, picture.width, picture.height, hashlib.sha256(picture.to_bytes()).hexdigest()]))
+"""
+
+
+def middle(name: str) -> float:
+    points = codec_class(name).points()
+    return points[len(points) // 2]
+
+
+def open_codec(name: str, carrier: str, quality: float | None = None) -> Codec:
+    codec = codec_class(name)
+    if reason := codec.missing(carrier):
+        pytest.skip(reason)
+    return codec(middle(name) if quality is None else quality, carrier=carrier)
+
+
+def noise(width: int, height: int) -> Yuv420:
+    pixels = np.random.default_rng(width * 10_007 + height).integers(0, 256, (height, width, 3))
+    return to_yuv420(Picture(pixels.astype(np.uint8)))
+
+
+def psnrs_db(a: Yuv420, b: Yuv420) -> np.ndarray:
+    errors = [np.mean((x.astype(float) - y) ** 2) for x, y in zip(a.planes, b.planes, strict=True)]
+    return 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def planes(photo: Picture) -> Yuv420:
+    """Odd, so that the last row and column share their chroma with nothing."""
+    return to_yuv420(Picture(np.ascontiguousarray(photo.pixels[:95, :127])))
+
+
+def test_the_conventional_codecs_of_video_take_planes() -> None:
+    assert {"jpeg", "jpeg-opt", "bpg-420", "avif-420", "vvc"} <= {name for name, _ in CASES}
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17), (64, 48)])
+def test_a_second_codec_decodes_to_the_size_that_was_encoded(case: tuple[str, str], width: int, height: int) -> None:
+    decoded = open_codec(*case).decode_yuv420(open_codec(*case).encode_yuv420(noise(width, height)))
+    assert (decoded.width, decoded.height) == (width, height)
+
+
+def test_every_plane_comes_back_in_its_place(case: tuple[str, str], planes: Yuv420) -> None:
+    codec = open_codec(*case)
+    found = psnrs_db(planes, codec.decode_yuv420(codec.encode_yuv420(planes)))
+    swapped = psnrs_db(planes, Yuv420(planes.y, planes.v, planes.u))
+    assert found.min() > 28
+    assert found[1:].min() > swapped[1:].max() + 3
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 64), (64, 1), (3, 5)])
+def test_chroma_of_the_last_odd_column_and_row_is_kept(case: tuple[str, str], width: int, height: int) -> None:
+    rows, columns = np.mgrid[: -(-height // 2), : -(-width // 2)]
+    u, v = (np.ascontiguousarray(plane, np.uint8) for plane in (60 + 2 * rows + columns, 190 - rows - 2 * columns))
+    original = Yuv420(np.full((height, width), 120, np.uint8), u, v)
+    codec = open_codec(*case, codec_class(case[0]).points()[-1])
+    decoded = codec.decode_yuv420(codec.encode_yuv420(original))
+    for before, after in zip(original.planes[1:], decoded.planes[1:], strict=True):
+        error = (before.astype(float) - after) ** 2
+        assert max(error[:, -1].mean(), error[-1].mean()) < 100
+
+
+def test_bytes_are_deterministic_and_the_planes_stay_as_they_were(case: tuple[str, str], planes: Yuv420) -> None:
+    before = planes.to_bytes()
+    data = open_codec(*case).encode_yuv420(planes)
+    assert open_codec(*case).encode_yuv420(planes) == data
+    assert planes.to_bytes() == before
+
+
+def test_damaged_bytes_give_a_decode_error_or_planes(case: tuple[str, str], planes: Yuv420) -> None:
+    codec = open_codec(*case)
+    data = codec.encode_yuv420(planes)
+    generator = np.random.default_rng(21)
+    for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 6), len(data)]:
+        damaged = bytearray(data + b"\0")
+        damaged[position] ^= int(generator.integers(1, 256))
+        try:
+            outcome: object = codec.decode_yuv420(bytes(damaged))
+        except DecodeError as error:
+            outcome = str(error)
+        assert isinstance(outcome, Yuv420) or (isinstance(outcome, str) and outcome.strip() and "\n" not in outcome)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"not the file of any codec", bytes(2000), b"\xff" * 2000])
+def test_what_is_no_file_of_the_codec_gives_a_decode_error(case: tuple[str, str], data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        open_codec(*case).decode_yuv420(data)
+
+
+def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], planes: Yuv420) -> None:
+    codec = open_codec(*case)
+    data = codec.encode_yuv420(planes)
+    with pytest.raises(DecodeError):
+        codec.decode_yuv420(data[: len(data) // 2])
+
+
+@pytest.fixture(scope="module")
+def fresh(planes: Yuv420, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
+    """What one new process decodes from files: (name, carrier) to [width, height, sha256 of the planes]."""
+    folder = tmp_path_factory.mktemp("files")
+    tasks = [_write(folder, *case, planes) for case in CASES if codec_class(case[0]).missing(case[1]) is None]
+    command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(name, carrier): rest for name, carrier, *rest in rows}
+
+
+def _write(folder: Path, name: str, carrier: str, planes: Yuv420) -> tuple[str, str, float, str]:
+    path = folder / f"{name}-{carrier}"
+    path.write_bytes(codec_class(name)(middle(name), carrier=carrier).encode_yuv420(planes))
+    return name, carrier, middle(name), str(path)
+
+
+def test_a_fresh_process_decodes_to_the_same_planes(
+    case: tuple[str, str], planes: Yuv420, fresh: dict[tuple[str, str], list[object]]
+) -> None:
+    codec = open_codec(*case)
+    decoded = codec.decode_yuv420(codec.encode_yuv420(planes))
+    assert fresh[case] == [127, 95, hashlib.sha256(decoded.to_bytes()).hexdigest()]

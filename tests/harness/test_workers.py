@@ -1,0 +1,184 @@
+"""Runs by several processes: the same rows, whatever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.codecs.registry import code_of, codec_class, load_metric, resolve_codecs
+from bench.harness import workers
+from bench.harness.runner import Measured, plan
+from bench.harness.workers import Task, carry_out
+from bench.images.datasets import open_dataset
+from bench.system.errors import CodecError
+
+if TYPE_CHECKING:
+    from tests.conftest import Desk
+
+VALUES = "SELECT key, metric, value FROM distortions ORDER BY key, metric"
+
+
+def named(line: str) -> set[str]:
+    """The environment variables of a process that `own.py:Slow` wrote down."""
+    return set(line.split()[2].split(","))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
+    one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite", codec="own.py:Slower")
+    alone, *_ = (desk.path / "processes").read_text().splitlines()
+    (desk.path / "processes").unlink()
+    two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower")
+    assert two.returncode == 0, two.stderr
+    assert two.stderr == one.stderr == ""
+    assert two.stdout == one.stdout
+    assert "32 cells measured, 0 were there, 0 failed" in two.stdout
+    assert desk.rows() == desk.rows(db="one.sqlite")
+    assert desk.rows(VALUES) == desk.rows(VALUES, db="one.sqlite")
+    # Two processes, each with one thread.
+    lines = (desk.path / "processes").read_text().splitlines()
+    assert len({line.split()[0] for line in lines}) == 2
+    assert {line.split()[1] for line in lines} == {"1"}
+    # Whatever else Dask sets, as glibc's thresholds, would make them slower or faster than the one.
+    added = named(lines[0]) - named(alone)
+    known = {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"}  # one thread, whose memory is the process's
+    assert added <= known | {"PYTHONHASHSEED", "PYTHONSAFEPATH", "__DASK_PARENT_PID"}
+
+
+def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
+    for count, db in ((1, "one.sqlite"), (2, "r.sqlite")):
+        assert desk.measure("--workers", str(count), codec="webp@10,90", db=db).returncode == 0
+    assert desk.rows() == desk.rows(db="one.sqlite")
+    assert len(desk.rows()) == 8
+
+
+def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
+    """A script, as the installed command is, looks for no modules in the working directory; nor do its children.
+
+    What lies beside a codec's file and is imported by it is found by all of them.
+    """
+    (desk.path / "beside.py").write_text("BITS = 8\n")
+    own_file = desk.path / "own.py"
+    own_file.write_text(own_file.read_text().replace("import numpy", "import beside\nimport numpy", 1))
+    (desk.path / "bin").mkdir()
+    script = desk.path / "bin" / "start.py"
+    script.write_text("from bench.cli.main import main\nif __name__ == '__main__':\n    main()\n")
+    for name in ("copy", "signal", "pickle"):
+        (desk.path / f"{name}.py").write_text("raise SystemExit('in the way')\n")
+    own = ("--codec", "own.py:Slow@1", "--dataset", "photos")
+    for arguments in (("run", *own, "--db", "r.sqlite", "--workers", "2"), ("verify", *own)):
+        line = [sys.executable, str(script), *arguments]
+        result = subprocess.run(line, cwd=desk.path, capture_output=True, text=True, check=False, timeout=120)
+        assert result.returncode == 0, result.stderr
+
+
+def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
+    desk.measure(codec="own.py:Slow@1,2")
+    before = desk.rows()
+    result = desk.measure("--workers", "2", codec="own.py:Slow@1,2")
+    assert "0 cells measured, 8 were there" in result.stdout
+    assert desk.rows() == before
+
+
+def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
+    desk.measure("--threads", "3", codec="own.py:Slow@1")
+    desk.measure("--workers", "2", codec="own.py:Slow@1")
+    timing = ("--timing", "--threads", "3", "--repeats", "1", "--force")
+    assert "4 cells timed" in desk.measure("--workers", "2", *timing, codec="own.py:Slow@1").stdout
+    recorded = [json.loads(text) for (text,) in desk.rows("SELECT provenance FROM runs ORDER BY rowid")]
+    assert [(run["threads"], run["workers"]) for run in recorded] == [(3, 1), (1, 2), (3, 2)]
+    assert desk.rows("SELECT DISTINCT threads FROM timings") == [(3,)]
+
+
+@pytest.mark.parametrize("changed", ["weights", "own.py", "own_metric.py"])
+def test_a_worker_measures_what_was_planned_and_nothing_else(
+    desk: Desk, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a worker that starts after an edit."""
+    monkeypatch.chdir(desk.path)  # where its codecs write
+    (desk.path / "weights").write_text("1")
+    with (desk.path / "own.py").open("a") as file:
+        file.write("\n\nclass Heavy(Slow):\n    def __init__(self, quality, **options):\n")
+        file.write("        super().__init__(quality, **options)\n")
+        file.write("        Path(__file__).with_name('weights').read_text()\n")
+    (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
+    (spec,) = resolve_codecs([f"{desk.path}/own.py:Heavy@8"])
+    (cell,) = plan([spec], [image]).cells
+    task = Task.of(cell, ["mse", f"{desk.path}/own_metric.py:WORST"])
+    result = carry_out(task)
+    assert isinstance(result, Measured), result
+    assert result.result.values == {"mse": 0.0, "worst": 0.0}
+    (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
+    for cached in (workers._open, codec_class, code_of, load_metric):
+        cached.cache_clear()
+    failed = carry_out(task)
+    workers._process().close()
+    assert isinstance(failed, CodecError), failed
+    where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
+    assert str(failed).startswith(where)
+    assert str(failed).endswith("was changed while the run went on; start the run again")
+
+
+def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
+    result = desk.measure("--workers", "2", codec="own.py:Broken@1,2")
+    assert result.returncode == 1
+    assert "4 cells measured, 0 were there, 4 failed" in result.stdout
+    assert "failed: broken@1 on p0: ZeroDivisionError: on purpose (own.py:" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_worker_that_dies_is_replaced_and_its_cell_measured(desk: Desk) -> None:
+    result = desk.measure("--workers", "2", codec="own.py:Dying@1,2")
+    assert result.returncode == 0, result.stderr
+    assert (desk.path / "died").exists()
+    assert "8 cells measured, 0 were there, 0 failed" in result.stdout
+
+
+def test_a_cell_that_kills_every_worker_is_given_up(desk: Desk) -> None:
+    result = desk.measure("--images", "p0", "--workers", "2", codec="own.py:Deadly@1")
+    assert result.returncode == 1
+    assert "failed: deadly@1 on p0: the process that worked on it died 4 times" in result.stderr
+    # On a busy machine the progress is told, too.
+    assert len([line for line in result.stderr.splitlines() if not line.startswith("measuring:")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("to_group", "number"), [(True, signal.SIGINT), (False, signal.SIGINT), (False, signal.SIGTERM)]
+)
+def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
+    desk: Desk, *, to_group: bool, number: signal.Signals
+) -> None:
+    """A terminal sends it to all processes of the group, `kill` to one; the impatient send several."""
+    process = desk.start_measuring("--workers", "2", codec="own.py:Slower")
+    desk.wait_for_rows(1)
+    for pause in (0.3, 0.3, 0.6, 0):
+        (os.killpg if to_group else os.kill)(process.pid, number)
+        time.sleep(pause)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert errors.strip().splitlines() == [
+        "interrupted; what was finished is stored, and the same command goes on " + ("from there")
+    ]
+    workers = {int(line.split()[0]) for line in (desk.path / "processes").read_text().splitlines()}
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(map(alive, workers)):
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+    stored = len(desk.rows())
+    assert 0 < stored < 32
+    result = desk.measure("--workers", "2", codec="own.py:Slower")
+    assert f"{32 - stored} cells measured, {stored} were there" in result.stdout

@@ -1,0 +1,85 @@
+"""A signal ends a command wherever it comes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.system.interruption import SIGNALS, Interrupted, interrupted_once
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Freed:
+    """Is freed while a signal comes; Python drops what is raised then."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+@pytest.fixture(autouse=True)
+def _as_usual() -> Iterator[None]:
+    """A run of these tests may be somebody's background job; and signals are ignored after an interrupt."""
+    before = {number: signal.signal(number, how) for number, how in SIGNALS.items()}
+    yield
+    for number, how in before.items():
+        signal.signal(number, how)
+
+
+def free(number: signal.Signals) -> None:
+    """Free objects, with a signal at each, and work on."""
+    for _ in range(3):
+        Freed(number)
+    time.sleep(10)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_is_raised_and_others_are_ignored(number: signal.Signals) -> None:
+    with pytest.raises(Interrupted) as raised, interrupted_once():
+        signal.raise_signal(number)
+    assert raised.value.signal == number
+    assert {signal.getsignal(each) for each in SIGNALS} == {signal.SIG_IGN}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_an_object_is_freed_is_not_lost(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = sys.unraisablehook
+    with pytest.raises(Interrupted) as raised, interrupted_once():
+        free(number)
+    assert raised.value.signal == number
+    assert capsys.readouterr().err == ""
+    assert sys.unraisablehook is hook
+
+
+def test_a_signal_at_the_very_end_disturbs_nothing_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.system.interruption.AGAIN_S", 60)
+    with interrupted_once():
+        Freed(signal.SIGTERM)
+    waiting = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    for thread in waiting:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in waiting)
+    assert {number: signal.getsignal(number) for number in SIGNALS} == SIGNALS
+
+
+def test_other_exceptions_that_python_drops_are_told_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ZeroDivisionError
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: told.append(dropped.exc_type))
+    with interrupted_once():
+        Broken()
+    assert told == [ZeroDivisionError]
