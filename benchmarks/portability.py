@@ -32,7 +32,7 @@ from bench.system.errors import BenchError, DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.codecs import LearnedCodec
 
 WITHOUT_AVX = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 WAYS: dict[str, tuple[int, dict[str, str]]] = {

@@ -1,4 +1,4 @@
-"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it; see `bench.codecs.adapter`."""
+"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it."""
 
 from __future__ import annotations
 

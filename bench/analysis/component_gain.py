@@ -12,6 +12,7 @@ from bench.analysis import seed_variance as training_spread
 from bench.analysis.comparison import bd_rows
 from bench.analysis.rd_curve import measured_subject
 from bench.analysis.trainings import unequal
+from bench.learned.families import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,15 +20,8 @@ if TYPE_CHECKING:
     from bench.analysis.dataset_results import Study
     from bench.results.extras import Extras
 
-NEIGHBOURS = {
-    ("scale", "factorized"): "a hyperprior",
-    ("hyper", "scale"): "means beside the scales",
-    ("joint", "hyper"): "a context model",
-    ("joint", "context"): "a hyperprior",
-    ("attn", "joint"): "attention and residual blocks",
-    ("cca", "joint-yuv"): "cross-component attention and the filter (ACEM)",
-}
-"""Codecs, the one that has something before the one that lacks it, and what it is."""
+NEIGHBOURS = {(name, base): component for name, family in FAMILIES.items() for base, component in family.adds.items()}
+"""Codecs, the one that has a component before the one that lacks it, and what it is."""
 
 TRAINED_APART = ("acem",)
 """Stages of a part that one of two neighbours has and the other lacks, trained while all else stays as it is."""

@@ -12,7 +12,7 @@ from bench.system.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.codecs import LearnedCodec
     from bench.learned.coding.diagnosis import Diagnosis
 
 _PATH = click.Path(path_type=Path)
@@ -90,7 +90,7 @@ def _opened(text: str, weights: str) -> LearnedCodec:
     """
     from bench.codecs.codec import CodecSpec  # noqa: PLC0415
     from bench.codecs.registry import codec_class, resolve_codecs  # noqa: PLC0415
-    from bench.learned.codecs.learned_codec import LearnedCodec  # noqa: PLC0415
+    from bench.learned.codecs import LearnedCodec  # noqa: PLC0415
 
     named = CodecSpec.parse(text)
     if not named.is_glob and not issubclass(codec_class(named.name), LearnedCodec):

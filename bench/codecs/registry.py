@@ -1,7 +1,7 @@
 """Names to codecs and metrics: strings here, imported only when used.
 
-Three ways in: a line below, an entry point of another distribution (groups `bench.codecs` and `bench.metrics`), or
-`path/to/file.py:Name` on the command line.
+Three ways in: a line in a provider's table, an entry point of another distribution (groups `bench.codecs` and
+`bench.metrics`), or `path/to/file.py:Name` on the command line.
 """
 
 from __future__ import annotations
@@ -25,46 +25,13 @@ if TYPE_CHECKING:
 
     from bench.metrics.distortion import Metric
 
-CODECS = {
-    "jpeg": "baselines.jpeg:Jpeg",
-    "jpeg-444": "baselines.jpeg:Jpeg444",
-    "jpeg-opt": "baselines.jpeg:JpegOptimised",
-    "mozjpeg": "baselines.mozjpeg:MozJpeg",
-    "webp": "baselines.webp:WebP",
-    "jpeg2000": "baselines.jpeg2000:Jpeg2000",
-    "jpeg2000-53": "baselines.jpeg2000:Jpeg2000Reversible",
-    "bpg-444": "baselines.bpg.codec:Bpg444",
-    "bpg-420": "baselines.bpg.codec:Bpg420",
-    "bpg-444-jctvc": "baselines.bpg.codec:Bpg444Jctvc",
-    "bpg-420-jctvc": "baselines.bpg.codec:Bpg420Jctvc",
-    "avif": "baselines.avif:Avif",
-    "avif-420": "baselines.avif420:Avif420",
-    "jpegxl": "baselines.jpegxl:JpegXl",
-    "vvc": "baselines.vvc:Vvc",
-    "factorized": "bench.learned.codecs.learned_codec:Factorized",
-    "scale": "bench.learned.codecs.learned_codec:Scale",
-    "hyper": "bench.learned.codecs.learned_codec:Hyper",
-    "context": "bench.learned.codecs.learned_codec:Context",
-    "joint": "bench.learned.codecs.learned_codec:Joint",
-    "attn": "bench.learned.codecs.learned_codec:Attention",
-    "factorized+qr": "bench.learned.codecs.decoder_codec:FactorizedRectified",
-    "scale+qr": "bench.learned.codecs.decoder_codec:ScaleRectified",
-    "hyper+qr": "bench.learned.codecs.decoder_codec:HyperRectified",
-    "joint+qr": "bench.learned.codecs.decoder_codec:JointRectified",
-    "attn+qr": "bench.learned.codecs.decoder_codec:AttentionRectified",
-    "factorized+ft": "bench.learned.codecs.decoder_codec:FactorizedTuned",
-    "scale+ft": "bench.learned.codecs.decoder_codec:ScaleTuned",
-    "hyper+ft": "bench.learned.codecs.decoder_codec:HyperTuned",
-    "joint+ft": "bench.learned.codecs.decoder_codec:JointTuned",
-    "attn+ft": "bench.learned.codecs.decoder_codec:AttentionTuned",
-    "cca": "bench.learned.codecs.yuv420_codec:Cca",
-    "joint-yuv": "bench.learned.codecs.yuv420_codec:JointYuv",
-    "joint-int": "bench.learned.codecs.fixed_point_codec:JointInt",
-    "attn-int": "bench.learned.codecs.fixed_point_codec:AttentionInt",
-    "cca-int": "bench.learned.codecs.fixed_point_codec:CcaInt",
-    "joint-yuv-int": "bench.learned.codecs.fixed_point_codec:JointYuvInt",
+PROVIDERS = ("baselines", "bench.learned.families")
+"""Modules whose `CODECS` lists the codecs of this project. Imported by name, since they lie above this folder."""
+
+CODECS: dict[str, str] = {
+    name: target for provider in PROVIDERS for name, target in importlib.import_module(provider).CODECS.items()
 }
-"""Codec name to "module:Class". A conventional codec is one file and one line here."""
+"""Codec name to "module:attribute"."""
 
 METRICS = {
     "mse": "bench.metrics.distortion:MSE",

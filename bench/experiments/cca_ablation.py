@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bench.analysis import cca_ablation as analysis
+from bench.codecs.registry import codec_class
 from bench.experiments.trained import Entry, Observations
 from bench.images.datasets import missing, open_dataset
-from bench.learned.codecs.yuv420_codec import Cca
+from bench.learned.codecs import PlanarCodec
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,14 +28,17 @@ FILTER_STAGE = "acem"
 """The stage of training that the filter has for itself."""
 
 
-class Unfiltered(Cca):
-    """The same model, whose files say that nothing is to be filtered."""
+class Unfiltered(PlanarCodec):
+    """cca with files that say that nothing is to be filtered."""
+
+    title = "CCA, not filtered"
+    family = "cca"
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
         """Compress a picture, and clear the bits of the filter.
 
         Raises:
-            CodecError: as `Cca.encode_yuv420`.
+            CodecError: as `PlanarCodec.encode_yuv420`.
         """
         from bench.learned.coding import container  # noqa: PLC0415  # torch
 
@@ -78,9 +82,9 @@ def _variants(path: Path) -> Iterator[Entry]:
     from bench.learned.weights.full import load  # noqa: PLC0415  # torch
 
     weights = load(path, "cca")
-    ways = (Unfiltered, Cca) if _has_trained_filter(weights) else (Unfiltered,)
+    ways = (Unfiltered, codec_class("cca")) if _has_trained_filter(weights) else (Unfiltered,)
     for way in ways:
-        shared = _described(weights, acem=way is Cca)
+        shared = _described(weights, acem=way is not Unfiltered)
         yield Entry(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 
 from bench.images.picture import Picture
 from bench.learned.coding.loaded_model import System
-from bench.learned.models import YUV420, Rectified
+from bench.learned.families import YUV420
+from bench.learned.models import Rectified
 from bench.learned.training.task import middle_of
 from bench.learned.weights import catalogue
 from bench.learned.weights.full import Weights, load

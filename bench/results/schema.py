@@ -84,8 +84,8 @@ DIAGNOSTICS: Mapping[str, str] = {
 }
 """Numbers beside a measurement, and what they are.
 
-Most of them only a codec can tell, of itself while it encodes (`bench.codecs.probe.note`). What the round trip to RGB alone
-costs is told by `bench.codecs.adapter`.
+Most of them are known to the codec alone, which reports them while it encodes (`bench.codecs.probe.note`); what the
+round trip to RGB alone costs comes from `bench.codecs.adapter`.
 
 The distances are over the whole latent tensor of a picture, in units of the quantisation step (1) and before any
 division by the number of elements. They grow with the square root of the picture's size. A codec of the user's own may

@@ -13,12 +13,11 @@ from click.testing import CliRunner
 from bench.analysis import cca_ablation as analysis
 from bench.cli.main import main
 from bench.codecs import adapter
-from bench.codecs.registry import load_metric
+from bench.codecs.registry import codec_class, load_metric
 from bench.experiments import trained
 from bench.experiments.cca_ablation import run_cca_ablation
 from bench.harness.measure import measure
 from bench.images.datasets import open_dataset
-from bench.learned.codecs.yuv420_codec import Cca
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import ModelCard, save
 from bench.system.errors import UsageError
@@ -88,7 +87,7 @@ def test_the_filter_changes_no_length_and_never_the_loss_for_the_worse(out: Path
 
 def test_the_loss_is_that_of_the_training(out: Path, files: dict[str, Path], clip: str) -> None:
     row = analysis.read(out).set_index(["variant", "image"]).loc[("igu+acem", "frame0001")]
-    codec, picture = Cca(2, weights=str(files["plain"])), open_dataset(clip).images[1].read()
+    codec, picture = codec_class("cca")(2, weights=str(files["plain"])), open_dataset(clip).images[1].read()
     found = measure(codec, adapter.decoder(codec), picture, [load_metric(f"mse_{plane}") for plane in "yuv"])
     errors = [found.values[f"mse_{plane}"] for plane in "yuv"]  # noqa: PD011 - no frame
     bpp = 8 * found.num_bytes / (WIDTH * HEIGHT)

@@ -12,10 +12,10 @@ from PIL import Image
 
 from bench.analysis import seed_variance as analysis
 from bench.cli.main import main
+from bench.codecs.registry import codec_class
 from bench.experiments import trained
 from bench.experiments.seed_variance import run_training_spread
 from bench.images.datasets import open_dataset
-from bench.learned.codecs.learned_codec import Hyper
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import ModelCard, save
 from bench.system.errors import UsageError
@@ -61,7 +61,7 @@ def out(files: list[Path], folder: str, tmp_path_factory: pytest.TempPathFactory
 def test_the_rates_are_those_of_files(out: Path, files: list[Path], folder: str) -> None:
     rows = analysis.read(out)
     image = open_dataset(folder).images[0]
-    data = Hyper(4, weights=str(files[1])).encode(image.read())
+    data = codec_class("hyper")(4, weights=str(files[1])).encode(image.read())
     row = rows[(rows["seed"] == 3) & (rows["image"] == image.name)].iloc[0]
     assert row["num_bytes"] == len(data)
     assert row["bpp"] == pytest.approx(8 * len(data) / (40 * 56), abs=1e-6)

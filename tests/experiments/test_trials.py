@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from bench.codecs import adapter
+from bench.codecs.registry import codec_class
 from bench.experiments import trials
 from bench.experiments.trials import compare, variants_from_words
 from bench.harness.measure import measure
 from bench.images.picture import Picture
-from bench.learned.codecs.decoder_codec import JointRectified
 from bench.learned.coding.synthesis import PictureTransforms
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.training import pictures
@@ -48,7 +48,7 @@ def test_a_variant_is_measured_as_its_codec_would_be(landscapes: Path, base: Pat
     row = pd.read_csv(out).query("variant == 'mine'").iloc[0]
     _, held = found.split()
     picture = Picture(held[0][:128, 8:136].copy())  # the middle, sides multiples of 64
-    codec = [JointRectified(3, weights=str(decoder)) for _ in range(2)]
+    codec = [codec_class("joint+qr")(3, weights=str(decoder)) for _ in range(2)]
     result = measure(codec[0], adapter.decoder(codec[1]), picture, [MSE])
     assert row["mse"] == pytest.approx(dict(result.values)["mse"])
     assert row["latent_error_rectified"] == pytest.approx(result.diagnostics["latent_error_rectified"], rel=1e-5)

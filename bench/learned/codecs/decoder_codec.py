@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.learned.codecs.learned_codec import Attention, Factorized, Hyper, Joint, LearnedCodec, Scale
+from bench.learned.codecs.learned_codec import LearnedCodec
 from bench.learned.weights import catalogue
 from bench.system.files import fingerprint
 
@@ -42,73 +42,3 @@ class DecoderCodec(LearnedCodec):
 
         loaded = load_rectified(source.path)
         return loaded.sha256, System.of(loaded.model, device, precision)
-
-
-class FactorizedRectified(DecoderCodec, Factorized):
-    """Factorized prior with a quantization rectifier."""
-
-    title = "Factorized prior + QR"
-    modifier = "qr"
-
-
-class ScaleRectified(DecoderCodec, Scale):
-    """Scale hyperprior with a quantization rectifier."""
-
-    title = "Scale hyperprior + QR"
-    modifier = "qr"
-
-
-class HyperRectified(DecoderCodec, Hyper):
-    """Mean and scale hyperprior with a quantization rectifier; what the authors' code calls Scale."""
-
-    title = "Mean & scale hyperprior + QR"
-    modifier = "qr"
-
-
-class JointRectified(DecoderCodec, Joint):
-    """The joint model with a quantization rectifier."""
-
-    title = "Joint + QR"
-    modifier = "qr"
-
-
-class AttentionRectified(DecoderCodec, Attention):
-    """The attention model with a quantization rectifier."""
-
-    title = "Attention + QR"
-    modifier = "qr"
-
-
-class FactorizedTuned(DecoderCodec, Factorized):
-    """Factorized prior, its synthesis trained on rounded latents."""
-
-    title = "Factorized prior + tuned synthesis"
-    modifier = "ft"
-
-
-class ScaleTuned(DecoderCodec, Scale):
-    """Scale hyperprior, its synthesis trained on rounded latents."""
-
-    title = "Scale hyperprior + tuned synthesis"
-    modifier = "ft"
-
-
-class HyperTuned(DecoderCodec, Hyper):
-    """Mean and scale hyperprior, its synthesis trained on rounded latents."""
-
-    title = "Mean & scale hyperprior + tuned synthesis"
-    modifier = "ft"
-
-
-class JointTuned(DecoderCodec, Joint):
-    """The joint model, its synthesis trained on rounded latents."""
-
-    title = "Joint + tuned synthesis"
-    modifier = "ft"
-
-
-class AttentionTuned(DecoderCodec, Attention):
-    """The attention model, its synthesis trained on rounded latents."""
-
-    title = "Attention + tuned synthesis"
-    modifier = "ft"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.learned.codecs.learned_codec import LearnedCodec
-from bench.learned.codecs.yuv420_codec import PlanarCodec
 
 if TYPE_CHECKING:
     from bench.learned.codecs.learned_codec import Source
@@ -29,31 +28,3 @@ class FixedPointCodec(LearnedCodec):
         loaded = load_fixed_point(source.path, source.family)
         model = loaded.base.model
         return loaded.sha256, System.of(model, device, precision, path=fixed_point_path(model, loaded.network))
-
-
-class JointInt(FixedPointCodec):
-    """The joint model in fixed point."""
-
-    title = "Joint, fixed point"
-    family = "joint-int"
-
-
-class AttentionInt(FixedPointCodec):
-    """The attention model in fixed point."""
-
-    title = "Attention, fixed point"
-    family = "attn-int"
-
-
-class CcaInt(FixedPointCodec, PlanarCodec):
-    """Cross-component attention with its mixture in fixed point."""
-
-    title = "CCA, fixed point"
-    family = "cca-int"
-
-
-class JointYuvInt(FixedPointCodec, PlanarCodec):
-    """The joint model of planes with its mixture in fixed point."""
-
-    title = "Joint, YUV, fixed point"
-    family = "joint-yuv-int"

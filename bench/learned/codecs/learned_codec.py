@@ -56,7 +56,7 @@ class LearnedCodec(Codec):
     """
 
     family: ClassVar[str]
-    """Name of the model's class in `bench.learned.models.FAMILIES`."""
+    """Name in `bench.learned.families.FAMILIES`, with -int where the entropy model is in integers."""
 
     scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
     carriers = ("torch",)
@@ -180,48 +180,6 @@ class LearnedCodec(Codec):
         zoo = catalogue.ZOOS.get(source.weights)
         loaded = load(source.path, source.family) if zoo is None else load_zoo(source.family, source.quality, zoo)
         return loaded.sha256, System.of(loaded.model, device, precision)
-
-
-class Factorized(LearnedCodec):
-    """Factorized prior (Balle et al. 2018, the baseline; CompressAI's bmshj2018-factorized)."""
-
-    title = "Factorized prior"
-    family = "factorized"
-
-
-class Scale(LearnedCodec):
-    """Scale hyperprior (Balle et al. 2018; CompressAI's bmshj2018-hyperprior)."""
-
-    title = "Scale hyperprior"
-    family = "scale"
-
-
-class Hyper(LearnedCodec):
-    """Mean and scale hyperprior (Minnen et al. 2018 without context; CompressAI's mbt2018-mean)."""
-
-    title = "Mean & scale hyperprior"
-    family = "hyper"
-
-
-class Context(LearnedCodec):
-    """Context model without hyperprior (Minnen et al. 2018 compare it)."""
-
-    title = "Context model"
-    family = "context"
-
-
-class Joint(LearnedCodec):
-    """Context model and hyperprior (Minnen et al. 2018; CompressAI's mbt2018)."""
-
-    title = "Joint"
-    family = "joint"
-
-
-class Attention(LearnedCodec):
-    """The joint entropy model on transforms with attention (Cheng et al. 2020; CompressAI's cheng2020-attn)."""
-
-    title = "Attention"
-    family = "attn"
 
 
 @functools.lru_cache(maxsize=SYSTEMS)

@@ -68,17 +68,3 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
     @property
     def _transforms(self) -> PlanesTransforms:
         return cast("PlanesTransforms", self._system.transforms)
-
-
-class Cca(PlanarCodec):
-    """Cross-component attention (Duan et al. 2023), with its filter where the encoder finds it better."""
-
-    title = "CCA"
-    family = "cca"
-
-
-class JointYuv(PlanarCodec):
-    """The joint model's transforms on planes, with the entropy model of cca."""
-
-    title = "Joint, YUV"
-    family = "joint-yuv"

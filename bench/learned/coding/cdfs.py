@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from constriction import stream
 
+from bench.learned.models.entropy import ESCAPE_BITS, PRECISION
 from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int32]
     Indexes = NDArray[np.uint8] | NDArray[np.int32]
-
-PRECISION = 16
-"""Frequencies of a table add up to 2^PRECISION; each is at least 1."""
-
-ESCAPE_BITS = 24
-"""Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
-
-MAX_SYMBOL = 1 << ESCAPE_BITS
-"""No escape holds a symbol of this magnitude. Those of real pictures are in the hundreds."""
 
 OTHER_ARITHMETIC = (
     "the file is whole, but does not decode to what was written: "

@@ -10,8 +10,9 @@ import torch
 from compressai.layers import GDN
 from torch import Tensor, nn
 
+from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
-from bench.learned.models.config import LATENT_STRIDE, YUV420
+from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.models.rectifier import HEAD_WIDTH, HEADS
 

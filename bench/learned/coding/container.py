@@ -3,7 +3,7 @@
     bytes  field
     3      magic, "LIC"
     1      version of this format
-    1      family of the model, its place in FAMILIES
+    1      family of the model (`bench.learned.families.FILE_IDS`)
     1      quality
     4      fingerprint of the weights: the first bytes of their file's SHA-256
     2+2    width and height in pixels, as LEB128 (1 byte below 128, 2 below 16,384)
@@ -23,19 +23,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Self
 
+from bench.learned.families import FILE_IDS, YUV420, parts_of
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"LIC"
 VERSION = 1
-FAMILIES = (
-    *("factorized", "scale", "hyper", "context", "joint", "attn", "joint-int", "attn-int", "cca", "joint-yuv"),
-    *("cca-int", "joint-yuv-int"),
-)
-"""The place of a family is written to files: append, never reorder."""
-
-PLANAR = frozenset({"cca", "joint-yuv", "cca-int", "joint-yuv-int"})
-"""Families whose pictures are planes of YUV 4:2:0."""
-
 FINGERPRINT_BYTES = 4
 MAX_SIDE = 65_535
 MAX_PIXELS = 1 << 26
@@ -44,6 +36,7 @@ MAX_PIXELS = 1 << 26
 _FIXED = struct.Struct(f"<3sBBB{FINGERPRINT_BYTES}s")
 _CHECKSUMS = struct.Struct("<II")
 _WORD_BYTES = 4
+_ID = {name: number for number, name in FILE_IDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +97,9 @@ def pack(identity: Identity, content: Content) -> bytes:
         CodecError: the picture is too large.
     """
     require_size(content.width, content.height, CodecError)
-    family = FAMILIES.index(identity.family)
-    start = _FIXED.pack(MAGIC, VERSION, family, identity.quality, identity.fingerprint)
+    start = _FIXED.pack(MAGIC, VERSION, _ID[identity.family], identity.quality, identity.fingerprint)
     start += _leb128(content.width) + _leb128(content.height)
-    if identity.family in PLANAR:
+    if _is_planar(identity.family):
         start += bytes([(content.form or Form()).byte])
     crc = _crc(start, content.latents_crc, content.payload)
     return start + _CHECKSUMS.pack(content.latents_crc, crc) + content.payload
@@ -126,7 +118,7 @@ def unpack(data: bytes, identity: Identity) -> Content:
         raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
     width, position = _read_leb128(data, _FIXED.size)
     height, position = _read_leb128(data, position)
-    planar = family < len(FAMILIES) and FAMILIES[family] in PLANAR
+    planar = family in FILE_IDS and _is_planar(FILE_IDS[family])
     form_byte, position = (data[position : position + 1], position + 1) if planar else (b"", position)
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
     payload = data[position + _CHECKSUMS.size :]
@@ -142,6 +134,11 @@ def unpack(data: bytes, identity: Identity) -> Content:
     return Content(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None)
 
 
+def _is_planar(codec: str) -> bool:
+    """Whether the pictures of a codec are planes."""
+    return parts_of(codec)[0] in YUV420
+
+
 def require_size(width: int, height: int, error: type[CodecError]) -> None:
     """Raise an error of the type given if no file can hold a picture of this size."""
     if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
@@ -149,7 +146,7 @@ def require_size(width: int, height: int, error: type[CodecError]) -> None:
 
 
 def _require_model(identity: Identity, family: int, quality: int, fingerprint: bytes) -> None:
-    name = FAMILIES[family] if family < len(FAMILIES) else f"number {family}"
+    name = FILE_IDS.get(family, f"number {family}")
     if (name, quality) != (identity.family, identity.quality):
         raise DecodeError(f"a file of {name}@{quality}; this is {identity.family}@{identity.quality}")
     if fingerprint != identity.fingerprint:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, OTHER_ARITHMETIC, Reader, Writer
+from bench.learned.coding.cdfs import OTHER_ARITHMETIC, Reader, Writer
 from bench.learned.coding.mixture import MixturePath
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents, Size
+from bench.learned.models.entropy import MAX_SYMBOL
 from bench.learned.models.mixture import MixtureModel
 from bench.system.errors import CodecError, DecodeError
 

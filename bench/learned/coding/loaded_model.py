@@ -12,7 +12,8 @@ from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.coding.row_tiles import Banded
 from bench.learned.coding.synthesis import PictureTransforms, Precision, Transforms
-from bench.learned.models import YUV420, Rectified, Rectifier
+from bench.learned.families import YUV420
+from bench.learned.models import Rectified, Rectifier
 from bench.system.memory import share_freed_memory
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, PRECISION
 from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, Rows
 from bench.learned.coding.parameters import ContextNetwork, one_thread
 from bench.learned.coding.paths import AutoregressivePath, Hyperprior, Latents, Size, in_order, symbols_of
+from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from constriction import stream
 
-from bench.learned.coding.cdfs import PRECISION, Coding, Distributions, Tables
+from bench.learned.coding.cdfs import Coding, Distributions, Tables
+from bench.learned.models.entropy import PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, Port, Tables
+from bench.learned.coding.cdfs import Port, Tables
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
+from bench.learned.models.entropy import MAX_SYMBOL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,23 +18,20 @@ keeps its name where the distribution is another.
 
 from __future__ import annotations
 
-from bench.learned.models.autoregressive import Attention, Context, Joint
+import importlib
+
+from bench.learned.families import FAMILIES
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
-from bench.learned.models.cca.model import Cca, JointYuv
-from bench.learned.models.config import YUV420, ModelConfig, compact_config
+from bench.learned.models.config import ModelConfig, compact_config
 from bench.learned.models.entropy import Quantization
 from bench.learned.models.gained import Gained
-from bench.learned.models.hyperprior import Factorized, Hyper, Scale
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
 from bench.learned.models.rectifier import Rectified, Rectifier, Wiring
 from bench.learned.models.zoo import load_zoo_state, zoo_config
 
 __all__ = [
-    "FAMILIES",
     "TRANSFORMS",
-    "YUV420",
-    "YUV_FAMILIES",
     "Codable",
     "Gained",
     "LearnedModel",
@@ -55,20 +52,6 @@ __all__ = [
     "zoo_config",
 ]
 
-FAMILIES: dict[str, type[LearnedModel]] = {
-    "factorized": Factorized,
-    "scale": Scale,
-    "hyper": Hyper,
-    "context": Context,
-    "joint": Joint,
-    "attn": Attention,
-}
-"""Family name to its class, from the simplest entropy model to the costliest."""
-
-YUV_FAMILIES: dict[str, type[LearnedModel]] = {"cca": Cca, "joint-yuv": JointYuv}
-"""The families of YUV420 likewise. Their pictures are packed: (B, 6, H/2, W/2), see `bench.learned.models.cca`."""
-
-
 Codable = LearnedModel | Rectified
 """What files are written and read with."""
 
@@ -78,6 +61,7 @@ Trainable = Codable | Gained
 
 def build(config: ModelConfig) -> LearnedModel:
     """A model with random weights; its delicate layers stay in float32 under autocast."""
-    model = (FAMILIES | YUV_FAMILIES)[config.family](config)
+    module, _, name = FAMILIES[config.family].model.partition(":")
+    model: LearnedModel = getattr(importlib.import_module(module), name)(config)
     keep_float32(model)
     return model

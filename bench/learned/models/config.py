@@ -5,25 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, get_args
 
+from bench.learned.families import FAMILIES
 from bench.system.errors import UsageError, unknown
 
 Distribution = Literal["gaussian", "laplacian", "logistic"]
 Guide = Literal["igu", "bgu", "none"]
-
-OPTIONS = {
-    "factorized": frozenset[str](),
-    "scale": frozenset({"distribution"}),
-    "hyper": frozenset({"distribution", "mean"}),
-    "context": frozenset({"kernel", "distribution", "mean"}),
-    "joint": frozenset({"kernel", "distribution", "mean"}),
-    "attn": frozenset({"kernel", "distribution", "mean"}),
-    "cca": frozenset({"kernel", "guide", "attention", "acem"}),
-    "joint-yuv": frozenset({"kernel"}),
-}
-"""Family to its options. The paper's choice is each option's default."""
-
-YUV420 = frozenset({"cca", "joint-yuv"})
-"""The families whose pictures are planes of YUV 4:2:0."""
 
 LATENT_STRIDE = 16
 """Pixels between neighbouring latents, in every family."""
@@ -47,7 +33,7 @@ KERNELS = (3, 5, 7)
 class ModelConfig:
     """The architecture of a model: family, widths, and the options of its entropy model.
 
-    An option that a family lacks (see OPTIONS) keeps its default there and means nothing.
+    An option that a family lacks (see `Family.options`) keeps its default there and means nothing.
 
     Raises:
         UsageError: a family, width or option that no model has, or an option that this family lacks.
@@ -73,10 +59,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         self._require_types()
-        if self.family not in OPTIONS:
-            raise unknown("family", self.family, OPTIONS)
+        if self.family not in FAMILIES:
+            raise unknown("family", self.family, FAMILIES)
         for field in dataclasses.fields(self)[3:]:
-            if field.name not in OPTIONS[self.family] and getattr(self, field.name) != field.default:
+            if field.name not in FAMILIES[self.family].options and getattr(self, field.name) != field.default:
                 raise UsageError(f"family '{self.family}' has no option '{field.name}'; leave it at {field.default!r}")
         if not (1 <= self.N <= MAX_WIDTH and 1 <= self.M <= MAX_WIDTH):
             raise UsageError(f"widths N={self.N}, M={self.M}: both must be from 1 to {MAX_WIDTH}")
@@ -95,7 +81,7 @@ class ModelConfig:
     def described(self) -> dict[str, Any]:
         """The fields as files hold them: options that came later are named only where a family has them."""
         fields = dataclasses.asdict(self)
-        return {name: fields[name] for name in fields if name not in _LATER or name in OPTIONS[self.family]}
+        return {name: fields[name] for name in fields if name not in _LATER or name in FAMILIES[self.family].options}
 
 
 def compact_config(family: str) -> ModelConfig:
@@ -104,5 +90,6 @@ def compact_config(family: str) -> ModelConfig:
     Raises:
         UsageError: there is no such family.
     """
-    widths = {"attn": (40, 40), "cca": (48, 64), "joint-yuv": (48, 64)}
-    return ModelConfig(family, *widths.get(family, (64, 96)))
+    if family not in FAMILIES:
+        raise unknown("family", family, FAMILIES)
+    return ModelConfig(family, *FAMILIES[family].widths)

@@ -28,6 +28,15 @@ and y_hat by round(y). See `autoregressive.Autoregressive`.
 
 MODES = get_args(Quantization)
 
+PRECISION = 16
+"""The frequencies of an integer table add up to 2^PRECISION; each is at least 1."""
+
+ESCAPE_BITS = 24
+"""Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
+
+MAX_SYMBOL = 1 << ESCAPE_BITS
+"""No escape holds a symbol of this magnitude. Those of real pictures are in the hundreds."""
+
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
     """The rounded values, with the gradient of the values before rounding."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from compressai.zoo.image import cfgs
 from compressai.zoo.pretrained import load_pretrained
 
+from bench.learned.families import FAMILIES
 from bench.learned.models.config import ModelConfig
 from bench.system.errors import UsageError, unknown
 
@@ -17,14 +18,8 @@ if TYPE_CHECKING:
 
     from bench.learned.models.base import LearnedModel
 
-ARCHITECTURES = {
-    "factorized": "bmshj2018-factorized",
-    "scale": "bmshj2018-hyperprior",
-    "hyper": "mbt2018-mean",
-    "joint": "mbt2018",
-    "attn": "cheng2020-attn",
-}
-"""Family to its name in CompressAI's zoo. The context family has none."""
+ARCHITECTURES = {name: family.compressai for name, family in FAMILIES.items() if family.compressai is not None}
+"""Family to its name in CompressAI's zoo."""
 
 
 def zoo_config(family: str, quality: int) -> ModelConfig:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
+from bench.learned.families import FAMILIES, YUV420
+from bench.learned.models import ModelConfig, build, compact_config
 from bench.learned.models.rectifier import GROUPS
 from bench.learned.training import engine, losses, optimizers, pictures, stp
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
@@ -81,9 +82,9 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
     Raises:
         UsageError: an unknown family, metric, quality or optimiser.
     """
-    if target.family not in FAMILIES | YUV_FAMILIES:
-        raise unknown("family", target.family, FAMILIES | YUV_FAMILIES)
-    if (target.family in YUV_FAMILIES) != (target.metric == "mse-611"):
+    if target.family not in FAMILIES:
+        raise unknown("family", target.family, FAMILIES)
+    if (target.family in YUV420) != (target.metric == "mse-611"):
         raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; leave out --metric")
     if optimizer not in optimizers.OPTIMIZERS:
         raise unknown("optimizer", optimizer, optimizers.OPTIMIZERS)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.learned.models.config import LATENT_STRIDE, YUV420
+from bench.learned.families import YUV420
+from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.rectifier import Wiring
 from bench.system.errors import UsageError, unknown
 

@@ -1,8 +1,8 @@
 """Training on pictures of YUV 4:2:0: the photographs converted once, and what models of planes learn from them.
 
-The conversion is the one of `bench.images.colour.to_yuv420` in limited range, of whole pictures, so that a crop is a crop of
-what a codec is given: kodak-yuv420 and most clips are of limited range, and a model trained on full range spends 1 %
-more on them. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
+The conversion is the one of `bench.images.colour.to_yuv420` in limited range, of whole pictures, so that a crop is a
+crop of what a codec is given: kodak-yuv420 and most clips are of limited range, and a model trained on full range
+spends 1 % more on them. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
 """
 
 from __future__ import annotations

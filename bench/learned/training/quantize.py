@@ -13,7 +13,7 @@ from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
 from bench.learned.coding.fixed_point.paths import outputs_of
 from bench.learned.coding.fixed_point.weights import SUFFIX, save
 from bench.learned.coding.latents import LatentCoder
-from bench.learned.models import YUV420
+from bench.learned.families import YUV420
 from bench.learned.training import pictures
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.plane_task import converted

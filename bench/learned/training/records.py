@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.learned.models.config import YUV420
+from bench.learned.families import YUV420
 from bench.learned.training import engine
 from bench.learned.training.plane_task import RANGE
 from bench.system.provenance import git_state, machine, package_versions

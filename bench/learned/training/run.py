@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.images.evaluation_sets import fingerprints
-from bench.learned.models import YUV420, Gained, Rectified
+from bench.learned.families import YUV420
+from bench.learned.models import Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
 from bench.learned.training.decoded import DecodedTask
 from bench.learned.training.gained_task import GainedTask

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from bench.learned.models.config import YUV420
+from bench.learned.families import YUV420
 from bench.learned.models.rectifier import Wiring
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import CropStage, Phase

@@ -10,7 +10,7 @@ import torch
 from compressai.entropy_models import EntropyBottleneck, EntropyModel
 from torch import Tensor, nn
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, PRECISION
+from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 
 Tensors = dict[str, Tensor]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.dataset_results import Study, measured_datasets
-from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.learned.codecs import LearnedCodec
 from bench.report.assets.opening import open_again, weights_found
 from bench.results.extras import COMPLEXITY
 from bench.results.frames import Export

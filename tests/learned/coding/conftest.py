@@ -13,7 +13,8 @@ import torch
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
 from bench.learned.coding.parameters import one_thread
-from bench.learned.models import FAMILIES, YUV420, LearnedModel, ModelConfig, build
+from bench.learned.families import RGB, YUV420
+from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.packing import pack
 from bench.learned.weights.full import ModelCard, finish, save
 
@@ -88,12 +89,12 @@ def fitted() -> Fitter:
 def weights(fitted: Fitter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights: each family at quality 3."""
     folder = tmp_path_factory.mktemp("weights")
-    for name in FAMILIES:
+    for name in RGB:
         save(folder / f"{name}-3.safetensors", fitted(name), ModelCard(3, 0.0067, "mse"))
     return folder
 
 
-@pytest.fixture(params=FAMILIES)
+@pytest.fixture(params=RGB)
 def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

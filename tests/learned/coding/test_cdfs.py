@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, Reader, Tables, Writer
-from bench.learned.models.entropy import Gaussian
+from bench.learned.coding.cdfs import Reader, Tables, Writer
+from bench.learned.models.entropy import MAX_SYMBOL, Gaussian
 from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import CODECS, codec_class, resolve_codecs
 from bench.harness.measure import measure, time_stages
 from bench.images.picture import Picture
-from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.learned.codecs import LearnedCodec
 from bench.learned.coding.diagnosis import likelihood_bits
 from bench.learned.weights import catalogue
 from bench.metrics.distortion import MSE

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.codecs import LearnedCodec
     from bench.learned.coding.loaded_model import System
     from bench.learned.coding.paths import Latents
     from bench.learned.models import LearnedModel

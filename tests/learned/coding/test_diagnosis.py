@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.images.picture import Picture
-    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.codecs import LearnedCodec
 
 
 def open_codec(family: str, weights: Path) -> LearnedCodec:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from conftest import Fitter
 
-    from bench.learned.codecs.learned_codec import LearnedCodec
+    from bench.learned.codecs import LearnedCodec
 
 RGB = ("joint", "attn")
 FAMILIES = (*RGB, "joint-yuv")

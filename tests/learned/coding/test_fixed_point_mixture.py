@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.cdfs import PRECISION, Reader, Writer
+from bench.learned.coding.cdfs import Reader, Writer
 from bench.learned.coding.fixed_point.mixture import LIMIT, LOGIT_GRID, MEAN_GRID, IntegerMixture, outputs
 from bench.learned.coding.fixed_point.network import Outputs
 from bench.learned.coding.fixed_point.reference import integer_mixture
 from bench.learned.coding.mixture import elements_of, rows_of
 from bench.learned.coding.mixture_cdfs import REACHES, Rows
+from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import COMPONENTS
 
 TOTAL = 1 << PRECISION

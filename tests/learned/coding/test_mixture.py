@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.cdfs import MAX_SYMBOL, PRECISION, Reader, Writer
+from bench.learned.coding.cdfs import Reader, Writer
 from bench.learned.coding.mixture import elements_of, rows_of
 from bench.learned.coding.mixture_cdfs import REACHES, SUREST, Rows
+from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 from bench.learned.models.mixture import COMPONENTS, GaussianMixture, Mixture
 
 TOTAL = 1 << PRECISION

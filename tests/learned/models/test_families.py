@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from bench.learned.models import FAMILIES, YUV_FAMILIES, ModelConfig, build, compact_config
-from bench.learned.models.config import KERNELS, OPTIONS
+from bench.learned.families import FAMILIES, RGB, YUV420
+from bench.learned.models import ModelConfig, build, compact_config
+from bench.learned.models.config import KERNELS
 from bench.learned.models.entropy import CONDITIONALS
 from bench.system.errors import UsageError
 
@@ -25,7 +26,7 @@ AUTOREGRESSIVE = ("context", "joint", "attn")
 WITH_MEAN = ("hyper", *AUTOREGRESSIVE)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 @pytest.mark.parametrize("mode", [None, "noise", "round", "mixed", "integer"])
 def test_forward_is_analysis_entropy_synthesis(family: str, mode: None, make: Maker, pictures: Tensor) -> None:
     model = make(family)
@@ -40,7 +41,7 @@ def test_forward_is_analysis_entropy_synthesis(family: str, mode: None, make: Ma
         assert torch.equal(whole["likelihoods"][name], likelihoods[name])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_latents_have_the_documented_shapes_and_positive_likelihoods(
     family: str, make: Maker, pictures: Tensor
 ) -> None:
@@ -54,7 +55,7 @@ def test_latents_have_the_documented_shapes_and_positive_likelihoods(
         assert likelihood.max() <= 1
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_every_parameter_learns(family: str, make: Maker, pictures: Tensor) -> None:
     model = make(family).train()
     output = model(pictures)
@@ -183,8 +184,7 @@ def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], me
         ModelConfig(**{"family": "joint", "N": 8, "M": 12, **change})  # type: ignore[arg-type]
 
 
-def test_every_family_has_options_and_compact_widths() -> None:
-    assert FAMILIES.keys() | YUV_FAMILIES.keys() == OPTIONS.keys()
-    widths = {family: (config.N, config.M) for family in OPTIONS for config in [compact_config(family)]}
-    for families in (FAMILIES.keys() - {"attn"}, YUV_FAMILIES.keys()):
+def test_families_of_one_kind_of_picture_have_equal_widths() -> None:
+    widths = {family: (config.N, config.M) for family in FAMILIES for config in [compact_config(family)]}
+    for families in (set(RGB) - {"attn"}, YUV420):
         assert len({widths[family] for family in families}) == 1, "latents of equal size, so that they can be compared"

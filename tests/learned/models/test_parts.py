@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from bench.learned.models import FAMILIES, ModelConfig, build, parameter_groups, share
+from bench.learned.families import RGB
+from bench.learned.models import ModelConfig, build, parameter_groups, share
 from bench.learned.models.parts import value_bytes
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def fresh(family: str, **options: object) -> LearnedModel:
     return build(ModelConfig(family, 8, 8 if family == "attn" else 12, **options))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_the_groups_hold_every_parameter_once(family: str, make: Maker) -> None:
     model = make(family)
     groups = parameter_groups(model)
@@ -57,7 +58,7 @@ def test_families_share_what_they_have_alike(source: str, target: str, expected:
         assert torch.equal(parameter, origin.get_parameter(name)), name
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_a_neighbouring_quality_shares_everything(family: str, make: Maker) -> None:
     giver, taker = make(family), fresh(family)
     share(giver, taker)

@@ -14,7 +14,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from bench.learned.models import FAMILIES, build, compact_config
+from bench.learned.families import RGB
+from bench.learned.models import build, compact_config
 from bench.learned.weights import catalogue, container
 from bench.learned.weights.full import ModelCard, finish, load, save
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -66,7 +67,7 @@ def test_a_fresh_process_restores_every_tensor_and_the_card(make: Maker, saved: 
     assert json.loads(card) == dataclasses.asdict(CARD)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_loading_gives_the_finished_model(family: str, make: Maker, tmp_path: Path, pictures: Tensor) -> None:
     model = make(family)
     sha256 = save(tmp_path / "weights", model, CARD)
@@ -85,7 +86,7 @@ def test_options_are_restored(options: dict[str, object], make: Maker, tmp_path:
     assert load(tmp_path / "weights").model.config == model.config
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_a_finished_model_is_float16_in_value_and_has_the_tables_of_these_values(family: str, make: Maker) -> None:
     finished = finish(make(family).train().to(memory_format=torch.channels_last))
     assert not finished.training
@@ -131,7 +132,7 @@ def test_a_restored_model_saves_to_the_same_file(saved: Path, tmp_path: Path) ->
     assert (tmp_path / "again").read_bytes() == saved.read_bytes()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", RGB)
 def test_compact_weights_fit_into_8_megabytes(family: str, tmp_path: Path) -> None:
     save(tmp_path / "weights", build(compact_config(family)), CARD)
     assert (tmp_path / "weights").stat().st_size < 8_000_000

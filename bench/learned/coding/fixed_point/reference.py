@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import safetensors
 
-from bench.learned.coding.cdfs import PRECISION, Reader, Tables
+from bench.learned.coding.cdfs import Reader, Tables
 from bench.learned.coding.mixture_cdfs import REACHES, Rows
+from bench.learned.models.entropy import PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

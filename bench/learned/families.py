@@ -1,0 +1,167 @@
+"""The families of learned codecs: one table, which names, weights, training, files and pages derive from.
+
+To add a family, write its model in `bench.learned.models` and an entry in `FAMILIES`. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODIFIERS = {"qr": "QR", "ft": "tuned synthesis"}
+"""Decoders that are trained further, and what their titles add: a quantization rectifier; the synthesis alone."""
+
+FIXED_POINT = "-int"
+"""How the name of a family goes on where its entropy model is in integers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A family of learned codecs."""
+
+    title: str
+    """Name in legends and tables."""
+    paper: str
+    """Where the model is from."""
+    model: str
+    """The class of the model, "module:Class"."""
+    widths: tuple[int, int]
+    """N and M of the package's own weights; see `bench.learned.models`."""
+    file_id: int
+    """The byte that stands for the family in files. Never changed, never given to another family."""
+    options: frozenset[str] = frozenset()
+    """The fields of `ModelConfig` besides the widths that mean something here."""
+    picture: Literal["rgb", "yuv420"] = "rgb"
+    """What the model codes."""
+    compressai: str | None = None
+    """Name of the architecture in CompressAI's zoo."""
+    modifiers: tuple[str, ...] = ()
+    """The decoders that are trained further (`MODIFIERS`)."""
+    fixed_point_id: int | None = None
+    """The byte of the family's codec in integers, or None if there is none."""
+    adds: Mapping[str, str] = field(default_factory=dict)
+    """Families that lack one component of this one, and what that is."""
+
+
+_CONTEXT = frozenset({"kernel", "distribution", "mean"})
+
+FAMILIES: Mapping[str, Family] = {
+    "factorized": Family(
+        title="Factorized prior",
+        paper="Balle et al. 2018, the baseline",
+        model="bench.learned.models.hyperprior:Factorized",
+        widths=(64, 96),
+        file_id=0,
+        compressai="bmshj2018-factorized",
+        modifiers=("qr", "ft"),
+    ),
+    "scale": Family(
+        title="Scale hyperprior",
+        paper="Balle et al. 2018",
+        model="bench.learned.models.hyperprior:Scale",
+        widths=(64, 96),
+        file_id=1,
+        options=frozenset({"distribution"}),
+        compressai="bmshj2018-hyperprior",
+        modifiers=("qr", "ft"),
+        adds={"factorized": "a hyperprior"},
+    ),
+    "hyper": Family(
+        title="Mean & scale hyperprior",
+        paper="Minnen et al. 2018, without context",
+        model="bench.learned.models.hyperprior:Hyper",
+        widths=(64, 96),
+        file_id=2,
+        options=frozenset({"distribution", "mean"}),
+        compressai="mbt2018-mean",
+        modifiers=("qr", "ft"),
+        adds={"scale": "means beside the scales"},
+    ),
+    "context": Family(
+        title="Context model",
+        paper="Minnen et al. 2018, without hyperprior",
+        model="bench.learned.models.autoregressive:Context",
+        widths=(64, 96),
+        file_id=3,
+        options=_CONTEXT,
+    ),
+    "joint": Family(
+        title="Joint",
+        paper="Minnen et al. 2018",
+        model="bench.learned.models.autoregressive:Joint",
+        widths=(64, 96),
+        file_id=4,
+        options=_CONTEXT,
+        compressai="mbt2018",
+        modifiers=("qr", "ft"),
+        fixed_point_id=6,
+        adds={"hyper": "a context model", "context": "a hyperprior"},
+    ),
+    "attn": Family(
+        title="Attention",
+        paper="Cheng et al. 2020",
+        model="bench.learned.models.autoregressive:Attention",
+        widths=(40, 40),
+        file_id=5,
+        options=_CONTEXT,
+        compressai="cheng2020-attn",
+        modifiers=("qr", "ft"),
+        fixed_point_id=7,
+        adds={"joint": "attention and residual blocks"},
+    ),
+    "cca": Family(
+        title="CCA",
+        paper="Duan et al. 2023",
+        model="bench.learned.models.cca.model:Cca",
+        widths=(48, 64),
+        file_id=8,
+        options=frozenset({"kernel", "guide", "attention", "acem"}),
+        picture="yuv420",
+        fixed_point_id=10,
+        adds={"joint-yuv": "cross-component attention and the filter (ACEM)"},
+    ),
+    "joint-yuv": Family(
+        title="Joint, YUV",
+        paper="Minnen et al. 2018 on planes, with the entropy model of Duan et al. 2023",
+        model="bench.learned.models.cca.model:JointYuv",
+        widths=(48, 64),
+        file_id=9,
+        options=frozenset({"kernel"}),
+        picture="yuv420",
+        fixed_point_id=11,
+    ),
+}
+"""Family by name, from the simplest entropy model to the costliest; those of planes last."""
+
+RGB = tuple(name for name, family in FAMILIES.items() if family.picture == "rgb")
+"""The families whose pictures are RGB."""
+
+YUV420 = tuple(name for name, family in FAMILIES.items() if family.picture == "yuv420")
+"""The families whose pictures are planes of YUV 4:2:0."""
+
+FILE_IDS: Mapping[int, str] = {family.file_id: name for name, family in FAMILIES.items()} | {
+    family.fixed_point_id: name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None
+}
+"""The byte in a file to the codec that reads it, modifiers apart: they read the files of their family."""
+
+
+def codec_names() -> tuple[str, ...]:
+    """The learned codecs: families, their decoders that are trained further, and those in integers."""
+    plain = tuple(FAMILIES)
+    modified = (f"{name}+{m}" for m in MODIFIERS for name, family in FAMILIES.items() if m in family.modifiers)
+    fixed = (name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None)
+    return (*plain, *modified, *fixed)
+
+
+def parts_of(codec: str) -> tuple[str, str | None, bool]:
+    """Family and modifier of a learned codec's name, and whether its entropy model is in integers."""
+    name, _, modifier = codec.partition("+")
+    family = name.removesuffix(FIXED_POINT)
+    return family, modifier or None, family != name
+
+
+CODECS: Mapping[str, str] = {name: f"bench.learned.codecs:{name}" for name in codec_names()}
+"""Codec name to "module:attribute", for `bench.codecs.registry`."""
