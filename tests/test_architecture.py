@@ -1,4 +1,4 @@
-"""The import direction of DESIGN: lower layers never import higher ones, and the quick commands never import torch."""
+"""The layout: a folder imports only those below it, no imports go in a circle, and quick commands import no torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,61 +15,109 @@ from bench.results.schema import DIAGNOSTICS
 
 ROOT = Path(__file__).parents[1]
 
-LAYERS = [
-    {"errors", "environment", "files", "manifest", "probe", "progress", "download"},
-    {"picture", "image_files", "colour", "ffmpeg", "clips", "pixel_format", "codec", "measurement", "ms_ssim"},
-    {"metrics", "images", "datasets", "registry", "provenance"},
-    {"baselines", "learned"},
-    {"adapter", "measure", "store"},
-    {"runner", "workers", "analysis", "trained"},
-    {"budget", "evidence", "exhibits", "interchange", "export", "request", "report", "inventory", "tables", "verify"},
-    {"ablation", "cca_ablation", "training_spread", "reproduce"},
+FOLDERS = [
+    {"system"},
+    {"images"},
+    {"metrics"},
+    {"codecs"},
+    {"learned", "baselines"},
+    {"results"},
+    {"analysis"},
+    {"harness"},
+    {"experiments"},
+    {"report"},
+    {"verification"},
+    {"reproduction"},
     {"cli"},
     {"__main__"},
 ]
-"""Bottom to top. A module imports from its own layer or from below."""
+"""From the ground up; docs/architecture.md draws them."""
 
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LEARNED = ["families", "models", "weights", "coding", "codecs", "training"]
+"""Inside of bench/learned, likewise; codecs and training are neighbours."""
+
+LEVEL = {name: level for level, names in enumerate(FOLDERS) for name in names}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [*ROOT.glob("bench/**/*.py"), *ROOT.glob("baselines/**/*.py")]
+}
 
 
-def _part(module: str) -> str:
-    """The part of the house that a module is in: bench.learned.models -> learned, baselines.jpeg -> baselines.
+@cache
+def imports(module: str) -> frozenset[str]:
+    """The modules of this project that a module imports, wherever in it, those for type checking included."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (names & MODULES.keys()) | ({node.module} if names - MODULES.keys() else set())
+    return frozenset(found & MODULES.keys())
 
-    A command line is one wherever it lies.
-    """
+
+def folder(module: str) -> str:
+    """The folder that a module is in: bench.learned.models.gdn -> learned, baselines.jpeg -> baselines."""
     first, *rest = module.split(".")
-    if rest[-1:] == ["cli"]:
-        return "cli"
     return rest[0] if first == "bench" and rest else first
 
 
-def _imports() -> list[tuple[str, str]]:
-    edges = []
-    for path in [*ROOT.glob("bench/**/*.py"), *ROOT.glob("baselines/**/*.py")]:
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                edges += [(module, alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                # "from bench import datasets" imports a module, not a name of the package.
-                submodules = node.module in {"bench", "baselines"}
-                edges += [(module, f"{node.module}.{a.name}") for a in node.names if submodules]
-                edges += [(module, node.module)] if not submodules else []
-    return [(source, target) for source, target in edges if target.split(".")[0] in {"bench", "baselines"}]
+def arrows() -> list[tuple[str, str]]:
+    """Every import of one module by another, but for the version of the package."""
+    return [(source, target) for source in MODULES for target in sorted(imports(source)) if target != "bench"]
 
 
-def test_every_module_has_a_layer() -> None:
-    parts = {_part(source) for source, _ in _imports()} - {"bench", "__version__"}
-    assert parts <= set(LEVEL), f"give {parts - set(LEVEL)} a place in LAYERS"
+def test_nothing_lies_loose_in_the_package() -> None:
+    loose = {path.name for path in (ROOT / "bench").iterdir() if path.is_file()}
+    assert loose == {"__init__.py", "__main__.py", "py.typed"}
+    assert {folder(module) for module in MODULES} == LEVEL.keys() | {"bench"}
 
 
-def test_no_module_imports_from_a_higher_layer() -> None:
+def test_every_folder_says_what_is_in_it() -> None:
+    for module, path in MODULES.items():
+        if path.name == "__init__.py" and module.count(".") == 1 and module.startswith("bench."):
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            inside = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == module}
+            unnamed = {name for name in inside if not re.search(rf"\b{name}\b", text)}
+            assert not unnamed, f"{module} does not say what {', '.join(sorted(unnamed))} is"
+
+
+def test_no_folder_imports_from_one_above_it() -> None:
     wrong = [
         f"{source} imports {target}"
-        for source, target in _imports()
-        if LEVEL.get(_part(source), 0) < LEVEL.get(_part(target), 0)
+        for source, target in arrows()
+        if LEVEL.get(folder(source), -1) < LEVEL[folder(target)] and folder(source) != "bench"
     ]
     assert wrong == []
+
+
+def test_learned_and_baselines_do_not_see_each_other() -> None:
+    wrong = [arrow for arrow in arrows() if {folder(module) for module in arrow} == {"learned", "baselines"}]
+    assert wrong == []
+
+
+def test_inside_of_learned_imports_go_down() -> None:
+    def level(module: str) -> int:
+        return LEARNED.index(module.split(".")[2])
+
+    inside = [arrow for arrow in arrows() if all(module.startswith("bench.learned.") for module in arrow)]
+    assert [f"{source} imports {target}" for source, target in inside if level(source) < level(target)] == []
+    assert not [arrow for arrow in inside if {module.split(".")[2] for module in arrow} == {"codecs", "training"}]
+
+
+def test_imports_do_not_go_in_a_circle() -> None:
+    """Depth first; a package's __init__ that exports names of its modules is no circle with them."""
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for target in sorted(imports(module)):
+                visit(target, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
 
 
 def test_what_codecs_note_of_themselves_is_described() -> None:

@@ -1,4 +1,14 @@
-"""One page, its figures and its tables, as a pure function of an export directory."""
+"""The report: a pure function of an export directory; the same input gives the same bytes.
+
+assets      what a report shows besides measurements: pictures, costs, trainings, experiments
+page        writes the pages and the figures; `report` composes them, `pages` those of details, `cca_page` that of cca
+content     what one page shows of an image set; `numbers` and `views` turn it into text and tables
+style       colours, dashes and markers of curves; `canvas` draws with matplotlib, `explorer` with plotly
+rd_plot, front_plot, difference_plots, experiment_plots, interval_plot   the figures
+templates, static   Jinja templates, CSS and JavaScript
+
+Imports `experiments` and what is below. The next folder up is `verification`.
+"""
 
 from __future__ import annotations
 
