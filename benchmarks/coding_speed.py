@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 from bench.harness.measure import require_quiet_machine
 from bench.images.datasets import data_folder, missing
-from bench.images.picture import Picture, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Picture
 from bench.learned.coding.complexity import Complexity, complexity
 from bench.learned.coding.loaded_model import System
 from bench.learned.models import ModelConfig, build

@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.codecs.codec import Codec, QualityScale
 from bench.harness.measure import require_quiet_machine
+from bench.harness.run_info import describe_run
 from bench.harness.runner import Cell, CodecPoint, register, run_measurements
 from bench.images.datasets import Dataset, ImageFile, data_folder, missing
 from bench.images.picture import Picture
@@ -24,7 +25,6 @@ from bench.metrics.distortion import Metric
 from bench.results.schema import Configuration
 from bench.results.store import Store
 from bench.system.environment import usable_cores
-from bench.system.provenance import describe_run
 
 CELL_BOUND_S = 0.005
 HELP_BOUND_S = 0.4

@@ -24,7 +24,7 @@ import torch
 
 from bench.codecs.registry import codec_class
 from bench.images.datasets import open_rgb_dataset
-from bench.images.picture import read_picture
+from bench.images.image_files import read_picture
 from bench.learned.coding.container import unpack
 from bench.learned.weights import catalogue
 from bench.system.errors import BenchError, DecodeError

@@ -19,7 +19,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from bench.images.picture import Picture, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,8 +5,9 @@ rd_curve          one RD curve, measured or published, by name
 axis, family      metrics as axes; codecs that belong together
 bd, batch         Bjøntegaard deltas of curves; of bootstrap samples
 comparison        two codecs beside each other; `difference` at equal quality; `front` of rate and time
-claims, evidence, verdict, sources   the papers' claims and what the results say of them
+claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them
 component_gain, rectifier, cca, ceiling, anchors, timing   results of one kind each
+compressai_form   curves as CompressAI writes them
 ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments
 
 Imports `results` and what is below. The next folder up is `harness`.

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
+from bench.results.extras import EXPERIMENTS
 from bench.results.observations import read_observations
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ VARIANT = ["variant", "prior", "kernel", "distribution", "mean", "parameters"]
 DIFFERENCE = ("difference_percent", "low_percent", "high_percent")
 """What `difference` gives: a value and the ends of its interval."""
 
-COLUMNS = [*SETTING, *VARIANT, "seed", "seconds", "image", "bpp_y", "bpp_z"]
+COLUMNS = list(EXPERIMENTS["ablation"])
 """Columns of the file of observations: a row a variant, seed and picture."""
 
 TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "reference_bpp", "bpp_z", "spread_percent", *DIFFERENCE)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_rows
-from bench.analysis.rd_curve import measured_subject, published_names, published_of, published_subject
+from bench.analysis.rd_curve import measured_subject, published_of, published_subject
+from bench.results import published
+from bench.results.published import published_names
 
 if TYPE_CHECKING:
     from bench.analysis.dataset_results import Study
@@ -32,25 +32,22 @@ COLUMNS = (
 """Columns of `anchor_table`. A negative BD-rate says that ours needs fewer bits than the published points; `why` says
 where the difference comes from, and `source` how that is known."""
 
-CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
-"""Columns of `conversion_ceilings`: mean PSNR in dB of pictures that were converted as the codec does, and back."""
-
 
 def anchor_table(study: Study, export: Export) -> pd.DataFrame:
     """A row for each measured codec and each published curve that it makes again: PSNR of RGB, in dB.
 
     Codecs without a complete point are left out, and so is everything in a study of a part of the pictures.
     """
-    published = published_of(study, export)
-    there = set(published_names(published))
+    points = published_of(study, export)
+    there = set(published_names(points))
     measured = set(study.curves["name"])
-    pairs = [pair for pair in _data()["anchors"] if pair["codec"] in measured and pair["published"] in there]
-    return pd.DataFrame([_row(study, published, pair) for pair in pairs], columns=COLUMNS)
+    pairs = [pair for pair in published.reproduced() if pair["codec"] in measured and pair["published"] in there]
+    return pd.DataFrame([_row(study, points, pair) for pair in pairs], columns=COLUMNS)
 
 
-def _row(study: Study, published: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:
-    ours, theirs = measured_subject(study, pair["codec"]), published_subject(published, pair["published"])
-    points = published[published_names(published) == pair["published"]]
+def _row(study: Study, points: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:
+    ours, theirs = measured_subject(study, pair["codec"]), published_subject(points, pair["published"])
+    points = points[published_names(points) == pair["published"]]
     delta = next(iter(bd_rows(theirs, ours, [PSNR])), {})
     return {
         "codec": pair["codec"],
@@ -65,14 +62,3 @@ def _row(study: Study, published: pd.DataFrame, pair: dict[str, str]) -> dict[st
         "why": pair["why"],
         "source": pair["source"],
     }
-
-
-def conversion_ceilings() -> pd.DataFrame:
-    """What colour conversion alone leaves of Kodak, by codec; see `baselines.conversion`, which it is made with."""
-    rows = [{"dataset": "kodak", **ceiling} for ceiling in _data()["ceilings"]]
-    return pd.DataFrame(rows, columns=CEILING_COLUMNS)
-
-
-def _data() -> dict[str, Any]:
-    text = (importlib.resources.files("baselines") / "published" / "anchors.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)

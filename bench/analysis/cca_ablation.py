@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.ablation import by_picture, difference, of_same
+from bench.results.extras import EXPERIMENTS
 from bench.results.observations import read_observations
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ VARIANT = ["variant", "guide", "attention", "acem", "parameters"]
 
 VALUES = ["bpp", "psnr_yuv_db", "psnr_y_db", "psnr_u_db", "psnr_v_db", "ms_ssim_y", "loss"]
 
-COLUMNS = [*SETTING, *VARIANT, "weights_sha256", "seed", "steps", "seconds", "image", "num_bytes", *VALUES]
+COLUMNS = list(EXPERIMENTS["cca_ablation"])
 """Columns of the file of observations: a row a variant, seed and picture.
 
 `steps` and `seconds` are of the training of the codec, without that of the filter, which is trained afterwards and

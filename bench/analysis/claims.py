@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib.resources
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
 from bench.analysis import evidence, rectifier_evidence
-from bench.analysis.verdict import NOT_TESTED, Evidence, Rule, judge
+from bench.analysis.verdict import NOT_TESTED, Claim, Evidence, Rule, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,46 +45,7 @@ COLUMNS = (
 values that the measured one sums up, if it does. `measured_judges` says whether it could count: a compact model cannot
 disprove what a paper says of its own."""
 
-SHARE = "of "
-"""How units of shares begin: "of files", "of models"."""
-
 MEASURES = {**evidence.MEASURES, **rectifier_evidence.MEASURES}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One entry of claims.toml."""
-
-    id: str
-    paper: str
-    claim: str
-    source: str
-    measure: str
-    rule: str
-    command: str
-    codec: str = ""
-    anchor: str = ""
-    dataset: str = "kodak"
-    axis: str = "psnr_db"
-    claimed: float = math.nan
-    unit: str = "%"
-    margin: float = 0.0
-    published: tuple[str, ...] = ()
-    absolute: bool = False
-    lower_is_better: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)  # what a measure needs besides
-
-    @property
-    def things(self) -> str:
-        """What a share is of: "files", "pairs"; empty where the unit is none of a share."""
-        return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
-
-    @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Read an entry; what has no field of its own is an option of its measure."""
-        known = {name: value for name, value in entry.items() if name in cls.__slots__}
-        rest = {name: value for name, value in entry.items() if name not in cls.__slots__}
-        return cls(**known | {"published": tuple(known.get("published", ())), "options": rest})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import pandas as pd
 from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.rd_curve import Subject, find, listed, published_names, published_subject
+from bench.analysis.rd_curve import Subject, find, listed, published_subject
 from bench.analysis.sets import fitting
+from bench.results.published import published_names
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:

@@ -15,18 +15,19 @@ from bench.analysis import cca_ablation
 from bench.analysis.ablation import by_picture, difference
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows, doubts
-from bench.analysis.rd_curve import measured_subject, published_names, published_subject
+from bench.analysis.rd_curve import measured_subject, published_subject
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
 from bench.analysis.verdict import Evidence
+from bench.results.published import published_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from bench.analysis.claims import Claim
     from bench.analysis.dataset_results import Study
     from bench.analysis.sources import Sources
+    from bench.analysis.verdict import Claim
 
 
 def from_published(claim: Claim, sources: Sources) -> Evidence:

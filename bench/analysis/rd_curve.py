@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
+from bench.results.published import published_names
 from bench.system.errors import UsageError, hint, unknown
 
 if TYPE_CHECKING:
@@ -124,12 +125,6 @@ def _matrix(study: Study, cells: pd.DataFrame, points: pd.DataFrame, column: str
     """One column of the cells as an array of shape (images, points), for the points given; NaN where there is none."""
     table = cells.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
     return table.reindex(index=list(study.images), columns=points["quality"]).to_numpy(dtype=np.float64)
-
-
-def published_names(published: pd.DataFrame) -> pd.Series:
-    """What the curve of each published point goes by."""
-    names: pd.Series = published["source"] + "/" + published["method"]
-    return names
 
 
 def published_subject(published: pd.DataFrame, name: str) -> Subject:

@@ -25,8 +25,8 @@ from bench.analysis.verdict import Evidence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bench.analysis.claims import Claim
     from bench.analysis.sources import Sources
+    from bench.analysis.verdict import Claim
 
 FOR_MS_SSIM = "ms-ssim"
 """How the name of weights that were trained for MS-SSIM ends."""

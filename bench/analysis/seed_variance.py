@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bench.results.extras import EXPERIMENTS
 from bench.results.observations import read_observations
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ SETTING = ["codec", "quality", "lambda", "metric", "stage", "start_sha256", "ste
 
 VALUES = ["bpp", "psnr_db", "ms_ssim"]
 
-COLUMNS = [*SETTING, "weights_sha256", "seed", "seconds", "image", "num_bytes", *VALUES]
+COLUMNS = list(EXPERIMENTS["training_spread"])
 """Columns of the file of observations: a row a training and picture.
 
 `stage` is what was trained from a seed, `steps` and `seconds` are of it alone, and `start_sha256` the weights that it

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 HOLDS = "holds"
 IN_PART = "holds in part"
@@ -20,6 +20,46 @@ VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
 SEEDS = 2
 """Trainings from different seeds that each side of a comparison must have: an interval over pictures says nothing of
 what another training of the same would have given."""
+
+
+SHARE = "of "
+"""How units of shares begin: "of files", "of models"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One entry of claims.toml."""
+
+    id: str
+    paper: str
+    claim: str
+    source: str
+    measure: str
+    rule: str
+    command: str
+    codec: str = ""
+    anchor: str = ""
+    dataset: str = "kodak"
+    axis: str = "psnr_db"
+    claimed: float = math.nan
+    unit: str = "%"
+    margin: float = 0.0
+    published: tuple[str, ...] = ()
+    absolute: bool = False
+    lower_is_better: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)  # what a measure needs besides
+
+    @property
+    def things(self) -> str:
+        """What a share is of: "files", "pairs"; empty where the unit is none of a share."""
+        return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Self:
+        """Read an entry; what has no field of its own is an option of its measure."""
+        known = {name: value for name, value in entry.items() if name in cls.__slots__}
+        rest = {name: value for name, value in entry.items() if name not in cls.__slots__}
+        return cls(**known | {"published": tuple(known.get("published", ())), "options": rest})
 
 
 @dataclass(frozen=True, slots=True)

@@ -375,11 +375,15 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     from bench.results.store import Store  # noqa: PLC0415
 
     if form == "compressai":
+        from bench.analysis.compressai_form import compressai_curves  # noqa: PLC0415
+        from bench.analysis.sets import fitting  # noqa: PLC0415
+
         if any(added.values()):
             raise UsageError("--pictures, --costs and --data are for CSV files; leave them or --format compressai out")
         export = _read_results(db)
         named = stored_name(dataset, export.datasets["dataset"]) if dataset else None
-        written = interchange.export_compressai(export, target, dataset=named)
+        curves = compressai_curves(fitting(export, dataset=named), export)
+        written = interchange.write_compressai(curves, target)
         click.echo("\n".join(map(str, written)))
         return
     if (dataset or added["data"]) and not added["pictures"]:

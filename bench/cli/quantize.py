@@ -30,7 +30,7 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     each (channels, height, width); numpy.load reads it.
     """
     from bench.cli import tables  # noqa: PLC0415
-    from bench.images.picture import read_picture  # noqa: PLC0415
+    from bench.images.image_files import read_picture  # noqa: PLC0415
     from bench.learned.coding.diagnosis import save  # noqa: PLC0415
 
     original = read_picture(picture)

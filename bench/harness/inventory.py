@@ -8,11 +8,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.analysis.rd_curve import published_names
 from bench.codecs.registry import codec_class, codec_names
 from bench.images import datasets
 from bench.results import published
 from bench.results.export import frames
+from bench.results.published import published_names
 from bench.results.store import Store
 from bench.system.environment import usable_cores
 from bench.system.provenance import git_state, machine, package_versions

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from bench.analysis.axis import DERIVED
 from bench.codecs.registry import METRICS, load_metric, resolve_codecs
 from bench.harness.measure import require_quiet_machine
+from bench.harness.run_info import describe_run
 from bench.harness.runner import describe_dataset, plan, register, run_measurements, run_timings
 from bench.harness.workers import measure_in_parallel
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column
 from bench.results.store import Store
 from bench.system.errors import UsageError, listed
-from bench.system.provenance import describe_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

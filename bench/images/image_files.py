@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.images import ffmpeg
+from bench.images.picture import Picture
 from bench.system.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,38 @@ def suffixes() -> frozenset[str]:
     avif = {".avif"} if importlib.util.find_spec("pillow_avif") else set()
     jpeg_xl = {".jxl"} if ffmpeg.missing() is None else set()
     return frozenset(_SUFFIXES | avif | jpeg_xl)
+
+
+def read_picture(path: Path) -> Picture:
+    """Read an image file as 8-bit RGB.
+
+    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Of several pictures in
+    a file the first is read, and CMYK is converted; `remarks` says of which files. Nothing else is changed:
+    embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
+
+    Raises:
+        UsageError: the file is missing, is no image, is damaged or too large, has more than 8 bits or other colours, or
+            is translucent.
+        MissingError: there is no decoder of its format.
+    """
+    return parse_picture(read_file(path), path)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read image {path}: {error.strerror}") from error
+
+
+def parse_picture(data: bytes, path: Path) -> Picture:
+    """Read an image from the bytes of the file `path`; see `read_picture`."""
+    return Picture(np.array(read_rgb(data, path)))
 
 
 def read_rgb(data: bytes, path: Path) -> Image.Image:

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from bench.system.errors import UsageError
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 Kind: TypeAlias = Literal["rgb", "yuv420"]
@@ -139,37 +135,3 @@ def _read_only(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     view = samples.view()
     view.flags.writeable = False
     return view
-
-
-def read_picture(path: Path) -> Picture:
-    """Read an image file as 8-bit RGB.
-
-    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Of several pictures in
-    a file the first is read, and CMYK is converted; `image_files.remarks` says of which files. Nothing else is changed:
-    embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
-
-    Raises:
-        UsageError: the file is missing, is no image, is damaged or too large, has more than 8 bits or other colours, or
-            is translucent.
-        MissingError: there is no decoder of its format.
-    """
-    return parse_picture(read_file(path), path)
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of an image file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read image {path}: {error.strerror}") from error
-
-
-def parse_picture(data: bytes, path: Path) -> Picture:
-    """Read an image from the bytes of the file `path`; see `read_picture`."""
-    from bench.images.image_files import read_rgb  # noqa: PLC0415  # JPEG XL is read by what gives planes, which is built on this
-
-    return Picture(np.array(read_rgb(data, path)))

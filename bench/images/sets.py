@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.images import ffmpeg, image_files
 from bench.images.clips import read_frame
-from bench.images.picture import parse_picture, read_file, read_picture
+from bench.images.image_files import parse_picture, read_file, read_picture
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bench.analysis import seed_variance as training_spread
-from bench.analysis.anchors import anchor_table, conversion_ceilings
+from bench.analysis.anchors import anchor_table
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.component_gain import neighbour_table
@@ -26,6 +26,7 @@ from bench.report.views.neighbours import neighbours
 from bench.report.views.study import sections, short_title, study_view
 from bench.results.extras import Extras
 from bench.results.frames import Export
+from bench.results.published import conversion_ceilings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,6 +16,7 @@ from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from bench.results.frames import Export
     from bench.results.store import Store
@@ -51,7 +50,6 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     `imported` holds the published curves that the user imported, `published` these and those that come with bench,
     `conversion_ceilings` what colour conversion alone leaves.
     """
-    from bench.analysis import anchors  # noqa: PLC0415  # not needed to import CSV files
     from bench.results import published  # noqa: PLC0415  # not needed to import CSV files
 
     queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
@@ -66,7 +64,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
         **tables,
         "measurements": measurements,
         "published": curves if imported.empty else pd.concat([curves, imported], ignore_index=True),
-        "conversion_ceilings": anchors.conversion_ceilings(),
+        "conversion_ceilings": published.conversion_ceilings(),
     }
 
 
@@ -85,9 +83,7 @@ def read_results(store: Store) -> Export:
     """The results as the analysis takes them."""
     from bench.results.frames import Export  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        export_csv(store, Path(folder))
-        return Export.read(Path(folder))
+    return Export.of(frames(store))
 
 
 def import_csv(store: Store, directory: Path) -> tuple[int, int]:

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.analysis import ablation, cca_ablation
-from bench.analysis import seed_variance as training_spread
 from bench.system.csv_files import unguarded_frame
 from bench.system.errors import UsageError
 
@@ -64,11 +62,21 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
     "ms_ssim": ("model", "quality", "variant", "image", "ms_ssim"),
-    "ablation": tuple(ablation.COLUMNS),
-    "cca_ablation": tuple(cca_ablation.COLUMNS),
-    "training_spread": tuple(training_spread.COLUMNS),
+    "ablation": (
+        "transforms", "transforms_sha256", "lambda", "steps", "dataset", "variant", "prior", "kernel",
+        "distribution", "mean", "parameters", "seed", "seconds", "image", "bpp_y", "bpp_z",
+    ),
+    "cca_ablation": (
+        "quality", "lambda", "dataset", "variant", "guide", "attention", "acem", "parameters", "weights_sha256",
+        "seed", "steps", "seconds", "image", "num_bytes", "bpp", "psnr_yuv_db", "psnr_y_db", "psnr_u_db",
+        "psnr_v_db", "ms_ssim_y", "loss",
+    ),
+    "training_spread": (
+        "codec", "quality", "lambda", "metric", "stage", "start_sha256", "steps", "dataset", "weights_sha256",
+        "seed", "seconds", "image", "num_bytes", "bpp", "psnr_db", "ms_ssim",
+    ),
     "portability": ("codec", "decoded", "pictures", "failed"),
-}
+}  # fmt: skip
 """Columns that the files of the folder `experiments` have at least; other files there are taken as they are."""
 
 

@@ -1,4 +1,4 @@
-"""One export directory as frames: the only input of the analysis and of the report."""
+"""The results as data frames, from an export directory or a database: the only input of the analysis and the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The frames of one export directory, columns as their CSV files have them."""
+    """The tables of the results, columns as their CSV files have them."""
 
     measurements: pd.DataFrame
     images: pd.DataFrame
@@ -53,7 +53,24 @@ class Export:
             UsageError: a file or a column is missing, or a number is none.
         """
         tables = {table: _read(directory / f"{table}.csv", table) for table in _TABLES}
-        measurements, undefined = _numbers(directory / "measurements.csv", tables.pop("measurements"))
+        try:
+            return cls._of_texts(tables)
+        except ValueError as error:
+            raise UsageError(f"{directory / 'measurements.csv'}: {error}") from None
+
+    @classmethod
+    def of(cls, tables: Mapping[str, pd.DataFrame]) -> Self:
+        """The tables of a database (`bench.results.export.frames`), as they are when their CSV files are read.
+
+        Raises:
+            ValueError: a number is none.
+        """
+        return cls._of_texts({table: _typed(tables[table], table) for table in _TABLES})
+
+    @classmethod
+    def _of_texts(cls, tables: dict[str, pd.DataFrame]) -> Self:
+        """Tables whose metrics and diagnostics are texts still: "nan" says that one is not defined on a picture."""
+        measurements, undefined = _numbers(tables.pop("measurements"))
         return cls(measurements, **tables, undefined=undefined)
 
     @property
@@ -99,13 +116,25 @@ def _read(path: Path, table: str) -> pd.DataFrame:
     return unguarded_frame(frame).assign(**absent).fillna(optional)
 
 
-def _numbers(path: Path, measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
+def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """A table of a database with the types of its CSV file: an absent text is empty, an absent number NaN."""
+    typed = {}
+    for column in frame:
+        name, values = str(column), frame[column]
+        if name not in FILES[table]:
+            typed[name] = values  # a metric or diagnostic
+        elif field_of(name).is_number:
+            typed[name] = values.astype("float64")
+        else:
+            typed[name] = values.astype(object).where(values.notna(), "").astype("str")
+    return frame.assign(**typed).fillna(dict(_OPTIONAL.get(table, {})))
+
+
+def _numbers(measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
     """Measurements with their metrics and diagnostics, which nobody foresaw, as numbers; and which are not defined."""
     columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
-    texts = measurements[columns]
-    try:
-        numbers = {column: texts[column].where(texts[column] != "", "nan").astype("float64") for column in columns}
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
-    nowhere = {column: frozenset(measurements.loc[texts[column] == "nan", "key"]) for column in columns}
+    found = {column: measurements[column].astype(object) for column in columns}
+    absent = {column: values.isna() | (values == "") for column, values in found.items()}
+    numbers = {column: values.mask(absent[column], "nan").astype("float64") for column, values in found.items()}
+    nowhere = {column: frozenset(measurements.loc[values == "nan", "key"]) for column, values in found.items()}
     return measurements.assign(**numbers), {column: keys for column, keys in nowhere.items() if keys}

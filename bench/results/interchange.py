@@ -8,36 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.analysis.rd_curve import published_names
-from bench.analysis.sets import fitting
-from bench.analysis.timing import by_quality, cell_times
 from bench.results import published
 from bench.results.fields import FIELDS
+from bench.results.published import published_names
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from bench.analysis.dataset_results import Study
-    from bench.results.frames import Export
     from bench.results.store import Store
-
-_OUT = {
-    "bpp": "bpp",
-    "psnr_db": "psnr-rgb",
-    "psnr_y_db": "psnr-y",
-    "psnr_u_db": "psnr-u",
-    "psnr_v_db": "psnr-v",
-    "ms_ssim": "ms-ssim-rgb",
-}
-"""Columns of our points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, ours 6:1:1."""
 
 _IN = {
     "psnr-rgb": "psnr_rgb",
@@ -52,57 +38,20 @@ _IN = {
 _TIMES = {"encoding_time": "encode_s", "decoding_time": "decode_s"}
 
 
-def export_compressai(export: Export, target: Path, *, dataset: str | None = None) -> list[Path]:
-    """Write one JSON file a measured curve into the folder `target`; the files written.
-
-    Times are included where every point was timed in one and the same setting.
+def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> list[Path]:
+    """Write curves (`bench.analysis.compressai_form`) into the folder `target`, one JSON file each; the files written.
 
     Raises:
-        UsageError: the data set is unknown or must be named, or nothing on it is complete.
         OSError: the folder cannot be written.
     """
-    study = fitting(export, dataset=dataset)
-    if study.points.empty:
-        raise UsageError(f"no codec is measured on all of {study.label}; there is nothing to export")
-    times = by_quality(cell_times(study, export))
-    return [_write_curve(study, times, str(name), target) for name in study.curves["name"]]
-
-
-def _write_curve(study: Study, times: pd.DataFrame, name: str, target: Path) -> Path:
-    points = study.points[study.points["name"] == name].sort_values("bpp")
-    results = {
-        theirs: points[ours].tolist() for ours, theirs in _OUT.items() if ours in points and points[ours].notna().all()
-    }
-    finite = [all(map(math.isfinite, values)) for values in zip(*results.values(), strict=True)]
-    results |= _times(study, times[times["name"] == name], points["quality"].tolist())
-    results = {key: [v for v, keep in zip(values, finite, strict=True) if keep] for key, values in results.items()}
-    first = points.iloc[0]
-    content = {
-        "name": name,
-        "description": f"{first['title']}, {first['carrier_version']}".removesuffix(", "),
-        "meta": {
-            "source": "bench",
-            "type": "image",
-            "dataset": study.dataset,
-            "settings": json.loads(first["settings"] or "{}"),
-        },
-        "results": results,
-    }
-    # A slash in a name would be a folder.
-    path = target / f"{name.replace('/', '_')}.json"
-    with atomic_write(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
-    return path
-
-
-def _times(study: Study, times: pd.DataFrame, qualities: list[float]) -> dict[str, list[float]]:
-    settings = times[["machine", "threads", "device"]].drop_duplicates()
-    results = {}
-    for key, stage in (("encoding_time", "encode"), ("decoding_time", "decode")):
-        rows = times[(times["stage"] == stage) & (times["images"] == len(study.images))].set_index("quality")["seconds"]
-        if len(settings) == 1 and set(qualities) <= set(rows.index):
-            results[key] = rows[qualities].tolist()
-    return results
+    written = []
+    for content in contents:
+        # A slash in a name would be a folder.
+        path = target / f"{content['name'].replace('/', '_')}.json"
+        with atomic_write(path) as file:
+            file.write((json.dumps(content, indent=2) + "\n").encode())
+        written.append(path)
+    return written
 
 
 ASSUMED = "kodak"

@@ -29,6 +29,10 @@ CURVE = ["dataset", "source", "method", "metric"]
 """What the points of one published curve have in common."""
 
 
+CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
+"""Columns of `conversion_ceilings`: mean PSNR in dB of pictures that were converted as the codec does, and back."""
+
+
 def load(folder: Path | None = None) -> pd.DataFrame:
     """All points of baselines/published, or of another folder of that form, sorted by curve and rate.
 
@@ -63,6 +67,12 @@ def _load_source(entry: Traversable, sources: dict[str, Any]) -> pd.DataFrame:
     return validated(frame, entry.name)
 
 
+def published_names(published: pd.DataFrame) -> pd.Series:
+    """What the curve of each published point goes by."""
+    names: pd.Series = published["source"] + "/" + published["method"]
+    return names
+
+
 def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
     """Check published points and return them sorted by curve and rate, with exactly the columns of `COLUMNS`.
 
@@ -87,3 +97,20 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
         row = ordered.loc[twice].iloc[0]
         raise UsageError(f"{origin}: {row['method']} has two {row['metric']} points at {row['rate_bpp']:g} bpp")
     return ordered[list(COLUMNS)]
+
+
+def reproduced() -> list[dict[str, str]]:
+    """Pairs of a codec and the published curve that it makes again: why the two differ, and the source of that."""
+    pairs: list[dict[str, str]] = _anchors()["anchors"]
+    return pairs
+
+
+def conversion_ceilings() -> pd.DataFrame:
+    """What colour conversion alone leaves of Kodak, by codec; see `baselines.conversion`, which it is made with."""
+    rows = [{"dataset": "kodak", **ceiling} for ceiling in _anchors()["ceilings"]]
+    return pd.DataFrame(rows, columns=CEILING_COLUMNS)
+
+
+def _anchors() -> dict[str, Any]:
+    text = (importlib.resources.files("baselines") / "published" / "anchors.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_each_pair_is_of_a_codec_and_a_curve_that_exist() -> None:
     points = published.load()
     names = set(points["source"] + "/" + points["method"])
-    pairs = anchors._data()["anchors"]
+    pairs = published.reproduced()
     assert {pair["codec"] for pair in pairs} <= set(CODECS)
     assert {pair["published"] for pair in pairs} <= names
     assert all(pair["why"] and pair["source"] for pair in pairs)
@@ -57,8 +57,8 @@ def test_a_codec_that_needs_a_tenth_less_than_published_is_minus_ten_percent(
 
 
 def test_ceilings_are_of_codecs() -> None:
-    ceilings = anchors.conversion_ceilings()
-    assert tuple(ceilings.columns) == anchors.CEILING_COLUMNS
+    ceilings = published.conversion_ceilings()
+    assert tuple(ceilings.columns) == published.CEILING_COLUMNS
     assert ceilings["codec"].is_unique
     assert set(ceilings["codec"]) <= set(CODECS)
     assert ceilings["conversion"].ne("").all()
@@ -68,4 +68,4 @@ def test_an_export_holds_the_ceilings(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path / "results.sqlite", create=True)) as store:
         export_csv(store, tmp_path / "export")
     read = pd.read_csv(tmp_path / "export" / "conversion_ceilings.csv")
-    pd.testing.assert_frame_equal(read, anchors.conversion_ceilings())
+    pd.testing.assert_frame_equal(read, published.conversion_ceilings())

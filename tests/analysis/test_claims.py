@@ -9,10 +9,10 @@ import pytest
 
 from bench.analysis.ablation import COLUMNS as ABLATION
 from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
-from bench.analysis.claims import MEASURES, Book, Claim, claim_table
+from bench.analysis.claims import MEASURES, Book, claim_table
 from bench.analysis.dataset_results import Study
 from bench.analysis.sources import Sources
-from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Evidence, Rule, judge
+from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Claim, Evidence, Rule, judge
 from bench.codecs.registry import codec_names
 from bench.results import published
 from bench.results.extras import Extras

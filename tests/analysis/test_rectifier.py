@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from bench.analysis import experiments, rectifier
-from bench.analysis.claims import MEASURES, Claim
+from bench.analysis.claims import MEASURES
 from bench.analysis.dataset_results import Study
 from bench.analysis.sources import Sources
 from bench.analysis.timing import cell_times
+from bench.analysis.verdict import Claim
 from bench.results.extras import Extras
 
 if TYPE_CHECKING:

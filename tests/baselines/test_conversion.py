@@ -7,9 +7,10 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from baselines.conversion import CONVERSIONS, ceiling_db
-from bench.analysis.anchors import conversion_ceilings
 from bench.codecs.registry import CODECS, codec_class
-from bench.images.picture import Picture, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Picture
+from bench.results.published import conversion_ceilings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,7 @@ from PIL import Image
 from bench.cli.main import main
 from bench.images import ffmpeg, image_files
 from bench.images.datasets import open_dataset
-from bench.images.image_files import FIRST_ONLY, FROM_CMYK, FROM_YCBCR, remarks
-from bench.images.picture import read_picture
+from bench.images.image_files import FIRST_ONLY, FROM_CMYK, FROM_YCBCR, read_picture, remarks
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from bench.images.picture import Picture, Yuv420, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Picture, Yuv420
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

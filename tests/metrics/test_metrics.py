@@ -11,7 +11,8 @@ from pytorch_msssim import ms_ssim
 from baselines.jpeg import Jpeg
 from bench.codecs.registry import METRICS, load_metric
 from bench.images.colour import to_yuv420
-from bench.images.picture import Picture, Yuv420, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Picture, Yuv420
 from bench.metrics import ms_ssim as ours
 from bench.metrics.distortion import MS_SSIM, MS_SSIM_Y, MSE, MSE_U, MSE_V, MSE_Y, Metric
 from bench.system.environment import usable_cores

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.codecs.registry import codec_class
 from bench.harness.request import RunRequest, execute
-from bench.images.picture import read_picture
+from bench.images.image_files import read_picture
 from bench.learned.weights.catalogue import COMPACT
 from bench.report.assets import add_exhibits
 from bench.report.assets.pictures import choose

@@ -129,6 +129,17 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     assert Export.read(export).measurements["ms_ssim"].isna().all()
 
 
+def test_the_results_are_the_same_from_the_database_and_from_its_csv_files(measured: Path, store: Store) -> None:
+    import_csv(store, measured / "export")
+    _spoil(store)
+    export_csv(store, measured / "again")
+    direct, read = read_results(store), Export.read(measured / "again")
+    assert direct.undefined == read.undefined
+    for table in dataclasses.fields(Export):
+        if table.name != "undefined":
+            pd.testing.assert_frame_equal(getattr(direct, table.name), getattr(read, table.name))
+
+
 def _change(path: Path, column: str, value: str) -> None:
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows.index[-1], column] = value

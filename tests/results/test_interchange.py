@@ -10,13 +10,17 @@ import pytest
 from synthetic import Synthetic, garden
 
 from bench.analysis.comparison import compare_rows
+from bench.analysis.compressai_form import compressai_curves
 from bench.analysis.dataset_results import Study
-from bench.results.interchange import add_curve, export_compressai, import_compressai
+from bench.analysis.sets import fitting
+from bench.results.interchange import add_curve, import_compressai, write_compressai
 from bench.results.store import Store
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.results.frames import Export
 
 
 @pytest.fixture
@@ -25,6 +29,10 @@ def synthetic() -> Synthetic:
 
 
 RESULTS = {"psnr-rgb": [40.1, 35.2, 30.3], "bpp": [1.2, 0.6, 0.3], "ms-ssim-rgb": [0.99, 0.98, 0.95]}
+
+
+def export_compressai(export: Export, target: Path) -> list[Path]:
+    return write_compressai(compressai_curves(fitting(export), export), target)
 
 
 def _file(folder: Path, content: object) -> Path:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
 
 from bench.system.errors import UsageError
 from bench.system.memory import keep_freed_memory
-
-if TYPE_CHECKING:
-    from bench.learned.training.jobs import Job
 
 Precision = Literal["auto", "bf16", "float32"]
 
@@ -77,10 +74,10 @@ def tune(threads: int | None = None) -> int:
     return torch.get_num_threads()
 
 
-def compiles(job: Job, accelerator: str) -> bool:
-    """Whether a training is compiled: asked for, possible, and long enough to win back what compiling takes."""
-    worth = job.budget_s is None or job.budget_s >= COMPILING_PAYS_S
-    return job.compile and worth and can_compile(accelerator)
+def compiles(accelerator: str, budget_s: float | None) -> bool:
+    """Whether a training is compiled: where that is possible, and the budget long enough to win back what it takes."""
+    worth = budget_s is None or budget_s >= COMPILING_PAYS_S
+    return worth and can_compile(accelerator)
 
 
 def can_compile(accelerator: str) -> bool:

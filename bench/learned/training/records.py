@@ -52,7 +52,7 @@ def call(job: Job, loop: Loop, stretch: Stretch, fabric: Fabric) -> Record:
         "processes": fabric.world_size,
         "threads": torch.get_num_threads(),
         "precision": engine.precision_of(fabric),
-        "compiled": engine.compiles(job, fabric.device.type),
+        "compiled": job.compile and engine.compiles(fabric.device.type, job.budget_s),
         "packages": package_versions(),
         **git_state(),
     }

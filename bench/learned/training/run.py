@@ -171,7 +171,8 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     if state is None and isinstance(task, DecodedTask):
         base = start.base_of(job).to(fabric.device)
         initial = {**(initial or {}), "base_validation": dataclasses.asdict(task.validate(base))}
-    compile_with = engine.compiled if engine.compiles(job, fabric.device.type) else None
+    compiles = job.compile and engine.compiles(fabric.device.type, job.budget_s)
+    compile_with = engine.compiled if compiles else None
     loop = Loop(model, job.phase, task=task, fabric=fabric, seed=job.seed, compile_with=compile_with)
     if state is None:
         return loop, records.new(job, data, initial)

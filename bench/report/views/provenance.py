@@ -6,9 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.rd_curve import published_names
 from bench.report.numbers import NOTHING, plain
 from bench.report.views.rows import records
+from bench.results.published import published_names
 
 if TYPE_CHECKING:
     import pandas as pd

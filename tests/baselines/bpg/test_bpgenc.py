@@ -54,7 +54,7 @@ os.environ["PATH"] = {path!r}
 from pathlib import Path
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.external import ppm
-from bench.images.picture import read_picture
+from bench.images.image_files import read_picture
 """
 
 

@@ -33,7 +33,7 @@ from compressai.models import (
 from compressai.utils.eval_model.__main__ import inference
 
 from bench.codecs.registry import codec_class
-from bench.images.picture import read_picture
+from bench.images.image_files import read_picture
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.paths import as_picture, in_order
 from bench.learned.coding.wavefront import wavefront

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from bench.images.colour import to_yuv420
-from bench.images.picture import Yuv420, read_picture
+from bench.images.image_files import read_picture
+from bench.images.picture import Yuv420
 from bench.learned.models.packing import pack
 from bench.learned.training import curve, losses, pictures, run
 from bench.learned.training.crops import Crops

@@ -1,0 +1,70 @@
+"""Measured curves in the form of CompressAI's result files, which `bench.results.interchange` describes and writes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from bench.analysis.timing import by_quality, cell_times
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.analysis.dataset_results import Study
+    from bench.results.frames import Export
+
+_OUT = {
+    "bpp": "bpp",
+    "psnr_db": "psnr-rgb",
+    "psnr_y_db": "psnr-y",
+    "psnr_u_db": "psnr-u",
+    "psnr_v_db": "psnr-v",
+    "ms_ssim": "ms-ssim-rgb",
+}
+"""Columns of our points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, ours 6:1:1."""
+
+
+def compressai_curves(study: Study, export: Export) -> list[dict[str, Any]]:
+    """The content of a file for each measured curve. Times are there where every point was timed in one setting.
+
+    Raises:
+        UsageError: nothing on the image set is complete.
+    """
+    if study.points.empty:
+        raise UsageError(f"no codec is measured on all of {study.label}; there is nothing to export")
+    times = by_quality(cell_times(study, export))
+    return [_curve(study, times, str(name)) for name in study.curves["name"]]
+
+
+def _curve(study: Study, times: pd.DataFrame, name: str) -> dict[str, Any]:
+    points = study.points[study.points["name"] == name].sort_values("bpp")
+    results = {
+        theirs: points[ours].tolist() for ours, theirs in _OUT.items() if ours in points and points[ours].notna().all()
+    }
+    finite = [all(map(math.isfinite, values)) for values in zip(*results.values(), strict=True)]
+    results |= _times(study, times[times["name"] == name], points["quality"].tolist())
+    results = {key: [v for v, keep in zip(values, finite, strict=True) if keep] for key, values in results.items()}
+    first = points.iloc[0]
+    return {
+        "name": name,
+        "description": f"{first['title']}, {first['carrier_version']}".removesuffix(", "),
+        "meta": {
+            "source": "bench",
+            "type": "image",
+            "dataset": study.dataset,
+            "settings": json.loads(first["settings"] or "{}"),
+        },
+        "results": results,
+    }
+
+
+def _times(study: Study, times: pd.DataFrame, qualities: list[float]) -> dict[str, list[float]]:
+    settings = times[["machine", "threads", "device"]].drop_duplicates()
+    results = {}
+    for key, stage in (("encoding_time", "encode"), ("decoding_time", "decode")):
+        rows = times[(times["stage"] == stage) & (times["images"] == len(study.images))].set_index("quality")["seconds"]
+        if len(settings) == 1 and set(qualities) <= set(rows.index):
+            results[key] = rows[qualities].tolist()
+    return results

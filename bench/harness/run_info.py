@@ -1,0 +1,45 @@
+"""Where the rows of a run come from: command, code, libraries, machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+import secrets
+from typing import TYPE_CHECKING
+
+from bench import __version__
+from bench.results.schema import RunInfo
+from bench.system.errors import printable
+from bench.system.provenance import git_state, machine, package_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def describe_run(
+    command: Sequence[str], *, threads: int, workers: int = 1, pictures: Mapping[str, Sequence[str]] | None = None
+) -> RunInfo:
+    """Describe the run that starts now. Its id sorts by time and never repeats.
+
+    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one.
+    `pictures` names those that are not wholly what their files hold, by what reading did to them.
+    """
+    now = dt.datetime.now(dt.UTC)
+    provenance = {
+        "bench": __version__,
+        **git_state(),
+        "python": platform.python_version(),
+        "os": platform.platform(),
+        "threads": threads,
+        "workers": workers,
+        "packages": package_versions(),
+    }
+    if pictures:
+        provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
+    return RunInfo(
+        run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        started=now.isoformat(timespec="seconds"),
+        command=printable(" ".join(["bench", *command])),
+        machine=machine(),
+        provenance=provenance,
+    )
