@@ -63,14 +63,15 @@ def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
     carrier, options = request.carrier, {"weights": request.weights} if request.weights else {}
     recipes: dict[Recipe, None] = {}
     left_out: dict[str, None] = {}
-    for text in request.codecs or ("*",):
-        given = CodecSpec.parse(text)
-        for spec in resolve_codecs((text,), options, carrier=carrier):
-            if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is not None:
-                left_out[f"{label_of(spec.name)}: {reason}"] = None
-                continue
-            for quality in spec.qualities if given.qualities else _ends_and_middle(spec.qualities):
-                recipes[Recipe(spec.name, quality, carrier, tuple(spec.options.items()))] = None
+    texts = request.codecs or ("*",)
+    chosen = [given for given in map(CodecSpec.parse, texts) if given.qualities]
+    for spec in resolve_codecs(texts, options, carrier=carrier):
+        if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is not None:
+            left_out[f"{label_of(spec.name)}: {reason}"] = None
+            continue
+        is_chosen = any(given.matches(spec.name) for given in chosen)
+        for quality in spec.qualities if is_chosen else _ends_and_middle(spec.qualities):
+            recipes[Recipe(spec.name, quality, carrier, tuple(spec.options.items()))] = None
     if not recipes:
         raise MissingError("; ".join(left_out))
     return list(recipes), tuple(left_out)
