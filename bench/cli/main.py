@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from bench import __version__
+from bench.cli.parameters import COUNT, FILE, FOLDER, PROCESSES, Command
 from bench.system.environment import threads_of, usable_cores
-from bench.system.errors import BenchError, UsageError
+from bench.system.errors import BenchError, UsageError, printable
 from bench.system.interruption import interrupted_once, signal_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ _ELSEWHERE = {
 class Commands(click.Group):
     """Commands in the order in which they are used; errors that are meant for the user end in one line."""
 
+    command_class = Command
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of their definition."""
         del ctx
@@ -50,6 +53,11 @@ class Commands(click.Group):
         if cmd_name in _ELSEWHERE:
             return cast("click.Command", getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name))
         return super().get_command(ctx, cmd_name)
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401  # click's arguments
+        """Parse what stands before the command."""
+        with _errors_in_one_line():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
         """Run the command."""
@@ -64,13 +72,17 @@ class Commands(click.Group):
 def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise click.UsageError(printable(error.format_message()), error.ctx) from error
     except BenchError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable(str(error))) from error
     except BrokenPipeError:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise click.ClickException(f"{where}{error.strerror or error}") from error
+        raise click.ClickException(printable(f"{where}{error.strerror or error}")) from error
     except KeyboardInterrupt as error:
         click.echo("interrupted; what was finished is stored, and the same command goes on from there", err=True)
         raise click.exceptions.Exit(128 + signal_of(error)) from None  # as shells have it
@@ -82,9 +94,8 @@ def main() -> None:
     """Measure image codecs, learned and conventional, and report what was measured."""
 
 
-_PATH = click.Path(path_type=Path)
-_db = click.option("--db", type=_PATH, default=DATABASE, show_default=True, help="The results database.")
-_data = click.option("--data", type=_PATH, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
+_db = click.option("--db", type=FILE, default=DATABASE, show_default=True, help="The results database.")
+_data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
 _dataset = click.option(
     "--dataset",
     default="kodak",
@@ -98,7 +109,7 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 _carrier = click.option(
     "--carrier", help="What does the coding: by default a library in process, or 'external' binaries."
 )
-_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of libraries.  [default: all cores]")
+_threads = click.option("--threads", type=PROCESSES, help="Threads of libraries.  [default: all cores]")
 _families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
 _qualities = click.option(
     "--quality", "qualities", type=int, multiple=True, help="Weights of this quality only; repeatable."
@@ -203,9 +214,9 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that measure.")
+@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
 @click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
-@click.option("--repeats", type=click.IntRange(min=1), help="Samples of a time.  [default: 5]")
+@click.option("--repeats", type=COUNT, help="Samples of a time.  [default: 5]")
 @_threads
 @_force
 @_data
@@ -230,11 +241,9 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     "--quick", is_flag=True, help="A stated subset of pictures and qualities (bench/reproduction/budget.toml)."
 )
 @click.option("--weights", default="compact", show_default=True, help="Of learned codecs: compact, zoo or a folder.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes that measure, times apart.  [default: all cores]"
-)
-@click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
-@click.option("--evidence", type=_PATH, help="Folder for what of the report is worth committing: new, or of before.")
+@click.option("--workers", type=PROCESSES, help="Processes that measure, times apart.  [default: all cores]")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--evidence", type=FOLDER, help="Folder for what of the report is worth committing: new, or of before.")
 @_threads
 @_force
 @_data
@@ -255,8 +264,8 @@ def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:
 @click.option("--dataset", "datasets", multiple=True, help="Only this image set; repeatable.  [default: all]")
 @_images
 @click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
-@click.option("--out", type=_PATH, default=REPORTS, show_default=True, help="Folder of the report.")
-@click.option("--figures", type=_PATH, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--figures", type=FOLDER, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
 @_db
 def report(
     db: Path,
@@ -267,14 +276,17 @@ def report(
 ) -> None:
     """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
     from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.report import write_figures, write_report  # noqa: PLC0415
+    from bench.report import shown, write_figures, write_report  # noqa: PLC0415
     from bench.report.assets.records import add_records  # noqa: PLC0415
-    from bench.results.export import export_csv  # noqa: PLC0415
+    from bench.results.export import frames, write_tables  # noqa: PLC0415
+    from bench.results.frames import Export  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
     with Store.open(db) as store:
         choice["datasets"] = [stored_name(dataset, store.datasets()) for dataset in datasets]
-        export_csv(store, out / "data")
+        tables = frames(store)
+    shown(Export.of(tables), **choice)  # what is named wrongly is refused before anything is written
+    write_tables(tables, out / "data")
     add_records(out / "data")
     click.echo(f"report: {write_report(out / 'data', out, **choice)}")
     if figures:
@@ -290,7 +302,7 @@ def report(
 @click.option("--dataset", help="Pictures to code: a name, a folder, a glob or a clip.  [default: builtin]")
 @_images
 @_clip
-@click.option("--db", type=_PATH, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
+@click.option("--db", type=FILE, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
 @_threads
 @_data
 def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
@@ -351,7 +363,7 @@ def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any
 
 
 @main.command("export")
-@click.argument("target", type=_PATH)
+@click.argument("target", type=FOLDER)
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
 @click.option(
     "--dataset",
@@ -371,7 +383,8 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report.assets import add_exhibits  # noqa: PLC0415
     from bench.results import interchange  # noqa: PLC0415
-    from bench.results.export import export_csv  # noqa: PLC0415
+    from bench.results.export import frames, write_tables  # noqa: PLC0415
+    from bench.results.frames import Export  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
     if form == "compressai":
@@ -389,27 +402,33 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     if (dataset or added["data"]) and not added["pictures"]:
         raise UsageError("--dataset and --data choose the --pictures; CSV files have every image set")
     with Store.open(db) as store:
-        export_csv(store, target)
+        tables = frames(store)
+    if patterns := added["pictures"]:
+        from bench.report.assets.pictures import chosen  # noqa: PLC0415
+
+        chosen(Export.of(tables), dataset, patterns, data=added["data"])  # or refused before anything is written
+    write_tables(tables, target)
     failures = add_exhibits(target, click.echo, dataset=dataset, **added)
     click.echo(f"{target}")
     _end(failures)
 
 
 @main.command("import")
-@click.argument("source", type=_PATH)
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option("--dataset", metavar="NAME", help="The image set of a JSON file that names none.  [default: kodak]")
 @_db
 def import_(source: Path, dataset: str | None, db: Path) -> None:
     """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
     from bench.results import interchange  # noqa: PLC0415
-    from bench.results.export import import_csv  # noqa: PLC0415
+    from bench.results.export import import_csv, read_rows  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
     if source.is_dir():
         if dataset:
             raise UsageError(f"--dataset is for JSON files; the folder {source} says of what image sets its rows are")
+        rows = read_rows(source)
         with Store.open(db, create=True) as store:
-            new, there = import_csv(store, source)
+            new, there = import_csv(store, rows)
         click.echo(f"measurements from {source}: {new} new, {there} were there")
         return
     curve = interchange.import_compressai(source, dataset=dataset)
@@ -428,6 +447,7 @@ def doctor(data: Path | None, db: Path) -> None:
     tables.show(("environment", ""), inventory.environment(data, db))
     tables.show(("image set", "state"), inventory.image_sets(data))
     tables.show(("codec", "missing"), inventory.missing(inventory.codecs()))
+    inventory.measured_sets(db)  # a database that cannot be read is an error, after all the rest has been shown
 
 
 def _read_results(db: Path) -> Export:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.parameters import COUNT, FILE, FOLDER, PROCESSES, SEED, Command
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bench.learned.codecs import LearnedCodec
     from bench.learned.coding.diagnosis import Diagnosis
 
-_PATH = click.Path(path_type=Path)
 
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("codec", metavar="CODEC@QUALITY")
-@click.argument("picture", type=_PATH)
+@click.argument("picture", type=FILE)
 @click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
-@click.option("--out", type=_PATH, metavar="FILE.npz", help="Write latents, scales, means and bits of each element.")
+@click.option("--out", type=FILE, metavar="FILE.npz", help="Write latents, scales, means and bits of each element.")
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     """Show what a learned codec spends on a picture, and write its latents.
 
@@ -45,15 +44,15 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
         click.echo(f"{', '.join(diagnosis.arrays())} are in {out}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
 @click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
-@click.option("--data", type=_PATH, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
-@click.option("--crops", type=click.IntRange(min=1), default=100, show_default=True, help="Pieces of 256x256 pixels.")
-@click.option("--seed", default=0, show_default=True, help="Of their choice.")
-@click.option("--out", type=_PATH, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
+@click.option("--data", type=FOLDER, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--crops", type=COUNT, default=100, show_default=True, help="Pieces of 256x256 pixels.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of their choice.")
+@click.option("--out", type=FOLDER, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
+@click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Put the entropy model of joint, attn, cca or joint-yuv into fixed point: weights of joint-int, ... joint-yuv-int.
 
@@ -69,12 +68,12 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
 
     if threads:
         torch.set_num_threads(threads)
-    if options["out"]:
-        make_folder(options["out"])
     specs = resolve_codecs(codecs, {"weights": options["weights"]})
     requests = [Request(spec.name, int(quality), **options) for spec in specs for quality in spec.qualities]
     for request in requests:
-        _ = request.target  # all of them are refused before the first is worked on
+        request.require_inputs()  # all of them are refused before the first is worked on
+    if options["out"]:
+        make_folder(options["out"])
     for request in requests:
         path = run(request)
         click.echo(f"{request.family}-int@{request.quality}: {path}, {path.stat().st_size / 1e6:.1f} MB")

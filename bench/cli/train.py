@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.cli.parameters import COUNT, FILE, FOLDER, POSITIVE, PROCESSES, SEED, Command, Number
+
 if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
 
-_PATH = click.Path(path_type=Path)
-_data = click.option("--data", type=_PATH, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
+_data = click.option("--data", type=FOLDER, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
 _exclude = click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable."
 )
@@ -27,12 +28,14 @@ _device = click.option("--device", default="auto", show_default=True, type=click
 _compile = click.option(
     "--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile."
 )
-_threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of PyTorch.  [default: all cores]")
-_cache = click.option("--cache", type=_PATH, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
+_threads = click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
+_cache = click.option("--cache", type=FOLDER, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 
 
 class _OneOrZoo(click.Group):
     """A group whose default command takes FAMILY@QUALITY, so that `bench train joint@3` needs no further word."""
+
+    command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the options of one training before its target, too: the group has none but --help."""
@@ -73,26 +76,26 @@ def train() -> None:
 @_metric
 @_data
 @_exclude
-@click.option("--steps", type=click.IntRange(min=1), help="Train to this number of steps in all; reproducible.")
+@click.option("--steps", type=COUNT, help="Train to this number of steps in all; reproducible.")
 @click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
-@click.option("--init", type=_PATH, help="Weights file of a neighbouring quality or family to start from.")
+@click.option("--init", type=FILE, help="Weights file of a neighbouring quality or family to start from.")
 @click.option(
     "--phase",
     help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",
 )
-@click.option("--alpha", type=click.FloatRange(min=0), help="Weight of the feature distance of +qr.")
+@click.option("--alpha", type=Number(min=0), help="Weight of the feature distance of +qr.")
 @click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
-@click.option("--width", type=click.IntRange(min=8), help="Channels of a new rectifier, a multiple of 8.  [96]")
-@click.option("--out", type=_PATH, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
+@click.option("--width", type=click.IntRange(8, 1024), help="Channels of a new rectifier, a multiple of 8.  [96]")
+@click.option("--out", type=FOLDER, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
 @click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate.")
+@click.option("--lr", type=POSITIVE, help="Peak learning rate.")
 @click.option(
     "--crop",
     nargs=2,
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="SIDE BATCH",
     help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
     "decoder is trained on decoded latents, it is any number of these.",
@@ -100,7 +103,7 @@ def train() -> None:
 @click.option(
     "--widths",
     nargs=2,
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1024),
     metavar="N M",
     help="Channels inside the transforms and of the latents, instead of the compact ones.",
 )
@@ -109,16 +112,16 @@ def train() -> None:
     metavar="1,2,...",
     help="Train for all of these at once, with gains for each; QUALITY is one of them. Writes a plain model for each.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of weights, crops and noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of weights, crops and noise.")
 @_device
 @click.option(
     "--devices",
-    type=click.IntRange(min=1),
+    type=PROCESSES,
     default=1,
     show_default=True,
     help="GPUs of each node, or processes on a CPU.",
 )
-@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines that train together.")
+@click.option("--nodes", type=PROCESSES, default=1, show_default=True, help="Machines that train together.")
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
 @_compile
 @_threads
@@ -139,9 +142,9 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
 @click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
 @_data
-@click.option("--recipe", type=_PATH, help="Another recipe than the package's own.")
-@click.option("--weights", type=_PATH, help="Folder of the weights files.  [default: the package's own]")
-@click.option("--runs", type=_PATH, help="Folder of checkpoints and curves.  [default: runs/zoo]")
+@click.option("--recipe", type=FILE, help="Another recipe than the package's own.")
+@click.option("--weights", type=FOLDER, help="Folder of the weights files.  [default: the package's own]")
+@click.option("--runs", type=FOLDER, help="Folder of checkpoints and curves.  [default: runs/zoo]")
 @_device
 @_compile
 @_threads
@@ -170,15 +173,15 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 
 
 @train.command()
-@click.option("--transforms", type=_PATH, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
-@click.option("--steps", type=click.IntRange(min=1), default=1250, show_default=True, help="Steps of each fit.")
-@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True, help="Fits of each variant.")
+@click.option("--transforms", type=FILE, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
+@click.option("--steps", type=COUNT, default=1250, show_default=True, help="Steps of each fit.")
+@click.option("--seeds", type=COUNT, default=2, show_default=True, help="Fits of each variant.")
 @click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
 @_budget
 @_data
 @click.option("--dataset", help="Pictures whose rate is taken.  [default: kodak, or builtin without it]")
-@click.option("--out", type=_PATH, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
-@click.option("--runs", type=_PATH, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
+@click.option("--out", type=FILE, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
+@click.option("--runs", type=FOLDER, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
 @_device
 @_compile
 @_threads
@@ -204,23 +207,23 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 
 @train.command()
 @click.argument("target", metavar="FAMILY+qr@QUALITY")
-@click.option("--init", type=_PATH, help="Weights that every alpha starts from.  [default: compact FAMILY@QUALITY]")
-@click.option("--start", type=click.FloatRange(min=0, min_open=True), help="The first alpha.  [default: 1]")
-@click.option("--factor", type=float, help="Each alpha is the one before times this.  [default: 0.1]")
-@click.option("--floor", type=float, help="The smallest alpha.  [default: 1e-5]")
-@click.option("--patience", type=click.IntRange(min=1), help="Epochs without a smaller loss.  [default: 3]")
-@click.option("--epoch-steps", type=click.IntRange(min=1), help="Steps of an epoch.  [default: 100]")
-@click.option("--max-epochs", type=click.IntRange(min=1), help="Epochs of an alpha at most.  [default: 300]")
+@click.option("--init", type=FILE, help="Weights that every alpha starts from.  [default: compact FAMILY@QUALITY]")
+@click.option("--start", type=POSITIVE, help="The first alpha.  [default: 1]")
+@click.option("--factor", type=Number(), help="Each alpha is the one before times this.  [default: 0.1]")
+@click.option("--floor", type=Number(), help="The smallest alpha.  [default: 1e-5]")
+@click.option("--patience", type=COUNT, help="Epochs without a smaller loss.  [default: 3]")
+@click.option("--epoch-steps", type=COUNT, help="Steps of an epoch.  [default: 100]")
+@click.option("--max-epochs", type=COUNT, help="Epochs of an alpha at most.  [default: 300]")
 @click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
 @_metric
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option("--lr", type=POSITIVE, help="Learning rate.")
 @_budget
 @_data
 @_exclude
-@click.option("--out", type=_PATH, help="Folder of the two CSV files.  [default: reports/data/experiments]")
-@click.option("--runs", type=_PATH, help="Folder of the trainings.  [default: runs/alpha]")
-@click.option("--seed", default=0, show_default=True, help="Of crops and of a new rectifier.")
+@click.option("--out", type=FOLDER, help="Folder of the two CSV files.  [default: reports/data/experiments]")
+@click.option("--runs", type=FOLDER, help="Folder of the trainings.  [default: runs/alpha]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of crops and of a new rectifier.")
 @_device
 @_compile
 @_threads
@@ -250,7 +253,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 
 @train.command()
 @click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
-@click.option("--out", type=_PATH, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
+@click.option("--out", type=FILE, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
 @_data
 @_exclude
 @_cache
@@ -263,14 +266,16 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 
     folder, cache = options["data"] or pictures.default_folder(), options["cache"] or pictures.default_cache()
     found = comparing.variants_from_words(variants)
+    comparing.earlier_rows(options["out"])  # refused before pictures are decoded, where it is another file
+    pictures.require_matched(folder, options["exclude"])
     means = comparing.compare(found, pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))
 
 
 @train.command("cca-ablation")
-@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
+@click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
 @click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
-@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
+@click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
     """Trained variants of cca beside each other, by real files (Duan et al. 2023)."""
     _ignore_futures()
@@ -281,9 +286,9 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
 
 
 @train.command("spread")
-@click.argument("weights", nargs=-1, required=True, type=_PATH, metavar="WEIGHTS...")
+@click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
 @click.option("--dataset", help="Pictures to code.  [default: kodak, or builtin without it]")
-@click.option("--out", type=_PATH, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
+@click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
 def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
     """Trainings that differ in their seeds beside each other, by real files."""
     _ignore_futures()

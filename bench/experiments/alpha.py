@@ -24,6 +24,7 @@ from bench.learned.training import stp
 from bench.learned.training.jobs import Job, modified_phase
 from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
+from bench.learned.training.pictures import require_matched
 from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
 from bench.system.csv_files import unguarded_frame, write_csv
 from bench.system.errors import UsageError
@@ -96,7 +97,9 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search
     if budget := given.pop("budget", None):
         given["limit_s"] = seconds(budget)
     given["out"] = given.pop("runs", RUNS) / f"{target.name}-{recipe.distance}-{recipe.synthesis}"
-    return Job(target, modified_phase("predictive", target, recipe, **plain), **given), search, recipe
+    job = Job(target, modified_phase("predictive", target, recipe, **plain), **given)
+    require_matched(job.data, job.exclude)
+    return job, search, recipe
 
 
 def search_alpha(

@@ -42,7 +42,8 @@ def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
     """Names and weights files from NAME=FILE.
 
     Raises:
-        UsageError: a word has another form, or a name comes twice.
+        UsageError: a word has another form, a name comes twice, or a file is not one of weights.
+        MissingError: a file is missing.
     """
     found: dict[str, Path] = {}
     for word in words:
@@ -50,6 +51,8 @@ def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
         if not (name and equals and file) or name in found:
             raise UsageError(f"'{word}' is not NAME=FILE with a name of its own, such as l2=runs/joint+qr@3/weights…")
         found[name] = Path(file)
+    for path in found.values():
+        catalogue.header(path)
     return found
 
 
@@ -64,7 +67,7 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
         MissingError: a file or its base is missing.
     """
     _, held = pictures.split()
-    kept = _kept(out)
+    kept = earlier_rows(out)
     rows = [row for name, path in variants.items() for row in _measured(name, path, held)]
     table = pd.DataFrame(rows)
     if kept is not None:
@@ -74,8 +77,12 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
     return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
 
 
-def _kept(path: Path) -> pd.DataFrame | None:
-    """The rows of an earlier call, if there are any."""
+def earlier_rows(path: Path) -> pd.DataFrame | None:
+    """The rows of an earlier call, if there are any.
+
+    Raises:
+        UsageError: the file is none of `bench train trials`.
+    """
     if not path.is_file():
         return None
     try:

@@ -11,6 +11,7 @@ from bench.analysis.anchors import anchor_table
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.component_gain import neighbour_table
+from bench.analysis.rd_curve import find
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.sets import studies, without_parts
 from bench.analysis.sources import Sources
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from bench.analysis.dataset_results import Study
 
 
 INDEX = "index.html"
@@ -63,6 +66,28 @@ DOWNLOADS = (
 """The CSV files beside a page, and what is in them."""
 
 
+def shown(
+    export: Export, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
+) -> list[Study]:
+    """The studies that a report shows, the main one first.
+
+    Raises:
+        UsageError: nothing is measured, or a data set, an image, or an anchor of the main study is unknown.
+    """
+    # Whoever names data sets or pictures wants their pages alone.
+    if datasets or images:
+        main = main_study(export, datasets[0] if datasets else None, images)
+        others = [main_study(export, name, images) for name in datasets[1:]]
+    else:
+        main, others = first_study(found := studies(export)), without_parts(found)
+    for anchor in anchors:
+        find(main, export, anchor)
+    return [
+        main,
+        *(study for study in others if study.dataset != main.dataset and (len(study.points) or not study.images)),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One export directory, read and computed."""
@@ -82,15 +107,7 @@ class Report:
             UsageError: the folder is not an export, nothing is measured, or a name is unknown.
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
-        # Whoever names data sets or pictures wants their pages alone.
-        if datasets or images:
-            main = main_study(export, datasets[0] if datasets else None, images)
-            others = [main_study(export, name, images) for name in datasets[1:]]
-        else:
-            main, others = first_study(found := studies(export)), without_parts(found)
-        others = [
-            study for study in others if study.dataset != main.dataset and (len(study.points) or not study.images)
-        ]
+        main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
         colours = family_colours([study.families for study in (main, *others)])
         contents = [Content.of(export, main, colours, anchors)]
         contents += [Content.of(export, study, colours) for study in others]

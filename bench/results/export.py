@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from bench.results.frames import Export
@@ -75,7 +75,17 @@ def export_csv(store: Store, directory: Path) -> None:
         StoreError: the database is damaged.
         OSError: the folder cannot be written.
     """
-    for name, frame in frames(store).items():
+    write_tables(frames(store), directory)
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
+    """Write tables of `frames` as CSV files.
+
+    Raises:
+        UsageError: the folder is a file.
+        OSError: it cannot be written.
+    """
+    for name, frame in tables.items():
         write_csv(frame, directory / f"{name}.csv")
 
 
@@ -86,18 +96,24 @@ def read_results(store: Store) -> Export:
     return Export.of(frames(store))
 
 
-def import_csv(store: Store, directory: Path) -> tuple[int, int]:
-    """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What an export holds, read and checked, each value in the type of its field."""
 
-    What is here already stays: the export gives what is lacking, failures and imported curves included. Values of a
-    version of a metric that is not valid here are left out.
+    directory: Path
+    tables: Mapping[str, list[dict[str, Any]]]
+    measurements: Sequence[Measurement]
+    versions: Mapping[str, str]
+    """Of the metrics, by name."""
+
+
+def read_rows(directory: Path) -> Rows:
+    """Read the CSV files of an export.
 
     A measurement whose key does not follow from its columns was edited, and the export is refused.
 
     Raises:
-        UsageError: the folder is not an export, a row is not valid, or an image set has other images than the one of
-            its name here; nothing of it is added.
-        StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
+        UsageError: the folder is not an export, or a row is not valid.
     """
     tables = {name: _read(directory / f"{name}.csv", name) for name in _ROWS}
     versions = {row["metric"]: row["version"] for row in tables["metrics"]}
@@ -107,12 +123,26 @@ def import_csv(store: Store, directory: Path) -> tuple[int, int]:
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
     except ValueError as error:
         raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
+    return Rows(directory, tables, measurements, versions)
+
+
+def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
+    """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
+
+    What is here already stays: the export gives what is lacking, failures and imported curves included. Values of a
+    version of a metric that is not valid here are left out.
+
+    Raises:
+        UsageError: an image set has other images than the one of its name here; nothing of it is added.
+        StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
+    """
+    tables, measurements, versions = rows.tables, rows.measurements, rows.versions
     keys = {measurement.key for measurement in measurements}
     with store.transaction():
         there = keys & {key for (key,) in store.rows("SELECT key FROM measurements")}
         for row in tables["runs"]:
             store.add_run(RunInfo(**row | {"provenance": json.loads(row["provenance"])}))
-        _describe(store, tables, directory)
+        _describe(store, tables, rows.directory)
         # Our own version of a metric stays the valid one.
         known = dict(store.rows("SELECT metric, version FROM metrics"))
         valid = {name for name, version in versions.items() if known[name] == version}

@@ -23,10 +23,12 @@ def read_observations(path: Path, columns: Sequence[str], text: Iterable[str], c
     types = dict.fromkeys(text, str)
     blanks = {name: [""] for name in columns if name not in types}
     try:
-        frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blanks)[list(columns)]
-    except (KeyError, ValueError) as error:
+        frame = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=blanks)
+    except ValueError as error:
         raise UsageError(f"{path}: not a file of `{command}`: {' '.join(str(error).split())}") from error
-    return unguarded_frame(frame)
+    if missing := [name for name in columns if name not in frame]:
+        raise UsageError(f"{path}: not a file of `{command}`: it has no column '{missing[0]}'")
+    return unguarded_frame(frame[list(columns)])
 
 
 def alike(rows: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:

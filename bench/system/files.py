@@ -65,10 +65,19 @@ def make_folder(path: Path) -> None:
         UsageError: it is a file, or one of those that it lies in is.
         OSError: it cannot be made.
     """
-    for folder in (path, *path.parents):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder} is a file, not a folder")
+    require_no_file(path)
     path.mkdir(parents=True, exist_ok=True)
+
+
+def require_no_file(folder: Path) -> None:
+    """See that a path can be a folder.
+
+    Raises:
+        UsageError: it is a file, or one of those that it lies in is.
+    """
+    for path in (folder, *folder.parents):
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is a file, not a folder")
 
 
 def fingerprint(path: Path) -> str:

@@ -76,12 +76,12 @@ def test_pictures_too_small_for_the_default_crops_are_refused_before_training(ph
     assert output == "Error: no training picture has 256 x 256 pixels; use larger pictures or a smaller crop\n"
 
 
-def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a1.png").touch()
     jobs: list[Job] = []
     monkeypatch.setattr(run, "train", lambda job, _: jobs.append(job))
-    code, output = invoke(
-        "joint@3", "--budget", "2m", "--crop", "64", "4", "--lr", "1e-4", "--seed", "7", "--exclude", "a*"
-    )
+    data = ("--data", str(tmp_path), "--exclude", "a*")
+    code, output = invoke("joint@3", "--budget", "2m", "--crop", "64", "4", "--lr", "1e-4", "--seed", "7", *data)
     assert (code, output) == (0, "")
     (job,) = jobs
     assert (job.target.name, job.budget_s, job.steps, job.seed, job.exclude) == ("joint@3", 120, None, 7, ("a*",))

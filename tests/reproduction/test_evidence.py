@@ -15,7 +15,7 @@ from bench.harness.request import RunRequest, execute
 from bench.report import write_report
 from bench.reproduction.evidence import without_dead_links, write_evidence
 from bench.results import published
-from bench.results.export import export_csv, import_csv
+from bench.results.export import export_csv, import_csv, read_rows
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.store import Store
@@ -79,7 +79,7 @@ def test_of_a_link_the_text_stays_and_what_needs_a_file_goes_with_it() -> None:
 def test_the_same_results_come_out_of_the_evidence(report: Path, tmp_path: Path) -> None:
     write_evidence(report, tmp_path / "kept")
     with Store.open(tmp_path / "new.sqlite", create=True) as store:
-        import_csv(store, tmp_path / "kept" / "data")
+        import_csv(store, read_rows(tmp_path / "kept" / "data"))
         export_csv(store, tmp_path / "again")
     for name in ("measurements", "timings", "runs", "published"):
         assert (tmp_path / "again" / f"{name}.csv").read_bytes() == (report / "data" / f"{name}.csv").read_bytes()

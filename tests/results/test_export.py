@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.codecs.registry import load_metric
 from bench.harness.request import RunRequest, execute
-from bench.results.export import export_csv, import_csv, read_results
+from bench.results.export import export_csv, import_csv, read_results, read_rows
 from bench.results.frames import Export
 from bench.results.schema import Configuration, Failure
 from bench.results.store import Store
@@ -66,7 +66,7 @@ def _everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path) -> None:
-    assert import_csv(store, export) == (4, 0)
+    assert import_csv(store, read_rows(export)) == (4, 0)
     assert [name for (name,) in store.rows("SELECT image FROM images ORDER BY image")] == ["null", "other"]
     export_csv(store, tmp_path / "again")
     for path in export.iterdir():
@@ -89,11 +89,11 @@ def _spoil(store: Store) -> None:
 
 
 def test_failures_and_imported_curves_come_back(export: Path, store: Store, tmp_path: Path) -> None:
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     _spoil(store)
     export_csv(store, tmp_path / "one")
     with Store.open(tmp_path / "again.sqlite", create=True) as again:
-        import_csv(again, tmp_path / "one")
+        import_csv(again, read_rows(tmp_path / "one"))
         export_csv(again, tmp_path / "two")
         assert len(again.rows("SELECT * FROM failures")) == len(again.rows("SELECT * FROM imported")) == 2
     for path in (tmp_path / "one").iterdir():
@@ -104,16 +104,16 @@ def test_a_failure_or_curve_from_elsewhere_takes_the_place_of_nothing(
     export: Path, store: Store, tmp_path: Path
 ) -> None:
     with Store.open(tmp_path / "other.sqlite", create=True) as other:
-        import_csv(other, export)
+        import_csv(other, read_rows(export))
         _spoil(other)
         export_csv(other, tmp_path / "one")
-    import_csv(store, export)
-    import_csv(store, tmp_path / "one")
+    import_csv(store, read_rows(export))
+    import_csv(store, read_rows(tmp_path / "one"))
     assert store.rows("SELECT message FROM failures") == [('it, "broke"',)]  # the other cell is measured here
     before = _everything(store)
     _edit(tmp_path / "one" / "failures.csv", "broke", "broke otherwise")
     _edit(tmp_path / "one" / "imported.csv", "30.1", "20.5")
-    import_csv(store, tmp_path / "one")
+    import_csv(store, read_rows(tmp_path / "one"))
     assert _everything(store) == before
 
 
@@ -122,7 +122,7 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     assert set(rows["ms_ssim"]) == {"nan"}  # the pictures are too small for it
     rows.loc[0, "mse_y"] = ""
     rows.drop(columns="mse").to_csv(export / "measurements.csv", index=False)
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     assert len(store.measured({"ms_ssim": METRICS["ms_ssim"].version})) == 4
     assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
     assert store.measured({"mse": METRICS["mse"].version}) == set()
@@ -130,7 +130,7 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
 
 
 def test_the_results_are_the_same_from_the_database_and_from_its_csv_files(measured: Path, store: Store) -> None:
-    import_csv(store, measured / "export")
+    import_csv(store, read_rows(measured / "export"))
     _spoil(store)
     export_csv(store, measured / "again")
     direct, read = read_results(store), Export.read(measured / "again")
@@ -168,7 +168,7 @@ def test_an_impossible_value_is_refused_by_file_row_and_column(
 ) -> None:
     _change(export / f"{table}.csv", column, value)
     with pytest.raises(UsageError, match=rf"{table}\.csv: row \d: '{column}' must be ") as caught:
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert "\n" not in str(caught.value)
     assert not any(_everything(store).values())
 
@@ -176,7 +176,7 @@ def test_an_impossible_value_is_refused_by_file_row_and_column(
 def test_a_column_that_is_missing_is_named(export: Path, store: Store) -> None:
     pd.read_csv(export / "failures.csv").drop(columns="dataset").to_csv(export / "failures.csv", index=False)
     with pytest.raises(UsageError, match=r"failures\.csv: there is no column 'dataset'"):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
 
 
 def test_a_column_that_is_none_of_the_schema_is_refused(export: Path, store: Store) -> None:
@@ -185,7 +185,7 @@ def test_a_column_that_is_none_of_the_schema_is_refused(export: Path, store: Sto
     with pytest.raises(
         UsageError, match=r"datasets\.csv: there is a column 'note\) .*, which is none of dataset, title, note"
     ):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert not any(_everything(store).values())
 
 
@@ -209,11 +209,11 @@ def _with_another_picture(export: Path) -> None:
 def test_an_image_set_of_other_pictures_than_the_one_here_is_refused_by_name(
     export: Path, store: Store, change: Callable[[Path], None]
 ) -> None:
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     before = _everything(store)
     change(export)
     with pytest.raises(UsageError, match=r"image set 'photos-[0-9a-f]{8}' is not the one here: 1 of 2 pictures"):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert _everything(store) == before
 
 
@@ -223,7 +223,7 @@ def test_rows_of_pictures_that_the_export_does_not_list_are_refused(
 ) -> None:
     _edit(export / f"{table}.csv", old, "others")
     with pytest.raises(UsageError, match=rf"\w+\.csv has null of photos-\w+, which {table}\.csv lacks"):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert not any(_everything(store).values())
 
 
@@ -232,7 +232,7 @@ def test_names_and_times_of_an_export_replace_none_that_are_here(export: Path, s
     run = (export / "runs.csv").read_text().splitlines()[1].partition(",")[0]
     with (export / "timings.csv").open("a") as file:
         file.write(f"{key},{run},box,1,cpu,encode,0,0.5\n")
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     before = _everything(store)
     for table, column, value in (
         ("codecs", "title", "Better JPEG"),
@@ -242,7 +242,7 @@ def test_names_and_times_of_an_export_replace_none_that_are_here(export: Path, s
         ("timings", "seconds", "0.001"),
     ):
         _change(export / f"{table}.csv", column, value)
-    assert import_csv(store, export) == (0, 4)
+    assert import_csv(store, read_rows(export)) == (0, 4)
     assert _everything(store) == before
 
 
@@ -250,7 +250,7 @@ def test_names_and_times_of_an_export_replace_none_that_are_here(export: Path, s
 def test_a_damaged_row_of_the_database_is_one_clear_line(
     export: Path, store: Store, column: str, value: object
 ) -> None:
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     store.rows(f"UPDATE measurements SET {column} = ? WHERE rowid = 2", (value,))  # noqa: S608  # names of the schema
     if column == "image_sha256":
         store.rows("UPDATE images SET image_sha256 = ?", (value,))
@@ -259,7 +259,7 @@ def test_a_damaged_row_of_the_database_is_one_clear_line(
 
 
 def test_a_text_that_a_spreadsheet_would_run_comes_back_as_it_was(export: Path, store: Store, tmp_path: Path) -> None:
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     formula = '=HYPERLINK("http://x")'
     store.rows("UPDATE codecs SET title = ?", (formula,))
     store.rows("UPDATE images SET image = '-' || image")
@@ -270,7 +270,7 @@ def test_a_text_that_a_spreadsheet_would_run_comes_back_as_it_was(export: Path, 
     assert list(found.codecs["title"]) == [formula]
     assert list(found.images["image"]) == ["-null", "-other"]
     with Store.open(tmp_path / "again.sqlite", create=True) as again:
-        import_csv(again, tmp_path / "out")
+        import_csv(again, read_rows(tmp_path / "out"))
         assert again.rows("SELECT title FROM codecs") == [(formula,)]
         assert again.rows("SELECT image FROM images ORDER BY image") == [("-null",), ("-other",)]
 
@@ -283,20 +283,20 @@ def test_a_column_that_would_pass_for_another_is_refused(export: Path, store: St
         with (export / "metrics.csv").open("a") as opened:
             opened.write(f"{column},Own,0,1\n")
     with pytest.raises(UsageError, match=column):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert not any(_everything(store).values())
 
 
 def test_what_is_measured_here_stays_and_what_is_lacking_comes(export: Path, store: Store) -> None:
-    import_csv(store, export)
-    assert import_csv(store, export) == (0, 4)
+    import_csv(store, read_rows(export))
+    assert import_csv(store, read_rows(export)) == (0, 4)
     before = _everything(store)
     path = export / "measurements.csv"
     whole = pd.read_csv(path, dtype=str, keep_default_na=False)
     whole.assign(mse="", mse_y="nan", own="7.5").to_csv(path, index=False)
     with (export / "metrics.csv").open("a") as file:
         file.write("own,Own,0,1\n")
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     after = _everything(store)
     assert set(before["distortions"]) < set(after["distortions"])
     assert {row[1:] for row in set(after["distortions"]) - set(before["distortions"])} == {("own", "1", 7.5)}
@@ -304,12 +304,12 @@ def test_what_is_measured_here_stays_and_what_is_lacking_comes(export: Path, sto
 
 
 def test_values_of_a_version_that_is_not_valid_here_are_left_out(export: Path, store: Store) -> None:
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     before = _everything(store)
     _edit(export / "metrics.csv", f",{METRICS['mse'].version}\n", ",other\n")
     rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
     rows.assign(mse="7.5").to_csv(export / "measurements.csv", index=False)
-    import_csv(store, export)
+    import_csv(store, read_rows(export))
     assert _everything(store) == before
 
 
@@ -318,8 +318,8 @@ def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Pat
     with (export / "timings.csv").open("a") as file:
         file.write(f"{key},of-no-run,box,1,cpu,encode,0,0.5\n")
     with pytest.raises(StoreError, match="FOREIGN KEY"):
-        import_csv(store, export)
+        import_csv(store, read_rows(export))
     assert not any(_everything(store).values())
     (export / "timings.csv").write_text("key,run_id,machine,threads,device,stage,repeat,seconds\n")
-    assert import_csv(store, export) == (4, 0)
+    assert import_csv(store, read_rows(export)) == (4, 0)
     assert len(store.rows("SELECT key FROM measurements JOIN configurations USING (configuration_id)")) == 4

@@ -173,7 +173,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 
     Raises:
-        UsageError: an unknown name, or options that contradict each other.
+        UsageError: an unknown name, options that contradict each other, or a glob to exclude that matches no picture.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = _widened(parse_target(text, given.pop("metric", "mse")), given.pop("widths", None))
@@ -197,4 +197,6 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     if given.get("resume") and "init" in given:
         raise UsageError("--init is for a new training; --resume goes on with one")
     given.setdefault("out", RUNS / target.name)
-    return Job(target, phase, **given)
+    job = Job(target, phase, **given)
+    pictures.require_matched(job.data, job.exclude)
+    return job

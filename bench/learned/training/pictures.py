@@ -113,6 +113,19 @@ def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
     return sorted(kept, key=lambda path: path.relative_to(folder).as_posix())
 
 
+def require_matched(folder: Path, exclude: Collection[str]) -> None:
+    """See that each glob leaves out some picture: one with a slip in it would leave in what is not to be trained on.
+
+    Raises:
+        UsageError: it matches none.
+        MissingError: see `find`.
+    """
+    names = [path.relative_to(folder).as_posix() for path in find(folder)] if exclude else []
+    for glob in exclude:
+        if not any(fnmatch(name, glob) for name in names):
+            raise UsageError(f"--exclude {glob}: no picture in '{folder}' has such a name; names are like '{names[0]}'")
+
+
 def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Collection[str] = ()) -> Pictures:
     """The pictures of `folder`, packed under `cache` by the first call that sees them.
 

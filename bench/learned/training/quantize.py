@@ -75,6 +75,18 @@ class Request:
             raise UsageError(f"{path} is there already: --force replaces it, --out DIR writes elsewhere")
         return path
 
+    def require_inputs(self) -> None:
+        """See that what is read is there, and that no file is in the way.
+
+        Raises:
+            MissingError: there are no such weights or no photographs.
+            UsageError: the file is not one of weights, or see `target`.
+        """
+        if self.weights not in catalogue.ZOOS:
+            catalogue.header(self.base)
+        _ = self.target
+        pictures.find(self.data or pictures.default_folder())
+
     def apart(self) -> list[Path]:
         """What the file needs beside it to be used, and does not have there: its base, and what that is a part of."""
         if self.weights in catalogue.ZOOS or self.out is None:

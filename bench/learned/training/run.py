@@ -107,6 +107,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
         BenchError: settings that do not fit, data or files that cannot be used, or a training that diverged.
         KeyboardInterrupt: a signal asked for an end; checkpoint and weights are written all the same.
     """
+    _require_inputs(job)
     _require_folder(job.out)
     engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
@@ -135,6 +136,19 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     if stopped.is_set():
         raise KeyboardInterrupt
     return path
+
+
+def _require_inputs(job: Job) -> None:
+    """See that what a training reads is there, before a folder is made for it and pictures are decoded.
+
+    Raises:
+        MissingError: there are no pictures.
+        UsageError: the weights to start from are no weights file, or the architecture is none.
+    """
+    pictures.find(job.data, job.exclude)
+    if job.init is not None:
+        catalogue.header(job.init)
+    _ = job.config
 
 
 def _require_folder(folder: Path) -> None:

@@ -149,8 +149,11 @@ def header(path: Path) -> dict[str, Any]:
     """What a weights file of bench says of itself.
 
     Raises:
-        UsageError: it is no such file.
+        MissingError: there is no file.
+        UsageError: it is none of weights.
     """
+    if not path.is_file():
+        raise MissingError(f"there is no weights file {path}")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             return parse(file.metadata()["bench"])

@@ -61,9 +61,7 @@ def add_pictures(
         BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
         OSError: the folder cannot be written.
     """
-    export = Export.read(directory)
-    opened, named = _opened(dataset or fitting(export).dataset, export, data)
-    study = Study.of(export, named, images)
+    opened, study = chosen(Export.read(directory), dataset, images, data=data)
     # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
     originals = {image.sha256: image for image in opened.images}
     cells = choose(study.cells)
@@ -80,6 +78,14 @@ def add_pictures(
     write_csv(listed, directory / "pictures.csv")
     _remove_others(directory / FOLDER, set(listed["sha256"]))
     return listed["sha256"].nunique()
+
+
+def chosen(
+    export: Export, dataset: str | None, images: Sequence[str], *, data: Path | None = None
+) -> tuple[Dataset, Study]:
+    """The pictures of a data set and the study of those to show; arguments and errors are those of `add_pictures`."""
+    opened, named = _opened(dataset or fitting(export).dataset, export, data)
+    return opened, Study.of(export, named, images)
 
 
 def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:

@@ -1,0 +1,84 @@
+"""What options and arguments take: folders, files, counts and numbers; values that no command could use are refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from bench.system.errors import UsageError
+from bench.system.files import require_no_file
+
+COUNT = click.IntRange(1, 10**9)
+PROCESSES = click.IntRange(1, 4096)
+"""Of threads, processes, GPUs and machines: more are a slip, and the system's own refusal would be a traceback."""
+SEED = click.IntRange(0, 2**31 - 1)
+"""Seeds that NumPy and PyTorch both take, with a small number added."""
+
+
+class Folder(click.Path):
+    """A folder, new or there."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """The path.
+
+        Raises:
+            UsageError: it is a file, or lies in one.
+        """
+        path = cast("Path", super().convert(value, param, ctx))
+        require_no_file(path)
+        return path
+
+
+class File(click.Path):
+    """A file, new or there."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
+        """The path.
+
+        Raises:
+            UsageError: it is a folder, or lies in a file.
+        """
+        path = cast("Path", super().convert(value, param, ctx))
+        if path.is_dir():
+            named = f" with {param.opts[0]}" if isinstance(param, click.Option) else ""
+            raise UsageError(f"{path} is a folder; choose a file{named}")
+        require_no_file(path.parent)
+        return path
+
+
+class Number(click.FloatRange):
+    """A number of a range; "nan" and "inf", which float() takes, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+FOLDER = Folder()
+FILE = File()
+POSITIVE = Number(min=0, min_open=True)
+
+
+class Command(click.Command):
+    """A command that takes no empty text: it is what a variable that is not set comes to in a shell."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse empty values, and parse the others."""
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in order:
+            given = values.get(parameter.name)
+            if given == "" or (isinstance(given, list | tuple) and "" in given):
+                raise click.BadParameter("it is empty.", ctx=ctx, param=parameter)
+        return super().parse_args(ctx, args)

@@ -1,0 +1,302 @@
+"""What a wrong value of each option and argument is, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bench
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ODD = "no\udcf1 such\n\r\x1b name"
+"""What a file may be called: a byte that is not UTF-8, a line break, a control character."""
+
+CLIP = ("--dataset", "clip.y4m")
+RAW = ("--dataset", "raw.yuv")
+LEARNED = ("--codec", "joint@3")
+PHOTOS = ("--dataset", "photos")
+CACHE = ("--cache", "new-cache")
+RESULT = (*PHOTOS, "--db", "new.sqlite")
+HYPER = Path(bench.__file__).parent / "learned" / "weights" / "compact" / "hyper-3.safetensors"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A value, a part of what is said of it, and further words that it takes to be looked at."""
+
+    value: str
+    message: str
+    words: tuple[str, ...] = ()
+    base: tuple[str, ...] | None = None
+    """Stands in for that of the command."""
+
+
+def names(message: str, *words: str) -> tuple[Wrong, ...]:
+    """Names of nothing: a plain one, and one that no terminal takes."""
+    return Wrong("nosuch", message, words), Wrong(ODD, message, words)
+
+
+BY_TYPE: tuple[Wrong, ...] = ()
+"""Of a parameter all of whose wrong values follow from its type."""
+
+BASES: Mapping[str, tuple[str, ...]] = {
+    "list": (),
+    "fetch": ("weights",),
+    "run": ("--codec", "jpeg@50", "--dataset", "photos", "--db", "new.sqlite"),
+    "reproduce": ("--quick", "--out", "new", "--db", "new.sqlite"),
+    "report": ("--db", "r.sqlite", "--out", "new"),
+    "verify": ("--codec", "jpeg@50", "--dataset", "photos"),
+    "compare": ("jpeg", "webp", "--db", "r.sqlite"),
+    "export": ("new", "--db", "r.sqlite"),
+    "import": ("curve.json", "--db", "new.sqlite"),
+    "doctor": (),
+    "train one": (
+        "joint+qr@3",
+        "--steps",
+        "1",
+        "--data",
+        "photos",
+        "--crop",
+        "8",
+        "1",
+        "--out",
+        "new",
+        "--cache",
+        "new-cache",
+    ),
+    "train zoo": ("--budget", "1s", "--data", "photos", "--runs", "new", *CACHE),
+    "train ablation": ("--budget", "1s", "--data", "photos", "--out", "new.csv", "--runs", "new"),
+    "train alpha": ("joint+qr@3", "--budget", "1s", "--data", "photos", "--out", "new.csv", "--runs", "new"),
+    "train trials": (f"a={HYPER}", "--out", "new.csv", "--data", "photos", *CACHE),
+    "train cca-ablation": ("text", "--out", "new.csv"),
+    "train spread": ("text", "--out", "new.csv"),
+    "diagnose": ("hyper@3", "photo.png"),
+    "quantize": ("joint@3", "--data", "photos", "--out", "new"),
+}
+"""What each command is called with besides the wrong value: all of it right, or looked at after that."""
+
+TALKING = {"list", "doctor", "reproduce"}
+"""Commands that show what they can, or say what they do, before they come upon what is wrong."""
+
+COMMON: Mapping[str, tuple[Wrong, ...]] = {
+    **dict.fromkeys(("--threads", "--force", "--workers", "--seed", "--device", "--compile", "--cache"), BY_TYPE),
+    "--data": BY_TYPE,
+    "--out": BY_TYPE,
+    "--runs": BY_TYPE,
+    "--db": (Wrong("text", "text: it is not a results database of bench; choose another with --db"),),
+    "--budget": (*names("is not a time such as 90s"), Wrong("-5m", "'-5m' is not a time"), Wrong("0s", "not a time")),
+    "--exclude": names("no picture in 'photos' has such a name"),
+    "--images": names("unknown image of photos-"),
+    "--carrier": names("jpeg has no carrier '"),
+    "--lr": BY_TYPE,
+    "--frames": (
+        *names("--frames", *CLIP),
+        Wrong("5:9", "--frames 5:9", CLIP),
+        Wrong("0:1", "--frames is for clips", ()),
+    ),
+    "--size": (*names("--size", *RAW), Wrong("16x0", "16x0 is no size", RAW), Wrong("16x16", "--size is for clips")),
+    "--pixel-format": (
+        *names("unknown pixel format '", *RAW, "--size", "16x16"),
+        Wrong("nv12", "--pixel-format is for clips"),
+    ),
+    "--range": (Wrong("full", "--range is for clips"),),
+}
+"""Of parameters that several commands have alike."""
+
+OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
+    "list": {"what": BY_TYPE},
+    "fetch": {
+        "names": names("unknown dataset '"),
+        "--family": names("unknown family of the zoo '"),
+        "--quality": (Wrong("0", "the zoo has its families at qualities 1 to 8, not 0"), Wrong("9", "not 9")),
+        "--metric": BY_TYPE,
+    },
+    "run": {
+        "--codec": (
+            *names("unknown codec '"),
+            Wrong("jpeg@500", "jpeg"),
+            Wrong("jpeg@high", "jpeg@high"),
+            Wrong("nosuch*", "nosuch*"),
+            Wrong("nosuch.py:Codec", "nosuch.py"),
+            Wrong("text:Codec", "text"),
+            Wrong("own.py:Nosuch", "Nosuch"),
+        ),
+        "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--exclude": (*names("unknown image of photos-"), Wrong("*", "--exclude leaves no image of photos-")),
+        "--skip-failed": BY_TYPE,
+        "--weights": (
+            *names("unknown weights '", *LEARNED),
+            Wrong("text", "text: not a weights file of bench", LEARNED),
+            Wrong("empty", "no weights of joint in empty", base=(*LEARNED, *RESULT)),
+            Wrong("compact", "jpeg has no option --weights"),
+        ),
+        "--device": names("unknown device '", *LEARNED),
+        "--synthesis": names("unknown precision of the synthesis '", *LEARNED),
+        "--metric": (
+            *names("unknown metric '"),
+            Wrong("nosuch.py:METRIC", "nosuch.py"),
+            Wrong("own.py:NOSUCH", "NOSUCH"),
+        ),
+        "--timing": BY_TYPE,
+        "--repeats": (Wrong("3", "--repeats is for times; add --timing"),),
+        "--force": (Wrong("", "--force is for times; add --timing"),),
+        "--threads": (Wrong("2", "--threads is not for workers", ("--workers", "2")),),
+    },
+    "reproduce": {
+        "--quick": BY_TYPE,
+        "--weights": (*names("unknown weights '"), Wrong("text", "text")),
+        "--evidence": (Wrong("photos", "photos"),),
+    },
+    "report": {
+        "--dataset": (*names("unknown data set '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--anchor": names(" is not measured on photos-"),
+        "--figures": BY_TYPE,
+    },
+    "verify": {
+        "--codec": (*names("unknown codec '"), Wrong("jpeg@500", "jpeg")),
+        "--weights": (*names("unknown weights '", *LEARNED), Wrong("compact", "jpeg has no option --weights")),
+        "--family": (Wrong("joint", "--family, --quality and --db are for --weights zoo"),),
+        "--quality": (Wrong("3", "--family, --quality and --db are for --weights zoo"),),
+        "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--db": (Wrong("new.sqlite", "--family, --quality and --db are for --weights zoo"),),
+    },
+    "compare": {
+        "test": names(" is not measured on photos-"),
+        "anchor": names(" is not measured on photos-"),
+        "--dataset": (*names("unknown data set '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--metric": names("unknown metric '"),
+        **dict.fromkeys(
+            ("--frames", "--size", "--pixel-format"),
+            (
+                Wrong("0:1", " is of a clip; name it by --dataset"),
+                Wrong("0:1", " is for clips", PHOTOS),
+            ),
+        ),
+        "--range": (Wrong("full", "--range is of a clip; name it by --dataset"),),
+    },
+    "export": {
+        "target": BY_TYPE,
+        "--format": BY_TYPE,
+        "--dataset": (
+            Wrong("photos", "--dataset and --data choose the --pictures"),
+            *names("unknown dataset '", "--pictures", "p0"),
+            *names("unknown data set '", "--format", "compressai"),
+        ),
+        "--pictures": (
+            *names("unknown image of photos-", "--dataset", "photos"),
+            Wrong("p0", "where the pictures of photos-"),
+            Wrong("p0", "are for CSV files", ("--format", "compressai")),
+        ),
+        "--costs": (Wrong("", "are for CSV files", ("--format", "compressai")),),
+        "--data": (Wrong("photos", "--dataset and --data choose the --pictures"),),
+    },
+    "import": {
+        "source": (
+            *names("No such file or directory"),
+            Wrong("text", "text: not a JSON file"),
+            Wrong("photo.png", "photo.png: not a JSON file"),
+            Wrong("empty", "empty: there is no measurements.csv"),
+            Wrong("text/in", "text/in: Not a directory"),
+        ),
+        "--dataset": (Wrong(ODD, "the name of the image set must be a text in UTF-8"),),
+    },
+    "train one": {
+        "target": (
+            *names("is not FAMILY@QUALITY"),
+            Wrong("jiont@3", "did you mean 'joint'?"),
+            Wrong("joint@9", "quality 9: must be 1 to 8"),
+        ),
+        "--metric": names("unknown metric '"),
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--steps": (Wrong("1", "--steps and --budget contradict each other", ("--budget", "1m")),),
+        "--resume": BY_TYPE,
+        "--restart": (Wrong("", "--resume and --restart contradict each other", ("--resume",)),),
+        "--init": (
+            *names("there is no weights file"),
+            Wrong("text", "text: not a weights file"),
+            Wrong("text", "--init is for a new training", ("--resume",)),
+        ),
+        "--phase": names("unknown phase '"),
+        "--alpha": (Wrong("1", "--alpha is for a rectifier, joint@3 has none", base=("joint@3", "--steps", "1")),),
+        "--distance": names("distance"),
+        "--synthesis": (
+            *names("synthesis"),
+            Wrong("detached", "has no effect in the phase", ("--phase", "soft")),
+        ),
+        "--width": (Wrong("9", "--width 9: must be a multiple of 8"),),
+        "--optimizer": names("unknown optimizer '"),
+        "--crop": (Wrong("1", "--crop 1: "),),
+        "--widths": (Wrong("8", "--widths: joint+qr@3 has those of the weights"),),
+        "--qualities": (*names("must be different numbers"), Wrong("3,3", "must be different numbers")),
+        "--devices": BY_TYPE,
+        "--nodes": BY_TYPE,
+        "--precision": BY_TYPE,
+    },
+    "train zoo": {
+        "--status": BY_TYPE,
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--recipe": (*names("No such file"), Wrong("text", "text"), Wrong("photo.png", "photo.png")),
+        "--weights": BY_TYPE,
+    },
+    "train ablation": {
+        "--transforms": (*names("there is no weights file"), Wrong("text", "text: not a weights file")),
+        "--steps": BY_TYPE,
+        "--seeds": BY_TYPE,
+        "--variant": names("unknown variant '"),
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--dataset": names("unknown dataset '"),
+        "--out": (Wrong("text", "text: not a file of `bench train ablation`"),),
+    },
+    "train alpha": {
+        "target": (
+            *names("is not FAMILY@QUALITY"),
+            Wrong("joint@3", "joint@3 has no rectifier"),
+        ),
+        "--init": (*names("there is no weights file"), Wrong("text", "text: not a weights file")),
+        "--start": (Wrong("1e-9", "--floor 1e-05: must be above 0 and not above --start 1e-09"),),
+        "--factor": tuple(Wrong(factor, f"--factor {factor}: ") for factor in ("0", "1", "-1")),
+        "--floor": tuple(Wrong(floor, f"--floor {floor}: ") for floor in ("0", "2", "-1")),
+        **dict.fromkeys(("--patience", "--epoch-steps", "--max-epochs"), BY_TYPE),
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--distance": names("distance"),
+        "--synthesis": names("synthesis"),
+        "--metric": names("unknown metric '"),
+    },
+    "train trials": {
+        "variants": (
+            *names("is not NAME=FILE"),
+            Wrong("b=nosuch", "there is no weights file nosuch"),
+            Wrong("b=text", "text: not a weights file"),
+        ),
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--out": (Wrong("text", "text: not a file of `bench train trials`"),),
+    },
+    **{
+        f"train {name}": {
+            "weights": (*names("there is no weights file"), Wrong("text", "text: not a weights file")),
+            "--dataset": names("unknown dataset '"),
+            "--out": (Wrong("text", f"text: not a file of `bench train {name}`"),),
+        }
+        for name in ("cca-ablation", "spread")
+    },
+    "diagnose": {
+        "codec": (
+            *names("unknown codec '"),
+            Wrong("jpeg@50", "jpeg is not a learned codec"),
+            Wrong("hyper", "'hyper' is not one learned codec at one quality"),
+            Wrong("hyper@1", "no weights of hyper@1 in compact"),
+        ),
+        "picture": (*names("cannot read image"), Wrong("text", "cannot read image text: it is not a picture")),
+        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a weights file of bench")),
+    },
+    "quantize": {
+        "codecs": (*names("unknown codec '"), Wrong("jpeg", "jpeg")),
+        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a weights file of bench")),
+        "--data": (*names("no training folder '"), Wrong("empty", "'empty' holds no pictures")),
+        "--crops": BY_TYPE,
+    },
+}
+"""Of a command's other parameters, by the first name of an option and the name of an argument."""
