@@ -117,6 +117,21 @@ class Codec(ABC):
         del options
         return cls.scale.points
 
+    @classmethod
+    def check(cls, name: str, quality: float, **options: str) -> float:
+        """Return a quality that this codec, called `name`, takes with these options.
+
+        Raises:
+            UsageError: it does not take it.
+        """
+        del options
+        return cls.scale.check(name, quality)
+
+    @property
+    def about(self) -> str:
+        """What a run says of the open codec, such as the widths of a model that the user brought; "" for nothing."""
+        return ""
+
     @property
     def carrier_version(self) -> str:
         """The library or binary that does the work and its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.harness.runner import Engine, Outcome
+    from bench.harness.runner import Engine, Outcome, Plan
     from bench.images.clips import ClipOptions
     from bench.images.datasets import Dataset
     from bench.images.picture import Kind
@@ -73,6 +73,8 @@ class Summary:
     """Names of those that are left out of the result because a codec failed on them, and how."""
     notes: tuple[str, ...] = ()
     """A line for each thing about the pictures that a reader of the figures must know."""
+    about: tuple[str, ...] = ()
+    """What to know of weights that the user named, a line each: their files, and points of files that are gone."""
 
     @property
     def failures(self) -> list[str]:
@@ -94,7 +96,7 @@ class Summary:
         ]
         lines += [f"left out: {reason}" for reason in self.missing]
         lines += [f"skipped {image}: {reason}" for image, reason in self.skipped.items()]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*self.about, *lines, *self.notes])
 
 
 def execute(request: RunRequest) -> Summary:
@@ -131,9 +133,34 @@ def execute(request: RunRequest) -> Summary:
         skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
         result = whole.part([image for image in dataset.images if image.name not in skipped])
         describe_dataset(store, result)
+        about = (*_about(the_plan), *_left_behind(store, the_plan))
     configurations = (cell.point.configuration for cell in the_plan.cells)
     points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
-    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks))
+    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks), about)
+
+
+def _about(the_plan: Plan) -> tuple[str, ...]:
+    """A line for each point whose codec has something to say of itself, the smallest files first."""
+    opened = {(cell.point.configuration.codec, cell.point.configuration.quality): cell.point for cell in the_plan.cells}
+    told = {f"{codec}@{quality:g}": opened[codec, quality].encoder.about for codec, quality in sorted(opened)}
+    return tuple(f"{point} is {about}" for point, about in told.items() if about)
+
+
+def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
+    """A line for each curve with points of files that are gone: they are still on it, perhaps of another training."""
+    lines = []
+    for point in {cell.point.configuration.curve: cell.point for cell in the_plan.cells}.values():
+        configuration, encoder = point.configuration, point.encoder
+        if configuration.weights is None:
+            continue
+        stored = store.qualities(configuration.curve)
+        if gone := sorted(stored - set(encoder.points(**encoder.chosen))):
+            listed = ", ".join(f"{quality:g}" for quality in gone)
+            lines.append(
+                f"{configuration.codec}@{listed} was measured with files that {configuration.weights} no longer names, "
+                "and stays on the curve; for another training use another --db or other names"
+            )
+    return tuple(lines)
 
 
 def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:

@@ -228,6 +228,11 @@ class Store:
         """Names of the image sets that the results have."""
         return [name for (name,) in self.rows("SELECT dataset FROM datasets ORDER BY dataset")]
 
+    def qualities(self, curve: str) -> set[float]:
+        """The qualities that a curve has measurements of."""
+        query = "SELECT DISTINCT quality FROM measurements JOIN configurations USING (configuration_id) WHERE curve = ?"
+        return {quality for (quality,) in self.rows(query, (curve,))}
+
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
         with explained(self.path):

@@ -43,7 +43,7 @@ class Source:
 
     weights: str
     family: str
-    quality: int
+    quality: float
     path: Path
     sha256: str
 
@@ -66,13 +66,13 @@ class LearnedCodec(Codec):
         if (precision := options.get("synthesis", "fp32")) not in PRECISIONS:
             raise unknown("precision of the synthesis", precision, PRECISIONS)
         super().__init__(quality, carrier=carrier, **options)
-        self.scale.check(self.family, quality)
+        self.check(self.family, quality, **options)
         self.weights = self.chosen["weights"]
-        self._path = catalogue.find(self.weights, self.file_stem(), int(quality))
+        self._path = catalogue.find(self.weights, self.file_stem(), quality)
         self.weights_sha256 = fingerprint(self._path)
         self._encoder_sha256 = self.weights_sha256
         if self.chosen["device"] != "cpu":
-            self.device = _device_name(self.chosen["device"])
+            self.device = device_name(self.chosen["device"])
 
     @classmethod
     def file_stem(cls) -> str:
@@ -89,6 +89,31 @@ class LearnedCodec(Codec):
     def points(cls, **options: str) -> tuple[float, ...]:
         """The qualities that there are weights of; all, if there are none."""
         return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
+
+    @classmethod
+    def check(cls, name: str, quality: float, **options: str) -> float:
+        """Return a quality that there can be; where files are named, their numbers say which there are.
+
+        Raises:
+            UsageError: there can be none such.
+        """
+        weights = options.get("weights", cls.options["weights"])
+        return quality if catalogue.is_of_files(weights) else cls.scale.check(name, quality)
+
+    @property
+    def about(self) -> str:
+        """The file of weights that the user named, and what it is of."""
+        if not catalogue.is_of_files(self.weights or ""):
+            return ""
+        return f"{self._path}: {self._widths()}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
+
+    def _widths(self) -> str:
+        if catalogue.is_foreign(self._path):
+            from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
+
+            return str(recognition.identify(self._path))
+        config = catalogue.header(self._path)["config"]
+        return f"{self.family}, N={config['N']}, M={config['M']}"
 
     @property
     def carrier_version(self) -> str:
@@ -163,23 +188,30 @@ class LearnedCodec(Codec):
     def _identity(self) -> Identity:
         from bench.learned.coding.container import Identity  # noqa: PLC0415
 
-        return Identity(self.family, int(self.quality), self._encoder_sha256)
+        return Identity(self.family, numbered(self.quality), self._encoder_sha256)
 
     @property
     def _system(self) -> System:
-        source = Source(self.weights or "", self.family, int(self.quality), self._path, self.weights_sha256 or "")
+        source = Source(self.weights or "", self.family, self.quality, self._path, self.weights_sha256 or "")
         return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
 
     @classmethod
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
         """The SHA-256 of the weights that are read, and what codes with them."""
         from bench.learned.coding.loaded_model import System  # noqa: PLC0415
-        from bench.learned.weights.full import load  # noqa: PLC0415
+        from bench.learned.weights.foreign import load_any  # noqa: PLC0415
         from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
 
-        zoo = catalogue.ZOOS.get(source.weights)
-        loaded = load(source.path, source.family) if zoo is None else load_zoo(source.family, source.quality, zoo)
+        if (zoo := catalogue.ZOOS.get(source.weights)) is not None:
+            loaded = load_zoo(source.family, int(source.quality), zoo)
+        else:
+            loaded = load_any(source.path, source.family)
         return loaded.sha256, System.of(loaded.model, device, precision)
+
+
+def numbered(quality: float) -> int:
+    """A quality as a file's byte has it: 0 where it is no such number, and the weights' hash alone tells."""
+    return int(quality) if quality in range(256) else 0
 
 
 @functools.lru_cache(maxsize=SYSTEMS)
@@ -213,7 +245,7 @@ def _distance(one: Tensor, other: Tensor) -> float:
     return float((one.double() - other.double()).norm())
 
 
-def _device_name(device: str) -> str:
+def device_name(device: str) -> str:
     """The name of an accelerator.
 
     Raises:

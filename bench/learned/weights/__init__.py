@@ -9,7 +9,12 @@ delta         delta weights: a file that names the weights it goes with and hold
 scaling       tensors that differ by a factor for each channel, stored as factors
 rectified     weights of +qr and +ft
 tables        the integer tables of the entropy coder
-zoo           CompressAI's checkpoints as models
+zoo           CompressAI's published checkpoints as models
+selection     files that the user names, and which quality each is; no torch
+state_dicts   checkpoints of any make as tensors by name
+recognition   which architecture and widths these are of
+own_models    models of a class of the user's own from such checkpoints
+foreign       checkpoints that others trained as models, and ours as checkpoints of CompressAI
 
 The package's own weights are in the folder `compact`.
 """

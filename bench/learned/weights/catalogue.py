@@ -3,7 +3,8 @@
 compact       the package's own, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM
 zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
 a folder      files named FAMILY-QUALITY.safetensors, as in compact; or that of a training, with its weights
-a file        one model, as `bench train` writes it
+a file        one model, as `bench train` writes it, or a checkpoint of CompressAI's (`foreign`)
+files         a glob or a list of such files, each a point of a curve (`selection`)
 
 A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
 part itself. That of +qr and +ft is a decoder; that of -int an entropy model, whose base may be CompressAI's as well.
@@ -16,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from bench.learned.weights import checkpoints
+from bench.learned.weights import checkpoints, selection
 from bench.learned.weights.header import parse
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 COMPACT = Path(__file__).parent / "compact"
 
@@ -42,7 +43,7 @@ FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
 """Name of weights trained for MSE to that of their siblings trained for MS-SSIM."""
 
 
-def qualities(weights: str, family: str) -> tuple[int, ...]:
+def qualities(weights: str, family: str) -> tuple[float, ...]:
     """The qualities of a family that some weights hold on this machine.
 
     Raises:
@@ -51,7 +52,7 @@ def qualities(weights: str, family: str) -> tuple[int, ...]:
     return tuple(sorted(_files(weights, family)))
 
 
-def find(weights: str, family: str, quality: int) -> Path:
+def find(weights: str, family: str, quality: float) -> Path:
     """The file of one model.
 
     Raises:
@@ -60,7 +61,7 @@ def find(weights: str, family: str, quality: int) -> Path:
     """
     files = _files(weights, family)
     if quality not in files:
-        raise MissingError(f"no weights of {family}@{quality} in {weights}{_others(files)}; {_way(weights, family)}")
+        raise MissingError(f"no weights of {family}@{quality:g} in {weights}{_others(files)}; {_way(weights, family)}")
     return files[quality]
 
 
@@ -70,7 +71,23 @@ def missing(weights: str, family: str) -> str | None:
         return f"no weights of {family} in {weights}; {_way(weights, family)}"
     if weights in ZOOS:
         return None
-    return next((reason for path in files.values() if (reason := _unfit(path))), None)
+    return next((reason for path in files.values() if not is_foreign(path) and (reason := _unfit(path))), None)
+
+
+def is_of_files(weights: str) -> bool:
+    """Whether weights are files that the user names, whose numbers are the qualities that there are."""
+    return weights not in {*COMPACTS, *ZOOS} and not Path(weights).is_dir()
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file is a checkpoint of others, not a weights file of bench."""
+    if path.suffix != ".safetensors":
+        return True
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return "bench" not in (file.metadata() or {})
+    except (safetensors.SafetensorError, OSError):
+        return False  # damaged: whoever reads it says so
 
 
 def base(path: Path) -> Path:
@@ -161,27 +178,31 @@ def header(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
 
 
-def _files(weights: str, family: str) -> dict[int, Path]:
+def _files(weights: str, family: str) -> Mapping[float, Path]:
     """The files of a family by quality."""
     if weights in ZOOS:
         return _zoo_files(ZOOS[weights], family)
+    if weights not in COMPACTS and (chosen := selection.selected(weights)) is not None:
+        for path in chosen.values():
+            _require_family(path, family)
+        return chosen
     path = COMPACT if weights in COMPACTS else Path(weights)
     if path.is_file():
-        found, quality = _identity(path)
-        if found != family:
-            raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
-        return {quality: path}
+        _require_family(path, family)
+        return {selection.number_of(path) if is_foreign(path) else _identity(path)[1]: path}
     if not path.is_dir() and weights not in COMPACTS:
         names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
     # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
     ending = f"{COMPACTS.get(weights, '')}.safetensors"
     stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
-    named = {int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()}
+    named: dict[float, Path] = {
+        int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()
+    }
     return named | _trained_in(path, family)
 
 
-def _trained_in(folder: Path, family: str) -> dict[int, Path]:
+def _trained_in(folder: Path, family: str) -> dict[float, Path]:
     """The weights that a training left in its folder, if they are of a family."""
     path = folder / TRAINED
     if not path.is_file():
@@ -190,7 +211,21 @@ def _trained_in(folder: Path, family: str) -> dict[int, Path]:
     return {quality: path} if found == family else {}
 
 
-def _zoo_files(metric: str, family: str) -> dict[int, Path]:
+def _require_family(path: Path, family: str) -> None:
+    """See that a file holds a model of the family.
+
+    Raises:
+        UsageError: it holds another, or none.
+    """
+    if is_foreign(path):
+        from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
+
+        recognition.require(path, family)
+    elif (found := _identity(path)[0]) != family:
+        raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
+
+
+def _zoo_files(metric: str, family: str) -> dict[float, Path]:
     ours = [entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == (family, metric)]
     located = {entry.quality: checkpoints.locate(entry) for entry in ours}
     return {quality: path for quality, path in located.items() if path is not None}
@@ -206,8 +241,8 @@ def _identity(path: Path) -> tuple[str, int]:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
 
 
-def _others(files: dict[int, Path]) -> str:
-    return f" (there are those of {', '.join(map(str, sorted(files)))})" if files else ""
+def _others(files: Mapping[float, Path]) -> str:
+    return f" (there are those of {', '.join(f'{quality:g}' for quality in sorted(files))})" if files else ""
 
 
 def _way(weights: str, family: str) -> str:

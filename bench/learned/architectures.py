@@ -1,0 +1,62 @@
+"""CompressAI's architectures: the names that its users know, and what codes each of them here.
+
+Those that are a family of ours are other names of it (`ALIASES`). The others are coded by CompressAI's own code
+(`FURTHER`). Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bench.learned.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """An architecture of CompressAI's that is no family of ours."""
+
+    title: str
+    """Name in legends and tables."""
+    widths: Literal["N", "N, M"] = "N, M"
+    """What its constructor takes."""
+    is_variable: bool = False
+    """Whether one checkpoint has all rates."""
+    has_variable_z: bool = False
+    """Whether its constructor takes vr_entbttlnck, with which the step of z varies too."""
+
+
+FURTHER: Mapping[str, Architecture] = {
+    "bmshj2018-factorized-relu": Architecture(title="Factorized prior, ReLU"),
+    "bmshj2018-hyperprior-vbr": Architecture(
+        title="Scale hyperprior, variable rate", is_variable=True, has_variable_z=True
+    ),
+    "mbt2018-mean-vbr": Architecture(
+        title="Mean & scale hyperprior, variable rate", is_variable=True, has_variable_z=True
+    ),
+    "mbt2018-vbr": Architecture(
+        title="Joint, variable rate",
+        is_variable=True,
+    ),
+    "cheng2020-anchor": Architecture(title="Cheng 2020, anchor", widths="N"),
+    "cheng2020-anchor-checkerboard": Architecture(title="Cheng 2020, checkerboard", widths="N"),
+    "elic2022-official": Architecture(title="ELIC"),
+    "elic2022-chandelier": Architecture(title="ELIC, Chandelier's"),
+}
+"""Name in CompressAI to what there is to know of it."""
+
+ALIASES: Mapping[str, str] = {
+    family.compressai: name for name, family in FAMILIES.items() if family.compressai is not None
+}
+"""CompressAI's name to that of the family here."""
+
+CODECS: Mapping[str, str] = {name: f"bench.learned.codecs:{name}" for name in FURTHER}
+"""Codec name to "module:attribute", for `bench.codecs.registry`."""
+
+
+def compressai_name(family: str) -> str:
+    """The name that CompressAI's users know a family or architecture by; its own, if they know none."""
+    return (FAMILIES[family].compressai or family) if family in FAMILIES else family

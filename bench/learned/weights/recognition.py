@@ -1,0 +1,213 @@
+"""Which architecture and which widths a checkpoint is of, from the names and shapes of its tensors alone."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from bench.learned.architectures import ALIASES, FURTHER, compressai_name
+from bench.learned.weights import state_dicts
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+Shapes = dict[str, tuple[int, ...]]
+
+WIDEST = 2048
+"""Channels. No model of the field is near; a file that asks for more is no model."""
+
+_NARROWEST = ("g_a.0.weight", "g_a.0.conv1.weight")
+_LATENTS = ("g_a.6.weight", "g_a.13.weight")
+"""Where an architecture's widths N and M can be read: the channels that these convolutions give."""
+
+TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
+"""How the names of an entropy coder's tables end. They are built where they are lacking, and their shapes are free."""
+
+_BOTTLENECK = re.compile(r"\b_?(bias|matri|factor)(?:es|ces|x|s)?\.?(\d)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a checkpoint is of."""
+
+    name: str
+    """A family here, else CompressAI's name."""
+    N: int
+    M: int
+    place: str
+    """Where in the file its tensors are; see `state_dicts.Checkpoint`."""
+    has_tables: bool
+    """Whether the tables of its entropy coder are in the file, all of them."""
+
+    def __str__(self) -> str:
+        taken = f", {self.place}" if self.place not in {"", "state_dict"} else ""
+        tables = "" if self.has_tables else ", tables built here"
+        return f"{compressai_name(self.name)}, N={self.N}, M={self.M}{taken}{tables}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How the tensors of a file go with an architecture of the widths that its convolutions have."""
+
+    name: str
+    N: int
+    M: int
+    tensors: Mapping[str, Tensor]
+    has_tables: bool
+    agreeing: int
+    complaint: str
+    """The first thing that does not fit; "" if all does."""
+
+
+def identify(path: Path) -> Identity:
+    """What a checkpoint is of. The file is read again only when it has changed.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is no checkpoint, or of no architecture that is known here; the message names the nearest.
+    """
+    if not path.is_file():
+        state_dicts.read(path)
+    state = path.stat()
+    return _identify(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> Identity:
+    checkpoint = state_dicts.read(path)
+    fit = _best(path, checkpoint.tensors)
+    return Identity(fit.name, fit.N, fit.M, checkpoint.place, fit.has_tables)
+
+
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint under the names that its architecture gives them, without those of wrappers.
+
+    Raises:
+        MissingError, UsageError: see `identify`.
+    """
+    return dict(_best(path, state_dicts.read(path).tensors).tensors)
+
+
+def require(path: Path, name: str) -> Identity:
+    """What a checkpoint is of, which is one architecture or family and no other.
+
+    Raises:
+        MissingError, UsageError: see `identify`; or it is of another.
+    """
+    found = identify(path)
+    if found.name != name:
+        raise UsageError(f"{path}: a checkpoint of {found}, not of {name}; --codec {found.name} takes it")
+    return found
+
+
+class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function
+    """Models that are made inside of the block keep whatever memory holds: their parameters are about to be loaded."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        """Leave a tensor as it is where `torch.nn.init` would fill it."""
+        del types
+        given = dict(kwargs or {})
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None) -> nn.Module:  # noqa: N803
+    """CompressAI's own model of an architecture, its parameters as memory has them."""
+    import compressai.models  # noqa: F401, PLC0415 - fills the registry
+    from compressai.registry import MODELS  # noqa: PLC0415
+
+    cls = MODELS[compressai_name(name)]
+    entry = FURTHER.get(name)
+    narrow = entry.widths == "N" if entry else name == "attn"
+    options = {"vr_entbttlnck": any(key.startswith("gayn2zqstep.") for key in tensors or ())}
+    given = ((N,) if narrow else (N, M), options if entry and entry.has_variable_z else {})
+    with without_initialisation(), torch.random.fork_rng(devices=()):
+        model: nn.Module = cls(*given[0], **given[1])
+    return model
+
+
+def widths_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """N and M by the shapes of the first and last convolution of g_a; nothing, where these say nothing."""
+    narrowest = next((tensors[key] for key in _NARROWEST if key in tensors and tensors[key].ndim == 4), None)
+    if narrowest is None:
+        return {}
+    latents = next((tensors[key] for key in _LATENTS if key in tensors and tensors[key].ndim == 4), narrowest)
+    found = {"N": int(narrowest.shape[0]), "M": int(latents.shape[0])}
+    return found if all(1 <= width <= WIDEST for width in found.values()) else {}
+
+
+def _best(path: Path, tensors: state_dicts.State) -> _Fit:
+    """The architecture that all of the tensors fit, under one of their names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    fits = []
+    for variant in state_dicts.variants(tensors):
+        for name in (*ALIASES.values(), *FURTHER):
+            fit = _fit(name, variant)
+            if fit is not None and not fit.complaint:
+                return fit
+            fits += [fit] if fit else []
+    nearest = max(fits, key=lambda fit: fit.agreeing, default=None)
+    if nearest is None or not nearest.agreeing:
+        first = next(iter(tensors))
+        raise UsageError(f"{path}: of no architecture that bench knows (its first tensor is {first}); {_OWN}")
+    near = f"{compressai_name(nearest.name)} (N={nearest.N}, M={nearest.M})"
+    raise UsageError(f"{path}: nearest to {near}, but {nearest.complaint}; {_OWN}")
+
+
+_OWN = "for a model class of your own, --codec mymodel.py:MyModel"
+
+
+def _fit(name: str, tensors: Mapping[str, Tensor]) -> _Fit | None:
+    """How tensors go with an architecture; None if they do not say how wide it would be."""
+    if not (widths := widths_of(tensors)):
+        return None
+    N, M = widths["N"], widths["M"]  # noqa: N806 - the papers' names
+    try:
+        model = build(name, N, M, tensors)
+    except (ValueError, RuntimeError, AssertionError):
+        return None  # no such widths
+    wanted, allowed = _shapes(dict(model.named_parameters())), _shapes(model.state_dict())
+    held = _shapes(tensors)
+    tables = [tensors.get(key) for key in allowed if key.endswith(TABLES)]
+    has_tables = all(table is not None and table.numel() for table in tables)
+    agreeing = sum(held.get(key) == shape for key, shape in wanted.items())
+    return _Fit(name, N, M, tensors, has_tables, agreeing, _complaint(held, wanted, allowed))
+
+
+def _complaint(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
+    for key, shape in wanted.items():
+        if key not in held:
+            return f"it has no {key} {shape}"
+        if held[key] != shape:
+            return f"its {key} is {held[key]}, not {shape}"
+    strange = [key for key in held if key not in allowed and not key.endswith(TABLES)]
+    return f"it has a {strange[0]} {held[strange[0]]} besides" if strange else ""
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    """Shapes by names that do not depend on CompressAI's version."""
+    return {_canonical(name): tuple(value.shape) for name, value in tensors.items()}
+
+
+def _canonical(name: str) -> str:
+    name = name.replace(".downsample.", ".skip.")
+    return _BOTTLENECK.sub(r"\1\2", name) if "entropy_bottleneck" in name else name
