@@ -160,6 +160,7 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     rows = [(e.name, e.title, e.carrier, e.qualities, e.version) for e in ready]
     tables.show(("codec", "title", "carrier", "qualities", "made by"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
+    tables.show(("CompressAI's name", "codec"), inventory.aliases())
     tables.show(("image set", "state"), inventory.image_sets(data))
     tables.show(("image set in the results", "is"), inventory.measured_sets(db))
     tables.show(("codec", "missing"), inventory.missing(codecs))
@@ -210,7 +211,11 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
 @_clip
 @_carrier
-@click.option("--weights", metavar="NAME", help="Of learned codecs: compact, zoo, a file or a folder.")
+@click.option(
+    "--weights",
+    metavar="NAME",
+    help="Of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
+)
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")

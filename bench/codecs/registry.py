@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 PROVIDERS = ("baselines", "bench.learned.families")
 """Modules whose `CODECS` lists the codecs of this project. Imported by name, since they lie above this folder."""
 
+_ARCHITECTURES = importlib.import_module("bench.learned.architectures")
+
+ALIASES: dict[str, str] = dict(_ARCHITECTURES.ALIASES)
+"""Other name of a codec to its name."""
+
+ON_REQUEST: dict[str, str] = dict(_ARCHITECTURES.CODECS)
+"""Codecs that run only with weights of the user's own, and that no glob means; as `CODECS`."""
+
+ADAPTERS = ("bench.learned.codecs.model_codec:adapted",)
+"""What makes a codec of a class that is none: each takes the class and the name asked for, and may answer None."""
+
 CODECS: dict[str, str] = {
     name: target for provider in PROVIDERS for name, target in importlib.import_module(provider).CODECS.items()
 }
@@ -62,9 +73,11 @@ def codec_class(name: str) -> type[Codec]:
     Raises:
         UsageError: there is no such name, file or class, or the class is not a codec, or not a complete one.
     """
-    found = _find("codec", name, _targets(CODECS, "bench.codecs"))
+    name = ALIASES.get(name, name)
+    found = _adapted(_find("codec", name, _targets({**CODECS, **ON_REQUEST}, "bench.codecs")), name)
     if not (isinstance(found, type) and issubclass(found, Codec)):
-        raise UsageError(f"codec '{name}' is not a subclass of bench.codecs.Codec")
+        both = "a subclass of bench.codecs.Codec, nor a model with compress, decompress and update"
+        raise UsageError(f"codec '{name}' is not {both}")
     for attribute, (kind, example) in _NEEDED.items():
         if not isinstance(getattr(found, attribute, None), kind):
             raise UsageError(f"{name} needs {attribute} = {example}")
@@ -114,7 +127,7 @@ def resolve_codecs(
             cls = codec_class(name)
             unused -= cls.options.keys()
             points = spec.qualities or cls.points(**_options_of(cls, given))
-            qualities = [cls.scale.check(name, quality) for quality in points]
+            qualities = [cls.check(name, quality, **_options_of(cls, given)) for quality in points]
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
     if unused and wanted:
         who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"
@@ -125,7 +138,8 @@ def resolve_codecs(
 
 def _names(spec: CodecSpec, carrier: str | None) -> list[str]:
     """The codecs that are meant, of several those that have the carrier."""
-    names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [spec.name]
+    plain = ALIASES.get(spec.name, spec.name)
+    names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
     if not names:
         raise unknown("codec", spec.name, codec_names())
     able = [name for name in names if carrier is None or carrier in codec_class(name).carriers]
@@ -134,6 +148,17 @@ def _names(spec: CodecSpec, carrier: str | None) -> list[str]:
         label = spec.name if spec.is_glob else label_of(spec.name)
         raise UsageError(f"{label} has no carrier '{carrier}'; it has: {', '.join(carriers)}")
     return able
+
+
+def _adapted(found: object, name: str) -> object:
+    """A codec made of what a name stands for, if it is a class that one of the adapters knows."""
+    if not isinstance(found, type) or issubclass(found, Codec):
+        return found
+    for adapter in ADAPTERS:
+        module, _, attribute = adapter.partition(":")
+        if (codec := getattr(importlib.import_module(module), attribute)(found, name)) is not None:
+            return codec
+    return found
 
 
 def _check_labels(names: Iterable[str]) -> None:
@@ -213,7 +238,7 @@ def code_of(name: str) -> user_code.Code:
 
 def is_ours(codec: str) -> bool:
     """Whether a codec is one of the package's own: what these do is known, and need not be watched."""
-    return codec in CODECS
+    return codec in {*CODECS, *ON_REQUEST, *ALIASES}
 
 
 def _load_from_file(kind: str, name: str) -> object:

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.codecs.registry import codec_class, codec_names
+from bench.codecs.registry import ALIASES, ON_REQUEST, codec_class, codec_names
 from bench.images import datasets
 from bench.results import published
 from bench.results.export import frames
@@ -36,8 +36,14 @@ class CodecEntry:
 
 
 def codecs() -> list[CodecEntry]:
-    """Every registered codec with each of its carriers."""
-    return [_entry(name, carrier) for name in codec_names() for carrier in codec_class(name).carriers]
+    """Every registered codec with each of its carriers, and those that run with weights of the user's own."""
+    names = (*codec_names(), *ON_REQUEST)
+    return [_entry(name, carrier) for name in names for carrier in codec_class(name).carriers]
+
+
+def aliases() -> list[tuple[str, str]]:
+    """Other names that codecs go by: (other name, codec)."""
+    return list(ALIASES.items())
 
 
 def _entry(name: str, carrier: str) -> CodecEntry:

@@ -8,7 +8,17 @@ import pytest
 
 from bench.codecs import registry
 from bench.codecs.codec import Codec, CodecSpec
-from bench.codecs.registry import CODECS, METRICS, codec_class, codec_names, label_of, load_metric, resolve_codecs, stem
+from bench.codecs.registry import (
+    CODECS,
+    METRICS,
+    ON_REQUEST,
+    codec_class,
+    codec_names,
+    label_of,
+    load_metric,
+    resolve_codecs,
+    stem,
+)
 from bench.metrics.distortion import Metric
 from bench.system.errors import LISTED, UsageError
 
@@ -93,7 +103,7 @@ def test_an_unknown_codec_suggests_the_nearest(wrong: str, near: str) -> None:
 
 
 def test_a_name_near_to_nothing_is_answered_with_the_names_and_of_many_with_the_first_few() -> None:
-    more = len(codec_names()) - LISTED
+    more = len(codec_names()) + len(ON_REQUEST) - LISTED
     with pytest.raises(UsageError, match=rf"^unknown codec 'zzzzzz'; known: (\S+, ){{{LISTED}}}and {more} more$"):
         codec_class("zzzzzz")
     with pytest.raises(UsageError, match=r"^unknown metric 'zzzzzz'; known: (\S+, )*ms_ssim(, \S+)*$"):

@@ -4,6 +4,7 @@ learned_codec       RGB pictures
 yuv420_codec        pictures of YUV 4:2:0
 decoder_codec       +qr and +ft: the same bytes, decoded by a decoder that was trained further
 fixed_point_codec   -int: entropy models in integers
+model_codec         models with CompressAI's interface: its other architectures, and classes of the user's own
 
 The class of each codec follows from its name and the table of families: `getattr(codecs, "joint+qr")`.
 """
@@ -13,22 +14,30 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from bench.learned import families
+from bench.learned import architectures, families
 from bench.learned.codecs.decoder_codec import DecoderCodec
 from bench.learned.codecs.fixed_point_codec import FixedPointCodec
 from bench.learned.codecs.learned_codec import LearnedCodec
+from bench.learned.codecs.model_codec import ModelCodec, VariableModelCodec, architecture_codec
 from bench.learned.codecs.yuv420_codec import PlanarCodec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DecoderCodec", "FixedPointCodec", "LearnedCodec", "PlanarCodec"]
+    from bench.codecs.codec import Codec
+
+__all__ = ["DecoderCodec", "FixedPointCodec", "LearnedCodec", "ModelCodec", "PlanarCodec", "VariableModelCodec"]
 
 
-def __getattr__(name: str) -> type[LearnedCodec]:
+def __getattr__(name: str) -> type[Codec]:
+    if name in architectures.CODECS:
+        return _of_architecture(name)
     if name not in families.CODECS:
         raise AttributeError(name)
     return _class_of(name)
+
+
+_of_architecture = functools.cache(architecture_codec)
 
 
 @functools.cache

@@ -98,7 +98,7 @@ def pack(identity: Identity, content: Content) -> bytes:
     """
     require_size(content.width, content.height, CodecError)
     start = _FIXED.pack(MAGIC, VERSION, _ID[identity.family], identity.quality, identity.fingerprint)
-    start += _leb128(content.width) + _leb128(content.height)
+    start += leb128(content.width) + leb128(content.height)
     if _is_planar(identity.family):
         start += bytes([(content.form or Form()).byte])
     crc = _crc(start, content.latents_crc, content.payload)
@@ -116,8 +116,8 @@ def unpack(data: bytes, identity: Identity) -> Content:
     _, version, family, quality, fingerprint = _FIXED.unpack_from(data)
     if version != VERSION:
         raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
-    width, position = _read_leb128(data, _FIXED.size)
-    height, position = _read_leb128(data, position)
+    width, position = read_leb128(data, _FIXED.size)
+    height, position = read_leb128(data, position)
     planar = family in FILE_IDS and _is_planar(FILE_IDS[family])
     form_byte, position = (data[position : position + 1], position + 1) if planar else (b"", position)
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
@@ -159,7 +159,8 @@ def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(latents_crc.to_bytes(4, "little"), zlib.crc32(start)))
 
 
-def _leb128(value: int) -> bytes:
+def leb128(value: int) -> bytes:
+    """A number that is not negative, seven bits a byte, the lowest first."""
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)
@@ -167,8 +168,12 @@ def _leb128(value: int) -> bytes:
     return bytes([*groups, value])
 
 
-def _read_leb128(data: bytes, position: int) -> tuple[int, int]:
-    """A number and the position behind it. Five bytes hold more than any side."""
+def read_leb128(data: bytes, position: int) -> tuple[int, int]:
+    """A number and the position behind it. Five bytes hold more than any side or string.
+
+    Raises:
+        DecodeError: the data end, or the number does not.
+    """
     value = 0
     for shift, byte in enumerate(data[position : position + 5]):
         value |= (byte & 0x7F) << (7 * shift)

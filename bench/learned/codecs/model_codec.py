@@ -1,0 +1,304 @@
+"""Models with CompressAI's interface as codecs: `compress` to strings and a shape, `decompress` back.
+
+The class is one of CompressAI's or the user's own, the weights a checkpoint that the user names. What `compress` gives
+goes into a file (`bench.learned.coding.strings`), which is all that `decompress` of another object is given. Unlike the
+families, such a codec finds damage only: a decoder whose arithmetic differs from the encoder's gives a wrong picture.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import inspect
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from bench.codecs.codec import Codec, QualityScale
+from bench.images.picture import Picture
+from bench.learned import architectures
+from bench.learned.codecs.learned_codec import device_name
+from bench.learned.weights import selection
+from bench.system.errors import CodecError, DecodeError, MissingError, UsageError
+from bench.system.files import fingerprint, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+    from bench.learned.coding.strings import Value
+
+MULTIPLE = 64
+"""Pixels that pictures are padded to a multiple of, where a model has no `downsampling_factor`."""
+
+MODELS = 4
+"""Loaded models that are kept: encoder and decoder of two qualities."""
+
+
+class ModelCodec(Codec):
+    """A model with `compress`, `decompress` and `update` as a codec.
+
+    Subclasses say the class, and may say more: what else `compress` and `decompress` are given (`arguments`), and what
+    a loaded model needs before it codes (`prepare`).
+    """
+
+    scale = QualityScale("number of the checkpoint, as --weights has it", (1,), 0, math.inf, integral=False)
+    carriers = ("torch",)
+    options: ClassVar[Mapping[str, str]] = {"weights": "", "device": "cpu"}
+
+    model_class: ClassVar[Any] = None
+    """The class; None where `load` knows what to make."""
+
+    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+        super().__init__(quality, carrier=carrier, **options)
+        self.weights = self.chosen["weights"]
+        self._path = self.checkpoint()
+        # Not from memory: whoever watches which files a codec opens is to see it each time.
+        self.weights_sha256 = sha256_of(self._path)
+        if self.chosen["device"] != "cpu":
+            self.device = device_name(self.chosen["device"])
+
+    @classmethod
+    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+        """Say that no weights are named, or None."""
+        del carrier
+        return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
+
+    @classmethod
+    def points(cls, **options: str) -> tuple[float, ...]:
+        """The numbers of the checkpoints."""
+        return tuple(_files(options["weights"])) if options.get("weights") else cls.scale.points
+
+    @classmethod
+    def load(cls, path: Path) -> nn.Module:
+        """The model of a checkpoint, in evaluation mode on the CPU, with tables.
+
+        Raises:
+            UsageError: the checkpoint is not of it.
+        """
+        from bench.learned.weights.own_models import load_own  # noqa: PLC0415
+
+        return load_own(cls.model_class, path)
+
+    @property
+    def about(self) -> str:
+        """The file of the weights."""
+        return f"{self._path}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
+
+    @property
+    def carrier_version(self) -> str:
+        """The libraries that decide the bytes."""
+        return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "compressai"))
+
+    @classmethod
+    def arguments(cls, quality: float) -> Mapping[str, Any]:
+        """What `compress` and `decompress` are given besides the picture and the strings: no part of the file."""
+        del quality
+        return {}
+
+    @classmethod
+    def prepare(cls, model: nn.Module, quality: float) -> None:
+        """Make a loaded model ready for a quality."""
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture of any size.
+
+        Raises:
+            CodecError: it is too large, or the model gives something that no file holds.
+        """
+        import torch  # noqa: PLC0415
+
+        from bench.learned.coding import container, stages, strings  # noqa: PLC0415
+
+        container.require_size(picture.width, picture.height, CodecError)
+        model = self._model("encoder")
+        x = _tensor(picture, int(getattr(model, "downsampling_factor", MULTIPLE)), self.chosen["device"])
+        with torch.no_grad(), stages.encoding(model):
+            out = model.compress(x, **self.arguments(self.quality))  # type: ignore[operator]
+        arguments = [_of(out, name) for name in _asked_by(model, self.arguments(self.quality))]
+        return strings.pack(self._fingerprint, strings.Strings(picture.width, picture.height, arguments))
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file that the same model wrote.
+
+        Raises:
+            DecodeError: it is not such a file, or damaged.
+        """
+        import torch  # noqa: PLC0415
+
+        from bench.learned.coding import stages, strings  # noqa: PLC0415
+
+        content = strings.unpack(data, self._fingerprint)
+        model = self._model("decoder")
+        names = _asked_by(model, self.arguments(self.quality))
+        if len(content.arguments) != len(names):
+            raise DecodeError("the file does not hold what the model's decompress takes")
+        given = dict(zip(names, content.arguments, strict=True))
+        with torch.no_grad(), stages.decoding(model):
+            out = model.decompress(**given, **self.arguments(self.quality))  # type: ignore[operator]
+        return _picture(out["x_hat"] if isinstance(out, dict) else out, content.height, content.width)
+
+    def checkpoint(self) -> Path:
+        """The file of the weights of this quality.
+
+        Raises:
+            MissingError: there is none.
+        """
+        files = _files(self.chosen["weights"])
+        if self.quality not in files:
+            there = ", ".join(f"{number:g}" for number in files)
+            raise MissingError(f"no weights {self.quality:g} in {self.chosen['weights']} (there are {there})")
+        return files[self.quality]
+
+    @property
+    def _fingerprint(self) -> bytes:
+        from bench.learned.coding.container import FINGERPRINT_BYTES  # noqa: PLC0415
+
+        return bytes.fromhex(self.weights_sha256 or "")[:FINGERPRINT_BYTES]
+
+    def _model(self, role: str) -> nn.Module:
+        """The model of this quality. Encoder and decoder have one each, so that none can keep a thing for the other."""
+        model = _loaded(type(self), self._path, self.weights_sha256 or "", self.quality, (role, self.chosen["device"]))
+        if fingerprint(self._path) != self.weights_sha256:
+            raise CodecError(f"{self._path} has changed since it was opened; run the same command again")
+        return model
+
+
+class ArchitectureCodec(ModelCodec):
+    """One of CompressAI's architectures that is no family here."""
+
+    architecture: ClassVar[str]
+
+    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+        super().__init__(quality, carrier=carrier, **options)
+        from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
+
+        self._identity = recognition.require(self._path, self.architecture)
+
+    @classmethod
+    def load(cls, path: Path) -> nn.Module:
+        """See `ModelCodec.load`."""
+        from bench.learned.weights.foreign import load_theirs  # noqa: PLC0415
+
+        return load_theirs(path, cls.architecture)
+
+    @property
+    def about(self) -> str:
+        """The file of the weights, and what it is of."""
+        return f"{self._path}: {self._identity}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
+
+
+class VariableModelCodec(ModelCodec):
+    """A model whose one checkpoint has all rates. Subclasses say which qualities there are, and what each means."""
+
+    @classmethod
+    def points(cls, **options: str) -> tuple[float, ...]:
+        """All rates."""
+        del options
+        return cls.scale.points
+
+    def checkpoint(self) -> Path:
+        """The one file."""
+        if not (path := Path(self.chosen["weights"])).is_file():
+            raise UsageError(f"--weights {path}: {self.title} takes one file, which has all rates")
+        return path
+
+
+class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
+    """CompressAI's models of variable rate: qualities are the gains that they were trained with, 1 the coarsest."""
+
+    scale = QualityScale("gain of the model, 1 the smallest files", tuple(range(1, 9)), 1, 8)
+
+    @classmethod
+    def arguments(cls, quality: float) -> Mapping[str, Any]:
+        """The gain."""
+        return {"s": int(quality) - 1}
+
+    @classmethod
+    def prepare(cls, model: nn.Module, quality: float) -> None:
+        """Tables of the hyper-latents go with one gain."""
+        if hasattr(model, "gayn2zqstep"):
+            gains = cast("Tensor", model.Gain)
+            model.update(force=True, scale=gains[int(quality) - 1].abs().detach())  # type: ignore[operator]
+
+
+def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
+    """A codec of a model's class that the user names, or None if it is none.
+
+    Raises:
+        UsageError: it has a part of the interface only.
+    """
+    if not any(hasattr(cls, method) for method in ("compress", "decompress")):
+        return None
+    from bench.learned.weights.own_models import require_interface  # noqa: PLC0415
+
+    require_interface(cls, name)
+    return type(
+        cls.__name__,
+        (ModelCodec,),
+        {"__doc__": cls.__doc__, "__module__": cls.__module__, "title": cls.__name__, "model_class": cls},
+    )
+
+
+def architecture_codec(name: str) -> type[ArchitectureCodec]:
+    """The codec of one of CompressAI's architectures."""
+    entry = architectures.FURTHER[name]
+    base = VariableArchitectureCodec if entry.is_variable else ArchitectureCodec
+    return type(name, (base,), {"__module__": __name__, "title": entry.title, "architecture": name})
+
+
+def _files(weights: str) -> dict[float, Path]:
+    """The checkpoints that a text names, by number."""
+    if (chosen := selection.selected(weights)) is not None:
+        return chosen
+    if not (path := Path(weights)).is_file():
+        raise UsageError(f"--weights {weights}: there is no such file; one, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth")
+    return {selection.number_of(path): path}
+
+
+@functools.lru_cache(maxsize=MODELS)
+def _loaded(codec: type[ModelCodec], path: Path, _sha256: str, quality: float, place: tuple[str, str]) -> nn.Module:
+    import torch  # noqa: PLC0415
+
+    model = codec.load(path).requires_grad_(requires_grad=False)
+    codec.prepare(model, quality)
+    return model.to(torch.device(place[1]))
+
+
+def _asked_by(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
+    """What of a model's output its `decompress` wants: strings and shape, and whatever else has no default."""
+    parameters = inspect.signature(model.decompress).parameters.values()  # type: ignore[arg-type]
+    named = [p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY} and p.default is p.empty]
+    return [name for name in named or ("strings", "shape") if name not in given]
+
+
+def _of(out: object, name: str) -> Value:
+    if not isinstance(out, dict) or name not in out:
+        raise CodecError(f"compress gave no '{name}', which decompress asks for")
+    value: Value = out[name]
+    return value
+
+
+def _tensor(picture: Picture, multiple: int, device: str) -> Tensor:
+    """A picture (1, 3, H, W) in [0, 1], padded to the right and below by repeating its edges."""
+    import torch  # noqa: PLC0415
+
+    x = torch.tensor(picture.pixels, device=device).permute(2, 0, 1)[None].float().div(255).contiguous()
+    below, right = -picture.height % multiple, -picture.width % multiple
+    return torch.nn.functional.pad(x, (0, right, 0, below), mode="replicate")
+
+
+def _picture(x_hat: object, height: int, width: int) -> Picture:
+    """The picture of what a model decoded: cut to its size, clamped, rounded to 8 bits."""
+    import torch  # noqa: PLC0415
+
+    if not isinstance(x_hat, torch.Tensor) or x_hat.ndim != 4 or x_hat.shape[:2] != (1, 3):
+        shape = tuple(x_hat.shape) if isinstance(x_hat, torch.Tensor) else type(x_hat).__name__
+        raise CodecError(f"decompress gave {shape} as x_hat, not a picture (1, 3, H, W)")
+    if x_hat.shape[2] < height or x_hat.shape[3] < width:
+        raise CodecError(f"decompress gave {x_hat.shape[3]}x{x_hat.shape[2]} pixels, fewer than {width}x{height}")
+    pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float().clamp(0, 1).mul(255).round().byte()
+    return Picture(np.ascontiguousarray(pixels.cpu().numpy()))

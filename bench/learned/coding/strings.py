@@ -1,0 +1,190 @@
+"""The file of a model with an entropy coder of its own: a header of 17 bytes for most pictures, and what it gave.
+
+    bytes  field
+    3      magic, "LIM"
+    1      version of this format
+    4      fingerprint of the weights: the first bytes of their file's SHA-256
+    2+2    width and height in pixels, as LEB128
+    4      CRC-32 of everything else in the file
+    1      number of bytes of the outline, as LEB128
+    n      outline: what the model's `decompress` takes, with numbers of bytes where there are bytes; deflated
+    rest   these bytes, one string after the other
+
+An argument in the outline is a tag and what follows it: a number, a text, or a list, tuple or dictionary of such. All
+that the models of the field give is made of these. Two strings and a shape of two numbers take 17 bytes there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from bench.learned.coding.container import FINGERPRINT_BYTES, leb128, read_leb128, require_size
+from bench.system.errors import CodecError, DecodeError
+
+MAGIC = b"LIM"
+VERSION = 1
+DEEPEST = 8
+"""Lists in lists. Latent codecs of latent codecs have four."""
+
+LONGEST_OUTLINE = 1 << 16
+"""Bytes, before deflating: no model is near."""
+
+_FIXED = struct.Struct(f"<3sB{FINGERPRINT_BYTES}s")
+_CRC = struct.Struct("<I")
+_FLOAT = struct.Struct("<d")
+_NO_ARGUMENTS = "the file does not hold what a model's decompress takes"
+
+Value = None | bool | int | float | str | bytes | list["Value"] | tuple["Value", ...] | dict[str, "Value"]
+"""What a file holds of an argument."""
+
+_CONSTANTS: dict[bytes, Value] = {b"n": None, b"f": False, b"t": True}
+_TAGS = {id(None): b"n", id(False): b"f", id(True): b"t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """What a file holds."""
+
+    width: int
+    height: int
+    arguments: list[Value]
+    """In the order in which `decompress` has them."""
+
+
+def pack(fingerprint: bytes, strings: Strings) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        CodecError: the picture is too large, or an argument is of a type that no file holds.
+    """
+    require_size(strings.width, strings.height, CodecError)
+    start = _FIXED.pack(MAGIC, VERSION, fingerprint) + leb128(strings.width) + leb128(strings.height)
+    contents: list[bytes] = []
+    outline = _written(list(strings.arguments), contents, DEEPEST)
+    if len(outline) > LONGEST_OUTLINE:
+        raise CodecError(f"compress gave lists of {len(outline)} bytes besides strings; files hold {LONGEST_OUTLINE}")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    deflated = packer.compress(outline) + packer.flush()
+    payload = b"".join((leb128(len(deflated)), deflated, *contents))
+    return start + _CRC.pack(zlib.crc32(payload, zlib.crc32(start))) + payload
+
+
+def unpack(data: bytes, fingerprint: bytes) -> Strings:
+    """The content of a file that `pack` wrote for the same weights.
+
+    Raises:
+        DecodeError: it is of another format, version or model, cut off, damaged, or of an impossible size.
+    """
+    if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
+        raise DecodeError("not a file of a model with a coder of its own")
+    _, version, found = _FIXED.unpack_from(data)
+    if version != VERSION:
+        raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
+    width, position = read_leb128(data, _FIXED.size)
+    height, position = read_leb128(data, position)
+    start, crc, payload = data[:position], data[position : position + _CRC.size], data[position + _CRC.size :]
+    if crc != _CRC.pack(zlib.crc32(payload, zlib.crc32(start))):
+        raise DecodeError("the file is cut off or damaged: its checksum does not match")
+    if found != fingerprint:
+        raise DecodeError(f"written with other weights: {found.hex()}…, not {fingerprint.hex()}…")
+    require_size(width, height, DecodeError)
+    length, position = read_leb128(payload, 0)
+    reader = _Reader(_inflated(payload[position : position + length]), payload[position + length :])
+    arguments = reader.value(DEEPEST)
+    if not isinstance(arguments, list) or not reader.is_done:
+        raise DecodeError(_NO_ARGUMENTS)
+    return Strings(width, height, arguments)
+
+
+def _inflated(deflated: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, LONGEST_OUTLINE)
+    except zlib.error:
+        raise DecodeError(_NO_ARGUMENTS) from None
+
+
+def _written(value: object, contents: list[bytes], room: int) -> bytes:
+    """The outline of a value; its bytes are put behind `contents`."""
+    if room < 0:
+        raise CodecError(f"compress gave more than {DEEPEST} lists in each other; no file holds that")
+    if (tag := _TAGS.get(id(value))) is not None:
+        return tag
+    if isinstance(value, int | float | str):
+        return _scalar(value)
+    if isinstance(value, bytes | bytearray):
+        contents.append(bytes(value))
+        return b"b" + leb128(len(value))
+    if isinstance(value, list | tuple):
+        items = b"".join(_written(item, contents, room - 1) for item in value)
+        return (b"l" if isinstance(value, list) else b"u") + leb128(len(value)) + items
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        pairs = (_written(part, contents, room - 1) for pair in value.items() for part in pair)
+        return b"d" + leb128(len(value)) + b"".join(pairs)
+    raise CodecError(f"compress gave a {type(value).__name__}; files hold numbers, text, bytes and lists of such")
+
+
+def _scalar(value: float | str) -> bytes:
+    """A number or text with its tag."""
+    if isinstance(value, str):
+        return b"s" + leb128(len(value.encode())) + value.encode()
+    if isinstance(value, int):
+        return (b"i" if value >= 0 else b"-") + leb128(abs(value))
+    return b"r" + _FLOAT.pack(value)
+
+
+class _Reader:
+    """Values of an outline, one after the other, with their bytes."""
+
+    def __init__(self, outline: bytes, contents: bytes) -> None:
+        self._outline, self._contents = outline, contents
+        self._at, self._taken = 0, 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left."""
+        return self._at == len(self._outline) and self._taken == len(self._contents)
+
+    def value(self, room: int) -> Value:
+        """The next value.
+
+        Raises:
+            DecodeError: there is none.
+        """
+        tag = self._outline[self._at : self._at + 1]
+        self._at += 1
+        if tag in _CONSTANTS:
+            return _CONSTANTS[tag]
+        if tag == b"r":
+            return float(_FLOAT.unpack(self._next(_FLOAT.size))[0])
+        if room < 0 or tag not in {b"i", b"-", b"s", b"b", b"l", b"u", b"d"}:
+            raise DecodeError(_NO_ARGUMENTS)
+        number, self._at = read_leb128(self._outline, self._at)
+        if tag in {b"i", b"-"}:
+            return number if tag == b"i" else -number
+        if tag == b"s":
+            return self._next(number).decode(errors="replace")
+        return self._content(number) if tag == b"b" else self._collection(tag, number, room - 1)
+
+    def _collection(self, tag: bytes, number: int, room: int) -> Value:
+        if number > len(self._outline) - self._at:  # each item takes a byte or more
+            raise DecodeError(_NO_ARGUMENTS)
+        if tag == b"d":
+            return {str(self.value(room)): self.value(room) for _ in range(number)}
+        items = [self.value(room) for _ in range(number)]
+        return items if tag == b"l" else tuple(items)
+
+    def _next(self, number: int) -> bytes:
+        found = self._outline[self._at : self._at + number]
+        self._at += number
+        if len(found) < number:
+            raise DecodeError(_NO_ARGUMENTS)
+        return found
+
+    def _content(self, number: int) -> bytes:
+        found = self._contents[self._taken : self._taken + number]
+        self._taken += number
+        if len(found) < number:
+            raise DecodeError(_NO_ARGUMENTS)
+        return found

@@ -1,0 +1,98 @@
+"""Models of a class that bench does not know, from a checkpoint: constructed, loaded whole, with tables."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from bench.learned.weights import recognition, state_dicts
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+_TABLE = re.compile(r"^[\w.]+\.(_offset|_quantized_cdf|_cdf_length|scale_table)$")
+
+
+@torch.no_grad()
+def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
+    """A model in evaluation mode with all that a checkpoint holds, and with tables.
+
+    It is made by the class's `from_state_dict`, else by its constructor without arguments, else with the N and M that
+    the checkpoint's first and last convolutions have; the first that takes every tensor of the checkpoint wins.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is no checkpoint, or the class takes it in none of these ways; the message has each reason.
+    """
+    tensors, reasons = state_dicts.read(path).tensors, []
+    for variant in state_dicts.variants(tensors):
+        for title, make in _ways(cls, variant):
+            try:
+                with torch.random.fork_rng(devices=()):
+                    model = _with_tables(make, variant)
+            except Exception as error:  # noqa: BLE001 - a class of the user's own may raise anything
+                reasons.append(f"{title}: {_reason(error)}")
+            else:
+                model.update()  # type: ignore[operator]
+                return model.eval()
+    raise UsageError(f"{path} is not of {cls.__name__}: {'; '.join(dict.fromkeys(reasons))}")
+
+
+def _ways(
+    cls: type[nn.Module], tensors: dict[str, Tensor]
+) -> Iterator[tuple[str, Callable[[dict[str, Tensor]], nn.Module]]]:
+    """How a model can be made for tensors: a title, and what makes and loads it."""
+    if hasattr(cls, "from_state_dict"):
+        yield "from_state_dict", cls.from_state_dict
+    named = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    if all(p.default is not p.empty or p.kind is p.VAR_POSITIONAL for p in named):
+        yield f"{cls.__name__}()", lambda state: _loaded(cls(), state)
+    widths = {name: value for name, value in recognition.widths_of(tensors).items() if name in {p.name for p in named}}
+    if widths:
+        text = ", ".join(f"{name}={value}" for name, value in widths.items())
+        yield f"{cls.__name__}({text})", lambda state: _loaded(cls(**widths), state)
+
+
+def _loaded(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    fresh = model.state_dict()
+    model.load_state_dict({**{name: value for name, value in fresh.items() if _TABLE.match(name)}, **state})
+    return model
+
+
+def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[str, Tensor]) -> nn.Module:
+    """What `make` makes of tensors; tables that it asks for and a file saved before `update()` lacks are empty."""
+    state = dict(tensors)
+    while True:
+        try:
+            return make(dict(state))
+        except KeyError as error:
+            name = str(error.args[0]) if error.args else ""
+            if not _TABLE.match(name) or name in state:
+                raise
+            state[name] = torch.empty(0, dtype=torch.float32 if name.endswith("scale_table") else torch.int32)
+
+
+def _reason(error: Exception) -> str:
+    """The first thing that is wrong, in a few words."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
+    return f"{type(error).__name__}: {told[:160]}" if not isinstance(error, RuntimeError) else told[:160]
+
+
+def require_interface(cls: type[Any], name: str) -> None:
+    """See that a class has what a codec is made of.
+
+    Raises:
+        UsageError: it lacks a method.
+    """
+    for method in ("compress", "decompress", "update", "load_state_dict"):
+        if not callable(getattr(cls, method, None)):
+            raise UsageError(f"{name} has no {method}; bench codes with compress, decompress and update of a model")
