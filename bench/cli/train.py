@@ -66,7 +66,9 @@ def _ignore_futures() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@click.group(cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread [OPTIONS]")
+@click.group(
+    cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread|export [OPTIONS]"
+)
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
 
@@ -100,12 +102,12 @@ def train() -> None:
     help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
     "decoder is trained on decoded latents, it is any number of these.",
 )
+@click.option("--N", "N", type=click.IntRange(1, 1024), help="Channels inside the transforms and of z.  [compact]")
+@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y; attn has M = N.  [compact]")
 @click.option(
-    "--widths",
-    nargs=2,
-    type=click.IntRange(1, 1024),
-    metavar="N M",
-    help="Channels inside the transforms and of the latents, instead of the compact ones.",
+    "--lmbda",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Weight of the distortion.  [that of QUALITY, as CompressAI has it]",
 )
 @click.option(
     "--qualities",
@@ -136,6 +138,18 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 
     job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
     run(job, Terminal(job.target.name))
+
+
+@train.command()
+@click.argument("weights", type=_PATH)
+@click.argument("checkpoint", type=_PATH)
+def export(weights: Path, checkpoint: Path) -> None:
+    """Trained weights as a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
+    _ignore_futures()
+    from bench.learned.weights.foreign import export_checkpoint  # noqa: PLC0415
+
+    architecture = export_checkpoint(weights, checkpoint)
+    click.echo(f"{checkpoint}: a checkpoint of {architecture}")
 
 
 @train.command()

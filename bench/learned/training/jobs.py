@@ -88,7 +88,7 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
         raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; leave out --metric")
     if optimizer not in optimizers.OPTIMIZERS:
         raise unknown("optimizer", optimizer, optimizers.OPTIMIZERS)
-    weights = losses.rate_distortion(target.quality, target.metric)
+    weights = losses.rate_distortion(target.quality, target.metric, target.own_lmbda)
     filtered = target.family == "cca" and target.options.get("acem", True)
     return Phase(
         weights,
@@ -135,21 +135,25 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
     return phase
 
 
+def _as_asked(target: Target, given: dict[str, Any]) -> Target:
+    """The target with the widths and the lambda that options name; they are taken out of `given`."""
+    own: dict[str, int] = {name: given.pop(name) for name in ("N", "M") if name in given}
+    lmbda = given.pop("lmbda", None)
+    if (own or lmbda) and target.modifier is not None:
+        option = f"--{min(own)}" if own else "--lmbda"
+        raise UsageError(f"{option}: {target.name} has that of the weights that it starts from; leave it out")
+    if own and target.family in FAMILIES:
+        compact = compact_config(target.family)
+        dataclasses.replace(compact, N=own.get("N", compact.N), M=own.get("M", compact.M))  # refuses what no model has
+    return dataclasses.replace(target, options={**target.options, **own}, own_lmbda=lmbda)
+
+
 def _require_whole_latents(target: Target, phase: Phase) -> None:
     """Crops of pictures have to be those of whole latents, and of whole hyper-latents; others come back larger."""
     multiple = int(build(compact_config(target.family)).downsampling_factor) if phase.source == "pictures" else 1
     for stage in phase.crops:
         if stage.size % multiple:
             raise UsageError(f"--crop {stage.size}: the side must be a multiple of {multiple}")
-
-
-def _widened(target: Target, widths: tuple[int, int] | None) -> Target:
-    """The target with other widths than the compact ones."""
-    if widths is None:
-        return target
-    if target.modifier is not None:
-        raise UsageError(f"--widths: {target.name} has those of the weights that it starts from; leave it out")
-    return dataclasses.replace(target, options=dict(zip("NM", widths, strict=True)))
 
 
 def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
@@ -176,11 +180,13 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
         UsageError: an unknown name, options that contradict each other, or a glob to exclude that matches no picture.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
-    target = _widened(parse_target(text, given.pop("metric", "mse")), given.pop("widths", None))
+    target = _as_asked(parse_target(text, given.pop("metric", "mse")), given)
     phase = _phase(target, given)
     if (width := given.get("width", GROUPS)) % GROUPS:
         raise UsageError(f"--width {width}: must be a multiple of {GROUPS}")
     phase = _changed(phase, given)
+    if phase.qualities and target.own_lmbda:
+        raise UsageError("--lmbda is for one quality; those of --qualities have their own")
     if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {MIN_SIDE} pixels or more")
     _require_whole_latents(target, phase)

@@ -138,9 +138,9 @@ TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
 """Loss terms by the name that a phase gives them."""
 
 
-def rate_distortion(quality: int, metric: str = "mse") -> dict[str, float]:
-    """The weights of the plain objective: rate 1, distortion lambda."""
-    return {"rate": 1.0, metric: lambda_of(quality, metric)}
+def rate_distortion(quality: int, metric: str = "mse", own_lmbda: float | None = None) -> dict[str, float]:
+    """The weights of the plain objective: rate 1, distortion lambda, that of the quality unless one is given."""
+    return {"rate": 1.0, metric: lambda_of(quality, metric) if own_lmbda is None else own_lmbda}
 
 
 def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:

@@ -159,6 +159,8 @@ class Target:
     """Fields of the model's configuration that differ from the compact ones."""
     modifier: str | None = None
     """qr, a rectifier, or ft, the synthesis alone; the rest is that of other weights."""
+    own_lmbda: float | None = None
+    """Weight of the distortion, where it is not the one that stands for the quality."""
 
     @property
     def base(self) -> str:

@@ -239,7 +239,7 @@ def _write(job: Job, loop: Loop, report: Report) -> None:
     if report.leader:
         card = ModelCard(
             quality=job.target.quality,
-            lmbda=lambda_of(job.target.quality, job.target.metric),
+            lmbda=job.target.own_lmbda or lambda_of(job.target.quality, job.target.metric),
             metric=job.target.metric,
             record=records.described(report.record, loop),
         )

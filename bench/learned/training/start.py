@@ -15,6 +15,7 @@ from bench.learned.training import records
 from bench.learned.training.losses import lambda_of
 from bench.learned.weights import catalogue
 from bench.learned.weights import delta as part
+from bench.learned.weights.foreign import load_any
 from bench.learned.weights.full import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
 from bench.system.errors import UsageError
@@ -144,7 +145,7 @@ def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = 
     Raises:
         UsageError: the two models share nothing, or the file is no weights file.
     """
-    weights = load(path)
+    weights = load_any(path)
     taken = share(weights.model, model, parts)
     if not taken:
         raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")

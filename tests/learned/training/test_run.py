@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
+from bench.codecs.registry import codec_class
 from bench.learned.training import checkpoint, curve, engine, run
-from bench.learned.training.jobs import Job
+from bench.learned.training.jobs import Job, job_from_options
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.task import PictureTask
 from bench.learned.weights import container
+from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
 from bench.system.errors import BenchError, MissingError, UsageError
 
@@ -181,6 +184,30 @@ def test_record_and_card_say_how_the_weights_came_to_be(job: Job) -> None:
     assert record["pictures"]["training"] + record["pictures"]["validation"] == 6
     assert record["validation"]["step"] == 12
     assert {"machine", "device", "threads", "precision", "commit", "packages"} <= record["calls"][0].keys()
+
+
+def test_any_widths_and_lambda_can_be_trained_coded_and_exported(photos: Path, tmp_path: Path) -> None:
+    options = {"N": 8, "M": 12, "lmbda": 0.02, "steps": 2, "threads": 1, "compile": False, "crop": (64, 2)}
+    folders = {"data": photos, "cache": tmp_path / "cache", "out": tmp_path / "own"}
+    path = run.train(job_from_options("hyper@4", {**options, **folders, "device": "cpu"}), Silent())
+    weights = load(path)
+    assert (weights.model.config.N, weights.model.config.M, weights.card.lmbda) == (8, 12, 0.02)
+    assert weights.card.record["phase"]["weights"] == {"rate": 1.0, "mse": 0.02}
+    assert codec_class("mbt2018-mean").points(weights=str(path)) == (4,)
+    codec = codec_class("hyper")(4, weights=str(path))
+    assert codec.about.startswith(f"{path}: hyper, N=8, M=12, SHA-256 ")
+    assert codec_class("hyper").points(weights=str(tmp_path / "own")) == (4,)
+    assert codec_class("joint").missing(weights=str(tmp_path / "own"))
+    export_checkpoint(path, tmp_path / "theirs.pth.tar")
+    state = torch.load(tmp_path / "theirs.pth.tar", weights_only=True)["state_dict"]
+    assert MeanScaleHyperprior.from_state_dict(state).M == 12
+    further = {**folders, "out": tmp_path / "further", "init": tmp_path / "theirs.pth.tar"}
+    assert run.train(job_from_options("hyper@5", {**options, **further, "device": "cpu"}), Silent()).is_file()
+
+
+def test_one_width_leaves_the_other() -> None:
+    config = job_from_options("joint@3", {"M": 80, "steps": 1}).config
+    assert (config.N, config.M) == (64, 80)
 
 
 def test_curve_has_a_row_for_each_validation_and_a_figure(job: Job) -> None:
