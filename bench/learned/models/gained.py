@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, cast
 
 import torch
+from compressai.layers import AttentionBlock, ResidualBlock
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from bench.learned.models.base import LearnedModel, Output
     from bench.learned.models.entropy import Quantization
 
-FOLDABLE = ("factorized", "scale", "hyper", "context", "joint")
-"""The families whose sub-networks begin and end with convolutions, into which gains fold exactly."""
+FOLDABLE = ("factorized", "scale", "hyper", "context", "joint", "attn")
+"""The families whose sub-networks begin and end with layers into which gains fold exactly; attn unless M = N."""
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -58,13 +59,14 @@ class Gained(nn.Module):
 
     def __init__(self, codec: LearnedModel, lambdas: Sequence[float], reference: float) -> None:
         super().__init__()
+        M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
         if codec.config.family not in FOLDABLE:
             raise UsageError(
-                f"{codec.config.family}: its transforms do not begin and end with convolutions, into which the gains "
-                "of several qualities could be folded; train them one by one"
+                f"{codec.config.family}: its layers do not take the gains of several qualities; train them one by one"
             )
+        if codec.config.family == "attn" and M == N:
+            raise UsageError("attn takes the gains of several qualities only with M other than N; give other --widths")
         self.codec = codec
-        M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
         start = torch.tensor([0.5 * math.log(lmbda / reference) for lmbda in lambdas])
         self.gain = nn.Parameter(start[:, None].repeat(1, M))
         self.inverse = nn.Parameter(torch.zeros(len(lambdas), M))
@@ -129,8 +131,14 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
     """The parameters of a codec whose sub-networks get or give multiplied channels."""
     found: dict[str, Tensor] = {}
     for part, end, factor in factors:
-        name, layer = _convolution(codec, part, end)
-        found |= _scaled(name, layer, factor) if end else _fed(name, layer, factor)
+        ends = _ends(codec, part)
+        name, layer = ends[end]
+        multiplied = _scaled if end else _fed
+        if isinstance(layer, AttentionBlock):
+            # What comes before an attention gives multiplied channels, or what comes behind it takes them.
+            name, layer = ends[end - 1 if end else 1]
+            found |= _between(*ends[end], factor if end else 1 / factor)
+        found |= multiplied(name, layer, factor)
     return found
 
 
@@ -139,11 +147,18 @@ def _row(table: Tensor, which: Tensor) -> Tensor:
     return table.index_select(0, which.view(1))[0]
 
 
-def _convolution(codec: LearnedModel, part: str, end: int) -> tuple[str, nn.Module]:
-    """The first (0) or last (-1) convolution of a sub-network, and its name."""
-    modules = codec.get_submodule(part).named_modules()
-    name, layer = [(name, module) for name, module in modules if isinstance(module, _CONVOLUTIONS)][end]
-    return f"{part}.{name}" if name else part, layer
+def _ends(codec: LearnedModel, part: str) -> list[tuple[str, nn.Module]]:
+    """The layers of a sub-network with their names: convolutions, and blocks of them where they have side paths."""
+    whole = codec.get_submodule(part)
+    if isinstance(whole, nn.Conv2d):
+        return [(part, whole)]
+    blocks = [(f"{part}.{name}", layer) for name, layer in whole.named_children()]
+    return [_unpacked(name, layer) for name, layer in blocks if any(True for _ in layer.parameters())]
+
+
+def _unpacked(name: str, layer: nn.Module) -> tuple[str, nn.Module]:
+    """The convolution of a sub-pixel convolution; any other layer as it is."""
+    return (f"{name}.0", layer[0]) if isinstance(layer, nn.Sequential) else (name, layer)
 
 
 def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
@@ -155,6 +170,26 @@ def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
 
 
 def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution whose inputs are multiplied."""
+    """The parameters of a convolution, or of a residual block with one as its skip, whose inputs are multiplied."""
+    if isinstance(layer, ResidualBlock):
+        return _fed(f"{name}.conv1", layer.conv1, factor) | _fed(f"{name}.skip", layer.skip, factor)
     across = (-1, 1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (1, -1, 1, 1)
     return {f"{name}.weight": cast("Tensor", layer.weight) * factor.view(across)}
+
+
+def _between(name: str, block: nn.Module, factor: Tensor) -> dict[str, Tensor]:
+    """The parameters of an attention that makes multiplied outputs of inputs that are multiplied likewise.
+
+    Its residual units rectify the sum of their input and of what their convolutions make of it: multiples all the way.
+    """
+    found: dict[str, Tensor] = {}
+    for unit, layer in block.named_modules():
+        path = f"{name}.{unit}"
+        if unit.endswith("conv"):
+            first, last = ("0", "4")
+            convolutions = cast("nn.Sequential", layer)
+            found |= _fed(f"{path}.{first}", convolutions[0], 1 / factor)
+            found |= _scaled(f"{path}.{last}", convolutions[4], factor)
+        elif unit == "conv_b.3":
+            found |= _fed(path, layer, 1 / factor)
+    return found
