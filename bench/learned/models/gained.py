@@ -16,19 +16,14 @@ from compressai.layers import AttentionBlock, ResidualBlock
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from bench.learned.models.mixture import MixtureModel
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.learned.models.base import LearnedModel, Output
     from bench.learned.models.entropy import Quantization
-
-FOLDABLE = ("factorized", "scale", "hyper", "context", "joint", "attn")
-"""The families whose sub-networks begin and end with layers into which gains fold exactly; attn unless M = N."""
-
-_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
-
 
 _Factor = tuple[str, int, Tensor]
 """A sub-network, whether the inputs of its first convolution (0) or the outputs of its last (-1), and their factors."""
@@ -48,22 +43,18 @@ class Gained(nn.Module):
     reciprocals of the others.
 
     Args:
-        codec: of one of the families `FOLDABLE`.
+        codec: of any family; attn unless M = N.
         lambdas: weights of the distortion, one for each set of gains.
         reference: the lambda that the codec's weights were trained for, whose gains begin at 1; the others begin at the
             steps that are best for fine quantisation, which go with the root of lambda.
 
     Raises:
-        UsageError: a family into which gains cannot be folded.
+        UsageError: a model into which gains cannot be folded.
     """
 
     def __init__(self, codec: LearnedModel, lambdas: Sequence[float], reference: float) -> None:
         super().__init__()
         M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
-        if codec.config.family not in FOLDABLE:
-            raise UsageError(
-                f"{codec.config.family}: its layers do not take the gains of several qualities; train them one by one"
-            )
         if codec.config.family == "attn" and M == N:
             raise UsageError("attn takes the gains of several qualities only with M other than N; give other --widths")
         self.codec = codec
@@ -111,7 +102,15 @@ class Gained(nn.Module):
             z_gain, z_shrink = _row(self.z_gain, which), _row(self.z_inverse, which)
             factors += [("h_a", 0, (-gain).exp()), ("h_a", -1, z_gain.exp()), ("h_s", 0, (z_shrink - z_gain).exp())]
         predicts = next((part for part in ("entropy_parameters", "h_s") if hasattr(self.codec, part)), None)
-        return factors if predicts is None else [*factors, (predicts, -1, gain.exp())]
+        return factors if predicts is None else [*factors, (predicts, -1, self._of_parameters(predicts, gain.exp()))]
+
+    def _of_parameters(self, part: str, gain: Tensor) -> Tensor:
+        """The factors of the outputs of a sub-network: scales, means if there are any, and the logits of a mixture."""
+        _, last = _ends(self.codec, part)[-1]
+        times = len(cast("Tensor", last.bias)) // len(gain)
+        if not isinstance(self.codec, MixtureModel):
+            return gain.repeat(times)
+        return torch.cat((gain.repeat(2 * times // 3), torch.ones_like(gain).repeat(times // 3)))
 
     def aux_loss(self) -> Tensor:
         """The codec's."""
@@ -148,23 +147,21 @@ def _row(table: Tensor, which: Tensor) -> Tensor:
 
 
 def _ends(codec: LearnedModel, part: str) -> list[tuple[str, nn.Module]]:
-    """The layers of a sub-network with their names: convolutions, and blocks of them where they have side paths."""
-    whole = codec.get_submodule(part)
-    if isinstance(whole, nn.Conv2d):
-        return [(part, whole)]
-    blocks = [(f"{part}.{name}", layer) for name, layer in whole.named_children()]
-    return [_unpacked(name, layer) for name, layer in blocks if any(True for _ in layer.parameters())]
+    """The layers of a sub-network that have parameters, with their names: convolutions, and blocks with side paths."""
+    return list(_layers(part, codec.get_submodule(part)))
 
 
-def _unpacked(name: str, layer: nn.Module) -> tuple[str, nn.Module]:
-    """The convolution of a sub-pixel convolution; any other layer as it is."""
-    return (f"{name}.0", layer[0]) if isinstance(layer, nn.Sequential) else (name, layer)
+def _layers(name: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    if isinstance(layer, nn.Sequential):
+        for number, child in layer.named_children():
+            yield from _layers(f"{name}.{number}", child)
+    elif next(layer.parameters(), None) is not None:
+        yield name, layer
 
 
 def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution whose outputs are multiplied; scales and means share the factors of y."""
+    """The parameters of a convolution whose outputs are multiplied."""
     weight, bias = cast("Tensor", layer.weight), cast("Tensor", layer.bias)
-    factor = factor.repeat(len(bias) // len(factor))
     across = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     return {f"{name}.weight": weight * factor.view(across), f"{name}.bias": bias * factor}
 

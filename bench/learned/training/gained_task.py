@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.task import PictureTask, Validation
+from bench.learned.training.task import Validation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.learned.models import Quantization, Trainable
-    from bench.learned.models.gained import Gained
-    from bench.learned.training.phases import Phase
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.models import Gained, Quantization
+    from bench.learned.training.task import PictureTask
 
 GROUPS = 2
 """Lambdas in one step; each more makes a step slower, fewer make its gradient noisier."""
@@ -33,29 +31,36 @@ class Batch:
     """Indices into the phase's qualities."""
 
 
-class GainedTask(PictureTask):
-    """Rate and distortion at the phase's qualities; see `PictureTask`.
+class GainedTask:
+    """Rate and distortion at the phase's qualities.
 
     Each lambda's loss is divided by the root of lambda, so that all are of about the same size: otherwise the largest
     one, whose rate and distortion weigh most, would have the gradients to itself.
+
+    Args:
+        task: of pictures, or of planes: whose crops are learned from, and which pictures validate.
     """
 
-    def __init__(self, pictures: Pictures, phase: Phase, **options: Any) -> None:  # noqa: ANN401 - of PictureTask
-        super().__init__(pictures, phase, **options)
-        metric = next(term for term in phase.weights if term != "rate")
-        self._weights = [losses.rate_distortion(quality, metric) for quality in phase.qualities]
-        self._scales = [(phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
+    def __init__(self, task: PictureTask) -> None:
+        self._task, self.phase = task, task.phase
+        metric = next(term for term in self.phase.weights if term != "rate")
+        self._weights = [losses.rate_distortion(quality, metric) for quality in self.phase.qualities]
+        self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
         self.validated: dict[int, Validation] = {}
         """Quality to what its plain model came out at, when all were validated last."""
 
-    def batch(self, step: int, share: float) -> Batch:  # type: ignore[override]
-        """Random crops, (batch, 3, size, size), and as many different lambdas as there are groups of them."""
-        x = super().batch(step, share)
-        random = generator(self.seed, step, 2000 + self.rank)
+    def network(self, model: Gained) -> nn.Module:
+        """The whole model, with its gains."""
+        return model
+
+    def batch(self, step: int, share: float) -> Batch:
+        """Random crops, (batch, channels, size, size), and as many different lambdas as there are groups of them."""
+        x = self._task.batch(step, share)
+        random = generator(self._task.seed, step, 2000 + self._task.rank)
         groups = min(GROUPS, len(x), len(self._weights))
         return Batch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
 
-    def loss(self, network: nn.Module, batch: Batch, mode: Quantization) -> Tensor:  # type: ignore[override]
+    def loss(self, network: nn.Module, batch: Batch, mode: Quantization) -> Tensor:
         """The mean over the groups, each at its lambda."""
         parts = []
         for x, index in zip(batch.x.tensor_split(len(batch.which)), batch.which, strict=True):
@@ -63,11 +68,10 @@ class GainedTask(PictureTask):
             parts.append(self._scales[index] * losses.weighted(output, x, self._weights[index]))
         return torch.stack(parts).mean()
 
-    def validate(self, model: Trainable) -> Validation:
+    def validate(self, model: Gained) -> Validation:
         """The means over all qualities, of the plain models."""
-        gained = cast("Gained", model)
         for index, quality in enumerate(self.phase.qualities):
-            self.validated[quality] = self._held_out(gained.plain(index), self._weights[index])
+            self.validated[quality] = self._task.validate(model.plain(index), self._weights[index])
         rows = self.validated.values()
         scaled = [scale * row.loss for scale, row in zip(self._scales, rows, strict=True)]
         means = (sum(column) / len(rows) for column in (scaled, [r.rate_bpp for r in rows], [r.psnr_db for r in rows]))

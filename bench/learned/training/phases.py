@@ -102,7 +102,7 @@ class Phase:
         """
         learning: dict[str, nn.Parameter] = {}
         for pattern in self.trainable:
-            matching = {n: p for n, p in model.named_parameters() if fnmatchcase(n, pattern.removeprefix("!"))}
+            matching = {n: p for n, p in model.named_parameters() if _matches(n, pattern.removeprefix("!"))}
             if not matching:
                 raise UsageError(f"phase '{self.name}': no parameter of the model matches '{pattern}'")
             if pattern.startswith("!"):
@@ -116,6 +116,11 @@ class Phase:
         values = asdict(replace(self, weights=dict(self.weights)))
         absent = {name for name, default in _LATER.items() if getattr(self, name) == default}
         return {name: value for name, value in values.items() if name not in absent}
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a pattern is for a parameter, which has its own name also where its codec is a part of the model."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix("codec."), pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -75,9 +76,9 @@ class PlanesTask(PictureTask):
         """The whole model, with its filter where that is what learns."""
         return Enhanced(model) if self._filters else model
 
-    def validate(self, model: Trainable) -> Validation:
+    def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
         """Loss, rate and PSNR (6:1:1) of the held-out pictures."""
-        return self._held_out(self.network(model))
+        return self._held_out(self.network(model), weights)
 
 
 def _planes(pixels: NDArray[np.uint8]) -> Yuv420:

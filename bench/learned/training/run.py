@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import tempfile
 import time
@@ -198,12 +199,12 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
 
 def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Task:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
-    if job.target.family in YUV420:
-        return PlanesTask(data, job.phase, cache=job.cache, **options)
-    if isinstance(model, Gained):
-        return GainedTask(data, job.phase, **options)
-    if job.phase.source == "pictures":
-        return PictureTask(data, job.phase, **options)
+    if job.target.family in YUV420 or job.phase.source == "pictures":
+        yuv = job.target.family in YUV420
+        kind: Any = functools.partial(PlanesTask, cache=job.cache) if yuv else PictureTask
+        task: PictureTask = kind(data, job.phase, **options)
+        return GainedTask(task) if isinstance(model, Gained) else task
+    assert not isinstance(model, Gained)  # noqa: S101 - see `start.begin`
     if isinstance(model, Rectified):
         return DecodedTask(model, data, job.phase, cache=job.cache, **options)
     return LatentTask(model, data, job.phase, cache=job.cache, **options)

@@ -128,6 +128,8 @@ def _require_gains(job: Job) -> None:
     names = ",".join(map(str, job.phase.qualities))
     if job.target.modifier is not None:
         raise UsageError(f"{job.target.name}: decoders are trained for one quality each, not for {names}")
+    if job.phase.source != "pictures":
+        raise UsageError(f"{job.target.name}: {job.phase.source} are those of one quality each, not of {names}")
     if job.target.quality not in job.phase.qualities:
         raise UsageError(f"{job.target.name}: its quality must be one of those that are trained, {names}")
 

@@ -79,9 +79,9 @@ class PictureTask:
         """The phase's weighted terms."""
         return losses.weighted(network(batch, mode), batch, self.phase.weights)
 
-    def validate(self, model: Trainable) -> Validation:
-        """Loss, rate and PSNR of the held-out pictures."""
-        return self._held_out(model)
+    def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
+        """Loss, rate and PSNR of the held-out pictures; with other loss terms than the phase's if they are given."""
+        return self._held_out(model, weights)
 
 
 class HeldOut:

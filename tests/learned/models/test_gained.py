@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import torch
 
+from bench.learned.families import FAMILIES, YUV420
 from bench.learned.models import Gained, LearnedModel, ModelConfig, build
 from bench.learned.models.autoregressive import Autoregressive
 from bench.learned.models.base import split_parameters
-from bench.learned.models.gained import FOLDABLE
+from bench.learned.models.mixture import MixtureModel
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +56,13 @@ def by_the_diagram(model: Gained, y: Tensor, index: int) -> dict[str, Tensor]:
         params = codec.h_s(z_hat * z_inverse)
     if codec.config.family == "factorized":
         y_hat, likelihoods["y"] = codec.entropy_bottleneck(y * gain, "round")
+    elif isinstance(codec, MixtureModel):
+        y_hat, _ = codec.gaussian_conditional.quantized(y * gain, "round")
+        context = codec.context_prediction(y_hat * inverse)
+        told = codec.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1)).unflatten(1, (3, -1))
+        told = told.unflatten(2, (-1, 12))  # (B, scales means logits, K, M, h, w)
+        told = torch.cat((told[:, :2] * gain[:, None, None], told[:, 2:]), dim=1)
+        likelihoods["y"] = codec.gaussian_conditional(y_hat, told.flatten(1, 3))
     elif isinstance(codec, Autoregressive):
         y_hat, _ = codec.gaussian_conditional.quantized(y * gain, "round")
         scales, means = codec.distribution(y_hat * inverse, params)
@@ -66,7 +74,7 @@ def by_the_diagram(model: Gained, y: Tensor, index: int) -> dict[str, Tensor]:
     return {"x_hat": codec.g_s(y_hat * inverse), **likelihoods}
 
 
-@pytest.mark.parametrize("family", FOLDABLE)
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("index", range(len(LAMBDAS)))
 @torch.no_grad()
 def test_a_folded_model_computes_what_the_gains_say(
@@ -74,16 +82,17 @@ def test_a_folded_model_computes_what_the_gains_say(
 ) -> None:
     model = gained_of(wide_attn(liven) if family == "attn" else make(family))
     plain, gain = model.plain(index), model.gain[index].exp().view(1, -1, 1, 1)
-    y = plain.g_a(pictures) / gain
-    torch.testing.assert_close(y, model.codec.g_a(pictures), rtol=1e-4, atol=1e-4)
+    x = torch.cat((pictures, pictures.flip(1)), 1) if family in YUV420 else pictures
+    y = plain.g_a(x) / gain
+    torch.testing.assert_close(y, model.codec.g_a(x), rtol=1e-4, atol=1e-4)
     # Of the folded model's own latents: those of the other differ by float errors, which may fall on another integer.
-    expected, output = by_the_diagram(model, y, index), plain(pictures, "round")
+    expected, output = by_the_diagram(model, y, index), plain(x, "round")
     loudest, x_hat = expected["x_hat"].abs().max(), expected.pop("x_hat")
     torch.testing.assert_close(output["x_hat"] / loudest, x_hat / loudest, rtol=0, atol=1e-5)
     assert output["likelihoods"].keys() == expected.keys()
     for name, likelihood in output["likelihoods"].items():
         torch.testing.assert_close(likelihood, expected[name], rtol=1e-3, atol=1e-5)
-    trained = model(pictures, torch.tensor(index), "round")
+    trained = model(x, torch.tensor(index), "round")
     assert torch.equal(trained["x_hat"], output["x_hat"])
 
 
@@ -120,5 +129,3 @@ def test_a_plain_model_is_a_copy(make: Maker) -> None:
 def test_layers_that_do_not_take_gains_are_refused(make: Maker) -> None:
     with pytest.raises(UsageError, match="attn takes the gains of several qualities only with M other than N"):
         Gained(make("attn"), LAMBDAS, LAMBDAS[-1])
-    with pytest.raises(UsageError, match="joint-yuv: its layers do not take the gains"):
-        Gained(make("joint-yuv"), LAMBDAS, LAMBDAS[-1])

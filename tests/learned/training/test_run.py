@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bench.codecs.registry import codec_class
 from bench.learned.training import checkpoint, curve, engine, run
-from bench.learned.training.jobs import Job, job_from_options
+from bench.learned.training.jobs import Job, job_from_options, phase_for
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.phases import CropStage, Phase, Target
@@ -423,6 +423,20 @@ def test_several_qualities_start_from_the_weights_of_one(job: Job, tmp_path: Pat
     start, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
     ratio = gained.g_a[-1].weight / start.g_a[-1].weight  # type: ignore[index]
     assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
+
+
+def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Path) -> None:
+    target = Target("cca", 3, "mse-611", {"N": 16, "M": 16})
+    phase = dataclasses.replace(phase_for(target), qualities=(1, 3), crops=(CropStage(64, 2),), validate_steps=2)
+    job = job_on(photos, tmp_path / "cca", phase=phase, steps=2)
+    run.train(dataclasses.replace(job, target=target), Silent())
+    cards = [load(job.out / f"cca-{quality}.safetensors").card for quality in (1, 3)]
+    assert [(card.quality, card.lmbda, card.metric) for card in cards] == [(1, 0.015, "mse-611"), (3, 0.045, "mse-611")]
+
+
+def test_latents_are_not_those_of_several_qualities(job: Job) -> None:
+    with pytest.raises(UsageError, match="latents are those of one quality each, not of 1,3,6"):
+        run.train(several(job, source="latents", crops=(CropStage(4, 2),)), Silent())
 
 
 @pytest.mark.parametrize(
