@@ -156,7 +156,12 @@ def export(weights: Path, checkpoint: Path) -> None:
 @click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
 @click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
 @_data
-@click.option("--recipe", type=FILE, help="Another recipe than the package's own.")
+@click.option(
+    "--recipe",
+    type=FILE,
+    help="A recipe file, or `paper`: the papers' widths and lengths, for GPUs, kept in runs/paper.  "
+    "[default: that of the shipped weights]",
+)
 @click.option("--weights", type=FOLDER, help="Folder of the weights files.  [default: the package's own]")
 @click.option("--runs", type=FOLDER, help="Folder of checkpoints and curves.  [default: runs/zoo]")
 @_device
@@ -172,8 +177,10 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
     from bench.learned.training.terminal import Terminal, show_zoo  # noqa: PLC0415
 
     given = {key: value for key, value in options.items() if value is not None}
-    recipe = recipes.read(given.pop("recipe", None))
-    folders = {name: given.pop(name) for name in ("weights", "runs") if name in given}
+    name = given.pop("recipe", None)
+    recipe, own = recipes.read(name), Path("runs") / str(name)
+    folders = {"weights": own / "weights", "runs": own} if str(name) in recipes.PACKAGED else {}
+    folders |= {kind: given.pop(kind) for kind in ("weights", "runs") if kind in given}
     chosen = recipes.Zoo(recipe, **folders)
     if status:
         show_zoo(chosen)

@@ -19,6 +19,7 @@ _STEP = {
     "phases": tuple[str, ...],
     "start": str,
     "seed": int,
+    "width": int,
     "options": Mapping,
 }
 
@@ -35,6 +36,9 @@ _LEAST: Mapping[str, float] = {
     "ema_decay": 0,
     "alpha": 0,
     "seed": 0,
+    "mixed_begins": 0,
+    "downscale": 1,
+    "width": 1,
     "N": 1,
     "M": 1,
     "kernel": 1,

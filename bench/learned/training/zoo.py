@@ -28,8 +28,12 @@ from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from importlib.resources.abc import Traversable
 
 RUNS = Path("runs") / "zoo"
+
+PACKAGED = ("paper",)
+"""Recipes of the package that are not that of the shipped weights; what they train goes into a folder of their name."""
 
 Stages = dict[str, dict[str, float]]
 
@@ -47,6 +51,8 @@ class Step:
     start: str | None
     """Model that it starts from, unless the model has stages behind it already."""
     seed: int
+    width: int | None = None
+    """Channels of a new rectifier; None: the compact ones."""
 
     @property
     def name(self) -> str:
@@ -140,7 +146,14 @@ class Zoo:
         """
         out, done, outdated = self.runs / step.run, self.done(step), self.is_outdated(step)
         stages = {} if outdated else self.stages(step.model)
-        shared = {"stage": step.stage, "seed": step.seed, "exclude": self.recipe.exclude, "out": out, **options}
+        shared = {
+            "stage": step.stage,
+            "seed": step.seed,
+            "width": step.width,
+            "exclude": self.recipe.exclude,
+            "out": out,
+            **options,
+        }
         if (
             not outdated
             and (out / CHECKPOINT).is_file()
@@ -250,13 +263,15 @@ def file_stem(model: str) -> str:
 
 
 def read(path: Path | None = None) -> Recipe:
-    """The recipe in a TOML file; the package's own by default.
+    """The recipe in a TOML file, or one of the package by its name; that of the shipped weights by default.
 
     Raises:
         UsageError: it is no recipe, or a name in it does not exist.
         OSError: it cannot be read.
     """
-    source = importlib.resources.files(__package__).joinpath("zoo.toml") if path is None else path
+    source: Traversable = Path("zoo" if path is None else path)
+    if path is None or str(path) in PACKAGED:
+        source = importlib.resources.files(__package__).joinpath(f"{source}.toml")
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -310,7 +325,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     crops = tuple(CropStage(**crop) for crop in settings.pop("crops", ())) or plain.crops
     settings |= {name: tuple(settings[name]) for name in ("trainable", "qualities") if name in settings}
     phase = replace(plain, name=stage, crops=crops, **settings)
-    return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1))
+    return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1), entry.get("width"))
 
 
 def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from bench.cli.main import main
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import curve, run, zoo
@@ -446,9 +448,10 @@ def test_what_is_no_recipe_is_one_clear_line(content: bytes, message: str, tmp_p
     assert "\n" not in str(caught.value)
 
 
-def test_the_shipped_recipe_starts_only_from_what_comes_before() -> None:
+@pytest.mark.parametrize("name", [None, *zoo.PACKAGED])
+def test_recipes_start_only_from_what_comes_before(name: str | None) -> None:
     finished: set[str] = set()
-    for step in zoo.read().steps:
+    for step in zoo.read(None if name is None else Path(name)).steps:
         assert step.start is None or step.start in finished, step.name
         finished.add(step.model)
 
@@ -552,6 +555,33 @@ def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() ->
 
 def test_the_shipped_recipe_covers_every_family() -> None:
     assert {step.target.family for step in zoo.read().steps} == set(RGB) | set(YUV420)
+
+
+def test_the_paper_recipe_has_the_papers_widths() -> None:
+    recipe = zoo.read(Path("paper"))
+    widths = {step.model: tuple(step.target.options.values()) for step in recipe.steps if step.target.modifier is None}
+    assert {
+        model: widths[model] for model in ("hyper@4", "joint@4", "joint@5", "factorized@5", "attn@3", "attn@4")
+    } == {
+        "hyper@4": (128, 192),
+        "joint@4": (192, 192),
+        "joint@5": (192, 320),
+        "factorized@5": (128, 192),
+        "attn@3": (128, 128),
+        "attn@4": (192, 192),
+    }
+    assert {step.width for step in recipe.steps if step.target.modifier == "qr"} == {512}
+
+
+def test_what_the_paper_recipe_trains_stays_away_from_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[Zoo] = []
+    monkeypatch.setattr(zoo, "follow", lambda found, *_, **__: chosen.append(found))
+    runs, paper = tmp_path / "runs", Path("runs/paper")
+    for options in ([], ["--runs", str(runs)]):
+        assert CliRunner().invoke(main, ["train", "zoo", "--recipe", "paper", *options]).exit_code == 0
+    assert [(found.weights, found.runs) for found in chosen] == [(paper / "weights", paper), (paper / "weights", runs)]
 
 
 def test_a_recipe_with_an_unknown_phase_is_refused(tmp_path: Path) -> None:
