@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
-from bench.learned.weights import catalogue, container
+from bench.learned.weights import catalogue, container, eight_bit
 from bench.learned.weights import delta as part
 from bench.learned.weights.full import ModelCard, restore
 from bench.system.errors import BenchError, UsageError
@@ -42,7 +42,7 @@ class RectifiedWeights:
 
 
 def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
-    """Write what differs from the base, rounded to float16; the file's SHA-256.
+    """Write what differs from the base, rounded to float16, the rectifier's convolutions to 8 bits; the file's SHA-256.
 
     Args:
         path: the file; `base` has to lie beside it when it is loaded.
@@ -94,8 +94,10 @@ def load_rectified(path: Path) -> RectifiedWeights:
     try:
         codec = restore(ModelConfig(**header["config"]), tensors)
         model = Rectified(codec, _rectifier(codec.config.M, header["rectifier"]))
+        held = {name: value for name, value in tensors.items() if name.startswith("rectifier.")}
+        own = eight_bit.decoded(held)
         names = [name for name, _ in model.named_parameters() if name.startswith("rectifier.")]
-        nn.Module.load_state_dict(model, {name: tensors[name] for name in names}, strict=False)
+        nn.Module.load_state_dict(model, {name: own[name] for name in names}, strict=False)
         return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base, sha256_of(base))
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -117,6 +119,11 @@ def _rectifier(channels: int, options: dict[str, Any] | None) -> nn.Module:
 
 def _parameters(model: Rectified) -> Tensors:
     """All parameters as a file has them; the quantiles, which are part of the tables, in float32."""
-    named = (*model.codec.named_parameters(), *model.rectifier.named_parameters(prefix="rectifier"))
-    found = {name: value.detach().cpu() for name, value in named}
+    codec, rectifier = _rounded(model.codec), _rounded(model.rectifier, "rectifier.")
+    return codec | eight_bit.encoded(rectifier)
+
+
+def _rounded(part: nn.Module, prefix: str = "") -> Tensors:
+    """The parameters in float16, those that cannot be finite in it among them; the quantiles in float32."""
+    found = {prefix + name: value.detach().cpu() for name, value in part.named_parameters()}
     return {name: (value if name.endswith("quantiles") else value.half()).contiguous() for name, value in found.items()}
