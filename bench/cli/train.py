@@ -141,8 +141,8 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 
 
 @train.command()
-@click.argument("weights", type=_PATH)
-@click.argument("checkpoint", type=_PATH)
+@click.argument("weights", type=FILE)
+@click.argument("checkpoint", type=FILE)
 def export(weights: Path, checkpoint: Path) -> None:
     """Trained weights as a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
     _ignore_futures()
