@@ -13,7 +13,7 @@ from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import Subject, find, listed, published_subject
 from bench.analysis.sets import fitting
-from bench.results.published import published_names
+from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -191,9 +191,14 @@ def compare_rows(
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
+    measured = set(export.measurements["codec"])
+    published = set(published_names(export.published))
+    test, anchor = (
+        name if name.partition("@")[0] in measured else full_name(published, name) for name in (test, anchor)
+    )
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
-    require_known(export.published, test, anchor, measured=set(export.measurements["codec"]))
+    require_known(export.published, test, anchor, measured=measured)
     study = fitting(export, (test, anchor), dataset=dataset, images=images)
     subjects = [find(study, export, name) for name in (anchor, test)]
     rows = _bd_rows_of(subjects, study.axes, metrics)

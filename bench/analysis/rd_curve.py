@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
-from bench.results.published import published_names
+from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, hint, unknown
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def find(study: Study, export: Export, name: str) -> Subject:
     if (meant := _meant(name, study.curves["name"])) is not None:
         return measured_subject(study, meant)
     here = published_of(study, export)
+    name = full_name(set(published_names(export.published)), name)
     if name in set(published_names(here)):
         return published_subject(here, name)
     elsewhere = export.published.loc[published_names(export.published) == name, "dataset"].unique()
@@ -177,7 +178,8 @@ def find(study: Study, export: Export, name: str) -> Subject:
 def can_find(study: Study, export: Export, name: str) -> bool:
     """Whether `find` finds a curve."""
     measured = any(f"{one}@".startswith(f"{name}@") for one in study.curves["name"])
-    return measured or name in set(published_names(published_of(study, export)))
+    published = set(published_names(published_of(study, export)))
+    return measured or full_name(published, name) in published
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:

@@ -16,6 +16,7 @@ from bench.results.fields import FILES, parse_column
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
@@ -28,6 +29,8 @@ COLUMNS = FILES["published"]
 CURVE = ["dataset", "source", "method", "metric"]
 """What the points of one published curve have in common."""
 
+OWN = "own"
+"""The source of the curves that the user named without one: `bench import --as mine` makes own/mine."""
 
 CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
 """Columns of `conversion_ceilings`: mean PSNR in dB of pictures that were converted as the codec does, and back."""
@@ -40,16 +43,22 @@ def load(folder: Path | None = None) -> pd.DataFrame:
         UsageError: a file is malformed, or holds a curve that sources.toml does not know.
     """
     root: Traversable = folder or importlib.resources.files("baselines") / "published"
-    sources = tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
+    known = sources(folder)
     files = sorted((entry for entry in root.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
-    return pd.concat([_load_source(entry, sources) for entry in files], ignore_index=True)
+    return pd.concat([_load_source(entry, known) for entry in files], ignore_index=True)
 
 
-def _load_source(entry: Traversable, sources: dict[str, Any]) -> pd.DataFrame:
+def sources(folder: Path | None = None) -> dict[str, Any]:
+    """Where the curves of baselines/published are from: sources.toml, by the name of the source."""
+    root: Traversable = folder or importlib.resources.files("baselines") / "published"
+    return tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
+
+
+def _load_source(entry: Traversable, known: dict[str, Any]) -> pd.DataFrame:
     name = entry.name.removesuffix(".csv")
-    if name not in sources:
-        raise unknown("published source", name, sources)
-    source = sources[name]
+    if name not in known:
+        raise unknown("published source", name, known)
+    source = known[name]
     with entry.open("rb") as file:
         points = pd.read_csv(file, float_precision="round_trip")
     unnamed = sorted(set(points["method"]) - set(source["methods"]))
@@ -71,6 +80,12 @@ def published_names(published: pd.DataFrame) -> pd.Series:
     """What the curve of each published point goes by."""
     names: pd.Series = published["source"] + "/" + published["method"]
     return names
+
+
+def full_name(names: Collection[str], name: str) -> str:
+    """The one of some published curves' names that is meant: the name itself, or that of the user's own curve."""
+    own = f"{OWN}/{name}"
+    return own if own in names and name not in names else name
 
 
 def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:

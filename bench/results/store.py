@@ -110,6 +110,13 @@ class Store:
                 if replace or tuple(row[column] for column in common) not in known:
                     self._insert(table, row)
 
+    def forget(self, table: str, **whole: str) -> None:
+        """Remove one whole of what `describe` recorded: an image set's name, or the points of an imported curve."""
+        condition = " AND ".join(f"{column} = ?" for column in _WHOLES[table])
+        values = tuple(whole[column] for column in _WHOLES[table])
+        with self.transaction():
+            self._connection.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608  # our own names
+
     def _configuration_id(self, configuration: Configuration) -> int:
         known = self._configuration_ids.get(configuration)
         if known is None:

@@ -14,6 +14,7 @@ from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
@@ -68,22 +69,34 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """The columns of a CSV file, all as text.
+    """The columns of a CSV file of an export, all as text.
 
     Raises:
         UsageError: there is no such file, it is not a CSV file, or two of its columns have one name.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+            return columns_of(file)
     except FileNotFoundError:
         raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
-    except (ValueError, csv.Error) as error:
-        raise UsageError(f"{path}: not a CSV file: {error}") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}; write the folder again with `bench export`") from None
+
+
+def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str]]:
+    """The columns of a table by the names in its first line, all as text; none where there is no line.
+
+    Raises:
+        ValueError: it is not a CSV file, two columns have one name, or a row has another number of cells.
+    """
+    try:
+        header, *rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row] or [[]]
+    except (UnicodeError, csv.Error) as error:
+        raise ValueError(f"not a CSV file: {error}") from None
     names = [unguarded(name) for name in header]
     if len(set(names)) < len(names):
-        raise UsageError(f"{path}: two columns have one name; write the folder again with `bench export`")
+        raise ValueError("two columns have one name")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
-            raise UsageError(f"{path}: row {number} has {len(row)} cells, not {len(names)}")
+            raise ValueError(f"row {number} has {len(row)} cells, not {len(names)}")
     return {name: [unguarded(row[place]) for row in rows] for place, name in enumerate(names)}

@@ -1,0 +1,178 @@
+"""RD curves that the user brings from elsewhere: how they are named, stored and removed again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.results import published
+from bench.results.fields import FIELDS
+from bench.results.published import OWN, full_name, published_names
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from bench.results.store import Store
+
+METRIC_NAMES: Mapping[str, str] = {
+    "psnr": "psnr_rgb",
+    "psnr-db": "psnr_rgb",
+    "psnr-rgb": "psnr_rgb",
+    "psnr-rgb-db": "psnr_rgb",
+    "psnr-y": "psnr_y",
+    "psnr-y-db": "psnr_y",
+    "ms-ssim": "ms_ssim_rgb",
+    "ms-ssim-rgb": "ms_ssim_rgb",
+    "ms-ssim-y": "ms_ssim_y",
+    "ms-ssim-db": "ms_ssim_db_rgb",
+    "ms-ssim-db-rgb": "ms_ssim_db_rgb",
+    "ms-ssim-rgb-db": "ms_ssim_db_rgb",
+}
+"""What files call the metrics of published points, and ours."""
+
+SHORT_NAMES = "psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db"
+"""The shortest of these names, for messages."""
+
+ASSUMED = "kodak"
+"""What points are of where neither the file nor the user says it."""
+
+WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
+"""The note of an image set that is known by name alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a file or its reader says of a curve; empty where nothing is said.
+
+    `name` is "METHOD" or "SOURCE/METHOD", `source` a text or an address that says where the points are from.
+    """
+
+    dataset: str = ""
+    name: str = ""
+    source: str = ""
+    title: str = ""
+    note: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCurve:
+    """The points of one file, as `bench.results.published` has them, and what the user should know of them."""
+
+    points: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the curve goes by."""
+        return str(published_names(self.points).iloc[0])
+
+
+def imported_curve(
+    path: Path, digest: str, points: pd.DataFrame, told: Told, remarks: Sequence[str] = ()
+) -> ImportedCurve:
+    """The curve of a file of this hash, whose `points` have metric, rate_bpp, value, encode_s and decode_s.
+
+    Without a name it goes by the file's and a hash of its content, as in "result-1a2b3c4d/result": another file of
+    this name is another curve.
+
+    Raises:
+        UsageError: a name or value is not valid.
+    """
+    stem = path.stem.encode(errors="replace").decode()  # a file's name need not be UTF-8
+    source, method = _named(told.name) if told.name else (f"{stem}-{digest[:8]}", told.title or stem)
+    is_address = re.match("https?://", told.source) is not None
+    curve = {
+        "source": _text(path, "source", source, "the name"),
+        "method": _text(path, "method", method, "the name"),
+        "title": method if told.name else told.title or stem,
+        "dataset": _text(path, "dataset", told.dataset or ASSUMED, "the name of the image set"),
+        "note": "; ".join(filter(None, ("" if is_address else told.source, told.note))),
+        "url": told.source if is_address else told.url,
+    }
+    rows = points.assign(**curve, drawn=1, encoder="")
+    # Qualities that give files of one size are points at one rate, of which an RD curve has the best.
+    best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
+    found = list(remarks)
+    if not told.dataset:
+        found.append(f"the file names no image set: {ASSUMED} is assumed, and --dataset NAME says otherwise")
+    if left_out := len(rows) - len(best):
+        found.append(f"{left_out} left out: another point at the same rate is at least as good")
+    return ImportedCurve(published.validated(best, str(path)), tuple(found))
+
+
+def _named(name: str) -> tuple[str, str]:
+    """Source and method of a name that the user chose.
+
+    Raises:
+        UsageError: it is among the curves that come with bench.
+    """
+    source, _, method = name.rpartition("/") if "/" in name else (OWN, "/", name)
+    if source in published.sources():
+        raise UsageError(f"--as {name}: {source} is a source that comes with bench; choose another name before the /")
+    return source, method
+
+
+def _text(path: Path, field: str, value: object, called: str) -> str:
+    try:
+        return str(FIELDS[field].parse(value))
+    except ValueError as error:
+        raise UsageError(f"{path}: {called} {error}") from None
+
+
+def add_curve(store: Store, curve: ImportedCurve) -> str:
+    """Store an imported curve unless it is there; an image set that is unknown is added as a name. What was done.
+
+    Raises:
+        UsageError: a curve of this name is there and is another one.
+    """
+    rows = [{str(column): value for column, value in row.items()} for row in curve.points.to_dict("records")]
+    dataset, source, method = (rows[0][column] for column in ("dataset", "source", "method"))
+    with store.transaction():
+        query = "SELECT metric, rate_bpp, value FROM imported WHERE dataset = ? AND source = ? AND method = ?"
+        there = store.rows(query, (dataset, source, method))
+        if there and set(there) != {(row["metric"], row["rate_bpp"], row["value"]) for row in rows}:
+            raise UsageError(
+                f"{curve.name} is there on {dataset} with other points; remove it with "
+                f"`bench import --remove {curve.name}`, or name this one otherwise by --as"
+            )
+        name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
+        store.describe("datasets", [name_alone], replace=False)
+        store.describe("imported", rows, replace=False)
+    return f"{curve.name}: {_counted(len(rows))} on {dataset}{', which were there' if there else ''}"
+
+
+def remove_curve(store: Store, name: str, dataset: str = "") -> str:
+    """Remove an imported curve, and an image set that nothing is known of any more but its name. What was done.
+
+    Raises:
+        UsageError: there is no such curve, or there are several, of different image sets.
+    """
+    curves = store.rows("SELECT dataset, source, method, COUNT(*) FROM imported GROUP BY dataset, source, method")
+    names = {f"{source}/{method}" for _, source, method, _ in curves}
+    meant = full_name(names, name)
+    if meant not in names and meant in set(published_names(published.load())):
+        raise UsageError(f"{name} comes with bench; only imported curves can be removed")
+    found = [one for one in curves if f"{one[1]}/{one[2]}" == meant and dataset in {"", one[0]}]
+    if not found:
+        raise unknown("imported curve", f"{name}{' on ' + dataset if dataset else ''}", names)
+    if len(found) > 1:
+        sets = ", ".join(str(one[0]) for one in found)
+        raise UsageError(f"{meant} is imported on {sets}; choose one with --dataset")
+    ((of, source, method, count),) = found
+    with store.transaction():
+        store.forget("imported", dataset=of, source=source, method=method)
+        query = """SELECT 1 FROM datasets WHERE dataset = ? AND note = ?
+            AND dataset NOT IN (SELECT dataset FROM images) AND dataset NOT IN (SELECT dataset FROM imported)"""
+        if store.rows(query, (of, WITHOUT_PICTURES)):
+            store.forget("datasets", dataset=of)
+    return f"removed {meant}: {_counted(count)} on {of}"
+
+
+def _counted(points: int) -> str:
+    return f"{points} point{'' if points == 1 else 's'}"

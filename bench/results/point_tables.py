@@ -1,0 +1,155 @@
+"""RD points in tables: CSV or TSV, a row a point, or a row a picture and setting as Cool-Chic's result files have.
+
+A column is known by its name in any writing: "bpp", "Rate (bpp)" and "rate_bpp" are one. Needed are a rate in bits per
+pixel and a metric: PSNR is of RGB in dB unless it says "y", MS-SSIM is from 0 to 1 unless it says "db". Times are in
+seconds a picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.results.fields import FIELDS
+from bench.results.imported import METRIC_NAMES, SHORT_NAMES, imported_curve
+from bench.system.csv_files import columns_of
+from bench.system.errors import UsageError, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bench.results.imported import ImportedCurve, Told
+
+SUFFIXES = (".csv", ".tsv", ".txt")
+
+_ROLES: Mapping[str, str] = {
+    **dict.fromkeys(("bpp", "rate-bpp", "rate"), "rate_bpp"),
+    **METRIC_NAMES,
+    **dict.fromkeys(("encoding-time", "encode-s"), "encode_s"),
+    **dict.fromkeys(("decoding-time", "decode-s"), "decode_s"),
+    **dict.fromkeys(("seq-name", "seq", "image", "picture"), "picture"),
+    **dict.fromkeys(("lmbda", "lambda", "quality", "qp"), "setting"),
+}
+"""Names of columns, and what they hold."""
+
+_TEXTS = ("picture", "setting")
+_TIMES = ("encode_s", "decode_s")
+_DECIBELS = "ms_ssim_db_rgb"
+
+
+def import_table(path: Path, told: Told) -> ImportedCurve:
+    """Read the points of a table. Rows of single pictures become points: means over the pictures at each setting.
+
+    Raises:
+        UsageError: the file cannot be read, lacks a column, or holds a value that is not valid.
+    """
+    columns, digest = _columns(path)
+    roles = _roles(path, columns)
+    rows = pd.DataFrame({role: _values(path, name, columns[name], role) for role, name in roles.items()})
+    further = [name for name in columns if name not in roles.values()]
+    remarks = [f"left out, being none of {SHORT_NAMES}: {listed(further)}"] if further else []
+    if "picture" in rows and rows["picture"].nunique() > 1:
+        rows, pictures = _means(path, rows, roles)
+        remarks.append(f"each point is the mean of {pictures} pictures at one '{roles['setting']}'")
+        if _DECIBELS in roles:
+            remarks.append(f"left out: decibels of single pictures have no mean here: {roles[_DECIBELS]}")
+    metrics = [role for role in roles if role in METRIC_NAMES.values()]
+    times = {role: rows.get(role) for role in _TIMES}
+    points = [
+        pd.DataFrame({"rate_bpp": rows["rate_bpp"], "value": rows[metric], "metric": metric, **times})
+        for metric in metrics
+        if metric in rows
+    ]
+    numbers = dict.fromkeys(("rate_bpp", "value", *_TIMES), "float64")
+    found = pd.concat(points, ignore_index=True).astype(numbers).dropna(subset="value").drop_duplicates()
+    if found.empty:
+        raise UsageError(f"{path}: there is no point: no row has a value of a metric")
+    return imported_curve(path, digest, found, told, remarks)
+
+
+def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
+    """The columns of a file as texts, and the hash of its bytes."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    try:
+        lines = data.decode("utf-8-sig").splitlines(keepends=True)  # spreadsheets write a mark before the header
+        header = next((line for line in lines if line.strip()), "")
+        columns = columns_of(lines, max(",;\t", key=header.count))
+    except ValueError as error:
+        what = "not a CSV file in UTF-8" if isinstance(error, UnicodeError) else error
+        raise UsageError(f"{path}: {what}") from None
+    if not any(columns.values()):
+        raise UsageError(f"{path}: {'there is no row below the header' if columns else 'the file is empty'}")
+    return columns, hashlib.sha256(data).hexdigest()
+
+
+def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
+    """The columns that are read, by what they hold.
+
+    Raises:
+        UsageError: there is no rate or no metric, or two columns hold the same.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-").replace("msssim", "ms-ssim")
+        role = _ROLES.get(plain)
+        if role in found:
+            raise UsageError(f"{path}: the columns '{found[role]}' and '{name}' are both {role}; leave one of them out")
+        if role:
+            found[role] = name
+    if "rate_bpp" not in found:
+        raise UsageError(f"{path}: there is no column 'bpp'; the columns are {listed(list(names))}")
+    if not found.keys() & set(METRIC_NAMES.values()):
+        raise UsageError(f"{path}: there is no column of a metric; known: {SHORT_NAMES}")
+    return found
+
+
+def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[object]:
+    """The cells of a column as texts or numbers; None where a metric or time is empty.
+
+    Raises:
+        UsageError: a cell is not valid.
+    """
+    if role in _TEXTS:
+        return list(cells)
+    field = FIELDS[role if role in {"rate_bpp", *_TIMES} else "value"]
+    found: list[object] = []
+    for number, cell in enumerate(cells, 1):
+        try:
+            found.append(field.parse(cell.strip()) if cell.strip() or role == "rate_bpp" else None)
+        except ValueError as error:
+            raise UsageError(f"{path}: row {number}: '{name}' {error}") from None
+    return found
+
+
+def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd.DataFrame, int]:
+    """The means over the pictures at each setting, and how many pictures there are.
+
+    Raises:
+        UsageError: no column says the setting, or a picture is not once at each.
+    """
+    if "setting" not in rows:
+        raise UsageError(
+            f"{path}: there are rows of several pictures; a column 'lmbda' or 'quality' must say which make one point"
+        )
+    # The mean of decibels is another number than the decibels of the mean, which a point has.
+    numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
+    if not set(numbers) & set(METRIC_NAMES.values()):
+        raise UsageError(f"{path}: decibels of MS-SSIM of single pictures have no mean here; give 'ms-ssim' from 0 to 1")
+    wanted = rows["picture"].nunique()
+    for setting, group in rows.groupby("setting", sort=False):
+        if len(group) != wanted or group["picture"].nunique() != wanted:
+            raise UsageError(
+                f"{path}: '{roles['setting']}' {setting} has {len(group)} rows of {group['picture'].nunique()} "
+                f"pictures; each of all {wanted} pictures must be there once"
+            )
+    if numbers.isna().any(axis=None):
+        empty = numbers.columns[numbers.isna().any()][0]
+        raise UsageError(f"{path}: '{roles[empty]}' is empty in row {int(numbers[empty].isna().argmax()) + 1}")
+    return numbers.astype("float64").groupby(rows["setting"], sort=False).mean().reset_index(drop=True), wanted
