@@ -6,7 +6,8 @@ store         the SQLite database (schema.sql)
 database      opening the SQLite file
 export        the database as CSV files, and back
 frames        an export as data frames: the input of the analysis
-interchange   RD points in CompressAI's JSON
+interchange   RD points in files of others: CompressAI's JSON; `point_tables` in CSV and TSV
+imported      curves that the user brought: their names, storing and removing
 published     RD points that others published (baselines/published)
 observations  CSV files of experiments
 extras        what an export may hold besides measurements: weights, costs, pictures, experiments

@@ -1,7 +1,8 @@
 """RD points in files of others: the JSON form of CompressAI's results, out and in, and tables in.
 
-In CompressAI's form one file a codec: `name`, `description`, `meta`, and `results`, lists of equal length: `bpp`, `psnr-rgb`, `ms-ssim-rgb`
-(linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per picture.
+In CompressAI's form there is one file a codec: `name`, `description`, `meta`, and `results`, lists of equal length:
+`bpp`, `psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per
+picture.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def import_table(path: Path, told: Told) -> ImportedCurve:
     rows = pd.DataFrame({role: _values(path, name, columns[name], role) for role, name in roles.items()})
     further = [name for name in columns if name not in roles.values()]
     remarks = [f"left out, being none of {SHORT_NAMES}: {listed(further)}"] if further else []
-    if "picture" in rows and rows["picture"].nunique() > 1:
+    if len(set(rows.get("picture", ()))) > 1:
         rows, pictures = _means(path, rows, roles)
         remarks.append(f"each point is the mean of {pictures} pictures at one '{roles['setting']}'")
         if _DECIBELS in roles:
@@ -141,7 +141,7 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
     # The mean of decibels is another number than the decibels of the mean, which a point has.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
     if not set(numbers) & set(METRIC_NAMES.values()):
-        raise UsageError(f"{path}: decibels of MS-SSIM of single pictures have no mean here; give 'ms-ssim' from 0 to 1")
+        raise UsageError(f"{path}: decibels of single pictures have no mean here; give 'ms-ssim' from 0 to 1")
     wanted = rows["picture"].nunique()
     for setting, group in rows.groupby("setting", sort=False):
         if len(group) != wanted or group["picture"].nunique() != wanted:

@@ -94,9 +94,13 @@ def test_points_may_come_in_any_order(tmp_path: Path) -> None:
 
 
 def test_db_stays_db_and_older_short_names_are_known(tmp_path: Path) -> None:
-    db = import_compressai(_file(tmp_path, {"results": {"bpp": [0.1], "ms-ssim-db-rgb": [12.5]}}), Told(dataset="kodak"))
+    db = import_compressai(
+        _file(tmp_path, {"results": {"bpp": [0.1], "ms-ssim-db-rgb": [12.5]}}), Told(dataset="kodak")
+    )
     assert db.points[["method", "metric", "value"]].to_numpy().tolist() == [["mine", "ms_ssim_db_rgb", 12.5]]
-    old = import_compressai(_file(tmp_path, {"results": {"bpp": [0.1], "psnr": [30], "ms-ssim": [0.9]}}), Told(dataset="x"))
+    old = import_compressai(
+        _file(tmp_path, {"results": {"bpp": [0.1], "psnr": [30], "ms-ssim": [0.9]}}), Told(dataset="x")
+    )
     assert set(old.points["metric"]) == {"psnr_rgb", "ms_ssim_rgb"}
 
 
