@@ -1,7 +1,7 @@
 """Data frames in, data frames out: RD curves, BD-rates, claims, quantisation error, timings. No torch.
 
 dataset_results   all results on one image set: current curves, complete points; `sets`: which image set is meant
-rd_curve          one RD curve, measured or published, by name
+rd_curve          one RD curve, measured or published, by name; `choice`: some for a figure
 axis, family      metrics as axes; codecs that belong together
 bd, batch         Bjøntegaard deltas of curves; of bootstrap samples
 comparison        two codecs beside each other; `difference` at equal quality; `front` of rate and time

@@ -174,6 +174,11 @@ class Comparison:
     pictures: int | None = None  # None where it is of published points alone
 
 
+def table(comparison: Comparison) -> pd.DataFrame:
+    """The rows of a comparison as `bd_table` has them."""
+    return pd.DataFrame(comparison.rows, columns=list(COLUMNS))
+
+
 def compare_rows(
     export: Export,
     test: str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -175,8 +177,19 @@ def find(study: Study, export: Export, name: str) -> Subject:
     raise _not_measured(study, name, {*measured, *published_names(here)})
 
 
+def matching(study: Study, export: Export, pattern: str) -> list[str]:
+    """The names that a glob matches: of published curves if it has a slash, otherwise of measured ones.
+
+    Empty for what is no glob.
+    """
+    names = published_names(published_of(study, export)) if "/" in pattern else study.curves["name"]
+    return fnmatch.filter(dict.fromkeys(names), pattern) if glob.has_magic(pattern) else []
+
+
 def can_find(study: Study, export: Export, name: str) -> bool:
-    """Whether `find` finds a curve."""
+    """Whether `find` finds a curve, or `matching` one."""
+    if matching(study, export, name):
+        return True
     measured = any(f"{one}@".startswith(f"{name}@") for one in study.curves["name"])
     published = set(published_names(published_of(study, export)))
     return measured or full_name(published, name) in published

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bench.report.canvas import file_bytes, inline_svg
-from bench.report.report import INDEX, Report, bibliography
+from bench.report.citations import bibliography
+from bench.report.report import INDEX, Report
 from bench.report.style import css_variables
 from bench.system import manifest
 from bench.system.csv_files import csv_text

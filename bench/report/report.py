@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +17,7 @@ from bench.analysis.sources import Sources
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
+from bench.report.citations import bibliography
 from bench.report.content import Content, first_study, main_study
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
@@ -204,8 +204,3 @@ class Report:
             (len(self.extras.complexity), "The costs of models are missing.", "bench export reports/data --costs"),
         ]
         return [(sentence, command) for present, sentence, command in lacking if not present]
-
-
-def bibliography() -> str:
-    """BibTeX of the papers and codecs."""
-    return (importlib.resources.files("baselines") / "references.bib").read_text(encoding="utf-8")

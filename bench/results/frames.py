@@ -68,6 +68,14 @@ class Export:
         return cls._of_texts({table: _typed(tables[table], table) for table in _TABLES})
 
     @classmethod
+    def of_published(cls, points: pd.DataFrame) -> Self:
+        """The tables of results that hold nothing but published curves; each image set is known by its name alone."""
+        empty = {table: pd.DataFrame(columns=list(FILES[table]), dtype=object) for table in _TABLES}
+        names = points["dataset"].unique()
+        datasets = pd.DataFrame({"dataset": names, "title": names, "note": ""})
+        return cls.of({**empty, "published": points, "datasets": datasets})
+
+    @classmethod
     def _of_texts(cls, tables: dict[str, pd.DataFrame]) -> Self:
         """Tables whose metrics and diagnostics are texts still: "nan" says that one is not defined on a picture."""
         measurements, undefined = _numbers(tables.pop("measurements"))

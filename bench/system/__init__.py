@@ -3,6 +3,7 @@
 errors         the exceptions of bench: one line for the user, no traceback
 files          atomic writes, hashes, folders
 csv_files      CSV files that a spreadsheet can open, and that are read back as they were
+latex          text in LaTeX's writing
 manifest       lists of the files that bench wrote into a folder
 download       downloads that resume and are verified
 environment    environment variables and cores of this process

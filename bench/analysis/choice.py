@@ -1,0 +1,122 @@
+"""The curves that a figure is to show: some of one image set, on one axis, by names and globs."""
+
+from __future__ import annotations
+
+import glob
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.analysis.rd_curve import find, matching
+from bench.analysis.sets import fitting
+from bench.results import published
+from bench.results.frames import Export
+from bench.results.published import full_name, published_names
+from bench.system.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.dataset_results import Study
+    from bench.analysis.rd_curve import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Curves that all have points on an axis, in the order in which they were asked for, and what to know of them."""
+
+    export: Export
+    study: Study
+    axis: Axis
+    subjects: tuple[Subject, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def leading(self) -> tuple[Subject, ...]:
+        """The curves that a figure is about: learned ones, and those that the user brought. The others are around."""
+        known = published.sources()
+        return tuple(
+            subject
+            for subject in self.subjects
+            if (subject.learned if subject.images else subject.name.rpartition("/")[0] not in known)
+        )
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """The points of the curves: name, title, image set, rate in bits per pixel, and the axis' value."""
+        frames = []
+        for subject in self.subjects:
+            curve = subject.curves[self.axis.name]
+            columns = {"rate_bpp": curve.rate_bpp, self.axis.name: [self.axis.shown(value) for value in curve.quality]}
+            frames.append(pd.DataFrame({"curve": subject.name, "title": subject.title, **columns}))
+        found = pd.concat(frames, ignore_index=True)
+        found.insert(2, "dataset", self.study.dataset)
+        return found
+
+
+def are_published(points: pd.DataFrame, patterns: Sequence[str]) -> bool:
+    """Whether names and globs can be of published curves alone, so that no measurement is needed."""
+    names = set(published_names(points))
+    return all(
+        full_name(names, pattern) in names or ("/" in pattern and glob.has_magic(pattern)) for pattern in patterns
+    )
+
+
+def chosen(
+    export: Export,
+    patterns: Sequence[str],
+    *,
+    metric: str = "",
+    dataset: str | None = None,
+    images: Sequence[str] = (),
+) -> Choice:
+    """Find curves by names, as `bench.analysis.comparison.compare_rows` takes them, and by globs.
+
+    `metric` is the short name of an axis; by default it is the first that the image set has.
+
+    Raises:
+        UsageError: a name or glob has no curve on the image set, the set must be named, there is no such metric, or a
+            curve that is named has no points of it.
+    """
+    if are_published(export.published, patterns) and not images:
+        export = Export.of_published(export.published)
+    study = fitting(export, patterns, dataset=dataset, images=images)
+    names = dict.fromkeys(name for pattern in patterns for name in _names(study, export, pattern))
+    subjects = {subject.name: subject for subject in (find(study, export, name) for name in names)}
+    axis = _axis(study, metric)
+    notes = [study.note] * bool(study.note)
+    for name, subject in list(subjects.items()):
+        left_out = subject.left_out.get(axis.name, ())
+        if len(subject.curves.get(axis.name, ())):
+            notes += left_out
+        elif name in patterns or len(subjects) == 1:
+            raise UsageError("; ".join([f"{name} has no point of {axis.short_name} on {study.dataset}", *left_out]))
+        else:
+            notes.append(f"{name} is left out: it has no point of {axis.short_name}")
+            del subjects[name]
+    short = study.incomplete[study.incomplete["name"].isin(subjects)].to_dict("records")
+    notes += [f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short]
+    if not subjects:
+        raise UsageError(f"no curve of {' '.join(patterns)} has a point of {axis.short_name} on {study.dataset}")
+    return Choice(export, study, axis, tuple(subjects.values()), tuple(notes))
+
+
+def _names(study: Study, export: Export, pattern: str) -> list[str]:
+    """What a name or glob stands for; a name for itself."""
+    if found := matching(study, export, pattern):
+        return found
+    if glob.has_magic(pattern):
+        kind = "published" if "/" in pattern else "measured"
+        raise UsageError(f"{pattern} matches no {kind} curve on {study.dataset}; `bench list published` has names")
+    return [pattern]
+
+
+def _axis(study: Study, metric: str) -> Axis:
+    axes = {axis.short_name: axis for axis in study.axes}
+    if metric and metric not in axes:
+        raise unknown("metric", metric, axes)
+    if not axes:
+        raise UsageError(f"no curve on {study.dataset} has a metric")
+    return axes[metric] if metric else next(iter(axes.values()))

@@ -1,0 +1,81 @@
+"""BibTeX of what a figure or a report uses: bench, metrics, image sets, codecs and published points."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.resources
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from bench import __version__
+from bench.results import published
+from bench.results.published import published_names
+from bench.system.latex import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from bench.analysis.choice import Choice
+
+SELF = "bench"
+"""The key of bench itself."""
+
+
+def bibliography() -> str:
+    """BibTeX of the papers and codecs."""
+    return _resource("references.bib").replace("VERSION", __version__)
+
+
+def citations(choice: Choice) -> str:
+    """BibTeX of what a figure uses, each entry once; points of others have an entry that says where they are from."""
+    entries = _entries(bibliography())
+    keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.study.dataset)])
+    curves = choice.study.curves.set_index("name")
+    sources: dict[str, str] = {}
+    for subject in choice.subjects:
+        if subject.images:
+            row = curves.loc[subject.name]
+            keys |= dict.fromkeys([*_cited("codecs", str(row["codec"])), *_cited("weights", str(row["weights"]))])
+        else:
+            keys |= dict.fromkeys(_cited("published", subject.name))
+            points = choice.export.published
+            sources |= _source(points[published_names(points) == subject.name])
+    return "\n\n".join([*(entries[key] for key in keys), *sources.values()]) + "\n"
+
+
+def _resource(name: str) -> str:
+    return (importlib.resources.files("baselines") / name).read_text(encoding="utf-8")
+
+
+def _entries(text: str) -> Mapping[str, str]:
+    """The entries of a BibTeX file by their keys."""
+    return {found[1]: found[0] for found in re.finditer(r"^@\w+\{([^,]+),.*?^\}", text, re.DOTALL | re.MULTILINE)}
+
+
+def _cited(kind: str, name: str) -> Iterable[str]:
+    """The keys that citations.toml has for a name."""
+    table: Mapping[str, list[str]] = tomllib.loads(_resource("citations.toml"))[kind]
+    return [key for pattern, keys in table.items() if fnmatch.fnmatchcase(name, pattern) for key in keys]
+
+
+def _source(points: pd.DataFrame) -> dict[str, str]:
+    """An entry for where published points are from, by its key: a source that comes with bench, or an import."""
+    row = points.iloc[0]
+    known = published.sources()
+    if (name := str(row["source"])) in known:
+        source = known[name]
+        key, fields = f"points-{name}", {"title": f"{source['title']}: RD points", "url": source["url"]}
+    else:
+        name = f"{name}-{row['method']}"
+        key = "points-" + re.sub("[^A-Za-z0-9]+", "-", name).strip("-")
+        fields = {"title": f"{row['title']}: RD points", "note": row["note"], "url": row["url"]}
+    lines = [f"  {field:<5} = {{{_value(field, text)}}}" for field, text in fields.items() if text]
+    return {key: "\n".join([f"@misc{{{key},", ",\n".join(lines), "}"])}
+
+
+def _value(field: str, text: Any) -> str:  # noqa: ANN401  # a cell of a frame
+    # An address stands as it is, but for what would end the field.
+    return re.sub(r"[{}\s]", "", str(text)) if field == "url" else escaped(str(text))
