@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import functools
 import importlib
 import io
 import os
@@ -15,22 +13,26 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from bench import __version__
+from bench.cli.options import clip as _clip
+from bench.cli.options import db as _db
+from bench.cli.options import images as _images
 from bench.cli.parameters import COUNT, FILE, FOLDER, PROCESSES, Command
 from bench.system.environment import threads_of, usable_cores
 from bench.system.errors import BenchError, UsageError, printable
 from bench.system.interruption import interrupted_once, signal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bench.harness.request import Summary
     from bench.results.frames import Export
 
-DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
 SHOWN_FAILURES = 20
 
 _ELSEWHERE = {
+    "compare": "bench.cli.curves",
+    "plot": "bench.cli.curves",
     "train": "bench.cli.train",
     "diagnose": "bench.cli.quantize",
     "quantize": "bench.cli.quantize",
@@ -49,7 +51,7 @@ class Commands(click.Group):
         return [*self.commands, *_ELSEWHERE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Find a command; those of the learned codecs are imported only when they are asked for."""
+        """Find a command; those of other modules are imported only when they are asked for."""
         if cmd_name in _ELSEWHERE:
             return cast("click.Command", getattr(importlib.import_module(_ELSEWHERE[cmd_name]), cmd_name))
         return super().get_command(ctx, cmd_name)
@@ -94,16 +96,12 @@ def main() -> None:
     """Measure image codecs, learned and conventional, and report what was measured."""
 
 
-_db = click.option("--db", type=FILE, default=DATABASE, show_default=True, help="The results database.")
 _data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
 _dataset = click.option(
     "--dataset",
     default="kodak",
     show_default=True,
     help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
-)
-_images = click.option(
-    "--images", multiple=True, metavar="GLOB", help="Only images with such names, as in p1,q*; repeatable."
 )
 _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
 _carrier = click.option(
@@ -115,28 +113,6 @@ _qualities = click.option(
     "--quality", "qualities", type=int, multiple=True, help="Weights of this quality only; repeatable."
 )
 _force = click.option("--force", is_flag=True, help="Take times although other work uses the machine.")
-
-_CLIP_OPTIONS = (
-    click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th."),
-    click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it."),
-    click.option("--pixel-format", metavar="NAME", help="Likewise: yuv420p, yuvj420p, yv12, nv12, nv21 or gray."),
-    click.option("--range", "levels", type=click.Choice(["full", "limited"]), help="Of a clip that does not say it."),
-)
-
-
-def _clip(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of clips, which the command gets as one `clip`."""
-
-    @functools.wraps(command)
-    def gathered(**options: Any) -> None:  # noqa: ANN401  # click's options
-        from bench.images.clips import ClipOptions  # noqa: PLC0415
-
-        clip = {field.name: options.pop(field.name) for field in dataclasses.fields(ClipOptions)}
-        command(clip=ClipOptions(**clip), **options)
-
-    for option in reversed(_CLIP_OPTIONS):
-        gathered = option(gathered)
-    return gathered
 
 
 @main.command("list")
@@ -331,42 +307,6 @@ def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # Chec
     _end(verdict.failures)
 
 
-@main.command()
-@click.argument("test")
-@click.argument("anchor")
-@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
-@_images
-@_clip
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
-@_db
-def compare(test: str, anchor: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401  # passed on
-    """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
-
-    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
-    `bench list published` has their names.
-    """
-    from bench.analysis import comparison  # noqa: PLC0415
-    from bench.cli import tables  # noqa: PLC0415
-    from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.results import published  # noqa: PLC0415
-
-    clip = choice.pop("clip")
-    if clip.given and not dataset:
-        raise UsageError(f"{clip.given[0]} is of a clip; name it by --dataset")
-    if comparison.are_published(points := published.load(), test, anchor):
-        result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
-    else:
-        if not db.is_file():
-            comparison.require_known(points, test, anchor)
-        export = _read_results(db)
-        named = stored_name(dataset, export.datasets["dataset"], clip=clip) if dataset else None
-        result = comparison.compare_rows(export, test, anchor, dataset=named, **choice)
-    click.echo(f"{result.test} against {result.anchor}; {result.dataset}")
-    tables.show(*tables.bd_rates(result.rows, result.pictures))
-    for note in result.notes:
-        click.echo(note)
-
-
 @main.command("export")
 @click.argument("target", type=FOLDER)
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
@@ -419,26 +359,53 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
 
 @main.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--dataset", metavar="NAME", help="The image set of a JSON file that names none.  [default: kodak]")
+@click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
+@click.option("--dataset", metavar="NAME", help="The image set of a file that names none.  [default: kodak]")
+@click.option("--as", "name", default="", metavar="NAME", help="What a file's curve is called: mine becomes own/mine.")
+@click.option("--source", "origin", default="", metavar="TEXT", help="Where a file's points are from, or an address.")
+@click.option("--remove", default="", metavar="NAME", help="Remove an imported curve, of --dataset if of several.")
 @_db
-def import_(source: Path, dataset: str | None, db: Path) -> None:
-    """Add results from elsewhere: the folder of an export, or a JSON file of CompressAI's form."""
-    from bench.results import interchange  # noqa: PLC0415
+def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **told: str) -> None:
+    """Add results from elsewhere: the folder of an export, or RD points from a file .csv, .tsv or .json.
+
+    A CSV file has the columns bpp and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db. Rows of single pictures
+    become means. JSON is in CompressAI's form.
+    """
+    from bench.images.datasets import stored_name  # noqa: PLC0415
+    from bench.results import imported, interchange  # noqa: PLC0415
+    from bench.results.store import Store  # noqa: PLC0415
+
+    if remove or source is None:
+        if source or any(told.values()) or not remove:
+            raise UsageError(
+                "name a folder or a file to import, or a curve to --remove; --as and --source are of files"
+            )
+        with Store.open(db) as store:
+            click.echo(imported.remove_curve(store, remove, dataset or ""))
+        return
+    if source.is_dir():
+        _import_export(source, db, {"--dataset": dataset, "--as": told["name"], "--source": told["origin"]})
+        return
+    known = []
+    if dataset and db.is_file():
+        with Store.open(db) as store:
+            known = store.datasets()
+    named = stored_name(dataset, known) if dataset else ""
+    curve = interchange.import_curve(source, imported.Told(dataset=named, name=told["name"], source=told["origin"]))
+    with Store.open(db, create=True) as store:
+        click.echo("\n".join([imported.add_curve(store, curve), *curve.remarks]))
+
+
+def _import_export(folder: Path, db: Path, of_files: Mapping[str, str | None]) -> None:
     from bench.results.export import import_csv, read_rows  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
-    if source.is_dir():
-        if dataset:
-            raise UsageError(f"--dataset is for JSON files; the folder {source} says of what image sets its rows are")
-        rows = read_rows(source)
-        with Store.open(db, create=True) as store:
-            new, there = import_csv(store, rows)
-        click.echo(f"measurements from {source}: {new} new, {there} were there")
-        return
-    curve = interchange.import_compressai(source, dataset=dataset)
+    if given := [option for option, value in of_files.items() if value]:
+        raise UsageError(f"{given[0]} is for files; the folder {folder} says itself what its rows are of")
+    rows = read_rows(folder)
     with Store.open(db, create=True) as store:
-        click.echo("\n".join([interchange.add_curve(store, curve), *curve.remarks]))
+        new, there = import_csv(store, rows)
+    click.echo(f"measurements from {folder}: {new} new, {there} were there")
 
 
 @main.command()

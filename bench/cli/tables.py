@@ -23,7 +23,7 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | 
     cells = [[str(cell) for cell in row] for row in rows]
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for index, header in enumerate(headers):
-        numeric = bool(cells) and all(_is_number(row[index]) for row in cells)
+        numeric = bool(cells) and all(is_number(row[index]) for row in cells)
         table.add_column(header, justify="right" if numeric else "left")
     for row in cells:
         table.add_row(*map(Text, row))  # Text, because names from outside may look like rich's markup
@@ -134,6 +134,7 @@ def _bd_row(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number, with a unit or without, or what stands for one."""
     is_sign = text in {"", NOTHING, UNDEFINED, INFINITE}
     return is_sign or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()

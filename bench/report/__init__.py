@@ -4,6 +4,7 @@ assets      what a report shows besides measurements: pictures, costs, trainings
 page        writes the pages and the figures; `report` composes them, `pages` those of details, `cca_page` that of cca
 content     what one page shows of an image set; `numbers` and `views` turn it into text and tables
 style       colours, dashes and markers of curves; `canvas` draws with matplotlib, `explorer` with plotly
+paper_figure   one figure of chosen curves for a paper; `pgfplots` as LaTeX, `citations` its BibTeX
 rd_plot, front_plot, difference_plots, experiment_plots, interval_plot   the figures
 templates, static   Jinja templates, CSS and JavaScript
 

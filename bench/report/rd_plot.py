@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.report.canvas import Plot, slug
+from bench.report.canvas import Plot, scale, slug
 from bench.report.numbers import tick
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ MARKERS = 9
 AROUND = 1.5
 """How much more, and how much less, than the rates of the learned curves is shown."""
 
-_RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+RATE_LABEL = "rate, bits per pixel"
+
+RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
 def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) -> Plot | None:
@@ -35,16 +37,25 @@ def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) 
     measured = [subject for subject in subjects if subject.images]
     if not shown or (measured and not any(subject.images for subject in shown)):
         return None
-    return Plot(f"rd_{slug(axis.name)}", f"{axis.label} over rate.", _RdDrawing(axis, shown, looks))
+    drawing = RdDrawing(axis, shown, looks, window(axis, shown))
+    return Plot(f"rd_{slug(axis.name)}", f"{axis.label} over rate.", drawing)
 
 
 @dataclass(frozen=True, slots=True)
-class _RdDrawing:
+class RdDrawing:
+    """Quality over rate of curves that all have a point. `window` is rates and qualities shown, as `window` has them.
+
+    With `labelled` what the vertical axis shows stands beside it, as in papers, and not above.
+    """
+
     axis: Axis
     subjects: Sequence[Subject]
     looks: Mapping[str, Look]
+    window: Window
+    labelled: bool = False
 
     def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
+        """Draw on axes, in the colours of the roles."""
         for subject in self.subjects:
             look, curve = self.looks[subject.name], subject.curves[self.axis.name]
             axes.plot(
@@ -57,25 +68,29 @@ class _RdDrawing:
                 # A published curve may have a hundred points: some of them show which curve it is.
                 markevery=1 if subject.images else max(1, len(curve) // MARKERS),
                 markerfacecolor=colours["paper"] if look.hollow else colours[look.colour],
-                markersize=4.2 if look.hollow else 4.6,
-                linewidth=look.width,
+                markersize=scale() * (4.2 if look.tag else 4.6),
+                linewidth=scale() * look.width,
                 zorder=3 if subject.images else 2,
             )
-        rates, qualities = window(self.axis, self.subjects)
         axes.set_xscale("log")
-        axes.set_xlim(*rates)
-        axes.set_ylim(*qualities)
+        axes.set_xlim(*self.window[0])
+        axes.set_ylim(*self.window[1])
         self._label(axes)
         self._tag(axes, colours)
 
     def _label(self, axes: Axes) -> None:
-        from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
+        from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator  # noqa: PLC0415
 
-        axes.xaxis.set_major_locator(FixedLocator(_RATE_TICKS))
+        axes.xaxis.set_major_locator(FixedLocator(RATE_TICKS))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(tick))
-        axes.set_xlabel("rate, bits per pixel (logarithmic)")
-        axes.set_title(self.axis.label)
+        if self.labelled:
+            axes.set_xlabel(RATE_LABEL)
+            axes.set_ylabel(self.axis.label)
+            axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+        else:
+            axes.set_xlabel(f"{RATE_LABEL} (logarithmic)")
+            axes.set_title(self.axis.label)
         if not self.axis.higher_is_better:  # drawn as its negative, so that better is up; labelled as itself
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(-value)))
 
@@ -84,7 +99,7 @@ class _RdDrawing:
         to_unit = axes.transScale + axes.transLimits
         lines = {s.name: to_unit.transform(_fine(_points(s, self.axis))) for s in self.subjects}
         taken = np.empty((0, 2))
-        for name in [subject.name for subject in self.subjects if not subject.images]:
+        for name in [subject.name for subject in self.subjects if self.looks[subject.name].tag]:
             line = lines[name]
             inside = line[((line > 0.04) & (line < 0.96)).all(axis=1)]
             if not len(inside):
@@ -101,13 +116,17 @@ class _RdDrawing:
                 horizontalalignment="center",
                 verticalalignment="center",
                 color=colours["muted"],
-                fontsize=9.5,
+                fontsize=9.5 * scale(),
                 zorder=2.5,  # a tag must not hide a measured point
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": colours["paper"], "edgecolor": "none"},
             )
 
 
-def window(axis: Axis, subjects: Sequence[Subject]) -> tuple[tuple[float, float], tuple[float, float]]:
+Window = tuple[tuple[float, float], tuple[float, float]]
+"""Rates in bits per pixel and qualities, each from lowest to highest."""
+
+
+def window(axis: Axis, subjects: Sequence[Subject]) -> Window:
     """The rates and the qualities that are shown at first: those of the learned curves, with half as much around them.
 
     Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide, and
@@ -116,12 +135,25 @@ def window(axis: Axis, subjects: Sequence[Subject]) -> tuple[tuple[float, float]
     shown = [subject for subject in subjects if len(subject.curves.get(axis.name, ()))]
     measured = [subject for subject in shown if subject.images] or shown
     learned = [subject for subject in measured if subject.learned]
-    points = np.vstack([_points(subject, axis) for subject in learned or measured])
-    room = AROUND if learned else 1.12
-    low, high = points[:, 0].min() / room, points[:, 0].max() * room
-    inside = np.concatenate([_qualities_between(_points(subject, axis), low, high) for subject in measured])
+    return window_around(axis, learned or measured, measured, room=AROUND if learned else 1.12)
+
+
+def window_around(axis: Axis, centre: Sequence[Subject], fitted: Sequence[Subject], *, room: float) -> Window:
+    """The rates of some curves and so much more and less, and the qualities that others have there."""
+    points = np.vstack([_points(subject, axis) for subject in centre])
+    low, high = float(points[:, 0].min() / room), float(points[:, 0].max() * room)
+    return (low, high), qualities_between(axis, fitted, low, high)
+
+
+def qualities_between(axis: Axis, subjects: Sequence[Subject], low: float, high: float) -> tuple[float, float]:
+    """The lowest and the highest quality of curves from one rate to another, with a margin.
+
+    Raises:
+        ValueError: no curve is there.
+    """
+    inside = np.concatenate([_qualities_between(_points(subject, axis), low, high) for subject in subjects])
     margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
-    return (float(low), float(high)), (float(inside.min()) - margin, float(inside.max()) + margin)
+    return float(inside.min()) - margin, float(inside.max()) + margin
 
 
 def _qualities_between(points: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -66,24 +66,34 @@ REFERENCE_DASHES: tuple[tuple[float, ...], ...] = (
     (8, 2, 8, 2, 1.5, 2),
 )
 
+FEW_DASHES: tuple[tuple[float, ...], ...] = (
+    (),
+    (4.5, 1.6),
+    (1.4, 1.2),
+    (6, 1.5, 1.2, 1.5),
+    (8, 2),
+    (4, 1.2, 1, 1.2, 1, 1.2),
+    (2.5, 1.2),
+)
+"""The same of the curves of a figure of some: seven, where there are eight colours and nine markers."""
+
 REFERENCE_MARKERS = ("s", "^", "o", "D", "v", "p")
 """Hollow, where those of measured curves are filled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points, `tag` a letter beside the line."""
+    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points, `tag` a letter beside the line.
+
+    `hollow` markers are outlines: those of published curves are.
+    """
 
     colour: str
     marker: str
     dash: tuple[float, ...]
     width: float
     tag: str = ""
-
-    @property
-    def hollow(self) -> bool:
-        """Whether its markers are outlines: those of published curves are."""
-        return bool(self.tag)
+    hollow: bool = False
 
     @property
     def marker_path(self) -> str:
@@ -140,8 +150,26 @@ def looks(families: Sequence[Family], references: Sequence[str], colours: Colour
             REFERENCE_DASHES[index % len(REFERENCE_DASHES)],
             1.2,
             chr(ord("a") + index % 26),
+            hollow=True,
         )
     return found
+
+
+def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
+    """Looks for a figure of some curves, all of one strength; whether each is of others says if markers are hollow.
+
+    Neighbours in the order given differ in each of colour, marker and line.
+    """
+    return {
+        name: Look(
+            f"series-{place % len(SERIES_LIGHT)}",
+            MARKERS[place % len(MARKERS)],
+            FEW_DASHES[place % len(FEW_DASHES)],
+            2.0,
+            hollow=of_others,
+        )
+        for place, (name, of_others) in enumerate(curves.items())
+    }
 
 
 def css_variables(*, dark: bool) -> dict[str, str]:

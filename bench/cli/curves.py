@@ -1,0 +1,132 @@
+"""`bench compare`: two curves as a BD-rate. `bench plot`: some curves as a figure for a paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import clip, db, images
+from bench.cli.parameters import FILE, Command
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.analysis.comparison import Comparison
+    from bench.results.frames import Export
+
+
+@click.command(cls=Command)
+@click.argument("test")
+@click.argument("anchor")
+@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
+@images
+@clip
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "latex", "markdown", "csv"]),
+    default="text",
+    show_default=True,
+    help="csv has every number in full.",
+)
+@db
+def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401
+    """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
+
+    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
+    `bench list published` has their names.
+    """
+    from bench.analysis import comparison  # noqa: PLC0415
+    from bench.images.datasets import stored_name  # noqa: PLC0415
+    from bench.results import published  # noqa: PLC0415
+
+    clip = choice.pop("clip")
+    if clip.given and not dataset:
+        raise UsageError(f"{clip.given[0]} is of a clip; name it by --dataset")
+    if comparison.are_published(points := published.load(), test, anchor):
+        result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
+    else:
+        if not db.is_file():
+            comparison.require_known(points, test, anchor)
+        export = _read_results(db)
+        named = stored_name(dataset, export.datasets["dataset"], clip=clip) if dataset else None
+        result = comparison.compare_rows(export, test, anchor, dataset=named, **choice)
+    _show(result, form)
+
+
+def _show(result: Comparison, form: str) -> None:
+    """Print a comparison as text, or as a table of another form; notes go where they do not disturb it."""
+    from bench.analysis.comparison import table  # noqa: PLC0415
+    from bench.cli import forms, tables  # noqa: PLC0415
+    from bench.system.csv_files import csv_text  # noqa: PLC0415
+
+    heading = f"{result.test} against {result.anchor}; {result.dataset}"
+    headers, rows = tables.bd_rates(result.rows, result.pictures)
+    if form == "text":
+        click.echo(heading)
+        tables.show(headers, rows)
+        click.echo("\n".join(result.notes), nl=bool(result.notes))
+    elif form == "csv":
+        click.echo(csv_text(table(result)), nl=False)
+        for note in result.notes:
+            click.echo(note, err=True)
+    else:
+        write = forms.latex if form == "latex" else forms.markdown
+        click.echo(write(headers, rows, heading, result.notes), nl=False)
+
+
+@click.command(cls=Command)
+@click.option(
+    "--codec",
+    "codecs",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="A measured codec, a published curve, or a glob: 'joint*', 'own/*'; repeatable.",
+)
+@click.option("--metric", default="", metavar="NAME", help="As in psnr, psnr-y, ms-ssim.  [default: the first one]")
+@click.option("--dataset", help="The image set, as in run.  [default: the only one that all are of]")
+@images
+@click.option("--rates", default="", metavar="LOW:HIGH", help="Bits per pixel that are shown, as in 0.1:1.5.")
+@click.option("--width", default="column", show_default=True, metavar="WIDTH", help="column, page, or millimetres.")
+@click.option("--format", "form", metavar="LIST", help="Of pdf, svg, png, csv and pgf.  [default: pdf]")
+@click.option("--out", type=FILE, default="figure", show_default=True, help="The files, without their suffix.")
+@db
+def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
+    """Write one figure of chosen RD curves for a paper, and a .bib of what it uses.
+
+    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` has their names. csv is the
+    points in full, pgf is for LaTeX: it needs the package pgfplots, and fonts are those of the paper.
+    """
+    from bench.analysis.choice import are_published, chosen  # noqa: PLC0415
+    from bench.images.datasets import stored_name  # noqa: PLC0415
+    from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure  # noqa: PLC0415
+    from bench.results import published  # noqa: PLC0415
+    from bench.results.frames import Export  # noqa: PLC0415
+
+    suffix = out.suffix.removeprefix(".").lower()
+    forms = forms_of(form if form is not None else suffix if suffix in FORMS else "pdf")
+    figure = PaperFigure(options.pop("width"), options.pop("rates"))
+    if not db.is_file() and are_published(points := published.load(), codecs):
+        export = Export.of_published(points)
+    else:
+        export = _read_results(db)
+    if options["dataset"]:
+        options["dataset"] = stored_name(options["dataset"], export.datasets["dataset"])
+    choice = chosen(export, codecs, metric=metric, **options)
+    for path in write_figure(choice, figure, out, forms):
+        click.echo(path)
+    for note in choice.notes:
+        click.echo(note)
+
+
+def _read_results(db: Path) -> Export:
+    from bench.results.export import read_results  # noqa: PLC0415
+    from bench.results.store import Store  # noqa: PLC0415
+
+    with Store.open(db) as store:
+        return read_results(store)

@@ -1,0 +1,50 @@
+"""Tables as LaTeX and Markdown, with the cells that the terminal shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.cli.tables import is_number
+from bench.system.latex import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
+    """A tabular for the package booktabs; heading, remarks and notes are comments above it."""
+    columns = "".join("r" if right else "l" for right in _right(headers, rows))
+    lines = [f"% {line}" for line in (heading, *notes, "Needs \\usepackage{booktabs}.")]
+    lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(headers), "\\midrule"]
+    lines += [*map(_tex_row, rows), "\\bottomrule", "\\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
+    """A table with its heading above and a list of notes below."""
+    rule = [":-" if not right else "-:" for right in _right(headers, rows)]
+    lines = [_plain(heading), "", _md_row(headers), f"| {' | '.join(rule)} |", *map(_md_row, rows)]
+    lines += [""] * bool(notes) + [f"- {_plain(note)}" for note in notes]
+    return "\n".join(lines) + "\n"
+
+
+def _right(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Which columns are of numbers alone."""
+    return [all(is_number(row[place]) for row in rows) for place in range(len(headers))]
+
+
+def _tex_row(cells: Sequence[str]) -> str:
+    return " & ".join(_tex_cell(cell) for cell in cells) + r" \\"
+
+
+def _tex_cell(cell: str) -> str:
+    signed = is_number(cell) and cell.startswith("-") and cell != "-"
+    return f"$-${escaped(cell[1:])}" if signed else escaped(cell)
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_plain, cells))} |"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|")

@@ -1,0 +1,44 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.parameters import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DATABASE = Path("reports/results.sqlite")
+
+db = click.option("--db", type=FILE, default=DATABASE, show_default=True, help="The results database.")
+images = click.option(
+    "--images", multiple=True, metavar="GLOB", help="Only images with such names, as in p1,q*; repeatable."
+)
+
+_CLIP_OPTIONS = (
+    click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th."),
+    click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it."),
+    click.option("--pixel-format", metavar="NAME", help="Likewise: yuv420p, yuvj420p, yv12, nv12, nv21 or gray."),
+    click.option("--range", "levels", type=click.Choice(["full", "limited"]), help="Of a clip that does not say it."),
+)
+
+
+def clip(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of clips, which the command gets as one `clip`."""
+
+    @functools.wraps(command)
+    def gathered(**options: Any) -> None:  # noqa: ANN401  # click's options
+        from bench.images.clips import ClipOptions  # noqa: PLC0415
+
+        clip = {field.name: options.pop(field.name) for field in dataclasses.fields(ClipOptions)}
+        command(clip=ClipOptions(**clip), **options)
+
+    for option in reversed(_CLIP_OPTIONS):
+        gathered = option(gathered)
+    return gathered

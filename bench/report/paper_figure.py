@@ -1,0 +1,123 @@
+"""One figure of chosen curves in the size of a paper's column or page, as files, with its numbers and its sources."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.report.canvas import Plot, Size, file_bytes, slug
+from bench.report.citations import citations
+from bench.report.pgfplots import pgf_text
+from bench.report.rd_plot import AROUND, RdDrawing, Window, qualities_between, window_around
+from bench.report.style import looks_of_few
+from bench.system.csv_files import csv_text
+from bench.system.errors import UsageError, unknown
+from bench.system.files import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.analysis.choice import Choice
+
+FORMS = ("pdf", "svg", "png", "csv", "pgf")
+"""What a figure can be written as: csv are its points, pgf is LaTeX for pgfplots."""
+
+WIDTHS_MM = {"column": 88.9, "page": 181.9}
+"""Of papers in two columns: 3.5 and 7.16 inches."""
+
+FONT_POINTS = 8.0
+"""Of figures in papers, at which they are printed as they are."""
+
+_MM = 25.4
+_HIGHEST_INCHES = 3.6
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFigure:
+    """What `bench plot` is asked for beside the curves: rates "LOW:HIGH" in bits per pixel, or "" for a choice."""
+
+    width: str = "column"
+    rates: str = ""
+
+    @property
+    def size(self) -> Size:
+        """The size in inches.
+
+        Raises:
+            UsageError: the width is neither a name nor a number of millimetres.
+        """
+        try:
+            width_mm = WIDTHS_MM.get(self.width) or float(self.width.removesuffix("mm"))
+        except ValueError:
+            raise UsageError(f"--width {self.width}: write {', '.join(WIDTHS_MM)}, or millimetres, as in 120") from None
+        if not 40 <= width_mm <= 400:
+            raise UsageError(f"--width {self.width}: a figure is 40 to 400 mm wide")
+        width = width_mm / _MM
+        return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS, legend_columns=None)
+
+    def drawing(self, choice: Choice) -> RdDrawing:
+        """The curves with their looks, in the window that is asked for.
+
+        Raises:
+            UsageError: the rates are not two, or no curve has points between them.
+        """
+        own = {subject.name for subject in choice.leading}
+        looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.subjects})
+        return RdDrawing(choice.axis, choice.subjects, looks, self._window(choice), labelled=True)
+
+    def _window(self, choice: Choice) -> Window:
+        if not self.rates:
+            around = choice.leading
+            room = AROUND if around else 1.12
+            return window_around(choice.axis, around or choice.subjects, choice.subjects, room=room)
+        try:
+            low, high = map(float, self.rates.split(":"))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not 0 < low < high:
+            raise UsageError(f"--rates {self.rates}: write two numbers of bits per pixel, as in 0.1:1.5")
+        try:
+            return (low, high), qualities_between(choice.axis, choice.subjects, low, high)
+        except ValueError:
+            raise UsageError(f"--rates {self.rates}: no curve has points there") from None
+
+
+def forms_of(text: str) -> tuple[str, ...]:
+    """The forms that a list such as "pdf,csv" names.
+
+    Raises:
+        UsageError: one is unknown, or there is none.
+    """
+    forms = tuple(dict.fromkeys(form for form in re.split(r"[,\s]+", text.lower()) if form))
+    for form in forms:
+        if form not in FORMS:
+            raise unknown("format", form, FORMS)
+    if not forms:
+        raise UsageError(f"--format needs one or more of {', '.join(FORMS)}")
+    return forms
+
+
+def write_figure(choice: Choice, figure: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
+    """Write a figure as files of these forms, and beside them a .bib of what it uses; the files written.
+
+    `out` is their path without the suffix; that of one of the forms is taken off.
+
+    Raises:
+        UsageError: width or rates are not valid, or the folder is a file.
+        OSError: the folder cannot be written.
+    """
+    size, drawing = figure.size, figure.drawing(choice)
+    plot = Plot(f"rd_{slug(choice.axis.name)}", f"{choice.axis.label} over rate.", drawing)
+    stem = out.with_suffix("") if out.suffix.removeprefix(".").lower() in FORMS else out
+    texts = {"csv": lambda: csv_text(choice.points), "pgf": lambda: pgf_text(drawing, size)}
+    data = {form: texts[form]().encode() if form in texts else file_bytes(plot, form, size) for form in forms}
+    data["bib"] = citations(choice).encode()
+    paths = []
+    for form, content in data.items():
+        path = stem.with_name(f"{stem.name}.{form}")
+        with atomic_write(path) as file:
+            file.write(content)
+        paths.append(path)
+    return paths

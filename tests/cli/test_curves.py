@@ -1,0 +1,127 @@
+"""`bench import`, `compare` and `plot` of curves: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bench.analysis.comparison import compare_rows
+from bench.cli.main import main
+from bench.results.export import read_results
+from bench.results.store import Store
+
+POINTS = "bpp,psnr,ms-ssim\n.12,28.9,.931\n.24,30.8,.957\n.47,33.1,.976\n.9,36,.989\n"
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> str:
+    """A database of one imported curve, own/mine on Kodak, and nothing else."""
+    (tmp_path / "mine.csv").write_text(POINTS)
+    code, output = invoke(
+        "import", str(tmp_path / "mine.csv"), "--as", "mine", "--dataset", "kodak", "--source", "Table 3",
+        "--db", str(tmp_path / "r.sqlite"),
+    )  # fmt: skip
+    assert (code, output) == (0, "own/mine: 8 points on kodak\n")
+    return str(tmp_path / "r.sqlite")
+
+
+def test_an_imported_curve_is_in_all_that_shows_curves_at_once_until_it_is_removed(db: str, tmp_path: Path) -> None:
+    line = next(line for line in invoke("list", "published", "--db", db)[1].splitlines() if line.startswith("own/"))
+    assert line.split() == ["own/mine", "mine", "kodak", "ms_ssim_rgb,", "psnr_rgb", "4"]
+    for name in ("mine", "own/mine"):
+        code, output = invoke("compare", name, "tfc/jpeg420", "--db", db)
+        assert code == 0, output
+        assert "-59.62 %" in output
+    assert invoke("report", "--anchor", "mine", "--db", db, "--out", str(tmp_path / "out"))[0] == 0
+    assert "own/mine" in (tmp_path / "out" / "index.html").read_text()
+    rates = pd.read_csv(tmp_path / "out" / "tables" / "bd_rates.csv")
+    assert set(rates["anchor"]) == {"own/mine"}
+    code, output = invoke("plot", "--codec", "mine", "--db", db, "--out", str(tmp_path / "rd.svg"))
+    assert (code, output) == (0, f"{tmp_path}/rd.svg\n{tmp_path}/rd.bib\n")
+    assert invoke("import", "--remove", "mine", "--db", db) == (0, "removed own/mine: 8 points on kodak\n")
+    assert "own/" not in invoke("list", "published", "--db", db)[1]
+
+
+def test_a_comparison_has_the_same_numbers_in_every_form(db: str) -> None:
+    arguments = ("compare", "mine", "tfc/jpeg420", "--db", db)
+    with Store.open(Path(db)) as store:
+        rows = compare_rows(read_results(store), "mine", "tfc/jpeg420").rows
+    text = CliRunner().invoke(main, [*arguments, "--format", "csv"]).stdout
+    csv = pd.read_csv(io.StringIO(text), float_precision="round_trip").astype(object)
+    assert csv.where(csv.notna(), None).replace({"notes": {None: ""}}).to_dict("records") == rows
+    latex, markdown = (invoke(*arguments, "--format", form)[1] for form in ("latex", "markdown"))
+    for row in rows:
+        text = f"{abs(row['bd_rate_pchip_percent']):.2f}"
+        assert f"{row['axis_title']} & $-${text} \\% & " in latex
+        assert f"| {row['axis_title']} | -{text} % | " in markdown
+    body = latex.partition("\\midrule\n")[2].partition("\\bottomrule")[0].splitlines()
+    assert [line.count(" & ") for line in body] == [8, 8]
+    assert {line.count("|") for line in markdown.splitlines() if line.startswith("|")} == {10}
+    assert latex.startswith("% mine against JPEG 4:2:0; kodak\n")
+
+
+def test_published_curves_are_plotted_without_results(tmp_path: Path) -> None:
+    command = ("plot", "--codec", "tfc/bpg4*", "--metric", "ms-ssim", "--format", "csv", "--out", str(tmp_path / "a"))
+    code, output = invoke(*command, "--db", str(tmp_path / "none.sqlite"))
+    assert code == 0, output
+    assert set(pd.read_csv(tmp_path / "a.csv")["curve"]) == {"tfc/bpg420", "tfc/bpg444"}
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_set_is_the_one_of_the_results_that_a_folder_is(db: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"results": {"bpp": [0.1, 0.2], "psnr": [30, 33]}}))
+    with Store.open(Path(db)) as store:
+        store.describe("datasets", [{"dataset": "photos-1a2b3c4d", "title": "photos", "note": ""}])
+    code, output = invoke("import", str(path), "--as", "lab/c", "--dataset", "photos", "--db", db)
+    assert (code, output) == (0, "lab/c: 2 points on photos-1a2b3c4d\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("plot", "--codec", "nine"), "nine is not measured on kodak; did you mean 'own/mine'?"),
+        (
+            ("plot", "--codec", "mine", "--metric", "vmaf"),
+            "unknown metric 'vmaf'; known: ms-ssim, ms-ssim-y, psnr, psnr-y",
+        ),
+        (("plot", "--codec", "mine", "--format", "jpg"), "unknown format 'jpg'"),
+        (("plot", "--codec", "mine", "--width", "huge"), "--width huge: write column, page, or millimetres"),
+        (("plot", "--codec", "jpeg*"), "jpeg* matches no measured curve on kodak"),
+        (("import",), "name a folder or a file to import"),
+        (("import", "x.csv", "--remove", "mine"), "name a folder or a file to import"),
+        (("import", "--remove", "nine"), "unknown imported curve 'nine'; did you mean 'own/mine'?"),
+        (("import", "DIR", "--as", "x"), "--as is for files"),
+        (("import", "x.csv"), "x.csv: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(db: str, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    words = [str(tmp_path) if word == "DIR" else word for word in arguments]
+    out = ("--out", str(tmp_path / "rd")) if words[0] == "plot" else ()
+    code, output = invoke(*words, *out, "--db", db)
+    assert code == 1
+    assert output.startswith("Error: ")
+    assert message in output
+    assert output.count("\n") == 1
+    assert not list(tmp_path.glob("rd*"))
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(db: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, output = invoke("plot", "--codec", "mine", "--format", "csv", "--out", f"{tmp_path}/file/rd", "--db", db)
+    assert (code, output) == (1, f"Error: {tmp_path}/file is a file, not a folder\n")
+    code, output = invoke("plot", "--codec", "mine", "--format", "csv", "--out", "/proc/none/rd", "--db", db)
+    assert code == 1
+    assert output.startswith("Error: /proc/none: ")
+    assert os.linesep not in output.strip()

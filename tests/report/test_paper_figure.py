@@ -1,0 +1,165 @@
+"""One figure for a paper: its size, its curves, its numbers in other forms, and what it cites."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from synthetic import garden
+
+from bench.analysis.choice import Choice, chosen
+from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure
+from bench.report.style import css_variables
+from bench.results import published
+from bench.results.frames import Export
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("own/new 50% & more", "tfc/bpg444", "compressai/vtm", "tfc/jpeg420")
+
+
+@pytest.fixture
+def choice() -> Choice:
+    mine = {"source": "own", "method": "new 50% & more", "title": "new 50% & more", "note": "Table 3 of {x}"}
+    rows = pd.DataFrame({"rate_bpp": [0.1, 0.2, 0.4, 0.8], "value": [29.0, 31.0, 33.5, 36.0]})
+    mine |= {"dataset": "kodak", "metric": "psnr_rgb", "drawn": 1, "encoder": "", "url": ""}
+    points = published.load()
+    return chosen(Export.of_published(pd.concat([points, rows.assign(**mine)], ignore_index=True)), NAMES)
+
+
+def test_every_curve_has_one_labelled_line_that_differs_in_colour_marker_and_pattern(choice: Choice) -> None:
+    drawing = PaperFigure().drawing(choice)
+    axes = Figure().add_subplot()
+    with mpl.rc_context({"text.parse_math": False}):
+        drawing(axes, css_variables(dark=False))
+    assert [line.get_label() for line in axes.lines] == [subject.title for subject in choice.subjects]
+    for line, subject in zip(axes.lines, choice.subjects, strict=True):
+        curve = subject.curves["psnr_db"]
+        assert (list(line.get_xdata()), list(line.get_ydata())) == (list(curve.rate_bpp), list(curve.quality))
+    looks = list(drawing.looks.values())
+    for feature in ("colour", "marker", "dash"):
+        assert len({getattr(look, feature) for look in looks}) == len(NAMES), feature
+    assert [look.hollow for look in looks] == [False, True, True, True]
+
+
+def test_the_rates_are_those_of_ones_own_curve_or_those_asked_for(choice: Choice) -> None:
+    (low, high), _ = PaperFigure().drawing(choice).window
+    assert (low, high) == (pytest.approx(0.1 / 1.5), pytest.approx(0.8 * 1.5))
+    (low, high), (worst, best) = PaperFigure(rates="0.3:0.5").drawing(choice).window
+    assert (low, high) == (0.3, 0.5)
+    assert 25 < worst < best < 36
+
+
+@pytest.mark.parametrize(("width", "mm"), [("column", 88.9), ("page", 181.9), ("120", 120), ("120mm", 120)])
+def test_a_figure_is_as_wide_as_a_column_or_what_is_asked_for(
+    choice: Choice, tmp_path: Path, width: str, mm: float
+) -> None:
+    pdf, png, _ = write_figure(choice, PaperFigure(width), tmp_path / "a", ["pdf", "png"])
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf.read_bytes())
+    assert box
+    assert float(box[1]) / 72 * 25.4 == pytest.approx(mm, abs=0.1)
+    with Image.open(io.BytesIO(png.read_bytes())) as picture:
+        assert picture.width / 600 * 25.4 == pytest.approx(mm, abs=0.1)
+        assert picture.height < 1.05 * picture.width
+
+
+def test_all_forms_and_the_bibliography_lie_beside_each_other_and_are_the_same_again(
+    choice: Choice, tmp_path: Path
+) -> None:
+    paths = write_figure(choice, PaperFigure(), tmp_path / "one" / "rd.v2.pdf", FORMS)
+    assert [path.name for path in paths] == [f"rd.v2.{form}" for form in (*FORMS, "bib")]
+    again = write_figure(choice, PaperFigure(), tmp_path / "two" / "rd.v2", FORMS)
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+
+
+def test_the_csv_and_the_pgf_have_the_points_of_the_curves(choice: Choice, tmp_path: Path) -> None:
+    csv, pgf, _ = write_figure(choice, PaperFigure(), tmp_path / "rd", ["csv", "pgf"])
+    table, text = pd.read_csv(csv, float_precision="round_trip"), pgf.read_text()
+    plots = re.findall(r"coordinates \{(.*?)\};\n\\addlegendentry\{(.*)\}\n", text)
+    assert [title for _, title in plots] == [
+        r"new 50\% \& more", "BPG 4:4:4", "VVC (VTM), CompressAI", "JPEG 4:2:0"
+    ]  # fmt: skip
+    for subject, (coordinates, _) in zip(choice.subjects, plots, strict=True):
+        curve = subject.curves["psnr_db"]
+        rows = table[table["curve"] == subject.name]
+        assert rows["rate_bpp"].tolist() == list(curve.rate_bpp)
+        assert rows["psnr_db"].tolist() == list(curve.quality)
+        pairs = [tuple(map(float, pair.split(","))) for pair in re.findall(r"\((.*?)\)", coordinates)]
+        assert pairs == [pytest.approx(pair, rel=1e-5) for pair in zip(rows["rate_bpp"], rows["psnr_db"], strict=True)]
+    assert text.count("{") == text.count("}")
+    assert len(set(re.findall(r"\\definecolor\{(\w+)\}\{HTML\}\{[0-9A-F]{6}\}", text))) == len(NAMES)
+
+
+def test_the_bibliography_has_what_the_figure_uses_and_nothing_else(choice: Choice, tmp_path: Path) -> None:
+    (bib,) = write_figure(choice, PaperFigure(), tmp_path / "rd", [])
+    keys = re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE)
+    assert set(keys) == {
+        "bench", "kodak", "bellard2014bpg", "begaint2020compressai", "bross2021vvc", "wallace1992jpeg",
+        "points-own-new-50-more", "points-tfc", "points-compressai",
+    }  # fmt: skip
+    assert len(set(keys)) == len(keys)
+    assert r"Table 3 of \{x\}" in bib.read_text()
+    assert r"new 50\% \& more: RD points" in bib.read_text()
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        (PaperFigure("wide"), "--width wide: write column, page, or millimetres"),
+        (PaperFigure("5"), "a figure is 40 to 400 mm wide"),
+        (PaperFigure("nan"), "a figure is 40 to 400 mm wide"),
+        (PaperFigure(rates="1"), "--rates 1: write two numbers of bits per pixel"),
+        (PaperFigure(rates="2:1"), "--rates 2:1: write two numbers"),
+        (PaperFigure(rates="50:60"), "--rates 50:60: no curve has points there"),
+    ],
+)
+def test_a_size_or_window_that_is_none_is_one_clear_line(
+    choice: Choice, tmp_path: Path, figure: PaperFigure, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        write_figure(choice, figure, tmp_path / "rd", ["csv"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_forms_are_a_list_of_known_ones() -> None:
+    assert forms_of("PDF, csv,pdf") == ("pdf", "csv")
+    with pytest.raises(UsageError, match="unknown format 'jpg'"):
+        forms_of("pdf,jpg")
+    with pytest.raises(UsageError, match="--format needs one or more of pdf, svg"):
+        forms_of(",")
+
+
+def test_what_is_measured_is_cited_with_its_weights_and_metric(tmp_path: Path) -> None:
+    synthetic = garden()
+    synthetic.add_codec("joint+qr", "Joint, rectified")
+    synthetic.add_curve("joint+qr", rate=0.7, weights="zoo")
+    choice = chosen(synthetic.read(tmp_path / "in"), ["joint+qr", "alpha"], metric="ms-ssim")
+    (bib,) = write_figure(choice, PaperFigure(), tmp_path / "rd", [])
+    assert re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE) == [
+        "bench", "wang2003msssim", "minnen2018joint", "luo2023rectifier", "begaint2020compressai"
+    ]  # fmt: skip
+    assert [look.hollow for look in PaperFigure().drawing(choice).looks.values()] == [False, False]
+
+
+def test_where_less_is_better_files_have_the_values_and_better_is_up(tmp_path: Path) -> None:
+    synthetic = garden()
+    synthetic.tables["metrics"].append({"metric": "worst", "title": "Largest error", "higher_is_better": 0})
+    for row in synthetic.tables["measurements"]:
+        row["worst"] = 100.0 - row["quality"]
+    choice = chosen(synthetic.read(tmp_path / "in"), ["alpha"], metric="worst")
+    csv, pgf, _ = write_figure(choice, PaperFigure(), tmp_path / "rd", ["csv", "pgf"])
+    rows = pd.read_csv(csv).sort_values("rate_bpp")
+    assert rows["worst"].tolist() == sorted({100.0 - row["quality"] for row in synthetic.tables["measurements"]})[::-1]
+    text = pgf.read_text()
+    assert "y dir=reverse" in text
+    ((low, high),) = re.findall(r"ymin=([\d.-]+), ymax=([\d.-]+)", text)
+    assert float(low) < rows["worst"].min() < rows["worst"].max() < float(high)
+    assert f",{rows['worst'].iloc[0]:g})" in text
