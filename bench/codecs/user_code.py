@@ -95,6 +95,10 @@ def _callers() -> Iterator[str]:
         frame = frame.f_back
 
 
+_MOVED = {"bench.codec": "bench.codecs", "bench.picture": "bench.images", "bench.probe": "bench.codecs.probe"}
+"""Modules that code outside of the package may have imported, and where their names are now."""
+
+
 def keep(files: Mapping[Path, Iterable[str]]) -> None:
     """Note that code holds what files say, which are given with it: who asks it again does not open them."""
     for file, callers in files.items():
@@ -125,7 +129,9 @@ def load(path: Path, name: str) -> ModuleType:
             spec.loader.exec_module(module)
     except FROM_USERS as error:
         del sys.modules[module_name]
-        raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+        moved = _MOVED.get(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+        hint = f"; import it from {moved} now" if moved else ""
+        raise UsageError(f"'{name}' cannot be loaded: {type(error).__name__}: {error}{hint}") from error
     keep(opened.data_files())
     return module
 

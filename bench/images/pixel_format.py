@@ -27,7 +27,7 @@ NAMES: dict[str, Layout] = {
     "yv12": "yv12",
     "nv12": "nv12",
     "nv21": "nv21",
-    **dict.fromkeys(("gray", "grey", "gray8", "y800"), "gray"),
+    **dict.fromkeys(("gray", "grey", "gray8", "grey8", "y8", "y800"), "gray"),
 }
 """Names of pixel formats, those of ffmpeg and the codes of four letters, to their layout."""
 

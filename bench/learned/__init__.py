@@ -11,3 +11,9 @@ training        losses, phases, the loop, the recipe of the package's weights
 In this order: each imports those before it, and `training` imports neither `coding` nor `codecs`, nor they it. Beside
 `baselines`, which it does not import; imports `codecs` and what is below. The next folder up is `results`.
 """
+
+import warnings
+
+# Importing CompressAI warns about the future of PyTorch; nobody here can act on it. This is for the whole process: a
+# filter that is set for the time of an import can be undone meanwhile by one that another thread sets, as Dask's do.
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|compressai)\.")

@@ -105,7 +105,8 @@ class RdDrawing:
             if not len(inside):
                 continue
             others = np.vstack([taken, *(other for key, other in lines.items() if key != name)])
-            clearance = np.linalg.norm(inside[:, None] - others[None], axis=2).min(axis=1)
+            distances = np.linalg.norm(inside[:, None] - others[None], axis=2)
+            clearance = distances.min(axis=1, initial=np.inf)  # of a curve that is alone, all spots are as good
             spot = inside[clearance.argmax()]
             taken = np.vstack([taken, spot])
             axes.text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ _ROWS = {
 }
 """Where the rows of each CSV file come from, and their order."""
 
+_MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
+"""What a metric or a codec's note is called."""
+
 _DISTORTIONS = "SELECT key, metric AS name, value FROM distortions JOIN metrics USING (metric, version)"
 
 _DIAGNOSTICS = "SELECT key, name, value FROM diagnostics WHERE name NOT IN (SELECT metric FROM metrics)"
@@ -55,8 +59,12 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
     tables = {name: _frame(store, query) for name, query in queries.items()}
     measurements = tables["measurements"]
-    for query in (_DISTORTIONS, _DIAGNOSTICS):
-        measurements = measurements.join(_wide(_frame(store, query)), on="key")
+    measurements = measurements.join(_wide(_frame(store, _DISTORTIONS)), on="key")
+    # Each metric has its column: one that an export lacks was lost.
+    measurements = measurements.assign(
+        **dict.fromkeys(sorted(set(tables["metrics"]["metric"]) - set(measurements)), None)
+    )
+    measurements = measurements.join(_wide(_frame(store, _DIAGNOSTICS)), on="key")
     for name, frame in {**tables, "measurements": measurements}.items():
         _check_stored(store, name, frame)
     imported, curves = tables["imported"], published.load()
@@ -119,6 +127,8 @@ def read_rows(directory: Path) -> Rows:
     versions = {row["metric"]: row["version"] for row in tables["metrics"]}
     try:
         _check_names(versions)
+        _check_metrics(tables, versions)
+        _check_runs(tables)
         _check_images(tables)
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
     except ValueError as error:
@@ -218,9 +228,10 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
             raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")
     # What measurements have behind these are metrics and diagnostics.
     further = [column for column in columns if column not in FILES[name]]
-    if further and name != "measurements":
+    strange = [one for one in further if name != "measurements" or not _MEASURED_NAME.fullmatch(one)]
+    if strange:
         raise UsageError(
-            f"{path}: there is a column {ascii(further[0])[:SHOWN]}, which is none of {', '.join(FILES[name])}"
+            f"{path}: there is a column {ascii(strange[0])[:SHOWN]}, which is none of {', '.join(FILES[name])}"
         )
     try:
         typed = {column: parse_column(column, values) for column, values in columns.items()}
@@ -257,6 +268,22 @@ def _check_names(names: Iterable[str]) -> None:
     """Refuse a metric or diagnostic whose name a column has."""
     if taken := next(filter(is_column, names), None):
         raise ValueError(f"'{taken}' is the name of another column, which no metric or diagnostic can have")
+
+
+def _check_metrics(tables: Mapping[str, list[dict[str, Any]]], metrics: Iterable[str]) -> None:
+    """Refuse measurements that lack the column of a metric: its values would be lost without a word."""
+    columns = tables["measurements"][0] if tables["measurements"] else None
+    if columns is not None and (lost := next((name for name in metrics if name not in columns), None)):
+        raise ValueError(f"measurements.csv has no column '{lost}', which metrics.csv lists")
+
+
+def _check_runs(tables: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Refuse rows of runs that the export does not list."""
+    known = {row["run_id"] for row in tables["runs"]}
+    for name in ("measurements", "timings", "failures"):
+        for number, row in enumerate(tables[name], 1):
+            if row["run_id"] not in known:
+                raise ValueError(f"{name}.csv, row {number}: runs.csv has no run {ascii(row['run_id'])[:SHOWN]}")
 
 
 def _check_images(tables: Mapping[str, list[dict[str, Any]]]) -> None:

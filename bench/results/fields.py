@@ -45,6 +45,7 @@ def _is_time(text: str) -> bool:
 _TEXTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "text": ("a text in UTF-8", lambda _: True),
     "name": ("a text in UTF-8 that is not empty", bool),
+    "title": ("a text of at most 1,000 characters", lambda text: len(text) <= 1_000),
     "label": ("a text without control characters that is not empty", lambda text: text and not _CONTROL.search(text)),
     "hash": ("a hash in hexadecimal digits", re.compile("[0-9a-f]+").fullmatch),
     "time": ("a time such as 2026-01-31T12:00:00+00:00", _is_time),
@@ -121,7 +122,7 @@ _FLAG = Field("integer", 0, 1)
 _SIDE = Field("integer", 1, 2**31 - 1)
 _COUNT = Field("integer", 0, 2**53)
 _SECONDS = Field("number", 0, 1e9)
-_ERROR, _SIMILARITY = Field("metric", 0, nullable=True), Field("metric", 0, 1 + 1e-6, nullable=True)
+_ERROR, _SIMILARITY = Field("metric", 0, 255**2, nullable=True), Field("metric", 0, 1 + 1e-6, nullable=True)
 
 FIELDS: Mapping[str, Field] = {
     # runs
@@ -132,7 +133,7 @@ FIELDS: Mapping[str, Field] = {
     "provenance": Field("json"),
     # image sets, codecs, metrics
     "dataset": _NAME,
-    "title": _TEXT,
+    "title": Field("title"),
     "note": _TEXT,
     "image": _NAME,
     "image_sha256": _HASH,

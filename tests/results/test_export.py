@@ -121,7 +121,7 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
     assert set(rows["ms_ssim"]) == {"nan"}  # the pictures are too small for it
     rows.loc[0, "mse_y"] = ""
-    rows.drop(columns="mse").to_csv(export / "measurements.csv", index=False)
+    rows.assign(mse="").to_csv(export / "measurements.csv", index=False)
     import_csv(store, read_rows(export))
     assert len(store.measured({"ms_ssim": METRICS["ms_ssim"].version})) == 4
     assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
@@ -317,9 +317,30 @@ def test_of_an_export_whose_rows_do_not_go_together_nothing_is_added(export: Pat
     key = (export / "measurements.csv").read_text().splitlines()[1].partition(",")[0]
     with (export / "timings.csv").open("a") as file:
         file.write(f"{key},of-no-run,box,1,cpu,encode,0,0.5\n")
-    with pytest.raises(StoreError, match="FOREIGN KEY"):
-        import_csv(store, read_rows(export))
+    with pytest.raises(UsageError, match=r"timings\.csv, row \d+: runs\.csv has no run 'of-no-run'"):
+        read_rows(export)
     assert not any(_everything(store).values())
     (export / "timings.csv").write_text("key,run_id,machine,threads,device,stage,repeat,seconds\n")
     assert import_csv(store, read_rows(export)) == (4, 0)
     assert len(store.rows("SELECT key FROM measurements JOIN configurations USING (configuration_id)")) == 4
+
+
+def test_a_metric_whose_column_was_lost_is_named(export: Path, store: Store) -> None:
+    _edit(export / "measurements.csv", ",mse,", ",mean_error,")
+    with pytest.raises(UsageError, match=r"measurements\.csv has no column 'mse', which metrics\.csv lists"):
+        import_csv(store, read_rows(export))
+
+
+@pytest.mark.parametrize("name", ["mse; drop", "foo bar", "1st"])
+def test_a_column_that_no_metric_could_have_is_refused(export: Path, name: str) -> None:
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.assign(**{name: "1"}).to_csv(export / "measurements.csv", index=False)
+    with pytest.raises(UsageError, match=f"there is a column '{name}', which is none of"):
+        read_rows(export)
+
+
+def test_a_squared_error_is_finite(export: Path) -> None:
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.assign(mse="inf").to_csv(export / "measurements.csv", index=False)
+    with pytest.raises(UsageError, match=r"mse.* must be a number from 0 to 65025, not 'inf'"):
+        read_rows(export)

@@ -309,7 +309,7 @@ with Store.open(Path(sys.argv[1]), create=True) as store:
 
 def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path / "r.sqlite")]
-    writers = [subprocess.Popen([*command, name, str(Path(__file__).parents[1])]) for name in ("one", "two")]
+    writers = [subprocess.Popen([*command, name, str(Path(__file__).parent)]) for name in ("one", "two")]
     assert [writer.wait() for writer in writers] == [0, 0]
     with Store.open(tmp_path / "r.sqlite") as store:
         assert len(store.measured(VERSIONS)) == 400

@@ -1,0 +1,60 @@
+"""Small pictures, and one thread, for trainings that take seconds and repeat exactly: fixtures of several folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from bench.learned.models import ModelConfig, build
+from bench.learned.training import engine
+from bench.learned.weights.full import ModelCard, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with six photographs of 96 x 80 pixels."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = skimage.data.astronaut()
+    for number in range(6):
+        piece = np.ascontiguousarray(photo[40 * number :, 30 * number :][:80, :96])
+        Image.fromarray(piece).save(folder / f"photo{number}.png")
+    return folder
+
+
+@pytest.fixture
+def landscapes(tmp_path: Path) -> Path:
+    """A folder with four photographs of 144 x 128 pixels: 8 x 8 latents each."""
+    folder = tmp_path / "landscapes"
+    folder.mkdir()
+    for number in range(4):
+        piece = np.ascontiguousarray(skimage.data.astronaut()[60 * number :, 40 * number :][:128, :144])
+        Image.fromarray(piece).save(folder / f"photo{number}.png")
+    return folder
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A weights file of a small joint model whose latents are spread over some integers."""
+    torch.manual_seed(3)
+    model = build(ModelConfig("joint", 8, 12))
+    with torch.no_grad():
+        model.g_a[-1].weight.mul_(30)  # type: ignore[index, union-attr]
+        model.g_s[0].weight.div_(30)  # type: ignore[index, union-attr]
+    path = tmp_path / "w" / "joint-3.safetensors"
+    path.parent.mkdir()
+    save(path, model, ModelCard(3, 0.0067, "mse"))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    engine.tune(1)
