@@ -125,3 +125,13 @@ def test_a_folder_that_cannot_be_written_is_one_line(db: str, tmp_path: Path) ->
     assert code == 1
     assert output.startswith("Error: /proc/none: ")
     assert os.linesep not in output.strip()
+
+
+@pytest.mark.parametrize("points", [POINTS, "bpp,psnr\n.2,30\n"], ids=["a curve", "a point"])
+def test_a_curve_that_is_alone_on_an_image_set_is_reported(tmp_path: Path, points: str) -> None:
+    (tmp_path / "mine.csv").write_text(points)
+    db, out = str(tmp_path / "r.sqlite"), tmp_path / "out"
+    assert invoke("import", str(tmp_path / "mine.csv"), "--dataset", "of mine", "--db", db)[0] == 0
+    code, output = invoke("report", "--db", db, "--out", str(out))
+    assert code == 0, output
+    assert (out / "figures" / "rd_psnr_db.svg").is_file()
