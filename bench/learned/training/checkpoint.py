@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.errors import BenchError, MissingError, UsageError, printable
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -74,10 +74,13 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         content = torch.load(_content(path), map_location="cpu", weights_only=True)
         version, theirs, state = content["format"], dict(content["identity"]), dict(content["state"])
     if version != FORMAT:
-        raise UsageError(f"{path}: checkpoint format {version}, this version of bench reads format {FORMAT}")
+        raise UsageError(
+            f"{path}: checkpoint format {printable(str(version))}, this version of bench reads format {FORMAT}"
+        )
     for key, ours in identity.items():
         if theirs.get(key) != ours:
-            raise UsageError(f"{path}: its {key} is {theirs.get(key)}, not {ours}; give another --out, or no --resume")
+            other = printable(str(theirs.get(key)))
+            raise UsageError(f"{path}: its {key} is {other}, not {ours}; give another --out, or no --resume")
     return state
 
 

@@ -274,7 +274,7 @@ def read(path: Path | None = None) -> Recipe:
         source = importlib.resources.files(__package__).joinpath(f"{source}.toml")
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{source}: not a recipe ({error})") from error
     return parse(str(source), content)
 
