@@ -122,7 +122,8 @@ _FLAG = Field("integer", 0, 1)
 _SIDE = Field("integer", 1, 2**31 - 1)
 _COUNT = Field("integer", 0, 2**53)
 _SECONDS = Field("number", 0, 1e9)
-_ERROR, _SIMILARITY = Field("metric", 0, 255**2, nullable=True), Field("metric", 0, 1 + 1e-6, nullable=True)
+_ERROR = Field("metric", 0, 255**2, nullable=True)  # of samples of 8 bits
+_SIMILARITY = Field("metric", 0, 1 + 1e-6, nullable=True)
 
 FIELDS: Mapping[str, Field] = {
     # runs

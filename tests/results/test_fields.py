@@ -52,6 +52,7 @@ def test_every_column_of_an_export_is_a_field() -> None:
         ("threads", "0"),
         ("drawn", "2"),
         ("mse", "-1"),
+        ("mse", "inf"),
         ("ms_ssim", "2"),
         ("rate_bpp", 0),
         ("rate_bpp", True),
@@ -81,7 +82,8 @@ def test_values_come_in_the_type_of_their_field() -> None:
     assert parse_column("width", ["96", 8]) == [96, 8]
     assert parse_column("quality", ["0.1", 1]) == [0.1, 1.0]
     assert parse_column("weights", ["", None, "compact"]) == [None, None, "compact"]
-    assert parse_column("own", ["", "0", "inf"]) == [None, 0.0, math.inf]
+    assert parse_column("mse", ["", "0"]) == [None, 0.0]
+    assert parse_column("own", ["inf"]) == [math.inf]
     assert math.isnan(float(parse_column("own", ["nan"])[0] or 0))
     assert parse_column("title", ["", "NA", "=1"]) == ["", "NA", "=1"]
 
