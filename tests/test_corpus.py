@@ -131,6 +131,15 @@ def limited_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+def refused(path: Path, folder: Path) -> BenchError | None:
+    try:
+        with limited_memory():
+            READERS[path.parent.name](path, folder)
+    except BenchError as error:
+        return error
+    return None
+
+
 def test_the_corpus_is_small_and_has_a_valid_file_for_each_reader() -> None:
     folders = {path.name for path in CORPUS.iterdir() if path.is_dir()}
     assert folders == READERS.keys()
@@ -141,10 +150,7 @@ def test_the_corpus_is_small_and_has_a_valid_file_for_each_reader() -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_from_outside_is_read_or_refused_in_one_line(file: str, tmp_path: Path) -> None:
     path = CORPUS / file
-    try:
-        with limited_memory():
-            READERS[path.parent.name](path, tmp_path)
-    except BenchError as error:
-        assert str(error).isprintable(), error
-        assert not isinstance(error.__cause__, MemoryError), error
-        assert not path.name.startswith("valid"), error
+    refusal = refused(path, tmp_path)
+    assert str(refusal or "").isprintable()
+    assert refusal is None or not isinstance(refusal.__cause__, MemoryError)
+    assert refusal is None or not path.name.startswith("valid")
