@@ -25,7 +25,8 @@ from bench.learned.coding import container
 from bench.learned.training import checkpoint, zoo
 from bench.learned.weights import catalogue, full
 from bench.results.export import import_csv, read_results, read_rows
-from bench.results.interchange import add_curve, import_compressai
+from bench.results.imported import add_curve
+from bench.results.interchange import import_compressai
 from bench.results.store import Store
 from bench.system.errors import BenchError
 

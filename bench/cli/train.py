@@ -83,6 +83,7 @@ def train() -> None:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
 @click.option("--init", type=FILE, help="Weights file of a neighbouring quality or family to start from.")
+@click.option("--linear", is_flag=True, help="Start as a linear transform codec instead of random transforms.")
 @click.option(
     "--phase",
     help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",
@@ -106,7 +107,7 @@ def train() -> None:
 @click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y; attn has M = N.  [compact]")
 @click.option(
     "--lmbda",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     help="Weight of the distortion.  [that of QUALITY, as CompressAI has it]",
 )
 @click.option(

@@ -286,7 +286,7 @@ def _is_local(path: Path) -> bool:
 
 @functools.cache
 def _ours() -> tuple[Path, ...]:
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     standard = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
     return (package, package.with_name("baselines"), *map(Path, standard))
 

@@ -37,15 +37,16 @@ def test_each_frame_is_an_image_with_the_hash_of_its_planes(tmp_path: Path) -> N
     dataset = open_dataset(str(clip(tmp_path / "grey.y4m", 1, 2, 3)))
     assert dataset.kind == "yuv420"
     assert [image.name for image in dataset.images] == ["frame0000", "frame0001", "frame0002"]
-    expected = [hashlib.sha256(bytes([level]) * FRAME_BYTES).hexdigest() for level in (1, 2, 3)]
+    expected = [hashlib.sha256(bytes([level]) * FRAME_BYTES + b"full range").hexdigest() for level in (1, 2, 3)]
     assert [image.sha256 for image in dataset.images] == expected
     pictures = [image.read() for image in dataset.images]
     assert all(isinstance(picture, Yuv420) and picture.full_range for picture in pictures)
     assert [planes_sha256(picture) for picture in pictures if isinstance(picture, Yuv420)] == expected
 
 
-def test_the_hash_is_the_one_that_ffmpeg_prints(tmp_path: Path) -> None:
+def test_the_hash_in_limited_range_is_the_one_that_ffmpeg_prints(tmp_path: Path) -> None:
     path = clip(tmp_path / "grey.y4m", 9)
+    path.write_bytes(path.read_bytes().replace(b" XCOLORRANGE=FULL", b""))
     command = [ffmpeg.program(), "-loglevel", "error", "-i", str(path), "-f", "hash", "-hash", "sha256", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
     assert done.stdout.strip() == f"SHA256={open_dataset(str(path)).images[0].sha256}"
@@ -90,7 +91,9 @@ def test_a_grey_clip_says_that_its_chroma_is_made_up(tmp_path: Path) -> None:
     assert dataset.title == "sky_4x2_gray.yuv, 4x2, 8-bit grey in full range, 2 frames"
     assert "figures of chroma say nothing" in dataset.note
     assert [image.full_range for image in dataset.images] == [True, True]
-    assert dataset.images[1].sha256 == hashlib.sha256(bytes(range(8, 16)) + bytes([128] * 4)).hexdigest()
+    assert (
+        dataset.images[1].sha256 == hashlib.sha256(bytes(range(8, 16)) + bytes([128] * 4) + b"full range").hexdigest()
+    )
 
 
 def test_a_clip_that_changes_during_a_run_is_told(tmp_path: Path) -> None:

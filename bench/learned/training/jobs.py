@@ -49,6 +49,8 @@ class Job:
     init: Path | None = None
     take: tuple[str, ...] | None = None
     """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
+    linear: bool = False
+    """Begin as a linear transform codec, see `linear`."""
     width: int | None = None
     """Channels of the rectifier; None: those of the one to start from, or the compact ones of a new one."""
     seed: int = 0
@@ -173,6 +175,20 @@ def _qualities(text: str) -> tuple[int, ...]:
     return tuple(sorted(int(word) for word in words))
 
 
+def _require_agreement(given: Mapping[str, Any]) -> None:
+    """Options of length and start do not contradict each other."""
+    if "steps" in given and "budget_s" in given:
+        raise UsageError("--steps and --budget contradict each other; give one")
+    if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
+        raise UsageError("say how long to train: --steps N or --budget 30m")
+    if given.get("resume") and given.get("restart"):
+        raise UsageError("--resume and --restart contradict each other; give one")
+    if given.get("linear") and (given.get("resume") or "init" in given):
+        raise UsageError("--linear is for a training that starts from nothing; leave out --resume and --init")
+    if given.get("resume") and "init" in given:
+        raise UsageError("--init is for a new training; --resume goes on with one")
+
+
 def job_from_options(text: str, options: dict[str, Any]) -> Job:
     """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
 
@@ -194,14 +210,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
         raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
-    if "steps" in given and "budget_s" in given:
-        raise UsageError("--steps and --budget contradict each other; give one")
-    if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
-        raise UsageError("say how long to train: --steps N or --budget 30m")
-    if given.get("resume") and given.get("restart"):
-        raise UsageError("--resume and --restart contradict each other; give one")
-    if given.get("resume") and "init" in given:
-        raise UsageError("--init is for a new training; --resume goes on with one")
+    _require_agreement(given)
     given.setdefault("out", RUNS / target.name)
     job = Job(target, phase, **given)
     pictures.require_matched(job.data, job.exclude)

@@ -20,6 +20,7 @@ _STEP = {
     "start": str,
     "seed": int,
     "width": int,
+    "linear": bool,
     "options": Mapping,
 }
 

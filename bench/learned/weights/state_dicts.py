@@ -103,7 +103,9 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - whatever a file holds
                 f"{path}: holds an object of {foreign[1]} beside tensors, which could run code, and is not opened; "
                 "save the model's state_dict() alone"
             ) from error
-        raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off ({_first_words(error)})") from error
+        # What PyTorch says of a file that it cannot unpickle is advice to load it without protection.
+        reason = "" if isinstance(error, pickle.UnpicklingError) else f" ({_first_words(error)})"
+        raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off{reason}") from error
 
 
 def _first_words(error: Exception) -> str:

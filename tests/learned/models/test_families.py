@@ -176,7 +176,7 @@ def test_compressais_coder_is_not_offered(make: Maker, pictures: Tensor) -> None
         ({"distribution": "laplace"}, "laplacian"),
         ({"family": "hyper", "kernel": 3}, "no option 'kernel'"),
         ({"family": "factorized", "mean": False}, "no option 'mean'"),
-        ({"N": 0}, "at least 1"),
+        ({"N": 0}, "from 1 to 1024"),
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:

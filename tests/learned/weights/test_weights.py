@@ -35,7 +35,7 @@ CARD = ModelCard(3, 0.0067, "mse", {"steps": 10, "seed": 1, "parents": ["ab" * 3
 DIGEST_IN_FRESH_PROCESS = """
 import dataclasses, hashlib, json, sys
 from pathlib import Path
-from bench.learned.weights import load
+from bench.learned.weights.full import load
 
 weights = load(Path(sys.argv[1]))
 digest = hashlib.sha256()

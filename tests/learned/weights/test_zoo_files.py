@@ -212,7 +212,7 @@ def test_options_of_weights_need_weights() -> None:
 
 def test_fetching_weights_imports_no_torch() -> None:
     code = (
-        "import sys\nfrom bench.cli.main import main\nfrom bench.learned import checkpoints\n"
+        "import sys\nfrom bench.cli.main import main\nfrom bench.learned.weights import checkpoints\n"
         "checkpoints.all_checkpoints = lambda: ()\nmain(['fetch', 'weights'], standalone_mode=False)\n"
         "sys.exit(3 if 'torch' in sys.modules else 0)"
     )
