@@ -37,7 +37,7 @@ class Avif(Codec):
 
     title = "AVIF 4:4:4 (libaom)"
     scale = QualityScale("libavif's quality", (5, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90), lowest=0, highest=100)
-    carriers = ("pillow-avif-plugin",)
+    backends = ("pillow-avif-plugin",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:4:4",
         "speed": 6,
@@ -48,15 +48,15 @@ class Avif(Codec):
     }
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that the plug-in lacks libaom, or None if it has it."""
-        del carrier, options
+        del backend, options
         if _avif.encoder_codec_available("aom"):
             return None
         return "this pillow-avif-plugin was built without libaom; pip install --force-reinstall pillow-avif-plugin"
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The libraries that code, and the plug-in of Pillow that is registered for AVIF at this moment.
 
         Raises:

@@ -40,7 +40,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
     title = "AVIF 4:2:0 (libaom)"
     revision = "2"  # no model of later frames
     scale = QualityScale("quantiser (CRF), lower is better", (62, 54, 46, 38, 30, 22, 14, 6), 1, 63, falling=True)
-    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",
         "bit_depth": 8,
@@ -50,7 +50,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
     }
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The libaom that codes, and the ffmpeg around it."""
         return ffmpeg.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
 

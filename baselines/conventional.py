@@ -1,4 +1,4 @@
-"""What the conventional codecs share: two carriers that are to give the same from the same settings."""
+"""What the conventional codecs share: two backends that are to give the same from the same settings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class ConventionalCodec(Codec):
     """A codec that Pillow carries in process, and a pair of reference binaries outside.
 
-    The carriers differ in the version of the library. The binaries are also slower by what a process and two files
-    cost, 2 to 10 ms; Pillow is the carrier to time.
+    The backends differ in the version of the library. The binaries are also slower by what a process and two files
+    cost, 2 to 10 ms; Pillow is the backend to time.
     """
 
-    carriers = ("pillow", "external")
+    backends = ("pillow", "external")
 
     form: ClassVar[pillow.Format]
     encoder: ClassVar[Binary]
@@ -47,17 +47,17 @@ class ConventionalCodec(Codec):
     """The decoder's command line: from `coded` to `external.PICTURE`."""
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
-        """Say which library or binaries the carrier lacks and how to get them, or None."""
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
+        """Say which library or binaries the backend lacks and how to get them, or None."""
         del options
-        if carrier == "external":
+        if backend == "external":
             return external.missing((cls.encoder, cls.decoder))
         return pillow.missing(cls.form)
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The library that does the work, and the Pillow or the binaries around it."""
-        if self.carrier == "external":
+        if self.backend == "external":
             return external.version((self.encoder, self.decoder))
         return pillow.version(self.form)
 
@@ -75,10 +75,10 @@ class ConventionalCodec(Codec):
         """Compress a picture to a file of the format.
 
         Raises:
-            CodecError: the format does not hold such a picture, or the carrier fails.
+            CodecError: the format does not hold such a picture, or the backend fails.
         """
         self.check_size(picture)
-        if self.carrier == "external":
+        if self.backend == "external":
             return external.encode(self.encoder, self.encoder_arguments(picture), picture, self.coded)
         return pillow.encode(picture, self.form, self.pillow_options(picture))
 
@@ -88,7 +88,7 @@ class ConventionalCodec(Codec):
         Raises:
             DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
         """
-        if self.carrier == "external":
+        if self.backend == "external":
             pillow.check_header(data, self.form)
             return external.decode(self.decoder, self.decoder_arguments, data, self.coded)
         return pillow.decode(data, self.form)

@@ -1,4 +1,4 @@
-"""The carrier "external": the reference binaries of a format, fed with and giving back PPM files.
+"""The backend "external": the reference binaries of a format, fed with and giving back PPM files.
 
 PPM, because it holds nothing but pixels: opj_compress applies the gamma that a PNG of Kodak names, which ruins the
 picture, and a decoder that writes PNG spends most of its time in zlib.

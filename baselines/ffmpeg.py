@@ -1,4 +1,4 @@
-"""The carrier "ffmpeg": the static binary of the imageio-ffmpeg package, which has x265, vvenc and libjxl inside.
+"""The backend "ffmpeg": the static binary of the imageio-ffmpeg package, which has x265, vvenc and libjxl inside.
 
 The binary is a program of its own, under the GPL; nothing is linked. It runs with one thread, so that workers do not
 get into each other's way and bytes do not depend on the machine.
@@ -44,12 +44,12 @@ _STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(MAX_PIXELS), 
 class FfmpegCodec(Codec):
     """A codec that ffmpeg carries."""
 
-    carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that ffmpeg is missing and how to get it, or None."""
-        del carrier, options
+        del backend, options
         return ffmpeg.missing()
 
     def check_size(self, picture: AnyPicture) -> None:

@@ -44,7 +44,7 @@ class Jpeg(ConventionalCodec):
     scale = QualityScale("libjpeg's quality", tuple(range(5, 100, 5)), lowest=1, highest=100)
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:2:0", "optimize": False, "progressive": False}
 
-    yuv420_carriers: ClassVar[tuple[str, ...]] = ("pillow",)
+    yuv420_backends: ClassVar[tuple[str, ...]] = ("pillow",)
 
     form = pillow.Format("JPEG", (("libjpeg_turbo", "libjpeg-turbo"), ("jpg", "libjpeg")))
     encoder = _binary("cjpeg")
@@ -110,7 +110,7 @@ class Jpeg444(Jpeg):
     """Baseline JPEG that keeps chroma at full resolution."""
 
     title = "JPEG 4:4:4"
-    yuv420_carriers = ()
+    yuv420_backends = ()
     settings: ClassVar[Mapping[str, Scalar]] = {**Jpeg.settings, "subsampling": "4:4:4"}
 
 

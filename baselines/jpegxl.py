@@ -33,7 +33,7 @@ class JpegXl(FfmpegCodec):
     settings: ClassVar[Mapping[str, Scalar]] = {"effort": 7, "xyb": 1, "modular": 0}
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The ffmpeg that libjxl is in, which does not tell libjxl's own version."""
         return f"libjxl of {binary.version()}"
 

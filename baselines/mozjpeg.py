@@ -26,7 +26,7 @@ class MozJpeg(Codec):
 
     title = "JPEG, mozjpeg"
     scale = Jpeg.scale
-    carriers = ("pyvips",)
+    backends = ("pyvips",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsample_mode": "on",
         "interlace": True,  # progressive, and with Huffman tables made for the picture
@@ -37,9 +37,9 @@ class MozJpeg(Codec):
     }
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that pyvips or its mozjpeg is missing and how to get them, or None."""
-        del carrier, options
+        del backend, options
         if importlib.util.find_spec("pyvips") is None:
             return "the package pyvips is not installed: pip install 'pyvips[binary]'"
         try:
@@ -49,7 +49,7 @@ class MozJpeg(Codec):
         return None if found else "this libvips was built without mozjpeg: pip install --force-reinstall pyvips-binary"
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The libvips that mozjpeg is in, which does not tell mozjpeg's own version, and pyvips."""
         vips = _pyvips()
         number = ".".join(str(vips.version(part)) for part in range(3))

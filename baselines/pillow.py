@@ -1,4 +1,4 @@
-"""The in-process carrier: Pillow, with the libraries that its wheel brings along."""
+"""The in-process backend: Pillow, with the libraries that its wheel brings along."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Vvc(FfmpegCodec):
 
     title = "VVC 4:2:0 10 bit (vvenc)"
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 1, 63, falling=True)
-    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",
         "bit_depth": 10,
@@ -60,7 +60,7 @@ class Vvc(FfmpegCodec):
     }
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The vvenc that codes, and the ffmpeg around it."""
         return ffmpeg.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
 

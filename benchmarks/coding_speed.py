@@ -26,7 +26,7 @@ from bench.images.datasets import data_folder, missing
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture
 from bench.learned.coding.complexity import Complexity, complexity
-from bench.learned.coding.loaded_model import System
+from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import ModelCard, finish, load, save
 
@@ -89,7 +89,7 @@ def seconds(work: Callable[[], object]) -> float:
     return min(times)
 
 
-def our_times(system: System, picture: Picture) -> dict[str, float]:
+def our_times(system: LoadedModel, picture: Picture) -> dict[str, float]:
     """Seconds of the stages."""
     size = system.transforms.latent_size(picture.height, picture.width)
     y = system.transforms.analysis(picture)
@@ -102,7 +102,7 @@ def our_times(system: System, picture: Picture) -> dict[str, float]:
         "synthesis": seconds(lambda: system.transforms.synthesis(y_hat, picture.height, picture.width)),
     }
     encode, decode = times["analysis"] + times["entropy encoding"], times["entropy decoding"] + times["synthesis"]
-    quick = System.of(system.model, precision="bf16").transforms
+    quick = LoadedModel.of(system.model, precision="bf16").transforms
     return times | {
         "encode": encode,
         "decode": decode,
@@ -163,7 +163,7 @@ def worker(path: str, who: str, picture: Picture) -> None:
     model = load(Path(path)).model
     before = peak_mib()
     if who == "ours":
-        system = System.of(model)
+        system = LoadedModel.of(model)
         coded = system.coder.encode(system.transforms.analysis(picture))
         size = system.transforms.latent_size(picture.height, picture.width)
         latents = system.coder.decode(coded.payload, size, coded.crc)
@@ -188,7 +188,7 @@ def measure(family: str, picture: Picture, path: Path | None) -> tuple[dict[str,
     model = spread_model(family, picture)
     theirs = their_times(compressai_model(model), picture)
     cost = complexity(model, picture.height, picture.width)
-    ours = our_times(System.of(model), picture)
+    ours = our_times(LoadedModel.of(model), picture)
     show(family, ours, theirs, cost)
     own_mib, their_mib = (peak_memory_mib(model, path, who) for who in ("ours", "theirs"))
     click.echo(f"  peak memory of coding {own_mib:.0f} MiB, CompressAI {their_mib:.0f} MiB")

@@ -40,11 +40,11 @@ def write_export(directory: Path) -> None:
     names = [f"codec{index:02d}" for index in range(CODECS)]
     images = [f"picture{index:03d}" for index in range(IMAGES)]
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in images]
-    common = {"settings": "{}", "carrier": "library", "carrier_version": "1", "revision": "1", "weights": ""}
+    common = {"settings": "{}", "backend": "library", "backend_version": "1", "revision": "1", "weights": ""}
     _write(directory, "datasets", [{"dataset": "made-up", "title": "Made up", "note": "Numbers are made up."}])
     pictures = [{"dataset": "made-up", "image": i, "image_sha256": h} for i, h in zip(images, hashes, strict=True)]
     _write(directory, "images", pictures)
-    titled = [{"codec": name, "title": name, "quality_meaning": "", "default_carrier": "library"} for name in names]
+    titled = [{"codec": name, "title": name, "quality_meaning": "", "default_backend": "library"} for name in names]
     _write(directory, "codecs", titled)
     metrics = [("mse", 0), ("mse_y", 0), ("ms_ssim", 1)]
     _write(directory, "metrics", [{"metric": m, "title": m, "higher_is_better": h, "version": "1"} for m, h in metrics])

@@ -26,7 +26,7 @@ from bench.learned.models import ModelConfig, build
 from bench.learned.training import engine
 from bench.learned.training.loop import Loop
 from bench.learned.training.losses import rate_distortion
-from bench.learned.training.phases import CropStage, Phase, Stretch
+from bench.learned.training.phases import CropStage, Phase, TrainingSegment
 from bench.learned.training.pictures import Entry, Pictures
 from bench.learned.training.task import PictureTask
 
@@ -73,7 +73,7 @@ def bench_step(optimizer: str, device: torch.device) -> Step:
     task = PictureTask(pictures, phase, seed=0, device=fabric.device)
     compile_with = engine.compiled if engine.can_compile(device.type) else None
     loop = Loop(build(ModelConfig("hyper", *WIDTHS)), phase, task=task, fabric=fabric, compile_with=compile_with)
-    loop.progress.stretch = Stretch(steps=10**6)
+    loop.progress.segment = TrainingSegment(steps=10**6)
     return lambda: loop.advance(0.0)
 
 

@@ -39,7 +39,7 @@ class Synthetic:
         ]
 
     def add_codec(self, codec: str, title: str) -> None:
-        row = {"codec": codec, "title": title, "quality_meaning": "1 to 100", "default_carrier": "python"}
+        row = {"codec": codec, "title": title, "quality_meaning": "1 to 100", "default_backend": "python"}
         self.tables["codecs"].append(row)
 
     def add_curve(
@@ -52,7 +52,7 @@ class Synthetic:
         **changes: str,
     ) -> str:
         """Measure `codec` at all qualities on pictures of the first data set, with `rate` times the usual bytes."""
-        common = {"codec": codec, "settings": "{}", "carrier": "python", "carrier_version": "1.0", "revision": "1"}
+        common = {"codec": codec, "settings": "{}", "backend": "python", "backend_version": "1.0", "revision": "1"}
         common |= {"weights": "", "weights_sha256": "", **changes}
         # Weights differ from quality to quality; those of one name make one curve.
         curve = _hash(json.dumps({**common, "weights_sha256": ""}))[:16]

@@ -92,7 +92,7 @@ COMMON: Mapping[str, tuple[Wrong, ...]] = {
     "--budget": (*names("is not a time such as 90s"), Wrong("-5m", "'-5m' is not a time"), Wrong("0s", "not a time")),
     "--exclude": names("no picture in 'photos' has such a name"),
     "--images": names("unknown image of photos-"),
-    "--carrier": names("jpeg has no carrier '"),
+    "--backend": names("jpeg has no backend '"),
     "--lr": BY_TYPE,
     "--frames": (
         *names("--frames", *CLIP),

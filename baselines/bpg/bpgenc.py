@@ -1,4 +1,4 @@
-"""The carrier "external" of BPG: bpgenc and bpgdec of libbpg, where the user has them.
+"""The backend "external" of BPG: bpgenc and bpgdec of libbpg, where the user has them.
 
 bpgenc holds two encoders of HEVC. At the same quantiser they code at different ones (x265 at three less), so their
 points are not those of one curve, and each row says which it was.

@@ -3,7 +3,7 @@
 The first is not bpgenc, and is not called so. With the multipliers of x265's old lambda tables it gives bpgenc's
 points on Kodak (bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
 
-bpgenc is the carrier "external". Its -e x265 is a carrier of the codecs that are x265 here, too; its -e jctvc, whose
+bpgenc is the backend "external". Its -e x265 is a backend of the codecs that are x265 here, too; its -e jctvc, whose
 quantisers and rates are others, makes codecs of its own. None of this project's own results come from bpgenc.
 """
 
@@ -35,7 +35,7 @@ class Bpg444(FfmpegCodec):
     title = "BPG 4:4:4 (x265)"
     # The points of CompressAI's published curve.
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 0, 51, falling=True)
-    carriers: ClassVar[tuple[str, ...]] = ("ffmpeg", "external")
+    backends: ClassVar[tuple[str, ...]] = ("ffmpeg", "external")
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8, **x265.SETTINGS}
 
     hevc_encoder: ClassVar[str] = "x265"
@@ -45,21 +45,21 @@ class Bpg444(FfmpegCodec):
     """bpgenc's option -m; 8 is its default, and x265's preset "veryslow"."""
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that ffmpeg, or bpgenc and bpgdec, are missing and how to get them, or None."""
-        if (carrier or cls.carriers[0]) == "external":
+        if (backend or cls.backends[0]) == "external":
             return bpgenc.missing(cls.hevc_encoder)
-        return super().missing(carrier, **options)
+        return super().missing(backend, **options)
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The x265 that codes and the ffmpeg around it, or the libbpg of bpgenc."""
-        return bpgenc.version() if self.carrier == "external" else x265.version()
+        return bpgenc.version() if self.backend == "external" else x265.version()
 
     @property
-    def carrier_settings(self) -> Mapping[str, Scalar]:
+    def backend_settings(self) -> Mapping[str, Scalar]:
         """The settings, or what bpgenc is told."""
-        if self.carrier != "external":
+        if self.backend != "external":
             return self.settings
         kept = {name: self.settings[name] for name in ("subsampling", "bit_depth")}
         return {**kept, "color_space": "ycbcr", "encoder": self.hevc_encoder, "level": self.level}
@@ -71,8 +71,8 @@ class Bpg444(FfmpegCodec):
             CodecError: the picture is too large, or the encoder fails.
         """
         self.check_size(picture)
-        if self.carrier == "external":
-            return bpgenc.encode(picture, self.carrier_settings, int(self.quality))
+        if self.backend == "external":
+            return bpgenc.encode(picture, self.backend_settings, int(self.quality))
         subsampling = str(self.settings["subsampling"])
         block = x265.smallest_block(picture.width, picture.height)
         height, width = (-(-size // block) * block for size in (picture.height, picture.width))
@@ -96,7 +96,7 @@ class Bpg444(FfmpegCodec):
             DecodeError: the bytes are damaged, or are of another kind of BPG.
         """
         stored = container.read(data)
-        if self.carrier == "external":
+        if self.backend == "external":
             return bpgenc.decode(data)
         if stored.limited:
             raise DecodeError("BPG file holds limited range, of which only the planes are decoded here")
@@ -110,7 +110,7 @@ class Bpg420(Bpg444):
     """
 
     title = "BPG 4:2:0 (x265)"
-    yuv420_carriers: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444.settings, "subsampling": "4:2:0", "reduction": "lanczos"}
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
@@ -148,7 +148,7 @@ class Bpg444Jctvc(Bpg444):
 
     title = "BPG 4:4:4 (jctvc)"
     scale = QualityScale("quantiser, lower is better", (44, 39, 34, 29, 24, 19, 14, 9), 0, 51, falling=True)
-    carriers = ("external",)
+    backends = ("external",)
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8}
     hevc_encoder = "jctvc"
     level = 9

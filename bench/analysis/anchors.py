@@ -8,12 +8,12 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_rows
-from bench.analysis.rd_curve import measured_subject, published_of, published_subject
+from bench.analysis.rd_curve import measured_curve, published_curve, published_of
 from bench.results import published
 from bench.results.published import published_names
 
 if TYPE_CHECKING:
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
 COLUMNS = (
@@ -33,20 +33,20 @@ COLUMNS = (
 where the difference comes from, and `source` how that is known."""
 
 
-def anchor_table(study: Study, export: Export) -> pd.DataFrame:
+def anchor_table(results: DatasetResults, export: Export) -> pd.DataFrame:
     """A row for each measured codec and each published curve that it makes again: PSNR of RGB, in dB.
 
-    Codecs without a complete point are left out, and so is everything in a study of a part of the pictures.
+    Codecs without a complete point are left out, and so is everything on a part of the pictures.
     """
-    points = published_of(study, export)
+    points = published_of(results, export)
     there = set(published_names(points))
-    measured = set(study.curves["name"])
+    measured = set(results.curves["name"])
     pairs = [pair for pair in published.reproduced() if pair["codec"] in measured and pair["published"] in there]
-    return pd.DataFrame([_row(study, points, pair) for pair in pairs], columns=COLUMNS)
+    return pd.DataFrame([_row(results, points, pair) for pair in pairs], columns=COLUMNS)
 
 
-def _row(study: Study, points: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:
-    ours, theirs = measured_subject(study, pair["codec"]), published_subject(points, pair["published"])
+def _row(results: DatasetResults, points: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:
+    ours, theirs = measured_curve(results, pair["codec"]), published_curve(points, pair["published"])
     points = points[published_names(points) == pair["published"]]
     delta = next(iter(bd_rows(theirs, ours, [PSNR])), {})
     return {

@@ -8,14 +8,14 @@ import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
-from bench.analysis.rd_curve import measured_subject
+from bench.analysis.rd_curve import measured_curve
 from bench.analysis.rectifier import TIMES, time_ratios
 from bench.analysis.timing import cell_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
 CODEC = "cca"
@@ -31,48 +31,48 @@ PORTABILITY = ("codec", "decoded", "files", "failed")
 """Columns of `portability`."""
 
 
-def planar_study(studies: Sequence[Study]) -> Study | None:
-    """The study of planes on which cca was measured; of several the one with most pictures."""
-    found = [study for study in studies if PSNR_YUV in study.axes and CODEC in set(study.curves["codec"])]
-    return max(found, key=lambda study: len(study.images)) if found else None
+def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None:
+    """The results on planes on which cca was measured; of several the one with most pictures."""
+    found = [results for results in all_results if PSNR_YUV in results.axes and CODEC in set(results.curves["codec"])]
+    return max(found, key=lambda results: len(results.images)) if found else None
 
 
-def rates(study: Study) -> pd.DataFrame:
+def rates(results: DatasetResults) -> pd.DataFrame:
     """BD-rates of cca against each of `ANCHORS` that was measured, on every axis: rows of `bd_table`, or none at all.
 
     An anchor with other weights than a curve of cca is not compared with it.
     """
-    tests = study.curves[study.curves["codec"] == CODEC]
+    tests = results.curves[results.curves["codec"] == CODEC]
     found = []
     for test in tests.to_dict("records"):
         for codec in ANCHORS:
-            curves = study.curves[study.curves["codec"] == codec]
+            curves = results.curves[results.curves["codec"] == codec]
             for name in curves.loc[curves["weights"].isin(["", test["weights"]]), "name"]:
-                subjects = measured_subject(study, name), measured_subject(study, test["name"])
-                found.append(bd_table(subjects[0], subjects[1:], study.axes))
+                rd_curves = measured_curve(results, name), measured_curve(results, test["name"])
+                found.append(bd_table(rd_curves[0], rd_curves[1:], results.axes))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def fixed_point_rates(studies: Sequence[Study]) -> pd.DataFrame:
+def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
     """BD-rates of codecs in fixed point over their float siblings of equal weights and settings, with the data sets."""
     found = []
-    for study in studies:
-        axes = [axis for axis in study.axes if PSNR_YUV in study.axes or axis in {PSNR, MS_SSIM}]
-        for test in study.curves[study.curves["codec"].str.endswith(FIXED_POINT)].to_dict("records"):
-            same = (study.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
-            base = study.curves[same & (study.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
+    for results in all_results:
+        axes = [axis for axis in results.axes if PSNR_YUV in results.axes or axis in {PSNR, MS_SSIM}]
+        for test in results.curves[results.curves["codec"].str.endswith(FIXED_POINT)].to_dict("records"):
+            same = (results.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
+            base = results.curves[same & (results.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
-                subjects = measured_subject(study, name), measured_subject(study, test["name"])
-                rows = bd_table(subjects[0], subjects[1:], axes)
-                found.append(rows.assign(dataset=study.dataset, dataset_title=study.title))
+                rd_curves = measured_curve(results, name), measured_curve(results, test["name"])
+                rows = bd_table(rd_curves[0], rd_curves[1:], axes)
+                found.append(rows.assign(dataset=results.dataset, dataset_title=results.title))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def fixed_point_times(studies: Sequence[Study], export: Export) -> pd.DataFrame:
+def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
     """Times in fixed point over those in floats, in pairs; see `bench.analysis.rectifier.time_ratios`."""
     found = [
-        time_ratios(cell_times(study, export), study.curves, (FIXED_POINT,)).assign(dataset=study.dataset)
-        for study in studies
+        time_ratios(cell_times(results, export), results.curves, (FIXED_POINT,)).assign(dataset=results.dataset)
+        for results in all_results
     ]
     filled = [rows for rows in found if len(rows)]
     if not filled:

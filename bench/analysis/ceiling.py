@@ -10,7 +10,7 @@ from bench.analysis.axis import with_decibels
 
 if TYPE_CHECKING:
     from bench.analysis.axis import Axis
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
 
 _PREFIX = "round_trip_"
 
@@ -18,31 +18,31 @@ COLUMNS = ("dataset", "axis", "axis_title", "ceiling_db")
 """Columns of `ceiling_table`."""
 
 
-def round_trip_ceilings(study: Study) -> dict[Axis, float]:
-    """The PSNRs in dB of pictures that only made the round trip, means over the images of a study, by axis.
+def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
+    """The PSNRs in dB of pictures that only made the round trip, means over the images, by axis.
 
     Empty where no codec needed it, or not all of the pictures made it.
     """
-    columns = {column: column.removeprefix(_PREFIX) for column in study.cells.columns if column.startswith(_PREFIX)}
+    columns = {column: column.removeprefix(_PREFIX) for column in results.cells.columns if column.startswith(_PREFIX)}
     if not columns:
         return {}
     # Each codec that needs the round trip has the same errors for an image.
-    errors = study.cells.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
-    if len(errors) < len(study.images):
+    errors = results.cells.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
+    if len(errors) < len(results.images):
         return {}
     means = with_decibels(errors.rename(columns=columns)).mean()
-    return {axis: float(means[axis.column]) for axis in study.axes if axis.column in means}
+    return {axis: float(means[axis.column]) for axis in results.axes if axis.column in means}
 
 
-def ceiling_table(study: Study) -> pd.DataFrame:
-    """The ceilings of a study, a row an axis; no rows where there are none."""
-    found = [(study.dataset, axis.name, axis.title, value) for axis, value in round_trip_ceilings(study).items()]
+def ceiling_table(results: DatasetResults) -> pd.DataFrame:
+    """The ceilings of an image set, a row an axis; no rows where there are none."""
+    found = [(results.dataset, axis.name, axis.title, value) for axis, value in round_trip_ceilings(results).items()]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def ceiling_note(study: Study) -> str:
+def ceiling_note(results: DatasetResults) -> str:
     """The ceilings as a sentence for the reader of the figures; empty where there are none."""
-    ceilings = round_trip_ceilings(study).items()
+    ceilings = round_trip_ceilings(results).items()
     found = [f"{value:.2f} dB ({axis.title.removeprefix('PSNR, ')})" for axis, value in ceilings]
     if not found:
         return ""

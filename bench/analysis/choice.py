@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.axis import Axis
-    from bench.analysis.dataset_results import Study
-    from bench.analysis.rd_curve import Subject
+    from bench.analysis.dataset_results import DatasetResults
+    from bench.analysis.rd_curve import RdCurve
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +28,31 @@ class Choice:
     """Curves that all have points on an axis, in the order in which they were asked for, and what to know of them."""
 
     export: Export
-    study: Study
+    results: DatasetResults
     axis: Axis
-    subjects: tuple[Subject, ...]
+    rd_curves: tuple[RdCurve, ...]
     notes: tuple[str, ...]
 
     @property
-    def leading(self) -> tuple[Subject, ...]:
+    def leading(self) -> tuple[RdCurve, ...]:
         """The curves that a figure is about: learned ones, and those that the user brought. The others are around."""
         known = published.sources()
         return tuple(
-            subject
-            for subject in self.subjects
-            if (subject.learned if subject.images else subject.name.rpartition("/")[0] not in known)
+            rd_curve
+            for rd_curve in self.rd_curves
+            if (rd_curve.learned if rd_curve.images else rd_curve.name.rpartition("/")[0] not in known)
         )
 
     @property
     def points(self) -> pd.DataFrame:
         """The points of the curves: name, title, image set, rate in bits per pixel, and the axis' value."""
         frames = []
-        for subject in self.subjects:
-            curve = subject.curves[self.axis.name]
+        for rd_curve in self.rd_curves:
+            curve = rd_curve.curves[self.axis.name]
             columns = {"rate_bpp": curve.rate_bpp, self.axis.name: [self.axis.shown(value) for value in curve.quality]}
-            frames.append(pd.DataFrame({"curve": subject.name, "title": subject.title, **columns}))
+            frames.append(pd.DataFrame({"curve": rd_curve.name, "title": rd_curve.title, **columns}))
         found = pd.concat(frames, ignore_index=True)
-        found.insert(2, "dataset", self.study.dataset)
+        found.insert(2, "dataset", self.results.dataset)
         return found
 
 
@@ -82,41 +82,41 @@ def chosen(
     """
     if are_published(export.published, patterns) and not images:
         export = Export.of_published(export.published)
-    study = fitting(export, patterns, dataset=dataset, images=images)
-    names = dict.fromkeys(name for pattern in patterns for name in _names(study, export, pattern))
-    subjects = {subject.name: subject for subject in (find(study, export, name) for name in names)}
-    axis = _axis(study, metric)
-    notes = [study.note] * bool(study.note)
-    for name, subject in list(subjects.items()):
-        left_out = subject.left_out.get(axis.name, ())
-        if len(subject.curves.get(axis.name, ())):
+    results = fitting(export, patterns, dataset=dataset, images=images)
+    names = dict.fromkeys(name for pattern in patterns for name in _names(results, export, pattern))
+    rd_curves = {rd_curve.name: rd_curve for rd_curve in (find(results, export, name) for name in names)}
+    axis = _axis(results, metric)
+    notes = [results.note] * bool(results.note)
+    for name, rd_curve in list(rd_curves.items()):
+        left_out = rd_curve.left_out.get(axis.name, ())
+        if len(rd_curve.curves.get(axis.name, ())):
             notes += left_out
-        elif name in patterns or len(subjects) == 1:
-            raise UsageError("; ".join([f"{name} has no point of {axis.short_name} on {study.dataset}", *left_out]))
+        elif name in patterns or len(rd_curves) == 1:
+            raise UsageError("; ".join([f"{name} has no point of {axis.short_name} on {results.dataset}", *left_out]))
         else:
             notes.append(f"{name} is left out: it has no point of {axis.short_name}")
-            del subjects[name]
-    short = study.incomplete[study.incomplete["name"].isin(subjects)].to_dict("records")
+            del rd_curves[name]
+    short = results.incomplete[results.incomplete["name"].isin(rd_curves)].to_dict("records")
     notes += [f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short]
-    if not subjects:
-        raise UsageError(f"no curve of {' '.join(patterns)} has a point of {axis.short_name} on {study.dataset}")
-    return Choice(export, study, axis, tuple(subjects.values()), tuple(notes))
+    if not rd_curves:
+        raise UsageError(f"no curve of {' '.join(patterns)} has a point of {axis.short_name} on {results.dataset}")
+    return Choice(export, results, axis, tuple(rd_curves.values()), tuple(notes))
 
 
-def _names(study: Study, export: Export, pattern: str) -> list[str]:
+def _names(results: DatasetResults, export: Export, pattern: str) -> list[str]:
     """What a name or glob stands for; a name for itself."""
-    if found := matching(study, export, pattern):
+    if found := matching(results, export, pattern):
         return found
     if glob.has_magic(pattern):
         kind = "published" if "/" in pattern else "measured"
-        raise UsageError(f"{pattern} matches no {kind} curve on {study.dataset}; `bench list published` has names")
+        raise UsageError(f"{pattern} matches no {kind} curve on {results.dataset}; `bench list published` has names")
     return [pattern]
 
 
-def _axis(study: Study, metric: str) -> Axis:
-    axes = {axis.short_name: axis for axis in study.axes}
+def _axis(results: DatasetResults, metric: str) -> Axis:
+    axes = {axis.short_name: axis for axis in results.axes}
     if metric and metric not in axes:
         raise unknown("metric", metric, axes)
     if not axes:
-        raise UsageError(f"no curve on {study.dataset} has a metric")
+        raise UsageError(f"no curve on {results.dataset} has a metric")
     return axes[metric] if metric else next(iter(axes.values()))

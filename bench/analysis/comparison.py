@@ -11,7 +11,7 @@ import pandas as pd
 from bench.analysis import batch, bd
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.rd_curve import Subject, find, listed, published_subject
+from bench.analysis.rd_curve import RdCurve, find, listed, published_curve
 from bench.analysis.sets import fitting
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
@@ -64,12 +64,12 @@ COLUMNS = (
 """Columns of `bd_table`."""
 
 
-def bd_rows(anchor: Subject, test: Subject, axes: Iterable[Axis]) -> list[dict[str, Any]]:
-    """Compare two subjects on the axes that both have: one row an axis, JSON-like values, None for no number."""
+def bd_rows(anchor: RdCurve, test: RdCurve, axes: Iterable[Axis]) -> list[dict[str, Any]]:
+    """Compare two RD curves on the axes that both have: one row an axis, JSON-like values, None for no number."""
     return [_bd_row(anchor, test, axis) for axis in axes if axis.name in anchor.curves and axis.name in test.curves]
 
 
-def _bd_row(anchor: Subject, test: Subject, axis: Axis) -> dict[str, Any]:
+def _bd_row(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
     curves = anchor.curves[axis.name], test.curves[axis.name]
     delta = bd.compare(*curves)
     interval, per_image = _over_images(anchor, test, axis) if not delta.reason else (None, np.array([]))
@@ -101,7 +101,7 @@ def _bd_row(anchor: Subject, test: Subject, axis: Axis) -> dict[str, Any]:
     }
 
 
-def _over_images(anchor: Subject, test: Subject, axis: Axis) -> tuple[tuple[float, float] | None, NDArray[np.float64]]:
+def _over_images(anchor: RdCurve, test: RdCurve, axis: Axis) -> tuple[tuple[float, float] | None, NDArray[np.float64]]:
     """The bootstrap interval over images, and each image's own BD-rate; nothing for published curves."""
     if axis.name not in anchor.images or axis.name not in test.images:
         return None, np.array([])
@@ -110,10 +110,10 @@ def _over_images(anchor: Subject, test: Subject, axis: Axis) -> tuple[tuple[floa
     return interval, batch.bd_rates(own[0], own[1])
 
 
-def _left_out(anchor: Subject, test: Subject, axis: Axis, per_image: NDArray[np.float64]) -> Iterator[str]:
+def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.float64]) -> Iterator[str]:
     """The points that take no part, and the pictures without a BD-rate of their own, by name."""
-    for subject in (anchor, test):
-        yield from subject.left_out.get(axis.name, ())
+    for rd_curve in (anchor, test):
+        yield from rd_curve.left_out.get(axis.name, ())
     if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
         yield f"no BD-rate of its own on {listed(without)}"
 
@@ -156,7 +156,7 @@ def _points_inside(curve: Curve, counted: int, delta: bd.Delta) -> int:
     return len(curve) if high - low >= ALL_OF_A_CURVE * np.ptp(curve.quality) else counted
 
 
-def bd_table(anchor: Subject, tests: Iterable[Subject], axes: Sequence[Axis]) -> pd.DataFrame:
+def bd_table(anchor: RdCurve, tests: Iterable[RdCurve], axes: Sequence[Axis]) -> pd.DataFrame:
     """BD-rates of curves against one anchor, a row for each curve and axis; see `bd_rows`."""
     rows = [row for test in tests if test.name != anchor.name for row in bd_rows(anchor, test, axes)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -190,7 +190,7 @@ def compare_rows(
 ) -> Comparison:
     """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
 
-    A name is a codec's ("jpeg"), with carrier or weights where there are several ("jpeg@external"), or "source/method"
+    A name is a codec's ("jpeg"), with backend or weights where there are several ("jpeg@external"), or "source/method"
     of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`.
 
     Raises:
@@ -204,19 +204,19 @@ def compare_rows(
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)
-    study = fitting(export, (test, anchor), dataset=dataset, images=images)
-    subjects = [find(study, export, name) for name in (anchor, test)]
-    rows = _bd_rows_of(subjects, study.axes, metrics)
-    names = [subject.name for subject in subjects]
-    short = study.incomplete[study.incomplete["name"].isin(names)].to_dict("records")
-    notes = [study.note] * bool(study.note) + [
+    results = fitting(export, (test, anchor), dataset=dataset, images=images)
+    rd_curves = [find(results, export, name) for name in (anchor, test)]
+    rows = _bd_rows_of(rd_curves, results.axes, metrics)
+    names = [rd_curve.name for rd_curve in rd_curves]
+    short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
+    notes = [results.note] * bool(results.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
-    return Comparison(subjects[1].title, subjects[0].title, study.label, rows, notes, pictures=len(study.images))
+    return Comparison(rd_curves[1].title, rd_curves[0].title, results.label, rows, notes, pictures=len(results.images))
 
 
-def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """BD-rates of the second subject against the first, on the axes that `metrics` names, or on all.
+def _bd_rows_of(rd_curves: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """BD-rates of the second RD curve against the first, on the axes that `metrics` names, or on all.
 
     Raises:
         UsageError: there is no such axis, or none that both have.
@@ -225,9 +225,9 @@ def _bd_rows_of(subjects: Sequence[Subject], axes: Sequence[Axis], metrics: Sequ
     for metric in metrics:
         if metric not in names:
             raise unknown("metric", metric, names)
-    rows = bd_rows(subjects[0], subjects[1], [axis for axis in axes if not metrics or axis.short_name in metrics])
+    rows = bd_rows(rd_curves[0], rd_curves[1], [axis for axis in axes if not metrics or axis.short_name in metrics])
     if not rows:
-        raise UsageError(f"{subjects[1].name} and {subjects[0].name} have no metric in common")
+        raise UsageError(f"{rd_curves[1].name} and {rd_curves[0].name} have no metric in common")
     return rows
 
 
@@ -274,6 +274,6 @@ def compare_published(
         problem = f"are both published on {', '.join(map(str, both))}; add --dataset" if both else "share no data set"
         raise UsageError(f"{test} and {anchor} {problem}")
     points = published[published["dataset"] == both[0]]
-    subjects = [published_subject(points, name) for name in (anchor, test)]
-    rows = _bd_rows_of(subjects, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
-    return Comparison(subjects[1].title, subjects[0].title, str(both[0]), rows, ["from published points alone"])
+    rd_curves = [published_curve(points, name) for name in (anchor, test)]
+    rows = _bd_rows_of(rd_curves, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
+    return Comparison(rd_curves[1].title, rd_curves[0].title, str(both[0]), rows, ["from published points alone"])

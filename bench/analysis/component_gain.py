@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.analysis import seed_variance as training_spread
+from bench.analysis import seed_variance
 from bench.analysis.comparison import bd_rows
-from bench.analysis.rd_curve import measured_subject
+from bench.analysis.rd_curve import measured_curve
 from bench.analysis.trainings import unequal
 from bench.learned.families import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.extras import Extras
 
-NEIGHBOURS = {(name, base): component for name, family in FAMILIES.items() for base, component in family.adds.items()}
+COMPONENT_GAINS = {
+    (name, base): component for name, family in FAMILIES.items() for base, component in family.adds.items()
+}
 """Codecs, the one that has a component before the one that lacks it, and what it is."""
 
 TRAINED_APART = ("acem",)
@@ -43,31 +45,31 @@ TABLE = (
     "training",
     "notes",
 )
-"""Columns of `neighbour_table`."""
+"""Columns of `component_gain_table`."""
 
 
-def neighbour_table(study: Study, extras: Extras) -> pd.DataFrame:
-    """One row a pair of `NEIGHBOURS` that a study has with weights of one name, on the study's first axis.
+def component_gain_table(results: DatasetResults, extras: Extras) -> pd.DataFrame:
+    """One row a pair of `COMPONENT_GAINS` that an image set has with weights of one name, on its first axis.
 
     The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` say how far apart rates of
-    trainings come out that differ in their seeds alone (`training_spread.table`), the widest of those that belong to
+    trainings come out that differ in their seeds alone (`seed_variance.table`), the widest of those that belong to
     these weights; NaN where nobody trained twice. `training` says what else sets the two trainings apart, or "".
     """
-    return pd.DataFrame(_rows(study, extras), columns=list(TABLE))
+    return pd.DataFrame(_rows(results, extras), columns=list(TABLE))
 
 
-def _rows(study: Study, extras: Extras) -> Iterator[dict[str, Any]]:
-    curves = study.curves.set_index(["codec", "weights"])[["name", "settings"]]
-    spreads = {weights: _spreads(study, extras, weights) for weights in study.curves["weights"] if weights}
-    for (test, anchor), adds in NEIGHBOURS.items():
+def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
+    curves = results.curves.set_index(["codec", "weights"])[["name", "settings"]]
+    spreads = {weights: _spreads(results, extras, weights) for weights in results.curves["weights"] if weights}
+    for (test, anchor), adds in COMPONENT_GAINS.items():
         for weights, spread in spreads.items():
             if not {(test, weights), (anchor, weights)} <= set(curves.index):
                 continue
-            # Several carriers or settings could share the weights; the first is the usual one, best on both sides.
+            # Several backends or settings could share the weights; the first is the usual one, best on both sides.
             sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
             pair = min(itertools.product(*sides), key=lambda both: str(both[0].settings) != str(both[1].settings))
-            subjects = [measured_subject(study, str(side.name)) for side in pair]
-            for row in bd_rows(subjects[1], subjects[0], study.axes[:1]):
+            rd_curves = [measured_curve(results, str(side.name)) for side in pair]
+            for row in bd_rows(rd_curves[1], rd_curves[0], results.axes[:1]):
                 yield {
                     **{column: row[column] for column in TABLE if column in row},
                     "adds": adds,
@@ -85,12 +87,12 @@ def _training(codecs: tuple[str, str], weights: str, trained: pd.DataFrame) -> s
     return found
 
 
-def _spreads(study: Study, extras: Extras, weights: str) -> dict[str, float]:
+def _spreads(results: DatasetResults, extras: Extras, weights: str) -> dict[str, float]:
     """The widest spread of each codec's trainings, of those that are, or start from, weights of a name."""
     own = set(extras.weights.loc[extras.weights["weights"] == weights, "weights_sha256"].str[:12]) - {""}
     observed = extras.experiment("training_spread")
-    observed = observed[observed["dataset"] == study.dataset]
+    observed = observed[observed["dataset"] == results.dataset]
     related = observed["start_sha256"].isin(own) | observed["weights_sha256"].isin(own)
-    found = training_spread.table(observed[related])
+    found = seed_variance.table(observed[related])
     widest = found.groupby("codec")["rate_spread_percent"].max().dropna()
     return {str(codec): float(value) for codec, value in widest.items()}

@@ -12,7 +12,7 @@ from bench.system.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
 _OUT = {
@@ -26,45 +26,47 @@ _OUT = {
 """Columns of our points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, ours 6:1:1."""
 
 
-def compressai_curves(study: Study, export: Export) -> list[dict[str, Any]]:
+def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str, Any]]:
     """The content of a file for each measured curve. Times are there where every point was timed in one setting.
 
     Raises:
         UsageError: nothing on the image set is complete.
     """
-    if study.points.empty:
-        raise UsageError(f"no codec is measured on all of {study.label}; there is nothing to export")
-    times = by_quality(cell_times(study, export))
-    return [_curve(study, times, str(name)) for name in study.curves["name"]]
+    if results.points.empty:
+        raise UsageError(f"no codec is measured on all of {results.label}; there is nothing to export")
+    times = by_quality(cell_times(results, export))
+    return [_curve(results, times, str(name)) for name in results.curves["name"]]
 
 
-def _curve(study: Study, times: pd.DataFrame, name: str) -> dict[str, Any]:
-    points = study.points[study.points["name"] == name].sort_values("bpp")
-    results = {
+def _curve(results: DatasetResults, times: pd.DataFrame, name: str) -> dict[str, Any]:
+    points = results.points[results.points["name"] == name].sort_values("bpp")
+    lists = {
         theirs: points[ours].tolist() for ours, theirs in _OUT.items() if ours in points and points[ours].notna().all()
     }
-    finite = [all(map(math.isfinite, values)) for values in zip(*results.values(), strict=True)]
-    results |= _times(study, times[times["name"] == name], points["quality"].tolist())
-    results = {key: [v for v, keep in zip(values, finite, strict=True) if keep] for key, values in results.items()}
+    finite = [all(map(math.isfinite, values)) for values in zip(*lists.values(), strict=True)]
+    lists |= _times(results, times[times["name"] == name], points["quality"].tolist())
+    lists = {key: [v for v, keep in zip(values, finite, strict=True) if keep] for key, values in lists.items()}
     first = points.iloc[0]
     return {
         "name": name,
-        "description": f"{first['title']}, {first['carrier_version']}".removesuffix(", "),
+        "description": f"{first['title']}, {first['backend_version']}".removesuffix(", "),
         "meta": {
             "source": "bench",
             "type": "image",
-            "dataset": study.dataset,
+            "dataset": results.dataset,
             "settings": json.loads(first["settings"] or "{}"),
         },
-        "results": results,
+        "results": lists,
     }
 
 
-def _times(study: Study, times: pd.DataFrame, qualities: list[float]) -> dict[str, list[float]]:
+def _times(results: DatasetResults, times: pd.DataFrame, qualities: list[float]) -> dict[str, list[float]]:
     settings = times[["machine", "threads", "device"]].drop_duplicates()
-    results = {}
+    seconds = {}
     for key, stage in (("encoding_time", "encode"), ("decoding_time", "decode")):
-        rows = times[(times["stage"] == stage) & (times["images"] == len(study.images))].set_index("quality")["seconds"]
+        rows = times[(times["stage"] == stage) & (times["images"] == len(results.images))].set_index("quality")[
+            "seconds"
+        ]
         if len(settings) == 1 and set(qualities) <= set(rows.index):
-            results[key] = rows[qualities].tolist()
-    return results
+            seconds[key] = rows[qualities].tolist()
+    return seconds

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from bench.results.frames import Export
 
-_SERIES = ["codec", "carrier", "weights", "settings"]
+_SERIES = ["codec", "backend", "weights", "settings"]
 """Curves that agree in these are versions of one another; only one of them is reported.
 
 Versions are those of a library or binary, and of the codec's code. Settings make curves of their own: whoever measures
 a codec with another precision still has the results of the first.
 """
 
-_CURVE = ["name", "codec", "title", "carrier", "carrier_version", "revision", "weights", "settings", "curve"]
+_CURVE = ["name", "codec", "title", "backend", "backend_version", "revision", "weights", "settings", "curve"]
 
 
 _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
@@ -35,8 +35,8 @@ _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One image set, or a stated subset of it, and what was measured on all of its images.
+class DatasetResults:
+    """All results on one image set, or on a stated part of it.
 
     `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
     current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
@@ -94,7 +94,7 @@ class Study:
 
     @classmethod
     def of(cls, export: Export, dataset: str, images: Sequence[str] = ()) -> Self:
-        """Study a data set of an export, or those of its images whose names match one of the globs `images`.
+        """The results of an export on an image set, or those of its images whose names match one of the globs `images`.
 
         Raises:
             UsageError: there is no such data set, or a glob matches no image.
@@ -173,16 +173,16 @@ def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
 def _named(export: Export) -> pd.DataFrame:
     """The measurements with the start of their run, the codec's title and the name that their curve goes by.
 
-    The name is the codec's, and says carrier and weights where the codec alone does not tell curves apart; the title
+    The name is the codec's, and says backend and weights where the codec alone does not tell curves apart; the title
     always says the weights, since a model is no better than they are. Settings follow; see `_with_settings`.
     """
     rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
-    rows = rows.merge(export.codecs[["codec", "title", "default_carrier"]], on="codec", how="left")
-    rows = rows.fillna({"started": "", "title": rows["codec"], "default_carrier": rows["carrier"]})
+    rows = rows.merge(export.codecs[["codec", "title", "default_backend"]], on="codec", how="left")
+    rows = rows.fillna({"started": "", "title": rows["codec"], "default_backend": rows["backend"]})
     weights = (rows.groupby("codec")["weights"].transform("nunique") > 1) & rows["weights"].ne("")
-    carrier = rows["carrier"].ne(rows["default_carrier"])
-    suffix = np.where(carrier, "@" + rows["carrier"], "") + np.where(weights, "@" + rows["weights"], "")
-    spoken = np.where(carrier, " (" + rows["carrier"] + ")", "") + np.where(
+    backend = rows["backend"].ne(rows["default_backend"])
+    suffix = np.where(backend, "@" + rows["backend"], "") + np.where(weights, "@" + rows["weights"], "")
+    spoken = np.where(backend, " (" + rows["backend"] + ")", "") + np.where(
         rows["weights"].ne(""), " [" + rows["weights"] + "]", ""
     )
     return rows.assign(name=rows["codec"] + suffix, title=rows["title"] + spoken)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.axis import Axis
     from bench.analysis.bd import Curve
-    from bench.analysis.rd_curve import Subject
+    from bench.analysis.rd_curve import RdCurve
 
 SAMPLES = 61
 
@@ -35,7 +35,7 @@ def rate_difference(anchor: Curve, test: Curve) -> pd.DataFrame:
     return pd.DataFrame({"quality": quality, "rate_difference_percent": np.expm1(log_rates[1] - log_rates[0]) * 100})
 
 
-def rate_differences(anchor: Subject, tests: Iterable[Subject], axes: Iterable[Axis]) -> pd.DataFrame:
+def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis]) -> pd.DataFrame:
     """`rate_difference` of several curves against one, on every axis that both have, `quality` as it is written."""
     frames = []
     for axis, test in itertools.product(axes, tests):
@@ -47,11 +47,11 @@ def rate_differences(anchor: Subject, tests: Iterable[Subject], axes: Iterable[A
 
 
 def per_image_rates(
-    anchor: Subject, tests: Iterable[Subject], axes: Iterable[Axis], images: Sequence[str]
+    anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis], images: Sequence[str]
 ) -> pd.DataFrame:
     """BD-rate (PCHIP) of several curves against one, on each picture by itself; NaN where there is none.
 
-    `images` are the pictures that the subjects' arrays have as rows. Published curves have no pictures.
+    `images` are the pictures that the rd_curves' arrays have as rows. Published curves have no pictures.
     """
     frames = []
     for axis, test in itertools.product(axes, tests):

@@ -15,7 +15,7 @@ from bench.analysis import cca_ablation
 from bench.analysis.ablation import by_picture, difference
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows, doubts
-from bench.analysis.rd_curve import measured_subject, published_subject
+from bench.analysis.rd_curve import measured_curve, published_curve
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
 from bench.analysis.verdict import Evidence
 from bench.results.published import published_names
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.analysis.sources import Sources
     from bench.analysis.verdict import Claim
 
@@ -35,7 +35,7 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
     if not set(published_names(points)).issuperset(claim.published):
         return Evidence("published points", reason=f"no published points on {claim.dataset}")
-    test, anchor = (published_subject(points, name) for name in claim.published)
+    test, anchor = (published_curve(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
     doubt = _doubts([row])
@@ -48,44 +48,44 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
 
     Where both were trained from several seeds it is the mean of all pairs, and each pair is judged by its own interval.
     """
-    study = sources.study(claim.dataset)
-    if study is None:
+    results = sources.results(claim.dataset)
+    if results is None:
         return Evidence("measured", reason=f"nothing is measured on {claim.dataset}")
-    pair = _pair(claim, study)
+    pair = _pair(claim, results)
     if pair is None:
-        lacking = [name for name in (claim.codec, claim.anchor) if name not in set(study.curves["codec"])]
+        lacking = [name for name in (claim.codec, claim.anchor) if name not in set(results.curves["codec"])]
         return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
-    axes = [axis for axis in study.axes if axis.name == claim.axis]
-    pairs = _of_all_seeds(study, pair, sources)
-    subjects = {name: measured_subject(study, name) for name in itertools.chain(*pairs)}
-    rows = [row for test, anchor in pairs for row in bd_rows(subjects[anchor], subjects[test], axes)]
-    reason = _objection(claim, sources, study, pair)
+    axes = [axis for axis in results.axes if axis.name == claim.axis]
+    pairs = _of_all_seeds(results, pair, sources)
+    rd_curves = {name: measured_curve(results, name) for name in itertools.chain(*pairs)}
+    rows = [row for test, anchor in pairs for row in bd_rows(rd_curves[anchor], rd_curves[test], axes)]
+    reason = _objection(claim, sources, results, pair)
     doubt = _doubts(rows)
     ends = [end for row in rows for end in (row["interval_low_percent"], row["interval_high_percent"])]
     known = bool(ends) and None not in ends
     return Evidence(
-        _basis(claim, sources, str(study.curves.set_index("name").loc[pair[0], "weights"])),
+        _basis(claim, sources, str(results.curves.set_index("name").loc[pair[0], "weights"])),
         statistics.fmean(map(_rate, rows)) if rows else math.nan,
         (min(ends), max(ends)) if known else None,
         ends=tuple(ends) if known else (),
         judges=not (reason or doubt),
         reason=_lacks(rows[0] if rows else {}, f"{claim.axis} is not measured")
         or "; ".join(filter(None, [reason, doubt])),
-        seeds=_seeds(study, pairs, sources),
+        seeds=_seeds(results, pairs, sources),
     )
 
 
-def _of_all_seeds(study: Study, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
+def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
     """The pair, and those of curves that differ from its own in the seeds of their weights alone.
 
     Weights that were quantised from the other side's are compared with these and no others.
     """
-    curves = study.curves.set_index("name")
+    curves = results.curves.set_index("name")
     codecs, weights = ([str(curves.loc[name, column]) for name in pair] for column in ("codec", "weights"))
     trained = sources.extras.weights
     sides = []
     for codec, own, name in zip(codecs, weights, pair, strict=True):
-        rows = curves[(curves["codec"] == codec) & (curves["carrier"] == curves.loc[name, "carrier"])]
+        rows = curves[(curves["codec"] == codec) & (curves["backend"] == curves.loc[name, "backend"])]
         of = {str(row["weights"]): str(index) for index, row in rows.iterrows()} | {own: name}
         names = siblings(codec, own, trained) if own else [own]
         sides.append({known: of[known] for known in names if known in of})
@@ -94,12 +94,12 @@ def _of_all_seeds(study: Study, pair: tuple[str, str], sources: Sources) -> list
     return list(itertools.product(sides[0].values(), sides[1].values()))
 
 
-def _seeds(study: Study, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
+def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
     """From how many seeds the two sides were trained, the fewer of both; None where that decides nothing.
 
     What was quantised from the other side is of the same training.
     """
-    curves = study.curves.set_index("name")
+    curves = results.curves.set_index("name")
     codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
     weights = [{str(curves.loc[name, "weights"]): None for name in side} for side in zip(*pairs, strict=True)]
     if quantised_from(codecs[0], next(iter(weights[0])), sources.extras.weights) == codecs[1]:
@@ -149,13 +149,13 @@ def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(dict.fromkeys(itertools.chain(*(doubts(str(row.get("notes", ""))) for row in rows))))
 
 
-def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
+def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
     """Names of the two curves: learned codecs with weights of the same name.
 
     Those trained for MSE come before those for MS-SSIM, as the papers' curves are, and published ones before our own;
     pairs of equal settings before others.
     """
-    by_codec = {codec: list(group.itertuples()) for codec, group in study.curves.groupby("codec", sort=False)}
+    by_codec = {codec: list(group.itertuples()) for codec, group in results.curves.groupby("codec", sort=False)}
     candidates = [
         (test, anchor)
         for test, anchor in itertools.product(by_codec.get(claim.codec, ()), by_codec.get(claim.anchor, ()))
@@ -173,10 +173,10 @@ def _pair(claim: Claim, study: Study) -> tuple[str, str] | None:
     return (str(best[0][0].name), str(best[0][1].name)) if best else None
 
 
-def objection(claim: Claim, study: Study, weights: str) -> str:
+def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
     """Why nothing that was measured with some weights can judge the claim, or ""."""
-    if study.is_subset:
-        return f"only {study.extent} were measured"
+    if results.is_subset:
+        return f"only {results.extent} were measured"
     if claim.absolute and not is_published(weights):
         return f"weights {weights} are not the paper's"
     return ""
@@ -187,11 +187,11 @@ def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: 
     return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
-def _objection(claim: Claim, sources: Sources, study: Study, pair: tuple[str, str]) -> str:
+def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[str, str]) -> str:
     """Why a measured BD-rate cannot judge the claim, or ""."""
-    curves = study.curves.set_index("name")
+    curves = results.curves.set_index("name")
     weights = str(curves.loc[pair[0], "weights"])
-    found = objection(claim, study, weights)
+    found = objection(claim, results, weights)
     if found or not curves.loc[pair[1], "weights"]:
         return found
     codecs = [str(curves.loc[name, "codec"]) for name in pair]

@@ -37,7 +37,7 @@ def _position() -> dict[str, int]:
 
 
 def families(curves: pd.DataFrame) -> tuple[Family, ...]:
-    """The families of a study's curves, which are in their order already."""
+    """The families of curves, which are in their order already."""
     groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
     return tuple(
         Family(
@@ -57,5 +57,5 @@ def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
 
 def _is_leading(group: pd.DataFrame) -> pd.Series:
     first = group.iloc[0]
-    found: pd.Series = (group["codec"] == first["codec"]) & (group["carrier"] == first["carrier"])
-    return found & ~group.duplicated(["codec", "carrier", "weights"])
+    found: pd.Series = (group["codec"] == first["codec"]) & (group["backend"] == first["backend"])
+    return found & ~group.duplicated(["codec", "backend", "weights"])

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.analysis.axis import Axis
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RdCurve:
     """A curve to compare, on every axis that it has.
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
@@ -47,41 +47,41 @@ MOST_BPP = 240.0
 """Bits a pixel: ten times what an RGB picture takes uncoded. No curve goes through a file that is larger."""
 
 
-def measured_subject(study: Study, name: str) -> Subject:
-    """The current curve of a study that goes by `name`.
+def measured_curve(results: DatasetResults, name: str) -> RdCurve:
+    """The current curve that goes by `name`.
 
     Raises:
-        UsageError: the study has no such curve with a complete point.
+        UsageError: there is no such curve with a complete point.
     """
-    if name not in set(study.curves["name"]):
-        raise _not_measured(study, name, study.curves["name"])
-    points = study.points[study.points["name"] == name]
-    cells = study.cells[study.cells["name"] == name]
+    if name not in set(results.curves["name"]):
+        raise _not_measured(results, name, results.curves["name"])
+    points = results.points[results.points["name"] == name]
+    cells = results.cells[results.cells["name"] == name]
     curves, images, left_out = {}, {}, {}
-    for axis in study.axes:
-        reasons = _unusable(study, points, cells, axis)
+    for axis in results.axes:
+        reasons = _unusable(results, points, cells, axis)
         usable = points[~points["quality"].isin(reasons)]
         curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
-        images[axis.name] = (_matrix(study, cells, usable, "bpp"), _matrix(study, cells, usable, axis.column))
+        images[axis.name] = (_matrix(results, cells, usable, "bpp"), _matrix(results, cells, usable, axis.column))
         left_out[axis.name] = tuple(
             f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
         )
-    return Subject(
+    return RdCurve(
         name,
         str(points["title"].iloc[0]),
         curves,
         images,
         learned=points["weights"].iloc[0] != "",
-        pictures=study.images,
+        pictures=results.images,
         left_out=left_out,
     )
 
 
-def _unusable(study: Study, points: pd.DataFrame, cells: pd.DataFrame, axis: Axis) -> dict[float, str]:
+def _unusable(results: DatasetResults, points: pd.DataFrame, cells: pd.DataFrame, axis: Axis) -> dict[float, str]:
     """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
     values = cells[axis.column]
-    undefined = cells["key"].isin(study.undefined_keys(axis))
+    undefined = cells["key"].isin(results.undefined_keys(axis))
     means = points.set_index("quality")[axis.column]
     infinite = cells["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
     reasons: dict[float, str] = {}
@@ -109,10 +109,10 @@ LISTED = 3
 """Pictures that a note names."""
 
 
-def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
-    """Why a study has no curve of a name."""
-    names = study.incomplete["name"]
-    short = study.incomplete[(names == name) | names.str.startswith(f"{name}@")]
+def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> UsageError:
+    """Why there is no curve of a name."""
+    names = results.incomplete["name"]
+    short = results.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
         return UsageError(
             f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve takes all"
@@ -120,16 +120,16 @@ def _not_measured(study: Study, name: str, known: Iterable[str]) -> UsageError:
     base, _, qualities = name.rpartition("@")
     if base and qualities.replace(",", "").replace(".", "").isdigit():
         return UsageError(f"{name}: a curve is all qualities; write {base}")
-    return UsageError(f"{name} is not measured on {study.dataset}{hint(name, known)}")
+    return UsageError(f"{name} is not measured on {results.dataset}{hint(name, known)}")
 
 
-def _matrix(study: Study, cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
+def _matrix(results: DatasetResults, cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """One column of the cells as an array of shape (images, points), for the points given; NaN where there is none."""
     table = cells.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
-    return table.reindex(index=list(study.images), columns=points["quality"]).to_numpy(dtype=np.float64)
+    return table.reindex(index=list(results.images), columns=points["quality"]).to_numpy(dtype=np.float64)
 
 
-def published_subject(published: pd.DataFrame, name: str) -> Subject:
+def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
     """The published curve "source/method" of a frame of published points of one data set.
 
     Raises:
@@ -146,57 +146,57 @@ def published_subject(published: pd.DataFrame, name: str) -> Subject:
             if len(rows) and axis.name not in curves:
                 quality = axis.quality(rows["value"]) if converted else rows["value"]
                 curves[axis.name] = Curve.of(rows["rate_bpp"], quality)
-    return Subject(name, str(points["title"].iloc[0]), curves)
+    return RdCurve(name, str(points["title"].iloc[0]), curves)
 
 
-def published_of(study: Study, export: Export) -> pd.DataFrame:
-    """The published points that are comparable with a study: of the same data set, and all of it."""
-    if study.is_subset:
+def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
+    """The published points that are comparable with results: of the same data set, and all of it."""
+    if results.is_subset:
         return export.published.iloc[:0]
-    return export.published[export.published["dataset"] == study.dataset]
+    return export.published[export.published["dataset"] == results.dataset]
 
 
-def find(study: Study, export: Export, name: str) -> Subject:
-    """The subject that a name means, among a study's curves and the published curves comparable with it.
+def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
+    """The RD curve that a name means, among measured curves and the published curves comparable with it.
 
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
     """
-    measured = set(study.curves["name"])
-    if (meant := _meant(name, study.curves["name"])) is not None:
-        return measured_subject(study, meant)
-    here = published_of(study, export)
+    measured = set(results.curves["name"])
+    if (meant := _meant(name, results.curves["name"])) is not None:
+        return measured_curve(results, meant)
+    here = published_of(results, export)
     name = full_name(set(published_names(export.published)), name)
     if name in set(published_names(here)):
-        return published_subject(here, name)
+        return published_curve(here, name)
     elsewhere = export.published.loc[published_names(export.published) == name, "dataset"].unique()
-    if study.dataset in elsewhere:
-        raise UsageError(f"{name} is of all {study.whole} pictures, not of {study.extent}; leave --images out")
+    if results.dataset in elsewhere:
+        raise UsageError(f"{name} is of all {results.whole} pictures, not of {results.extent}; leave --images out")
     if len(elsewhere):
-        raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {study.dataset}")
-    raise _not_measured(study, name, {*measured, *published_names(here)})
+        raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {results.dataset}")
+    raise _not_measured(results, name, {*measured, *published_names(here)})
 
 
-def matching(study: Study, export: Export, pattern: str) -> list[str]:
+def matching(results: DatasetResults, export: Export, pattern: str) -> list[str]:
     """The names that a glob matches: of published curves if it has a slash, otherwise of measured ones.
 
     Empty for what is no glob.
     """
-    names = published_names(published_of(study, export)) if "/" in pattern else study.curves["name"]
+    names = published_names(published_of(results, export)) if "/" in pattern else results.curves["name"]
     return fnmatch.filter(dict.fromkeys(names), pattern) if glob.has_magic(pattern) else []
 
 
-def can_find(study: Study, export: Export, name: str) -> bool:
+def can_find(results: DatasetResults, export: Export, name: str) -> bool:
     """Whether `find` finds a curve, or `matching` one."""
-    if matching(study, export, name):
+    if matching(results, export, name):
         return True
-    measured = any(f"{one}@".startswith(f"{name}@") for one in study.curves["name"])
-    published = set(published_names(published_of(study, export)))
+    measured = any(f"{one}@".startswith(f"{name}@") for one in results.curves["name"])
+    published = set(published_names(published_of(results, export)))
     return measured or full_name(published, name) in published
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
-    """The one of some curves that a name means: that of the name, or the only one that goes on with carrier or weights.
+    """The one of some curves that a name means: that of the name, or the only one that goes on with backend or weights.
 
     Raises:
         UsageError: several go on so.
@@ -210,10 +210,10 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
     return longer[0] if longer else None
 
 
-def all_subjects(study: Study, export: Export) -> list[Subject]:
-    """Every measured curve of a study, then the published ones of the same pictures that are marked as drawn."""
-    published = published_of(study, export)
+def all_curves(results: DatasetResults, export: Export) -> list[RdCurve]:
+    """Every measured curve, then the published ones of the same pictures that are marked as drawn."""
+    published = published_of(results, export)
     drawn = published[published["drawn"] == 1]
-    measured = [measured_subject(study, str(name)) for name in study.curves["name"]]
+    measured = [measured_curve(results, str(name)) for name in results.curves["name"]]
     names = dict.fromkeys(published_names(drawn))
-    return [*measured, *(published_subject(drawn, name) for name in names)]
+    return [*measured, *(published_curve(drawn, name) for name in names)]

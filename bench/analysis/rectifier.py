@@ -1,7 +1,7 @@
 """The quantization rectifier (Luo and Chen 2023) against its baselines, in pairs: quality, rate, error, time.
 
 A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, in the same
-settings, at the same quality on the same picture; where there are pairs in several settings, the first of the study
+settings, at the same quality on the same picture; where there are pairs in several settings, the first of the results
 counts. With "+ft" in the place of "+qr" the control is compared: the decoder trained as much more, without a rectifier.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench.analysis.batch import Array
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
 
 CONTROL = "+ft"
 
@@ -100,9 +100,9 @@ TIMES = (
 )
 
 
-def pairs(study: Study) -> pd.DataFrame:
+def pairs(results: DatasetResults) -> pd.DataFrame:
     """One row a pair: what the modifier adds in bytes and in PSNR; columns of `PAIRS`, NaN where not measured."""
-    cells = study.cells
+    cells = results.cells
     # A metric that nobody measured is a column without values here.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
     cells = cells.assign(**{name: float("nan") for name in wanted if name not in cells})
@@ -211,9 +211,9 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
     """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
 
-    `times` are those of `bench.analysis.timing.cell_times`, `curves` a study's; a modifier is any ending of a codec's
-    name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and the
-    highest; `qualities` are those that both sides were timed at, and `cells` the pairs.
+    `times` are those of `bench.analysis.timing.cell_times`, `curves` those of the results; a modifier is any ending of
+    a codec's name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and
+    the highest; `qualities` are those that both sides were timed at, and `cells` the pairs.
     """
     rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.analysis import rectifier
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import measured_part
 
 if TYPE_CHECKING:
@@ -19,25 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sources:
-    """One export. `main` is the study of the report; others are made when a claim asks."""
+    """One export. `main` are the results of the report; others are made when a claim asks."""
 
     export: Export
     extras: Extras
-    main: Study
-    _studies: dict[str, Study | None] = field(default_factory=dict)
+    main: DatasetResults
+    _all_results: dict[str, DatasetResults | None] = field(default_factory=dict)
 
-    def study(self, dataset: str) -> Study | None:
-        """The study of a data set, or of the part of it that was measured; None if the export does not know the set."""
+    def results(self, dataset: str) -> DatasetResults | None:
+        """The results on an image set, or on the part of it that was measured; None if the export has no such set."""
         if dataset == self.main.dataset:
             return self.main
-        if dataset not in self._studies:
+        if dataset not in self._all_results:
             known = dataset in set(self.export.datasets["dataset"])
-            self._studies[dataset] = Study.of(self.export, measured_part(self.export, dataset)) if known else None
-        return self._studies[dataset]
+            self._all_results[dataset] = (
+                DatasetResults.of(self.export, measured_part(self.export, dataset)) if known else None
+            )
+        return self._all_results[dataset]
 
     @functools.cached_property
     def pairs(self) -> pd.DataFrame:
-        """What the rectifier adds in the main study, by model, quality and picture."""
+        """What the rectifier adds in the main results, by model, quality and picture."""
         return rectifier.pairs(self.main)
 
     @functools.cached_property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
 _SETTING = ["machine", "threads", "device"]
@@ -32,12 +32,12 @@ _SUMMARY = [
 ]
 
 
-def cell_times(study: Study, export: Export) -> pd.DataFrame:
-    """The median over repeats of each picture and stage, for the current curves of a study: `seconds`, `pixels`.
+def cell_times(results: DatasetResults, export: Export) -> pd.DataFrame:
+    """The median over repeats of each picture and stage, for the current curves: `seconds`, `pixels`.
 
     The repeats are those of the run that timed the picture last: others were taken in another state of the machine.
     """
-    cells = study.cells[["key", "name", "title", "quality", "image", "width", "height"]]
+    cells = results.cells[["key", "name", "title", "quality", "image", "width", "height"]]
     samples = export.timings.merge(cells, on="key")
     # A run's id sorts by time.
     latest = samples.groupby([*_SETTING, "key"], sort=False)["run_id"].transform("max")

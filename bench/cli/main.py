@@ -40,10 +40,19 @@ _ELSEWHERE = {
 """Command to the module that holds it under this name."""
 
 
+_FORMERLY = {"--carrier": "--backend"}
+"""Options that had another name in the last release."""
+
+
 class Commands(click.Group):
     """Commands in the order in which they are used; errors that are meant for the user end in one line."""
 
     command_class = Command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options by the names that they had in the last release, too."""
+        words = (word.partition("=") for word in args)
+        return super().parse_args(ctx, ["".join((_FORMERLY.get(name, name), *rest)) for name, *rest in words])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of their definition."""
@@ -104,8 +113,8 @@ _dataset = click.option(
     help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
 )
 _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
-_carrier = click.option(
-    "--carrier", help="What does the coding: by default a library in process, or 'external' binaries."
+_backend = click.option(
+    "--backend", help="What does the coding: by default a library in process, or 'external' binaries."
 )
 _threads = click.option("--threads", type=PROCESSES, help="Threads of libraries.  [default: all cores]")
 _families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
@@ -120,7 +129,7 @@ _force = click.option("--force", is_flag=True, help="Take times although other w
 @_data
 @_db
 def list_(what: str | None, data: Path | None, db: Path) -> None:
-    """List codecs, their carriers and qualities, and image sets, with what is missing and how to get it.
+    """List codecs, their backends and qualities, and image sets, with what is missing and how to get it.
 
     The image sets are those that have a name and those that the results have. With `published`: the published curves,
     imported ones included, by the names that `bench compare` takes.
@@ -133,8 +142,8 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
         return
     codecs = inventory.codecs()
     ready = [entry for entry in codecs if not entry.missing]
-    rows = [(e.name, e.title, e.carrier, e.qualities, e.version) for e in ready]
-    tables.show(("codec", "title", "carrier", "qualities", "made by"), rows)
+    rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
+    tables.show(("codec", "title", "backend", "qualities", "made by"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
     tables.show(("CompressAI's name", "codec"), inventory.aliases())
     tables.show(("image set", "state"), inventory.image_sets(data))
@@ -186,7 +195,7 @@ def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric
 @_exclude
 @click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
 @_clip
-@_carrier
+@_backend
 @click.option(
     "--weights",
     metavar="NAME",
@@ -276,7 +285,7 @@ def report(
 
 @main.command()
 @click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec; repeatable.")
-@_carrier
+@_backend
 @click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
 @_families
 @_qualities
@@ -326,7 +335,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     bench export reports/data --costs --pictures kodim08 --pictures kodim23
     """
     from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.report.assets import add_exhibits  # noqa: PLC0415
+    from bench.report.assets import add_assets  # noqa: PLC0415
     from bench.results import interchange  # noqa: PLC0415
     from bench.results.export import frames, write_tables  # noqa: PLC0415
     from bench.results.frames import Export  # noqa: PLC0415
@@ -353,7 +362,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
         chosen(Export.of(tables), dataset, patterns, data=added["data"])  # or refused before anything is written
     write_tables(tables, target)
-    failures = add_exhibits(target, click.echo, dataset=dataset, **added)
+    failures = add_assets(target, click.echo, dataset=dataset, **added)
     click.echo(f"{target}")
     _end(failures)
 
@@ -433,16 +442,16 @@ def _read_results(db: Path) -> Export:
 def _show_points(db: Path, summary: Summary) -> None:
     """Print the complete RD points that a run was asked for, and how far the others are."""
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
-    from bench.analysis.dataset_results import Study  # noqa: PLC0415
+    from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
 
-    study = Study.of(_read_results(db), summary.dataset)
-    click.echo(study.label)
-    tables.show(*tables.rd_points(summary.of(study.points), study))
-    if note := ceiling_note(study):
+    results = DatasetResults.of(_read_results(db), summary.dataset)
+    click.echo(results.label)
+    tables.show(*tables.rd_points(summary.of(results.points), results))
+    if note := ceiling_note(results):
         click.echo(note)
     asked = {curve for curve, _ in summary.points}
-    for line in (*tables.incomplete(summary.of(study.incomplete)), *tables.stale(study.stale, asked)):
+    for line in (*tables.incomplete(summary.of(results.incomplete)), *tables.stale(results.stale, asked)):
         click.echo(line)
 
 

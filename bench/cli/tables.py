@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
 
 
 def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
@@ -43,15 +43,15 @@ INFINITE, UNDEFINED, NOTHING = "\N{INFINITY}", "n/a", "-"
 """What stands for a number: of equal pictures; of a metric not defined on some picture; where nothing is measured."""
 
 
-def rd_points(points: pd.DataFrame, study: Study) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of some of a study's RD points, a row a codec and quality."""
-    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in study.axes)]
-    undefined = {axis.name: study.undefined_points(axis) for axis in study.axes}
+def rd_points(points: pd.DataFrame, results: DatasetResults) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of some RD points, a row a codec and quality."""
+    headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in results.axes)]
+    undefined = {axis.name: results.undefined_points(axis) for axis in results.axes}
     rows = [
         [row["name"], f"{row['quality']:g}", str(row["images"]), f"{row['bpp']:.4f}"]
         + [
             _value(row[axis.name], defined=(row["name"], row["quality"]) not in undefined[axis.name])
-            for axis in study.axes
+            for axis in results.axes
         ]
         for row in points.to_dict("records")
     ]
@@ -76,7 +76,7 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
 def stale(curves: pd.DataFrame, asked: AbstractSet[str]) -> Iterator[str]:
     """A line for each curve of a run that is not shown, because another version of it is the current one."""
     for row in curves[curves["curve"].isin(asked)].to_dict("records"):
-        version = row["carrier_version"] or row["carrier"]
+        version = row["backend_version"] or row["backend"]
         yield f"{row['name']} of {version}: another version was measured later or has more points, and is the one shown"
 
 

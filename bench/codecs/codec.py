@@ -57,7 +57,7 @@ class Codec(ABC):
 
     scale: ClassVar[QualityScale]
 
-    carriers: ClassVar[tuple[str, ...]] = ("python",)
+    backends: ClassVar[tuple[str, ...]] = ("python",)
     """What can do the work, the default first: an in-process library ("pillow"), or "external" binaries."""
 
     settings: ClassVar[Mapping[str, Scalar]] = {}
@@ -66,8 +66,8 @@ class Codec(ABC):
     options: ClassVar[Mapping[str, str]] = {}
     """What the user can choose besides the quality, with its default: "weights", "device". Stored with each row."""
 
-    yuv420_carriers: ClassVar[tuple[str, ...]] = ()
-    """The carriers that take the planes of a 4:2:0 picture as they are; the harness converts for the others."""
+    yuv420_backends: ClassVar[tuple[str, ...]] = ()
+    """The backends that take the planes of a 4:2:0 picture as they are; the harness converts for the others."""
 
     revision: ClassVar[str] = "1"
     """Changed whenever this code writes other bytes or decodes to another picture than before."""
@@ -87,28 +87,28 @@ class Codec(ABC):
     device: str = "cpu"
     """What does the work: "cpu", or the name of the accelerator."""
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         """Open the codec at one quality.
 
         Raises:
-            UsageError: the quality is out of range, or there is no such carrier or option.
-            MissingError: the carrier is not installed, or the weights are not there.
+            UsageError: the quality is out of range, or there is no such backend or option.
+            MissingError: the backend is not installed, or the weights are not there.
         """
-        self.carrier = carrier or self.carriers[0]
+        self.backend = backend or self.backends[0]
         self.quality = quality
         self.chosen = {**self.options, **options}
         """The options, as they were chosen."""
         if strange := options.keys() - self.options.keys():
             raise UsageError(f"{self.title} has no option '{min(strange)}'")
-        if self.carrier not in self.carriers:
-            raise UsageError(f"{self.title} has no carrier '{carrier}'; it has: {', '.join(self.carriers)}")
-        if reason := self.missing(self.carrier, **options):
+        if self.backend not in self.backends:
+            raise UsageError(f"{self.title} has no backend '{backend}'; it has: {', '.join(self.backends)}")
+        if reason := self.missing(self.backend, **options):
             raise MissingError(f"{self.title}: {reason}")
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say what this codec lacks on this machine and how to get it, or None if it can run."""
-        del carrier, options
+        del backend, options
         return None
 
     @classmethod
@@ -133,19 +133,19 @@ class Codec(ABC):
         return ""
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The library or binary that does the work and its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
         return ""
 
     @property
-    def carrier_settings(self) -> Mapping[str, Scalar]:
-        """What is stored as the settings: `settings`, unless the carrier goes by other ones."""
+    def backend_settings(self) -> Mapping[str, Scalar]:
+        """What is stored as the settings: `settings`, unless the backend goes by other ones."""
         return self.settings
 
     @property
     def takes_yuv420(self) -> bool:
-        """Whether `encode_yuv420` and `decode_yuv420` are defined for the carrier."""
-        return self.carrier in self.yuv420_carriers
+        """Whether `encode_yuv420` and `decode_yuv420` are defined for the backend."""
+        return self.backend in self.yuv420_backends
 
     @abstractmethod
     def encode(self, picture: Picture) -> bytes:

@@ -107,15 +107,15 @@ def load_metric(name: str) -> Metric:
 
 
 def resolve_codecs(
-    texts: Iterable[str], options: Mapping[str, str] | None = None, *, carrier: str | None = None
+    texts: Iterable[str], options: Mapping[str, str] | None = None, *, backend: str | None = None
 ) -> list[CodecSpec]:
     """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
 
-    An option goes to the codecs that have it, which one of them has to. A carrier is had by all that are named; of
+    An option goes to the codecs that have it, which one of them has to. A backend is had by all that are named; of
     those that a glob found, the others are left out.
 
     Raises:
-        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or carrier is for no
+        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or backend is for no
             codec, or two codecs would be stored as one.
     """
     wanted: dict[str, tuple[float, ...]] = {}
@@ -123,7 +123,7 @@ def resolve_codecs(
     unused = set(given)
     specs = [CodecSpec.parse(text) for text in texts]
     for spec in specs:
-        for name in _names(spec, carrier):
+        for name in _names(spec, backend):
             cls = codec_class(name)
             unused -= cls.options.keys()
             points = spec.qualities or cls.points(**_options_of(cls, given))
@@ -136,17 +136,17 @@ def resolve_codecs(
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
 
 
-def _names(spec: CodecSpec, carrier: str | None) -> list[str]:
-    """The codecs that are meant, of several those that have the carrier."""
+def _names(spec: CodecSpec, backend: str | None) -> list[str]:
+    """The codecs that are meant, of several those that have the backend."""
     plain = ALIASES.get(spec.name, spec.name)
     names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
     if not names:
         raise unknown("codec", spec.name, codec_names())
-    able = [name for name in names if carrier is None or carrier in codec_class(name).carriers]
+    able = [name for name in names if backend is None or backend in codec_class(name).backends]
     if not able:
-        carriers = dict.fromkeys(known for name in names for known in codec_class(name).carriers)
+        backends = dict.fromkeys(known for name in names for known in codec_class(name).backends)
         label = spec.name if spec.is_glob else label_of(spec.name)
-        raise UsageError(f"{label} has no carrier '{carrier}'; it has: {', '.join(carriers)}")
+        raise UsageError(f"{label} has no backend '{backend}'; it has: {', '.join(backends)}")
     return able
 
 

@@ -112,7 +112,7 @@ def search_alpha(
         search: the alphas.
         recipe: distance and wiring.
         train: trains a job and returns its weights file.
-        out: folder of the two files. Rows of other searches in them stay.
+        out: folder of the two files. MixtureCdfs of other searches in them stay.
 
     Returns:
         One row an alpha; none if the time was over before the first epoch.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.images.picture import Picture
-from bench.learned.coding.loaded_model import System
+from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified
 from bench.learned.training.task import middle_of
@@ -100,7 +100,7 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
     weights = load_rectified(path) if is_decoder(path) else load(path)
     if isinstance(weights, Weights) and weights.model.config.family in YUV420:
         raise UsageError(f"{path}: {weights.model.config.family} codes planes; `bench run` compares what codes those")
-    system, card = System.of(weights.model), weights.card
+    system, card = LoadedModel.of(weights.model), weights.card
     shared = {
         "model": _model_name(weights),
         "quality": card.quality,
@@ -122,7 +122,7 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
             advance(1, entry.name)
 
 
-def _cell(system: System, picture: Picture) -> dict[str, float]:
+def _cell(system: LoadedModel, picture: Picture) -> dict[str, float]:
     transforms = cast("PictureTransforms", system.transforms)
     y = transforms.analysis(picture)
     coded = system.coder.encode(y)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodecEntry:
-    """One codec with one carrier: the qualities of a run and the version of what does the work, or what is missing."""
+    """One codec with one backend: the qualities of a run and the version of what does the work, or what is missing."""
 
     name: str
     title: str
-    carrier: str
+    backend: str
     meaning: str  # of the qualities
     qualities: str = ""
     version: str = ""
@@ -36,9 +36,9 @@ class CodecEntry:
 
 
 def codecs() -> list[CodecEntry]:
-    """Every registered codec with each of its carriers, and those that run with weights of the user's own."""
+    """Every registered codec with each of its backends, and those that run with weights of the user's own."""
     names = (*codec_names(), *ON_REQUEST)
-    return [_entry(name, carrier) for name in names for carrier in codec_class(name).carriers]
+    return [_entry(name, backend) for name in names for backend in codec_class(name).backends]
 
 
 def aliases() -> list[tuple[str, str]]:
@@ -46,14 +46,14 @@ def aliases() -> list[tuple[str, str]]:
     return list(ALIASES.items())
 
 
-def _entry(name: str, carrier: str) -> CodecEntry:
+def _entry(name: str, backend: str) -> CodecEntry:
     cls = codec_class(name)
-    if reason := cls.missing(carrier):
-        return CodecEntry(name, cls.title, carrier, cls.scale.meaning, missing=reason)
+    if reason := cls.missing(backend):
+        return CodecEntry(name, cls.title, backend, cls.scale.meaning, missing=reason)
     points = cls.points()
     qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points" if len(points) > 4 else _listed(points)
-    version = cls(points[0], carrier=carrier).carrier_version
-    return CodecEntry(name, cls.title, carrier, cls.scale.meaning, qualities, version)
+    version = cls(points[0], backend=backend).backend_version
+    return CodecEntry(name, cls.title, backend, cls.scale.meaning, qualities, version)
 
 
 def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
@@ -63,8 +63,8 @@ def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
 
 
 def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """What codecs lack, each thing once: (codecs with their carrier, what is missing)."""
-    lacking = ((e.missing, f"{e.name} ({e.carrier})") for e in entries if e.missing)
+    """What codecs lack, each thing once: (codecs with their backend, what is missing)."""
+    lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
     return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
 
 

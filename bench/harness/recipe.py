@@ -27,7 +27,7 @@ class Recipe:
     name: str
     """As the user has it: one of a file is stored under its label."""
     quality: float
-    carrier: str | None = None
+    backend: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
     """Of a codec that is not the package's: what else decides its bytes, besides its code."""
@@ -38,7 +38,7 @@ class Recipe:
         """A new codec object.
 
         Raises:
-            UsageError: there is no such codec, quality, carrier or option.
+            UsageError: there is no such codec, quality, backend or option.
             MissingError: it cannot run on this machine.
             CodecError: it is another version.
         """
@@ -70,7 +70,7 @@ class Recipe:
         return replace(configuration, revision=revision, weights_sha256=weights_sha256)
 
     def _new(self) -> Codec:
-        return codec_class(self.name)(self.quality, carrier=self.carrier, **dict(self.options))
+        return codec_class(self.name)(self.quality, backend=self.backend, **dict(self.options))
 
     def _watched(self) -> tuple[Codec, dict[Path, set[str]]]:
         """A new codec object, and the files that were opened for it."""

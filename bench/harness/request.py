@@ -50,7 +50,7 @@ class RunRequest:
     """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
     clip: ClipOptions | None = None
     data: Path | None = None
-    carrier: str | None = None
+    backend: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     timing: bool = False
@@ -83,7 +83,7 @@ class Summary:
         return [] if self.skipped else list(dict.fromkeys(lines))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Those of a study's points that this run was asked for, and not others of the same codec and quality."""
+        """Those of some points that this run was asked for, and not others of the same codec and quality."""
         found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
         return found
 
@@ -108,11 +108,11 @@ def execute(request: RunRequest) -> Summary:
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
-    specs = resolve_codecs(request.codecs, request.codec_options, carrier=request.carrier)
+    specs = resolve_codecs(request.codecs, request.codec_options, backend=request.backend)
     whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
     dataset = whole.part(whole.select(request.images, request.exclude))
     metrics = _metrics(request.metrics, dataset.kind)
-    the_plan = plan(specs, dataset.images, carrier=request.carrier)
+    the_plan = plan(specs, dataset.images, backend=request.backend)
     # Workers have one thread each; times are taken by this process.
     threads = request.threads if request.workers == 1 or request.timing else 1
     remarks = _remarks(dataset.images)

@@ -84,7 +84,7 @@ class Outcome:
     """Name of each image that a codec failed on to the first such message."""
 
 
-def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: str | None = None) -> Plan:
+def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:
     """Lay out the cells: codec by codec, quality by quality, so that whole RD points are finished early.
 
     The last quality, which is the highest, comes first: high rates take long, and at the end a long cell would keep
@@ -97,8 +97,8 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
     missing: list[str] = []
     for spec in specs:
         try:
-            if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is None:
-                points = [_open(spec, quality, carrier, images[0]) for quality in reversed(spec.qualities)]
+            if (reason := codec_class(spec.name).missing(backend, **spec.options)) is None:
+                points = [_open(spec, quality, backend, images[0]) for quality in reversed(spec.qualities)]
                 cells += [Cell(point, image) for point in points for image in images]
         except BenchError:
             raise
@@ -111,8 +111,8 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, carrier: st
     return Plan(cells, missing)
 
 
-def _open(spec: CodecSpec, quality: float, carrier: str | None, image: ImageFile) -> CodecPoint:
-    asked = Recipe(spec.name, quality, carrier, tuple(sorted(spec.options.items())))
+def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> CodecPoint:
+    asked = Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items())))
     recipe, encoder, decoder = asked.open_pair()
     # All images of a set are alike in what the adapter does.
     configuration = recipe.configuration(encoder, adapter.settings(encoder, image))
@@ -146,7 +146,7 @@ def register(
                 "codec": codec,
                 "title": cls.title,
                 "quality_meaning": cls.scale.meaning,
-                "default_carrier": cls.carriers[0],
+                "default_backend": cls.backends[0],
             }
             for codec, cls in classes.items()
         ],

@@ -36,22 +36,22 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
 
     `files` are the pages on image sets, by the name of the set.
     """
-    studies = [content.study for content in contents]
-    study = cca.planar_study(studies)
-    content = next((content for content in contents if content.study is study), None)
-    tables = _tables(studies, export, extras)
+    all_results = [content.results for content in contents]
+    results = cca.planar_study(all_results)
+    content = next((content for content in contents if content.results is results), None)
+    tables = _tables(all_results, export, extras)
     if content is not None:
-        tables |= {"cca_bd_rates": cca.rates(content.study), "round_trip_ceilings": ceiling_table(content.study)}
+        tables |= {"cca_bd_rates": cca.rates(content.results), "round_trip_ceilings": ceiling_table(content.results)}
     filled = {name: table for name, table in tables.items() if len(table)}
     if not filled:
         return None
     rd, parts = _rd_plots(content), _part_plots(tables["cca_ablation_table"])
     variables = _variables(tables) | {
         "heading": "Cross-component attention",
-        "dataset_title": content.study.title if content else "",
-        "study_page": files[content.study.dataset] if content else "",
-        "axes": content.study.axes if content else (),
-        "rates": views.rates(tables["cca_bd_rates"], content.study.axes) if content else [],
+        "dataset_title": content.results.title if content else "",
+        "image_set_page": files[content.results.dataset] if content else "",
+        "axes": content.results.axes if content else (),
+        "rates": views.rates(tables["cca_bd_rates"], content.results.axes) if content else [],
         "legend": _legend(content),
         "rd_plots": rd,
         "part_plots": parts,
@@ -60,15 +60,15 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
     return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=("tables.js",))
 
 
-def _tables(studies: Sequence[Any], export: Export, extras: Extras) -> dict[str, pd.DataFrame]:
+def _tables(all_results: Sequence[Any], export: Export, extras: Extras) -> dict[str, pd.DataFrame]:
     """The tables that do not hang on measurements of cca on planes."""
     observed = extras.experiment("cca_ablation")
     tried = extras.experiment("portability")
     return {
         "cca_ablation": observed,
         "cca_ablation_table": cca_ablation.table(observed),
-        "fixed_point_bd_rates": cca.fixed_point_rates(studies),
-        "fixed_point_times": cca.fixed_point_times(studies, export),
+        "fixed_point_bd_rates": cca.fixed_point_rates(all_results),
+        "fixed_point_times": cca.fixed_point_times(all_results, export),
         "portability": cca.portability(tried),
         "portability_by_quality": tried,
     }
@@ -86,14 +86,14 @@ def _variables(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 def _shown(content: Content) -> list[Any]:
     wanted = {cca.CODEC, cca.CODEC + cca.FIXED_POINT, *cca.ANCHORS}
-    names = set(content.study.curves.loc[content.study.curves["codec"].isin(wanted), "name"])
-    return [subject for subject in content.subjects if subject.name in names]
+    names = set(content.results.curves.loc[content.results.curves["codec"].isin(wanted), "name"])
+    return [rd_curve for rd_curve in content.rd_curves if rd_curve.name in names]
 
 
 def _rd_plots(content: Content | None) -> list[Plot]:
     if content is None:
         return []
-    drawn = [rd_plot(axis, _shown(content), content.looks) for axis in content.study.axes]
+    drawn = [rd_plot(axis, _shown(content), content.looks) for axis in content.results.axes]
     return [dataclasses.replace(plot, name=f"cca_{plot.name}") for plot in drawn if plot is not None]
 
 

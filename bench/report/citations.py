@@ -32,17 +32,17 @@ def bibliography() -> str:
 def citations(choice: Choice) -> str:
     """BibTeX of what a figure uses, each entry once; points of others have an entry that says where they are from."""
     entries = _entries(bibliography())
-    keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.study.dataset)])
-    curves = choice.study.curves.set_index("name")
+    keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.results.dataset)])
+    curves = choice.results.curves.set_index("name")
     sources: dict[str, str] = {}
-    for subject in choice.subjects:
-        if subject.images:
-            row = curves.loc[subject.name]
+    for rd_curve in choice.rd_curves:
+        if rd_curve.images:
+            row = curves.loc[rd_curve.name]
             keys |= dict.fromkeys([*_cited("codecs", str(row["codec"])), *_cited("weights", str(row["weights"]))])
         else:
-            keys |= dict.fromkeys(_cited("published", subject.name))
+            keys |= dict.fromkeys(_cited("published", rd_curve.name))
             points = choice.export.published
-            sources |= _source(points[published_names(points) == subject.name])
+            sources |= _source(points[published_names(points) == rd_curve.name])
     return "\n\n".join([*(entries[key] for key in keys), *sources.values()]) + "\n"
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
-from bench.analysis.rd_curve import Subject, all_subjects, find, published_of
-from bench.analysis.sets import measured_part, studies
+from bench.analysis.rd_curve import RdCurve, all_curves, find, published_of
+from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import cell_times, summary
 from bench.report.difference_plots import difference_plot, per_image_plot
 from bench.report.front_plot import front_plots
@@ -37,40 +37,40 @@ FIRST_ANCHORS_ON_PLANES = ("jpeg", "bpg-420", "vvc", "joint-yuv")
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What there is to show of one study. `tables` are the frames behind it, by the name of their CSV file."""
+    """What a page shows of one image set. `tables` are the frames behind it, by the name of their CSV file."""
 
     export: Export
-    study: Study
-    subjects: Sequence[Subject]
-    anchors: Sequence[Subject]
+    results: DatasetResults
+    rd_curves: Sequence[RdCurve]
+    anchors: Sequence[RdCurve]
     looks: Mapping[str, Look]
     plots: Mapping[str, Sequence[Plot]]  # by kind: rd, difference, per_image, front
     tables: Mapping[str, pd.DataFrame]
 
     @classmethod
-    def of(cls, export: Export, study: Study, colours: Colours, anchor_names: Sequence[str] = ()) -> Self:
-        """Compute everything that a page on a study shows, its families in these colours.
+    def of(cls, export: Export, results: DatasetResults, colours: Colours, anchor_names: Sequence[str] = ()) -> Self:
+        """Compute everything that a page on an image set shows, its families in these colours.
 
         Raises:
-            UsageError: an anchor is not a curve of the study.
+            UsageError: an anchor is not a measured curve.
         """
-        subjects = all_subjects(study, export)
-        anchors = [find(study, export, name) for name in anchor_names or _default_anchors(study)]
-        drawn = [subject for subject in subjects if subject.name in study.leading or not subject.images]
-        how = looks(study.families, [subject.name for subject in subjects if not subject.images], colours)
-        tables = _stored_tables(export, study) | _compared(anchors, subjects, study)
+        rd_curves = all_curves(results, export)
+        anchors = [find(results, export, name) for name in anchor_names or _default_anchors(results)]
+        drawn = [rd_curve for rd_curve in rd_curves if rd_curve.name in results.leading or not rd_curve.images]
+        how = looks(results.families, [rd_curve.name for rd_curve in rd_curves if not rd_curve.images], colours)
+        tables = _stored_tables(export, results) | _compared(anchors, rd_curves, results)
         rates = tables["bd_rates"]
-        comparable = rates[~rates["test"].isin(_of_fewer_qualities(study))] if len(rates) else rates
+        comparable = rates[~rates["test"].isin(_of_fewer_qualities(results))] if len(rates) else rates
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
-        titles = {subject.name: subject.title for subject in (*subjects, *anchors)}
+        titles = {rd_curve.name: rd_curve.title for rd_curve in (*rd_curves, *anchors)}
         plots = {
-            "rd": _drawn(rd_plot(axis, drawn, how) for axis in study.axes),
-            **_plots_against(anchors, study, tables, titles, how),
+            "rd": _drawn(rd_plot(axis, drawn, how) for axis in results.axes),
+            **_plots_against(anchors, results, tables, titles, how),
         }
-        return cls(export, study, subjects, anchors, how, plots, tables)
+        return cls(export, results, rd_curves, anchors, how, plots, tables)
 
     @property
-    def anchor(self) -> Subject | None:
+    def anchor(self) -> RdCurve | None:
         """The curve that the static figures are drawn against."""
         return self.anchors[0] if self.anchors else None
 
@@ -80,8 +80,8 @@ class Content:
         return [plot for plots in self.plots.values() for plot in plots]
 
 
-def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> Study:
-    """The study of a data set, by default of the RGB one with the most complete points.
+def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> DatasetResults:
+    """The results on an image set, by default of the RGB one with the most complete points.
 
     Where only a part of the set was measured it is of that part.
 
@@ -89,34 +89,36 @@ def main_study(export: Export, dataset: str | None, images: Sequence[str]) -> St
         UsageError: nothing is measured, or the data set or an image is unknown.
     """
     if dataset is not None:
-        return Study.of(export, dataset if images else measured_part(export, dataset), images)
-    return first_study(studies(export, images))
+        return DatasetResults.of(export, dataset if images else measured_part(export, dataset), images)
+    return first_of(all_results(export, images))
 
 
-def first_study(found: Iterable[Study]) -> Study:
-    """The one of some studies that a report begins with: of RGB, and with the most complete points."""
+def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
+    """The one of some image sets that a report begins with: of RGB, and with the most complete points."""
     # A set of YUV pictures is for a page of its own wherever there is one of RGB.
-    return max(found, key=lambda study: (PSNR in study.axes, len(study.points), len(study.images)))
+    return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
 def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
     return [plot for plot in plots if plot is not None]
 
 
-def _default_anchors(study: Study) -> list[str]:
-    names = list(study.curves["name"])
-    wanted = FIRST_ANCHORS_ON_PLANES if PSNR_YUV in study.axes else FIRST_ANCHORS
+def _default_anchors(results: DatasetResults) -> list[str]:
+    names = list(results.curves["name"])
+    wanted = FIRST_ANCHORS_ON_PLANES if PSNR_YUV in results.axes else FIRST_ANCHORS
     return [name for name in wanted if name in names] or names[:1]
 
 
-def _compared(anchors: Sequence[Subject], subjects: Sequence[Subject], study: Study) -> dict[str, pd.DataFrame]:
+def _compared(
+    anchors: Sequence[RdCurve], rd_curves: Sequence[RdCurve], results: DatasetResults
+) -> dict[str, pd.DataFrame]:
     """Every curve against every anchor; only measured ones have pictures of their own."""
     found: dict[str, list[pd.DataFrame]] = {"bd_rates": [], "rate_differences": [], "per_image_bd_rates": []}
     for anchor in anchors:
-        tests = [subject for subject in subjects if subject.name != anchor.name]
-        found["bd_rates"].append(bd_table(anchor, tests, study.axes))
-        found["rate_differences"].append(rate_differences(anchor, tests, study.axes))
-        found["per_image_bd_rates"].append(per_image_rates(anchor, tests, study.axes, study.images))
+        tests = [rd_curve for rd_curve in rd_curves if rd_curve.name != anchor.name]
+        found["bd_rates"].append(bd_table(anchor, tests, results.axes))
+        found["rate_differences"].append(rate_differences(anchor, tests, results.axes))
+        found["per_image_bd_rates"].append(per_image_rates(anchor, tests, results.axes, results.images))
     return {name: _stacked(frames) for name, frames in found.items()}
 
 
@@ -126,74 +128,74 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _plots_against(
-    anchors: Sequence[Subject],
-    study: Study,
+    anchors: Sequence[RdCurve],
+    results: DatasetResults,
     tables: Mapping[str, pd.DataFrame],
     titles: Mapping[str, str],
     how: Mapping[str, Look],
 ) -> dict[str, list[Plot]]:
     """The figures with a first anchor; without any, or without another measured curve, there are none."""
-    if not anchors or len(study.curves) < 2:
+    if not anchors or len(results.curves) < 2:
         return {"difference": [], "per_image": [], "front": []}
     own = {name: frame[frame["anchor"] == anchors[0].name] for name, frame in tables.items() if "anchor" in frame}
     differences, per_image, times = own["rate_differences"], own["per_image_bd_rates"], own["time_and_rate"]
-    differences = differences[differences["test"].isin(study.leading)]
-    per_image = per_image[per_image["test"].isin(study.leading)]
-    times = times[times["test"].isin(study.leading) | times["on_front"].astype(bool)]
-    names = {**titles, **_short_titles(study, {*per_image["test"], *times["test"]})}
+    differences = differences[differences["test"].isin(results.leading)]
+    per_image = per_image[per_image["test"].isin(results.leading)]
+    times = times[times["test"].isin(results.leading) | times["on_front"].astype(bool)]
+    names = {**titles, **_short_titles(results, {*per_image["test"], *times["test"]})}
     return {
-        "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in study.axes),
-        "per_image": _drawn(per_image_plot(axis, per_image, own["bd_rates"], names, how) for axis in study.axes),
-        "front": front_plots(times, study.axes[:1], names, how),
+        "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in results.axes),
+        "per_image": _drawn(per_image_plot(axis, per_image, own["bd_rates"], names, how) for axis in results.axes),
+        "front": front_plots(times, results.axes[:1], names, how),
     }
 
 
-def _of_fewer_qualities(study: Study) -> list[str]:
+def _of_fewer_qualities(results: DatasetResults) -> list[str]:
     """The learned curves of fewer qualities than another of their family: their BD-rates are over a part of its range.
 
     Conventional ones have so many qualities that their ranges hardly differ.
     """
-    sizes = study.points.groupby("name").size()
-    learned = [[name for name in family.names if name in sizes.index] for family in study.families if family.learned]
+    sizes = results.points.groupby("name").size()
+    learned = [[name for name in family.names if name in sizes.index] for family in results.families if family.learned]
     return [name for names in learned for name in names if sizes[name] < sizes[names].max()]
 
 
-def _short_titles(study: Study, drawn: AbstractSet[str]) -> dict[str, str]:
+def _short_titles(results: DatasetResults, drawn: AbstractSet[str]) -> dict[str, str]:
     """The titles of the drawn curves without their weights, where these need not tell them apart."""
-    curves = study.curves[study.curves["name"].isin(drawn)]
+    curves = results.curves[results.curves["name"].isin(drawn)]
     rows = list(zip(curves["name"], curves["title"], curves["weights"], strict=True))
     short = {name: title.removesuffix(f" [{weights}]") for name, title, weights in rows}
     uses = Counter(short.values())
     return {name: short[name] if uses[short[name]] == 1 else title for name, title, _ in rows}
 
 
-def _stored_tables(export: Export, study: Study) -> dict[str, pd.DataFrame]:
+def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:
     """The tables that do not compare."""
-    times = cell_times(study, export)
-    used = {*study.cells["run_id"], *export.timings.loc[export.timings["key"].isin(study.cells["key"]), "run_id"]}
-    published = published_of(study, export)
-    values = [str(column) for column in study.cells if str(column).endswith("_db") or column in export.metric_columns]
-    told = [column for column in export.diagnostic_columns if column in study.cells]
+    times = cell_times(results, export)
+    used = {*results.cells["run_id"], *export.timings.loc[export.timings["key"].isin(results.cells["key"]), "run_id"]}
+    published = published_of(results, export)
+    values = [str(column) for column in results.cells if str(column).endswith("_db") or column in export.metric_columns]
+    told = [column for column in export.diagnostic_columns if column in results.cells]
     return {
-        "points": _marked(study.points, study),
-        "per_image": _marked(study.cells, study)[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
-        "timings_summary": _in_order(summary(times), study),
+        "points": _marked(results.points, results),
+        "per_image": _marked(results.cells, results)[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
+        "timings_summary": _in_order(summary(times), results),
         "published": published[published["drawn"] == 1],
-        "incomplete": study.incomplete,
-        "failures": export.failures[export.failures["dataset"] == study.dataset],
-        "stale": study.stale,
+        "incomplete": results.incomplete,
+        "failures": export.failures[export.failures["dataset"] == results.dataset],
+        "stale": results.stale,
         "runs": export.runs[export.runs["run_id"].isin(used)].sort_values(["started", "run_id"], kind="stable"),
     }
 
 
-def _marked(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
     """Points or cells with "nan" where a metric is not defined, as in exports; what is not measured stays empty."""
     marked = rows.astype(object)
-    for axis in study.axes:
+    for axis in results.axes:
         if "key" in rows:
-            undefined = rows["key"].isin(study.undefined_keys(axis))
+            undefined = rows["key"].isin(results.undefined_keys(axis))
         else:
-            nowhere = study.undefined_points(axis)
+            nowhere = results.undefined_points(axis)
             undefined = pd.Series(
                 [pair in nowhere for pair in zip(rows["name"], rows["quality"], strict=True)], rows.index
             )
@@ -202,8 +204,8 @@ def _marked(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return marked
 
 
-def _in_order(times: pd.DataFrame, study: Study) -> pd.DataFrame:
+def _in_order(times: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
     """Times with the codecs in the order that they have everywhere; the stages of each stay as they are."""
-    order = {name: position for position, name in enumerate(study.curves["name"])}
+    order = {name: position for position, name in enumerate(results.curves["name"])}
     ranked = times.assign(rank=times["name"].map(order)).sort_values(["group", "rank"], kind="stable")
     return ranked.drop(columns="rank").reset_index(drop=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.analysis.rd_curve import Subject
+    from bench.analysis.rd_curve import RdCurve
     from bench.report.content import Content
     from bench.report.style import Look
 
@@ -44,13 +44,13 @@ def explorer_json(content: Content) -> str:
 
 
 def _explorer(content: Content) -> dict[str, Any]:
-    shown = [subject for subject in content.subjects if subject.curves]
+    shown = [rd_curve for rd_curve in content.rd_curves if rd_curve.curves]
     return {
-        "axes": [_axis(axis, content) for axis in content.study.axes],
-        "curves": [_curve(subject, content) for subject in shown],
+        "axes": [_axis(axis, content) for axis in content.results.axes],
+        "curves": [_curve(rd_curve, content) for rd_curve in shown],
         "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
         "differences": _differences(content.tables["rate_differences"]),
-        "images": list(content.study.images),
+        "images": list(content.results.images),
         "perImage": _per_image(content.tables["per_image_bd_rates"]),
         "rates": _rates(content.tables["bd_rates"]),
         "times": _times(content.tables["time_and_rate"]),
@@ -65,28 +65,28 @@ def _axis(axis: Axis, content: Content) -> dict[str, Any]:
         "unit": axis.unit,
         "sign": 1 if axis.higher_is_better else -1,
     }
-    if any(subject.images and len(subject.curves.get(axis.name, ())) for subject in content.subjects):
-        rates, qualities = window(axis, content.subjects)
+    if any(rd_curve.images and len(rd_curve.curves.get(axis.name, ())) for rd_curve in content.rd_curves):
+        rates, qualities = window(axis, content.rd_curves)
         found["window"] = {"rates": [*map(_rounded, rates)], "qualities": [*map(_rounded, qualities)]}
     return found
 
 
-def _curve(subject: Subject, content: Content) -> dict[str, Any]:
-    look = content.looks[subject.name]
-    common = {"name": subject.name, "title": subject.title, **_look(look), "measured": bool(subject.images)}
-    common["leading"] = not subject.images or subject.name in content.study.leading
-    if not subject.images:
+def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
+    look = content.looks[rd_curve.name]
+    common = {"name": rd_curve.name, "title": rd_curve.title, **_look(look), "measured": bool(rd_curve.images)}
+    common["leading"] = not rd_curve.images or rd_curve.name in content.results.leading
+    if not rd_curve.images:
         curves = {
             axis.name: [_point(r, q) for r, q in zip(curve.rate_bpp, curve.quality, strict=True)]
-            for axis in content.study.axes
-            if (curve := subject.curves.get(axis.name)) is not None
+            for axis in content.results.axes
+            if (curve := rd_curve.curves.get(axis.name)) is not None
         }
         return common | {"version": "published", "settings": "", "points": curves}
-    row = records(content.study.curves[content.study.curves["name"] == subject.name])[0]
+    row = records(content.results.curves[content.results.curves["name"] == rd_curve.name])[0]
     return common | {
-        "version": row["carrier_version"] or row["carrier"],
+        "version": row["backend_version"] or row["backend"],
         "settings": ", ".join(f"{key} = {value}" for key, value in json.loads(row["settings"] or "{}").items()),
-        "points": {axis.name: _measured(subject.name, axis, content) for axis in content.study.axes},
+        "points": {axis.name: _measured(rd_curve.name, axis, content) for axis in content.results.axes},
     }
 
 
@@ -97,7 +97,7 @@ def _look(look: Look) -> dict[str, str | float]:
 
 
 def _measured(name: str, axis: Axis, content: Content) -> list[list[float]]:
-    points = content.study.points
+    points = content.results.points
     rows = points[(points["name"] == name) & points[axis.column].notna()]
     quality = axis.quality(rows[axis.column])
     finite = rows.assign(shown=quality)[np.isfinite(quality)].sort_values("bpp")

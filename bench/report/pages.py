@@ -39,7 +39,7 @@ class Page:
 
 
 def pictures_page(content: Content, extras: Extras) -> Page | None:
-    """Decoded pictures side by side; None if the export has none of the study."""
+    """Decoded pictures side by side; None if the export has none of the image set."""
     shown = shown_pictures(extras.pictures, content)
     sets = picture_sets(shown)
     if not sets:
@@ -77,7 +77,7 @@ TRIALS = {
 
 def rectifier_page(content: Content, extras: Extras) -> Page | None:
     """Gains, quantisation errors and experiments of the rectifier; None if there is nothing of it."""
-    paired = rectifier.pairs(content.study)
+    paired = rectifier.pairs(content.results)
     gains = rectifier.gains(paired)
     search = extras.experiment("alpha_search")
     trials = {name: variant_means(extras.experiment(name)) for name in TRIALS}
@@ -96,7 +96,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     }
     variables: dict[str, Any] = {
         "heading": "The quantization rectifier",
-        "dataset_title": content.study.title,
+        "dataset_title": content.results.title,
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
@@ -132,7 +132,7 @@ GAINS = (
 def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Plot]:
     several = len(set(gains["weights"])) > 1
     rows = gains.assign(panel=gains["model"] + (("\n[" + gains["weights"] + "]") if several else ""))
-    curves = content.study.curves
+    curves = content.results.curves
     looks = {
         (codec, weights): content.looks[name]
         for name, codec, weights in zip(curves["name"], curves["codec"], curves["weights"], strict=True)

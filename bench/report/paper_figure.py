@@ -63,15 +63,15 @@ class PaperFigure:
         Raises:
             UsageError: the rates are not two, or no curve has points between them.
         """
-        own = {subject.name for subject in choice.leading}
-        looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.subjects})
-        return RdDrawing(choice.axis, choice.subjects, looks, self._window(choice), labelled=True)
+        own = {rd_curve.name for rd_curve in choice.leading}
+        looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.rd_curves})
+        return RdDrawing(choice.axis, choice.rd_curves, looks, self._window(choice), labelled=True)
 
     def _window(self, choice: Choice) -> Window:
         if not self.rates:
             around = choice.leading
             room = AROUND if around else 1.12
-            return window_around(choice.axis, around or choice.subjects, choice.subjects, room=room)
+            return window_around(choice.axis, around or choice.rd_curves, choice.rd_curves, room=room)
         try:
             low, high = map(float, self.rates.split(":"))
         except ValueError:
@@ -79,7 +79,7 @@ class PaperFigure:
         if not 0 < low < high:
             raise UsageError(f"--rates {self.rates}: write two numbers of bits per pixel, as in 0.1:1.5")
         try:
-            return (low, high), qualities_between(choice.axis, choice.subjects, low, high)
+            return (low, high), qualities_between(choice.axis, choice.rd_curves, low, high)
         except ValueError:
             raise UsageError(f"--rates {self.rates}: no curve has points there") from None
 

@@ -10,7 +10,7 @@ from bench.report.style import css_variables
 from bench.system.latex import escaped
 
 if TYPE_CHECKING:
-    from bench.analysis.rd_curve import Subject
+    from bench.analysis.rd_curve import RdCurve
     from bench.report.canvas import Size
     from bench.report.rd_plot import RdDrawing
 
@@ -49,20 +49,20 @@ def pgf_text(drawing: RdDrawing, size: Size) -> str:
         "legend columns=2, legend cell align=left",
     ]
     lines = [NEEDS, "\\begin{tikzpicture}"]
-    for place, subject in enumerate(drawing.subjects):
-        colour = css_variables(dark=False)[drawing.looks[subject.name].colour].lstrip("#").upper()
+    for place, rd_curve in enumerate(drawing.rd_curves):
+        colour = css_variables(dark=False)[drawing.looks[rd_curve.name].colour].lstrip("#").upper()
         lines.append(f"\\definecolor{{curve{place}}}{{HTML}}{{{colour}}}")
     lines += ["\\begin{axis}[", *(f"  {option}," for option in options), "]"]
-    for place, subject in enumerate(drawing.subjects):
-        lines += _curve(subject, drawing, size, f"curve{place}")
+    for place, rd_curve in enumerate(drawing.rd_curves):
+        lines += _curve(rd_curve, drawing, size, f"curve{place}")
     return "\n".join([*lines, "\\end{axis}", "\\end{tikzpicture}", ""])
 
 
-def _curve(subject: Subject, drawing: RdDrawing, size: Size, colour: str) -> list[str]:
-    look, curve = drawing.looks[subject.name], subject.curves[drawing.axis.name]
+def _curve(rd_curve: RdCurve, drawing: RdDrawing, size: Size, colour: str) -> list[str]:
+    look, curve = drawing.looks[rd_curve.name], rd_curve.curves[drawing.axis.name]
     width = look.width * scale_of(size)
     dash = " ".join(f"{'off' if place % 2 else 'on'} {length * width:.2f}pt" for place, length in enumerate(look.dash))
-    repeat = 1 if subject.images else max(1, len(curve) // MARKERS)
+    repeat = 1 if rd_curve.images else max(1, len(curve) // MARKERS)
     turned = ", rotate=180" if look.marker == "v" else ""
     fill = "white" if look.hollow else colour
     options = f"color={colour}, line width={width:.2f}pt" + (f", dash pattern={dash}" if dash else "")
@@ -72,5 +72,5 @@ def _curve(subject: Subject, drawing: RdDrawing, size: Size, colour: str) -> lis
     return [
         f"\\addplot[{options}, {marks}, mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}]",
         f"  coordinates {{{points}}};",
-        f"\\addlegendentry{{{escaped(subject.title)}}}",
+        f"\\addlegendentry{{{escaped(rd_curve.title)}}}",
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.analysis.axis import Axis
-    from bench.analysis.rd_curve import Subject
+    from bench.analysis.rd_curve import RdCurve
     from bench.report.style import Look
 
 MARKERS = 9
@@ -31,11 +31,11 @@ RATE_LABEL = "rate, bits per pixel"
 RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 
-def rd_plot(axis: Axis, subjects: Sequence[Subject], looks: Mapping[str, Look]) -> Plot | None:
-    """Quality over rate of every subject; None where no curve has a point, or none of the measured ones."""
-    shown = tuple(subject for subject in subjects if len(subject.curves.get(axis.name, ())))
-    measured = [subject for subject in subjects if subject.images]
-    if not shown or (measured and not any(subject.images for subject in shown)):
+def rd_plot(axis: Axis, rd_curves: Sequence[RdCurve], looks: Mapping[str, Look]) -> Plot | None:
+    """Quality over rate of every RD curve; None where no curve has a point, or none of the measured ones."""
+    shown = tuple(rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ())))
+    measured = [rd_curve for rd_curve in rd_curves if rd_curve.images]
+    if not shown or (measured and not any(rd_curve.images for rd_curve in shown)):
         return None
     drawing = RdDrawing(axis, shown, looks, window(axis, shown))
     return Plot(f"rd_{slug(axis.name)}", f"{axis.label} over rate.", drawing)
@@ -49,28 +49,28 @@ class RdDrawing:
     """
 
     axis: Axis
-    subjects: Sequence[Subject]
+    rd_curves: Sequence[RdCurve]
     looks: Mapping[str, Look]
     window: Window
     labelled: bool = False
 
     def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
         """Draw on axes, in the colours of the roles."""
-        for subject in self.subjects:
-            look, curve = self.looks[subject.name], subject.curves[self.axis.name]
+        for rd_curve in self.rd_curves:
+            look, curve = self.looks[rd_curve.name], rd_curve.curves[self.axis.name]
             axes.plot(
                 curve.rate_bpp,
                 curve.quality,
-                label=f"{look.tag}  {subject.title}" if look.tag else subject.title,
+                label=f"{look.tag}  {rd_curve.title}" if look.tag else rd_curve.title,
                 color=colours[look.colour],
                 marker=look.marker,
                 dashes=look.dash,
                 # A published curve may have a hundred points: some of them show which curve it is.
-                markevery=1 if subject.images else max(1, len(curve) // MARKERS),
+                markevery=1 if rd_curve.images else max(1, len(curve) // MARKERS),
                 markerfacecolor=colours["paper"] if look.hollow else colours[look.colour],
                 markersize=scale() * (4.2 if look.tag else 4.6),
                 linewidth=scale() * look.width,
-                zorder=3 if subject.images else 2,
+                zorder=3 if rd_curve.images else 2,
             )
         axes.set_xscale("log")
         axes.set_xlim(*self.window[0])
@@ -97,9 +97,9 @@ class RdDrawing:
     def _tag(self, axes: Axes, colours: Mapping[str, str]) -> None:
         """Write each published curve's letter on its line, where it is farthest from everything else."""
         to_unit = axes.transScale + axes.transLimits
-        lines = {s.name: to_unit.transform(_fine(_points(s, self.axis))) for s in self.subjects}
+        lines = {s.name: to_unit.transform(_fine(_points(s, self.axis))) for s in self.rd_curves}
         taken = np.empty((0, 2))
-        for name in [subject.name for subject in self.subjects if self.looks[subject.name].tag]:
+        for name in [rd_curve.name for rd_curve in self.rd_curves if self.looks[rd_curve.name].tag]:
             line = lines[name]
             inside = line[((line > 0.04) & (line < 0.96)).all(axis=1)]
             if not len(inside):
@@ -127,32 +127,32 @@ Window = tuple[tuple[float, float], tuple[float, float]]
 """Rates in bits per pixel and qualities, each from lowest to highest."""
 
 
-def window(axis: Axis, subjects: Sequence[Subject]) -> Window:
+def window(axis: Axis, rd_curves: Sequence[RdCurve]) -> Window:
     """The rates and the qualities that are shown at first: those of the learned curves, with half as much around them.
 
     Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide, and
     without these all.
     """
-    shown = [subject for subject in subjects if len(subject.curves.get(axis.name, ()))]
-    measured = [subject for subject in shown if subject.images] or shown
-    learned = [subject for subject in measured if subject.learned]
+    shown = [rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ()))]
+    measured = [rd_curve for rd_curve in shown if rd_curve.images] or shown
+    learned = [rd_curve for rd_curve in measured if rd_curve.learned]
     return window_around(axis, learned or measured, measured, room=AROUND if learned else 1.12)
 
 
-def window_around(axis: Axis, centre: Sequence[Subject], fitted: Sequence[Subject], *, room: float) -> Window:
+def window_around(axis: Axis, centre: Sequence[RdCurve], fitted: Sequence[RdCurve], *, room: float) -> Window:
     """The rates of some curves and so much more and less, and the qualities that others have there."""
-    points = np.vstack([_points(subject, axis) for subject in centre])
+    points = np.vstack([_points(rd_curve, axis) for rd_curve in centre])
     low, high = float(points[:, 0].min() / room), float(points[:, 0].max() * room)
     return (low, high), qualities_between(axis, fitted, low, high)
 
 
-def qualities_between(axis: Axis, subjects: Sequence[Subject], low: float, high: float) -> tuple[float, float]:
+def qualities_between(axis: Axis, rd_curves: Sequence[RdCurve], low: float, high: float) -> tuple[float, float]:
     """The lowest and the highest quality of curves from one rate to another, with a margin.
 
     Raises:
         ValueError: no curve is there.
     """
-    inside = np.concatenate([_qualities_between(_points(subject, axis), low, high) for subject in subjects])
+    inside = np.concatenate([_qualities_between(_points(rd_curve, axis), low, high) for rd_curve in rd_curves])
     margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
     return float(inside.min()) - margin, float(inside.max()) + margin
 
@@ -164,8 +164,8 @@ def _qualities_between(points: NDArray[np.float64], low: float, high: float) -> 
     return inside
 
 
-def _points(subject: Subject, axis: Axis) -> NDArray[np.float64]:
-    curve = subject.curves[axis.name]
+def _points(rd_curve: RdCurve, axis: Axis) -> NDArray[np.float64]:
+    curve = rd_curve.curves[axis.name]
     return np.column_stack([curve.rate_bpp, curve.quality])
 
 

@@ -1,30 +1,30 @@
-"""The whole report before it is written: its studies, the claims, and the pages that it has."""
+"""The whole report before it is written: its image sets, the claims, and the pages that it has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from bench.analysis import seed_variance as training_spread
+from bench.analysis import seed_variance
 from bench.analysis.anchors import anchor_table
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
-from bench.analysis.component_gain import neighbour_table
+from bench.analysis.component_gain import component_gain_table
 from bench.analysis.rd_curve import find
 from bench.analysis.rectifier import time_ratios
-from bench.analysis.sets import studies, without_parts
+from bench.analysis.sets import all_results, without_parts
 from bench.analysis.sources import Sources
 from bench.analysis.timing import cell_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
-from bench.report.content import Content, first_study, main_study
+from bench.report.content import Content, first_of, main_results
 from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
+from bench.report.views.image_set import sections, short_title, study_view
 from bench.report.views.neighbours import neighbours
-from bench.report.views.study import sections, short_title, study_view
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.published import conversion_ceilings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
 
 
 INDEX = "index.html"
@@ -68,23 +68,27 @@ DOWNLOADS = (
 
 def shown(
     export: Export, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
-) -> list[Study]:
-    """The studies that a report shows, the main one first.
+) -> list[DatasetResults]:
+    """The all_results that a report shows, the main one first.
 
     Raises:
-        UsageError: nothing is measured, or a data set, an image, or an anchor of the main study is unknown.
+        UsageError: nothing is measured, or a data set, an image, or an anchor of the main results is unknown.
     """
     # Whoever names data sets or pictures wants their pages alone.
     if datasets or images:
-        main = main_study(export, datasets[0] if datasets else None, images)
-        others = [main_study(export, name, images) for name in datasets[1:]]
+        main = main_results(export, datasets[0] if datasets else None, images)
+        others = [main_results(export, name, images) for name in datasets[1:]]
     else:
-        main, others = first_study(found := studies(export)), without_parts(found)
+        main, others = first_of(found := all_results(export)), without_parts(found)
     for anchor in anchors:
         find(main, export, anchor)
     return [
         main,
-        *(study for study in others if study.dataset != main.dataset and (len(study.points) or not study.images)),
+        *(
+            results
+            for results in others
+            if results.dataset != main.dataset and (len(results.points) or not results.images)
+        ),
     ]
 
 
@@ -95,7 +99,7 @@ class Report:
     export: Export
     extras: Extras
     book: Book
-    contents: Sequence[Content]  # the main study first
+    contents: Sequence[Content]  # the main image set first
 
     @classmethod
     def of(
@@ -108,40 +112,40 @@ class Report:
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
-        colours = family_colours([study.families for study in (main, *others)])
+        colours = family_colours([results.families for results in (main, *others)])
         contents = [Content.of(export, main, colours, anchors)]
-        contents += [Content.of(export, study, colours) for study in others]
+        contents += [Content.of(export, results, colours) for results in others]
         return cls(export, extras, Book.load(), contents)
 
     def pages(self) -> list[Page]:
         """All pages, the index first."""
-        studies = [self._study_page(content) for content in self.contents]
+        all_results = [self._study_page(content) for content in self.contents]
         main = self.contents[0]
-        files = {content.study.dataset: page.file for content, page in zip(self.contents, studies, strict=True)}
+        files = {content.results.dataset: page.file for content, page in zip(self.contents, all_results, strict=True)}
         others = [
             pictures_page(main, self.extras),
             rectifier_page(main, self.extras),
             ablation_page(self.extras),
             cca_page(self.contents, self.export, self.extras, files),
         ]
-        return [*studies, *(page for page in others if page is not None)]
+        return [*all_results, *(page for page in others if page is not None)]
 
     def _study_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]
         view = study_view(content, self.extras)
-        curves = content.study.curves
+        curves = content.results.curves
         titles = dict(zip(curves["codec"], curves["title"], strict=True))
         tables = dict(content.tables) | self._tables(content)
         view |= {
             "neighbours": neighbours(tables["neighbours"], content) if "neighbours" in tables else [],
-            "neighbours_axis": content.study.axes[0].title if content.study.axes else "",
+            "neighbours_axis": content.results.axes[0].title if content.results.axes else "",
             "has_training_spread": "training_spread" in tables,
             "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
             "ceilings": ceilings(tables["conversion_ceilings"], titles) if "conversion_ceilings" in tables else [],
             "not_shown": self._not_shown(content) if is_main else [],
         }
         if is_main:
-            tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.study))
+            tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.results))
             view |= {
                 "claims": claims(tables["claims"], self.book.papers),
                 "tally": tally(tables["claims"]),
@@ -151,11 +155,11 @@ class Report:
         view["downloads"] = [(name, text) for name, text in DOWNLOADS if name in tables]
         view["sections"] = sections(view)
         view["has_complexity"] = "complexity" in tables
-        name = "" if is_main else slug(content.study.dataset)
+        name = "" if is_main else slug(content.results.dataset)
         return Page(
             INDEX if is_main else f"{name}.html",
-            short_title(content.study),
-            "study.html",
+            short_title(content.results),
+            "image_set.html",
             view,
             tables,
             content.all_plots,
@@ -164,26 +168,28 @@ class Report:
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
-        """The optional tables of a study that have any rows."""
-        study = content.study
+        """The optional tables of an image set that have any rows."""
+        results = content.results
         complexity, weights = self.extras.complexity, self.extras.weights
         left = conversion_ceilings()
         spread = self.extras.experiment("training_spread")
         found = {
-            "neighbours": neighbour_table(study, self.extras),
-            "training_spread": training_spread.table(spread[spread["dataset"] == study.dataset]),
-            "anchors": anchor_table(study, self.export),
-            "round_trip_ceilings": ceiling_table(study),
-            "conversion_ceilings": left[left["codec"].isin(study.curves["codec"]) & (left["dataset"] == study.dataset)],
-            "time_ratios": time_ratios(cell_times(study, self.export), study.curves),
-            "complexity": complexity[complexity["codec"].isin(study.curves["codec"])],
-            "weights": weights[weights["weights_sha256"].isin(study.cells["weights_sha256"])],
+            "neighbours": component_gain_table(results, self.extras),
+            "training_spread": seed_variance.table(spread[spread["dataset"] == results.dataset]),
+            "anchors": anchor_table(results, self.export),
+            "round_trip_ceilings": ceiling_table(results),
+            "conversion_ceilings": left[
+                left["codec"].isin(results.curves["codec"]) & (left["dataset"] == results.dataset)
+            ],
+            "time_ratios": time_ratios(cell_times(results, self.export), results.curves),
+            "complexity": complexity[complexity["codec"].isin(results.curves["codec"])],
+            "weights": weights[weights["weights_sha256"].isin(results.cells["weights_sha256"])],
         }
         return {name: frame for name, frame in found.items() if len(frame)}
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
         """What the export lacks, one sentence each, with the command that makes it."""
-        codecs = set(content.study.curves["codec"])
+        codecs = set(content.results.curves["codec"])
         lacking = [
             (
                 any(codec.endswith("+qr") for codec in codecs),
@@ -191,7 +197,7 @@ class Report:
                 "bench run --codec '*+qr' --codec '*+ft'",
             ),
             (
-                any(other.study.dataset.endswith("-yuv420") for other in self.contents),
+                any(other.results.dataset.endswith("-yuv420") for other in self.contents),
                 "Nothing was measured on YUV 4:2:0.",
                 "bench run --codec cca --codec bpg-420 --dataset kodak-yuv420",
             ),

@@ -11,7 +11,7 @@ from bench.images import ffmpeg
 from bench.images.datasets import fetch_dataset, missing, open_dataset
 from bench.learned.weights import catalogue, checkpoints
 from bench.report import write_report
-from bench.report.assets import add_exhibits
+from bench.report.assets import add_assets
 from bench.reproduction.budget import Budget
 from bench.reproduction.evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
@@ -128,7 +128,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
         export_csv(store, options.out / "data")
     costs = not options.quick  # a process for each model, to see its memory
     shown = found[0].timed_images
-    failures += add_exhibits(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
+    failures += add_assets(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
     sets = [entry.dataset for entry in found]
     page = write_report(options.out / "data", options.out, datasets=sets)
     if options.evidence is not None:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.results.fields import FORMERLY
 from bench.system.errors import StoreError
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x62656E63
 """Marks the file as ours ("benc"), so that another program's database is never written to."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+MIGRATED = 3
+"""The schema before, which differs in names of columns alone."""
+
 BUSY_TIMEOUT_S = 60.0
 
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
@@ -112,11 +116,26 @@ def _check(path: Path, connection: sqlite3.Connection, identity: int) -> None:
     if identity != APPLICATION_ID:
         raise StoreError(f"{path}: it is not a results database of bench; choose another with --db")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != SCHEMA_VERSION:
+    if version == MIGRATED:
+        _migrate(connection)
+    elif version != SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema {version}, this bench needs {SCHEMA_VERSION}; move it away "
             "(its rows can be exported with the bench that wrote it, and imported here)"
         )
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Give the columns of the schema before their names of today."""
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == MIGRATED:  # or another process was faster
+        for table in ("configurations", "codecs"):
+            for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608  # ours
+                if column in FORMERLY:
+                    connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {FORMERLY[column]}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
 
 
 def _make(path: Path, connection: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.results.database import REPAIR
-from bench.results.fields import FILES, SHOWN, parse_column
+from bench.results.fields import FILES, FORMERLY, SHOWN, parse_column
 from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing, is_column
 from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ROWS = {
     "measurements": """measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
-        ORDER BY dataset, codec, carrier, quality, image, key""",
+        ORDER BY dataset, codec, backend, quality, image, key""",
     "images": "images ORDER BY dataset, image",
     "datasets": "datasets ORDER BY dataset",
     "codecs": "codecs ORDER BY codec",
@@ -32,7 +32,7 @@ _ROWS = {
     "timings": "timings ORDER BY key, run_id, machine, threads, device, stage, repeat",
     "runs": "runs ORDER BY run_id",
     "failures": """failures JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
-        ORDER BY dataset, codec, carrier, quality, image, digest""",
+        ORDER BY dataset, codec, backend, quality, image, digest""",
     "imported": "imported ORDER BY dataset, source, method, metric, rate_bpp",
 }
 """Where the rows of each CSV file come from, and their order."""
@@ -222,7 +222,7 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file cannot be read, a column is missing or is none of the schema, or a value is not valid.
     """
-    columns = read_csv(path)
+    columns = {FORMERLY.get(column, column): cells for column, cells in read_csv(path).items()}
     for column in FILES[name]:
         if column not in columns:
             raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")

@@ -139,7 +139,7 @@ FIELDS: Mapping[str, Field] = {
     "image": _NAME,
     "image_sha256": _HASH,
     "quality_meaning": _TEXT,
-    "default_carrier": _TEXT,
+    "default_backend": _TEXT,
     "metric": _NAME,
     "higher_is_better": _FLAG,
     "version": _TEXT,
@@ -147,8 +147,8 @@ FIELDS: Mapping[str, Field] = {
     "codec": _NAME,
     "quality": Field("number", -1e9, 1e9),
     "settings": Field("json"),
-    "carrier": _NAME,
-    "carrier_version": _TEXT,
+    "backend": _NAME,
+    "backend_version": _TEXT,
     "revision": _TEXT,
     "weights": Field(nullable=True),
     "weights_sha256": Field("hash", nullable=True),
@@ -192,7 +192,7 @@ MEASURED = Field("metric", nullable=True)
 """A field that has not: a metric or diagnostic of the user's own, which is a column of an export's measurements."""
 
 _CONFIGURATION = (
-    "codec", "quality", "settings", "carrier", "carrier_version", "revision", "weights", "weights_sha256",
+    "codec", "quality", "settings", "backend", "backend_version", "revision", "weights", "weights_sha256",
 )  # fmt: skip
 
 _POINTS = (
@@ -207,7 +207,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     ),
     "images": ("dataset", "image", "image_sha256"),
     "datasets": ("dataset", "title", "note"),
-    "codecs": ("codec", "title", "quality_meaning", "default_carrier"),
+    "codecs": ("codec", "title", "quality_meaning", "default_backend"),
     "metrics": ("metric", "title", "higher_is_better", "version"),
     "timings": ("key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"),
     "runs": ("run_id", "started", "command", "machine", "provenance"),
@@ -216,6 +216,10 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "published": _POINTS,
 }  # fmt: skip
 """The columns of each CSV file of an export, in order. `measurements` has metrics and diagnostics behind these."""
+
+
+FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
+"""Columns that had another name in databases before schema 4 and in their exports."""
 
 
 def field_of(column: str) -> Field:

@@ -24,6 +24,10 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+_IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
+"""Fields that had another name when keys were first made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything besides the picture that decides what a codec writes and what it decodes to."""
@@ -31,8 +35,8 @@ class Configuration:
     codec: str
     quality: float
     settings: str  # canonical JSON
-    carrier: str
-    carrier_version: str
+    backend: str
+    backend_version: str
     revision: str
     weights: str | None
     weights_sha256: str | None
@@ -45,25 +49,30 @@ class Configuration:
         return cls(
             codec=name,
             quality=float(codec.quality),
-            settings=canonical_json({**codec.carrier_settings, **chosen, **(further or {})}),
-            carrier=codec.carrier,
-            carrier_version=codec.carrier_version,
+            settings=canonical_json({**codec.backend_settings, **chosen, **(further or {})}),
+            backend=codec.backend,
+            backend_version=codec.backend_version,
             revision=codec.revision,
             weights=codec.weights,
             weights_sha256=codec.weights_sha256,
         )
 
     @property
+    def identity(self) -> dict[str, object]:
+        """The fields as keys are made of them, by names that never change: results of earlier versions stay found."""
+        return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
+
+    @property
     def curve(self) -> str:
         """Identity of the RD curve that this point lies on: what all its qualities have in common, 16 hex digits."""
-        common = asdict(self)
+        common = self.identity
         # Each quality of a learned codec has weights of its own; their name is what the curve shares.
         del common["quality"], common["weights_sha256"]
         return _digest(common)[:16]
 
     def key(self, image_sha256: str) -> str:
         """Identity of this configuration's measurement on one image, 64 hex digits. It is what resume goes by."""
-        return _digest({**asdict(self), "image_sha256": image_sha256})
+        return _digest({**self.identity, "image_sha256": image_sha256})
 
 
 def _digest(value: object) -> str:
@@ -93,7 +102,7 @@ note others. None of them decides anything: rate is what the file takes, distort
 """
 
 _COLUMNS = frozenset(FILES["measurements"]) | {
-    "started", "name", "title", "default_carrier", "conventional", "place", "images", "mean_bytes", "bpp",
+    "started", "name", "title", "default_backend", "conventional", "place", "images", "mean_bytes", "bpp",
     "bpp_of_all_pixels",
 }  # fmt: skip
 """The stored columns, and those that the analysis adds."""

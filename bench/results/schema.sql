@@ -25,7 +25,7 @@ CREATE TABLE codecs (
     codec TEXT PRIMARY KEY,
     title TEXT NOT NULL,
     quality_meaning TEXT NOT NULL,
-    default_carrier TEXT NOT NULL
+    default_backend TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE metrics (
@@ -40,8 +40,8 @@ CREATE TABLE configurations (
     codec TEXT NOT NULL,
     quality REAL NOT NULL,
     settings TEXT NOT NULL, -- canonical JSON
-    carrier TEXT NOT NULL,
-    carrier_version TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    backend_version TEXT NOT NULL,
     revision TEXT NOT NULL,
     weights TEXT,
     weights_sha256 TEXT,

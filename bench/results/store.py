@@ -121,7 +121,7 @@ class Store:
         known = self._configuration_ids.get(configuration)
         if known is None:
             row = dataclasses.asdict(configuration)
-            digest = hashlib.sha256(canonical_json(row).encode()).hexdigest()
+            digest = hashlib.sha256(canonical_json(configuration.identity).encode()).hexdigest()
             self._insert("configurations", row | {"digest": digest, "curve": configuration.curve}, on_conflict="IGNORE")
             query = "SELECT configuration_id FROM configurations WHERE digest = ?"
             (known,) = self._connection.execute(query, (digest,)).fetchone()

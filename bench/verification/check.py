@@ -25,7 +25,7 @@ class CheckRequest:
 
     codecs: tuple[str, ...] = ()
     """To code with, as in `bench run`; nothing means every codec that can run here."""
-    carrier: str | None = None
+    backend: str | None = None
     weights: str | None = None
     dataset: str | None = None
     images: tuple[str, ...] = ()
@@ -43,8 +43,8 @@ class CheckRequest:
         if self.against_published:
             if self.dataset or self.images or (self.clip and self.clip.given):
                 raise UsageError("--dataset, --images and options of clips: the published points are of all of Kodak")
-            if self.carrier:
-                raise UsageError("--carrier: CompressAI's weights are coded here in one way; leave it out")
+            if self.backend:
+                raise UsageError("--backend: CompressAI's weights are coded here in one way; leave it out")
         elif self.families or self.qualities or self.db:
             raise UsageError(
                 "--family, --quality and --db are for --weights zoo without --codec; otherwise write --codec NAME@Q"

@@ -60,18 +60,18 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
 
 def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
     """What can be checked, in the order asked for, and why the rest cannot."""
-    carrier, options = request.carrier, {"weights": request.weights} if request.weights else {}
+    backend, options = request.backend, {"weights": request.weights} if request.weights else {}
     recipes: dict[Recipe, None] = {}
     left_out: dict[str, None] = {}
     texts = request.codecs or ("*",)
     chosen = [given for given in map(CodecSpec.parse, texts) if given.qualities]
-    for spec in resolve_codecs(texts, options, carrier=carrier):
-        if (reason := codec_class(spec.name).missing(carrier, **spec.options)) is not None:
+    for spec in resolve_codecs(texts, options, backend=backend):
+        if (reason := codec_class(spec.name).missing(backend, **spec.options)) is not None:
             left_out[f"{label_of(spec.name)}: {reason}"] = None
             continue
         is_chosen = any(given.matches(spec.name) for given in chosen)
         for quality in spec.qualities if is_chosen else _ends_and_middle(spec.qualities):
-            recipes[Recipe(spec.name, quality, carrier, tuple(spec.options.items()))] = None
+            recipes[Recipe(spec.name, quality, backend, tuple(spec.options.items()))] = None
     if not recipes:
         raise MissingError("; ".join(left_out))
     return list(recipes), tuple(left_out)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.harness.request import RunRequest, execute
 from bench.learned.weights import checkpoints
 from bench.results import published
@@ -122,7 +122,7 @@ def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.Data
     )
     summary = execute(run)
     with Store.open(db) as store:
-        points = Study.of(read_results(store), summary.dataset).points
+        points = DatasetResults.of(read_results(store), summary.dataset).points
     return summary.of(points), [*summary.failures, *summary.missing]
 
 

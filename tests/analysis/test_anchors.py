@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis import anchors
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.codecs.registry import CODECS
 from bench.results import published
 from bench.results.export import export_csv
@@ -29,9 +29,9 @@ def test_each_pair_is_of_a_codec_and_a_curve_that_exist() -> None:
     assert len({(pair["codec"], pair["published"]) for pair in pairs}) == len(pairs)
 
 
-def _publish(synthetic: Synthetic, study: Study, *, rate: float) -> None:
+def _publish(synthetic: Synthetic, results: DatasetResults, *, rate: float) -> None:
     """Publish the points of alpha at `rate` times their bits, as CompressAI's WebP; alpha is our webp."""
-    points = study.points[study.points["name"] == "webp"]
+    points = results.points[results.points["name"] == "webp"]
     common = {"dataset": "garden", "source": "compressai", "method": "webp", "title": "WebP", "metric": "psnr_rgb"}
     synthetic.tables["published"] += [
         {**common, "rate_bpp": rate * row["bpp"], "value": row["psnr_db"], "encode_s": None, "decode_s": None}
@@ -44,11 +44,11 @@ def test_a_codec_that_needs_a_tenth_less_than_published_is_minus_ten_percent(
 ) -> None:
     synthetic.add_codec("webp", "WebP")
     synthetic.add_curve("webp")
-    before = Study.of(synthetic.read(tmp_path / "before"), "garden")
+    before = DatasetResults.of(synthetic.read(tmp_path / "before"), "garden")
     assert anchors.anchor_table(before, synthetic.read(tmp_path / "before")).empty
     _publish(synthetic, before, rate=1 / 0.9)
     export = synthetic.read(tmp_path / "after")
-    (row,) = anchors.anchor_table(Study.of(export, "garden"), export).to_dict("records")
+    (row,) = anchors.anchor_table(DatasetResults.of(export, "garden"), export).to_dict("records")
     assert (row["codec"], row["published"]) == ("webp", "compressai/webp")
     assert row["bd_rate_percent"] == pytest.approx(-10, abs=0.01)
     assert row["bd_psnr_db"] > 0

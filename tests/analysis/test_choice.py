@@ -32,7 +32,7 @@ def export(synthetic: Synthetic, tmp_path: Path) -> Export:
 
 
 def names(export: Export, *patterns: str, metric: str = "psnr") -> list[str]:
-    return [subject.name for subject in chosen(export, patterns, metric=metric).subjects]
+    return [rd_curve.name for rd_curve in chosen(export, patterns, metric=metric).rd_curves]
 
 
 def test_curves_come_in_the_order_in_which_they_are_asked_for_and_once(export: Export) -> None:
@@ -43,7 +43,7 @@ def test_curves_come_in_the_order_in_which_they_are_asked_for_and_once(export: E
 
 def test_a_glob_leaves_out_what_has_no_point_of_the_metric_and_a_name_does_not(export: Export) -> None:
     choice = chosen(export, ["own/*", "alpha"], metric="ms-ssim")
-    assert [subject.name for subject in choice.subjects] == ["own/yours", "alpha"]
+    assert [rd_curve.name for rd_curve in choice.rd_curves] == ["own/yours", "alpha"]
     assert "own/mine is left out: it has no point of ms-ssim" in choice.notes
     with pytest.raises(UsageError, match="mine has no point of ms-ssim on garden"):
         chosen(export, ["own/mine", "alpha"], metric="ms-ssim")
@@ -56,7 +56,7 @@ def test_the_points_are_those_of_the_comparison(export: Export) -> None:
     points = choice.points
     assert list(points) == ["curve", "title", "dataset", "rate_bpp", "psnr_db"]
     assert points[points["curve"] == "own/mine"][["rate_bpp", "psnr_db"]].to_numpy().tolist() == [[1, 30], [2, 33]]
-    alpha = choice.study.points[choice.study.points["name"] == "alpha"]
+    alpha = choice.results.points[choice.results.points["name"] == "alpha"]
     ours = points[points["curve"] == "alpha"]
     assert ours["rate_bpp"].tolist() == alpha["bpp"].tolist()
     assert ours["psnr_db"].tolist() == alpha["psnr_db"].tolist()
@@ -64,7 +64,7 @@ def test_the_points_are_those_of_the_comparison(export: Export) -> None:
 
 
 def test_a_figure_is_about_what_is_learned_or_ones_own(export: Export) -> None:
-    assert [subject.name for subject in chosen(export, ["alpha", "lab/mine", "mine"]).leading] == [
+    assert [rd_curve.name for rd_curve in chosen(export, ["alpha", "lab/mine", "mine"]).leading] == [
         "lab/mine",
         "own/mine",
     ]

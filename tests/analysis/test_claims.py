@@ -10,7 +10,7 @@ import pytest
 from bench.analysis.ablation import COLUMNS as ABLATION
 from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, claim_table
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Claim, Evidence, Rule, judge
 from bench.codecs.registry import codec_names
@@ -43,7 +43,7 @@ def _judged(
     synthetic: Synthetic, folder: Path, claim: Claim, extras: Extras | None = None, images: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     export = synthetic.read(folder)
-    sources = Sources(export, extras or Extras(), Study.of(export, "garden", images))
+    sources = Sources(export, extras or Extras(), DatasetResults.of(export, "garden", images))
     book = Book({"p": {"short": "P"}}, dict.fromkeys(("figure", "direction", "ceiling", "share"), "a rule"), [claim])
     return claim_table(book, sources).to_dict("records")[0]
 
@@ -89,7 +89,7 @@ def test_the_headlines_of_the_abstract_are_in_the_file(book: Book) -> None:
 def test_the_published_points_bear_out_the_headlines(book: Book, synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.tables["published"] = published.load().to_dict("records")
     export = synthetic.read(tmp_path)
-    table = claim_table(book, Sources(export, Extras(), Study.of(export, "garden"))).set_index("id")
+    table = claim_table(book, Sources(export, Extras(), DatasetResults.of(export, "garden"))).set_index("id")
     # PCHIP over the whole overlap, as worked out with the bjontegaard package in 2026.
     expected = {"joint-jpeg": -58.92, "joint-webp": -41.12, "joint-jpeg2000": -34.70, "joint-bpg": -8.12}
     for name, rate in expected.items():

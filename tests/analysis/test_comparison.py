@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench.analysis.comparison import bd_table, compare_rows
-from bench.analysis.dataset_results import Study
-from bench.analysis.rd_curve import all_subjects
+from bench.analysis.dataset_results import DatasetResults
+from bench.analysis.rd_curve import all_curves
 from bench.cli import tables
 from bench.results import published
 from bench.system.errors import UsageError
@@ -85,7 +85,7 @@ def test_an_unknown_published_curve_is_told_the_nearest(test: str, synthetic: Sy
 
 
 def test_a_published_curve_in_db_is_not_converted_again(synthetic: Synthetic, tmp_path: Path) -> None:
-    points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    points = DatasetResults.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
     _publish(synthetic, metric="ms_ssim_db_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim_db"], strict=True)))
     row = compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0]
     assert row["bd_rate_pchip_percent"] == pytest.approx(100)
@@ -93,7 +93,7 @@ def test_a_published_curve_in_db_is_not_converted_again(synthetic: Synthetic, tm
 
 
 def test_a_linear_published_curve_is_converted_once(synthetic: Synthetic, tmp_path: Path) -> None:
-    points = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    points = DatasetResults.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
     _publish(synthetic, metric="ms_ssim_rgb", points=list(zip(points["bpp"] * 2, points["ms_ssim"], strict=True)))
     assert compare_rows(synthetic.read(tmp_path), "paper/gamma", "alpha").rows[0][
         "bd_rate_pchip_percent"
@@ -105,7 +105,7 @@ def test_published_curves_of_other_pictures_are_refused(synthetic: Synthetic, tm
     export = synthetic.read(tmp_path)
     with pytest.raises(UsageError, match=r"^paper/gamma is of kodak, not of garden$"):
         compare_rows(export, "alpha", "paper/gamma")
-    assert [subject.name for subject in all_subjects(Study.of(export, "garden"), export)] == ["alpha", "beta"]
+    assert [rd_curve.name for rd_curve in all_curves(DatasetResults.of(export, "garden"), export)] == ["alpha", "beta"]
 
 
 def test_published_curves_are_not_compared_with_a_subset(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -182,9 +182,9 @@ def test_a_metric_where_less_is_better_counts_the_right_way(synthetic: Synthetic
 
 def test_the_table_has_each_pair_once_and_not_the_anchor(synthetic: Synthetic, tmp_path: Path) -> None:
     export = synthetic.read(tmp_path)
-    study = Study.of(export, "garden")
-    subjects = all_subjects(study, export)
-    table = bd_table(subjects[0], subjects, study.axes)
+    results = DatasetResults.of(export, "garden")
+    rd_curves = all_curves(results, export)
+    table = bd_table(rd_curves[0], rd_curves, results.axes)
     assert set(table["test"]) == {"beta"}
     assert table["axis"].tolist() == ["psnr_db", "psnr_y_db", "ms_ssim_db"]
 
@@ -200,7 +200,7 @@ def test_a_long_curve_that_covers_a_short_one_is_not_doubted(synthetic: Syntheti
 
 
 def test_curves_that_hardly_overlap_are_doubted(synthetic: Synthetic, tmp_path: Path) -> None:
-    alpha = Study.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
+    alpha = DatasetResults.of(synthetic.read(tmp_path), "garden").points.query("name == 'alpha'")
     quality = alpha["psnr_db"].max() - 3 + np.arange(10.0)
     remark = _remark_on(synthetic, tmp_path, list(zip(np.exp(quality / 8) / 99, quality, strict=True)))
     assert "doubtful: the overlap is " in remark

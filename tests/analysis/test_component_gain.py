@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from synthetic import IMAGES, Synthetic, orchard
 
-from bench.analysis import seed_variance as training_spread
-from bench.analysis.component_gain import NEIGHBOURS, neighbour_table
-from bench.analysis.dataset_results import Study
+from bench.analysis import seed_variance
+from bench.analysis.component_gain import COMPONENT_GAINS, component_gain_table
+from bench.analysis.dataset_results import DatasetResults
 from bench.codecs.registry import CODECS
 from bench.results.extras import ORIGINS, WEIGHTS, Extras
 from bench.system.errors import UsageError
@@ -24,7 +24,7 @@ START = "0123456789ab"
 
 def _fits(codec: str, rates: dict[int, float], **changes: Any) -> pd.DataFrame:  # noqa: ANN401 - any column
     """Trainings of a codec from some seeds, at mean rates, on the pictures of the synthetic export."""
-    shared: dict[str, Any] = dict.fromkeys(training_spread.COLUMNS, 1)
+    shared: dict[str, Any] = dict.fromkeys(seed_variance.COLUMNS, 1)
     shared |= {"codec": codec, "dataset": "garden", "start_sha256": START, "metric": "mse", "stage": "fit", **changes}
     rows = [
         {**shared, "seed": seed, "weights_sha256": f"{codec}{seed}", "image": image, "bpp": rate * (1 + place / 10)}
@@ -32,7 +32,7 @@ def _fits(codec: str, rates: dict[int, float], **changes: Any) -> pd.DataFrame: 
         for seed, rate in rates.items()
         for place, image in enumerate(IMAGES)
     ]
-    return pd.DataFrame(rows, columns=training_spread.COLUMNS)
+    return pd.DataFrame(rows, columns=seed_variance.COLUMNS)
 
 
 def _extras(observed: pd.DataFrame, steps: dict[str, int]) -> Extras:
@@ -57,7 +57,7 @@ def families(synthetic: Synthetic) -> Synthetic:
 
 
 def test_the_spread_is_between_the_seeds_and_over_all_pictures() -> None:
-    table = training_spread.table(_fits("joint", {2: 0.99, 3: 1.01, 4: 1.0}))
+    table = seed_variance.table(_fits("joint", {2: 0.99, 3: 1.01, 4: 1.0}))
     assert table["rate_spread_percent"].tolist() == pytest.approx([2.0])
     assert table["psnr_spread_db"].tolist() == pytest.approx([0.02])
     assert table[["seeds", "pictures"]].to_numpy().tolist() == [[3, len(IMAGES)]]
@@ -65,14 +65,14 @@ def test_the_spread_is_between_the_seeds_and_over_all_pictures() -> None:
 
 @pytest.mark.parametrize("change", [{"start_sha256": "other"}, {"steps": 2}, {"stage": "whole"}, {"quality": 2}])
 def test_trainings_that_differ_in_more_than_the_seed_are_not_compared(change: dict[str, Any]) -> None:
-    table = training_spread.table(pd.concat([_fits("joint", {2: 1.0}), _fits("joint", {3: 1.1}, **change)]))
+    table = seed_variance.table(pd.concat([_fits("joint", {2: 1.0}), _fits("joint", {3: 1.1}, **change)]))
     assert len(table) == 2
     assert table["rate_spread_percent"].isna().all()
 
 
 def test_a_pair_has_the_weights_of_one_name(families: Synthetic, tmp_path: Path) -> None:
-    study = Study.of(families.read(tmp_path), "garden")
-    table = neighbour_table(study, _extras(_fits("joint", {}), {"hyper": 5, "joint": 5}))
+    results = DatasetResults.of(families.read(tmp_path), "garden")
+    table = component_gain_table(results, _extras(_fits("joint", {}), {"hyper": 5, "joint": 5}))
     assert table[["test", "anchor", "weights"]].to_numpy().tolist() == [["joint@compact", "hyper", "compact"]]
     assert table["bd_rate_pchip_percent"].tolist() == pytest.approx([-10], abs=0.01)
     assert (table["interval_low_percent"] <= table["interval_high_percent"]).all()
@@ -80,45 +80,47 @@ def test_a_pair_has_the_weights_of_one_name(families: Synthetic, tmp_path: Path)
 
 
 def test_unequal_trainings_are_told(families: Synthetic, tmp_path: Path) -> None:
-    study = Study.of(families.read(tmp_path), "garden")
-    (reason,) = neighbour_table(study, _extras(_fits("joint", {}), {"hyper": 9, "joint": 5}))["training"]
+    results = DatasetResults.of(families.read(tmp_path), "garden")
+    (reason,) = component_gain_table(results, _extras(_fits("joint", {}), {"hyper": 9, "joint": 5}))["training"]
     assert "5 and 9 steps" in reason
 
 
 def test_what_was_trained_apart_is_told_and_is_no_reason(tmp_path: Path) -> None:
-    study = Study.of(orchard().read(tmp_path), "garden")
-    (weights,) = set(study.curves["weights"]) - {""}
+    results = DatasetResults.of(orchard().read(tmp_path), "garden")
+    (weights,) = set(results.curves["weights"]) - {""}
     row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"weights": weights, "quality": 10.0, "weights_sha256": START}
     trained = [("cca", 14, "ladder 10; acem 4"), ("joint-yuv", 10, "ladder 10")]
     records = [row | {"codec": codec, "total_steps": steps, "stages": stages} for codec, steps, stages in trained]
-    table = neighbour_table(study, Extras(weights=pd.DataFrame(records)))
+    table = component_gain_table(results, Extras(weights=pd.DataFrame(records)))
     assert table["training"].tolist() == ["equal trainings but for acem"]
     assert "the filter (ACEM)" in table["adds"].iloc[0]
 
 
 def test_a_spread_belongs_to_the_weights_that_the_trainings_started_from(families: Synthetic, tmp_path: Path) -> None:
-    study = Study.of(families.read(tmp_path), "garden")
+    results = DatasetResults.of(families.read(tmp_path), "garden")
     joint, hyper = (
         _fits("joint", {2: 1.0, 3: 1.01}),
         _fits("hyper", {2: 1.0, 3: 1.03}, start_sha256="of something else"),
     )
-    (row,) = neighbour_table(study, _extras(pd.concat([joint, hyper]), {"hyper": 5, "joint": 5})).to_dict("records")
+    (row,) = component_gain_table(results, _extras(pd.concat([joint, hyper]), {"hyper": 5, "joint": 5})).to_dict(
+        "records"
+    )
     assert row["test_spread_percent"] == pytest.approx(100 * 0.01 / 1.005)
     assert math.isnan(row["anchor_spread_percent"])
 
 
 def test_a_study_of_planes_has_the_pair_of_planes(tmp_path: Path) -> None:
-    study = Study.of(orchard().read(tmp_path), "garden")
-    table = neighbour_table(study, Extras())
+    results = DatasetResults.of(orchard().read(tmp_path), "garden")
+    table = component_gain_table(results, Extras())
     assert table[["test", "anchor", "axis"]].to_numpy().tolist() == [["cca", "joint-yuv", "psnr_yuv_db"]]
     assert table["bd_rate_pchip_percent"].tolist() == pytest.approx([-20], abs=0.01)
 
 
 def test_neighbours_are_registered_codecs() -> None:
-    assert {codec for pair in NEIGHBOURS for codec in pair} <= set(CODECS)
+    assert {codec for pair in COMPONENT_GAINS for codec in pair} <= set(CODECS)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="not a file of `bench train spread`"):
-        training_spread.read(tmp_path / "x.csv")
+        seed_variance.read(tmp_path / "x.csv")

@@ -8,9 +8,9 @@ from scipy.integrate import trapezoid
 
 from bench.analysis.bd import Curve, compare
 from bench.analysis.comparison import compare_rows
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.difference import per_image_rates, rate_difference, rate_differences
-from bench.analysis.rd_curve import all_subjects
+from bench.analysis.rd_curve import all_curves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,9 +34,9 @@ def test_curves_without_overlap_differ_nowhere() -> None:
 
 def test_differences_are_of_every_curve_and_axis(synthetic: Synthetic, tmp_path: Path) -> None:
     export = synthetic.read(tmp_path)
-    study = Study.of(export, "garden")
-    anchor, *tests = all_subjects(study, export)
-    rows = rate_differences(anchor, tests, study.axes)
+    results = DatasetResults.of(export, "garden")
+    anchor, *tests = all_curves(results, export)
+    rows = rate_differences(anchor, tests, results.axes)
     assert set(rows["axis"]) == {"psnr_db", "psnr_y_db", "ms_ssim_db"}
     assert rows["rate_difference_percent"].to_numpy() == pytest.approx(-20, abs=0.1)
 
@@ -45,9 +45,9 @@ def test_per_image_rates_are_those_that_the_comparison_sums_up(synthetic: Synthe
     for row in synthetic.tables["measurements"]:
         row["num_bytes"] *= 2 if (row["codec"], row["image"]) == ("beta", "carrot") else 1
     export = synthetic.read(tmp_path)
-    study = Study.of(export, "garden")
-    anchor, *tests = all_subjects(study, export)
-    rates = per_image_rates(anchor, tests, study.axes, study.images).query("axis == 'psnr_db'").set_index("image")
+    results = DatasetResults.of(export, "garden")
+    anchor, *tests = all_curves(results, export)
+    rates = per_image_rates(anchor, tests, results.axes, results.images).query("axis == 'psnr_db'").set_index("image")
     assert rates.loc["carrot", "bd_rate_pchip_percent"] == pytest.approx(60, abs=0.1)
     assert rates.loc["dill", "bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.1)
     row = compare_rows(export, "beta", "alpha").rows[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from synthetic import garden
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.family import rank
 from bench.codecs.registry import CODECS, stem
 
@@ -30,9 +30,9 @@ def test_a_study_has_learned_curves_first_and_one_codec_leads_each_family(tmp_pa
         export.add_codec(codec, codec.title())
         for weights in ("compact", "mine") if codec == "joint" else ("compact" if "joint" in codec else "",):
             export.add_curve(codec, weights=weights)
-    study = Study.of(export.read(tmp_path), "garden")
-    assert list(study.curves["name"]) == [
+    results = DatasetResults.of(export.read(tmp_path), "garden")
+    assert list(results.curves["name"]) == [
         "joint@compact", "joint@mine", "joint-int", "jpeg", "jpeg-opt", "alpha", "beta",
     ]  # fmt: skip
-    assert study.leading == {"joint@compact", "joint@mine", "jpeg", "alpha", "beta"}
-    assert [family.learned for family in study.families] == [True, False, False, False]
+    assert results.leading == {"joint@compact", "joint@mine", "jpeg", "alpha", "beta"}
+    assert [family.learned for family in results.families] == [True, False, False, False]

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.comparison import bd_table
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.front import time_against_rate
-from bench.analysis.rd_curve import measured_subject
+from bench.analysis.rd_curve import measured_curve
 from bench.analysis.timing import cell_times, summary
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ def test_what_is_slower_and_larger_is_not_on_the_front(synthetic: Synthetic, tmp
     for row in synthetic.tables["timings"]:
         row["seconds"] *= factors[slow[row["key"]]]
     export = synthetic.read(tmp_path)
-    study = Study.of(export, "garden")
-    subjects = [measured_subject(study, name) for name in ("alpha", "beta", "gamma")]
-    rates = bd_table(subjects[0], subjects, study.axes[:1])
-    rows = time_against_rate(summary(cell_times(study, export)), rates)
+    results = DatasetResults.of(export, "garden")
+    rd_curves = [measured_curve(results, name) for name in ("alpha", "beta", "gamma")]
+    rates = bd_table(rd_curves[0], rd_curves, results.axes[:1])
+    rows = time_against_rate(summary(cell_times(results, export)), rates)
     decode = rows[rows["stage"] == "decode"].set_index("test")
     assert dict(decode["on_front"]) == {"alpha": True, "beta": True, "gamma": False}
     assert decode.loc["alpha", "bd_rate_percent"] == 0

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bench.analysis.comparison import compare_rows
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.difference import per_image_rates, rate_differences
-from bench.analysis.rd_curve import measured_subject
+from bench.analysis.rd_curve import measured_curve
 from bench.cli import tables
 from bench.report.content import Content
 from bench.report.numbers import NOTHING
@@ -91,12 +91,12 @@ def test_overlap_and_differences_of_a_metric_where_less_is_better_are_its_values
         row["ugliness"] = np.sqrt(row["mse"])
     synthetic.tables["metrics"].append({"metric": "ugliness", "title": "Ugliness", "higher_is_better": 0})
     export = synthetic.read(tmp_path)
-    study = Study.of(export, "garden")
-    means = study.points.query("name == 'beta'")["ugliness"]  # both curves have these
+    results = DatasetResults.of(export, "garden")
+    means = results.points.query("name == 'beta'")["ugliness"]  # both curves have these
     row = compare_rows(export, "beta", "alpha").rows[-1]
     assert (row["overlap_low"], row["overlap_high"]) == pytest.approx((means.min(), means.max()))
-    subjects = [measured_subject(study, name) for name in ("alpha", "beta")]
-    differences = rate_differences(subjects[0], subjects[1:], study.axes[-1:])
+    rd_curves = [measured_curve(results, name) for name in ("alpha", "beta")]
+    differences = rate_differences(rd_curves[0], rd_curves[1:], results.axes[-1:])
     assert (differences["quality"].min(), differences["quality"].max()) == pytest.approx((means.min(), means.max()))
 
 
@@ -114,8 +114,8 @@ def partly(synthetic: Synthetic) -> Synthetic:
 
 
 def test_undefined_unmeasured_and_lossless_have_signs_of_their_own(partly: Synthetic, tmp_path: Path) -> None:
-    study = Study.of(partly.read(tmp_path), "garden")
-    headers, rows = tables.rd_points(study.points, study)
+    results = DatasetResults.of(partly.read(tmp_path), "garden")
+    headers, rows = tables.rd_points(results.points, results)
     place = {name: headers.index(name) for name in ("PSNR, RGB (dB)", "MS-SSIM, RGB (dB)")}
     found = {(row[0], row[1]): [row[index] for index in place.values()] for row in rows}
     assert found["alpha", "10"] == ["∞", "n/a"]
@@ -125,8 +125,8 @@ def test_undefined_unmeasured_and_lossless_have_signs_of_their_own(partly: Synth
 
 def test_the_page_has_the_same_signs(partly: Synthetic, tmp_path: Path) -> None:
     export = partly.read(tmp_path)
-    study = Study.of(export, "garden")
-    curves = page_points(Content.of(export, study, family_colours([study.families])))
+    results = DatasetResults.of(export, "garden")
+    curves = page_points(Content.of(export, results, family_colours([results.families])))
     cells = {curve["name"]: dict(curve["rows"])["10"] for curve in curves}
     assert cells["alpha"].count("n/a") == 2  # the mean, and that in decibels
     assert "∞" in cells["alpha"]
@@ -142,9 +142,9 @@ def test_a_metric_without_a_mean_says_why_there_is_no_rate(partly: Synthetic, tm
 
 
 def test_pictures_keep_their_rows_where_a_metric_lacks_some(partly: Synthetic, tmp_path: Path) -> None:
-    study = Study.of(partly.read(tmp_path), "garden")
-    subjects = [measured_subject(study, name) for name in ("alpha", "beta")]
-    rates = per_image_rates(subjects[0], subjects[1:], study.axes, study.images)
+    results = DatasetResults.of(partly.read(tmp_path), "garden")
+    rd_curves = [measured_curve(results, name) for name in ("alpha", "beta")]
+    rates = per_image_rates(rd_curves[0], rd_curves[1:], results.axes, results.images)
     of_ms_ssim = rates[rates["axis"] == "ms_ssim_db"]
-    assert of_ms_ssim["image"].tolist() == list(study.images)
+    assert of_ms_ssim["image"].tolist() == list(results.images)
     assert of_ms_ssim["bd_rate_pchip_percent"].isna().all()

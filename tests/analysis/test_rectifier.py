@@ -8,7 +8,7 @@ import pytest
 
 from bench.analysis import experiments, rectifier
 from bench.analysis.claims import MEASURES
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.analysis.timing import cell_times
 from bench.analysis.verdict import Claim
@@ -45,7 +45,7 @@ def _claim(measure: str, **changes: object) -> Claim:
 
 def _sources(synthetic: Synthetic, folder: Path, images: Sequence[str] = (), **experiments: pd.DataFrame) -> Sources:
     export = synthetic.read(folder)
-    return Sources(export, Extras(experiments=experiments), Study.of(export, "garden", images))
+    return Sources(export, Extras(experiments=experiments), DatasetResults.of(export, "garden", images))
 
 
 def _add_better(synthetic: Synthetic, codec: str, gain_db: float) -> None:
@@ -288,7 +288,7 @@ def test_trainings_from_two_seeds_must_agree_on_the_error(rectified: Synthetic, 
 
     def found() -> Evidence:
         export = rectified.read(tmp_path)
-        sources = Sources(export, Extras(weights=trained), Study.of(export, "garden"))
+        sources = Sources(export, Extras(weights=trained), DatasetResults.of(export, "garden"))
         return MEASURES["error_falls_with_quality"](_claim("error_falls_with_quality", unit="of models"), sources)
 
     assert (found().is_usable, found().cases) == (True, (1.0,))
@@ -401,7 +401,7 @@ def test_models_are_compared_whose_rectifiers_were_trained_equally_long(syntheti
     trained = pd.DataFrame([("alpha+qr", 1800), ("beta+qr", 2200)], columns=["codec", "total_steps"])
     weights = trained.assign(weights="compact", quality=10.0, stages="", quantised_from="")
     export = synthetic.read(tmp_path)
-    sources = Sources(export, Extras(weights=weights), Study.of(export, "garden"))
+    sources = Sources(export, Extras(weights=weights), DatasetResults.of(export, "garden"))
     found = MEASURES["gain_by_model"](_claim("gain_by_model", groups=GROUPS, unit="of pairs"), sources)
     assert found.reason == "training was not equal: 2,200 and 1,800 steps at quality 10 (1 of 1 pairs)"
 

@@ -10,10 +10,10 @@ from synthetic import IMAGES
 
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.comparison import compare_rows
-from bench.analysis.dataset_results import Study
-from bench.analysis.sets import fitting, measured_part, studies, without_parts
+from bench.analysis.dataset_results import DatasetResults
+from bench.analysis.sets import all_results, fitting, measured_part, without_parts
 from bench.analysis.sources import Sources
-from bench.report.content import main_study
+from bench.report.content import main_results
 from bench.report.report import Report
 from bench.results.extras import Extras
 from bench.system.errors import UsageError
@@ -61,8 +61,8 @@ def test_a_part_that_was_measured_is_a_set_with_curves(synthetic: Synthetic, tmp
     assert result.rows[0]["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
     assert result.pictures == 2
     assert compare_rows(export, "beta", "alpha", dataset="garden") == result
-    assert main_study(export, None, ()).dataset == main_study(export, "garden", ()).dataset == PART
-    assert [content.study.dataset for content in Report.of(synthetic.write(tmp_path)).contents] == [PART]
+    assert main_results(export, None, ()).dataset == main_results(export, "garden", ()).dataset == PART
+    assert [content.results.dataset for content in Report.of(synthetic.write(tmp_path)).contents] == [PART]
 
 
 def test_of_a_set_and_its_part_the_whole_is_meant(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_of_a_set_and_its_part_the_whole_is_meant(synthetic: Synthetic, tmp_path
     export = synthetic.read(tmp_path)
     assert compare_rows(export, "beta", "alpha").dataset == "garden: Garden, 4 pictures"
     assert compare_rows(export, "beta", "alpha", dataset=PART).dataset == f"{PART}: garden, 2 of 4 pictures"
-    assert [study.dataset for study in without_parts(studies(export))] == ["garden"]
+    assert [results.dataset for results in without_parts(all_results(export))] == ["garden"]
 
 
 def test_what_only_a_part_has_is_compared_there_and_has_a_page(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -78,21 +78,21 @@ def test_what_only_a_part_has_is_compared_there_and_has_a_page(synthetic: Synthe
     _only(synthetic, "beta", IMAGES[:2])
     export = synthetic.read(tmp_path)
     assert compare_rows(export, "beta", "alpha").dataset.startswith(f"{PART}: ")
-    assert [study.dataset for study in without_parts(studies(export))] == ["garden", PART]
+    assert [results.dataset for results in without_parts(all_results(export))] == ["garden", PART]
     assert measured_part(export, "garden") == "garden"
 
 
 def test_a_part_is_not_set_beside_what_is_of_the_whole(synthetic: Synthetic, tmp_path: Path) -> None:
     _add_part(synthetic)
-    study = Study.of(synthetic.read(tmp_path), PART)
-    assert (study.is_subset, study.extent, study.whole) == (True, "2 of 4 pictures", 4)
-    whole = Study.of(synthetic.read(tmp_path), "garden")
+    results = DatasetResults.of(synthetic.read(tmp_path), PART)
+    assert (results.is_subset, results.extent, results.whole) == (True, "2 of 4 pictures", 4)
+    whole = DatasetResults.of(synthetic.read(tmp_path), "garden")
     assert (whole.is_subset, whole.extent) == (False, "4 pictures")
 
 
 def test_a_set_that_is_called_like_a_part_is_whole(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_dataset("shed-2of4-1a2b3c4d", IMAGES[:2])
-    assert not Study.of(synthetic.read(tmp_path), "shed-2of4-1a2b3c4d").is_subset
+    assert not DatasetResults.of(synthetic.read(tmp_path), "shed-2of4-1a2b3c4d").is_subset
 
 
 def test_claims_are_not_judged_by_a_part(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_claims_are_not_judged_by_a_part(synthetic: Synthetic, tmp_path: Path) -
             row["dataset"] = "kodak"
     _add_part(synthetic, name="kodak-2of4-1a2b3c4d")
     export = synthetic.read(tmp_path)
-    main = main_study(export, None, ())
+    main = main_results(export, None, ())
     table = claim_table(Book.load(), Sources(export, Extras(), main))
     told = table[table["reason"].str.contains("only 2 of 4 pictures were measured")]
     assert len(told)
@@ -152,8 +152,8 @@ def test_the_size_of_a_set_is_said_once(synthetic: Synthetic, tmp_path: Path) ->
     }.items():
         synthetic.tables["datasets"][0]["title"] = title
         export = synthetic.read(tmp_path)
-        assert Study.of(export, "garden").label == label
-        assert Study.of(export, "garden", ("dill",)).label == label.rpartition(", ")[0] + ", 1 of 4 pictures"
+        assert DatasetResults.of(export, "garden").label == label
+        assert DatasetResults.of(export, "garden", ("dill",)).label == label.rpartition(", ")[0] + ", 1 of 4 pictures"
 
 
 def test_a_name_that_goes_on_with_weights_need_not_be_written_out(synthetic: Synthetic, tmp_path: Path) -> None:

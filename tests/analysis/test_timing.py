@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.timing import by_quality, cell_times, summary
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _summary(synthetic: Synthetic, folder: Path) -> pd.DataFrame:
     export = synthetic.read(folder)
-    return summary(cell_times(Study.of(export, "garden"), export))
+    return summary(cell_times(DatasetResults.of(export, "garden"), export))
 
 
 def test_a_stage_takes_the_median_of_its_repeats(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_times_on_other_pictures_are_a_group_of_their_own(synthetic: Synthetic, 
 def test_times_of_stale_curves_are_not_reported(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_timings(factor=50)
     synthetic.add_run("run2", "2026-02-01T10:00:00+00:00")
-    synthetic.add_curve("alpha", run_id="run2", carrier_version="2.0")
+    synthetic.add_curve("alpha", run_id="run2", backend_version="2.0")
     assert set(_summary(synthetic, tmp_path)["name"]) == {"beta"}
 
 
@@ -75,6 +75,6 @@ def test_without_timings_there_are_no_rows(synthetic: Synthetic, tmp_path: Path)
 def test_seconds_by_quality_are_means_over_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_timings()
     export = synthetic.read(tmp_path)
-    rows = by_quality(cell_times(Study.of(export, "garden"), export))
+    rows = by_quality(cell_times(DatasetResults.of(export, "garden"), export))
     assert len(rows) == 2 * 5 * 2
     assert set(rows["images"]) == {4}

@@ -13,7 +13,7 @@ from bench.system.errors import CodecError, DecodeError
 
 
 def test_the_version_names_the_plugin_that_is_registered() -> None:
-    version = Avif(50).carrier_version
+    version = Avif(50).backend_version
     assert version.startswith("libaom ")
     assert "(pillow-avif-plugin " in version
 
@@ -24,7 +24,7 @@ def test_another_plugin_of_the_same_name_is_noticed(photo: Picture, monkeypatch:
     with pytest.raises(CodecError, match=r"written by PIL\.AvifImagePlugin"):
         codec.encode(photo)
     with pytest.raises(CodecError, match="import pillow_avif last"):
-        _ = codec.carrier_version
+        _ = codec.backend_version
 
 
 @pytest.mark.parametrize(("setting", "value"), [("subsampling", "4:2:0"), ("speed", 10), ("tune", "ssim")])

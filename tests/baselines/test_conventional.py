@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from baselines.conventional import ConventionalCodec
     from bench.images.picture import Picture
 
-CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
+BACKENDS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 OTHER_VALUES = [
     (Jpeg, "subsampling", "4:4:4"),
     (Jpeg, "optimize", True),
@@ -34,16 +34,16 @@ OTHER_VALUES = [
 ]
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("codec", "setting", "value"), OTHER_VALUES)
 def test_each_setting_decides_the_bytes(
-    codec: type[ConventionalCodec], setting: str, value: str | int, carrier: str, photo: Picture
+    codec: type[ConventionalCodec], setting: str, value: str | int, backend: str, photo: Picture
 ) -> None:
     changed = type("Changed", (codec,), {"settings": {**codec.settings, setting: value}})
     quality = codec.scale.points[len(codec.scale.points) // 2]
-    data = changed(quality, carrier=carrier).encode(photo)
-    assert data != codec(quality, carrier=carrier).encode(photo)
-    assert changed(quality, carrier=carrier).decode(data).pixels.shape == photo.pixels.shape
+    data = changed(quality, backend=backend).encode(photo)
+    assert data != codec(quality, backend=backend).encode(photo)
+    assert changed(quality, backend=backend).decode(data).pixels.shape == photo.pixels.shape
 
 
 def test_every_setting_is_tried_above() -> None:
@@ -53,7 +53,7 @@ def test_every_setting_is_tried_above() -> None:
 
 @pytest.mark.parametrize(("codec", "library"), [(Jpeg, "jpeg"), (WebP, "libwebp "), (Jpeg2000, "OpenJPEG ")])
 def test_the_version_names_library_and_pillow(codec: type[ConventionalCodec], library: str) -> None:
-    version = codec(50 if codec is not Jpeg2000 else 1).carrier_version
+    version = codec(50 if codec is not Jpeg2000 else 1).backend_version
     assert library in version
     assert version.endswith(f" (Pillow {PIL.__version__})")
 
@@ -68,7 +68,7 @@ def test_the_version_names_library_and_pillow(codec: type[ConventionalCodec], li
     ],
 )
 def test_the_version_names_library_and_binaries(codec: type[ConventionalCodec], pattern: str) -> None:
-    version = codec(50 if codec is not Jpeg2000 else 1, carrier="external").carrier_version
+    version = codec(50 if codec is not Jpeg2000 else 1, backend="external").backend_version
     assert re.fullmatch(pattern, version), version
 
 
@@ -86,7 +86,7 @@ def test_absent_binaries_are_told_with_the_way_to_get_them(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert codec.missing() is None
     with pytest.raises(MissingError) as caught:
-        codec(1, carrier="external")
+        codec(1, backend="external")
     assert str(caught.value).startswith(message)
     assert "brew install" in str(caught.value)
 

@@ -120,7 +120,7 @@ def test_the_version_is_read_once_for_each_binary(script: Callable[..., Path], t
 def test_binaries_of_different_versions_are_told_apart(script: Callable[..., Path]) -> None:
     script("echo 'libjpeg-turbo version 2.1.5 (build 20230203)' >&2", "cjpeg")
     script("echo 'mozjpeg version 4.1.1 (build 20220815)' >&2", "djpeg")
-    assert Jpeg(50, carrier="external").carrier_version == "libjpeg-turbo 2.1.5 (cjpeg), mozjpeg 4.1.1 (djpeg)"
+    assert Jpeg(50, backend="external").backend_version == "libjpeg-turbo 2.1.5 (cjpeg), mozjpeg 4.1.1 (djpeg)"
 
 
 def test_a_version_that_is_not_told_is_called_unknown(script: Callable[..., Path]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
+BACKENDS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 START_OF_FRAME = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
 
 
@@ -38,21 +38,21 @@ def frame(data: bytes) -> tuple[str, list[tuple[int, int]]]:
     return START_OF_FRAME[marker], [(factor >> 4, factor & 15) for factor in factors]
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("codec", "process", "luma"),
     [(Jpeg, "baseline", (2, 2)), (Jpeg444, "baseline", (1, 1)), (JpegOptimised, "progressive", (2, 2))],
 )
 def test_the_file_has_the_process_and_the_sampling_of_the_settings(
-    codec: type[Jpeg], process: str, luma: tuple[int, int], carrier: str, photo: Picture
+    codec: type[Jpeg], process: str, luma: tuple[int, int], backend: str, photo: Picture
 ) -> None:
     for quality in (5, 50, 95):
-        assert frame(codec(quality, carrier=carrier).encode(photo)) == (process, [luma, (1, 1), (1, 1)])
+        assert frame(codec(quality, backend=backend).encode(photo)) == (process, [luma, (1, 1), (1, 1)])
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_optimised_tables_save_bytes_and_change_no_pixel(carrier: str, photo: Picture) -> None:
-    plain, optimised = Jpeg(75, carrier=carrier), JpegOptimised(75, carrier=carrier)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_optimised_tables_save_bytes_and_change_no_pixel(backend: str, photo: Picture) -> None:
+    plain, optimised = Jpeg(75, backend=backend), JpegOptimised(75, backend=backend)
     a, b = plain.encode(photo), optimised.encode(photo)
     assert len(b) < len(a)
     assert np.array_equal(plain.decode(a).pixels, optimised.decode(b).pixels)
@@ -68,9 +68,9 @@ def test_jpeg_is_what_compressai_calls_jpeg(photo: Picture) -> None:
 @pytest.mark.parametrize("codec", [Jpeg, Jpeg444, JpegOptimised])
 @pytest.mark.parametrize("quality", [5, 50, 95])
 def test_cjpeg_of_the_same_library_writes_the_bytes_of_pillow(codec: type[Jpeg], quality: int, photo: Picture) -> None:
-    inside, outside = codec(quality), codec(quality, carrier="external")
-    if not inside.carrier_version.startswith("libjpeg-turbo") or "libjpeg-turbo" not in outside.carrier_version:
-        pytest.skip(f"{inside.carrier_version} and {outside.carrier_version} need not agree")
+    inside, outside = codec(quality), codec(quality, backend="external")
+    if not inside.backend_version.startswith("libjpeg-turbo") or "libjpeg-turbo" not in outside.backend_version:
+        pytest.skip(f"{inside.backend_version} and {outside.backend_version} need not agree")
     data = inside.encode(photo)
     assert outside.encode(photo) == data
     assert np.array_equal(outside.decode(data).pixels, inside.decode(data).pixels)
@@ -83,15 +83,15 @@ def test_noise_at_high_quality_fits_pillows_buffer(quality: int, monkeypatch: py
     assert len(JpegOptimised(quality).encode(Picture(pixels))) > 90_000
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_side_beyond_65500_pixels_is_refused(carrier: str) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_side_beyond_65500_pixels_is_refused(backend: str) -> None:
     with pytest.raises(CodecError, match=r"JPEG holds at most 65500 pixels a side; this picture is 65501 x 1$"):
-        Jpeg(50, carrier=carrier).encode(Picture(np.zeros((1, 65501, 3), np.uint8)))
+        Jpeg(50, backend=backend).encode(Picture(np.zeros((1, 65501, 3), np.uint8)))
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_header_that_claims_gigapixels_is_refused_before_decoding(carrier: str, photo: Picture) -> None:
-    codec = Jpeg(50, carrier=carrier)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_header_that_claims_gigapixels_is_refused_before_decoding(backend: str, photo: Picture) -> None:
+    codec = Jpeg(50, backend=backend)
     data = codec.encode(photo)
     height_and_width = photo.height.to_bytes(2, "big") + photo.width.to_bytes(2, "big")
     assert data.count(height_and_width) == 1
@@ -99,13 +99,13 @@ def test_a_header_that_claims_gigapixels_is_refused_before_decoding(carrier: str
         codec.decode(data.replace(height_and_width, b"\xff\xdc\xff\xdc"))
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG2000"])
-def test_a_file_of_another_format_is_refused(carrier: str, form: str, photo: Picture) -> None:
+def test_a_file_of_another_format_is_refused(backend: str, form: str, photo: Picture) -> None:
     file = io.BytesIO()
     Image.fromarray(photo.pixels).save(file, form)
     with pytest.raises(DecodeError, match="not a JPEG file"):
-        Jpeg(50, carrier=carrier).decode(file.getvalue())
+        Jpeg(50, backend=backend).decode(file.getvalue())
 
 
 def test_a_grey_jpeg_is_none_of_ours() -> None:

@@ -6,7 +6,7 @@ import pytest
 from baselines.jpeg2000 import Jpeg2000, Jpeg2000Reversible
 from bench.images.picture import Picture
 
-CARRIERS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
+BACKENDS = ["pillow", pytest.param("external", marks=pytest.mark.binaries)]
 CODECS = [Jpeg2000, Jpeg2000Reversible]
 CODING_STYLE_DEFAULT = b"\xff\x52\x00\x0c"
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
@@ -29,35 +29,35 @@ def coding_style(data: bytes) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("codec", CODECS)
-def test_the_file_has_the_settings(codec: type[Jpeg2000], carrier: str, photo: Picture) -> None:
-    assert coding_style(codec(1, carrier=carrier).encode(photo)) == codec.settings
+def test_the_file_has_the_settings(codec: type[Jpeg2000], backend: str, photo: Picture) -> None:
+    assert coding_style(codec(1, backend=backend).encode(photo)) == codec.settings
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("width", "height", "resolutions"), [(1, 1, 1), (2, 99, 2), (33, 17, 5), (31, 31, 5), (32, 32, 6)]
 )
 def test_small_pictures_have_as_many_resolutions_as_fit(
-    carrier: str, width: int, height: int, resolutions: int
+    backend: str, width: int, height: int, resolutions: int
 ) -> None:
-    data = Jpeg2000(4, carrier=carrier).encode(Picture(np.zeros((height, width, 3), np.uint8)))
+    data = Jpeg2000(4, backend=backend).encode(Picture(np.zeros((height, width, 3), np.uint8)))
     assert coding_style(data)["num_resolutions"] == resolutions
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("rate_bpp", [0.1, 1, 4])
-def test_the_rate_is_met(codec: type[Jpeg2000], carrier: str, rate_bpp: float, photographs: dict[str, Picture]) -> None:
+def test_the_rate_is_met(codec: type[Jpeg2000], backend: str, rate_bpp: float, photographs: dict[str, Picture]) -> None:
     picture = photographs["coffee"]
-    bits = 8 * len(codec(rate_bpp, carrier=carrier).encode(picture))
+    bits = 8 * len(codec(rate_bpp, backend=backend).encode(picture))
     assert bits / (picture.width * picture.height) == pytest.approx(rate_bpp, rel=0.01)
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_the_reversible_wavelet_is_lossless_where_the_rate_allows(carrier: str, photo: Picture) -> None:
-    codec = Jpeg2000Reversible(24, carrier=carrier)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_reversible_wavelet_is_lossless_where_the_rate_allows(backend: str, photo: Picture) -> None:
+    codec = Jpeg2000Reversible(24, backend=backend)
     assert np.array_equal(codec.decode(codec.encode(photo)).pixels, photo.pixels)
 
 
@@ -71,8 +71,8 @@ def test_the_irreversible_wavelet_errs_less_at_the_same_rate(rate_bpp: float, ph
 
 @pytest.mark.binaries
 @pytest.mark.parametrize("codec", CODECS)
-def test_carriers_agree_on_size_and_pixels(codec: type[Jpeg2000], photo: Picture) -> None:
-    inside, outside = codec(1), codec(1, carrier="external")
+def test_backends_agree_on_size_and_pixels(codec: type[Jpeg2000], photo: Picture) -> None:
+    inside, outside = codec(1), codec(1, backend="external")
     data, other = inside.encode(photo), outside.encode(photo)
     assert len(other) == pytest.approx(len(data), abs=4)  # the comment names the library's version
     for file in (data, other):

@@ -147,4 +147,4 @@ def test_what_is_no_codestream_is_refused_at_once() -> None:
 
 
 def test_the_version_names_ffmpeg() -> None:
-    assert JpegXl(2).carrier_version.startswith("libjxl of ffmpeg ")
+    assert JpegXl(2).backend_version.startswith("libjxl of ffmpeg ")

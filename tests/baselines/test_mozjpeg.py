@@ -140,4 +140,4 @@ def test_a_side_beyond_what_jpeg_holds_is_refused() -> None:
 
 
 def test_the_version_names_libvips() -> None:
-    assert re.fullmatch(r"mozjpeg of libvips \d+\.\d+\.\d+ \(pyvips \S+\)", MozJpeg(50).carrier_version)
+    assert re.fullmatch(r"mozjpeg of libvips \d+\.\d+\.\d+ \(pyvips \S+\)", MozJpeg(50).backend_version)

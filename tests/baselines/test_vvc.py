@@ -124,5 +124,5 @@ def test_absurd_sizes_are_refused_before_decoding(size: tuple[int, int], photo: 
 
 
 def test_the_version_names_vvenc_and_ffmpeg() -> None:
-    assert Vvc(37).carrier_version.startswith("vvenc ")
-    assert "(ffmpeg " in Vvc(37).carrier_version
+    assert Vvc(37).backend_version.startswith("vvenc ")
+    assert "(ffmpeg " in Vvc(37).backend_version

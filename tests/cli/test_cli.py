@@ -193,8 +193,8 @@ def test_a_file_is_no_folder(command: tuple[str, ...], tmp_path: Path) -> None:
 
 
 def test_what_is_there_and_what_is_missing_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(carrier: str | None = None) -> str | None:
-        return "no such program" if carrier == "external" else None
+    def missing(backend: str | None = None) -> str | None:
+        return "no such program" if backend == "external" else None
 
     monkeypatch.setattr(Jpeg, "missing", staticmethod(missing))
     output = invoke("list")[1]
@@ -215,3 +215,12 @@ def test_pictures_that_come_with_a_package_are_not_in_the_data_folder(tmp_path: 
     assert code == 0
     assert output.startswith("builtin is in ")
     assert str(tmp_path) not in output
+
+
+@pytest.mark.parametrize("option", [["--carrier", "external2"], ["--carrier=external2"]])
+def test_an_option_is_known_by_the_name_that_it_had(desk: Desk, option: list[str]) -> None:
+    result = desk.bench("run", "--codec", "jpeg@50", "--dataset", "photos", "--db", "r.sqlite", *option)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "Error: jpeg has no backend 'external2'; it has: pillow, external\n",
+    )

@@ -46,8 +46,8 @@ class OfPlanes(Yuv420Codec):
 
     title = "planes"
     scale = OfRgb.scale
-    carriers = ("python", "external")
-    yuv420_carriers = ("python",)
+    backends = ("python", "external")
+    yuv420_backends = ("python",)
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
         return np.array([picture.width, picture.height], "<u2").tobytes() + picture.to_bytes()
@@ -100,9 +100,9 @@ def test_the_round_trip_keeps_the_range(full_range: bool, planes: Yuv420) -> Non
     assert set(result.values.values()) == {0}
 
 
-def test_a_carrier_that_takes_no_planes_gets_rgb(planes: Yuv420) -> None:
+def test_a_backend_that_takes_no_planes_gets_rgb(planes: Yuv420) -> None:
     assert isinstance(adapter.given(OfPlanes(1), planes), Yuv420)
-    assert isinstance(adapter.given(OfPlanes(1, carrier="external"), planes), Picture)
+    assert isinstance(adapter.given(OfPlanes(1, backend="external"), planes), Picture)
 
 
 def test_a_picture_of_another_size_is_an_error(planes: Yuv420) -> None:

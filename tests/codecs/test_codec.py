@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Lamp(Codec):
-    """A codec with two carriers, one of which is never there."""
+    """A codec with two backends, one of which is never there."""
 
     title = "Lamp"
     scale: ClassVar[QualityScale] = QualityScale("brightness", (1, 2), lowest=1, highest=9)
-    carriers: ClassVar[tuple[str, ...]] = ("wick", "mains")
+    backends: ClassVar[tuple[str, ...]] = ("wick", "mains")
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         del options
-        return "no socket; fetch an electrician" if carrier == "mains" else None
+        return "no socket; fetch an electrician" if backend == "mains" else None
 
     def encode(self, picture: Picture) -> bytes:
         raise NotImplementedError
@@ -32,19 +32,19 @@ class Lamp(Codec):
         raise NotImplementedError
 
 
-def test_the_first_carrier_is_the_default() -> None:
-    assert Lamp(1).carrier == "wick"
-    assert Lamp(1, carrier="wick").carrier == "wick"
+def test_the_first_backend_is_the_default() -> None:
+    assert Lamp(1).backend == "wick"
+    assert Lamp(1, backend="wick").backend == "wick"
 
 
-def test_an_unknown_carrier_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"^Lamp has no carrier 'sun'; it has: wick, mains$"):
-        Lamp(1, carrier="sun")
+def test_an_unknown_backend_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"^Lamp has no backend 'sun'; it has: wick, mains$"):
+        Lamp(1, backend="sun")
 
 
-def test_a_missing_carrier_is_told_with_the_way_to_get_it() -> None:
+def test_a_missing_backend_is_told_with_the_way_to_get_it() -> None:
     with pytest.raises(MissingError, match=r"^Lamp: no socket; fetch an electrician$"):
-        Lamp(1, carrier="mains")
+        Lamp(1, backend="mains")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What every registered codec promises, through each of its carriers."""
+"""What every registered codec promises, through each of its backends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec
 
-CASES = [(name, carrier) for name in CODECS for carrier in codec_class(name).carriers]
+CASES = [(name, backend) for name in CODECS for backend in codec_class(name).backends]
 
 DECODE_IN_FRESH_PROCESS = """
 import hashlib, json, sys
@@ -31,9 +31,9 @@ from pathlib import Path
 from bench.codecs.registry import codec_class
 
 for case in json.loads(sys.argv[1]):
-    codec = codec_class(case["name"])(case["quality"], carrier=case["carrier"])
+    codec = codec_class(case["name"])(case["quality"], backend=case["backend"])
     pixels = codec.decode(Path(case["path"]).read_bytes()).pixels
-    print(json.dumps([case["name"], case["carrier"], pixels.shape, hashlib.sha256(pixels.tobytes()).hexdigest()]))
+    print(json.dumps([case["name"], case["backend"], pixels.shape, hashlib.sha256(pixels.tobytes()).hexdigest()]))
 """
 
 
@@ -42,11 +42,11 @@ def middle(name: str) -> float:
     return points[len(points) // 2]
 
 
-def open_codec(name: str, carrier: str, quality: float | None = None) -> Codec:
+def open_codec(name: str, backend: str, quality: float | None = None) -> Codec:
     codec = codec_class(name)
-    if reason := codec.missing(carrier):
+    if reason := codec.missing(backend):
         pytest.skip(reason)
-    return codec(middle(name) if quality is None else quality, carrier=carrier)
+    return codec(middle(name) if quality is None else quality, backend=backend)
 
 
 def noise(width: int, height: int) -> Picture:
@@ -138,7 +138,7 @@ def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], pho
 def test_identity_of_a_row_is_json(case: tuple[str, str]) -> None:
     codec = open_codec(*case)
     assert json.loads(canonical_json(dict(codec.settings))) == dict(codec.settings)
-    assert codec.carrier_version
+    assert codec.backend_version
     assert codec.revision
     assert len(Configuration.of(case[0], codec).key("0" * 64)) == 64
 
@@ -156,30 +156,30 @@ def test_each_codec_has_its_own_title_and_a_meaning_of_its_quality() -> None:
 
 
 @pytest.mark.parametrize("name", CODECS)
-def test_an_unknown_carrier_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="no carrier 'steam'; it has: "):
-        codec_class(name)(middle(name), carrier="steam")
+def test_an_unknown_backend_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="no backend 'steam'; it has: "):
+        codec_class(name)(middle(name), backend="steam")
 
 
 @pytest.fixture(scope="module")
 def fresh(photo: Picture, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
-    """What one new process decodes from files: (name, carrier) to [shape, sha256 of the pixels]."""
+    """What one new process decodes from files: (name, backend) to [shape, sha256 of the pixels]."""
     folder = tmp_path_factory.mktemp("files")
     available = [case for case in CASES if codec_class(case[0]).missing(case[1]) is None]
-    tasks = [_write(folder, name, carrier, photo) for name, carrier in available]
+    tasks = [_write(folder, name, backend, photo) for name, backend in available]
     command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
     # Trainings of other tests leave a thread, and on some processors a float convolution of several rounds otherwise.
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | threads)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(name, carrier): rest for name, carrier, *rest in rows}
+    return {(name, backend): rest for name, backend, *rest in rows}
 
 
-def _write(folder: Path, name: str, carrier: str, picture: Picture) -> dict[str, object]:
-    path = folder / f"{name}-{carrier}"
-    path.write_bytes(codec_class(name)(middle(name), carrier=carrier).encode(picture))
-    return {"name": name, "carrier": carrier, "quality": middle(name), "path": str(path)}
+def _write(folder: Path, name: str, backend: str, picture: Picture) -> dict[str, object]:
+    path = folder / f"{name}-{backend}"
+    path.write_bytes(codec_class(name)(middle(name), backend=backend).encode(picture))
+    return {"name": name, "backend": backend, "quality": middle(name), "path": str(path)}
 
 
 def test_a_fresh_process_decodes_to_the_same_picture(

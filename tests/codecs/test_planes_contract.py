@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec
 
-CASES = [(name, carrier) for name in CODECS for carrier in codec_class(name).yuv420_carriers]
+CASES = [(name, backend) for name in CODECS for backend in codec_class(name).yuv420_backends]
 
 DECODE_IN_FRESH_PROCESS = """
 import hashlib, json, sys
 from pathlib import Path
 from bench.codecs.registry import codec_class
 
-for name, carrier, quality, path in json.loads(sys.argv[1]):
-    picture = codec_class(name)(quality, carrier=carrier).decode_yuv420(Path(path).read_bytes())
-    print(json.dumps([name, carrier, picture.width, picture.height, hashlib.sha256(picture.to_bytes()).hexdigest()]))
+for name, backend, quality, path in json.loads(sys.argv[1]):
+    picture = codec_class(name)(quality, backend=backend).decode_yuv420(Path(path).read_bytes())
+    print(json.dumps([name, backend, picture.width, picture.height, hashlib.sha256(picture.to_bytes()).hexdigest()]))
 """
 
 
@@ -39,11 +39,11 @@ def middle(name: str) -> float:
     return points[len(points) // 2]
 
 
-def open_codec(name: str, carrier: str, quality: float | None = None) -> Codec:
+def open_codec(name: str, backend: str, quality: float | None = None) -> Codec:
     codec = codec_class(name)
-    if reason := codec.missing(carrier):
+    if reason := codec.missing(backend):
         pytest.skip(reason)
-    return codec(middle(name) if quality is None else quality, carrier=carrier)
+    return codec(middle(name) if quality is None else quality, backend=backend)
 
 
 def noise(width: int, height: int) -> Yuv420:
@@ -133,20 +133,20 @@ def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], pla
 
 @pytest.fixture(scope="module")
 def fresh(planes: Yuv420, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
-    """What one new process decodes from files: (name, carrier) to [width, height, sha256 of the planes]."""
+    """What one new process decodes from files: (name, backend) to [width, height, sha256 of the planes]."""
     folder = tmp_path_factory.mktemp("files")
     tasks = [_write(folder, *case, planes) for case in CASES if codec_class(case[0]).missing(case[1]) is None]
     command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(name, carrier): rest for name, carrier, *rest in rows}
+    return {(name, backend): rest for name, backend, *rest in rows}
 
 
-def _write(folder: Path, name: str, carrier: str, planes: Yuv420) -> tuple[str, str, float, str]:
-    path = folder / f"{name}-{carrier}"
-    path.write_bytes(codec_class(name)(middle(name), carrier=carrier).encode_yuv420(planes))
-    return name, carrier, middle(name), str(path)
+def _write(folder: Path, name: str, backend: str, planes: Yuv420) -> tuple[str, str, float, str]:
+    path = folder / f"{name}-{backend}"
+    path.write_bytes(codec_class(name)(middle(name), backend=backend).encode_yuv420(planes))
+    return name, backend, middle(name), str(path)
 
 
 def test_a_fresh_process_decodes_to_the_same_planes(

@@ -225,14 +225,14 @@ def test_an_option_that_no_codec_has_is_refused() -> None:
         resolve_codecs(["jpeg", "webp"], {"weights": "zoo"})
 
 
-def test_a_carrier_is_had_by_all_that_are_named_and_chooses_among_those_that_a_glob_found() -> None:
-    found = [spec.name for spec in resolve_codecs(["jpeg*@1"], carrier="external")]
+def test_a_backend_is_had_by_all_that_are_named_and_chooses_among_those_that_a_glob_found() -> None:
+    found = [spec.name for spec in resolve_codecs(["jpeg*@1"], backend="external")]
     assert {"jpeg", "jpeg2000"} < set(found)
     assert "jpegxl" not in found
-    with pytest.raises(UsageError, match=r"^jpegxl has no carrier 'external'; it has: "):
-        resolve_codecs(["jpeg", "jpegxl"], carrier="external")
-    with pytest.raises(UsageError, match=r"^jpegx\* has no carrier 'external'; it has: "):
-        resolve_codecs(["jpeg", "jpegx*"], carrier="external")
+    with pytest.raises(UsageError, match=r"^jpegxl has no backend 'external'; it has: "):
+        resolve_codecs(["jpeg", "jpegxl"], backend="external")
+    with pytest.raises(UsageError, match=r"^jpegx\* has no backend 'external'; it has: "):
+        resolve_codecs(["jpeg", "jpegx*"], backend="external")
 
 
 def test_codecs_of_two_files_are_not_stored_as_one(mine: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.results.frames import Export
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def test_a_renamed_image_and_one_of_equal_content_count_once_each(desk: Desk) ->
         (name,) for name in ("p0", "p2", "p3", "renamed", "twin")
     ]
     desk.bench("export", "data", "--db", "r.sqlite")
-    study = Study.of(Export.read(desk.path / "data"), Export.read(desk.path / "data").datasets["dataset"][0])
-    assert set(study.points["images"]) == {5}
+    results = DatasetResults.of(Export.read(desk.path / "data"), Export.read(desk.path / "data").datasets["dataset"][0])
+    assert set(results.points["images"]) == {5}
 
 
 def test_an_imported_curve_is_known_by_its_file_name_and_its_content(desk: Desk) -> None:
@@ -130,7 +130,7 @@ WHERE codec = 'broken'",
     ) == [(2,)]
 
 
-@pytest.mark.parametrize("method", ["__init__(self, quality, **options)", "missing(carrier=None)"])
+@pytest.mark.parametrize("method", ["__init__(self, quality, **options)", "missing(backend=None)"])
 def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(desk: Desk, method: str) -> None:
     static = "" if "self" in method else "    @staticmethod\n"
     with (desk.path / "own.py").open("a") as file:
@@ -194,7 +194,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpg"), "unknown codec 'jpg'; did you mean 'jpeg'?"),
         (("--codec", "jpeg@101"), "jpeg@101: quality is a whole number from 1 to 100"),
         (("--codec", "jpeg@high"), "'high' is not a quality"),
-        (("--codec", "own.py:Slow", "--carrier", "external"), "has no carrier 'external'"),
+        (("--codec", "own.py:Slow", "--backend", "external"), "has no backend 'external'"),
         (("--codec", "own.py:Missing"), "own.py has no Missing"),
         (("--codec", "absent.py:Slow"), "there is no file absent.py"),
         (("--codec", "jpeg@50", "--dataset", "kodac"), "unknown dataset 'kodac'; did you mean 'kodak'?"),
@@ -205,7 +205,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--metric", "own_metric.py"), "names no metric; write own_metric.py:NAME"),
         (("--codec", "own.py"), "names no codec; write own.py:ClassName"),
         (("--codec", "jpeg@50", "--metric", "psnr"), "psnr follows from mse, which is always stored"),
-        (("--codec", "jpeg@50", "--carrier", "nope"), "jpeg has no carrier 'nope'; it has: pillow"),
+        (("--codec", "jpeg@50", "--backend", "nope"), "jpeg has no backend 'nope'; it has: pillow"),
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
         (("--codec", "jpeg@50", "--force"), "--force is for times; add --timing"),

@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from baselines.jpeg import Jpeg
 from bench.analysis.ceiling import ceiling_note, round_trip_ceilings
 from bench.analysis.comparison import compare_rows
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.cli.main import main
 from bench.images.colour import from_yuv420, to_yuv420
 from bench.images.datasets import open_dataset
@@ -53,18 +53,18 @@ def export(folder: Path) -> Export:
 
 
 @pytest.fixture(scope="module")
-def study(folder: Path, export: Export) -> Study:
-    return Study.of(export, open_dataset(str(folder / "cup.y4m")).name)
+def results(folder: Path, export: Export) -> DatasetResults:
+    return DatasetResults.of(export, open_dataset(str(folder / "cup.y4m")).name)
 
 
-def test_a_set_has_the_metrics_of_its_kind_and_no_others(study: Study, export: Export) -> None:
-    names = [axis.short_name for axis in study.axes]
+def test_a_set_has_the_metrics_of_its_kind_and_no_others(results: DatasetResults, export: Export) -> None:
+    names = [axis.short_name for axis in results.axes]
     assert names == ["psnr-yuv", "psnr-y", "psnr-u", "psnr-v", "ms-ssim-y"]
-    rgb = Study.of(export, "builtin", ["chelsea"])
+    rgb = DatasetResults.of(export, "builtin", ["chelsea"])
     assert [axis.short_name for axis in rgb.axes] == ["psnr", "psnr-y", "ms-ssim"]
 
 
-def test_the_stored_values_are_those_of_the_planes(study: Study, folder: Path) -> None:
+def test_the_stored_values_are_those_of_the_planes(results: DatasetResults, folder: Path) -> None:
     """By hand, against scikit-image, through none of the harness."""
     codec = Jpeg(30)
     for image in open_dataset(str(folder / "cup.y4m")).images:
@@ -72,54 +72,54 @@ def test_the_stored_values_are_those_of_the_planes(study: Study, folder: Path) -
         assert isinstance(planes, Yuv420)
         data = codec.encode_yuv420(planes)
         decoded = codec.decode_yuv420(data)
-        row = study.cells.query(f"codec == 'jpeg' and quality == 30 and image == '{image.name}'").iloc[0]
+        row = results.cells.query(f"codec == 'jpeg' and quality == 30 and image == '{image.name}'").iloc[0]
         expected = [peak_signal_noise_ratio(a, b) for a, b in zip(planes.planes, decoded.planes, strict=True)]
         assert [row[f"psnr_{plane}_db"] for plane in "yuv"] == pytest.approx(expected, abs=1e-9)
         assert row["psnr_yuv_db"] == pytest.approx((6 * expected[0] + expected[1] + expected[2]) / 8, abs=1e-9)
         assert row["bpp"] == pytest.approx(8 * len(data) / (WIDTH * HEIGHT))
 
 
-def test_the_average_of_a_point_is_that_of_its_decibels(study: Study) -> None:
-    for point in study.points.to_dict("records"):
+def test_the_average_of_a_point_is_that_of_its_decibels(results: DatasetResults) -> None:
+    for point in results.points.to_dict("records"):
         assert point["psnr_yuv_db"] == pytest.approx(
             (6 * point["psnr_y_db"] + point["psnr_u_db"] + point["psnr_v_db"]) / 8
         )
         assert point["psnr_u_of_mean_mse_db"] == pytest.approx(10 * np.log10(255**2 / point["mse_u"]))
 
 
-def test_rows_say_how_the_codec_was_fed(study: Study) -> None:
-    settings = study.curves.set_index("name")["settings"]
+def test_rows_say_how_the_codec_was_fed(results: DatasetResults) -> None:
+    settings = results.curves.set_index("name")["settings"]
     assert '"input":"planes"' in settings["jpeg"]
     assert '"input":"YCbCr to RGB and back: BT.601' in settings["webp"]
     assert "limited range" in settings["webp"]
 
 
-def test_the_ceiling_of_the_round_trip_is_shown(study: Study, folder: Path) -> None:
+def test_the_ceiling_of_the_round_trip_is_shown(results: DatasetResults, folder: Path) -> None:
     pictures = [image.read() for image in open_dataset(str(folder / "cup.y4m")).images]
     backs = [to_yuv420(from_yuv420(picture), full_range=False) for picture in pictures]
-    ceilings = {axis.short_name: value for axis, value in round_trip_ceilings(study).items()}
+    ceilings = {axis.short_name: value for axis, value in round_trip_ceilings(results).items()}
     pairs = zip(pictures, backs, strict=True)
     assert ceilings["psnr-u"] == pytest.approx(np.mean([peak_signal_noise_ratio(a.u, b.u) for a, b in pairs]))
     assert set(ceilings) == {"psnr-yuv", "psnr-y", "psnr-u", "psnr-v"}
-    assert f"{ceilings['psnr-u']:.2f} dB (U)" in ceiling_note(study)
-    assert ceiling_note(study) in (folder / "said").read_text()
+    assert f"{ceilings['psnr-u']:.2f} dB (U)" in ceiling_note(results)
+    assert ceiling_note(results) in (folder / "said").read_text()
 
 
 def test_nothing_is_said_of_a_ceiling_where_no_codec_needed_the_round_trip(export: Export) -> None:
-    assert ceiling_note(Study.of(export, "builtin", ["chelsea"])) == ""
+    assert ceiling_note(DatasetResults.of(export, "builtin", ["chelsea"])) == ""
     native = export.measurements[export.measurements["codec"] == "jpeg"]
     assert native.filter(like="round_trip").isna().all(axis=None)
 
 
 @pytest.mark.parametrize("metric", ["psnr-yuv", "psnr-y", "psnr-u", "psnr-v", "ms-ssim-y"])
-def test_there_is_a_bd_rate_on_each_metric(metric: str, study: Study, export: Export) -> None:
-    (row,) = compare_rows(export, "webp", "jpeg", dataset=study.dataset, metrics=[metric]).rows
+def test_there_is_a_bd_rate_on_each_metric(metric: str, results: DatasetResults, export: Export) -> None:
+    (row,) = compare_rows(export, "webp", "jpeg", dataset=results.dataset, metrics=[metric]).rows
     assert row["axis"].removesuffix("_db").replace("_", "-") == metric
     assert np.isfinite(row["bd_rate_pchip_percent"])
 
 
-def test_compare_takes_a_metric_and_refuses_one_that_the_set_has_not(folder: Path, study: Study) -> None:
-    options = ("webp", "jpeg", "--dataset", study.dataset, "--db", str(folder / "r.sqlite"))
+def test_compare_takes_a_metric_and_refuses_one_that_the_set_has_not(folder: Path, results: DatasetResults) -> None:
+    options = ("webp", "jpeg", "--dataset", results.dataset, "--db", str(folder / "r.sqlite"))
     table = bench("compare", *options, "--metric", "psnr-y")
     assert "PSNR, luma (dB)" in table
     assert "PSNR, U" not in table
@@ -180,9 +180,9 @@ def test_files_of_planes_decode_elsewhere_to_the_same_planes(folder: Path) -> No
     assert table.count("the same pictures") == 2
 
 
-def test_the_page_says_how_planes_are_compared(folder: Path, study: Study, tmp_path: Path) -> None:
-    bench("report", "--db", str(folder / "r.sqlite"), "--dataset", study.dataset, "--out", str(tmp_path))
+def test_the_page_says_how_planes_are_compared(folder: Path, results: DatasetResults, tmp_path: Path) -> None:
+    bench("report", "--db", str(folder / "r.sqlite"), "--dataset", results.dataset, "--out", str(tmp_path))
     page = " ".join((tmp_path / "index.html").read_text(encoding="utf-8").split())
     assert "YUV 6:1:1 is the mean of the decibels" in page
-    assert ceiling_note(study) in page
+    assert ceiling_note(results) in page
     assert pd.read_csv(tmp_path / "data" / "measurements.csv")["mse_v"].notna().any()

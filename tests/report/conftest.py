@@ -30,11 +30,11 @@ def _full() -> Synthetic:
     export.add_codec("gamma", "Gamma")
     export.add_codec("delta", "Delta")
     export.add_run("run2", "2026-02-01T10:00:00+00:00")
-    export.add_curve("alpha", run_id="run2", carrier_version="2.0", rate=0.95)
+    export.add_curve("alpha", run_id="run2", backend_version="2.0", rate=0.95)
     export.add_curve("gamma", images=("dill",), run_id="run2")
     export.add_timings()
     export.add_timings(machine="mill", factor=3)
-    failure = {"codec": "gamma", "quality": 10, "carrier": "python", "dataset": "garden", "run_id": "run2"}
+    failure = {"codec": "gamma", "quality": 10, "backend": "python", "dataset": "garden", "run_id": "run2"}
     for image in ("beetroot", "carrot"):
         export.tables["failures"].append({**failure, "image": image, "message": "it broke"})
     points = published.load().query("source == 'tfc'").assign(dataset="garden")
@@ -45,7 +45,7 @@ def _full() -> Synthetic:
 def _add_rectified(export: Synthetic) -> None:
     """Alpha with a rectifier: the same files, decoded a fifth of a decibel better."""
     export.add_codec("alpha+qr", "Alpha, rectified")
-    export.add_curve("alpha+qr", run_id="run2", carrier_version="2.0", rate=0.95)
+    export.add_curve("alpha+qr", run_id="run2", backend_version="2.0", rate=0.95)
     for row in export.tables["measurements"]:
         if row["codec"] == "alpha+qr":
             row["mse"] *= 10**-0.02
@@ -70,7 +70,7 @@ def _add_extras(directory: Path) -> None:
 
 
 def _add_pictures(directory: Path) -> None:
-    measured = pd.read_csv(directory / "measurements.csv", dtype={"carrier_version": str})
+    measured = pd.read_csv(directory / "measurements.csv", dtype={"backend_version": str})
     chosen = measured[(measured["image"] == "dill") & measured["codec"].isin(["alpha", "beta"])]
     chosen = chosen[(chosen["quality"] == 50) & (chosen["run_id"] != "run1") | (chosen["codec"] == "beta")]
     rows = []

@@ -14,7 +14,7 @@ from bench.codecs.registry import codec_class
 from bench.harness.request import RunRequest, execute
 from bench.images.image_files import read_picture
 from bench.learned.weights.catalogue import COMPACT
-from bench.report.assets import add_exhibits
+from bench.report.assets import add_assets
 from bench.report.assets.pictures import choose
 from bench.report.assets.records import add_records, training_records
 from bench.results.export import export_csv
@@ -54,7 +54,7 @@ def directory(measured: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("named", ["", "*.png"])
 def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos: Path, named: str) -> None:
-    add_exhibits(directory, lambda _: None, dataset=str(photos / named), pictures=("first",))
+    add_assets(directory, lambda _: None, dataset=str(photos / named), pictures=("first",))
     listed, cells = Extras.read(directory).pictures, Export.read(directory).measurements.set_index("key")
     assert set(listed["image"]) == {"first"}
     assert set(listed["dataset"]) == set(Export.read(directory).datasets["dataset"])
@@ -73,7 +73,7 @@ def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos:
 
 def test_pictures_of_an_earlier_export_go_and_files_of_others_stay(directory: Path, photos: Path) -> None:
     for name in ("first", "second"):
-        add_exhibits(directory, lambda _: None, dataset=str(photos), pictures=(name,))
+        add_assets(directory, lambda _: None, dataset=str(photos), pictures=(name,))
         (directory / "pictures" / "own.webp").touch()
     listed = set(Extras.read(directory).pictures["sha256"])
     assert {path.stem for path in (directory / "pictures").iterdir()} == {*listed, "own"}
@@ -84,7 +84,7 @@ def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, pho
     renamed.mkdir()
     for name, source in (("second", "first"), ("third", "second")):
         shutil.copy(photos / f"{source}.png", renamed / f"{name}.png")
-    add_exhibits(directory, lambda _: None, dataset=str(renamed), pictures=("second",))
+    add_assets(directory, lambda _: None, dataset=str(renamed), pictures=("second",))
     listed = Extras.read(directory).pictures
     shown = np.asarray(Image.open(directory / "pictures" / f"{listed.loc[listed['key'] == '', 'sha256'].iloc[0]}.webp"))
     assert np.array_equal(shown, read_picture(photos / "second.png").pixels)
@@ -102,7 +102,7 @@ def test_pictures_that_cannot_be_found_or_shown_are_one_clear_line(
     directory: Path, dataset: str | None, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        add_exhibits(directory, lambda _: None, dataset=dataset, pictures=("first",))
+        add_assets(directory, lambda _: None, dataset=dataset, pictures=("first",))
     assert "\n" not in str(caught.value)
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(direct
     rows.loc[rows["codec"] == "webp", "bitstream_sha256"] = "0" * 64
     rows.to_csv(path, index=False)
     told: list[str] = []
-    add_exhibits(directory, told.append, dataset=str(photos), pictures=("first",))
+    add_assets(directory, told.append, dataset=str(photos), pictures=("first",))
     assert any("no picture of webp" in line and "other bytes" in line for line in told)
     keys = set(Extras.read(directory).pictures["key"]) - {""}
     assert set(rows.loc[rows["key"].isin(keys), "codec"]) == {"jpeg"}
@@ -123,7 +123,7 @@ def test_pictures_beyond_the_limit_are_left_out_and_that_is_told_once(
 ) -> None:
     monkeypatch.setattr("bench.report.assets.pictures.MOST_BYTES", 0)
     told: list[str] = []
-    add_exhibits(directory, told.append, dataset=str(photos), pictures=("*",))
+    add_assets(directory, told.append, dataset=str(photos), pictures=("*",))
     assert [line for line in told if "left out" in line] == ["pictures: left out after 0 MiB, from first on"]
     assert Extras.read(directory).pictures.empty
 
@@ -137,7 +137,7 @@ def test_the_nearest_rate_is_chosen_and_a_far_one_is_not() -> None:
 
 
 def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None:
-    add_exhibits(directory, lambda _: None, costs=True)
+    add_assets(directory, lambda _: None, costs=True)
     rows = Extras.read(directory).complexity
     assert set(rows["codec"]) == {"jpeg", "webp"}
     assert rows["parameters"].isna().all()
@@ -149,9 +149,9 @@ def test_costs_that_cannot_be_taken_say_why(directory: Path, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     Path("copy.py").write_text("raise SystemExit('in the way')\n")
     told: list[str] = []
-    assert add_exhibits(directory, told.append, costs=True) == told == []
+    assert add_assets(directory, told.append, costs=True) == told == []
     monkeypatch.setattr("bench.report.assets.costs.WIDTH", -1)
-    assert add_exhibits(directory, told.append, costs=True) == ["no costs could be taken of any codec"]
+    assert add_assets(directory, told.append, costs=True) == ["no costs could be taken of any codec"]
     assert len(told) == 2
     assert told[0].endswith(": coding in a process of its own failed: ValueError: negative dimensions are not allowed")
 
@@ -164,11 +164,11 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
     path = tmp_path / "data" / "measurements.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows["quality"] == "3.0", "weights_sha256"] = "0" * 64
-    old = {"carrier_version": "torch 0", "curve": "old", "weights_sha256": "1" * 64, "run_id": "long ago"}
+    old = {"backend_version": "torch 0", "curve": "old", "weights_sha256": "1" * 64, "run_id": "long ago"}
     stale = rows.assign(**old, key="old " + rows["key"])
     pd.concat([stale, rows]).to_csv(path, index=False)
     told: list[str] = []
-    add_exhibits(tmp_path / "data", told.append, costs=True)
+    add_assets(tmp_path / "data", told.append, costs=True)
     assert told == ["no costs of factorized@3: compact holds other weights here than those that were measured"]
     row = Extras.read(tmp_path / "data").complexity.iloc[0]
     assert (row["quality"], row["weights_sha256"]) == (2, sha256_of(COMPACT / "factorized-2.safetensors"))
@@ -179,7 +179,7 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
 def test_nothing_measured_costs_nothing(directory: Path) -> None:
     rows = pd.read_csv(directory / "measurements.csv", dtype=str, keep_default_na=False)
     rows.head(0).to_csv(directory / "measurements.csv", index=False)
-    add_exhibits(directory, lambda _: None, costs=True)
+    add_assets(directory, lambda _: None, costs=True)
     assert Extras.read(directory).complexity.empty
 
 

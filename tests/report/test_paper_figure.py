@@ -40,9 +40,9 @@ def test_every_curve_has_one_labelled_line_that_differs_in_colour_marker_and_pat
     axes = Figure().add_subplot()
     with mpl.rc_context({"text.parse_math": False}):
         drawing(axes, css_variables(dark=False))
-    assert [line.get_label() for line in axes.lines] == [subject.title for subject in choice.subjects]
-    for line, subject in zip(axes.lines, choice.subjects, strict=True):
-        curve = subject.curves["psnr_db"]
+    assert [line.get_label() for line in axes.lines] == [rd_curve.title for rd_curve in choice.rd_curves]
+    for line, rd_curve in zip(axes.lines, choice.rd_curves, strict=True):
+        curve = rd_curve.curves["psnr_db"]
         assert (list(line.get_xdata()), list(line.get_ydata())) == (list(curve.rate_bpp), list(curve.quality))
     looks = list(drawing.looks.values())
     for feature in ("colour", "marker", "dash"):
@@ -87,9 +87,9 @@ def test_the_csv_and_the_pgf_have_the_points_of_the_curves(choice: Choice, tmp_p
     assert [title for _, title in plots] == [
         r"new 50\% \& more", "BPG 4:4:4", "VVC (VTM), CompressAI", "JPEG 4:2:0"
     ]  # fmt: skip
-    for subject, (coordinates, _) in zip(choice.subjects, plots, strict=True):
-        curve = subject.curves["psnr_db"]
-        rows = table[table["curve"] == subject.name]
+    for rd_curve, (coordinates, _) in zip(choice.rd_curves, plots, strict=True):
+        curve = rd_curve.curves["psnr_db"]
+        rows = table[table["curve"] == rd_curve.name]
         assert rows["rate_bpp"].tolist() == list(curve.rate_bpp)
         assert rows["psnr_db"].tolist() == list(curve.quality)
         pairs = [tuple(map(float, pair.split(","))) for pair in re.findall(r"\((.*?)\)", coordinates)]

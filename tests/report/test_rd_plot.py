@@ -7,21 +7,21 @@ import pytest
 
 from bench.analysis.axis import PSNR
 from bench.analysis.bd import Curve
-from bench.analysis.rd_curve import Subject
+from bench.analysis.rd_curve import RdCurve
 from bench.report.rd_plot import AROUND, window
 
 
-def subject(name: str, rates: list[float], *, learned: bool = False, published: bool = False) -> Subject:
+def rd_curve(name: str, rates: list[float], *, learned: bool = False, published: bool = False) -> RdCurve:
     """A curve whose quality rises by 6 dB with each doubling of the rate from 30 dB at 1 bit a pixel."""
     curve = Curve.of(rates, [30 + 6 * float(np.log2(rate)) for rate in rates])
-    return Subject(name, name, {PSNR.name: curve}, {} if published else {PSNR.name: (np.ones(1), np.ones(1))}, learned)
+    return RdCurve(name, name, {PSNR.name: curve}, {} if published else {PSNR.name: (np.ones(1), np.ones(1))}, learned)
 
 
 def test_the_window_is_around_the_learned_curves_and_holds_what_others_reach_there() -> None:
     curves = [
-        subject("joint", [0.5, 1], learned=True),
-        subject("jpeg", [0.1, 8]),
-        subject("tfc/x", [0.01, 99], published=True),
+        rd_curve("joint", [0.5, 1], learned=True),
+        rd_curve("jpeg", [0.1, 8]),
+        rd_curve("tfc/x", [0.01, 99], published=True),
     ]
     (low, high), (worst, best) = window(PSNR, curves)
     assert (low, high) == pytest.approx((0.5 / AROUND, AROUND))
@@ -32,7 +32,9 @@ def test_the_window_is_around_the_learned_curves_and_holds_what_others_reach_the
 
 
 def test_without_a_learned_curve_all_measured_ones_are_in_it() -> None:
-    (low, high), (worst, best) = window(PSNR, [subject("jpeg", [0.1, 4]), subject("tfc/x", [0.01, 99], published=True)])
+    (low, high), (worst, best) = window(
+        PSNR, [rd_curve("jpeg", [0.1, 4]), rd_curve("tfc/x", [0.01, 99], published=True)]
+    )
     assert 0.05 < low < 0.1
     assert 4 < high < 8
     assert worst < 30 + 6 * np.log2(0.1)

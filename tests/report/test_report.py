@@ -14,15 +14,15 @@ import pytest
 from pages import Page, cell_numbers, spelt
 from synthetic import orchard
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.rectifier import TIMES
 from bench.report import write_figures, write_report
-from bench.report.content import main_study
+from bench.report.content import main_results
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.report import Report
 from bench.report.views import provenance, times
+from bench.report.views.image_set import short_title
 from bench.report.views.rates import mark, other_qualities
-from bench.report.views.study import short_title
 from bench.results.extras import ORIGINS, WEIGHTS
 from bench.system import manifest
 from bench.system.errors import UsageError
@@ -186,7 +186,7 @@ def test_a_learned_codec_of_other_qualities_than_the_first_of_its_family_is_told
     export.tables["measurements"] = [
         row for row in export.tables["measurements"] if row["codec"] != "cca-int" or row["quality"] in {10, 50}
     ]
-    told = other_qualities(Study.of(export.read(tmp_path), "garden"))
+    told = other_qualities(DatasetResults.of(export.read(tmp_path), "garden"))
     assert list(told) == ["cca-int"]
     assert told["cca-int"].startswith("qualities 10, 50, where Cca [compact] has 10, ")
 
@@ -285,7 +285,7 @@ def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> N
 def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
     for table in brief.tables.values():
         for row in table:
-            for column in ("codec", "title", "message", "machine", "command", "carrier_version", "note", "image"):
+            for column in ("codec", "title", "message", "machine", "command", "backend_version", "note", "image"):
                 if column in row:
                     row[column] = f"{row[column]} {HOSTILE}"
     for row in brief.tables["measurements"]:
@@ -335,7 +335,7 @@ def test_incomplete_failed_absent_and_stale_are_listed_and_not_drawn(page: Page,
     assert "Alpha: 1.0, revision 1, last measured 2026-01-01, 5 of 5 points complete" in page.text
     points = pd.read_csv(out / "tables" / "points.csv")
     assert set(points["name"]) == {"alpha", "beta", "alpha+qr"}
-    assert set(points.query("name == 'alpha'")["carrier_version"]) == {2.0}
+    assert set(points.query("name == 'alpha'")["backend_version"]) == {2.0}
 
 
 @pytest.mark.parametrize("lacking", ["a picture too small for it", "not measured for one codec", "both"])
@@ -377,7 +377,7 @@ def test_times_of_two_machines_are_two_tables(page: Page) -> None:
 
 def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_dataset("corner", ("carrot", "parsnip"))
-    assert main_study(synthetic.read(tmp_path), None, ()).dataset == "garden"
+    assert main_results(synthetic.read(tmp_path), None, ()).dataset == "garden"
     assert "no curve to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
 
 
@@ -436,4 +436,4 @@ def test_a_data_set_has_its_name_as_people_write_it(
     synthetic.tables["images"] = []
     synthetic.add_dataset(dataset)
     synthetic.tables["datasets"][0]["title"] = title
-    assert short_title(main_study(synthetic.read(tmp_path), dataset, ())) == shown
+    assert short_title(main_results(synthetic.read(tmp_path), dataset, ())) == shown

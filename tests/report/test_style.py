@@ -10,7 +10,7 @@ from bench.report.style import MARKER_PATHS, SERIES_LIGHT, css_variables, family
 
 LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]
 FAMILIES = families(
-    pd.DataFrame([{"name": c, "codec": c, "carrier": "", "weights": "compact" if c in LEARNED else ""} for c in CODECS])
+    pd.DataFrame([{"name": c, "codec": c, "backend": "", "weights": "compact" if c in LEARNED else ""} for c in CODECS])
 )
 COLOURS = family_colours([FAMILIES])
 PUBLISHED = [f"source/{index}" for index in range(12)]

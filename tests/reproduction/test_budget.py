@@ -35,7 +35,7 @@ def test_the_budget_of_planes_names_codecs_that_take_them_and_points_that_they_h
     assert budget.points.keys() <= set(codec_names())
     for name, points in budget.points.items():
         assert budget.includes(name)
-        assert codec_class(name).yuv420_carriers, name
+        assert codec_class(name).yuv420_backends, name
         scale = codec_class(name).scale
         assert all(scale.lowest <= point <= scale.highest for point in points), name
         assert len(points) >= 5  # a BD-rate of fewer is doubtful

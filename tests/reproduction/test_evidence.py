@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.claims import Book, claim_table
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.harness.request import RunRequest, execute
 from bench.report import write_report
@@ -135,7 +135,7 @@ def test_the_committed_evidence_has_the_verdicts_that_its_own_data_bear(tmp_path
     shutil.copytree(REFERENCE / "experiments", tmp_path / "data" / "experiments")
     published.load().to_csv(tmp_path / "data" / "published.csv", index=False)
     export = Export.read(tmp_path / "data")
-    sources = Sources(export, Extras.read(tmp_path / "data"), Study.of(export, "kodak"))
+    sources = Sources(export, Extras.read(tmp_path / "data"), DatasetResults.of(export, "kodak"))
     found = claim_table(Book.load(), sources)
     told = pd.read_csv(REFERENCE / "tables" / "claims.csv", keep_default_na=False)
     columns = ["id", "verdict", "judged_on", "reason"]

@@ -163,7 +163,7 @@ def test_planes_are_measured_after_rgb_and_reported_beside_it(
     monkeypatch.setattr(module, "parts", one_codec)
     monkeypatch.setattr(module, "execute", noted)
     monkeypatch.setattr(module, "_get_kodak", lambda *_: "kodak")
-    for name in ("export_csv", "add_exhibits"):
+    for name in ("export_csv", "add_assets"):
         monkeypatch.setattr(module, name, lambda *_, **__: [])
     monkeypatch.setattr(module.Store, "open", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(module, "write_report", lambda *_, **chosen: reported.append(chosen) or options.out)

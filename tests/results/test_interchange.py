@@ -11,7 +11,7 @@ from synthetic import Synthetic, garden
 
 from bench.analysis.comparison import compare_rows
 from bench.analysis.compressai_form import compressai_curves
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting
 from bench.results.imported import Told, add_curve
 from bench.results.interchange import import_compressai, write_compressai
@@ -48,7 +48,7 @@ def test_our_points_come_back_as_they_went_out(synthetic: Synthetic, tmp_path: P
     files = export_compressai(export, tmp_path / "out")
     assert [file.name for file in files] == ["alpha.json", "beta.json"]
     points = import_compressai(files[1], Told(dataset="garden")).points.query("metric == 'psnr_rgb'")
-    ours = Study.of(export, "garden").points.query("name == 'beta'")
+    ours = DatasetResults.of(export, "garden").points.query("name == 'beta'")
     assert points["rate_bpp"].tolist() == ours["bpp"].tolist()
     assert points["value"].tolist() == ours["psnr_db"].tolist()
     assert points["encode_s"].tolist() == pytest.approx([0.022] * 5)
@@ -149,7 +149,7 @@ def test_points_at_one_rate_are_the_best_of_them(synthetic: Synthetic, tmp_path:
     export = synthetic.read(tmp_path / "in")
     curve = import_compressai(export_compressai(export, tmp_path / "out")[1])
     psnr = curve.points.query("metric == 'psnr_rgb'")
-    ours = Study.of(export, "garden").points.query("name == 'beta' and quality != 30")
+    ours = DatasetResults.of(export, "garden").points.query("name == 'beta' and quality != 30")
     assert psnr["rate_bpp"].tolist() == ours["bpp"].tolist()
     assert psnr["value"].tolist() == ours["psnr_db"].tolist()
     assert curve.remarks == ("3 left out: another point at the same rate is at least as good",)

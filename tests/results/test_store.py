@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.results import database
+from bench.results.fields import FORMERLY
 from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing
 from bench.results.store import Store
 from bench.system.errors import StoreError
@@ -313,3 +315,36 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0]
     with Store.open(tmp_path / "r.sqlite") as store:
         assert len(store.measured(VERSIONS)) == 400
+
+
+def _as_before(path: Path) -> None:
+    """Give a database the names of columns that schema 3 had."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for table in ("configurations", "codecs"):
+            for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608
+                if old := {new: old for old, new in FORMERLY.items()}.get(column):
+                    connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {old}")
+        connection.execute("PRAGMA user_version = 3")
+
+
+def test_a_database_of_the_schema_before_is_migrated_and_its_rows_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    with Store.open(path, create=True) as store:
+        store.add_run(RunInfo("run-1", "2026-01-01T00:00:00+00:00", "bench run", "machine"))
+        store.add(MEASUREMENT, VERSIONS)
+        before = store.rows("SELECT * FROM configurations")
+    _as_before(path)
+    with Store.open(path) as store:
+        assert store.measured(VERSIONS) == {MEASUREMENT.key}
+        assert store.rows("SELECT * FROM configurations") == before
+        store.add(MEASUREMENT, VERSIONS)
+        assert len(store.rows("SELECT * FROM configurations")) == 1
+
+
+def test_keys_are_those_of_earlier_versions() -> None:
+    configuration = Configuration(
+        codec="jpeg", quality=50.0, settings="{}", backend="pillow", backend_version="libjpeg-turbo 3.0 (Pillow 11.0)",
+        revision="1", weights=None, weights_sha256=None,
+    )  # fmt: skip
+    assert configuration.key("ab" * 32) == "69d8deed5b19f99111ee987800c78f685fe6d16c2289f28204aa78c38ceedea8"
+    assert configuration.curve == "b21e2f1096de234f"

@@ -82,10 +82,10 @@ class Deadly(Raw):
         return picture
 
 class Carried(Raw):
-    """Is right with one of its carriers."""
-    carriers = ("first", "second")
+    """Is right with one of its backends."""
+    backends = ("first", "second")
     def decode(self, data):
-        if self.carrier == "first":
+        if self.backend == "first":
             raise CodecError("by first")
         return super().decode(data)
 
@@ -191,27 +191,27 @@ def test_options_of_the_zoo_are_refused_without_it(option: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("option", "reason"), [({"images": ("kodim01",)}, "all of Kodak"), ({"carrier": "external"}, "in one way")]
+    ("option", "reason"), [({"images": ("kodim01",)}, "all of Kodak"), ({"backend": "external"}, "in one way")]
 )
 def test_options_of_round_trips_are_refused_with_the_zoo(option: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         CheckRequest(weights="zoo", **option, threads=1)
 
 
-def test_the_carrier_codes_here_and_there(own: str) -> None:
-    asked = dataclasses.replace(request(own, "Carried@1"), carrier="second")
+def test_the_backend_codes_here_and_there(own: str) -> None:
+    asked = dataclasses.replace(request(own, "Carried@1"), backend="second")
     assert verify_round_trips(asked).failures == ()
     (failure, _) = verify_round_trips(request(own, "Carried@1")).failures
     assert "by first" in failure
 
 
-def test_a_codec_that_is_named_has_the_carrier_and_of_a_glob_those_that_have_it_are_checked(own: str) -> None:
-    with pytest.raises(UsageError, match="raw has no carrier 'second'; it has: python"):
-        verify_round_trips(dataclasses.replace(request(own, "Raw"), carrier="second"))
-    with pytest.raises(UsageError, match=r"jpeg\* has no carrier 'second'; it has: "):
-        verify_round_trips(CheckRequest(codecs=("jpeg*",), carrier="second", threads=1))
+def test_a_codec_that_is_named_has_the_backend_and_of_a_glob_those_that_have_it_are_checked(own: str) -> None:
+    with pytest.raises(UsageError, match="raw has no backend 'second'; it has: python"):
+        verify_round_trips(dataclasses.replace(request(own, "Raw"), backend="second"))
+    with pytest.raises(UsageError, match=r"jpeg\* has no backend 'second'; it has: "):
+        verify_round_trips(CheckRequest(codecs=("jpeg*",), backend="second", threads=1))
     photos = str(Path(own).parent / "photos")
-    verdict = verify_round_trips(CheckRequest(codecs=("[mw]*@50",), carrier="pillow", dataset=photos, threads=1))
+    verdict = verify_round_trips(CheckRequest(codecs=("[mw]*@50",), backend="pillow", dataset=photos, threads=1))
     assert [row[0] for row in verdict.rows] == ["webp"]
 
 
@@ -228,8 +228,8 @@ class FakeJoint(Codec):
     scale = QualityScale("point", (1, 2), 1, 8)
     options: ClassVar = {"weights": "compact"}
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
-        super().__init__(quality, carrier=carrier, **options)
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
+        super().__init__(quality, backend=backend, **options)
         self.weights = self.chosen["weights"]
 
     def encode(self, picture: Picture) -> bytes:

@@ -16,7 +16,7 @@ from bench.system.files import fingerprint
 
 if TYPE_CHECKING:
     from bench.learned.codecs.learned_codec import Source
-    from bench.learned.coding.loaded_model import System
+    from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.coding.synthesis import Precision
 
 
@@ -26,8 +26,8 @@ class DecoderCodec(LearnedCodec):
     modifier: ClassVar[str]
     """What its weights files and its name have behind the family."""
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
-        super().__init__(quality, carrier=carrier, **options)
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
+        super().__init__(quality, backend=backend, **options)
         self._encoder_sha256 = fingerprint(catalogue.base(self._path))
 
     @classmethod
@@ -36,9 +36,9 @@ class DecoderCodec(LearnedCodec):
         return f"{cls.family}+{cls.modifier}"
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
-        from bench.learned.coding.loaded_model import System  # noqa: PLC0415
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
+        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
         from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
 
         loaded = load_rectified(source.path)
-        return loaded.sha256, System.of(loaded.model, device, precision)
+        return loaded.sha256, LoadedModel.of(loaded.model, device, precision)

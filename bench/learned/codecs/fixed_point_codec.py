@@ -8,7 +8,7 @@ from bench.learned.codecs.learned_codec import LearnedCodec
 
 if TYPE_CHECKING:
     from bench.learned.codecs.learned_codec import Source
-    from bench.learned.coding.loaded_model import System
+    from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.coding.synthesis import Precision
 
 
@@ -20,11 +20,13 @@ class FixedPointCodec(LearnedCodec):
     """
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
-        from bench.learned.coding.fixed_point.paths import fixed_point_path  # noqa: PLC0415
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
+        from bench.learned.coding.fixed_point.fixed_point_latent_codecs import fixed_point_latent_codec  # noqa: PLC0415
         from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
-        from bench.learned.coding.loaded_model import System  # noqa: PLC0415
+        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
 
         loaded = load_fixed_point(source.path, source.family)
         model = loaded.base.model
-        return loaded.sha256, System.of(model, device, precision, path=fixed_point_path(model, loaded.network))
+        return loaded.sha256, LoadedModel.of(
+            model, device, precision, path=fixed_point_latent_codec(model, loaded.network)
+        )

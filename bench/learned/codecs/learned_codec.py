@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
     from bench.learned.coding.container import Content, Identity
     from bench.learned.coding.diagnosis import Diagnosis
+    from bench.learned.coding.latent_codecs import Latents
     from bench.learned.coding.latents import Coded
-    from bench.learned.coding.loaded_model import System
-    from bench.learned.coding.paths import Latents
+    from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.coding.synthesis import PictureTransforms, Precision
     from bench.learned.models import Codable
 
@@ -59,13 +59,13 @@ class LearnedCodec(Codec):
     """Name in `bench.learned.families.FAMILIES`, with -int where the entropy model is in integers."""
 
     scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
-    carriers = ("torch",)
+    backends = ("torch",)
     options: ClassVar[Mapping[str, str]] = {"weights": "compact", "device": "cpu", "synthesis": "fp32"}
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         if (precision := options.get("synthesis", "fp32")) not in PRECISIONS:
             raise unknown("precision of the synthesis", precision, PRECISIONS)
-        super().__init__(quality, carrier=carrier, **options)
+        super().__init__(quality, backend=backend, **options)
         self.check(self.family, quality, **options)
         self.weights = self.chosen["weights"]
         self._path = catalogue.find(self.weights, self.file_stem(), quality)
@@ -80,9 +80,9 @@ class LearnedCodec(Codec):
         return cls.family
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that there are no weights, and how to get some; or None."""
-        del carrier
+        del backend
         return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
 
     @classmethod
@@ -116,7 +116,7 @@ class LearnedCodec(Codec):
         return f"{self.family}, N={config['N']}, M={config['M']}"
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The libraries that decide the bytes."""
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "constriction"))
 
@@ -191,14 +191,14 @@ class LearnedCodec(Codec):
         return Identity(self.family, numbered(self.quality), self._encoder_sha256)
 
     @property
-    def _system(self) -> System:
+    def _system(self) -> LoadedModel:
         source = Source(self.weights or "", self.family, self.quality, self._path, self.weights_sha256 or "")
         return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, System]:
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
         """The SHA-256 of the weights that are read, and what codes with them."""
-        from bench.learned.coding.loaded_model import System  # noqa: PLC0415
+        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
         from bench.learned.weights.foreign import load_any  # noqa: PLC0415
         from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
 
@@ -206,7 +206,7 @@ class LearnedCodec(Codec):
             loaded = load_zoo(source.family, int(source.quality), zoo)
         else:
             loaded = load_any(source.path, source.family)
-        return loaded.sha256, System.of(loaded.model, device, precision)
+        return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
 
 
 def numbered(quality: float) -> int:
@@ -215,14 +215,14 @@ def numbered(quality: float) -> int:
 
 
 @functools.lru_cache(maxsize=SYSTEMS)
-def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> System:
+def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> LoadedModel:
     sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
     if sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
     return system
 
 
-def _note_bits(system: System, latents: Latents) -> None:
+def _note_bits(system: LoadedModel, latents: Latents) -> None:
     """Tell what the latents should take: by the coder's tables in all and by parts, and by the model's densities."""
     from bench.learned.coding.diagnosis import likelihood_bits  # noqa: PLC0415
 
@@ -234,7 +234,7 @@ def _note_bits(system: System, latents: Latents) -> None:
     note("likelihood_bits", lambda: sum(likelihood_bits(system.model, latents).values()))
 
 
-def _note_errors(system: System, y: Tensor, latents: Latents) -> None:
+def _note_errors(system: LoadedModel, y: Tensor, latents: Latents) -> None:
     """Tell how far the decoded latents are from those of the encoder, and where they are rectified, these too."""
     note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
     if system.rectifier is not None:

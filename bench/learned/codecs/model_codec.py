@@ -46,14 +46,14 @@ class ModelCodec(Codec):
     """
 
     scale = QualityScale("number of the checkpoint, as --weights has it", (1,), 0, math.inf, integral=False)
-    carriers = ("torch",)
+    backends = ("torch",)
     options: ClassVar[Mapping[str, str]] = {"weights": "", "device": "cpu"}
 
     model_class: ClassVar[Any] = None
     """The class; None where `load` knows what to make."""
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
-        super().__init__(quality, carrier=carrier, **options)
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
+        super().__init__(quality, backend=backend, **options)
         self.weights = self.chosen["weights"]
         self._path = self.checkpoint()
         # Not from memory: whoever watches which files a codec opens is to see it each time.
@@ -62,9 +62,9 @@ class ModelCodec(Codec):
             self.device = device_name(self.chosen["device"])
 
     @classmethod
-    def missing(cls, carrier: str | None = None, **options: str) -> str | None:
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Say that no weights are named, or None."""
-        del carrier
+        del backend
         return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
 
     @classmethod
@@ -89,7 +89,7 @@ class ModelCodec(Codec):
         return f"{self._path}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
 
     @property
-    def carrier_version(self) -> str:
+    def backend_version(self) -> str:
         """The libraries that decide the bytes."""
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "compressai"))
 
@@ -172,8 +172,8 @@ class ArchitectureCodec(ModelCodec):
 
     architecture: ClassVar[str]
 
-    def __init__(self, quality: float, *, carrier: str | None = None, **options: str) -> None:
-        super().__init__(quality, carrier=carrier, **options)
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
+        super().__init__(quality, backend=backend, **options)
         from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
 
         self._identity = recognition.require(self._path, self.architecture)
@@ -219,7 +219,7 @@ class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
 
     @classmethod
     def prepare(cls, model: nn.Module, quality: float) -> None:
-        """Tables of the hyper-latents go with one gain."""
+        """Cdfs of the hyper-latents go with one gain."""
         if hasattr(model, "gayn2zqstep"):
             gains = cast("Tensor", model.Gain)
             model.update(force=True, scale=gains[int(quality) - 1].abs().detach())  # type: ignore[operator]

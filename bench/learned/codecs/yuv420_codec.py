@@ -25,7 +25,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
     """
 
     scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 5)), 1, 4)
-    yuv420_carriers = ("torch",)
+    yuv420_backends = ("torch",)
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
         """Compress a picture of any size.

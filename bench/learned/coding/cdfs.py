@@ -93,7 +93,7 @@ class Distributions(abc.ABC):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tables(Distributions):
+class Cdfs(Distributions):
     """The tables of one entropy model."""
 
     models: tuple[stream.model.Categorical, ...]
@@ -150,7 +150,7 @@ class Tables(Distributions):
         return bits
 
 
-class Port(abc.ABC):
+class RangeCoder(abc.ABC):
     """One direction of coding. The entropy path is written once against this, so that both directions run alike."""
 
     crc = 0
@@ -173,7 +173,7 @@ class Port(abc.ABC):
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers: ...
 
 
-class Writer(Port):
+class RangeEncoder(RangeCoder):
     """Encodes."""
 
     def __init__(self) -> None:
@@ -208,7 +208,7 @@ class Writer(Port):
             self._encoder.encode((values[wide] + 1 - ranges).astype(np.int32), stream.model.Uniform(), ranges)
 
 
-class Reader(Port):
+class RangeDecoder(RangeCoder):
     """Decodes."""
 
     def __init__(self, payload: bytes) -> None:

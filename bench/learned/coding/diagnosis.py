@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bench.learned.coding.loaded_model import System
-    from bench.learned.coding.paths import Latents
+    from bench.learned.coding.latent_codecs import Latents
+    from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.models import LearnedModel
 
 
@@ -55,7 +55,7 @@ class Diagnosis:
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
 
-def diagnose(system: System, y: Tensor) -> Diagnosis:
+def diagnose(system: LoadedModel, y: Tensor) -> Diagnosis:
     """Code the latents of a picture and keep what a file does not show.
 
     Raises:

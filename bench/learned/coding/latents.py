@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.learned.coding.cdfs import OTHER_ARITHMETIC, Reader, Writer
-from bench.learned.coding.mixture import MixturePath
+from bench.learned.coding.cdfs import OTHER_ARITHMETIC, RangeDecoder, RangeEncoder
+from bench.learned.coding.latent_codecs import (
+    AutoregressiveLatentCodec,
+    FactorizedLatentCodec,
+    HyperpriorLatentCodec,
+    LatentCodec,
+    Latents,
+    Size,
+)
+from bench.learned.coding.mixture_latent_codec import MixtureLatentCodec
 from bench.learned.coding.parameters import one_thread
-from bench.learned.coding.paths import AutoregressivePath, EntropyPath, FactorizedPath, HyperPath, Latents, Size
 from bench.learned.models.entropy import MAX_SYMBOL
 from bench.learned.models.mixture import MixtureModel
 from bench.system.errors import CodecError, DecodeError
@@ -35,8 +42,8 @@ class Coded:
 class LatentCoder:
     """The entropy coder of one model, on the CPU. It holds nothing of any picture."""
 
-    def __init__(self, model: LearnedModel, path: EntropyPath | None = None) -> None:
-        self._path = path or entropy_path(model)
+    def __init__(self, model: LearnedModel, path: LatentCodec | None = None) -> None:
+        self._path = path or latent_codec(model)
 
     @torch.inference_mode()
     def encode(self, y: Tensor) -> Coded:
@@ -47,7 +54,7 @@ class LatentCoder:
         """
         if not y.abs().max() < MAX_SYMBOL:
             raise CodecError("the latents of this picture are not finite, or beyond all bounds")
-        writer = Writer()
+        writer = RangeEncoder()
         with one_thread():
             latents = self._path.code(writer, y.contiguous(), (y.shape[2], y.shape[3]))
         return Coded(writer.finish(), writer.crc, latents)
@@ -59,7 +66,7 @@ class LatentCoder:
         Raises:
             DecodeError: no encoder with this arithmetic writes such a payload.
         """
-        reader = Reader(payload)
+        reader = RangeDecoder(payload)
         reader.require_room(self._path.least_bits(size))
         with one_thread():
             latents = self._path.code(reader, None, size)
@@ -73,10 +80,10 @@ class LatentCoder:
         return self._path.bits(latents)
 
 
-def entropy_path(model: LearnedModel) -> EntropyPath:
+def latent_codec(model: LearnedModel) -> LatentCodec:
     """The way in which a model's latents are coded."""
     if isinstance(model, MixtureModel):
-        return MixturePath(model)
+        return MixtureLatentCodec(model)
     if hasattr(model, "context_prediction"):
-        return AutoregressivePath(model)
-    return HyperPath(model) if hasattr(model, "h_s") else FactorizedPath(model)
+        return AutoregressiveLatentCodec(model)
+    return HyperpriorLatentCodec(model) if hasattr(model, "h_s") else FactorizedLatentCodec(model)

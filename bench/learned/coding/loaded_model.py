@@ -10,7 +10,7 @@ import torch
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.plane_transforms import PlanesTransforms
-from bench.learned.coding.row_tiles import Banded
+from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.synthesis import PictureTransforms, Precision, Transforms
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
@@ -19,12 +19,12 @@ from bench.system.memory import share_freed_memory
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.learned.coding.paths import EntropyPath, Latents
+    from bench.learned.coding.latent_codecs import LatentCodec, Latents
     from bench.learned.models import Codable, LearnedModel
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class LoadedModel:
     """One loaded model. Any number of codecs may share it: it holds nothing of any picture."""
 
     model: LearnedModel
@@ -40,7 +40,7 @@ class System:
         device: str = "cpu",
         precision: Precision = "fp32",
         *,
-        path: EntropyPath | None = None,
+        path: LatentCodec | None = None,
     ) -> Self:
         """Make a finished model ready; its transforms and rectifier move to the device.
 
@@ -72,7 +72,7 @@ class System:
         if self.rectifier is None:
             return y_hat
         device = self.rectifier.last.weight.device
-        with Banded(), one_thread():
+        with RowTiled(), one_thread():
             rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
         return rectified.cpu()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from constriction import stream
 
-from bench.learned.coding.cdfs import Coding, Distributions, Tables
+from bench.learned.coding.cdfs import Cdfs, Coding, Distributions
 from bench.learned.models.entropy import PRECISION
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ REACHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
 OUTSIDE = 1e-4
 """What of a distribution may lie outside of the window, as far as the largest reach goes."""
 
-SUREST = Tables.of_arrays(
+SUREST = Cdfs.of_arrays(
     np.array([0, 1, (1 << PRECISION) - 2, (1 << PRECISION) - 1, 1 << PRECISION]), np.array([5]), np.array([-1])
 )
 """The surest that an element can be of its value: no payload holds more elements than by this table."""
@@ -52,7 +52,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows(Distributions):
+class MixtureCdfs(Distributions):
     """Distributions of some elements, each of which is coded once, in any order."""
 
     first: Integers

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from bench.codecs.probe import stage
-from bench.learned.coding.row_tiles import Banded
+from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.synthesis import Precision, Transforms
 from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.models.packing import LUMA_PLANES, pack, unpack
@@ -38,7 +38,7 @@ class PlanesTransforms(Transforms):
         samples = torch.from_numpy(pack(picture)).to(self._device)
         x = samples.permute(2, 0, 1)[None].float().div_(255)
         height, width = (self._padded(side) // 2 for side in (picture.height, picture.width))
-        with Banded():
+        with RowTiled():
             y: Tensor = self._g_a(F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]), mode="replicate"))
         return y.cpu()
 
@@ -63,12 +63,12 @@ class PlanesTransforms(Transforms):
 
     def _decoded(self, y_hat: Tensor) -> Tensor:
         y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
-        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with RowTiled(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(y_hat)
         return x_hat.float()
 
     def _filtered(self, x_hat: Tensor) -> Tensor:
-        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with RowTiled(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             return cast("Tensor", cast("nn.Module", self._acem)(x_hat))
 
 

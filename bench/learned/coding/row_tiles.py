@@ -38,7 +38,7 @@ MAX_BANDS = 8
 """Each rearranges the weights for itself, which costs the more the smaller it is."""
 
 
-class Banded(TorchFunctionMode):
+class RowTiled(TorchFunctionMode):
     """Inside, convolutions and GDN on the CPU are computed in bands, on as many threads as PyTorch has on entering.
 
     Sigmoid and softmax take one thread; other operations, and other devices, are left as they are. It is for inference:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from bench.images.picture import Picture
-from bench.learned.coding.row_tiles import Banded
+from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.models.config import LATENT_STRIDE
 from bench.system.errors import DecodeError
@@ -70,7 +70,7 @@ class PictureTransforms(Transforms):
         pixels = torch.tensor(picture.pixels, device=self._device)  # a copy: pictures are read-only
         x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
         below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
-        with Banded():
+        with RowTiled():
             y: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
         return y.cpu()
 
@@ -78,7 +78,7 @@ class PictureTransforms(Transforms):
     def synthesis(self, y_hat: Tensor, height: int, width: int) -> Picture:
         """The picture of some latents: clamped, rounded to 8 bits, cut to its size."""
         y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
-        with Banded(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+        with RowTiled(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(y_hat)
         pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float()
         return Picture(np.ascontiguousarray(pixels.clamp(0, 1).mul_(255).round_().byte().cpu().numpy()))

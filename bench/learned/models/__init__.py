@@ -27,13 +27,14 @@ from bench.learned.models.entropy import Quantization
 from bench.learned.models.gained import Gained
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
-from bench.learned.models.rectifier import Rectified, Rectifier, Wiring
+from bench.learned.models.rectifier import GradientRouting, Rectified, Rectifier
 from bench.learned.models.zoo import load_zoo_state, zoo_config
 
 __all__ = [
     "TRANSFORMS",
     "Codable",
     "Gained",
+    "GradientRouting",
     "LearnedModel",
     "Likelihoods",
     "ModelConfig",
@@ -43,7 +44,6 @@ __all__ = [
     "Rectified",
     "Rectifier",
     "Trainable",
-    "Wiring",
     "build",
     "compact_config",
     "load_zoo_state",

@@ -89,7 +89,7 @@ none         no picture is made
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class GradientRouting:
     """How the gradients of distortion and feature term run through a codec with a rectifier.
 
     Raises:
@@ -116,9 +116,9 @@ class Rectified(nn.Module):
         wiring: of the gradients in training; in evaluation g_s always sees the rectified latents.
     """
 
-    def __init__(self, codec: LearnedModel, rectifier: nn.Module, wiring: Wiring | None = None) -> None:
+    def __init__(self, codec: LearnedModel, rectifier: nn.Module, wiring: GradientRouting | None = None) -> None:
         super().__init__()
-        self.codec, self.rectifier, self.wiring = codec, rectifier, wiring or Wiring()
+        self.codec, self.rectifier, self.wiring = codec, rectifier, wiring or GradientRouting()
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
         """As `LearnedModel`, and the latents before quantisation and after rectification."""

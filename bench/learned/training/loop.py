@@ -1,4 +1,4 @@
-"""The training loop: one phase, from its first step or from a checkpoint, to the end of a stretch."""
+"""The training loop: one phase, from its first step or from a checkpoint, to the end of a segment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from bench.learned.training import engine, optimizers
 from bench.learned.training.averaging import Average
 from bench.learned.training.crops import generator
-from bench.learned.training.phases import Stretch
+from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.stability import GradientGuard
 from bench.system.errors import BenchError
 
@@ -61,9 +61,9 @@ class Progress:
     """Seconds of training, over all calls."""
     cpu_s: float = 0.0
     """Seconds of processor time, of all threads: what does not depend on what else the machine does."""
-    stretch: Stretch = field(default_factory=lambda: Stretch(steps=1))
-    stretch_s: float = 0.0
-    """Seconds of the stretch in force, over all calls."""
+    segment: TrainingSegment = field(default_factory=lambda: TrainingSegment(steps=1))
+    segment_s: float = 0.0
+    """Seconds of the segment in force, over all calls."""
     train_loss: float = math.nan
     curve: list[CurvePoint] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ class Observer(Protocol):
         """After each validation."""
 
     def stop(self, loop: Loop) -> bool:
-        """Whether to end now, whatever the stretch says."""
+        """Whether to end now, whatever the segment says."""
 
 
 def stalled(losses: Sequence[float], patience: int) -> bool:
@@ -135,25 +135,25 @@ class Loop:
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
         return forward
 
-    def run(self, stretch: Stretch, observer: Observer, *, spent_s: float = 0.0) -> None:
-        """Train to the end of the stretch, of which `spent_s` seconds are gone already if it is a new one.
+    def run(self, segment: TrainingSegment, observer: Observer, *, spent_s: float = 0.0) -> None:
+        """Train to the end of the segment, of which `spent_s` seconds are gone already if it is a new one.
 
         Raises:
             DivergedError: the loss is not a number, or too many steps in a row were skipped.
         """
         progress = self.progress
-        if stretch != progress.stretch:
-            progress.stretch, progress.stretch_s = stretch, spent_s
-        before_s, before_stretch_s, began = progress.elapsed_s, progress.stretch_s, self.clock()
+        if segment != progress.segment:
+            progress.segment, progress.segment_s = segment, spent_s
+        before_s, before_stretch_s, began = progress.elapsed_s, progress.segment_s, self.clock()
         before_cpu_s = progress.cpu_s - time.process_time()
-        share = stretch.share(progress.step, progress.stretch_s)
+        share = segment.share(progress.step, progress.segment_s)
         while share < 1 and not self._out_of_patience():
             self.advance(share)
             spent_s = self.clock() - began
-            progress.elapsed_s, progress.stretch_s = before_s + spent_s, before_stretch_s + spent_s
+            progress.elapsed_s, progress.segment_s = before_s + spent_s, before_stretch_s + spent_s
             progress.cpu_s = before_cpu_s + time.process_time()
             # The last validation is part of the time as well.
-            share = self._agreed(stretch.share(progress.step, progress.stretch_s + self._validation_s))
+            share = self._agreed(segment.share(progress.step, progress.segment_s + self._validation_s))
             if self._validation_due(share):
                 began_validation = self.clock()
                 observer.validated(self, self.validate())
@@ -165,7 +165,7 @@ class Loop:
     def _validation_due(self, share: float) -> bool:
         """Now and then, at the end, and halfway where there was none before."""
         progress = self.progress
-        seen = bool(progress.curve) and progress.curve[-1].step > progress.stretch.begins
+        seen = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
         return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not seen)
 
     def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - whatever goes in comes out
@@ -173,9 +173,9 @@ class Loop:
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 
     def advance(self, share: float) -> None:
-        """Take one step; `share` (0..1) of the stretch is done."""
+        """Take one step; `share` (0..1) of the segment is done."""
         progress = self.progress
-        factor = progress.stretch.lr_factor(progress.step, share, self.phase)
+        factor = progress.segment.lr_factor(progress.step, share, self.phase)
         for group in self._main.param_groups:
             group["lr"] = self.phase.lr * factor
         batch = self.task.batch(progress.step, share)
@@ -234,7 +234,7 @@ class Loop:
         return point
 
     def _out_of_patience(self) -> bool:
-        losses = [point.loss for point in self.progress.curve if point.step > self.progress.stretch.begins]
+        losses = [point.loss for point in self.progress.curve if point.step > self.progress.segment.begins]
         return self.phase.patience is not None and stalled(losses, self.phase.patience)
 
     def state_dict(self) -> dict[str, Any]:
@@ -259,4 +259,4 @@ class Loop:
         self.guard.load_state_dict(state["guard"])
         kept = state["progress"]
         curve = [CurvePoint(**point) for point in kept["curve"]]
-        self.progress = Progress(**{**kept, "stretch": Stretch(**kept["stretch"]), "curve": curve})
+        self.progress = Progress(**{**kept, "segment": TrainingSegment(**kept["segment"]), "curve": curve})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.learned.families import YUV420
 from bench.learned.models.config import LATENT_STRIDE
-from bench.learned.models.rectifier import Wiring
+from bench.learned.models.rectifier import GradientRouting
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Source = Literal["pictures", "latents", "decoded"]
 METRICS = ("mse", "ms-ssim")
 """What a user can train for; mse is that of the planes in families of planes."""
 
-_LATER: Mapping[str, Any] = {"wiring": Wiring(), "mixed_begins": None, "qualities": (), "downscale": 1.0}
+_LATER: Mapping[str, Any] = {"wiring": GradientRouting(), "mixed_begins": None, "qualities": (), "downscale": 1.0}
 """Fields that older checkpoints and records do not have, and their defaults."""
 
 MARGIN = 2
@@ -59,7 +59,7 @@ class Phase:
     ("mixed"); None: never."""
     qualities: tuple[int, ...] = ()
     """Qualities that one model is trained for at once, with gains for each (`models.Gained`); none: the target's."""
-    wiring: Wiring = field(default_factory=Wiring)
+    wiring: GradientRouting = field(default_factory=GradientRouting)
     """How gradients run where the model has a rectifier."""
     optimizer: str = "soap"
     lr: float = 1e-3
@@ -124,8 +124,8 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """How long one call trains: to a total number of steps, or for a time. A resumed call may begin a new stretch."""
+class TrainingSegment:
+    """How long one call trains: to a total number of steps, or for a time. A resumed call may begin a new segment."""
 
     begins: int = 0
     """Step at which it begins."""
@@ -142,7 +142,7 @@ class Stretch:
             raise UsageError(f"the training has {self.begins} steps already; give a larger --steps, or --budget")
 
     def share(self, step: int, elapsed_s: float) -> float:
-        """How much of the stretch is done, 0..1."""
+        """How much of the segment is done, 0..1."""
         if self.steps is not None:
             return min(1.0, (step - self.begins) / (self.steps - self.begins))
         return min(1.0, elapsed_s / (self.budget_s or math.inf))

@@ -10,7 +10,7 @@ import torch
 
 from bench.images.evaluation_sets import fingerprints
 from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
-from bench.learned.coding.fixed_point.paths import outputs_of
+from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_of
 from bench.learned.coding.fixed_point.weights import SUFFIX, save
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.families import YUV420

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench.learned.training.jobs import Job
     from bench.learned.training.loop import Loop
-    from bench.learned.training.phases import Stretch
+    from bench.learned.training.phases import TrainingSegment
     from bench.learned.training.pictures import Pictures
 
 Record = dict[str, Any]
@@ -40,12 +40,12 @@ def new(job: Job, data: Pictures, initial: Record | None) -> Record:
     }
 
 
-def call(job: Job, loop: Loop, stretch: Stretch, fabric: Fabric) -> Record:
+def call(job: Job, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Record:
     """One call of the command, from where to where, and on what."""
     return {
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "from_step": loop.progress.step,
-        "to_step": stretch.steps,
+        "to_step": segment.steps,
         "from_s": loop.progress.elapsed_s,
         "machine": machine(),
         "device": torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",

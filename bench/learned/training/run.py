@@ -22,7 +22,7 @@ from bench.learned.training.gained_task import GainedTask
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
-from bench.learned.training.phases import Stretch
+from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.plane_task import RANGE, PlanesTask
 from bench.learned.training.task import PictureTask
 from bench.learned.weights import catalogue
@@ -117,15 +117,15 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     data = found.at_least(job.phase.side)
     identity = _identity(job, data, engine.precision_of(fabric))
     loop, record = _begin(job, data, fabric, _state(job, identity))
-    stretch = _stretch(job, loop)
+    segment = _segment(job, loop)
     first = loop.progress.step
-    record["calls"].append(records.call(job, loop, stretch, fabric))
+    record["calls"].append(records.call(job, loop, segment, fabric))
     with stop_on_signal() as stopped:
         say = say if fabric.is_global_zero else Unheard()
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
-            say.began(loop, stretch, data)
-            loop.run(stretch, report, spent_s=time.perf_counter() - job.began_s)
+            say.began(loop, segment, data)
+            loop.run(segment, report, spent_s=time.perf_counter() - job.began_s)
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
     path = job.out / WEIGHTS
@@ -223,12 +223,12 @@ def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, An
     return identity | ({"range of the planes": RANGE} if job.target.family in YUV420 else {})
 
 
-def _stretch(job: Job, loop: Loop) -> Stretch:
+def _segment(job: Job, loop: Loop) -> TrainingSegment:
     """How far this call goes: on where the checkpoint was going, or from here with a new schedule."""
-    old = loop.progress.stretch
+    old = loop.progress.segment
     if job.resume and (job.steps, job.budget_s) in ((None, None), (old.steps, None)):
         return old
-    return Stretch(loop.progress.step, job.steps, job.budget_s)
+    return TrainingSegment(loop.progress.step, job.steps, job.budget_s)
 
 
 def steps_of(path: Path) -> int | None:

@@ -14,8 +14,7 @@ from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import linear, records
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.losses import lambda_of
-from bench.learned.weights import catalogue
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, delta
 from bench.learned.weights.foreign import load_any
 from bench.learned.weights.full import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
@@ -121,7 +120,7 @@ def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, 
             target = dataclasses.replace(job.target, quality=quality)
             path = _base(dataclasses.replace(job, target=target))
             save(path, model.beside(rounded, first, index), _card_of(card, target, validated))
-            part.write(path, *part.read(path), base)
+            delta.write(path, *delta.read(path), base)
 
 
 def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation]) -> ModelCard:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from bench.learned.families import YUV420
-from bench.learned.models.rectifier import Wiring
+from bench.learned.models.rectifier import GradientRouting
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import CropStage, Phase
 from bench.system.errors import UsageError, unknown
@@ -76,18 +76,18 @@ class Recipe:
 
 def _soft(target: Target, recipe: Recipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    return Phase(weights, crops=_PICTURES[target.metric], wiring=Wiring("unrectified"))
+    return Phase(weights, crops=_PICTURES[target.metric], wiring=GradientRouting("unrectified"))
 
 
 def _soft_literal(target: Target, recipe: Recipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    wiring = Wiring("unrectified", encoder_learns_features=True)
+    wiring = GradientRouting("unrectified", encoder_learns_features=True)
     return Phase(weights, crops=_PICTURES[target.metric], wiring=wiring)
 
 
 def _soft_rectifier(target: Target, recipe: Recipe) -> Phase:
     weights = recipe.feature(target.metric)
-    wiring = Wiring("none")
+    wiring = GradientRouting("none")
     return Phase(weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), wiring=wiring)
 
 
@@ -101,13 +101,13 @@ def _predictive(target: Target, recipe: Recipe) -> Phase:
         quantization="round",
         lr=1e-4,
         crops=_DECODED,
-        wiring=Wiring(recipe.synthesis),
+        wiring=GradientRouting(recipe.synthesis),
     )
 
 
 def _direct(target: Target, recipe: Recipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    wiring = Wiring("rectified", encoder_learns_features=True)
+    wiring = GradientRouting("rectified", encoder_learns_features=True)
     return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], wiring=wiring)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.training.loop import CurvePoint, Loop
-    from bench.learned.training.phases import Stretch
+    from bench.learned.training.phases import TrainingSegment
     from bench.learned.training.pictures import Pictures
     from bench.learned.training.zoo import Zoo
 
@@ -39,10 +39,10 @@ class Terminal:
         self._percent = 0
         self._point: CurvePoint | None = None
 
-    def began(self, loop: Loop, stretch: Stretch, pictures: Pictures) -> None:
+    def began(self, loop: Loop, segment: TrainingSegment, pictures: Pictures) -> None:
         """Say what is trained on, and open the bar."""
         length = (
-            f"to step {stretch.steps}" if stretch.steps is not None else f"for {(stretch.budget_s or 0) / 60:g} min"
+            f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
         sys.stderr.write(f"{self._title}: {len(pictures)} pictures, from step {loop.progress.step} {length}\n")
         self._advance = self._bar.enter_context(progress(self._title, 100, unit="%"))
@@ -50,7 +50,7 @@ class Terminal:
     def stepped(self, loop: Loop) -> None:
         """Move the bar."""
         state = loop.progress
-        percent = int(100 * state.stretch.share(state.step, state.stretch_s))
+        percent = int(100 * state.segment.share(state.step, state.segment_s))
         self._advance(percent - self._percent, self._detail(loop))
         self._percent = percent
 

@@ -22,8 +22,7 @@ from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
-from bench.learned.weights import catalogue
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, delta
 from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Zoo:
             for other in later
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
-        return not changed and all(map(Path.is_file, files)) and not part.alike(*files, TRANSFORMS)
+        return not changed and all(map(Path.is_file, files)) and not delta.alike(*files, TRANSFORMS)
 
     def _has_other_base(self, step: Step) -> bool:
         """Whether what was trained of a decoder, published or not, was for other weights than its base's now."""
@@ -182,7 +181,7 @@ class Zoo:
             # The step's own model first: the others are parts of it.
             for model, name in sorted(step.models.items(), key=lambda item: item[0] != step.model):
                 own = base if model == step.model else self.path(step.model)
-                part.replace(self.path(model), *part.read(trained.with_name(name)), own)
+                delta.replace(self.path(model), *delta.read(trained.with_name(name)), own)
 
     def _base_of(self, step: Step) -> Path | None:
         """What the weights of a step can be a part of: a decoder's of its model's, a fit's of those it started from."""
@@ -200,7 +199,7 @@ def _stages_in(path: Path) -> Stages:
 
 def transforms_in(path: Path) -> str:
     """The SHA-256 of the transforms in a weights file: models that share their latents and pictures have one."""
-    _, tensors = part.read(path)
+    _, tensors = delta.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
         digest.update(value_bytes(tensors[name]))
@@ -210,7 +209,7 @@ def transforms_in(path: Path) -> str:
 def _is_decoder_of(path: Path, base: Path) -> bool:
     """Whether a decoder's weights are for a base, or for one with equal tensors under another header."""
     try:
-        return part.alike(catalogue.base(path), base)
+        return delta.alike(catalogue.base(path), base)
     except (MissingError, UsageError):
         return False
 

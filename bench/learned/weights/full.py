@@ -16,8 +16,7 @@ import torch
 
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import container
-from bench.learned.weights import delta as part
+from bench.learned.weights import container, delta
 from bench.learned.weights.tables import Tensors, restore_tables, table_tensors
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
@@ -93,7 +92,7 @@ def load(path: Path, family: str | None = None) -> Weights:
         MissingError: there is no such file, or another that it is a part of is not beside it.
         UsageError: it is not a weights file, damaged, of another version, not of the family asked for, or a decoder's.
     """
-    header, tensors = part.read(path)
+    header, tensors = delta.read(path)
     if "modifier" in header:
         raise UsageError(f"{path}: a decoder's weights (+{header['modifier']}), not those of a whole model")
     try:

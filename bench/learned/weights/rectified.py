@@ -13,8 +13,7 @@ from torch import nn
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
-from bench.learned.weights import catalogue, container, eight_bit
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, container, delta, eight_bit
 from bench.learned.weights.full import ModelCard, restore
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
@@ -54,8 +53,8 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         BenchError: a parameter is not finite in float16, or encoder or entropy model are not the base's.
         OSError: the file cannot be written; what was there before is untouched.
     """
-    tensors = part.read(base)[1] | _parameters(model)
-    for name, tensor in part.difference(tensors, base).items():
+    tensors = delta.read(base)[1] | _parameters(model)
+    for name, tensor in delta.difference(tensors, base).items():
         if not name.startswith(_CHANGED):
             raise BenchError(f"'{name}' is not that of {base}: the training of a decoder has changed its encoder")
         if not tensor.isfinite().all():
@@ -66,7 +65,7 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         "modifier": modifier_of(model),
         "rectifier": {"width": model.rectifier.width} if isinstance(model.rectifier, Rectifier) else None,
     }
-    part.write(path, header, tensors, base)
+    delta.write(path, header, tensors, base)
     return sha256_of(path)
 
 
@@ -87,7 +86,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
         MissingError: there is no such file, or its base is not beside it.
         UsageError: it is not such a file, damaged, of another version, or the base is another than it was trained on.
     """
-    header, tensors = part.read(path)
+    header, tensors = delta.read(path)
     if "modifier" not in header:
         raise UsageError(f"{path}: the weights of a whole model, not of a decoder (+qr, +ft)")
     base = catalogue.base(path)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Nothing is imported before it is needed: the codecs bring torch along.
 
 
-def add_exhibits(
+def add_assets(
     directory: Path,
     say: Callable[[str], None],
     *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.analysis.dataset_results import Study, measured_datasets
+from bench.analysis.dataset_results import DatasetResults, measured_datasets
 from bench.learned.codecs import LearnedCodec
 from bench.report.assets.opening import open_again, weights_found
 from bench.results.extras import COMPLEXITY
@@ -41,7 +41,7 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     """
     export = Export.read(directory)
     points = _points(export, say)
-    highest = points.groupby(["codec", "carrier", "weights"])["quality"].transform("max") == points["quality"]
+    highest = points.groupby(["codec", "backend", "weights"])["quality"].transform("max") == points["quality"]
     rows = []
     with progress("costs", len(points), unit="points") as advance:
         for point, is_highest in zip(points.to_dict("records"), highest, strict=True):
@@ -61,12 +61,12 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
-    """What costs are taken of: every current codec, carrier, weights and quality that can be opened as measured."""
-    columns = ["codec", "settings", "carrier", "weights", "quality", "weights_sha256"]
-    current = [Study.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
+    """What costs are taken of: every current codec, backend, weights and quality that can be opened as measured."""
+    columns = ["codec", "settings", "backend", "weights", "quality", "weights_sha256"]
+    current = [DatasetResults.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
     points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
     opened = points.loc[[_opens(row, say) for row in points.to_dict("records")]]
-    return opened.drop_duplicates(["codec", "carrier", "weights", "quality"], ignore_index=True)
+    return opened.drop_duplicates(["codec", "backend", "weights", "quality"], ignore_index=True)
 
 
 def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
@@ -101,7 +101,7 @@ def peak_memory_bytes(row: dict[str, Any]) -> int:
     Raises:
         BenchError: the codec failed.
     """
-    wanted = json.dumps({name: row[name] for name in ("codec", "settings", "carrier", "weights", "quality")})
+    wanted = json.dumps({name: row[name] for name in ("codec", "settings", "backend", "weights", "quality")})
     # -P: a file of the working directory, copy.py perhaps, must not take the place of a module.
     command = [sys.executable, "-P", "-m", "bench.report.assets.peak_memory", wanted, str(HEIGHT), str(WIDTH)]
     try:

@@ -39,4 +39,4 @@ def _recipe(row: Mapping[str, Any]) -> Recipe:
     options = {name: str(settings[name]) for name in kind.options if name in settings}
     if row["weights"]:
         options["weights"] = row["weights"]
-    return Recipe(row["codec"], row["quality"], row["carrier"], tuple(options.items()))
+    return Recipe(row["codec"], row["quality"], row["backend"], tuple(options.items()))

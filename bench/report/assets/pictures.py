@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from bench.analysis.dataset_results import Study
+from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting, measured_part
 from bench.images.datasets import dataset_names, open_rgb_dataset
 from bench.report.assets.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
@@ -61,10 +61,10 @@ def add_pictures(
         BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
         OSError: the folder cannot be written.
     """
-    opened, study = chosen(Export.read(directory), dataset, images, data=data)
+    opened, results = chosen(Export.read(directory), dataset, images, data=data)
     # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
     originals = {image.sha256: image for image in opened.images}
-    cells = choose(study.cells)
+    cells = choose(results.cells)
     writer = _Writer(directory, say)
     with progress("pictures", len(cells), unit="pictures") as advance:
         for image, rows in cells.groupby("image", sort=True):
@@ -72,7 +72,7 @@ def add_pictures(
                 say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
                 break
             original = cast("Picture", originals[rows["image_sha256"].iloc[0]].read())
-            _of_image(writer, {"dataset": study.dataset, "image": image}, original, rows)
+            _of_image(writer, {"dataset": results.dataset, "image": image}, original, rows)
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
     write_csv(listed, directory / "pictures.csv")
@@ -82,10 +82,10 @@ def add_pictures(
 
 def chosen(
     export: Export, dataset: str | None, images: Sequence[str], *, data: Path | None = None
-) -> tuple[Dataset, Study]:
-    """The pictures of a data set and the study of those to show; arguments and errors are those of `add_pictures`."""
+) -> tuple[Dataset, DatasetResults]:
+    """The pictures of a data set and the results of those to show; arguments and errors are those of `add_pictures`."""
     opened, named = _opened(dataset or fitting(export).dataset, export, data)
-    return opened, Study.of(export, named, images)
+    return opened, DatasetResults.of(export, named, images)
 
 
 def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:

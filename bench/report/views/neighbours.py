@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def neighbours(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
     """The table of bench.analysis.component_gain as text."""
-    titles = content.study.curves.set_index("name")["title"]
+    titles = content.results.curves.set_index("name")["title"]
     return [
         {
             "title": titles[row["test"]],

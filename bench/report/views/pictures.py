@@ -17,12 +17,12 @@ FOLDER = "pictures"
 
 
 def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
-    """The rows of pictures.csv that are of a study, with the numbers of their files; originals have none."""
-    study = content.study
-    own = pictures[(pictures["dataset"] == study.dataset) & pictures["image"].isin(study.images)]
+    """The rows of pictures.csv that are of an image set, with the numbers of their files; originals have none."""
+    results = content.results
+    own = pictures[(pictures["dataset"] == results.dataset) & pictures["image"].isin(results.images)]
     own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # it becomes a file's name
     columns = ["key", "name", "title", "quality", "width", "height", "bpp", "psnr_db"]
-    known = study.cells[[column for column in columns if column in study.cells]]
+    known = results.cells[[column for column in columns if column in results.cells]]
     rows = own.merge(known, on="key", how="left")
     # A picture of an older version of a curve is none of this report.
     return rows[rows["key"].eq("") | rows["name"].notna()].reset_index(drop=True)

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 def headers(content: Content) -> list[tuple[str, str]]:
     """Columns of the points table: (name, unit)."""
     found = [("rate", "bpp"), ("bytes", "mean")]
-    for axis in content.study.axes:
+    for axis in content.results.axes:
         if axis.name != axis.column:
             found.append((axis.title, "mean"))
         found.append((axis.title, axis.unit or "mean"))
-    if "psnr_of_mean_mse_db" in content.study.points:
+    if "psnr_of_mean_mse_db" in content.results.points:
         found.append(("PSNR of mean MSE", "dB"))
     return found
 
 
 def points(content: Content) -> list[dict[str, Any]]:
     """The curves, each with its rows."""
-    study = content.study
-    undefined = {axis.name: study.undefined_points(axis) for axis in study.axes}
+    results = content.results
+    undefined = {axis.name: results.undefined_points(axis) for axis in results.axes}
     curves = []
-    for curve in records(study.curves):
-        rows = study.points[study.points["name"] == curve["name"]].sort_values("quality")
+    for curve in records(results.curves):
+        rows = results.points[results.points["name"] == curve["name"]].sort_values("quality")
         curves.append(
             {
                 **curve,
@@ -49,7 +49,7 @@ def points(content: Content) -> list[dict[str, Any]]:
 
 def _point(row: dict[str, Any], content: Content, undefined: Mapping[str, AbstractSet[tuple[str, float]]]) -> list[str]:
     cells = [plain(row["bpp"], 4), f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}")]
-    for axis in content.study.axes:
+    for axis in content.results.axes:
         found = [(axis.column, 5)] if axis.name != axis.column else []
         found.append((axis.name, 3 if axis.unit else 5))
         if (row["name"], row["quality"]) in undefined[axis.name]:
@@ -63,12 +63,12 @@ def _point(row: dict[str, Any], content: Content, undefined: Mapping[str, Abstra
 
 def failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Equal messages of one codec at one quality are one entry."""
-    groups = rows.groupby(["codec", "quality", "carrier", "message"], sort=False)["image"].agg(["size", "first"])
+    groups = rows.groupby(["codec", "quality", "backend", "message"], sort=False)["image"].agg(["size", "first"])
     return records(groups.reset_index())
 
 
 def absent(content: Content) -> list[str]:
     """Codecs that the export knows and that were not measured here at all."""
-    here = {*content.study.curves["codec"], *content.study.incomplete["codec"]}
+    here = {*content.results.curves["codec"], *content.results.incomplete["codec"]}
     codecs = content.export.codecs
     return list(codecs.loc[~codecs["codec"].isin(here), "title"])

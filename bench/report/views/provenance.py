@@ -76,9 +76,9 @@ def legend(content: Content) -> list[dict[str, Any]]:
             "name": row["name"],
             "title": row["title"],
             "look": content.looks[row["name"]],
-            "drawn": row["name"] in content.study.leading,
+            "drawn": row["name"] in content.results.leading,
         }
-        for row in records(content.study.curves)
+        for row in records(content.results.curves)
     ]
 
 
@@ -93,6 +93,6 @@ def references(content: Content) -> list[dict[str, Any]]:
             "look": content.looks[s.name],
             **first.loc[s.name, ["encoder", "note", "url"]],
         }
-        for s in content.subjects
+        for s in content.rd_curves
         if not s.images
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.report.content import Content
 
 
@@ -25,19 +25,19 @@ def matrices(content: Content) -> list[dict[str, Any]]:
     table = content.tables["bd_rates"]
     if table.empty:
         return []
-    return [_matrix(content, axis, table[table["axis"] == axis.name]) for axis in content.study.axes]
+    return [_matrix(content, axis, table[table["axis"] == axis.name]) for axis in content.results.axes]
 
 
-def other_qualities(study: Study) -> dict[str, str]:
+def other_qualities(results: DatasetResults) -> dict[str, str]:
     """The learned curves that are of other qualities than the first of their family, by name, and what is to know.
 
     A BD-rate over two qualities is of another stretch of the curve than that over four.
     """
-    titles = study.curves.set_index("name")["title"]
-    qualities = study.points.groupby("name")["quality"].agg(qualities_text)
+    titles = results.curves.set_index("name")["title"]
+    qualities = results.points.groupby("name")["quality"].agg(qualities_text)
     return {
         name: f"qualities {qualities[name]}, where {titles[first]} has {qualities[first]}: not comparable with that row"
-        for first, *others in (family.names for family in study.families if family.learned)
+        for first, *others in (family.names for family in results.families if family.learned)
         for name in others
         if qualities[name] != qualities[first]
     }
@@ -45,16 +45,16 @@ def other_qualities(study: Study) -> dict[str, str]:
 
 def _matrix(content: Content, axis: Axis, table: pd.DataFrame) -> dict[str, Any]:
     cells = {(row["test"], row["anchor"]): row for row in records(table)}
-    other = other_qualities(content.study)
+    other = other_qualities(content.results)
     rows: list[dict[str, Any]] = [
         {
-            "title": subject.title,
-            "remark": other.get(subject.name, ""),
-            "look": content.looks[subject.name],
-            "cells": [_cell(cells.get((subject.name, anchor.name)), axis) for anchor in content.anchors],
+            "title": rd_curve.title,
+            "remark": other.get(rd_curve.name, ""),
+            "look": content.looks[rd_curve.name],
+            "cells": [_cell(cells.get((rd_curve.name, anchor.name)), axis) for anchor in content.anchors],
         }
-        for subject in content.subjects
-        if any((subject.name, anchor.name) in cells for anchor in content.anchors)
+        for rd_curve in content.rd_curves
+        if any((rd_curve.name, anchor.name) in cells for anchor in content.anchors)
     ]
     return {"axis": axis, "rows": rows, "remarks": mark([entry for row in rows for entry in (row, *row["cells"])])}
 

@@ -123,8 +123,8 @@ def test_only_the_file_names_matter_to_ffmpeg_not_the_folder(
 
 
 def test_the_version_names_x265_and_ffmpeg() -> None:
-    assert Bpg444(42).carrier_version.startswith("x265 ")
-    assert "(ffmpeg " in Bpg444(42).carrier_version
+    assert Bpg444(42).backend_version.startswith("x265 ")
+    assert "(ffmpeg " in Bpg444(42).backend_version
 
 
 def test_a_file_that_was_cut_is_refused_wherever_it_was_cut(photo: Picture) -> None:

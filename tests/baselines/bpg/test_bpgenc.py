@@ -1,6 +1,6 @@
 """Driving bpgenc and bpgdec: command lines, versions and refusals, against stand-ins that code with our own codec.
 
-This carrier was never run against the real ones: that they take these command lines is what their help says.
+This backend was never run against the real ones: that they take these command lines is what their help says.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def test_bpgenc_is_told_what_the_published_curves_were_made_with(
     codec: type[Bpg444], expected: dict[str, str], photo: Picture, stand_ins: Callable[..., Path]
 ) -> None:
     record = stand_ins()
-    data = codec(34, carrier="external").encode(photo)
+    data = codec(34, backend="external").encode(photo)
     options, source = json.loads(record.read_text())
     assert options == {**expected, "-c": "ycbcr", "-b": "8", "-q": "34", "-o": "coded.bpg"}
     assert source == "picture.png"  # bpgenc reads no PPM
@@ -99,13 +99,13 @@ def test_bpgenc_is_told_what_the_published_curves_were_made_with(
 def test_bpgdec_gives_the_picture(photo: Picture, stand_ins: Callable[..., Path]) -> None:
     stand_ins()
     data = Bpg444(37).encode(photo)
-    assert np.array_equal(Bpg444(37, carrier="external").decode(data).pixels, Bpg444(37).decode(data).pixels)
+    assert np.array_equal(Bpg444(37, backend="external").decode(data).pixels, Bpg444(37).decode(data).pixels)
 
 
 def test_a_row_says_which_encoder_and_which_libbpg_it_was(stand_ins: Callable[..., Path]) -> None:
     stand_ins()
-    rows = {codec: Configuration.of("name", codec(29, carrier="external")) for codec in (Bpg444, Bpg444Jctvc)}
-    assert {row.carrier_version for row in rows.values()} == {"libbpg 0.9.8 (bpgenc, bpgdec)"}
+    rows = {codec: Configuration.of("name", codec(29, backend="external")) for codec in (Bpg444, Bpg444Jctvc)}
+    assert {row.backend_version for row in rows.values()} == {"libbpg 0.9.8 (bpgenc, bpgdec)"}
     assert json.loads(rows[Bpg444].settings) == {
         "bit_depth": 8,
         "color_space": "ycbcr",
@@ -123,7 +123,7 @@ def test_absent_binaries_are_told_with_the_way_to_get_them(tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(tmp_path))
     assert Bpg444.missing() is None
     with pytest.raises(MissingError, match=r"^BPG 4:4:4 \(x265\): bpgenc and bpgdec not found on PATH; .*build libbpg"):
-        Bpg444(37, carrier="external")
+        Bpg444(37, backend="external")
     with pytest.raises(MissingError, match=r"^BPG 4:2:0 \(jctvc\): bpgenc and bpgdec not found"):
         Bpg420Jctvc(37)
 
@@ -145,7 +145,7 @@ def test_refusals_are_told_in_the_words_of_the_binaries(
     photo: Picture, stand_ins: Callable[..., Path], tmp_path: Path
 ) -> None:
     stand_ins()
-    codec = Bpg444(37, carrier="external")
+    codec = Bpg444(37, backend="external")
     data = Bpg444(37).encode(photo)
     for name, message in (("bpgenc", "Could not open 'picture.png'"), ("bpgdec", "Could not decode image")):
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{message}" >&2\nexit 1\n')
@@ -157,7 +157,7 @@ def test_refusals_are_told_in_the_words_of_the_binaries(
 
 def test_what_is_no_bpg_file_does_not_reach_bpgdec(stand_ins: Callable[..., Path], tmp_path: Path) -> None:
     stand_ins()
-    codec = Bpg444(37, carrier="external")
+    codec = Bpg444(37, backend="external")
     (tmp_path / "bpgdec").unlink()
     with pytest.raises(DecodeError, match="not a BPG file"):
         codec.decode(b"PNG")

@@ -34,8 +34,8 @@ from compressai.utils.eval_model.__main__ import inference
 
 from bench.codecs.registry import codec_class
 from bench.images.image_files import read_picture
+from bench.learned.coding.latent_codecs import as_picture, in_order
 from bench.learned.coding.parameters import ContextNetwork
-from bench.learned.coding.paths import as_picture, in_order
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.weights import catalogue
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.codecs import LearnedCodec
-    from bench.learned.coding.loaded_model import System
-    from bench.learned.coding.paths import Latents
+    from bench.learned.coding.latent_codecs import Latents
+    from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.models import LearnedModel
 
 THEIRS = {
@@ -134,7 +134,7 @@ def code(model: Any, x: torch.Tensor, *, decode: bool) -> Theirs:  # noqa: ANN40
 
 
 @torch.inference_mode()
-def decided(system: System, y: torch.Tensor, known: Theirs) -> tuple[torch.Tensor, torch.Tensor]:
+def decided(system: LoadedModel, y: torch.Tensor, known: Theirs) -> tuple[torch.Tensor, torch.Tensor]:
     """What our coder makes of y, each latent decided on z and a context that are given; how far each was from a tie."""
     model, params = system.model, None if known.z_hat is None else system.model.h_s(known.z_hat)
     if hasattr(model, "context_prediction"):
@@ -159,7 +159,7 @@ def means_in_context(model: LearnedModel, params: torch.Tensor | None, context: 
 
 
 @torch.inference_mode()
-def z_from_tie(system: System, y: torch.Tensor, ours: Latents, theirs: Theirs) -> torch.Tensor:
+def z_from_tie(system: LoadedModel, y: torch.Tensor, ours: Latents, theirs: Theirs) -> torch.Tensor:
     """How far the elements of z in which the two differ were from a tie."""
     if ours.z_hat is None:
         return torch.zeros(0)

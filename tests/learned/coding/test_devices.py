@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.codecs.registry import codec_class
-from bench.learned.coding.loaded_model import System
+from bench.learned.coding.loaded_model import LoadedModel
 from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     model = copy.deepcopy(fitted(family, steps=2))
-    y = System.of(model).transforms.analysis(portrait)
-    system = System.of(model, device="meta")
+    y = LoadedModel.of(model).transforms.analysis(portrait)
+    system = LoadedModel.of(model, device="meta")
     coded = system.coder.encode(y)
     size = (y.shape[2], y.shape[3])
     assert torch.equal(system.coder.decode(coded.payload, size, coded.crc).y_hat, coded.latents.y_hat)

@@ -31,8 +31,7 @@ from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.rounding import rounded, second_moments
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import catalogue, container
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, container, delta
 from bench.learned.weights.full import ModelCard, save
 from bench.system.errors import DecodeError, MissingError, UsageError
 
@@ -152,7 +151,7 @@ def test_plain_numpy_finds_tables_in_the_base_of_the_base(fixed: Path, tmp_path:
         shutil.copy(fixed / f"{name}-3.safetensors", tmp_path)
     base, trunk = tmp_path / "joint-3.safetensors", tmp_path / "trunk-3.safetensors"
     shutil.copy(base, trunk)
-    part.replace(base, *part.read(base), trunk)
+    delta.replace(base, *delta.read(base), trunk)
     before, after = (open_codec("joint-int", folder) for folder in (fixed, tmp_path))
     assert catalogue.bases(tmp_path / "joint-int-3.safetensors") == (base, trunk)
     content = unpack(after.encode(photograph(33, 17)), after._identity)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.cdfs import Reader, Writer
+from bench.learned.coding.cdfs import RangeDecoder, RangeEncoder
 from bench.learned.coding.fixed_point.mixture import LIMIT, LOGIT_GRID, MEAN_GRID, IntegerMixture, outputs
 from bench.learned.coding.fixed_point.network import Outputs
 from bench.learned.coding.fixed_point.reference import integer_mixture
-from bench.learned.coding.mixture import elements_of, rows_of
-from bench.learned.coding.mixture_cdfs import REACHES, Rows
+from bench.learned.coding.mixture_cdfs import REACHES, MixtureCdfs
+from bench.learned.coding.mixture_latent_codec import elements_of, rows_of
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import COMPONENTS
 
@@ -38,11 +38,11 @@ def extremes() -> torch.Tensor:
     return torch.where(high, OUTPUTS.high, OUTPUTS.low).double()
 
 
-def rows(values: torch.Tensor) -> Rows:
+def rows(values: torch.Tensor) -> MixtureCdfs:
     return IntegerMixture.of(OUTPUTS).rows(values)
 
 
-def drawn(found: Rows) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def drawn(found: MixtureCdfs) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     """An integer of each window's, as likely as its frequency."""
     random, symbols = np.random.default_rng(2), np.empty(COUNT, np.int32)
     for part in found.parts:
@@ -94,9 +94,9 @@ def test_what_lies_outside_its_window_is_written_all_the_same(symbol: int) -> No
     found = rows(told())
     symbols = drawn(found)
     symbols[::7] += symbol
-    writer = Writer()
+    writer = RangeEncoder()
     writer.code(found, np.arange(COUNT), symbols)
-    assert np.array_equal(Reader(writer.finish()).code(rows(told()), np.arange(COUNT), None), symbols)
+    assert np.array_equal(RangeDecoder(writer.finish()).code(rows(told()), np.arange(COUNT), None), symbols)
 
 
 def test_a_certain_component_has_all_the_weight() -> None:

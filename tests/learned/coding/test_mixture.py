@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.cdfs import Reader, Writer
-from bench.learned.coding.mixture import elements_of, rows_of
-from bench.learned.coding.mixture_cdfs import REACHES, SUREST, Rows
+from bench.learned.coding.cdfs import RangeDecoder, RangeEncoder
+from bench.learned.coding.mixture_cdfs import REACHES, SUREST, MixtureCdfs
+from bench.learned.coding.mixture_latent_codec import elements_of, rows_of
 from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 from bench.learned.models.mixture import COMPONENTS, GaussianMixture, Mixture
 
@@ -29,8 +29,8 @@ def drawn(mixture: Mixture) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return torch.normal(means, scales, generator=generator).round().int().numpy()
 
 
-def coded(rows: Rows, symbols: np.ndarray[tuple[int], np.dtype[np.int32]]) -> bytes:
-    writer = Writer()
+def coded(rows: MixtureCdfs, symbols: np.ndarray[tuple[int], np.dtype[np.int32]]) -> bytes:
+    writer = RangeEncoder()
     writer.code(rows, np.arange(len(symbols)), symbols)
     return writer.finish()
 
@@ -53,7 +53,7 @@ def test_every_element_is_in_one_group() -> None:
 def test_symbols_are_read_as_they_were_written() -> None:
     mixture = random_mixture()
     rows, symbols = rows_of(mixture), drawn(mixture)
-    read = Reader(coded(rows, symbols)).code(rows_of(mixture), np.arange(len(symbols)), None)
+    read = RangeDecoder(coded(rows, symbols)).code(rows_of(mixture), np.arange(len(symbols)), None)
     assert np.array_equal(read, symbols)
 
 
@@ -61,9 +61,9 @@ def test_elements_are_coded_in_any_order_but_each_once() -> None:
     mixture = random_mixture()
     rows, symbols = rows_of(mixture), drawn(mixture)
     indexes = np.random.default_rng(2).permutation(len(symbols))
-    writer = Writer()
+    writer = RangeEncoder()
     writer.code(rows, indexes, symbols[indexes])
-    assert np.array_equal(Reader(writer.finish()).code(rows, indexes, None), symbols[indexes])
+    assert np.array_equal(RangeDecoder(writer.finish()).code(rows, indexes, None), symbols[indexes])
     in_order = rows.bits(np.arange(len(symbols)), symbols)
     assert np.array_equal(rows.bits(indexes, symbols[indexes]), in_order[indexes])
     for strange in (indexes[1:], np.append(indexes, 0)):
@@ -94,7 +94,7 @@ def test_what_lies_outside_its_window_is_written_all_the_same(symbol: int) -> No
     mixture = Mixture(torch.full((3, 5), 0.11).double(), torch.zeros(3, 5).double(), torch.full((3, 5), 1 / 3).double())
     symbols = np.array([0, symbol, 0, -symbol, 1], np.int32)
     payload = coded(rows_of(mixture), symbols)
-    assert np.array_equal(Reader(payload).code(rows_of(mixture), np.arange(5), None), symbols)
+    assert np.array_equal(RangeDecoder(payload).code(rows_of(mixture), np.arange(5), None), symbols)
 
 
 def test_what_lies_outside_is_rare() -> None:
@@ -110,7 +110,7 @@ def test_the_widest_mixtures_are_cut_to_the_largest_window() -> None:
     rows = rows_of(mixture)
     assert rows.sizes.tolist() == [2 * REACHES[-1] + 1]
     symbols = np.array([-5], np.int32)
-    assert Reader(coded(rows, symbols)).code(rows, np.arange(1), None).tolist() == [-5]
+    assert RangeDecoder(coded(rows, symbols)).code(rows, np.arange(1), None).tolist() == [-5]
 
 
 def test_nothing_is_surer_than_the_surest() -> None:

@@ -14,7 +14,7 @@ from bench.codecs import adapter
 from bench.codecs.registry import CODECS, codec_class
 from bench.harness.measure import measure, time_stages
 from bench.learned.codecs.decoder_codec import DecoderCodec
-from bench.learned.coding.loaded_model import System
+from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.weights.full import ModelCard, load
 from bench.learned.weights.rectified import load_rectified, save_rectified
@@ -125,7 +125,7 @@ def test_rectified_latents_do_not_depend_on_the_number_of_threads(fitted: Fitter
     with torch.no_grad():
         for parameter in model.rectifier.parameters():
             parameter.add_(torch.randn(parameter.shape), alpha=0.05)
-    system, y_hat = System.of(model), torch.randn(1, 12, 32, 48)
+    system, y_hat = LoadedModel.of(model), torch.randn(1, 12, 32, 48)
     before = torch.get_num_threads()
     results = []
     for threads in (1, 2, 3, 7):

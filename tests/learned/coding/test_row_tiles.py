@@ -11,7 +11,7 @@ import torch
 from compressai.layers import GDN
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.learned.coding.row_tiles import Banded
+from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.models.gdn import FusedGDN
 
@@ -47,7 +47,7 @@ def features(height: int, width: int, channels: int = 96) -> Tensor:
 def test_values_are_those_of_pytorch(name: str, layout: torch.memory_format) -> None:
     conv, x = layer(name).double(), features(96, 127).double().contiguous(memory_format=layout)
     expected = conv(x)
-    with Banded():
+    with RowTiled():
         found = conv(x)
     assert found.shape == expected.shape
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
@@ -61,7 +61,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
         found = []
         for threads in (1, 2, 3, 7):
             torch.set_num_threads(threads)
-            with Banded():
+            with RowTiled():
                 found.append(layer(name)(features(height, width)))
         assert all(torch.equal(found[0], other) for other in found[1:]), (height, width)
 
@@ -72,7 +72,7 @@ def test_functions_that_end_a_share_in_another_way_have_the_same_bits_too(func: 
     found = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
-        with Banded():
+        with RowTiled():
             found.append(func(x))
     assert all(torch.equal(found[0], other) for other in found[1:])
 
@@ -88,7 +88,7 @@ def test_gdn_has_compressais_values_and_the_same_bits_on_any_number_of_threads(i
             expected = theirs(features(height, width))
             for threads in (1, 2, 3, 7):
                 torch.set_num_threads(threads)
-                with Banded():
+                with RowTiled():
                     found.append(ours(features(height, width)))
         torch.testing.assert_close(found[0], expected)
         assert all(torch.equal(found[0], other) for other in found[1:]), (height, width)
@@ -109,7 +109,7 @@ def test_a_transposed_convolution_has_the_values_of_pytorchs(outputs: int, size:
 
 def test_autocast_holds_in_all_bands() -> None:
     conv, x = layer("3x3"), features(96, 128)
-    with torch.autocast("cpu", torch.bfloat16), Banded():
+    with torch.autocast("cpu", torch.bfloat16), RowTiled():
         found = conv(x)
     expected = F.conv2d(x.bfloat16(), conv.weight.bfloat16(), conv.bias.bfloat16(), padding=1)
     assert found.dtype == torch.bfloat16
@@ -119,7 +119,7 @@ def test_autocast_holds_in_all_bands() -> None:
 def test_settings_of_threads_are_left_as_they_were() -> None:
     for threads in (3, 2):
         torch.set_num_threads(threads)
-        with Banded():
+        with RowTiled():
             layer("3x3")(features(96, 128))
             layer("3x3")(features(2, 2))
         assert torch.get_num_threads() == threads
@@ -129,10 +129,10 @@ def test_the_first_large_convolution_leaves_one_thread_to_its_caller() -> None:
     # In a process of its own: the threads of the bands are made once.
     code = """
 import torch
-from bench.learned.coding.row_tiles import Banded
+from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.parameters import one_thread
 torch.set_num_threads(2)
-with torch.inference_mode(), Banded(), one_thread():
+with torch.inference_mode(), RowTiled(), one_thread():
     torch.conv2d(torch.zeros(1, 96, 96, 128), torch.zeros(128, 96, 3, 3))
     print(torch.get_num_threads())
 print(torch.get_num_threads())
@@ -142,5 +142,5 @@ print(torch.get_num_threads())
 
 
 def test_what_goes_wrong_in_a_band_is_an_error() -> None:
-    with Banded(), pytest.raises(RuntimeError, match="expected input"):
+    with RowTiled(), pytest.raises(RuntimeError, match="expected input"):
         layer("3x3")(features(96, 128, channels=95))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.learned.models import Rectified, Rectifier, Wiring
+from bench.learned.models import GradientRouting, Rectified, Rectifier
 from bench.learned.models.rectifier import Attention, StandardizedConv2d
 from bench.system.errors import UsageError
 
@@ -26,7 +26,7 @@ def test_at_the_authors_width_the_parameters_are_theirs(channels: int, published
 
 def test_a_synthesis_that_there_is_not_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown synthesis 'detatched'"):
-        Wiring("detatched")  # type: ignore[arg-type]
+        GradientRouting("detatched")  # type: ignore[arg-type]
 
 
 def test_an_untrained_rectifier_changes_nothing(liven: Enlivener) -> None:
@@ -91,7 +91,7 @@ def test_in_evaluation_the_synthesis_sees_rectified_latents_whatever_the_wiring(
     liven(rectifier)
     codec = make("hyper")
     for synthesis in ("rectified", "detached", "unrectified", "none"):
-        model = Rectified(codec, rectifier, Wiring(synthesis)).eval()  # type: ignore[arg-type]
+        model = Rectified(codec, rectifier, GradientRouting(synthesis)).eval()  # type: ignore[arg-type]
         output = model(pictures)
         assert torch.equal(output["rectified"], rectifier(codec.entropy(codec.g_a(pictures))[0]))
         assert torch.equal(output["x_hat"], codec.g_s(output["rectified"]))
@@ -121,7 +121,7 @@ def test_the_feature_term_reaches_the_encoder_in_the_literal_reading_alone(
     rectifier = Rectifier(12, 16)
     liven(rectifier)
     for literal in (False, True):
-        model = Rectified(make("joint"), rectifier, Wiring(synthesis, literal))  # type: ignore[arg-type]
+        model = Rectified(make("joint"), rectifier, GradientRouting(synthesis, literal))  # type: ignore[arg-type]
         reached = gradients(model, pictures, "feature")
         assert (reached["g_a"] > 0) == literal
         assert reached["rectifier"] > 0
@@ -134,7 +134,7 @@ def test_the_distortion_teaches_the_rectifier_only_through_it(
 ) -> None:
     rectifier = Rectifier(12, 16)
     liven(rectifier)
-    reached = gradients(Rectified(make("joint"), rectifier, Wiring(synthesis)), pictures, "distortion")  # type: ignore[arg-type]
+    reached = gradients(Rectified(make("joint"), rectifier, GradientRouting(synthesis)), pictures, "distortion")  # type: ignore[arg-type]
     assert (reached["rectifier"] > 0) == (synthesis == "rectified")
     assert reached["g_a"] > 0
     assert reached["g_s"] > 0

@@ -13,7 +13,7 @@ from bench.learned.training import engine, latents, pictures
 from bench.learned.training.latents import LatentTask
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
-from bench.learned.training.phases import CropStage, Phase, Stretch
+from bench.learned.training.phases import CropStage, Phase, TrainingSegment
 from bench.learned.training.task import PictureTask, Task, Validation
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 def test_the_loss_falls(model: LearnedModel, photographs: Pictures) -> None:
     observer, loop = Observer(), loop_of(model, small_phase(lr=1e-2, ema_decay=0.9, validate_steps=20), photographs)
-    loop.run(Stretch(steps=90), observer)
+    loop.run(TrainingSegment(steps=90), observer)
     assert [point.step for point in observer.points] == [20, 40, 60, 80, 90]
     assert observer.points[-1].loss < observer.points[0].loss / 2
 
@@ -103,20 +103,20 @@ def test_processor_time_is_counted_over_all_calls(
     ticks = iter(range(100, 1000, 10))
     monkeypatch.setattr("bench.learned.training.loop.time.process_time", lambda: float(next(ticks)))
     loop = loop_of(model, small_phase(), photographs)
-    loop.run(Stretch(steps=3), Observer())
-    loop.run(Stretch(3, steps=5), Observer())
+    loop.run(TrainingSegment(steps=3), Observer())
+    loop.run(TrainingSegment(3, steps=5), Observer())
     assert [point.cpu_s for point in loop.progress.curve] == [20, 30, 40, 50]
 
 
 def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
     loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))
-    loop.run(Stretch(steps=25), Observer())
+    loop.run(TrainingSegment(steps=25), Observer())
     before = weights_of(loop.model)
-    loop.progress.stretch = Stretch(steps=40)
+    loop.progress.segment = TrainingSegment(steps=40)
     loop.advance(0.1)
     assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
-    loop.run(Stretch(25, steps=30), Observer())
+    loop.run(TrainingSegment(25, steps=30), Observer())
     assert loop.guard.skipped == 2
     assert not torch.equal(loop.model.g_a[0].weight, before["g_a.0.weight"])  # type: ignore[index]
 
@@ -124,10 +124,10 @@ def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs:
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
     loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {6: float("nan")}))
-    loop.run(Stretch(steps=6), Observer())
+    loop.run(TrainingSegment(steps=6), Observer())
     before = weights_of(loop.model)
     with pytest.raises(DivergedError, match="nan at step 6"):
-        loop.run(Stretch(6, steps=12), Observer())
+        loop.run(TrainingSegment(6, steps=12), Observer())
     assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
 
 
@@ -136,13 +136,13 @@ def test_endless_skipping_stops(model: LearnedModel, photographs: Pictures) -> N
     loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {}))
     loop.guard.norms.extend([1e-12] * 50)
     with pytest.raises(DivergedError, match=f"{PATIENCE_SKIPPED} steps"):
-        loop.run(Stretch(steps=PATIENCE_SKIPPED + 5), Observer())
+        loop.run(TrainingSegment(steps=PATIENCE_SKIPPED + 5), Observer())
 
 
 def test_frozen_parameters_stay(model: LearnedModel, photographs: Pictures) -> None:
     before = weights_of(model)
     loop = loop_of(model, small_phase(trainable=("g_s.*",)), photographs)
-    loop.run(Stretch(steps=6), Observer())
+    loop.run(TrainingSegment(steps=6), Observer())
     changed = {name for name, value in weights_of(loop.model).items() if not torch.equal(value, before[name])}
     assert changed == {name for name in before if name.startswith("g_s.")}
 
@@ -154,7 +154,7 @@ def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photograph
     before = weights_of(model)
     task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
     observer, loop = Observer(), loop_of(model, phase, photographs, task=task)
-    loop.run(Stretch(steps=60), observer)
+    loop.run(TrainingSegment(steps=60), observer)
     after = weights_of(loop.model)
     assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("g_"))
     assert observer.points[-1].rate_bpp < 0.8 * observer.points[0].rate_bpp
@@ -211,7 +211,7 @@ def test_a_budget_is_kept_within_5_percent(slow_from: int, model: LearnedModel, 
     phase = small_phase(validate_steps=1000)
     clock = Clock(iter([*[0.5] * slow_from, *[1.5] * 1000]))
     loop = loop_of(model, phase, photographs, clock=clock)
-    loop.run(Stretch(budget_s=40.0), Observer())
+    loop.run(TrainingSegment(budget_s=40.0), Observer())
     assert clock.now == pytest.approx(40, rel=0.05)
     assert loop.progress.elapsed_s == pytest.approx(40, rel=0.05)
     assert loop.progress.curve[-1].lr == pytest.approx(phase.lr * phase.lr_floor, rel=0.2)
@@ -228,7 +228,7 @@ def test_patience_ends_a_phase(model: LearnedModel, photographs: Pictures) -> No
     phase = small_phase(patience=3, validate_steps=2)
     task = Worse(photographs, phase, seed=0, device=CPU)
     loop = loop_of(model, phase, photographs, task=task)
-    loop.run(Stretch(steps=50), Observer())
+    loop.run(TrainingSegment(steps=50), Observer())
     assert loop.progress.step == 10
 
 
@@ -236,15 +236,15 @@ def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictur
     phase = small_phase()
     untouched = copy.deepcopy(model)
     loop = loop_of(model, phase, photographs)
-    loop.run(Stretch(steps=30), Observer())
+    loop.run(TrainingSegment(steps=30), Observer())
     half = loop_of(copy.deepcopy(untouched), phase, photographs)
-    half.progress.stretch = Stretch(steps=30)
+    half.progress.segment = TrainingSegment(steps=30)
     for _ in range(17):
-        half.advance(half.progress.stretch.share(half.progress.step, 0.0))
+        half.advance(half.progress.segment.share(half.progress.step, 0.0))
     state = copy.deepcopy(half.state_dict())
     rest = loop_of(untouched, phase, photographs)
     rest.load_state_dict(state)
-    rest.run(rest.progress.stretch, Observer())
+    rest.run(rest.progress.segment, Observer())
     for ours, theirs in ((loop.model, rest.model), (loop.average.model, rest.average.model)):
         assert all(torch.equal(value, weights_of(ours)[name]) for name, value in weights_of(theirs).items())
 
@@ -259,8 +259,8 @@ def test_the_average_follows_the_weights(model: LearnedModel, photographs: Pictu
     loop = loop_of(model, dataclasses.replace(small_phase(), ema_decay=0.5), photographs)
     before = weights_of(loop.average.model)
     loop.average.update(10**6)
-    loop.run(Stretch(steps=1), Observer())
-    loop.run(Stretch(1, steps=2), Observer())
+    loop.run(TrainingSegment(steps=1), Observer())
+    loop.run(TrainingSegment(1, steps=2), Observer())
     after = weights_of(loop.average.model)
     assert not torch.equal(after["g_a.0.weight"], before["g_a.0.weight"])
     assert not torch.equal(after["g_a.0.weight"], loop.model.g_a[0].weight)  # type: ignore[index]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from bench.learned.training.phases import CropStage, Phase, Stretch, parse_target, seconds
+from bench.learned.training.phases import CropStage, Phase, TrainingSegment, parse_target, seconds
 from bench.system.errors import UsageError
 
 PHASE = Phase({"rate": 1.0}, warmup_steps=10, lr_floor=0.1)
@@ -17,8 +17,8 @@ class Two(nn.Module):
 
 
 def test_learning_rate_warms_up_and_ends_at_the_floor() -> None:
-    stretch = Stretch(0, steps=100)
-    factors = [stretch.lr_factor(step, stretch.share(step, 0.0), PHASE) for step in range(101)]
+    segment = TrainingSegment(0, steps=100)
+    factors = [segment.lr_factor(step, segment.share(step, 0.0), PHASE) for step in range(101)]
     assert factors[0] == pytest.approx(0.1, rel=1e-2)
     assert max(factors) == factors[9]
     assert factors[10:] == sorted(factors[10:], reverse=True)
@@ -26,16 +26,16 @@ def test_learning_rate_warms_up_and_ends_at_the_floor() -> None:
 
 
 def test_a_new_stretch_begins_a_new_schedule() -> None:
-    stretch = Stretch(100, steps=200)
-    assert stretch.share(100, 1e6) == 0
-    assert stretch.lr_factor(109, stretch.share(109, 0.0), PHASE) > 0.95
-    assert stretch.share(200, 0.0) == 1
+    segment = TrainingSegment(100, steps=200)
+    assert segment.share(100, 1e6) == 0
+    assert segment.lr_factor(109, segment.share(109, 0.0), PHASE) > 0.95
+    assert segment.share(200, 0.0) == 1
 
 
 def test_a_budget_counts_seconds_not_steps() -> None:
-    stretch = Stretch(50, budget_s=10)
-    assert stretch.share(10**6, 2.5) == 0.25
-    assert stretch.share(51, 11.0) == 1
+    segment = TrainingSegment(50, budget_s=10)
+    assert segment.share(10**6, 2.5) == 0.25
+    assert segment.share(51, 11.0) == 1
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_budget_counts_seconds_not_steps() -> None:
 )
 def test_impossible_lengths_are_refused(lengths: dict[str, float], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Stretch(**lengths)  # type: ignore[arg-type]
+        TrainingSegment(**lengths)  # type: ignore[arg-type]
 
 
 def test_fields_that_came_later_are_described_only_where_they_are_used() -> None:

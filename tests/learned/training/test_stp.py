@@ -16,8 +16,7 @@ from bench.learned.training.decoded import VERSIONS, DecodedTask
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
-from bench.learned.weights import catalogue, container
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, container, delta
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -94,7 +93,7 @@ def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) ->
 def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, base: Path) -> None:
     trunk = base.with_name("hyper-3.safetensors")
     shutil.copy(base, trunk)
-    part.replace(base, *part.read(base), trunk)
+    delta.replace(base, *delta.read(base), trunk)
     path = run.train(job_on(landscapes, base, steps=1), Silent())
     assert [file.name for file in catalogue.bases(path)] == [base.name, trunk.name]
     assert all(file.parent == path.parent for file in catalogue.bases(path))

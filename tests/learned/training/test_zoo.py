@@ -23,8 +23,7 @@ from bench.learned.training.loop import CurvePoint
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.zoo import Zoo
-from bench.learned.weights import catalogue, container
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, container, delta
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -625,7 +624,7 @@ def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
     save(same, load(base).model, ModelCard(5, lambda_of(5), "mse"))
     shutil.copytree(small.weights, small.runs / step.run)
     shutil.move(small.runs / step.run / "joint+qr-5.safetensors", small.runs / step.run / run.WEIGHTS)
-    part.replace(base, *part.read(base), same)
+    delta.replace(base, *delta.read(base), same)
     assert not small.is_outdated(step), "the base has become a part, and is in all else what it was"
     save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
     job = small.job(step)

@@ -16,8 +16,7 @@ import torch
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
 from bench.learned.models import Gained, Rectified, Rectifier, share
-from bench.learned.weights import catalogue, container
-from bench.learned.weights import delta as part
+from bench.learned.weights import catalogue, container, delta
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import MissingError, UsageError
@@ -48,7 +47,7 @@ def path_of(folder: Path, model: str) -> Path:
 
 
 def as_part(path: Path, base: Path) -> None:
-    part.replace(path, *part.read(path), base)
+    delta.replace(path, *delta.read(path), base)
 
 
 def equal(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
@@ -88,7 +87,7 @@ def test_parts_restore_what_whole_files_do(whole: Path, parts: Path) -> None:
         assert equal(before.model.state_dict(), after.model.state_dict())
         assert before.card == after.card
         assert after.sha256 == hashlib.sha256(path_of(parts, family).read_bytes()).hexdigest()
-        assert equal(container.read(path_of(whole, family))[1], part.read(path_of(parts, family))[1])
+        assert equal(container.read(path_of(whole, family))[1], delta.read(path_of(parts, family))[1])
     old, new = (load_rectified(path_of(folder, "joint+qr")) for folder in (whole, parts))
     assert equal(old.model.state_dict(), new.model.state_dict())
     assert new.base_sha256 == load(path_of(parts, "joint")).sha256 != old.base_sha256
@@ -107,7 +106,7 @@ def test_a_model_with_another_encoder_stays_whole(whole: Path) -> None:
     header, tensors = container.read(path_of(whole, "hyper"))
     tensors["g_a.0.weight"] = tensors["g_a.0.weight"] + 1
     other = whole / "other-3.safetensors"
-    part.write(other, header, tensors, path_of(whole, "hyper"))
+    delta.write(other, header, tensors, path_of(whole, "hyper"))
     assert container.read(other)[1].keys() == tensors.keys()
     assert catalogue.bases(other) == ()
 
@@ -172,8 +171,8 @@ def test_a_file_that_is_a_part_of_itself_is_refused(parts: Path) -> None:
 def test_a_chain_without_an_end_in_sight_is_refused(parts: Path) -> None:
     names = ["hyper", *(f"copy{number}" for number in range(catalogue.DEEPEST + 1))]
     for base, name in itertools.pairwise(names):
-        header, tensors = part.read(path_of(parts, "hyper"))
-        part.write(path_of(parts, name), header, tensors, path_of(parts, base))
+        header, tensors = delta.read(path_of(parts, "hyper"))
+        delta.write(path_of(parts, name), header, tensors, path_of(parts, base))
     assert len(catalogue.bases(path_of(parts, names[-2]))) == catalogue.DEEPEST
     assert load(path_of(parts, names[-2])).card == CARD
     with pytest.raises(UsageError, match=f"{names[-1]}-3.*: more than {catalogue.DEEPEST} files"):
@@ -204,7 +203,7 @@ def gained(make: Maker, tmp_path: Path) -> tuple[Path, Path]:
 def test_another_lambda_of_one_training_is_stored_as_factors(gained: tuple[Path, Path], pictures: torch.Tensor) -> None:
     high, low = gained
     whole, size = load(low).model, low.stat().st_size
-    part.write(low, *part.read(low), high)
+    delta.write(low, *delta.read(low), high)
     header, held = container.read(low)
     assert header["base"]["scaled"] == {
         "g_a.6.weight": 0,
@@ -222,13 +221,13 @@ def test_another_lambda_of_one_training_is_stored_as_factors(gained: tuple[Path,
 
 def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path, Path], tmp_path: Path) -> None:
     high, low = gained
-    part.write(low, *part.read(low), high)
-    header, tensors = part.read(low)
+    delta.write(low, *delta.read(low), high)
+    header, tensors = delta.read(low)
     fitted = tmp_path / "fitted.safetensors"
-    part.write(fitted, header, {**tensors, "h_s.0.bias": tensors["h_s.0.bias"] + 1}, low)
+    delta.write(fitted, header, {**tensors, "h_s.0.bias": tensors["h_s.0.bias"] + 1}, low)
     assert container.read(fitted)[1].keys() == {"h_s.0.bias"}
-    assert part.alike(fitted, low, ("g_a", "g_s"))
-    assert not part.alike(fitted, high, ("g_a", "g_s"))
+    assert delta.alike(fitted, low, ("g_a", "g_s"))
+    assert not delta.alike(fitted, high, ("g_a", "g_s"))
     decoder = tmp_path / "joint+ft-3.safetensors"
     codec = load(low).model
     with torch.no_grad():
@@ -239,7 +238,7 @@ def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path
 
 def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Path, Path]) -> None:
     high, low = gained
-    part.write(low, *part.read(low), high)
+    delta.write(low, *delta.read(low), high)
     header, held = container.read(low)
     container.write(low, header, {**held, "g_a.6.weight": held["g_a.6.weight"][1:]})
     with pytest.raises(UsageError, match=r"joint-3.*its factors do not fit its base joint-5"):
@@ -257,11 +256,11 @@ def test_what_replaces_a_base_leaves_its_parts_as_they_were(whole: Path, parts: 
     hyper = path_of(parts, "hyper")
     header, tensors = container.read(hyper)
     refitted = {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1}
-    part.replace(hyper, header, refitted)
+    delta.replace(hyper, header, refitted)
     assert catalogue.bases(path_of(parts, "joint")) == (hyper,)
     retrained = {**refitted, "g_a.0.bias": tensors["g_a.0.bias"] + 1}
     for replacement in (refitted, retrained):
-        part.replace(hyper, header, replacement)
+        delta.replace(hyper, header, replacement)
         for family in ("joint", "factorized"):
             assert equal(*(load(path_of(folder, family)).model.state_dict() for folder in (whole, parts)))
         assert equal(*(load_rectified(path_of(folder, "joint+qr")).model.state_dict() for folder in (whole, parts)))
@@ -272,7 +271,7 @@ def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> No
     factorized = path_of(parts, "factorized")
     factorized.write_bytes(factorized.read_bytes()[:-1])
     header, tensors = container.read(path_of(parts, "hyper"))
-    part.replace(path_of(parts, "hyper"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
+    delta.replace(path_of(parts, "hyper"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
     assert load(path_of(parts, "joint")).card == CARD
     with pytest.raises(UsageError, match="factorized-3"):
         load(factorized)
@@ -280,7 +279,7 @@ def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> No
 
 def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> None:
     header, tensors = container.read(path_of(whole, "joint"))
-    part.replace(path_of(whole, "joint"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
+    delta.replace(path_of(whole, "joint"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
     with pytest.raises(UsageError, match=r"goes with a joint-3.*train \+qr on this one"):
         load_rectified(path_of(whole, "joint+qr"))
 

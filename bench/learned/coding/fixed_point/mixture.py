@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 
 from bench.learned.coding.fixed_point.network import Outputs
-from bench.learned.coding.mixture import whole
-from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, Rows
+from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, MixtureCdfs
+from bench.learned.coding.mixture_latent_codec import whole
 from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class IntegerMixture:
             raise ValueError("the table of the exponential function is out of bounds")
         return cls(tables)
 
-    def rows(self, values: Tensor) -> Rows:
+    def rows(self, values: Tensor) -> MixtureCdfs:
         """The distributions of elements, position by position, by outputs (positions, 3 K M) in float64."""
         scales, means, logits = (
             part.reshape(len(values), COMPONENTS, -1).transpose(0, 1).flatten(1) for part in values.chunk(3, 1)
@@ -134,7 +134,7 @@ class IntegerMixture:
         reciprocals = ((1 << RECIPROCAL_BITS) / scales).floor_()
         found = _Elements(means, reciprocals, weights, centres)
         frequencies = functools.partial(self._frequencies, found)
-        return Rows.of(centres.int().numpy(), self._reaches_of(found, scales).numpy(), frequencies)
+        return MixtureCdfs.of(centres.int().numpy(), self._reaches_of(found, scales).numpy(), frequencies)
 
     def _weights(self, logits: Tensor) -> Tensor:
         differences = (logits.amax(0) - logits).clamp_(max=len(self._exponential) - 1)

@@ -39,7 +39,7 @@ class Outputs:
     high: Tensor
     """Limits of each, in its units."""
     lookups: Mapping[str, Tensor]
-    """Tables by name: "scale_bounds" of a Gaussian; those of `mixture.lookups`."""
+    """CDFs by name: "scale_bounds" of a Gaussian; those of `mixture.lookups`."""
 
 
 @dataclass(frozen=True, slots=True)

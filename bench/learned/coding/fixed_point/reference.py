@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import safetensors
 
-from bench.learned.coding.cdfs import Reader, Tables
-from bench.learned.coding.mixture_cdfs import REACHES, Rows
+from bench.learned.coding.cdfs import Cdfs, RangeDecoder
+from bench.learned.coding.mixture_cdfs import REACHES, MixtureCdfs
 from bench.learned.models.entropy import PRECISION
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Reference:
     tensors: dict[str, NDArray[Any]]
     shape: dict[str, Any]
     """The header's entry "fixed_point"."""
-    z_tables: Tables
-    y_tables: Tables | None
+    z_tables: Cdfs
+    y_tables: Cdfs | None
     """None where y goes by mixtures."""
 
     @classmethod
@@ -57,7 +57,7 @@ class Reference:
 
     def decode(self, payload: bytes, size: tuple[int, int]) -> tuple[Wide, int]:
         """The latents (M, h, w) in units of the grid, and the CRC-32 of the symbols, of a payload."""
-        reader = Reader(payload)
+        reader = RangeDecoder(payload)
         channels, height, width = len(self.tensors["medians"]), size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE
         indexes = np.repeat(np.arange(channels, dtype=np.int32), height * width)
         z = reader.code(self.z_tables, indexes, None).reshape(channels, height, width).transpose(1, 2, 0)
@@ -71,7 +71,7 @@ class Reference:
         prepared: Wide = values + self.tensors["context.bias"]
         return prepared
 
-    def _wavefronts(self, reader: Reader, prepared: Wide) -> Wide:
+    def _wavefronts(self, reader: RangeDecoder, prepared: Wide) -> Wide:
         height, width, _ = prepared.shape
         _, taps, channels = self.tensors["context.weight"].shape
         radius = math.isqrt(2 * taps + 1) // 2
@@ -85,7 +85,7 @@ class Reference:
             entered[rows + radius, columns + radius] = self._rescaled("y_entry", y[rows, columns])
         return y.transpose(2, 0, 1)
 
-    def _elements(self, reader: Reader, told: Wide) -> Wide:
+    def _elements(self, reader: RangeDecoder, told: Wide) -> Wide:
         """Elements of y (positions, M) in units of the grid, by what the network says of them."""
         if self.y_tables is None:
             rows = integer_mixture(told, self.tensors)
@@ -132,7 +132,7 @@ class Reference:
         return rescaled
 
 
-def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> Rows:
+def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> MixtureCdfs:
     """The distributions of elements, position by position, by outputs (positions, 3 K M); see `mixture`."""
     scales, means, logits = (
         part.reshape(len(told), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
@@ -161,11 +161,11 @@ def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> Rows:
         found: NDArray[np.float64] = np.concatenate((inside, escape), axis=1).astype(np.float64)
         return found
 
-    return Rows.of(centres.astype(np.int32), np.searchsorted(bounds, needed, side="left"), frequencies)
+    return MixtureCdfs.of(centres.astype(np.int32), np.searchsorted(bounds, needed, side="left"), frequencies)
 
 
-def _tables(base: dict[str, NDArray[Any]], part: str) -> Tables:
-    return Tables.of_arrays(*(base[f"{part}.{field}"] for field in ("cdf", "cdf_length", "offset")))
+def _tables(base: dict[str, NDArray[Any]], part: str) -> Cdfs:
+    return Cdfs.of_arrays(*(base[f"{part}.{field}"] for field in ("cdf", "cdf_length", "offset")))
 
 
 def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int, int]]]:

@@ -14,7 +14,7 @@ import torch
 from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
-from bench.learned.coding.paths import HYPER_STRIDE
+from bench.learned.coding.latent_codecs import HYPER_STRIDE
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
 from bench.learned.weights import catalogue, container
 from bench.learned.weights.full import ModelCard, Weights, load

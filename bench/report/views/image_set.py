@@ -1,4 +1,4 @@
-"""A study's sections: rates, curves, times, points, what is missing, where it comes from."""
+"""The sections on one image set: rates, curves, times, points, what is missing, where it comes from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.report.views import points, provenance, rates, times
 from bench.report.views.rows import count, records
 
 if TYPE_CHECKING:
-    from bench.analysis.dataset_results import Study
+    from bench.analysis.dataset_results import DatasetResults
     from bench.report.content import Content
     from bench.results.extras import Extras
 
@@ -28,73 +28,73 @@ LONGEST_NAME = 24
 
 
 def study_view(content: Content, extras: Extras) -> dict[str, Any]:
-    """The variables of the sections on one study."""
-    study = content.study
-    used = set(study.cells["weights_sha256"]) - {""}
+    """The variables of the sections on one image set."""
+    results = content.results
+    used = set(results.cells["weights_sha256"]) - {""}
     return {
-        "heading": heading(study),
+        "heading": heading(results),
         "nothing": NOTHING,
-        "dataset_title": study.label,
-        "note": study.note,
-        "warns": NOT_COMPARABLE in study.note,
-        "is_subset": study.is_subset,
-        "extent": study.extent,
-        "images": study.images,
-        "planar": PSNR_YUV in study.axes,
-        "ceiling": ceiling_note(study),
+        "dataset_title": results.label,
+        "note": results.note,
+        "warns": NOT_COMPARABLE in results.note,
+        "is_subset": results.is_subset,
+        "extent": results.extent,
+        "images": results.images,
+        "planar": PSNR_YUV in results.axes,
+        "ceiling": ceiling_note(results),
         "facts": _facts(content),
         "anchor": content.anchor,
         "anchors": content.anchors,
-        "axes": study.axes,
+        "axes": results.axes,
         "explorer": explorer_json(content),
         "legend": provenance.legend(content),
         "references": provenance.references(content),
         "matrices": rates.matrices(content),
-        "other_qualities": rates.other_qualities(study),
-        "details": [rates.details(content, axis) for axis in study.axes] if content.anchors else [],
+        "other_qualities": rates.other_qualities(results),
+        "details": [rates.details(content, axis) for axis in results.axes] if content.anchors else [],
         "plots": content.plots,
-        "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, study.curves)),
-        "pairs": times.pairs(time_ratios(cell_times(study, content.export), study.curves)),
+        "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
+        "pairs": times.pairs(time_ratios(cell_times(results, content.export), results.curves)),
         "points": points.points(content),
         "point_headers": points.headers(content),
-        "incomplete": records(study.incomplete),
+        "incomplete": records(results.incomplete),
         "failures": points.failures(content.tables["failures"]),
         "absent": points.absent(content),
-        "stale": records(study.stale),
+        "stale": records(results.stale),
         "runs": provenance.runs(content.tables["runs"]),
         "weights": provenance.weights(extras.weights[extras.weights["weights_sha256"].isin(used)]),
     }
 
 
-def heading(study: Study) -> str:
+def heading(results: DatasetResults) -> str:
     """The title: it says so when the pictures are not a whole set, or not one that others report on."""
-    text = f"Image codecs on {short_title(study)}"
-    if study.note:
-        clause = re.split(r"[:;.]", study.note, maxsplit=1)[0].strip()
+    text = f"Image codecs on {short_title(results)}"
+    if results.note:
+        clause = re.split(r"[:;.]", results.note, maxsplit=1)[0].strip()
         # Within a title a sentence does not start anew; an abbreviation stays as it is.
         text += f" ({clause[:1].lower() + clause[1:] if clause[1:2].islower() else clause})"
-    return f"{text}, {study.extent}" if study.is_subset else text
+    return f"{text}, {results.extent}" if results.is_subset else text
 
 
-def short_title(study: Study) -> str:
+def short_title(results: DatasetResults) -> str:
     """A data set's name as people write it: the first words of its title if they are few, else its own name."""
-    first = study.title.split(",")[0].strip()
-    name = first if 0 < len(first) <= LONGEST_NAME else study.dataset
+    first = results.title.split(",")[0].strip()
+    name = first if 0 < len(first) <= LONGEST_NAME else results.dataset
     # A word is capitalised; the name of a file or of a folder within others is as it is.
     return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
 
 def _facts(content: Content) -> list[str]:
-    study, runs = content.study, content.tables["runs"]
+    results, runs = content.results, content.tables["runs"]
     days = sorted({str(started)[:10] for started in runs["started"]})
-    found = [study.extent, count(len(study.curves), "codec"), count(len(study.points), "RD point")]
+    found = [results.extent, count(len(results.curves), "codec"), count(len(results.points), "RD point")]
     if days:
         found.append("measured " + (days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
     return found
 
 
 def sections(view: dict[str, Any]) -> list[tuple[str, str]]:
-    """The contents list of a study's page: id and title of every section that it has."""
+    """The contents list of the page on an image set: id and title of every section that it has."""
     missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
     found = [
         (view.get("claims"), "claims", "Claims"),

@@ -9,16 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import Port, Tables
+from bench.learned.coding.cdfs import Cdfs, RangeCoder
 from bench.learned.coding.fixed_point import mixture
 from bench.learned.coding.fixed_point.mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
-from bench.learned.coding.mixture import element_bits, pass_integers
-from bench.learned.coding.mixture_cdfs import SUREST
-from bench.learned.coding.parameters import one_thread
-from bench.learned.coding.paths import (
+from bench.learned.coding.latent_codecs import (
     Channels,
-    EntropyPath,
+    LatentCodec,
     Latents,
     Size,
     as_picture,
@@ -26,6 +23,9 @@ from bench.learned.coding.paths import (
     symbols_of,
     z_size,
 )
+from bench.learned.coding.mixture_cdfs import SUREST
+from bench.learned.coding.mixture_latent_codec import element_bits, pass_integers
+from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
 
@@ -52,13 +52,13 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
     return Outputs(grids, -limit, limit, {"scale_bounds": bounds})
 
 
-def fixed_point_path(model: LearnedModel, network: Network) -> EntropyPath:
+def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCodec:
     """The way in which a model's latents are coded with an integer network."""
-    return (MixturePath if isinstance(model, MixtureModel) else GaussianPath)(model, network)
+    return (MixtureLatentCodec if isinstance(model, MixtureModel) else GaussianPath)(model, network)
 
 
-class FixedPointPath(EntropyPath):
-    """z, then y in wavefronts; see `bench.learned.coding.paths`.
+class FixedPointLatentCodec(LatentCodec):
+    """z, then y in wavefronts; see `bench.learned.coding.latent_codecs`.
 
     What is float here is the encoder's: y, z and their distance from the means. A decoder sees integers alone, and
     divides by the grids in the end, which are powers of 2: that is exact.
@@ -72,8 +72,8 @@ class FixedPointPath(EntropyPath):
         self._kernel, self._grid = network.kernel, network.grid
         self._output_grids = network.output_grids.view(1, -1, 1, 1)
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
-        """See `EntropyPath`."""
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(port, z, z_size(size))
         values, told = self._wavefronts(port, y, self._evaluator.prepare(symbols), size)
@@ -84,13 +84,13 @@ class FixedPointPath(EntropyPath):
         """What the decoder knows."""
 
     @abc.abstractmethod
-    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
         """Pass elements of y (positions, M), by what was told of them, in its units; values in those of the grid."""
 
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
 
-    def _wavefronts(self, port: Port, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    def _wavefronts(self, port: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         """All of y (1, M, h, w), and the outputs of the network for it (1, outputs, h, w), in units of their grids."""
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
@@ -104,16 +104,16 @@ class FixedPointPath(EntropyPath):
         return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(told), wave.order, size)
 
 
-class GaussianPath(FixedPointPath):
+class GaussianPath(FixedPointLatentCodec):
     """Each element by the table of its scale, around its mean: the tables of the float model."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)
-        self.y_tables = Tables.of(model.gaussian_conditional)
+        self.y_tables = Cdfs.of(model.gaussian_conditional)
         self._bounds = network.lookups["scale_bounds"]
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         scales, means = cast("Tensor", latents.scales), cast("Tensor", latents.means)
         symbols = (latents.y_hat - means).round().int().flatten().numpy()
         bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols)
@@ -122,7 +122,7 @@ class GaussianPath(FixedPointPath):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
 
-    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
         scales, means = told.chunk(2, 1)
         symbols = None if y is None else symbols_of(y, means / self._grid)
         coded = port.code(self.y_tables, self._indexes(scales), symbols)
@@ -133,7 +133,7 @@ class GaussianPath(FixedPointPath):
         return torch.bucketize(scales.int().flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
-class MixturePath(FixedPointPath):
+class MixtureLatentCodec(FixedPointLatentCodec):
     """Each element, rounded to an integer, by its mixture."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
@@ -142,7 +142,7 @@ class MixturePath(FixedPointPath):
         self._mixture = IntegerMixture.of(network.outputs)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         grids = self._output_grids.flatten()
         with one_thread():
             bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * grids))
@@ -151,6 +151,6 @@ class MixturePath(FixedPointPath):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
 
-    def _pass(self, port: Port, y: Tensor | None, told: Tensor) -> Tensor:
+    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
         coded = pass_integers(port, y, self._mixture.rows(told))
         return torch.from_numpy(coded).view(len(told), -1).double().mul_(self._grid)

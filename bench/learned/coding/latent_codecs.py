@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import Port, Tables
+from bench.learned.coding.cdfs import Cdfs, RangeCoder
 from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
@@ -59,10 +59,10 @@ class Latents:
     """Of the mixtures that are in the place of scales and means, (1, 3 K M, h, w)."""
 
 
-class EntropyPath(abc.ABC):
+class LatentCodec(abc.ABC):
     """What a port passes for a picture, in order. A path holds nothing of any picture."""
 
-    y_tables: Tables
+    y_tables: Cdfs
     num_channels: int
     """Of y."""
     z_channels: Channels | None = None
@@ -73,7 +73,7 @@ class EntropyPath(abc.ABC):
         return y_bits + (0 if self.z_channels is None else self.z_channels.least_bits(z_size(size)))
 
     @abc.abstractmethod
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """Pass y (1, M, h, w) of a given size, and what it depends on; what the decoder knows is returned."""
 
     @abc.abstractmethod
@@ -81,7 +81,7 @@ class EntropyPath(abc.ABC):
         """What each element of the coded latents takes by its table, for "y" and, where there is one, "z"."""
 
 
-class FactorizedPath(EntropyPath):
+class FactorizedLatentCodec(LatentCodec):
     """y alone, each channel by its table."""
 
     def __init__(self, model: LearnedModel) -> None:
@@ -90,19 +90,19 @@ class FactorizedPath(EntropyPath):
         self.num_channels = model.config.M
 
     def least_bits(self, size: Size) -> float:
-        """See `EntropyPath`: each channel has its table."""
+        """See `LatentCodec`: each channel has its table."""
         return self._channels.least_bits(size)
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
-        """See `EntropyPath`."""
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
         return Latents(self._channels.code(port, y, size))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         return {"y": self._channels.bits(latents.y_hat)}
 
 
-class HyperPath(EntropyPath):
+class HyperpriorLatentCodec(LatentCodec):
     """z, then y, all of it at once."""
 
     def __init__(self, model: LearnedModel) -> None:
@@ -112,18 +112,18 @@ class HyperPath(EntropyPath):
         self.z_channels = self._hyperprior.channels
         self._has_mean = bool(model.has_mean)
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
-        """See `EntropyPath`."""
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
         z_hat, params = self._hyperprior.code(port, y, size)
         scales, means = split_parameters(params, mean=self._has_mean)
         return Latents(self._elements.code(port, y, scales, means), z_hat, scales, means)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         return self._hyperprior.bits(latents) | {"y": self._elements.bits(latents)}
 
 
-class AutoregressivePath(EntropyPath):
+class AutoregressiveLatentCodec(LatentCodec):
     """z if there is one, then y in wavefronts."""
 
     def __init__(self, model: LearnedModel) -> None:
@@ -134,8 +134,8 @@ class AutoregressivePath(EntropyPath):
         self._network = ContextNetwork.of(model)
         self._config = model.config
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
-        """See `EntropyPath`."""
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
         z_hat = params = None
         if self._hyperprior is not None:
             z_hat, params = self._hyperprior.code(port, y, size)
@@ -143,16 +143,18 @@ class AutoregressivePath(EntropyPath):
         return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
         return side | {"y": self._elements.bits(latents)}
 
-    def _pass(self, port: Port, y: Tensor | None, params: Tensor) -> Tensor:
+    def _pass(self, port: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
         """Pass elements of y (positions, M), by what was told of them (positions, outputs of the network)."""
         scales, means = split_parameters(params, mean=self._config.mean)
         return self._elements.code(port, y, scales, means)
 
-    def _wavefronts(self, port: Port, y: Tensor | None, params: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
+    def _wavefronts(
+        self, port: RangeCoder, y: Tensor | None, params: Tensor | None, size: Size
+    ) -> tuple[Tensor, Tensor]:
         """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, outputs, h, w)."""
         wave = wavefront(*size, self._config.kernel)
         prepared = self._network.prepare(in_order(params, wave.order), len(wave.order))
@@ -170,14 +172,14 @@ class Channels:
 
     def __init__(self, model: LearnedModel) -> None:
         bottleneck = cast("Bottleneck", model.entropy_bottleneck)
-        self.tables = Tables.of(bottleneck)
+        self.tables = Cdfs.of(bottleneck)
         self._medians = bottleneck.quantiles.detach()[:, :, 1:2].clone()  # (C, 1, 1)
 
-    def code(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
+    def code(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
         """Pass values (1, C, h, w)."""
         return self.values(self.code_symbols(port, values, size))
 
-    def code_symbols(self, port: Port, values: Tensor | None, size: Size) -> Tensor:
+    def code_symbols(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
         """Pass the symbols (C, h, w) of values."""
         symbols = None if values is None else symbols_of(values[0], self._medians)
         return torch.from_numpy(port.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
@@ -209,7 +211,7 @@ class Hyperprior:
         self._analysis = cast("torch.nn.Module", getattr(model, "hyper_analysis", model.h_a))
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
         """Pass z of y; z_hat and the word of the hyperprior about y."""
         z = None if y is None else self._analysis(y)
         z_hat = self.channels.code(port, z, z_size(size))
@@ -225,11 +227,11 @@ class _Elements:
 
     def __init__(self, model: LearnedModel) -> None:
         conditional = cast("Gaussian", model.gaussian_conditional)
-        self.tables = Tables.of(conditional)
+        self.tables = Cdfs.of(conditional)
         # The next wider table, as in CompressAI. The nearest one made files of a trained model .6 % larger.
         self._bounds = cast("Tensor", conditional.scale_table)[:-1].clone()
 
-    def code(self, port: Port, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
+    def code(self, port: RangeCoder, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
         """Pass y, of any shape."""
         coded = port.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
         values = torch.from_numpy(coded).view(scales.shape)

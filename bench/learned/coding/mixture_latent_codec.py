@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, Rows
+from bench.learned.coding.latent_codecs import (
+    AutoregressiveLatentCodec,
+    Hyperprior,
+    Latents,
+    Size,
+    in_order,
+    symbols_of,
+)
+from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
 from bench.learned.coding.parameters import ContextNetwork, one_thread
-from bench.learned.coding.paths import AutoregressivePath, Hyperprior, Latents, Size, in_order, symbols_of
 from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
 
@@ -27,17 +34,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from bench.learned.coding.cdfs import Port
+    from bench.learned.coding.cdfs import RangeCoder
     from bench.learned.models import LearnedModel
 
 _PIECE = 64
 """Positions whose distributions are worked out at once where no order is to be kept: they take memory."""
 
 
-def rows_of(mixture: Mixture) -> Rows:
+def rows_of(mixture: Mixture) -> MixtureCdfs:
     """The distributions of elements by their mixtures (K, n), in float64."""
     centres, reaches = _windows(mixture)
-    return Rows.of(centres.int().numpy(), reaches.numpy(), functools.partial(_frequencies, mixture, centres))
+    return MixtureCdfs.of(centres.int().numpy(), reaches.numpy(), functools.partial(_frequencies, mixture, centres))
 
 
 def _windows(mixture: Mixture) -> tuple[Tensor, Tensor]:
@@ -85,8 +92,8 @@ def elements_of(params: Tensor) -> Mixture:
     return Mixture(scales.clamp_(min=SCALE_BOUND), means, weights)
 
 
-def element_bits(latents: Latents, distributions: Callable[[Tensor], Rows]) -> Tensor:
-    """What each element of y takes by the distributions of its parameters, (positions, outputs) to `Rows`."""
+def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs]) -> Tensor:
+    """What each element of y takes by the distributions of its parameters, (positions, outputs) to `MixtureCdfs`."""
     y_hat, positions = latents.y_hat, torch.arange(latents.y_hat[0, 0].numel())
     params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
     bits = [
@@ -96,12 +103,12 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], Rows]) -> T
     return torch.cat(bits).view(-1, y_hat.shape[1]).t().reshape(y_hat.shape)
 
 
-def pass_integers(port: Port, y: Tensor | None, rows: Rows) -> NDArray[np.int32]:
+def pass_integers(port: RangeCoder, y: Tensor | None, rows: MixtureCdfs) -> NDArray[np.int32]:
     """Pass the elements of y, rounded."""
     return port.code(rows, np.arange(len(rows.first)), None if y is None else symbols_of(y, None))
 
 
-class MixturePath(AutoregressivePath):
+class MixtureLatentCodec(AutoregressiveLatentCodec):
     """z, then y in wavefronts, rounded to integers, each by its mixture."""
 
     _hyperprior: Hyperprior
@@ -113,18 +120,18 @@ class MixturePath(AutoregressivePath):
         self.y_tables, self.num_channels = SUREST, model.config.M
         self.z_channels = self._hyperprior.channels
 
-    def code(self, port: Port, y: Tensor | None, size: Size) -> Latents:
-        """See `EntropyPath`."""
+    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
         z_hat, params = self._hyperprior.code(port, y, size)
         y_hat, params = self._wavefronts(port, y, params, size)
         return Latents(y_hat, z_hat, params=params)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """See `EntropyPath`."""
+        """See `LatentCodec`."""
         with one_thread():
             found = element_bits(latents, lambda params: rows_of(elements_of(params)))
             return self._hyperprior.bits(latents) | {"y": found}
 
-    def _pass(self, port: Port, y: Tensor | None, params: Tensor) -> Tensor:
+    def _pass(self, port: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
         coded = pass_integers(port, y, rows_of(elements_of(params)))
         return torch.from_numpy(coded).view(len(params), -1).float()
