@@ -47,6 +47,17 @@ def plain_arithmetic() -> Iterator[None]:
         torch.backends.cudnn.benchmark = False
 
 
+FAST = ("analysis", "images", "metrics", "results", "system")
+"""Folders of tests that load no model; `pytest -m fast` runs them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in FAST and not item.get_closest_marker("slow"):
+            item.add_marker("fast")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("kodak") and not (DATA / "kodak" / "kodim24.png").is_file():
         pytest.skip(f"no Kodak pictures in {DATA / 'kodak'}")
