@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from click.testing import CliRunner
+from compressai.models import JointAutoregressiveHierarchicalPriors
 from PIL import Image
 
+from bench.cli.main import main
 from bench.harness.request import RunRequest, execute
 
 ROOT = Path(__file__).parents[1]
@@ -79,3 +84,29 @@ def test_the_codec_with_weights_works_as_printed_and_other_weights_are_measured(
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?://|#)([^)#]+)", README))))
 def test_the_links_of_the_readme_lead_somewhere(link: str) -> None:
     assert (ROOT / link).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.kodak
+def test_from_a_checkpoint_to_a_report_in_the_commands_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = README.partition("## Your own model")[2].partition("\n## ")[0]
+    install, *commands = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", section, re.MULTILINE)
+    assert install == "pip install ."
+    assert len(commands) <= 3
+    torch.manual_seed(1)
+    (tmp_path / "runs").mkdir()
+    for quality, scale in (("q1", 1.0), ("q2", 3.0)):
+        model = JointAutoregressiveHierarchicalPriors(8, 12)
+        with torch.no_grad():
+            model.g_a[-1].weight.mul_(30 * scale)
+            model.g_s[0].weight.div_(30 * scale)
+        torch.save({"epoch": 1, "state_dict": model.state_dict()}, tmp_path / "runs" / f"{quality}.pth.tar")
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        result = CliRunner().invoke(main, shlex.split(command)[1:])
+        assert result.exit_code == 0, result.output
+    points = pd.read_csv(tmp_path / "reports" / "tables" / "points.csv")
+    assert {"joint", "jpeg"} <= set(points["codec"])
+    assert "compressai/vtm" in (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
