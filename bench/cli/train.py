@@ -83,7 +83,6 @@ def train() -> None:
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
 @click.option("--init", type=FILE, help="Weights file of a neighbouring quality or family to start from.")
-@click.option("--linear", is_flag=True, help="Start as a linear transform codec instead of random transforms.")
 @click.option(
     "--phase",
     help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",

@@ -49,8 +49,6 @@ class Job:
     init: Path | None = None
     take: tuple[str, ...] | None = None
     """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
-    linear: bool = False
-    """Begin as a linear transform codec, see `linear`."""
     width: int | None = None
     """Channels of the rectifier; None: those of the one to start from, or the compact ones of a new one."""
     seed: int = 0
@@ -183,8 +181,6 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
         raise UsageError("say how long to train: --steps N or --budget 30m")
     if given.get("resume") and given.get("restart"):
         raise UsageError("--resume and --restart contradict each other; give one")
-    if given.get("linear") and (given.get("resume") or "init" in given):
-        raise UsageError("--linear is for a training that starts from nothing; leave out --resume and --init")
     if given.get("resume") and "init" in given:
         raise UsageError("--init is for a new training; --resume goes on with one")
 

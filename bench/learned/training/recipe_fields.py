@@ -20,7 +20,6 @@ _STEP = {
     "start": str,
     "seed": int,
     "width": int,
-    "linear": bool,
     "options": Mapping,
 }
 

@@ -178,7 +178,7 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None) -> tuple[Loop, Record]:
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
-        model, initial = start.begin(job, None if state is None else state["record"]["initial"], data)
+        model, initial = start.begin(job, None if state is None else state["record"]["initial"])
         if state is not None:
             # Before the task is made: latents come from the model as it is.
             torch.nn.Module.load_state_dict(model, state["model"])

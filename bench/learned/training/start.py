@@ -11,8 +11,7 @@ from torch import nn
 
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
-from bench.learned.training import linear, records
-from bench.learned.training.crops import Crops, generator
+from bench.learned.training import records
 from bench.learned.training.losses import lambda_of
 from bench.learned.weights import catalogue, delta
 from bench.learned.weights.foreign import load_any
@@ -28,25 +27,20 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel, Trainable
     from bench.learned.training.jobs import Job
     from bench.learned.training.phases import Target
-    from bench.learned.training.pictures import Pictures
     from bench.learned.training.records import Record
     from bench.learned.training.task import Validation
     from bench.learned.weights.full import ModelCard
-
-_LINEAR_PIXELS = 2**23
-"""Pixels that linear transforms are estimated from."""
 
 WEIGHTS = catalogue.TRAINED
 """The file that a training leaves in its folder."""
 
 
-def begin(job: Job, initial: Record | None, data: Pictures | None = None) -> tuple[Trainable, Record | None]:
+def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
     """The model that a job trains, with what it takes over from other weights, and the record of that.
 
     Args:
         job: the training.
         initial: that record, if a training is gone on with; its checkpoint is yet to be loaded into the model.
-        data: what it learns from and validates on, which a linear start is estimated from.
 
     Raises:
         UsageError: the weights to start from do not fit.
@@ -58,8 +52,6 @@ def begin(job: Job, initial: Record | None, data: Pictures | None = None) -> tup
     if job.target.modifier is None:
         model = build(job.config)
         started = warm_start(model, job.init, job.take) if job.init else None
-        if job.linear and not job.resume and data is not None:
-            started = _linear(job, model, data)
         return _gained(job, model) if job.phase.qualities else model, started
     if initial is None:
         return _modified(job)
@@ -128,14 +120,6 @@ def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation
     record = {**card.record, "validation": dataclasses.asdict(validated[target.quality])}
     lmbda = lambda_of(target.quality, target.metric)
     return dataclasses.replace(card, quality=target.quality, lmbda=lmbda, record=record)
-
-
-def _linear(job: Job, model: LearnedModel, data: Pictures) -> Record:
-    """Begin as a linear transform codec; the record of that."""
-    learn, side = data.split()[0], job.phase.side
-    crops = Crops(learn, size=side, batch=_LINEAR_PIXELS // side**2, device=torch.device("cpu"))
-    linear.begin(model, crops(generator(job.seed, 0, 3000)), lambda_of(job.target.quality, job.target.metric))
-    return {"linear": True, "steps_behind": 0}
 
 
 def _require_gains(job: Job) -> None:

@@ -49,11 +49,9 @@ class Step:
     target: Target
     start: str | None
     """Model that it starts from, unless the model has stages behind it already."""
-    seed: int = 1
+    seed: int
     width: int | None = None
     """Channels of a new rectifier; None: the compact ones."""
-    linear: bool = False
-    """Whether a model that starts from nothing starts as a linear transform codec."""
 
     @property
     def name(self) -> str:
@@ -166,7 +164,6 @@ class Zoo:
         if not init.is_file() and step.start is not None:
             raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
         shared |= {"init": init if init.is_file() else None, "history": stages if own else {}}
-        shared |= {"linear": step.linear and not init.is_file()}
         return Job(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
@@ -327,8 +324,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     crops = tuple(CropStage(**crop) for crop in settings.pop("crops", ())) or plain.crops
     settings |= {name: tuple(settings[name]) for name in ("trainable", "qualities") if name in settings}
     phase = replace(plain, name=stage, crops=crops, **settings)
-    further = {name: entry[name] for name in ("seed", "width", "linear") if name in entry}
-    return Step(model, stage, phase, steps, target, entry.get("start"), **further)
+    return Step(model, stage, phase, steps, target, entry.get("start"), entry.get("seed", 1), entry.get("width"))
 
 
 def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:

@@ -41,7 +41,6 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["joint@3", "--steps", "1", "--metric", "ms-ssim", "--crop", "160", "1"], "161 pixels or more"),
         (["hyper@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 64"),
         (["factorized@5", "--steps", "1", "--crop", "100", "2"], "--crop 100: the side must be a multiple of 16"),
-        (["hyper@5", "--steps", "1", "--linear", "--init", "w"], "--linear is for a training that starts from nothing"),
         (["hyper@5", "--steps", "1", "--qualities", "all"], "--qualities all: must be different numbers with commas"),
         (["hyper@5", "--steps", "1", "--qualities", "5,5"], "--qualities 5,5: must be different numbers"),
         (["joint+qr@5", "--steps", "1", "--N", "8"], "--N: joint+qr@5 has that of the weights that it starts from"),
