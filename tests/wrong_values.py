@@ -237,7 +237,6 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("text", "text: not a weights file"),
             Wrong("text", "--init is for a new training", ("--resume",)),
         ),
-        "--linear": (Wrong("", "--linear is for a training that starts from nothing", ("--resume",)),),
         "--phase": names("unknown phase '"),
         "--alpha": (Wrong("1", "--alpha is for a rectifier, joint@3 has none", base=("joint@3", "--steps", "1")),),
         "--distance": names("distance"),
