@@ -147,7 +147,7 @@ def _require_inputs(job: Job) -> None:
         UsageError: the weights to start from are no weights file, or the architecture is none.
     """
     pictures.find(job.data, job.exclude)
-    if job.init is not None:
+    if job.init is not None and not (job.init.is_file() and catalogue.is_foreign(job.init)):
         catalogue.header(job.init)
     _ = job.config
 

@@ -66,7 +66,7 @@ def job_on(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
     options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu", "checkpoint_s": 0.0}
     target = Target("hyper", 3, options=NARROW)
     phase = changes.pop("phase", plain)
-    return Job(target, phase, out, data=photos, cache=out.parent / "cache", **{**options, **changes})
+    return Job(target, phase, out, data=photos, **{"cache": out.parent / "cache", **options, **changes})
 
 
 @pytest.fixture
@@ -153,7 +153,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(pho
     (tmp_path / "file").touch()
     for name in ("file", "file/run"):
         with pytest.raises(UsageError, match=f"^{tmp_path / 'file'} is a file, not a folder$"):
-            run.train(dataclasses.replace(job_on(photos, tmp_path / name), data=tmp_path / "nowhere"), Silent())
+            run.train(job_on(photos, tmp_path / name, cache=tmp_path / "cache"), Silent())
+    assert not (tmp_path / "cache").exists()
 
 
 def test_going_on_with_what_is_finished_changes_nothing(job: Job) -> None:
