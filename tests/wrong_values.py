@@ -234,7 +234,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--restart": (Wrong("", "--resume and --restart contradict each other", ("--resume",)),),
         "--init": (
             *names("there is no weights file"),
-            Wrong("text", "text: not a weights file"),
+            Wrong("text", "text: not a checkpoint of PyTorch"),
             Wrong("text", "--init is for a new training", ("--resume",)),
         ),
         "--phase": names("unknown phase '"),
@@ -278,7 +278,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             *names("is not FAMILY@QUALITY"),
             Wrong("joint@3", "joint@3 has no rectifier"),
         ),
-        "--init": (*names("there is no weights file"), Wrong("text", "text: not a weights file")),
+        "--init": (*names("there is no weights file"), Wrong("text", "text: not a checkpoint of PyTorch")),
         "--start": (Wrong("1e-9", "--floor 1e-05: must be above 0 and not above --start 1e-09"),),
         "--factor": tuple(Wrong(factor, f"--factor {factor}: ") for factor in ("0", "1", "-1")),
         "--floor": tuple(Wrong(floor, f"--floor {floor}: ") for floor in ("0", "2", "-1")),

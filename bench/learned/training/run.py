@@ -25,7 +25,7 @@ from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.plane_task import RANGE, PlanesTask
 from bench.learned.training.task import PictureTask
-from bench.learned.weights import catalogue
+from bench.learned.weights import catalogue, recognition
 from bench.learned.weights.full import ModelCard
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write, make_folder, remove_parts, sha256_of
@@ -147,8 +147,8 @@ def _require_inputs(job: Job) -> None:
         UsageError: the weights to start from are no weights file, or the architecture is none.
     """
     pictures.find(job.data, job.exclude)
-    if job.init is not None and not (job.init.is_file() and catalogue.is_foreign(job.init)):
-        catalogue.header(job.init)
+    if job.init is not None:
+        (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else catalogue.header)(job.init)
     _ = job.config
 
 
