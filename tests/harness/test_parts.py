@@ -139,7 +139,13 @@ def test_published_curves_need_no_results_and_are_listed(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("mbt2018", "joint"), ("mbt2018-mean", "hyper"), ("VTM", "vvc"), ("jxl", "jpegxl"), ("jpeeg", "jpeg")],
+    [
+        ("minnen-2018-neurips-opt", "joint"),
+        ("balle-2018-iclr-opt", "scale"),
+        ("VTM", "vvc"),
+        ("jxl", "jpegxl"),
+        ("jpeeg", "jpeg"),
+    ],
 )
 def test_a_codec_is_suggested_by_what_a_name_means(name: str, meant: str) -> None:
     assert bench("run", "--codec", name, code=1) == f"Error: unknown codec '{name}'; did you mean '{meant}'?\n"

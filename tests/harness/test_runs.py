@@ -200,7 +200,7 @@ def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--dataset", "kodac"), "unknown dataset 'kodac'; did you mean 'kodak'?"),
         (("--codec", "jpeg@50", "--images", "q*"), "unknown image of photos-"),
         (("--codec", "jpeg@50", "--db", "own.py"), "own.py: it is not a results database of bench"),
-        (("--codec", "jpeg@50", "--db", "own.py/r.sqlite"), "own.py/r.sqlite: the folder does not exist"),
+        (("--codec", "jpeg@50", "--db", "own.py/r.sqlite"), "own.py is a file, not a folder"),
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
         (("--codec", "jpeg@50", "--metric", "own_metric.py"), "names no metric; write own_metric.py:NAME"),
         (("--codec", "own.py"), "names no codec; write own.py:ClassName"),
@@ -229,7 +229,7 @@ def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], mes
         (("export", "out", "--format", "compressai", "--data", "photos"), "--pictures, --costs and --data are for CSV"),
         (("export", "out", "--dataset", "builtin"), "--dataset and --data choose the --pictures"),
         (("export", "out", "--data", "photos"), "--dataset and --data choose the --pictures"),
-        (("import", "photos", "--dataset", "builtin"), "--dataset is for JSON files"),
+        (("import", "photos", "--dataset", "builtin"), "--dataset is for files; the folder photos says itself"),
     ],
 )
 def test_an_option_without_effect_is_refused(desk: Desk, arguments: tuple[str, ...], message: str) -> None:

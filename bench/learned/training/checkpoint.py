@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -71,7 +72,10 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     if not path.is_file():
         raise MissingError(f"no checkpoint {path}: leave out --resume to begin, or name its folder with --out")
     with usable(path):
-        content = torch.load(_content(path), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of another pickle protocol than its own, which what was not written here may have: it is refused or not.
+            warnings.simplefilter("ignore", UserWarning)
+            content = torch.load(_content(path), map_location="cpu", weights_only=True)
         version, theirs, state = content["format"], dict(content["identity"]), dict(content["state"])
     if version != FORMAT:
         raise UsageError(
