@@ -11,11 +11,13 @@ import torch
 from PIL import Image
 
 from bench.learned.models import ModelConfig, build
-from bench.learned.training import engine
+from bench.learned.training import curve, engine
 from bench.learned.weights.full import ModelCard, save
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.learned.training.loop import Loop
 
 
 @pytest.fixture
@@ -58,3 +60,25 @@ def base(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     engine.tune(1)
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learning curves are not drawn."""
+    monkeypatch.setattr(curve, "draw", lambda *_: None)
+
+
+class Silent:
+    """A terminal that shows nothing; it can fail at a step, as a killed process does."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+
+    def began(self, *_: object) -> None:
+        pass
+
+    validated = finished = began
+
+    def stepped(self, loop: Loop) -> None:
+        if loop.progress.step == self.stop_at:
+            raise KeyboardInterrupt

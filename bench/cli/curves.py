@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.comparison import Comparison
-    from bench.results.frames import Export
 
 
 @click.command(cls=Command)
@@ -43,6 +42,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
     from bench.analysis import comparison  # noqa: PLC0415
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.results import published  # noqa: PLC0415
+    from bench.results.export import read_database  # noqa: PLC0415
 
     clip = choice.pop("clip")
     if clip.given and not dataset:
@@ -52,7 +52,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
     else:
         if not db.is_file():
             comparison.require_known(points, test, anchor)
-        export = _read_results(db)
+        export = read_database(db)
         named = stored_name(dataset, export.datasets["dataset"], clip=clip) if dataset else None
         result = comparison.compare_rows(export, test, anchor, dataset=named, **choice)
     _show(result, form)
@@ -106,6 +106,7 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure  # noqa: PLC0415
     from bench.results import published  # noqa: PLC0415
+    from bench.results.export import read_database  # noqa: PLC0415
     from bench.results.frames import Export  # noqa: PLC0415
 
     suffix = out.suffix.removeprefix(".").lower()
@@ -114,7 +115,7 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
     if not db.is_file() and are_published(points := published.load(), codecs):
         export = Export.of_published(points)
     else:
-        export = _read_results(db)
+        export = read_database(db)
     if options["dataset"]:
         options["dataset"] = stored_name(options["dataset"], export.datasets["dataset"])
     choice = chosen(export, codecs, metric=metric, **options)
@@ -122,11 +123,3 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
         click.echo(path)
     for note in choice.notes:
         click.echo(note)
-
-
-def _read_results(db: Path) -> Export:
-    from bench.results.export import read_results  # noqa: PLC0415
-    from bench.results.store import Store  # noqa: PLC0415
-
-    with Store.open(db) as store:
-        return read_results(store)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bench.harness.request import Summary
-    from bench.results.frames import Export
 
 REPORTS = Path("reports")
 SHOWN_FAILURES = 20
@@ -337,7 +336,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report.assets import add_assets  # noqa: PLC0415
     from bench.results import interchange  # noqa: PLC0415
-    from bench.results.export import frames, write_tables  # noqa: PLC0415
+    from bench.results.export import frames, read_database, write_tables  # noqa: PLC0415
     from bench.results.frames import Export  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
@@ -347,7 +346,7 @@ def export_(target: Path, form: str, dataset: str | None, db: Path, **added: Any
 
         if any(added.values()):
             raise UsageError("--pictures, --costs and --data are for CSV files; leave them or --format compressai out")
-        export = _read_results(db)
+        export = read_database(db)
         named = stored_name(dataset, export.datasets["dataset"]) if dataset else None
         curves = compressai_curves(fitting(export, dataset=named), export)
         written = interchange.write_compressai(curves, target)
@@ -431,21 +430,14 @@ def doctor(data: Path | None, db: Path) -> None:
     inventory.measured_sets(db)  # a database that cannot be read is an error, after all the rest has been shown
 
 
-def _read_results(db: Path) -> Export:
-    from bench.results.export import read_results  # noqa: PLC0415
-    from bench.results.store import Store  # noqa: PLC0415
-
-    with Store.open(db) as store:
-        return read_results(store)
-
-
 def _show_points(db: Path, summary: Summary) -> None:
     """Print the complete RD points that a run was asked for, and how far the others are."""
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
+    from bench.results.export import read_database  # noqa: PLC0415
 
-    results = DatasetResults.of(_read_results(db), summary.dataset)
+    results = DatasetResults.of(read_database(db), summary.dataset)
     click.echo(results.label)
     tables.show(*tables.rd_points(summary.of(results.points), results))
     if note := ceiling_note(results):

@@ -104,6 +104,18 @@ def read_results(store: Store) -> Export:
     return Export.of(frames(store))
 
 
+def read_database(path: Path) -> Export:
+    """The results in a database file; see `read_results`.
+
+    Raises:
+        StoreError: there is no such database, it is not one of bench, or it is damaged.
+    """
+    from bench.results.store import Store  # noqa: PLC0415  # not needed to import CSV files
+
+    with Store.open(path) as store:
+        return read_results(store)
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What an export holds, read and checked, each value in the type of its field."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from trainings import Silent
 
 from bench.experiments import alpha
 from bench.experiments.alpha import CHOICES, EPOCHS, Search, search_alpha, search_from_options
@@ -17,30 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.training.jobs import Job
-    from bench.learned.training.loop import Loop
 
 SEARCH = Search(start=1.0, factor=0.01, floor=1e-4, patience=2, epoch_steps=2, max_epochs=4)
 
 
-class Silent:
-    """A terminal that shows nothing; it can fail at a step, as a killed process does."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at = stop_at
-
-    def began(self, *_: object) -> None:
-        pass
-
-    validated = finished = began
-
-    def stepped(self, loop: Loop) -> None:
-        if loop.progress.step == self.stop_at:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve, "draw", lambda *_: None)
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[Job, Path]:  # noqa: ANN401

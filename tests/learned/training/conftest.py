@@ -1,3 +1,3 @@
-from trainings import base, landscapes, one_thread, photos
+from trainings import base, landscapes, no_figures, one_thread, photos
 
-__all__ = ["base", "landscapes", "one_thread", "photos"]
+__all__ = ["base", "landscapes", "no_figures", "one_thread", "photos"]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from trainings import Silent
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.training import curve, losses, pictures, run, start
+from bench.learned.training import losses, pictures, run, start
 from bench.learned.training.decoded import VERSIONS, DecodedTask
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
@@ -24,30 +25,11 @@ from bench.system.errors import BenchError, MissingError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.training.loop import Loop
 
 SMALL = {"decoded": CropStage(6, 2), "pictures": CropStage(64, 2)}
 
 
-class Silent:
-    """A terminal that shows nothing; it can ask for an end after a step."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.stop_at = stop_at
-
-    def began(self, *_: object) -> None:
-        pass
-
-    validated = finished = began
-
-    def stepped(self, loop: Loop) -> None:
-        if loop.progress.step == self.stop_at:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve, "draw", lambda *_: None)
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
 def job_on(landscapes: Path, base: Path, phase: str = "predictive", *, modifier: str = "qr", **changes: Any) -> Job:  # noqa: ANN401
