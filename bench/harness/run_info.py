@@ -37,8 +37,8 @@ def describe_run(
     if pictures:
         provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
     return RunInfo(
-        run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-        started=now.isoformat(timespec="seconds"),
+        run_id=f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}",  # its order is the order of the starts
+        started=now.isoformat(timespec="microseconds"),
         command=printable(" ".join(["bench", *command])),
         machine=machine(),
         provenance=provenance,
