@@ -10,7 +10,7 @@ from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
 from bench.analysis.rd_curve import measured_curve
 from bench.analysis.rectifier import TIMES, time_ratios
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
     """Times in fixed point over those in floats, in pairs; see `bench.analysis.rectifier.time_ratios`."""
     found = [
-        time_ratios(cell_times(results, export), results.curves, (FIXED_POINT,)).assign(dataset=results.dataset)
+        time_ratios(task_times(results, export), results.curves, (FIXED_POINT,)).assign(dataset=results.dataset)
         for results in all_results
     ]
     filled = [rows for rows in found if len(rows)]

@@ -23,11 +23,15 @@ def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
 
     Empty where no codec needed it, or not all of the pictures made it.
     """
-    columns = {column: column.removeprefix(_PREFIX) for column in results.cells.columns if column.startswith(_PREFIX)}
+    columns = {
+        column: column.removeprefix(_PREFIX) for column in results.measurements.columns if column.startswith(_PREFIX)
+    }
     if not columns:
         return {}
     # Each codec that needs the round trip has the same errors for an image.
-    errors = results.cells.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
+    errors = (
+        results.measurements.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
+    )
     if len(errors) < len(results.images):
         return {}
     means = with_decibels(errors.rename(columns=columns)).mean()

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.timing import by_quality, cell_times
+from bench.analysis.timing import by_quality, task_times
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str,
     """
     if results.points.empty:
         raise UsageError(f"no codec is measured on all of {results.label}; there is nothing to export")
-    times = by_quality(cell_times(results, export))
+    times = by_quality(task_times(results, export))
     return [_curve(results, times, str(name)) for name in results.curves["name"]]
 
 

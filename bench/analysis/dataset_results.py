@@ -38,7 +38,7 @@ _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
 class DatasetResults:
     """All results on one image set, or on a stated part of it.
 
-    `current` has one row a quality of a current curve, complete or not; `curves` one a current curve; `cells` one a
+    `current` has one row a quality of a current curve, complete or not; `curves` one each; `measurements` one a
     current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
     older versions of current curves, which take part in nothing; `undefined` is that of the export, `hashes` are those
     of the images.
@@ -52,7 +52,7 @@ class DatasetResults:
     axes: tuple[Axis, ...]
     current: pd.DataFrame
     curves: pd.DataFrame
-    cells: pd.DataFrame
+    measurements: pd.DataFrame
     points: pd.DataFrame
     incomplete: pd.DataFrame
     stale: pd.DataFrame
@@ -118,7 +118,7 @@ class DatasetResults:
         metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
         axes = measured_axes(metrics, export.metrics)
         published = export.published[export.published["dataset"] == dataset]
-        cells = _cells(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
+        measurements = _measurements(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
         return cls(
             dataset=dataset,
             title=str(known.loc[dataset, "title"]),
@@ -128,8 +128,8 @@ class DatasetResults:
             axes=axes if len(members) else published_axes(published["metric"]),
             current=current,
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
-            cells=cells,
-            points=_points(cells, axes, metrics),
+            measurements=measurements,
+            points=_points(measurements, axes, metrics),
             incomplete=_incomplete(current, len(chosen)),
             stale=stale,
             undefined=export.undefined,
@@ -142,7 +142,7 @@ class DatasetResults:
 
     def undefined_points(self, axis: Axis) -> frozenset[tuple[str, float]]:
         """Name and quality of the points that an axis has no mean of, because it is not defined on some picture."""
-        rows = self.cells[self.cells["key"].isin(self.undefined_keys(axis))]
+        rows = self.measurements[self.measurements["key"].isin(self.undefined_keys(axis))]
         return frozenset(zip(rows["name"], rows["quality"], strict=True))
 
 
@@ -253,21 +253,25 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
     return counts[counts["curve"].isin(chosen)].reset_index(drop=True), stale
 
 
-def _cells(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
+def _measurements(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
     """Per-image values of the complete points, with rate and decibels."""
-    cells = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
-    return with_decibels(cells.assign(bpp=8 * cells["num_bytes"] / (cells["width"] * cells["height"])))
+    measurements = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
+    return with_decibels(
+        measurements.assign(bpp=8 * measurements["num_bytes"] / (measurements["width"] * measurements["height"]))
+    )
 
 
-def _points(cells: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
+def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a point: means over the images, and the other averages that the literature uses under their names.
 
     A metric that is not defined on every image has no mean.
     """
-    groups = cells.groupby([*_CURVE, "quality"], sort=False)
+    groups = measurements.groupby([*_CURVE, "quality"], sort=False)
     points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))
     points["mean_bytes"] = points["num_bytes"] / points["images"]
-    pixels = (cells["width"] * cells["height"]).groupby([cells[column] for column in (*_CURVE, "quality")], sort=False)
+    pixels = (measurements["width"] * measurements["height"]).groupby(
+        [measurements[column] for column in (*_CURVE, "quality")], sort=False
+    )
     points["bpp_of_all_pixels"] = 8 * points["num_bytes"] / pixels.sum()
     for column in dict.fromkeys([*(axis.column for axis in axes), *metrics]):
         sums = groups[column].sum(min_count=1)

@@ -56,13 +56,16 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     if name not in set(results.curves["name"]):
         raise _not_measured(results, name, results.curves["name"])
     points = results.points[results.points["name"] == name]
-    cells = results.cells[results.cells["name"] == name]
+    measurements = results.measurements[results.measurements["name"] == name]
     curves, images, left_out = {}, {}, {}
     for axis in results.axes:
-        reasons = _unusable(results, points, cells, axis)
+        reasons = _unusable(results, points, measurements, axis)
         usable = points[~points["quality"].isin(reasons)]
         curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
-        images[axis.name] = (_matrix(results, cells, usable, "bpp"), _matrix(results, cells, usable, axis.column))
+        images[axis.name] = (
+            _matrix(results, measurements, usable, "bpp"),
+            _matrix(results, measurements, usable, axis.column),
+        )
         left_out[axis.name] = tuple(
             f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
@@ -78,21 +81,23 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     )
 
 
-def _unusable(results: DatasetResults, points: pd.DataFrame, cells: pd.DataFrame, axis: Axis) -> dict[float, str]:
+def _unusable(
+    results: DatasetResults, points: pd.DataFrame, measurements: pd.DataFrame, axis: Axis
+) -> dict[float, str]:
     """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
-    values = cells[axis.column]
-    undefined = cells["key"].isin(results.undefined_keys(axis))
+    values = measurements[axis.column]
+    undefined = measurements["key"].isin(results.undefined_keys(axis))
     means = points.set_index("quality")[axis.column]
-    infinite = cells["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
+    infinite = measurements["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
     reasons: dict[float, str] = {}
     for fault, where in {
-        "an empty file of": cells["num_bytes"] == 0,
-        f"more than {MOST_BPP:g} bits a pixel for": cells["bpp"] > MOST_BPP,
+        "an empty file of": measurements["num_bytes"] == 0,
+        f"more than {MOST_BPP:g} bits a pixel for": measurements["bpp"] > MOST_BPP,
         f"{axis.title} is not defined on": undefined,
         f"{axis.title} is not measured on": values.isna() & ~undefined,
         f"{axis.title} is infinite (lossless) on": infinite.astype(bool) & np.isposinf(axis.quality(values)),
     }.items():
-        faulty = cells[where]
+        faulty = measurements[where]
         for quality in faulty["quality"].unique():
             reasons.setdefault(quality, f"{fault} {listed(faulty.loc[faulty['quality'] == quality, 'image'])}")
     return dict(sorted(reasons.items()))
@@ -123,9 +128,11 @@ def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> U
     return UsageError(f"{name} is not measured on {results.dataset}{hint(name, known)}")
 
 
-def _matrix(results: DatasetResults, cells: pd.DataFrame, points: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """One column of the cells as an array of shape (images, points), for the points given; NaN where there is none."""
-    table = cells.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
+def _matrix(
+    results: DatasetResults, measurements: pd.DataFrame, points: pd.DataFrame, column: str
+) -> NDArray[np.float64]:
+    """One column of the measurements as an array of shape (images, points); NaN where there is none."""
+    table = measurements.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
     return table.reindex(index=list(results.images), columns=points["quality"]).to_numpy(dtype=np.float64)
 
 

@@ -29,7 +29,7 @@ CONTROL = "+ft"
 
 MODIFIERS = ("+qr", CONTROL)
 
-_CELL = ["weights", "quality", "image"]
+_TASK = ["weights", "quality", "image"]
 
 PAIRS = (
     "model",
@@ -91,7 +91,7 @@ TIMES = (
     "device",
     "stage",
     "qualities",
-    "cells",
+    "tasks",
     "base_s",
     "with_s",
     "ratio",
@@ -102,18 +102,18 @@ TIMES = (
 
 def pairs(results: DatasetResults) -> pd.DataFrame:
     """One row a pair: what the modifier adds in bytes and in PSNR; columns of `PAIRS`, NaN where not measured."""
-    cells = results.cells
+    measurements = results.measurements
     # A metric that nobody measured is a column without values here.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
-    cells = cells.assign(**{name: float("nan") for name in wanted if name not in cells})
-    columns = ["codec", "settings", *_CELL, "num_bytes", *wanted]
+    measurements = measurements.assign(**{name: float("nan") for name in wanted if name not in measurements})
+    columns = ["codec", "settings", *_TASK, "num_bytes", *wanted]
     found = []
     for modifier in MODIFIERS:
-        with_it = cells.loc[cells["codec"].str.endswith(modifier), columns]
+        with_it = measurements.loc[measurements["codec"].str.endswith(modifier), columns]
         with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
-        base = cells[columns].rename(columns={"codec": "model"})
-        both = with_it.merge(base, on=["model", "settings", *_CELL], suffixes=("", "_base"))
-        found.append(both.drop_duplicates(["model", *_CELL]))
+        base = measurements[columns].rename(columns={"codec": "model"})
+        both = with_it.merge(base, on=["model", "settings", *_TASK], suffixes=("", "_base"))
+        found.append(both.drop_duplicates(["model", *_TASK]))
     rows = pd.concat(found, ignore_index=True)
     rows["bytes_added"] = rows["num_bytes"] - rows["num_bytes_base"]
     rows["psnr_gain_db"] = rows["psnr_db"] - rows["psnr_db_base"]
@@ -211,9 +211,9 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
     """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
 
-    `times` are those of `bench.analysis.timing.cell_times`, `curves` those of the results; a modifier is any ending of
+    `times` are those of `bench.analysis.timing.task_times`, `curves` those of the results; a modifier is any ending of
     a codec's name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and
-    the highest; `qualities` are those that both sides were timed at, and `cells` the pairs.
+    the highest; `qualities` are those that both sides were timed at, and `tasks` the pairs.
     """
     rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]
@@ -221,7 +221,7 @@ def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[s
     for modifier in modifiers:
         with_it = rows[rows["codec"].str.endswith(modifier)]
         with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
-        on = ["model", *setting, *_CELL, "stage"]
+        on = ["model", *setting, *_TASK, "stage"]
         pairs_of_it = with_it.merge(
             rows.rename(columns={"codec": "model"}), on=[*on, "settings"], suffixes=("", "_base")
         )
@@ -233,7 +233,7 @@ def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[s
     groups = both.groupby(["model", "modifier", "weights", *setting, "stage"], sort=False)
     return groups.agg(
         qualities=("quality", qualities_text),
-        cells=("ratio", "size"),
+        tasks=("ratio", "size"),
         base_s=("seconds_base", "median"),
         with_s=("seconds", "median"),
         ratio=("ratio", "median"),

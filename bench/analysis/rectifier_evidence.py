@@ -18,7 +18,7 @@ from bench.analysis import experiments, rectifier
 from bench.analysis.batch import resample_weights
 from bench.analysis.evidence import fewest_seeds, objection, unequal_steps
 from bench.analysis.experiments import FLAT_DB, NO_DIFFERENCE
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 from bench.analysis.trainings import siblings
 from bench.analysis.verdict import Evidence
 
@@ -204,7 +204,7 @@ def time_ratio(claim: Claim, sources: Sources) -> Evidence:
 
     Published weights (zoo) come before our own, and of several machines or settings the one that timed most models.
     """
-    ratios = rectifier.time_ratios(cell_times(sources.main, sources.export), sources.main.curves)
+    ratios = rectifier.time_ratios(task_times(sources.main, sources.export), sources.main.curves)
     wanted = (ratios["modifier"] == claim.codec) & ratios["model"].isin(claim.options["models"])
     rows = ratios[wanted & (ratios["stage"] == "decode")]
     if rows.empty:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SETTING = ["machine", "threads", "device"]
 """Times of different settings are never averaged."""
 
-_CELL = [*_SETTING, "name", "title", "quality", "image", "stage"]
+_TASK = [*_SETTING, "name", "title", "quality", "image", "stage"]
 
 
 _SUMMARY = [
@@ -32,18 +32,18 @@ _SUMMARY = [
 ]
 
 
-def cell_times(results: DatasetResults, export: Export) -> pd.DataFrame:
+def task_times(results: DatasetResults, export: Export) -> pd.DataFrame:
     """The median over repeats of each picture and stage, for the current curves: `seconds`, `pixels`.
 
     The repeats are those of the run that timed the picture last: others were taken in another state of the machine.
     """
-    cells = results.cells[["key", "name", "title", "quality", "image", "width", "height"]]
-    samples = export.timings.merge(cells, on="key")
+    measurements = results.measurements[["key", "name", "title", "quality", "image", "width", "height"]]
+    samples = export.timings.merge(measurements, on="key")
     # A run's id sorts by time.
     latest = samples.groupby([*_SETTING, "key"], sort=False)["run_id"].transform("max")
     samples = samples[samples["run_id"] == latest].copy()
     samples["pixels"] = samples["width"] * samples["height"]
-    groups = samples.groupby(_CELL, sort=False)
+    groups = samples.groupby(_TASK, sort=False)
     return groups.agg(
         seconds=("seconds", "median"), repeats=("seconds", "size"), pixels=("pixels", "first")
     ).reset_index()

@@ -115,14 +115,14 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
     with progress(name, len(held), unit="pictures") as advance:
         for index, entry in enumerate(held.entries):
             x = middle_of(held, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-            measured = _cell(system, Picture(np.ascontiguousarray(x)))
+            measured = _task(system, Picture(np.ascontiguousarray(x)))
             distortion = measured["mse"] if card.metric == "mse" else 1 - measured["ms_ssim"]
             loss = measured["rate_bpp"] + card.lmbda * distortion
             yield {**shared, "image": entry.name, **measured, "rd_loss": loss}
             advance(1, entry.name)
 
 
-def _cell(system: LoadedModel, picture: Picture) -> dict[str, float]:
+def _task(system: LoadedModel, picture: Picture) -> dict[str, float]:
     transforms = cast("PictureTransforms", system.transforms)
     y = transforms.analysis(picture)
     coded = system.coder.encode(y)

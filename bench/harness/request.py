@@ -78,7 +78,7 @@ class Summary:
 
     @property
     def failures(self) -> list[str]:
-        """A line for each cell that failed and was not to be skipped, whether measured or timed or both."""
+        """A line for each task that failed and was not to be skipped, whether measured or timed or both."""
         lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
         return [] if self.skipped else list(dict.fromkeys(lines))
 
@@ -90,7 +90,7 @@ class Summary:
     def __str__(self) -> str:
         """A line for each kind of work and each codec that could not take part."""
         lines = [
-            f"{self.dataset}: {outcome.measured} cells {kind}, {outcome.skipped} were there, "
+            f"{self.dataset}: {outcome.measured} tasks {kind}, {outcome.skipped} were there, "
             f"{len(outcome.failures)} failed"
             for kind, outcome in self.outcomes.items()
         ]
@@ -121,27 +121,27 @@ def execute(request: RunRequest) -> Summary:
     with closing(Store.open(request.db, create=True)) as store:
         if request.timing and not request.force:
             done = store.timed(run.machine, threads, repeats)
-            if any(cell.key not in done for cell in the_plan.cells):
+            if any(task.key not in done for task in the_plan.tasks):
                 require_quiet_machine()
-        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan.cells, metrics)
+        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan.tasks, metrics)
         outcomes = {
-            "measured": run_measurements(store, run, the_plan.cells, metrics, engine=_engine(request, dataset.kind))
+            "measured": run_measurements(store, run, the_plan.tasks, metrics, engine=_engine(request, dataset.kind))
         }
         if request.timing:
-            outcomes["timed"] = run_timings(store, run, the_plan.cells, repeats=repeats, threads=threads)
+            outcomes["timed"] = run_timings(store, run, the_plan.tasks, repeats=repeats, threads=threads)
         failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
         skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
         result = whole.part([image for image in dataset.images if image.name not in skipped])
         describe_dataset(store, result)
         about = (*_about(the_plan), *_left_behind(store, the_plan))
-    configurations = (cell.point.configuration for cell in the_plan.cells)
+    configurations = (task.point.configuration for task in the_plan.tasks)
     points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
     return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks), about)
 
 
 def _about(the_plan: Plan) -> tuple[str, ...]:
     """A line for each point whose codec has something to say of itself, the smallest files first."""
-    opened = {(cell.point.configuration.codec, cell.point.configuration.quality): cell.point for cell in the_plan.cells}
+    opened = {(task.point.configuration.codec, task.point.configuration.quality): task.point for task in the_plan.tasks}
     told = {f"{codec}@{quality:g}": opened[codec, quality].encoder.about for codec, quality in sorted(opened)}
     return tuple(f"{point} is {about}" for point, about in told.items() if about)
 
@@ -149,7 +149,7 @@ def _about(the_plan: Plan) -> tuple[str, ...]:
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
     """A line for each curve with points of files that are gone: they are still on it, perhaps of another training."""
     lines = []
-    for point in {cell.point.configuration.curve: cell.point for cell in the_plan.cells}.values():
+    for point in {task.point.configuration.curve: task.point for task in the_plan.tasks}.values():
         configuration, encoder = point.configuration, point.encoder
         if configuration.weights is None:
             continue

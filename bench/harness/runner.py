@@ -1,6 +1,6 @@
-"""From what the user asked for to rows in the database: plan the cells, skip what is there, measure the rest.
+"""From what the user asked for to rows in the database: plan the tasks, skip what is there, measure the rest.
 
-A cell is one codec at one quality on one image. Cells that fail are recorded and cost nothing but themselves. A run
+A task is one codec at one quality on one image. Tasks that fail are recorded and cost nothing but themselves. A run
 that is killed is continued by the same command: what is stored is not measured again.
 """
 
@@ -49,7 +49,7 @@ class CodecPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Task:
     """One codec at one quality on one image."""
 
     point: CodecPoint
@@ -57,7 +57,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Identity of the cell's measurement."""
+        """Identity of the task's measurement."""
         return self.point.configuration.key(self.image.sha256)
 
     def __str__(self) -> str:
@@ -67,15 +67,15 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cells of a run, and the codecs that cannot take part with what they lack or what went wrong."""
+    """The tasks of a run, and the codecs that cannot take part with what they lack or what went wrong."""
 
-    cells: Sequence[Cell]
+    tasks: Sequence[Task]
     missing: Sequence[str]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did: cells measured now, cells that were there already, and messages of those that failed."""
+    """What a run did: tasks measured now, tasks that were there already, and messages of those that failed."""
 
     measured: int = 0
     skipped: int = 0
@@ -85,30 +85,30 @@ class Outcome:
 
 
 def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:
-    """Lay out the cells: codec by codec, quality by quality, so that whole RD points are finished early.
+    """Lay out the tasks: codec by codec, quality by quality, so that whole RD points are finished early.
 
-    The last quality, which is the highest, comes first: high rates take long, and at the end a long cell would keep
+    The last quality, which is the highest, comes first: high rates take long, and at the end a long task would keep
     one worker busy while the others wait.
 
     Raises:
         MissingError: not one of the codecs can run here.
     """
-    cells: list[Cell] = []
+    tasks: list[Task] = []
     missing: list[str] = []
     for spec in specs:
         try:
             if (reason := codec_class(spec.name).missing(backend, **spec.options)) is None:
                 points = [_open(spec, quality, backend, images[0]) for quality in reversed(spec.qualities)]
-                cells += [Cell(point, image) for point in points for image in images]
+                tasks += [Task(point, image) for point in points for image in images]
         except BenchError:
             raise
         except FROM_USERS as error:
             reason = one_line(error)
         if reason is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
-    if missing and not cells:
+    if missing and not tasks:
         raise MissingError("; ".join(missing))
-    return Plan(cells, missing)
+    return Plan(tasks, missing)
 
 
 def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> CodecPoint:
@@ -120,7 +120,7 @@ def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile
 
 
 def register(
-    store: Store, run: RunInfo, datasets: Iterable[Dataset], cells: Iterable[Cell], metrics: Iterable[Metric]
+    store: Store, run: RunInfo, datasets: Iterable[Dataset], tasks: Iterable[Task], metrics: Iterable[Metric]
 ) -> None:
     """Record what the rows of a run will refer to."""
     store.add_run(run)
@@ -138,7 +138,7 @@ def register(
             for metric in metrics
         ],
     )
-    classes = {cell.point.configuration.codec: type(cell.point.encoder) for cell in cells}
+    classes = {task.point.configuration.codec: type(task.point.encoder) for task in tasks}
     store.describe(
         "codecs",
         [
@@ -162,26 +162,26 @@ def describe_dataset(store: Store, dataset: Dataset) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What measuring a cell gave, with the picture's size in pixels."""
+    """What measuring a task gave, with the picture's size in pixels."""
 
     width: int
     height: int
     result: Result
 
 
-Engine = Callable[[Sequence[Cell]], Generator[tuple[Cell, Measured | BaseException], None, None]]
-"""What measures cells: each with its result or what went wrong, in any order."""
+Engine = Callable[[Sequence[Task]], Generator[tuple[Task, Measured | BaseException], None, None]]
+"""What measures tasks: each with its result or what went wrong, in any order."""
 
 
 def run_measurements(
     store: Store,
     run: RunInfo,
-    cells: Sequence[Cell],
+    tasks: Sequence[Task],
     metrics: Sequence[Metric],
     *,
     engine: Engine | None = None,
 ) -> Outcome:
-    """Measure the cells that the database lacks, one after the other or by another `engine`.
+    """Measure the tasks that the database lacks, one after the other or by another `engine`.
 
     Raises:
         StoreError: the database cannot be written; what was stored before is safe.
@@ -189,17 +189,17 @@ def run_measurements(
     versions = {metric.name: metric.version for metric in metrics}
     process = FreshProcess()
 
-    def work(cell: Cell, picture: AnyPicture) -> Measured:
-        decode = decoding(cell.point.recipe, cell.point.decoder, process)
-        result = measure(cell.point.encoder, decode, picture, metrics)
+    def work(task: Task, picture: AnyPicture) -> Measured:
+        decode = decoding(task.point.recipe, task.point.decoder, process)
+        result = measure(task.point.encoder, decode, picture, metrics)
         return Measured(picture.width, picture.height, result)
 
-    def keep(cell: Cell, measured: Measured) -> None:
-        store.add(_measurement(cell, measured, run), versions)
+    def keep(task: Task, measured: Measured) -> None:
+        store.add(_measurement(task, measured, run), versions)
 
     job = _Job("measuring", store, run, engine or functools.partial(_in_turn, work), keep)
     with process:
-        return _work_through(job, cells, done=store.measured(versions))
+        return _work_through(job, tasks, done=store.measured(versions))
 
 
 def decoding(recipe: Recipe, decoder: Codec, process: FreshProcess) -> Decode:
@@ -213,11 +213,11 @@ def decoding(recipe: Recipe, decoder: Codec, process: FreshProcess) -> Decode:
     return functools.partial(process.decode, recipe)
 
 
-def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
+def _measurement(task: Task, measured: Measured, run: RunInfo) -> Measurement:
     result = measured.result
     return Measurement(
-        configuration=cell.point.configuration,
-        image_sha256=cell.image.sha256,
+        configuration=task.point.configuration,
+        image_sha256=task.image.sha256,
         width=measured.width,
         height=measured.height,
         num_bytes=result.num_bytes,
@@ -228,10 +228,10 @@ def _measurement(cell: Cell, measured: Measured, run: RunInfo) -> Measurement:
     )
 
 
-def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: int, threads: int) -> Outcome:
-    """Time the cells that lack samples of this machine and thread count: one after the other, after a warm-up.
+def run_timings(store: Store, run: RunInfo, tasks: Sequence[Task], *, repeats: int, threads: int) -> Outcome:
+    """Time the tasks that lack samples of this machine and thread count: one after the other, after a warm-up.
 
-    A run's samples belong together: a cell that has fewer than `repeats` is timed anew. Codecs of one family
+    A run's samples belong together: a task that has fewer than `repeats` is timed anew. Codecs of one family
     are timed one after the other on each picture: their times are compared in pairs, and a machine is not as fast as it
     was minutes ago.
 
@@ -239,27 +239,27 @@ def run_timings(store: Store, run: RunInfo, cells: Sequence[Cell], *, repeats: i
         StoreError: the database cannot be written; what was stored before is safe.
     """
 
-    def work(cell: Cell, picture: AnyPicture) -> Sequence[Sample]:
-        return time_stages(cell.point.encoder, cell.point.decoder, picture, repeats=repeats, threads=threads)
+    def work(task: Task, picture: AnyPicture) -> Sequence[Sample]:
+        return time_stages(task.point.encoder, task.point.decoder, picture, repeats=repeats, threads=threads)
 
-    def keep(cell: Cell, samples: Sequence[Sample]) -> None:
-        device = cell.point.encoder.device
+    def keep(task: Task, samples: Sequence[Sample]) -> None:
+        device = task.point.encoder.device
         store.add_timings(
-            Timing(cell.key, run.run_id, run.machine, threads, device, s.stage, s.repeat, s.seconds) for s in samples
+            Timing(task.key, run.run_id, run.machine, threads, device, s.stage, s.repeat, s.seconds) for s in samples
         )
 
     job = _Job("timing", store, run, functools.partial(_in_turn, work), keep)
-    return _work_through(job, _side_by_side(cells), done=store.timed(run.machine, threads, repeats))
+    return _work_through(job, _side_by_side(tasks), done=store.timed(run.machine, threads, repeats))
 
 
-def _side_by_side(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells in an order that has those of a family together which are of one quality and picture."""
-    pairs: dict[tuple[str, float, str], list[Cell]] = {}
-    for cell in cells:
-        configuration = cell.point.configuration
-        pair = (stem(configuration.codec), configuration.quality, cell.image.sha256)
-        pairs.setdefault(pair, []).append(cell)
-    return [cell for pair in pairs.values() for cell in pair]
+def _side_by_side(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks in an order that has those of a family together which are of one quality and picture."""
+    pairs: dict[tuple[str, float, str], list[Task]] = {}
+    for task in tasks:
+        configuration = task.point.configuration
+        pair = (stem(configuration.codec), configuration.quality, task.image.sha256)
+        pairs.setdefault(pair, []).append(task)
+    return [task for pair in pairs.values() for task in pair]
 
 
 _Value = TypeVar("_Value")
@@ -267,41 +267,41 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True, slots=True)
 class _Job(Generic[_Value]):
-    """How cells are worked on, and what is done with what comes of each."""
+    """How tasks are worked on, and what is done with what comes of each."""
 
     title: str
     store: Store
     run: RunInfo
-    engine: Callable[[Sequence[Cell]], Generator[tuple[Cell, _Value | BaseException], None, None]]
-    keep: Callable[[Cell, _Value], None]
+    engine: Callable[[Sequence[Task]], Generator[tuple[Task, _Value | BaseException], None, None]]
+    keep: Callable[[Task, _Value], None]
 
 
-def _work_through(job: _Job[_Value], cells: Sequence[Cell], *, done: set[str]) -> Outcome:
-    todo = [cell for cell in cells if cell.key not in done]
-    outcome = Outcome(skipped=len(cells) - len(todo))
-    with progress(job.title, len(todo), unit="cells") as advance, closing(job.engine(todo)) as results:
-        for cell, value in results:
+def _work_through(job: _Job[_Value], tasks: Sequence[Task], *, done: set[str]) -> Outcome:
+    todo = [task for task in tasks if task.key not in done]
+    outcome = Outcome(skipped=len(tasks) - len(todo))
+    with progress(job.title, len(todo), unit="tasks") as advance, closing(job.engine(todo)) as results:
+        for task, value in results:
             if isinstance(value, BaseException):
                 message = one_line(value)
-                outcome.failures.append(f"{cell}: {message}")
-                outcome.failed_images.setdefault(cell.image.name, outcome.failures[-1])
-                failure = Failure(cell.point.configuration, cell.image.sha256, job.run.run_id, message)
+                outcome.failures.append(f"{task}: {message}")
+                outcome.failed_images.setdefault(task.image.name, outcome.failures[-1])
+                failure = Failure(task.point.configuration, task.image.sha256, job.run.run_id, message)
                 job.store.add_failure(failure)
             else:
-                job.keep(cell, value)
+                job.keep(task, value)
                 outcome.measured += 1
-            advance(1, str(cell))
+            advance(1, str(task))
     return outcome
 
 
 def _in_turn(
-    work: Callable[[Cell, AnyPicture], _Value], cells: Sequence[Cell]
-) -> Generator[tuple[Cell, _Value | BaseException], None, None]:
-    """Work on cells one after the other, in this process."""
+    work: Callable[[Task, AnyPicture], _Value], tasks: Sequence[Task]
+) -> Generator[tuple[Task, _Value | BaseException], None, None]:
+    """Work on tasks one after the other, in this process."""
     load = functools.lru_cache(maxsize=PICTURE_CACHE)(lambda image: image.read())
-    for cell in cells:
+    for task in tasks:
         try:
-            value: _Value | BaseException = work(cell, load(cell.image))
+            value: _Value | BaseException = work(task, load(task.image))
         except FROM_USERS as error:
             value = error
-        yield cell, value
+        yield task, value

@@ -1,7 +1,7 @@
 """Measuring in several processes at once, on this machine: what `--workers N` does.
 
 Dask's distributed is the engine, the same that reaches a cluster. A worker opens the codecs by name, has one thread,
-and gives results back; only the client writes the database. A worker that dies is replaced, and its cell is tried
+and gives results back; only the client writes the database. A worker that dies is replaced, and its task is tried
 again on another.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec
     from bench.harness.recipe import Recipe
-    from bench.harness.runner import Cell
+    from bench.harness.runner import Task
     from bench.images.picture import AnyPicture
     from bench.images.sets import ImageFile
     from bench.results.schema import Configuration
@@ -50,15 +50,15 @@ DASK = {
 """Dask's configuration, where its own costs what is to be measured."""
 
 AHEAD = 4
-"""Cells handed out for each worker: enough to keep it busy, and few to lose."""
+"""Tasks handed out for each worker: enough to keep it busy, and few to lose."""
 
 OPEN_CODECS = 2
-"""Pairs of codecs that a worker keeps open: the cells come quality by quality, and weights are large."""
+"""Pairs of codecs that a worker keeps open: the tasks come quality by quality, and weights are large."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """A cell in words that another process understands."""
+class TaskMessage:
+    """A task in words that another process understands."""
 
     recipe: Recipe
     image: ImageFile
@@ -66,33 +66,33 @@ class Task:
     configuration: Configuration  # that the client planned
 
     @classmethod
-    def of(cls, cell: Cell, metrics: Sequence[str]) -> Task:
-        """The task of measuring a cell."""
+    def of(cls, task: Task, metrics: Sequence[str]) -> TaskMessage:
+        """The message of measuring a task."""
         versions = tuple((name, load_metric(name).version) for name in metrics)
-        return cls(cell.point.recipe, cell.image, versions, cell.point.configuration)
+        return cls(task.point.recipe, task.image, versions, task.point.configuration)
 
 
-def carry_out(task: Task) -> Measured | CodecError:
-    """Measure one cell, in a worker.
+def carry_out(message: TaskMessage) -> Measured | CodecError:
+    """Measure one task, in a worker.
 
     Errors are given back, as one line: Dask could not send every other one, and shows them to nobody.
     """
     try:
-        return _measured(task)
+        return _measured(message)
     except FROM_USERS as error:
         return CodecError(one_line(error))
 
 
-def _measured(task: Task) -> Measured:
-    metrics = [load_metric(name) for name, _ in task.metrics]
-    for metric, (name, version) in zip(metrics, task.metrics, strict=True):
+def _measured(message: TaskMessage) -> Measured:
+    metrics = [load_metric(name) for name, _ in message.metrics]
+    for metric, (name, version) in zip(metrics, message.metrics, strict=True):
         if metric.version != version:
             raise CodecError(f"{name} or what it needs was changed while the run went on; start the run again")
-    encoder, decoder = _open(task.recipe)
-    if task.recipe.configuration(encoder, adapter.settings(encoder, task.image)) != task.configuration:
-        raise CodecError(f"{task.recipe.name} was changed while the run went on; start the run again")
-    picture = _read(task.image)
-    decode = decoding(task.recipe, decoder, _process())
+    encoder, decoder = _open(message.recipe)
+    if message.recipe.configuration(encoder, adapter.settings(encoder, message.image)) != message.configuration:
+        raise CodecError(f"{message.recipe.name} was changed while the run went on; start the run again")
+    picture = _read(message.image)
+    decode = decoding(message.recipe, decoder, _process())
     return Measured(picture.width, picture.height, measure(encoder, decode, picture, metrics))
 
 
@@ -112,29 +112,29 @@ def _read(image: ImageFile) -> AnyPicture:
 
 
 def measure_in_parallel(
-    cells: Sequence[Cell], *, metrics: Sequence[str], workers: int
-) -> Generator[tuple[Cell, Measured | BaseException], None, None]:
-    """Measure cells in `workers` processes: each cell with its result, or what went wrong, as they come.
+    tasks: Sequence[Task], *, metrics: Sequence[str], workers: int
+) -> Generator[tuple[Task, Measured | BaseException], None, None]:
+    """Measure tasks in `workers` processes: each task with its result, or what went wrong, as they come.
 
     Raises:
         UsageError: the processes cannot be started.
     """
-    if not cells:
+    if not tasks:
         return
     from distributed import Client, as_completed  # noqa: PLC0415  # 1 s
 
-    waiting = iter(cells)
-    with _cluster(min(workers, len(cells))) as cluster, Client(cluster) as client:
-        running: dict[Any, Cell] = {}
+    waiting = iter(tasks)
+    with _cluster(min(workers, len(tasks))) as cluster, Client(cluster) as client:
+        running: dict[Any, Task] = {}
 
         def hand_out() -> list[Any]:
-            """Give the next cell away, if there is one."""
-            cell = next(waiting, None)
-            if cell is None:
+            """Give the next task away, if there is one."""
+            task = next(waiting, None)
+            if task is None:
                 return []
             # Failures are kept for the user, so equal tasks of two runs may not share an answer.
-            future = client.submit(carry_out, Task.of(cell, metrics), pure=False)
-            running[future] = cell
+            future = client.submit(carry_out, TaskMessage.of(task, metrics), pure=False)
+            running[future] = task
             return [future]
 
         finished = as_completed([future for _ in range(AHEAD * workers) for future in hand_out()])

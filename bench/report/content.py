@@ -15,7 +15,7 @@ from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
 from bench.analysis.rd_curve import RdCurve, all_curves, find, published_of
 from bench.analysis.sets import all_results, measured_part
-from bench.analysis.timing import cell_times, summary
+from bench.analysis.timing import summary, task_times
 from bench.report.difference_plots import difference_plot, per_image_plot
 from bench.report.front_plot import front_plots
 from bench.report.rd_plot import rd_plot
@@ -171,14 +171,21 @@ def _short_titles(results: DatasetResults, drawn: AbstractSet[str]) -> dict[str,
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:
     """The tables that do not compare."""
-    times = cell_times(results, export)
-    used = {*results.cells["run_id"], *export.timings.loc[export.timings["key"].isin(results.cells["key"]), "run_id"]}
+    times = task_times(results, export)
+    used = {
+        *results.measurements["run_id"],
+        *export.timings.loc[export.timings["key"].isin(results.measurements["key"]), "run_id"],
+    }
     published = published_of(results, export)
-    values = [str(column) for column in results.cells if str(column).endswith("_db") or column in export.metric_columns]
-    told = [column for column in export.diagnostic_columns if column in results.cells]
+    values = [
+        str(column) for column in results.measurements if str(column).endswith("_db") or column in export.metric_columns
+    ]
+    diagnostics = [column for column in export.diagnostic_columns if column in results.measurements]
     return {
         "points": _marked(results.points, results),
-        "per_image": _marked(results.cells, results)[["name", "quality", "image", "num_bytes", "bpp", *values, *told]],
+        "per_image": _marked(results.measurements, results)[
+            ["name", "quality", "image", "num_bytes", "bpp", *values, *diagnostics]
+        ],
         "timings_summary": _in_order(summary(times), results),
         "published": published[published["drawn"] == 1],
         "incomplete": results.incomplete,
@@ -189,7 +196,7 @@ def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.Data
 
 
 def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Points or cells with "nan" where a metric is not defined, as in exports; what is not measured stays empty."""
+    """Points or measurements with "nan" where a metric is not defined, as in exports."""
     marked = rows.astype(object)
     for axis in results.axes:
         if "key" in rows:

@@ -14,7 +14,7 @@ from bench.analysis.rd_curve import find
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.sets import all_results, without_parts
 from bench.analysis.sources import Sources
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
@@ -181,9 +181,9 @@ class Report:
             "conversion_ceilings": left[
                 left["codec"].isin(results.curves["codec"]) & (left["dataset"] == results.dataset)
             ],
-            "time_ratios": time_ratios(cell_times(results, self.export), results.curves),
+            "time_ratios": time_ratios(task_times(results, self.export), results.curves),
             "complexity": complexity[complexity["codec"].isin(results.curves["codec"])],
-            "weights": weights[weights["weights_sha256"].isin(results.cells["weights_sha256"])],
+            "weights": weights[weights["weights_sha256"].isin(results.measurements["weights_sha256"])],
         }
         return {name: frame for name, frame in found.items() if len(frame)}
 

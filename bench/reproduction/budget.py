@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import CodecSpec
 
-UNSTATED_CELL_S = 1.0
-"""Processor seconds that a cell counts whose codec the budget does not name."""
+UNSTATED_TASK_S = 1.0
+"""Processor seconds that a task counts whose codec the budget does not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Budget:
     timing: Timing
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Codec to its qualities; all points of one that is not named."""
-    cell_s: Mapping[str, float] = field(default_factory=dict)
+    task_s: Mapping[str, float] = field(default_factory=dict)
     codecs: tuple[str, ...] = ("*",)
     """Globs of the codecs that are measured."""
     without: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Budget:
             _tuples(content["pictures"]) if quick else {},
             Timing(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
             {name: tuple(share[extent]) for name, share in codecs.items() if extent in share},
-            {name: share["cell_s"] for name, share in codecs.items()},
+            {name: share["task_s"] for name, share in codecs.items()},
             without=tuple(content["planes"]["alone"]),
         )
 
@@ -85,7 +85,7 @@ class Budget:
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
         """Processor seconds that a codec takes on so many pictures of Kodak's size."""
         points = len(self.points.get(spec.name, spec.qualities))
-        return points * pictures * self.cell_s.get(spec.name, UNSTATED_CELL_S)
+        return points * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
 def _asked(name: str, qualities: tuple[float, ...]) -> str:

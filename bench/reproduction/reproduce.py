@@ -212,7 +212,7 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
 
 
 def _measure_round(entry: Round, options: Reproduction, say: Callable[[str], None]) -> list[str]:
-    """Rates and distortions of a round; the cells that failed."""
+    """Rates and distortions of a round; the tasks that failed."""
     pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
     minutes = round(entry.processor_s(pictures) / 60 / options.workers)
     say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")

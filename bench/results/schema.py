@@ -149,7 +149,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A cell that gave no measurement, and why."""
+    """A task that gave no measurement, and why."""
 
     configuration: Configuration
     image_sha256: str

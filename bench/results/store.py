@@ -1,6 +1,6 @@
 """The results database: one SQLite file, safe to kill at any moment and to share between runs.
 
-Every row of a run is committed by itself, so that a killed run loses the cells in flight and nothing else. Several
+Every row of a run is committed by itself, so that a killed run loses the tasks in flight and nothing else. Several
 processes may write at once; each waits for its turn.
 """
 
@@ -128,7 +128,7 @@ class Store:
         return int(known)
 
     def add(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
-        """Store one measurement, in place of an earlier one with the same key, and forget the cell's failure.
+        """Store one measurement, in place of an earlier one with the same key, and forget the task's failure.
 
         What the codec told of itself replaces all that it told before.
 
@@ -188,7 +188,7 @@ class Store:
                     self._insert("diagnostics", row, on_conflict="IGNORE")
 
     def add_timings(self, timings: Iterable[Timing]) -> None:
-        """Store timing samples, and forget the failures that earlier runs had with the cells."""
+        """Store timing samples, and forget the failures that earlier runs had with the tasks."""
         timings = tuple(timings)
         with self.transaction():
             for timing in timings:
@@ -208,7 +208,7 @@ class Store:
                 self._insert("timings", dataclasses.asdict(timing), on_conflict="IGNORE")
 
     def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
-        """Store that a cell gave no measurement, and why: in place of an earlier failure, or only if there is none."""
+        """Store that a task gave no measurement, and why: in place of an earlier failure, or only if there is none."""
         with self.transaction():
             configuration_id = self._configuration_id(failure.configuration)
             row = {

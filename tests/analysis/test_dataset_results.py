@@ -29,7 +29,9 @@ def test_a_point_is_the_mean_over_images_of_per_image_values(synthetic: Syntheti
 def test_no_metric_or_note_can_be_called_like_a_column(synthetic: Synthetic, tmp_path: Path) -> None:
     export = synthetic.read(tmp_path)
     results = DatasetResults.of(export, "garden")
-    columns = {*MEASUREMENT_COLUMNS, *results.cells.columns, *results.points.columns} - set(export.metric_columns)
+    columns = {*MEASUREMENT_COLUMNS, *results.measurements.columns, *results.points.columns} - set(
+        export.metric_columns
+    )
     assert [column for column in columns if not is_column(column)] == []
 
 
@@ -48,7 +50,7 @@ def test_an_incomplete_set_is_listed_and_never_a_point(synthetic: Synthetic, tmp
     results = DatasetResults.of(synthetic.read(tmp_path), "garden")
     assert set(results.points.query("name == 'beta'")["quality"]) == {10, 50, 70, 90}
     assert results.incomplete[["name", "quality", "have", "need"]].to_numpy().tolist() == [["beta", 30.0, 1, 4]]
-    assert not ((results.cells["name"] == "beta") & (results.cells["quality"] == 30)).any()
+    assert not ((results.measurements["name"] == "beta") & (results.measurements["quality"] == 30)).any()
 
 
 def test_only_the_newest_version_of_a_curve_is_reported(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -74,11 +76,11 @@ def test_weights_that_others_of_the_same_name_replaced_are_not_reported(syntheti
     new = synthetic.add_curve("gamma", rate=0.5, run_id="run2", weights="compact", weights_sha256="b" * 64)
     assert old == new
     results = DatasetResults.of(synthetic.read(tmp_path), "garden")
-    assert set(results.cells.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
+    assert set(results.measurements.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
     synthetic.add_run("run3", "2026-03-01T10:00:00+00:00")
     synthetic.add_curve("gamma", run_id="run3", weights="compact", weights_sha256="c" * 64, images=("dill",))
     results = DatasetResults.of(synthetic.read(tmp_path / "again"), "garden")
-    assert set(results.cells.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
+    assert set(results.measurements.query("name == 'gamma'")["weights_sha256"]) == {"b" * 64}
 
 
 def test_backends_and_weights_are_curves_of_their_own(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from bench.analysis.comparison import bd_table
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.front import time_against_rate
 from bench.analysis.rd_curve import measured_curve
-from bench.analysis.timing import cell_times, summary
+from bench.analysis.timing import summary, task_times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_what_is_slower_and_larger_is_not_on_the_front(synthetic: Synthetic, tmp
     results = DatasetResults.of(export, "garden")
     rd_curves = [measured_curve(results, name) for name in ("alpha", "beta", "gamma")]
     rates = bd_table(rd_curves[0], rd_curves, results.axes[:1])
-    rows = time_against_rate(summary(cell_times(results, export)), rates)
+    rows = time_against_rate(summary(task_times(results, export)), rates)
     decode = rows[rows["stage"] == "decode"].set_index("test")
     assert dict(decode["on_front"]) == {"alpha": True, "beta": True, "gamma": False}
     assert decode.loc["alpha", "bd_rate_percent"] == 0

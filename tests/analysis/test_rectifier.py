@@ -10,7 +10,7 @@ from bench.analysis import experiments, rectifier
 from bench.analysis.claims import MEASURES
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 from bench.analysis.verdict import Claim
 from bench.results.extras import Extras
 
@@ -115,12 +115,12 @@ def test_times_are_compared_picture_by_picture(rectified: Synthetic, tmp_path: P
         if codec == "alpha+qr" and row["stage"] == "decode":
             row["seconds"] *= 1.03
     sources = _sources(rectified, tmp_path)
-    ratios = rectifier.time_ratios(cell_times(sources.main, sources.export), sources.main.curves).set_index("stage")
+    ratios = rectifier.time_ratios(task_times(sources.main, sources.export), sources.main.curves).set_index("stage")
     assert ratios.loc["decode", "ratio"] == pytest.approx(1.03)
     assert ratios.loc["encode", "ratio"] == pytest.approx(1)
     found = MEASURES["time_ratio"](_claim("time_ratio", models=["alpha"]), sources)
     assert found.value == pytest.approx(3.0)
-    assert ratios.loc["decode", "cells"] == ratios.loc["decode", "qualities"].count(",") * 4 + 4
+    assert ratios.loc["decode", "tasks"] == ratios.loc["decode", "qualities"].count(",") * 4 + 4
     assert ratios.loc["decode", "ratio_low"] == pytest.approx(1.03)
     assert found.basis == "measured, box, 1 threads, cpu; the median of models"
 

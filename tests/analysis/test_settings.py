@@ -10,7 +10,7 @@ from bench.analysis import rectifier
 from bench.analysis.comparison import compare_rows
 from bench.analysis.component_gain import component_gain_table
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 from bench.results.extras import Extras
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def test_the_two_sides_of_a_pair_are_in_one_setting(synthetic: Synthetic, tmp_pa
     paired = rectifier.pairs(results)
     assert len(paired) == 5 * 4
     assert paired["psnr_gain_db"].to_numpy() == pytest.approx(0.2)
-    times = rectifier.time_ratios(cell_times(results, export), results.curves)
-    assert set(times["cells"]) == {5 * 4}
+    times = rectifier.time_ratios(task_times(results, export), results.curves)
+    assert set(times["tasks"]) == {5 * 4}
 
 
 def test_neighbours_are_in_one_setting_where_they_can_be(synthetic: Synthetic, tmp_path: Path) -> None:

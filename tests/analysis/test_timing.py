@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.timing import by_quality, cell_times, summary
+from bench.analysis.timing import by_quality, summary, task_times
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def _summary(synthetic: Synthetic, folder: Path) -> pd.DataFrame:
     export = synthetic.read(folder)
-    return summary(cell_times(DatasetResults.of(export, "garden"), export))
+    return summary(task_times(DatasetResults.of(export, "garden"), export))
 
 
 def test_a_stage_takes_the_median_of_its_repeats(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -75,6 +75,6 @@ def test_without_timings_there_are_no_rows(synthetic: Synthetic, tmp_path: Path)
 def test_seconds_by_quality_are_means_over_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_timings()
     export = synthetic.read(tmp_path)
-    rows = by_quality(cell_times(DatasetResults.of(export, "garden"), export))
+    rows = by_quality(task_times(DatasetResults.of(export, "garden"), export))
     assert len(rows) == 2 * 5 * 2
     assert set(rows["images"]) == {4}

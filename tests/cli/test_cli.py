@@ -156,7 +156,7 @@ def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk,
         "run", "--codec", f"{desk.path}/own.py:Odd@1", "--codec", "jpeg@50", "--dataset", str(folder), *options
     )
     assert code == 1, output
-    assert "1 cells measured, 0 were there, 1 failed" in output
+    assert "1 tasks measured, 0 were there, 1 failed" in output
     assert "failed: odd@1 on a\\xf1\\r: ValueError: \\xff \\x1b (own.py:" in output
     assert desk.rows("SELECT DISTINCT image FROM images WHERE image LIKE 'a%'") == [("a\\xf1\\r",)]
     assert invoke("export", str(desk.path / "data"), "--db", str(desk.path / "r.sqlite"))[0] == 0

@@ -1,4 +1,4 @@
-"""What a run does with its cells, in this process: their order, their pictures, and what codecs cannot do to others."""
+"""What a run does with its tasks, in this process: their order, their pictures, and what codecs cannot do to others."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_codec_that_keeps_the_picture_gets_no_row(desk: Desk, own: Path, worke
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_codec_that_exits_costs_its_cells_only(desk: Desk, own: Path, workers: int) -> None:
+def test_a_codec_that_exits_costs_its_tasks_only(desk: Desk, own: Path, workers: int) -> None:
     summary = run(desk, f"{own}:Exits", "jpeg@50", workers=workers)
     assert summary.outcomes["measured"].measured == 4
     assert len(summary.failures) == 4

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_a_codec_and_a_metric_of_the_users_own(desk: Desk) -> None:
     result = desk.measure("--metric", "own_metric.py:WORST")
     assert result.returncode == 0, result.stderr
-    assert "32 cells measured, 0 were there, 0 failed" in result.stdout
+    assert "32 tasks measured, 0 were there, 0 failed" in result.stdout
     assert desk.rows("SELECT count(*), max(value) FROM distortions WHERE metric = 'worst'") == [(32, 127.0)]
     assert desk.rows("SELECT DISTINCT value FROM distortions WHERE metric = 'ms_ssim'") == [(None,)]
     # 8 bits a sample lose nothing.
@@ -33,7 +33,7 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     desk.measure()
     before = desk.rows()
     result = desk.measure()
-    assert "0 cells measured, 32 were there" in result.stdout
+    assert "0 tasks measured, 32 were there" in result.stdout
     assert desk.rows() == before
 
 
@@ -41,7 +41,7 @@ def test_a_renamed_image_and_one_of_equal_content_count_once_each(desk: Desk) ->
     shutil.copy(desk.path / "photos" / "p0.png", desk.path / "photos" / "twin.png")
     desk.measure()
     (desk.path / "photos" / "p1.png").rename(desk.path / "photos" / "renamed.png")
-    assert "0 cells measured, 40 were there" in desk.measure().stdout
+    assert "0 tasks measured, 40 were there" in desk.measure().stdout
     assert desk.rows("SELECT image FROM images ORDER BY image") == [
         (name,) for name in ("p0", "p2", "p3", "renamed", "twin")
     ]
@@ -66,7 +66,7 @@ def test_an_edited_codec_is_measured_again_and_the_old_rows_stay(desk: Desk) -> 
     desk.measure()
     with (desk.path / "own.py").open("a") as file:
         file.write("\n")
-    assert "32 cells measured" in desk.measure().stdout
+    assert "32 tasks measured" in desk.measure().stdout
     assert len(desk.rows()) == 64
 
 
@@ -75,9 +75,9 @@ def test_an_edited_metric_is_measured_again_by_whatever_path(desk: Desk) -> None
     metric = desk.path / "own_metric.py"
     metric.write_text(metric.read_text().replace("return float(", "return 2 * float("))
     both = desk.measure("--metric", "own_metric.py:WORST", "--metric", "./own_metric.py:WORST")
-    assert "32 cells measured, 0 were there" in both.stdout, both.stderr
+    assert "32 tasks measured, 0 were there" in both.stdout, both.stderr
     assert desk.rows("SELECT count(*), max(value) FROM distortions WHERE metric = 'worst'") == [(32, 254.0)]
-    assert "0 cells measured, 32 were there" in desk.measure("--metric", "own_metric.py:WORST").stdout
+    assert "0 tasks measured, 32 were there" in desk.measure("--metric", "own_metric.py:WORST").stdout
 
 
 def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> None:
@@ -89,7 +89,7 @@ def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> N
     killed_at = len(desk.rows())
     assert 5 <= killed_at < 32
     result = desk.measure()
-    assert f"{32 - killed_at} cells measured, {killed_at} were there" in result.stdout
+    assert f"{32 - killed_at} tasks measured, {killed_at} were there" in result.stdout
     assert desk.rows() == desk.rows(db="reference.sqlite")
 
 
@@ -111,14 +111,14 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
     assert process.returncode == 128 + number
     assert errors.strip().splitlines()[-1].startswith("interrupted; what was finished is stored")
     assert "Traceback" not in errors
-    assert "32 cells measured" not in desk.measure().stdout
+    assert "32 tasks measured" not in desk.measure().stdout
     assert len(desk.rows()) == 32
 
 
-def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
+def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
     result = desk.measure("--codec", "own.py:Broken@3")
     assert result.returncode == 1
-    assert "34 cells measured, 0 were there, 2 failed" in result.stdout
+    assert "34 tasks measured, 0 were there, 2 failed" in result.stdout
     lines = (desk.path / "own.py").read_text().splitlines()
     raised = next(number for number, line in enumerate(lines, 1) if "on\\npurpose" in line)
     message = f"ZeroDivisionError: on purpose (own.py:{raised})"
@@ -137,7 +137,7 @@ def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(d
         file.write(f"\n\nclass Shut(Slow):\n{static}    def {method}:\n        raise KeyError('key')\n")
     result = desk.measure("--codec", "jpeg@50", codec="own.py:Shut@1")
     assert result.returncode == 0, result.stderr
-    assert "4 cells measured" in result.stdout
+    assert "4 tasks measured" in result.stdout
     assert "left out: shut: KeyError: 'key' (own.py:" in result.stdout
     result = desk.measure(codec="own.py:Shut@1")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
@@ -145,11 +145,11 @@ def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(d
 
 
 @pytest.mark.parametrize(("value", "told"), [("'x'", "'x'"), ("float('nan')", "nan")])
-def test_a_metric_that_gives_no_number_fails_its_cells(desk: Desk, value: str, told: str) -> None:
+def test_a_metric_that_gives_no_number_fails_its_tasks(desk: Desk, value: str, told: str) -> None:
     with (desk.path / "own_metric.py").open("a") as file:
         file.write(f"\nODD = Metric('odd', lambda a, b: {value} if a.width > 20 else None, 'Odd', True)\n")
     result = desk.measure("--metric", "own_metric.py:ODD", codec="own.py:Slow@3")
-    assert "3 cells measured, 0 were there, 1 failed" in result.stdout, result.stderr
+    assert "3 tasks measured, 0 were there, 1 failed" in result.stdout, result.stderr
     assert f"failed: slow@3 on p0: metric odd returned {told}, not a number" in result.stderr
 
 
@@ -168,7 +168,7 @@ def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metr
         file.write("\n\nclass Wide(Slow):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")
         file.write("        return super().encode(picture)\n")
     result = desk.measure(codec="own.py:Wide@8")
-    assert "0 cells measured, 0 were there, 4 failed" in result.stdout
+    assert "0 tasks measured, 0 were there, 4 failed" in result.stdout
     assert "failed: wide@8 on p0: it notes 'width', which is the name of a metric or column" in result.stderr
     assert desk.measure(codec="own.py:Slow@8").returncode == 0
     with (desk.path / "own_metric.py").open("a") as file:
@@ -180,7 +180,7 @@ def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metr
     assert measured["brightness"].notna().groupby(level=0).sum().to_dict() == {"jpeg": 4, "slow": 0}
 
 
-def test_a_corrupt_image_is_named_and_costs_its_cells_only(desk: Desk) -> None:
+def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
     (desk.path / "photos" / "p9.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
     result = desk.measure("--codec", "own.py:Slow@4")
     assert result.returncode == 1
@@ -249,14 +249,14 @@ def test_kodak_without_kodak_says_what_to_do(desk: Desk) -> None:
 
 def test_timings_are_taken_once(desk: Desk) -> None:
     arguments = ("--timing", "--repeats", "3", "--force")
-    assert "32 cells timed, 0 were there" in desk.measure(*arguments).stdout
+    assert "32 tasks timed, 0 were there" in desk.measure(*arguments).stdout
     assert desk.rows("SELECT stage, count(*) FROM timings GROUP BY stage") == [("decode", 96), ("encode", 96)]
     # The codec sleeps 20 ms in encode and not in decode: the clock is around the right call.
     assert desk.rows("SELECT min(seconds) >= 0.02 FROM timings WHERE stage = 'encode'") == [(1,)]
-    assert "0 cells timed, 32 were there" in desk.measure(*arguments).stdout
+    assert "0 tasks timed, 32 were there" in desk.measure(*arguments).stdout
     more = ("--timing", "--repeats", "4", "--force")
-    assert "4 cells timed, 0 were there" in desk.measure(*more, codec="own.py:Slow@8").stdout
-    assert "28 cells timed, 4 were there" in desk.measure(*more).stdout
+    assert "4 tasks timed, 0 were there" in desk.measure(*more, codec="own.py:Slow@8").stdout
+    assert "28 tasks timed, 4 were there" in desk.measure(*more).stdout
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(desk: Desk) -> None:

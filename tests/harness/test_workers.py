@@ -15,7 +15,7 @@ import pytest
 from bench.codecs.registry import code_of, codec_class, load_metric, resolve_codecs
 from bench.harness import workers
 from bench.harness.runner import Measured, plan
-from bench.harness.workers import Task, carry_out
+from bench.harness.workers import TaskMessage, carry_out
 from bench.images.datasets import open_dataset
 from bench.system.errors import CodecError
 
@@ -46,7 +46,7 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     assert two.returncode == 0, two.stderr
     assert two.stderr == one.stderr == ""
     assert two.stdout == one.stdout
-    assert "32 cells measured, 0 were there, 0 failed" in two.stdout
+    assert "32 tasks measured, 0 were there, 0 failed" in two.stdout
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert desk.rows(VALUES) == desk.rows(VALUES, db="one.sqlite")
     # Two processes, each with one thread.
@@ -90,7 +90,7 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     desk.measure(codec="own.py:Slow@1,2")
     before = desk.rows()
     result = desk.measure("--workers", "2", codec="own.py:Slow@1,2")
-    assert "0 cells measured, 8 were there" in result.stdout
+    assert "0 tasks measured, 8 were there" in result.stdout
     assert desk.rows() == before
 
 
@@ -98,7 +98,7 @@ def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
     desk.measure("--threads", "3", codec="own.py:Slow@1")
     desk.measure("--workers", "2", codec="own.py:Slow@1")
     timing = ("--timing", "--threads", "3", "--repeats", "1", "--force")
-    assert "4 cells timed" in desk.measure("--workers", "2", *timing, codec="own.py:Slow@1").stdout
+    assert "4 tasks timed" in desk.measure("--workers", "2", *timing, codec="own.py:Slow@1").stdout
     recorded = [json.loads(text) for (text,) in desk.rows("SELECT provenance FROM runs ORDER BY rowid")]
     assert [(run["threads"], run["workers"]) for run in recorded] == [(3, 1), (1, 2), (3, 2)]
     assert desk.rows("SELECT DISTINCT threads FROM timings") == [(3,)]
@@ -117,15 +117,15 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
         file.write("        Path(__file__).with_name('weights').read_text()\n")
     (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
     (spec,) = resolve_codecs([f"{desk.path}/own.py:Heavy@8"])
-    (cell,) = plan([spec], [image]).cells
-    task = Task.of(cell, ["mse", f"{desk.path}/own_metric.py:WORST"])
-    result = carry_out(task)
+    (task,) = plan([spec], [image]).tasks
+    message = TaskMessage.of(task, ["mse", f"{desk.path}/own_metric.py:WORST"])
+    result = carry_out(message)
     assert isinstance(result, Measured), result
     assert result.result.values == {"mse": 0.0, "worst": 0.0}
     (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
     for cached in (workers._open, codec_class, code_of, load_metric):
         cached.cache_clear()
-    failed = carry_out(task)
+    failed = carry_out(message)
     workers._process().close()
     assert isinstance(failed, CodecError), failed
     where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
@@ -133,10 +133,10 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
     assert str(failed).endswith("was changed while the run went on; start the run again")
 
 
-def test_a_failing_codec_costs_its_cells_only(desk: Desk) -> None:
+def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
     result = desk.measure("--workers", "2", codec="own.py:Broken@1,2")
     assert result.returncode == 1
-    assert "4 cells measured, 0 were there, 4 failed" in result.stdout
+    assert "4 tasks measured, 0 were there, 4 failed" in result.stdout
     assert "failed: broken@1 on p0: ZeroDivisionError: on purpose (own.py:" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -145,7 +145,7 @@ def test_a_worker_that_dies_is_replaced_and_its_cell_measured(desk: Desk) -> Non
     result = desk.measure("--workers", "2", codec="own.py:Dying@1,2")
     assert result.returncode == 0, result.stderr
     assert (desk.path / "died").exists()
-    assert "8 cells measured, 0 were there, 0 failed" in result.stdout
+    assert "8 tasks measured, 0 were there, 0 failed" in result.stdout
 
 
 def test_a_cell_that_kills_every_worker_is_given_up(desk: Desk) -> None:
@@ -181,4 +181,4 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     stored = len(desk.rows())
     assert 0 < stored < 32
     result = desk.measure("--workers", "2", codec="own.py:Slower")
-    assert f"{32 - stored} cells measured, {stored} were there" in result.stdout
+    assert f"{32 - stored} tasks measured, {stored} were there" in result.stdout

@@ -72,7 +72,7 @@ def test_the_stored_values_are_those_of_the_planes(results: DatasetResults, fold
         assert isinstance(planes, Yuv420)
         data = codec.encode_yuv420(planes)
         decoded = codec.decode_yuv420(data)
-        row = results.cells.query(f"codec == 'jpeg' and quality == 30 and image == '{image.name}'").iloc[0]
+        row = results.measurements.query(f"codec == 'jpeg' and quality == 30 and image == '{image.name}'").iloc[0]
         expected = [peak_signal_noise_ratio(a, b) for a, b in zip(planes.planes, decoded.planes, strict=True)]
         assert [row[f"psnr_{plane}_db"] for plane in "yuv"] == pytest.approx(expected, abs=1e-9)
         assert row["psnr_yuv_db"] == pytest.approx((6 * expected[0] + expected[1] + expected[2]) / 8, abs=1e-9)
@@ -151,20 +151,20 @@ def test_equal_samples_in_another_range_are_other_pictures(tmp_path: Path) -> No
         (tmp_path / f"{levels}.y4m").write_bytes(header.encode() + planes)
     measured = ("--codec", "webp@50", "--codec", "jpeg@50", "--db", str(tmp_path / "r.sqlite"))
     said = [bench("run", *measured, "--dataset", str(tmp_path / f"{name}.y4m")) for name in ("LIMITED", "FULL")]
-    assert [text.split("cells")[0].split()[-1] for text in said] == ["2", "2"]
+    assert [text.split("tasks")[0].split()[-1] for text in said] == ["2", "2"]
     points = [[line.split()[:4] for line in text.splitlines() if line.startswith(("webp", "jpeg"))] for text in said]
     assert [len(rows) for rows in points] == [2, 2]
     by_codec = dict(zip(("limited", "full"), ({row[0]: row for row in rows} for rows in points), strict=True))
     assert by_codec["limited"]["webp"] != by_codec["full"]["webp"]
     again = bench("run", *measured, "--dataset", str(tmp_path / "LIMITED.y4m"))
-    assert "0 cells measured, 2 were there" in again
+    assert "0 tasks measured, 2 were there" in again
     assert again.partition("failed\n")[2] == said[0].partition("failed\n")[2]
 
 
 def test_a_second_run_and_a_part_of_the_frames_measure_nothing_again(folder: Path) -> None:
     options = ("--codec", "jpeg@10,30", "--dataset", str(folder / "cup.y4m"), "--db", str(folder / "r.sqlite"))
-    assert "0 cells measured, 4 were there" in bench("run", *options)
-    assert "0 cells measured, 2 were there" in bench("run", *options, "--frames", "1")
+    assert "0 tasks measured, 4 were there" in bench("run", *options)
+    assert "0 tasks measured, 2 were there" in bench("run", *options, "--frames", "1")
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(folder: Path, tmp_path: Path) -> None:

@@ -169,9 +169,9 @@ def test_a_share_says_of_how_many_it_is(page: Page) -> None:
 
 
 def test_pairs_of_times_say_how_many_they_are_at_which_qualities_and_how_far_they_scatter() -> None:
-    row = dict.fromkeys(TIMES, "") | {"qualities": "3", "cells": 4, "base_s": 0.1, "with_s": 0.15}
+    row = dict.fromkeys(TIMES, "") | {"qualities": "3", "tasks": 4, "base_s": 0.1, "with_s": 0.15}
     (shown,) = times.pairs(pd.DataFrame([row | {"ratio": 1.5, "ratio_low": 0.95, "ratio_high": 1.6}]))
-    assert (shown["qualities"], shown["cells"]) == ("3", 4)
+    assert (shown["qualities"], shown["tasks"]) == ("3", 4)
     assert (shown["added"], shown["range"]) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
 
 

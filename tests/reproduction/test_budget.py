@@ -5,7 +5,7 @@ import pytest
 from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import codec_class, codec_names
 from bench.images.datasets import dataset_names, open_dataset
-from bench.reproduction.budget import UNSTATED_CELL_S, Budget, Timing, _content
+from bench.reproduction.budget import UNSTATED_TASK_S, Budget, Timing, _content
 
 
 def test_the_budget_names_codecs_and_points_that_there_are() -> None:
@@ -16,7 +16,7 @@ def test_the_budget_names_codecs_and_points_that_there_are() -> None:
         whole = share.get("whole", ladder)
         assert set(share.get("quick", ())) <= set(ladder) <= set(whole), name
         assert list(whole) == sorted(whole, reverse=ladder[0] > ladder[-1]), name
-        assert share["cell_s"] > 0
+        assert share["task_s"] > 0
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -63,7 +63,7 @@ def test_a_codec_that_the_budget_does_not_name_is_measured_at_all_its_points() -
     own = CodecSpec("own.py:Own", (1, 2, 3))
     for quick in (True, False):
         assert Budget.stated(quick=quick).measured(own) == "own.py:Own@1,2,3"
-    assert Budget.stated(quick=True).processor_s(own, 4) == 3 * 4 * UNSTATED_CELL_S
+    assert Budget.stated(quick=True).processor_s(own, 4) == 3 * 4 * UNSTATED_TASK_S
 
 
 def test_the_estimate_is_cells_by_cost() -> None:

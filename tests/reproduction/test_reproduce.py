@@ -114,7 +114,7 @@ def test_a_busy_machine_is_a_failure_only_where_times_are_lacking(
     assert said == [f"no times taken on {tmp_path}: other work uses 40% of this machine"]
     assert module._take_times(dataclasses.replace(request, force=True), said.append) == []
     assert module._take_times(request, said.append) == []
-    assert "0 cells timed, 1 were there" in said[-1]
+    assert "0 tasks timed, 1 were there" in said[-1]
     with pytest.raises(UsageError, match="unknown codec"):
         module._take_times(dataclasses.replace(request, codecs=("jpg",)), said.append)
 

@@ -74,7 +74,7 @@ def test_a_picture_may_be_called_null(export: Path, store: Store, tmp_path: Path
 
 
 def _spoil(store: Store) -> None:
-    """Fail a cell that is measured and one that is not, and import a curve of others."""
+    """Fail a task that is measured and one that is not, and import a curve of others."""
     names = ", ".join(field.name for field in dataclasses.fields(Configuration))
     (row,) = store.rows(f"SELECT {names} FROM configurations WHERE quality = 50")  # noqa: S608  # names of the schema
     ((run_id,),) = store.rows("SELECT run_id FROM runs")
@@ -109,7 +109,7 @@ def test_a_failure_or_curve_from_elsewhere_takes_the_place_of_nothing(
         export_csv(other, tmp_path / "one")
     import_csv(store, read_rows(export))
     import_csv(store, read_rows(tmp_path / "one"))
-    assert store.rows("SELECT message FROM failures") == [('it, "broke"',)]  # the other cell is measured here
+    assert store.rows("SELECT message FROM failures") == [('it, "broke"',)]  # the other task is measured here
     before = _everything(store)
     _edit(tmp_path / "one" / "failures.csv", "broke", "broke otherwise")
     _edit(tmp_path / "one" / "imported.csv", "30.1", "20.5")

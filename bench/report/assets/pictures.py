@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 FOLDER = "pictures"
 
 
-def choose(cells: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
-    """For each picture, target and curve the cell whose rate is nearest, on a logarithmic scale; `target_bpp`."""
+def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
+    """For each picture, target and curve the measurement whose log rate is nearest; `target_bpp`."""
     chosen = []
     for target in targets:
-        distance = np.abs(np.log(cells["bpp"] / target))
-        near = cells.assign(target_bpp=target, distance=distance)[distance <= np.log(FARTHEST)]
+        distance = np.abs(np.log(measurements["bpp"] / target))
+        near = measurements.assign(target_bpp=target, distance=distance)[distance <= np.log(FARTHEST)]
         chosen.append(near.sort_values("distance", kind="stable").drop_duplicates(["image", "name"]))
     order = ["image", "target_bpp", "name"]
     nearest: pd.DataFrame = pd.concat(chosen).sort_values(order, kind="stable", ignore_index=True)
@@ -64,10 +64,10 @@ def add_pictures(
     opened, results = chosen(Export.read(directory), dataset, images, data=data)
     # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
     originals = {image.sha256: image for image in opened.images}
-    cells = choose(results.cells)
+    measurements = choose(results.measurements)
     writer = _Writer(directory, say)
-    with progress("pictures", len(cells), unit="pictures") as advance:
-        for image, rows in cells.groupby("image", sort=True):
+    with progress("pictures", len(measurements), unit="pictures") as advance:
+        for image, rows in measurements.groupby("image", sort=True):
             if writer.is_full:
                 say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
                 break
@@ -143,11 +143,11 @@ def _webp(picture: Picture) -> bytes:
     return content.getvalue()
 
 
-def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, cells: pd.DataFrame) -> None:
+def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, measurements: pd.DataFrame) -> None:
     writer.add(original, **names, key="", target_bpp=float("nan"))
     decoded: dict[str, Picture | None] = {}
-    for cell in cells.to_dict("records"):
-        row = {str(key): value for key, value in cell.items()}
+    for measurement in measurements.to_dict("records"):
+        row = {str(key): value for key, value in measurement.items()}
         if row["key"] not in decoded:
             decoded[row["key"]] = _decoded(row, original, writer.say)
         picture = decoded[row["key"]]

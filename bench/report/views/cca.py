@@ -120,7 +120,7 @@ def fixed_point_times(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "codec": row["model"] + row["modifier"],
-            **{key: row[key] for key in ("model", "dataset", "machine", "stage", "cells")},
+            **{key: row[key] for key in ("model", "dataset", "machine", "stage", "tasks")},
             "threads": f"{row['threads']:g}",
             "base": milliseconds(row["base_s"]),
             "with": milliseconds(row["with_s"]),

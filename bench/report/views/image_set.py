@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
 from bench.analysis.rectifier import time_ratios
-from bench.analysis.timing import cell_times
+from bench.analysis.timing import task_times
 from bench.report.explorer import explorer_json
 from bench.report.numbers import NOTHING
 from bench.report.views import points, provenance, rates, times
@@ -30,7 +30,7 @@ LONGEST_NAME = 24
 def study_view(content: Content, extras: Extras) -> dict[str, Any]:
     """The variables of the sections on one image set."""
     results = content.results
-    used = set(results.cells["weights_sha256"]) - {""}
+    used = set(results.measurements["weights_sha256"]) - {""}
     return {
         "heading": heading(results),
         "nothing": NOTHING,
@@ -54,7 +54,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "details": [rates.details(content, axis) for axis in results.axes] if content.anchors else [],
         "plots": content.plots,
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
-        "pairs": times.pairs(time_ratios(cell_times(results, content.export), results.curves)),
+        "pairs": times.pairs(time_ratios(task_times(results, content.export), results.curves)),
         "points": points.points(content),
         "point_headers": points.headers(content),
         "incomplete": records(results.incomplete),

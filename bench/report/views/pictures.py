@@ -22,7 +22,7 @@ def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
     own = pictures[(pictures["dataset"] == results.dataset) & pictures["image"].isin(results.images)]
     own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # it becomes a file's name
     columns = ["key", "name", "title", "quality", "width", "height", "bpp", "psnr_db"]
-    known = results.cells[[column for column in columns if column in results.cells]]
+    known = results.measurements[[column for column in columns if column in results.measurements]]
     rows = own.merge(known, on="key", how="left")
     # A picture of an older version of a curve is none of this report.
     return rows[rows["key"].eq("") | rows["name"].notna()].reset_index(drop=True)

@@ -67,7 +67,7 @@ def pairs(ratios: pd.DataFrame) -> list[dict[str, Any]]:
     """Times with a modifier beside those without, a row a model and stage."""
     return [
         {
-            **{key: row[key] for key in ("model", "modifier", "weights", "machine", "stage", "qualities", "cells")},
+            **{key: row[key] for key in ("model", "modifier", "weights", "machine", "stage", "qualities", "tasks")},
             "base": milliseconds(row["base_s"]),
             "with": milliseconds(row["with_s"]),
             "added": signed((row["ratio"] - 1) * 100, 1),

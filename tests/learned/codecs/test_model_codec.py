@@ -115,13 +115,13 @@ RUN = ("run", "--codec", "mymodel.py:Mine", "--dataset", "photos", "--db", "r.sq
 
 def test_checkpoints_of_a_class_of_ones_own_are_a_curve(own: Path) -> None:
     output = bench(*RUN, "--weights", "runs/*.pth.tar")
-    assert "4 cells measured" in output
+    assert "4 tasks measured" in output
     assert "mine@1 is runs/q1.pth.tar, SHA-256" in output
     points = stored().groupby(["codec", "weights", "quality"])["weights_sha256"].nunique()
     assert points.to_dict() == {("mine", "runs/*.pth.tar", 1): 1, ("mine", "runs/*.pth.tar", 2): 1}
     (own / "runs/q2.pth.tar").rename(own / "runs/q3.pth.tar")
     output = bench(*RUN, "--weights", "runs/*.pth.tar")
-    assert "2 cells measured, 2 were there" in output
+    assert "2 tasks measured, 2 were there" in output
     assert "mine@2 was measured with files that runs/*.pth.tar no longer names, and stays on the curve" in output
     assert len(set(stored()["curve"])) == 1
 
