@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.parameters import FILE
+from bench.cli.parameters import FILE, FOLDER, PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DATABASE = Path("reports/results.sqlite")
+REPORTS = Path("reports")
 
 db = click.option("--db", type=FILE, default=DATABASE, show_default=True, help="The results database.")
 images = click.option(
     "--images", multiple=True, metavar="GLOB", help="Only images with such names, as in p1,q*; repeatable."
 )
+
+data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
+backend = click.option(
+    "--backend", help="What does the coding: by default a library in process, or 'external' binaries."
+)
+threads = click.option("--threads", type=PROCESSES, help="Threads of libraries.  [default: all cores]")
+families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
+qualities = click.option(
+    "--quality", "qualities", type=int, multiple=True, help="Weights of this quality only; repeatable."
+)
+force = click.option("--force", is_flag=True, help="Take times although other work uses the machine.")
 
 _CLIP_OPTIONS = (
     click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th."),

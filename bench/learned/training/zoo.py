@@ -226,22 +226,24 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
     Args:
         zoo: recipe and folders.
         train: trains a job and returns its weights file.
-        budget_s: seconds; a step that they do not suffice for is gone on with by the next call.
+        budget_s: seconds; the next call continues a step that they do not suffice for. The first step is begun even if
+            they are over before it, so that what is wrong with it is an error.
         options: fields of `Job` that hold for all steps.
 
     Raises:
         BenchError: a step got no further although there was time, so that the next call would not either.
     """
-    began = time.perf_counter()
+    began, trained = time.perf_counter(), False
     while (step := zoo.next()) is not None:
-        left_s = None if budget_s is None else budget_s - (time.perf_counter() - began)
-        if left_s is not None and left_s <= 0:
+        left_s = None if budget_s is None else max(0.0, budget_s - (time.perf_counter() - began))
+        if trained and left_s == 0:
             return
         before = zoo.done(step)
         job = zoo.job(step, limit_s=left_s, **options)
         try:
             train(job)
         finally:
+            trained = True
             zoo.publish(step, job.out / TRAINED)
         if zoo.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
             raise BenchError(_no_progress(zoo, step))

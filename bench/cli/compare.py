@@ -1,4 +1,4 @@
-"""`bench compare`: two curves as a BD-rate. `bench plot`: some curves as a figure for a paper."""
+"""`bench compare`: the BD-rate of two curves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import clip, db, images
-from bench.cli.parameters import FILE, Command
+from bench.cli.parameters import Command
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from bench.analysis.comparison import Comparison
@@ -77,49 +76,3 @@ def _show(result: Comparison, form: str) -> None:
     else:
         write = forms.latex if form == "latex" else forms.markdown
         click.echo(write(headers, rows, heading, result.notes), nl=False)
-
-
-@click.command(cls=Command)
-@click.option(
-    "--codec",
-    "codecs",
-    multiple=True,
-    required=True,
-    metavar="NAME",
-    help="A measured codec, a published curve, or a glob: 'joint*', 'own/*'; repeatable.",
-)
-@click.option("--metric", default="", metavar="NAME", help="As in psnr, psnr-y, ms-ssim.  [default: the first one]")
-@click.option("--dataset", help="The image set, as in run.  [default: the only one that all are of]")
-@images
-@click.option("--rates", default="", metavar="LOW:HIGH", help="Bits per pixel that are shown, as in 0.1:1.5.")
-@click.option("--width", default="column", show_default=True, metavar="WIDTH", help="column, page, or millimetres.")
-@click.option("--format", "form", metavar="LIST", help="Of pdf, svg, png, csv and pgf.  [default: pdf]")
-@click.option("--out", type=FILE, default="figure", show_default=True, help="The files, without their suffix.")
-@db
-def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
-    """Write one figure of chosen RD curves for a paper, and a .bib of what it uses.
-
-    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` has their names. csv is the
-    points in full, pgf is for LaTeX: it needs the package pgfplots, and fonts are those of the paper.
-    """
-    from bench.analysis.choice import are_published, chosen  # noqa: PLC0415
-    from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure  # noqa: PLC0415
-    from bench.results import published  # noqa: PLC0415
-    from bench.results.export import read_database  # noqa: PLC0415
-    from bench.results.frames import Export  # noqa: PLC0415
-
-    suffix = out.suffix.removeprefix(".").lower()
-    forms = forms_of(form if form is not None else suffix if suffix in FORMS else "pdf")
-    figure = PaperFigure(options.pop("width"), options.pop("rates"))
-    if not db.is_file() and are_published(points := published.load(), codecs):
-        export = Export.of_published(points)
-    else:
-        export = read_database(db)
-    if options["dataset"]:
-        options["dataset"] = stored_name(options["dataset"], export.datasets["dataset"])
-    choice = chosen(export, codecs, metric=metric, **options)
-    for path in write_figure(choice, figure, out, forms):
-        click.echo(path)
-    for note in choice.notes:
-        click.echo(note)

@@ -1,0 +1,27 @@
+"""`bench doctor`: the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import data, db
+from bench.cli.parameters import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(cls=Command)
+@data
+@db
+def doctor(data: Path | None, db: Path) -> None:
+    """Show the environment: machine, versions, data, and what codecs lack."""
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.harness import inventory  # noqa: PLC0415
+
+    tables.show(("environment", ""), inventory.environment(data, db))
+    tables.show(("image set", "state"), inventory.image_sets(data))
+    tables.show(("codec", "missing"), inventory.missing(inventory.codecs()))
+    inventory.measured_sets(db)  # a database that cannot be read is an error, after all the rest has been shown

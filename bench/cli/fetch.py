@@ -1,0 +1,44 @@
+"""`bench fetch`: image sets and weights, downloaded and verified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import data, families, qualities
+from bench.cli.parameters import Command
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[DATASET|weights]...")
+@families
+@qualities
+@click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="What weights are trained for.  [default: mse]")
+@data
+def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
+    """Download image sets (kodak by default) or CompressAI's `weights`, verified; what was cut off goes on.
+
+    Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all of one metric are about 2 GB.
+    """
+    from bench.images.datasets import fetch_dataset  # noqa: PLC0415
+
+    if any(wanted.values()) and "weights" not in names:
+        raise UsageError("--family, --quality and --metric choose weights; write `bench fetch weights ...`")
+    for name in names or ("kodak",):
+        if name == "weights":
+            _fetch_weights(**wanted)
+        else:
+            click.echo(f"{name} is in {fetch_dataset(name, data=data)}")
+
+
+def _fetch_weights(families: tuple[str, ...], qualities: tuple[int, ...], metric: str | None) -> None:
+    from bench.learned.weights import checkpoints  # noqa: PLC0415
+
+    chosen = checkpoints.select(families, qualities, metric or "mse")
+    for folder in sorted({path.parent for path in checkpoints.fetch(chosen)}):
+        click.echo(f"weights are in {folder}")

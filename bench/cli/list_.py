@@ -1,0 +1,40 @@
+"""`bench list`: what there is to measure with, and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli.options import data, db
+from bench.cli.parameters import Command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command("list", cls=Command)
+@click.argument("what", required=False, type=click.Choice(["published"]))
+@data
+@db
+def list_(what: str | None, data: Path | None, db: Path) -> None:
+    """List codecs, their backends and qualities, and image sets, with what is missing and how to get it.
+
+    The image sets are those that have a name and those that the results have. With `published`: the published curves,
+    imported ones included, by the names that `bench compare` takes.
+    """
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.harness import inventory  # noqa: PLC0415
+
+    if what:
+        tables.show(("curve", "title", "image set", "metrics", "points"), inventory.published_curves(db))
+        return
+    codecs = inventory.codecs()
+    ready = [entry for entry in codecs if not entry.missing]
+    rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
+    tables.show(("codec", "title", "backend", "qualities", "made by"), rows)
+    tables.show(("qualities of", "are"), inventory.meanings(ready))
+    tables.show(("CompressAI's name", "codec"), inventory.aliases())
+    tables.show(("image set", "state"), inventory.image_sets(data))
+    tables.show(("image set in the results", "is"), inventory.measured_sets(db))
+    tables.show(("codec", "missing"), inventory.missing(codecs))

@@ -1,0 +1,41 @@
+"""What commands do to their process: the threads of libraries, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.system.environment import threads_of, usable_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN_FAILURES = 20
+
+
+def command_line() -> tuple[str, ...]:
+    """The arguments that the process was started with."""
+    return tuple(sys.argv[1:])
+
+
+def end(failures: Sequence[str]) -> None:
+    """Print what failed and end with exit code 1, if anything did."""
+    for line in failures[:SHOWN_FAILURES]:
+        click.echo(f"failed: {line}", err=True)
+    if len(failures) > SHOWN_FAILURES:
+        click.echo(f"… and {len(failures) - SHOWN_FAILURES} more; the report lists all", err=True)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+def limit_threads(threads: int | None) -> int:
+    """Set the threads of libraries before they are imported: `threads`, or one a core; their number."""
+    count = threads or usable_cores()
+    os.environ.update(threads_of(count))
+    os.environ.pop("OMP_THREAD_LIMIT", None)
+    # OpenMP's threads would spin while they wait, on cores that others could use: convolutions in bands do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    return count

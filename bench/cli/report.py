@@ -1,0 +1,47 @@
+"""`bench report`: the report of a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import REPORTS, db, images
+from bench.cli.parameters import FOLDER, Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@click.command(cls=Command)
+@click.option("--dataset", "datasets", multiple=True, help="Only this image set; repeatable.  [default: all]")
+@images
+@click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--figures", type=FOLDER, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
+@db
+def report(
+    db: Path,
+    out: Path,
+    figures: Path | None,
+    datasets: Sequence[str],
+    **choice: Any,  # noqa: ANN401  # passed on
+) -> None:
+    """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
+    from bench.images.datasets import stored_name  # noqa: PLC0415
+    from bench.report import shown, write_figures, write_report  # noqa: PLC0415
+    from bench.report.assets.records import add_records  # noqa: PLC0415
+    from bench.results.export import frames, write_tables  # noqa: PLC0415
+    from bench.results.frames import Export  # noqa: PLC0415
+    from bench.results.store import Store  # noqa: PLC0415
+
+    with Store.open(db) as store:
+        choice["datasets"] = [stored_name(dataset, store.datasets()) for dataset in datasets]
+        tables = frames(store)
+    shown(Export.of(tables), **choice)  # what is named wrongly is refused before anything is written
+    write_tables(tables, out / "data")
+    add_records(out / "data")
+    click.echo(f"report: {write_report(out / 'data', out, **choice)}")
+    if figures:
+        click.echo(f"figures: {len(write_figures(out / 'data', figures, **choice))} files in {figures}")

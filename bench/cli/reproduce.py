@@ -1,0 +1,36 @@
+"""`bench reproduce`: measure everything, take times, and write the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bench.cli.options import REPORTS, data, db, force, threads
+from bench.cli.parameters import FOLDER, PROCESSES, Command
+from bench.cli.process import command_line, end, limit_threads
+from bench.system.environment import usable_cores
+
+
+@click.command(cls=Command)
+@click.option(
+    "--quick", is_flag=True, help="A stated subset of pictures and qualities (bench/reproduction/budget.toml)."
+)
+@click.option("--weights", default="compact", show_default=True, help="Of learned codecs: compact, zoo or a folder.")
+@click.option("--workers", type=PROCESSES, help="Processes that measure, times apart.  [default: all cores]")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--evidence", type=FOLDER, help="Folder for what of the report is worth committing: new, or of before.")
+@threads
+@force
+@data
+@db
+def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:  # noqa: ANN401  # Reproduction's fields
+    """Measure everything on Kodak, take times, and write the report; after any interruption it goes on."""
+    count = limit_threads(threads)
+    from bench.reproduction.reproduce import Reproduction, reproduce  # noqa: PLC0415
+
+    processes = workers or usable_cores()
+    chosen = Reproduction(**options, threads=count, workers=processes, command=command_line())
+    page, failures = reproduce(chosen, click.echo)
+    click.echo(f"report: {page}")
+    end(failures)

@@ -1,0 +1,87 @@
+"""`bench run`: measure codecs on images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.cli.options import backend, clip, data, db, force, images, threads
+from bench.cli.parameters import COUNT, PROCESSES, Command
+from bench.cli.process import command_line, end, limit_threads
+from bench.system.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.harness.request import Summary
+
+_dataset = click.option(
+    "--dataset",
+    default="kodak",
+    show_default=True,
+    help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
+)
+_exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
+
+
+@click.command(cls=Command)
+@click.option(
+    "--codec",
+    "codecs",
+    multiple=True,
+    required=True,
+    metavar="NAME[@Q,...]",
+    help="A name, a glob or path/to/file.py:Class, perhaps with qualities; repeatable.",
+)
+@_dataset
+@images
+@_exclude
+@click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
+@clip
+@backend
+@click.option(
+    "--weights",
+    metavar="NAME",
+    help="Of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
+)
+@click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
+@click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
+@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
+@click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
+@click.option("--repeats", type=COUNT, help="Samples of a time.  [default: 5]")
+@threads
+@force
+@data
+@db
+def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
+    """Measure codecs on images. What is measured already is not measured again."""
+    if threads and options["workers"] > 1 and not options["timing"]:
+        raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
+    count = limit_threads(threads)
+    from bench.harness.request import RunRequest, execute  # noqa: PLC0415
+
+    chosen = {name: options.pop(name) for name in ("weights", "device", "synthesis")}
+    codec_options = {name: value for name, value in chosen.items() if value is not None}
+    summary = execute(RunRequest(**options, codec_options=codec_options, threads=count, command=command_line()))
+    click.echo(str(summary))
+    _show_points(options["db"], summary)
+    end(summary.failures)
+
+
+def _show_points(db: Path, summary: Summary) -> None:
+    """Print the complete RD points that a run was asked for, and how far the others are."""
+    from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
+    from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.results.export import read_database  # noqa: PLC0415
+
+    results = DatasetResults.of(read_database(db), summary.dataset)
+    click.echo(results.label)
+    tables.show(*tables.rd_points(summary.of(results.points), results))
+    if note := ceiling_note(results):
+        click.echo(note)
+    asked = {curve for curve, _ in summary.points}
+    for line in (*tables.incomplete(summary.of(results.incomplete)), *tables.stale(results.stale, asked)):
+        click.echo(line)

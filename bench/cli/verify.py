@@ -1,0 +1,44 @@
+"""`bench verify`: check that files decode elsewhere, and CompressAI's weights against its published points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bench.cli.options import backend, clip, data, families, images, qualities, threads
+from bench.cli.parameters import FILE, Command
+from bench.cli.process import command_line, end, limit_threads
+
+
+@click.command(cls=Command)
+@click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec; repeatable.")
+@backend
+@click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
+@families
+@qualities
+@click.option("--dataset", help="Pictures to code: a name, a folder, a glob or a clip.  [default: builtin]")
+@images
+@clip
+@click.option("--db", type=FILE, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
+@threads
+@data
+def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
+    """Check that files decode in a fresh process to the same pictures, on another number of threads.
+
+    With `--weights zoo` and no codec: check that CompressAI's weights, coded here, have the rate and the PSNR on
+    Kodak that CompressAI published.
+    """
+    count = limit_threads(threads)
+    from bench.cli import tables  # noqa: PLC0415
+    from bench.verification.check import CheckRequest  # noqa: PLC0415
+    from bench.verification.round_trip import verify_round_trips  # noqa: PLC0415
+    from bench.verification.zoo import verify_zoo  # noqa: PLC0415
+
+    request = CheckRequest(**options, threads=count, command=command_line())
+    verdict = verify_zoo(request) if request.against_published else verify_round_trips(request)
+    click.echo(verdict.title)
+    tables.show(verdict.headers, verdict.rows)
+    for line in verdict.left_out:
+        click.echo(f"left out: {line}")
+    end(verdict.failures)
