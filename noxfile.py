@@ -62,6 +62,12 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give damaged files to every reader of outside bytes (`-- --minutes 30`; docs/reliability.md)."""
+    run(session, "python", "tests/fuzz.py", *session.posargs)
+
+
+@nox.session
 def speed(session: nox.Session) -> None:
     """Measure harness and training beside CompressAI's, on a quiet machine."""
     for benchmark in sorted((PROJECT / "benchmarks").glob("*_speed.py")):

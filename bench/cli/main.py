@@ -77,7 +77,7 @@ def _errors_in_one_line() -> Iterator[None]:
     except click.UsageError as error:
         raise click.UsageError(printable(error.format_message()), error.ctx) from error
     except BenchError as error:
-        raise click.ClickException(printable(str(error))) from error
+        raise click.ClickException(str(error)) from error
     except BrokenPipeError:
         raise
     except OSError as error:

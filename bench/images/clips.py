@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.images.pixel_format import SIZE_IN_NAME, FrameFormat, Layout, Levels, of_raw
-from bench.system.errors import UsageError, printable
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +190,7 @@ def _y4m_layout(path: Path, fields: dict[str, str]) -> Layout:
     chroma, interlacing = fields.get("C", "420"), fields.get("I", "?")
     if chroma not in _Y4M_LAYOUTS:
         raise UsageError(
-            f"{path} holds C{printable(chroma)}; only 8-bit 4:2:0 and grey are read "
+            f"{path} holds C{chroma}; only 8-bit 4:2:0 and grey are read "
             f"({', '.join(sorted(_Y4M_LAYOUTS))}); "
             f"convert it: ffmpeg -i {path.name} -pix_fmt yuv420p NEW.y4m"
         )

@@ -24,7 +24,13 @@ _NOT_PRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class BenchError(Exception):
-    """Base class of every error that `bench` reports as one line and a non-zero exit code."""
+    """Base class of every error that `bench` reports as one line and a non-zero exit code.
+
+    Names and words from outside stand in the message with escapes, as `printable` writes them.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class UsageError(BenchError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.system.errors import BenchError, MissingError, UsageError, printable
+from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -78,13 +78,10 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
             content = torch.load(_content(path), map_location="cpu", weights_only=True)
         version, theirs, state = content["format"], dict(content["identity"]), dict(content["state"])
     if version != FORMAT:
-        raise UsageError(
-            f"{path}: checkpoint format {printable(str(version))}, this version of bench reads format {FORMAT}"
-        )
+        raise UsageError(f"{path}: checkpoint format {version}, this version of bench reads format {FORMAT}")
     for key, ours in identity.items():
         if theirs.get(key) != ours:
-            other = printable(str(theirs.get(key)))
-            raise UsageError(f"{path}: its {key} is {other}, not {ours}; give another --out, or no --resume")
+            raise UsageError(f"{path}: its {key} is {theirs.get(key)}, not {ours}; give another --out, or no --resume")
     return state
 
 

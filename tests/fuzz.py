@@ -1,0 +1,325 @@
+"""Feed damaged files to every reader of outside bytes: `nox -s fuzz -- --minutes 30`.
+
+Each reader runs in a process of its own, with the memory that `readers.MEMORY_BYTES` allows. An input has to be
+read, or refused in one line (BenchError). Another exception, an end of the process, or an input that takes longer than
+`--timeout` is a fault; the input is kept under `--out`. Inputs of faults that were fixed go into `corpus`.
+
+Engines:
+    hypothesis   edits of the corpus: flipped bits, numbers at the limits, cuts, copies and words of the format
+    atheris      libFuzzer, guided by the coverage of our Python code; half of the time where it is installed
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import mmap
+import multiprocessing
+import shutil
+import struct
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGEST_INPUT = 1 << 16
+EXAMPLES = 2_000
+"""Inputs of one round of hypothesis."""
+
+EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0xFFFF_FFFF, (1 << 63) - 1, (1 << 64) - 1)
+WORDS = (
+    *b'nan inf -inf -1 1e999 0x10 null [] {} "" , ; " \' = [[ ]] ../ C444 W0 H0 XCOLORRANGE=FULL FRAME'.split(),
+    *(b"\x00", b"\r", b"\n", b"\t", b" ", b"\xef\xbb\xbf", b"\xff\xfe"),
+)
+
+_STATE = struct.Struct("<QQQQQ")  # inputs, read, refused, number of the fault in work, length of the input in work
+
+
+class Board:
+    """Memory that a process shares with the one that watches it: counts, and the input that is in work."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), _STATE.size + LARGEST_INPUT)
+
+    @staticmethod
+    def make(path: Path) -> None:
+        path.write_bytes(bytes(_STATE.size + LARGEST_INPUT))
+
+    def counts(self) -> tuple[int, int, int]:
+        return _STATE.unpack_from(self.memory)[:3]
+
+    def begin(self, data: bytes) -> None:
+        inputs, read, refused, *_ = _STATE.unpack_from(self.memory)
+        self.memory[_STATE.size : _STATE.size + len(data)] = data
+        _STATE.pack_into(self.memory, 0, inputs + 1, read, refused, 0, len(data))
+
+    def end(self, *, read: bool) -> None:
+        inputs, were_read, refused, *_ = _STATE.unpack_from(self.memory)
+        _STATE.pack_into(self.memory, 0, inputs, were_read + read, refused + (not read), 0, 0)
+
+    def in_work(self) -> bytes:
+        length = _STATE.unpack_from(self.memory)[4]
+        return bytes(self.memory[_STATE.size : _STATE.size + length])
+
+
+@dataclass
+class Report:
+    """What came of one reader."""
+
+    reader: str
+    inputs: int = 0
+    read: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, board: Board) -> None:
+        inputs, read, refused = board.counts()
+        self.inputs, self.read, self.refused = self.inputs + inputs, self.read + read, self.refused + refused
+
+
+class Trial:
+    """Gives inputs to a reader, in the child process."""
+
+    def __init__(self, reader: str, board: Board, out: Path) -> None:
+        from readers import READERS, SEALS, limited_memory  # noqa: PLC0415  # torch
+
+        self.reader, self.board, self.out = reader, board, out
+        self.read, self.seal, self.limited = READERS[reader], SEALS.get(reader, bytes), limited_memory
+        self.folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{reader}-"))
+        self.known: set[str] = set()
+
+    def __call__(self, data: bytes, suffix: str) -> None:
+        """Read an input; note and keep it if anything but a refusal comes out.
+
+        Raises:
+            AssertionError: it is a fault of a new kind.
+        """
+        from bench.system.errors import BenchError  # noqa: PLC0415
+
+        data = self.seal(data[:LARGEST_INPUT])[:LARGEST_INPUT]
+        self.board.begin(data)
+        work = self._empty_folder()
+        path = self.folder / f"input{suffix}"
+        path.write_bytes(data)
+        try:
+            with self.limited():
+                self.read(path, work)
+        except BenchError as error:
+            if not str(error).isprintable():
+                self._fault(data, suffix, "its message has more than one line")
+            self.board.end(read=False)
+        except Exception as error:  # noqa: BLE001  # faults are what is looked for
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            kind = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+            self.board.end(read=False)
+            if kind not in self.known:
+                self._fault(data, suffix, f"{kind}: {' '.join(str(error).split())[:160]}", kind)
+        else:
+            self.board.end(read=True)
+
+    def _empty_folder(self) -> Path:
+        work = self.folder / "work"
+        if not work.is_dir() or any(work.iterdir()):
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+        return work
+
+    def _fault(self, data: bytes, suffix: str, message: str, kind: str = "") -> None:
+        self.known.add(kind or message)
+        keep(self.out, self.reader, data, suffix, message)
+
+
+def keep(out: Path, reader: str, data: bytes, suffix: str, message: str) -> str:
+    """Keep an input that is a fault, and the message beside it."""
+    folder = out / reader
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"fuzz-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
+    path.write_bytes(data)
+    with (folder / "faults.jsonl").open("a") as file:
+        file.write(json.dumps({"file": path.name, "fault": message}) + "\n")
+    return message
+
+
+def seeds(reader: str) -> list[tuple[bytes, str]]:
+    """The corpus of a reader: contents with the suffixes of their files."""
+    from readers import CORPUS  # noqa: PLC0415
+
+    files = sorted(path for path in (CORPUS / reader).iterdir() if path.is_file())
+    return [(path.read_bytes()[:LARGEST_INPUT], "".join(path.suffixes)) for path in files]
+
+
+def edited(data: bytes, edits: list[tuple[int, float, int, int]]) -> bytes:
+    """An input with edits: each a kind, a place (a share of the length) and two numbers."""
+    for kind, share, one, two in edits:
+        at = int(share * len(data))
+        size = 1 + two % 16
+        edge = EDGES[one % len(EDGES)]
+        width = 1 << two % 4
+        replaced = {
+            0: data[at : at + 1] and bytes([data[at] ^ 1 << one % 8]),
+            1: (edge & (1 << 8 * width) - 1).to_bytes(width, "little" if one % 2 else "big"),
+            2: WORDS[one % len(WORDS)],
+            3: data[one % (len(data) + 1) :][:size],
+            4: bytes([one % 256]) * size,
+            5: b"",
+        }[kind % 6]
+        skipped = (1, width, 0 if two % 2 else len(replaced), 0, size, size if two % 3 else len(data))[kind % 6]
+        data = data[:at] + replaced + data[at + skipped :]
+    return data
+
+
+EDITS = st.lists(
+    st.tuples(st.integers(0, 5), st.floats(0, 1), st.integers(0, 1 << 16), st.integers(0, 255)), min_size=1, max_size=6
+)
+
+
+def by_hypothesis(trial: Trial, ends_at: float, seed: int) -> None:
+    """Give edited files of the corpus to a reader until the time is over."""
+    corpus = seeds(trial.reader)
+    while time.monotonic() < ends_at:
+        seed += 1
+
+        @seeded(seed)
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.sampled_from(corpus), EDITS)
+        def once(chosen: tuple[bytes, str], edits: list[tuple[int, float, int, int]]) -> None:
+            if time.monotonic() < ends_at:
+                trial(edited(chosen[0], edits), chosen[1])
+
+        once()
+
+
+def by_atheris(trial: Trial, ends_at: float, seed: int) -> None:
+    """Let libFuzzer look for inputs that reach further; it ends the process."""
+    import atheris  # noqa: PLC0415
+
+    corpus = trial.folder / "corpus"
+    corpus.mkdir()
+    suffix = max((s for _, s in seeds(trial.reader)), key=[s for _, s in seeds(trial.reader)].count)
+    for number, (data, own) in enumerate(seeds(trial.reader)):
+        if own == suffix:
+            (corpus / str(number)).write_bytes(data)
+    flags = {
+        "max_total_time": max(1, round(ends_at - time.monotonic())),
+        "seed": seed,
+        "max_len": LARGEST_INPUT,
+        "timeout": 0,  # the parent watches
+        "rss_limit_mb": 0,
+        "verbosity": 0,
+        "artifact_prefix": f"{trial.folder}/",
+    }
+    atheris.Setup(["fuzz", *(f"-{k}={v}" for k, v in flags.items()), str(corpus)], lambda data: trial(data, suffix))
+    atheris.Fuzz()
+
+
+ENGINES: dict[str, Callable[[Trial, float, int], None]] = {"hypothesis": by_hypothesis, "atheris": by_atheris}
+
+
+def child(reader: str, engine: str, folders: tuple[Path, Path], seconds: float, seed: int) -> None:
+    """Run one engine on one reader, in a process of its own; `folders` are the board and where faults go."""
+    board, out = folders
+    if engine == "atheris":
+        import atheris  # noqa: PLC0415
+
+        with atheris.instrument_imports(include=["bench", "baselines"]):
+            import readers  # noqa: F401, PLC0415
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    ENGINES[engine](Trial(reader, Board(board), out), time.monotonic() + seconds, seed)
+
+
+def watch(reader: str, engine: str, options: argparse.Namespace, seconds: float) -> Report:
+    """Run an engine on a reader; start it again after a crash or an input that takes too long."""
+    report, began, seed = Report(reader), time.monotonic(), options.seed
+    context = multiprocessing.get_context("spawn")
+    suffix = seeds(reader)[0][1]
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        board_path = Path(folder) / "board"
+        while (left := seconds - (time.monotonic() - began)) > 1:
+            Board.make(board_path)
+            board, seed = Board(board_path), seed + 1_000_003
+            process = context.Process(target=child, args=(reader, engine, (board_path, options.out), left, seed))
+            process.start()
+            reason = _ended(process, board, left, options.timeout)
+            report.add(board)
+            if reason and (data := board.in_work()):
+                keep(options.out, reader, data, suffix, reason)
+            elif reason and not board.counts()[0]:
+                raise SystemExit(f"{reader}, {engine}: the process {reason} before its first input")
+    report.seconds = time.monotonic() - began
+    with contextlib.suppress(FileNotFoundError):
+        lines = (options.out / reader / "faults.jsonl").read_text().splitlines()
+        report.faults = [f"{fault['file']}: {fault['fault']}" for fault in map(json.loads, lines)]
+    return report
+
+
+def _ended(process: Any, board: Board, seconds: float, timeout: float) -> str:  # noqa: ANN401  # spawn's own class
+    """Wait for a child to end; why it ended if not because its time was over."""
+    last, since, ends_at = (-1, b""), time.monotonic(), time.monotonic() + seconds + 60
+    while process.is_alive():
+        process.join(0.5)
+        now = (board.counts()[0], board.in_work())
+        if now != last or not now[1]:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > timeout:
+            process.kill()
+            process.join()
+            return f"took more than {timeout:g} s"
+        if time.monotonic() > ends_at:
+            process.kill()
+            process.join()
+            return ""
+    return "" if process.exitcode == 0 else f"ended with exit code {process.exitcode}"
+
+
+def main() -> None:
+    """Fuzz the readers one after the other, and print counts."""
+    from readers import READERS  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10, help="for all readers together (default: 10)")
+    parser.add_argument("--reader", action="append", choices=sorted(READERS), help="only this one; repeatable")
+    parser.add_argument("--engine", action="append", choices=sorted(ENGINES), help="only this one")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds that one input may take (default: 60)")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 2**31, help="default: the clock")
+    parser.add_argument("--out", type=Path, default=Path("runs/fuzz"), help="faults are kept here (default: runs/fuzz)")
+    options = parser.parse_args()
+    engines = options.engine or [name for name in ENGINES if name == "hypothesis" or importlib.util.find_spec(name)]
+    chosen = options.reader or sorted(READERS)
+    seconds = 60 * options.minutes / (len(chosen) * len(engines))
+    print(f"seed {options.seed}; {', '.join(engines)}; {seconds:.0f} s each", flush=True)
+    faults = 0
+    for reader in chosen:
+        for engine in engines:
+            report = watch(reader, engine, options, seconds)
+            counts = f"{report.inputs:>9,} inputs, {report.read:>8,} read, {report.refused:>9,} refused"
+            print(f"{reader:<11}{engine:<11}{counts}, {len(report.faults)} faults", flush=True)
+        for line in report.faults:
+            print(f"    {line}", flush=True)
+        faults += len(report.faults)
+    raise SystemExit(faults > 0)
+
+
+if __name__ == "__main__":
+    main()
