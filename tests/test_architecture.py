@@ -123,7 +123,7 @@ def test_imports_do_not_go_in_a_circle() -> None:
 def test_what_codecs_note_of_themselves_is_described() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("bench/**/*.py"))
     noted = set(re.findall(r'\bnote\("(\w+)"', text))
-    assert {"estimated_bits", "acem_indicator"} <= noted <= DIAGNOSTICS.keys()
+    assert {"coder_bits", "acem_indicator"} <= noted <= DIAGNOSTICS.keys()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["run", "--help"], ["train", "--help"]])

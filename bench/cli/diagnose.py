@@ -68,5 +68,5 @@ def _opened(text: str, weights: str) -> LearnedCodec:
 def _rows(diagnosis: Diagnosis, pixels: int) -> Iterator[tuple[str, str, str, str, str]]:
     for part, bits in diagnosis.bits.items():
         total = float(bits.sum())
-        by_likelihood = f"{diagnosis.likelihood_bits[part]:.0f}"
+        by_likelihood = f"{diagnosis.estimated_bits[part]:.0f}"
         yield part, str(bits.numel()), f"{total:.0f}", f"{total / pixels:.4f}", by_likelihood

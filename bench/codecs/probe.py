@@ -46,7 +46,7 @@ def stage(name: str) -> AbstractContextManager[object]:
 
 
 def note(name: str, value: Callable[[], float]) -> None:
-    """Tell a number that no one else could find out, such as "estimated_bits". It is computed only for a listener."""
+    """Tell a number that no one else could find out, such as "coder_bits". It is computed only for a listener."""
     listener = _listener.get()
     if listener.note:
         listener.note(name, value())

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.results.fields import FORMERLY
+from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
 from bench.system.errors import StoreError
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x62656E63
 """Marks the file as ours ("benc"), so that another program's database is never written to."""
 
-SCHEMA_VERSION = 4
-MIGRATED = 3
-"""The schema before, which differs in names of columns alone."""
+SCHEMA_VERSION = 5
+MIGRATED = (3, 4)
+"""Earlier schemas, which differ only in the names of columns and of diagnostics."""
 
 BUSY_TIMEOUT_S = 60.0
 
@@ -116,7 +116,7 @@ def _check(path: Path, connection: sqlite3.Connection, identity: int) -> None:
     if identity != APPLICATION_ID:
         raise StoreError(f"{path}: it is not a results database of bench; choose another with --db")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == MIGRATED:
+    if version in MIGRATED:
         _migrate(connection)
     elif version != SCHEMA_VERSION:
         raise StoreError(
@@ -126,14 +126,16 @@ def _check(path: Path, connection: sqlite3.Connection, identity: int) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    """Give the columns of the schema before their names of today."""
+    """Rename the columns and diagnostics of an earlier schema."""
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == MIGRATED:  # or another process was faster
+    if version in MIGRATED:  # or another process was faster
         for table in ("configurations", "codecs"):
             for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608  # ours
                 if column in FORMERLY:
                     connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {FORMERLY[column]}")
+        for names in DIAGNOSTICS_FORMERLY.items():
+            connection.execute("UPDATE OR REPLACE diagnostics SET name = ?2 WHERE name = ?1", names)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.results.database import REPAIR
-from bench.results.fields import FILES, FORMERLY, SHOWN, parse_column
+from bench.results.fields import FILES, SHOWN, current_columns, parse_column
 from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing, is_column
 from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
@@ -234,7 +234,8 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file cannot be read, a column is missing or is none of the schema, or a value is not valid.
     """
-    columns = {FORMERLY.get(column, column): cells for column, cells in read_csv(path).items()}
+    found = read_csv(path)
+    columns = dict(zip(current_columns(list(found)), found.values(), strict=True))
     for column in FILES[name]:
         if column not in columns:
             raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")

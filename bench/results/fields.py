@@ -221,6 +221,23 @@ FILES: Mapping[str, tuple[str, ...]] = {
 FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
 """Columns that had another name in databases before schema 4 and in their exports."""
 
+DIAGNOSTICS_FORMERLY = {
+    "estimated_bits": "coder_bits",
+    "estimated_bits_y": "coder_bits_y",
+    "estimated_bits_z": "coder_bits_z",
+    "likelihood_bits": "estimated_bits",
+}
+"""Diagnostics that had another name before schema 5, in the order in which they can be renamed."""
+
+
+def current_columns(columns: Sequence[str]) -> list[str]:
+    """The current names of the columns of an exported CSV file.
+
+    An export from before schema 5 is recognised by its column `likelihood_bits`.
+    """
+    names = FORMERLY | (DIAGNOSTICS_FORMERLY if "likelihood_bits" in columns else {})
+    return [names.get(column, column) for column in columns]
+
 
 def field_of(column: str) -> Field:
     """The field that a column of an export holds."""

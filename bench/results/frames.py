@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.results.fields import FILES, FORMERLY, field_of
+from bench.results.fields import FILES, current_columns, field_of
 from bench.system.csv_files import unguarded, unguarded_frame
 from bench.system.errors import UsageError
 
@@ -96,7 +96,7 @@ class Export:
 
 def _read(path: Path, table: str) -> pd.DataFrame:
     try:
-        header = [FORMERLY.get(unguarded(name), unguarded(name)) for name in pd.read_csv(path, nrows=0).columns]
+        header = current_columns([unguarded(name) for name in pd.read_csv(path, nrows=0).columns])
     except FileNotFoundError:
         raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
     except (OSError, ValueError) as error:

@@ -80,10 +80,10 @@ def _digest(value: object) -> str:
 
 
 DIAGNOSTICS: Mapping[str, str] = {
-    "estimated_bits": "bits that the coded latents should take by the coder's own tables: the file less its header",
-    "estimated_bits_y": "that of the latents y alone",
-    "estimated_bits_z": "that of the hyper-latents z alone",
-    "likelihood_bits": "bits of the same latents by the model's densities, as forward() and most papers have them",
+    "coder_bits": "bits of the coded latents under the integer tables of the range coder: the file without its header",
+    "coder_bits_y": "coder bits of the latents y",
+    "coder_bits_z": "coder bits of the hyper-latents z",
+    "estimated_bits": "bits of the same latents by the trained likelihoods, as most papers report them",
     "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
     "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
     "acem_indicator": "what cca's filter enhances, as in the file: 1 luma, 2 chroma, 3 both, 0 neither",

@@ -153,7 +153,7 @@ def test_a_metric_that_gives_no_number_fails_its_tasks(desk: Desk, value: str, t
     assert f"failed: slow@3 on p0: metric odd returned {told}, not a number" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["width", "bpp", "name", "psnr", "own_db", "estimated_bits"])
+@pytest.mark.parametrize("name", ["width", "bpp", "name", "psnr", "own_db", "coder_bits"])
 def test_a_metric_called_like_something_else_is_refused_before_anything_is_stored(desk: Desk, name: str) -> None:
     with (desk.path / "own_metric.py").open("a") as file:
         file.write(f"\nTAKEN = Metric('{name}', worst, 'Taken', False)\n")

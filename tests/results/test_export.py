@@ -179,6 +179,15 @@ def test_a_column_that_is_missing_is_named(export: Path, store: Store) -> None:
         import_csv(store, read_rows(export))
 
 
+def test_diagnostics_of_an_older_export_have_their_names_of_today(export: Path, store: Store) -> None:
+    rows = pd.read_csv(export / "measurements.csv", dtype=str, keep_default_na=False)
+    rows.assign(estimated_bits="80.5", likelihood_bits="80.25").to_csv(export / "measurements.csv", index=False)
+    import_csv(store, read_rows(export))
+    assert set(store.rows("SELECT name, value FROM diagnostics")) == {("coder_bits", 80.5), ("estimated_bits", 80.25)}
+    measurements = Export.read(export).measurements
+    assert (set(measurements["coder_bits"]), set(measurements["estimated_bits"])) == ({80.5}, {80.25})
+
+
 def test_a_column_that_is_none_of_the_schema_is_refused(export: Path, store: Store) -> None:
     injected = '"note) SELECT ?1,?2,(SELECT group_concat(command) FROM runs) WHERE ?3 IS NOT NULL; --"'
     (export / "datasets.csv").write_text(f"dataset,title,note,{injected}\npics,a,b,c\n")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.results import database
-from bench.results.fields import FORMERLY
+from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
 from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing
 from bench.results.store import Store
 from bench.system.errors import StoreError
@@ -317,26 +317,33 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
         assert len(store.measured(VERSIONS)) == 400
 
 
+BITS = {"coder_bits": 80.5, "coder_bits_y": 70.0, "coder_bits_z": 10.5, "estimated_bits": 80.25}
+
+
 def _as_before(path: Path) -> None:
-    """Give a database the names of columns that schema 3 had."""
+    """Give a database the names of columns and diagnostics that schema 3 had."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for table in ("configurations", "codecs"):
             for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608
                 if old := {new: old for old, new in FORMERLY.items()}.get(column):
                     connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {old}")
+        for old, new in reversed(DIAGNOSTICS_FORMERLY.items()):
+            connection.execute("UPDATE diagnostics SET name = ? WHERE name = ?", (old, new))
         connection.execute("PRAGMA user_version = 3")
+        connection.commit()
 
 
 def test_a_database_of_the_schema_before_is_migrated_and_its_rows_are_found(tmp_path: Path) -> None:
     path = tmp_path / "r.sqlite"
     with Store.open(path, create=True) as store:
         store.add_run(RunInfo("run-1", "2026-01-01T00:00:00+00:00", "bench run", "machine"))
-        store.add(MEASUREMENT, VERSIONS)
+        store.add(dataclasses.replace(MEASUREMENT, diagnostics=BITS), VERSIONS)
         before = store.rows("SELECT * FROM configurations")
     _as_before(path)
     with Store.open(path) as store:
         assert store.measured(VERSIONS) == {MEASUREMENT.key}
         assert store.rows("SELECT * FROM configurations") == before
+        assert dict(store.rows("SELECT name, value FROM diagnostics")) == BITS
         store.add(MEASUREMENT, VERSIONS)
         assert len(store.rows("SELECT * FROM configurations")) == 1
 

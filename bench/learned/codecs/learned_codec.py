@@ -223,15 +223,15 @@ def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Pre
 
 
 def _note_bits(system: LoadedModel, latents: Latents) -> None:
-    """Tell what the latents should take: by the coder's tables in all and by parts, and by the model's densities."""
-    from bench.learned.coding.diagnosis import likelihood_bits  # noqa: PLC0415
+    """Report the bits of the latents: coder bits, in all and of each part, and estimated bits."""
+    from bench.learned.coding.diagnosis import estimated_bits  # noqa: PLC0415
 
-    parts = functools.cache(lambda: system.estimated_bits(latents))
-    note("estimated_bits", lambda: sum(parts().values()))
-    note("estimated_bits_y", lambda: parts()["y"])
+    parts = functools.cache(lambda: system.coder_bits(latents))
+    note("coder_bits", lambda: sum(parts().values()))
+    note("coder_bits_y", lambda: parts()["y"])
     if latents.z_hat is not None:
-        note("estimated_bits_z", lambda: parts()["z"])
-    note("likelihood_bits", lambda: sum(likelihood_bits(system.model, latents).values()))
+        note("coder_bits_z", lambda: parts()["z"])
+    note("estimated_bits", lambda: sum(estimated_bits(system.model, latents).values()))
 
 
 def _note_errors(system: LoadedModel, y: Tensor, latents: Latents) -> None:

@@ -1,14 +1,13 @@
-"""What a model makes of a picture, element by element: its latents, and the bits that each of them takes.
+"""The latents of a picture and the bits that each element takes, by the coder's tables and by the likelihoods.
 
-Two figures go by the name of estimated bits, and both are here:
+coder bits      Information content of the coded symbols under the integer CDFs of the range coder. A file has this
+                size, up to the last word of its payload and the header. As in CompressAI, there are 64 scales, and a
+                coder takes the next larger one.
+estimated bits  -log2 of the likelihoods of the trained densities at the predicted scales, without limits of tables:
+                what forward() of a model returns, and what most papers report.
 
-bits             what the coded symbols take by the integer tables that the coder has. A file is this, to the last
-                 word of its payload, and a header. Like CompressAI, a coder has 64 scales and takes the next wider.
-likelihood bits  what the same latents take by the model's densities at its very scales, without limits of tables: what
-                 forward() of a model promises, and what most papers report.
-
-They differ by tenths of a percent, in both directions: a wider table costs where the model's scale is right, and helps
-where the model thinks too well of itself.
+The two differ by tenths of a percent, in both directions: the larger scale costs bits where the predicted one is right,
+and saves bits where the predicted one is too small.
 """
 
 from __future__ import annotations
@@ -33,48 +32,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosis:
-    """One picture as a model sees it."""
+    """The latents of one picture, their distributions, and their bits."""
 
     y: Tensor
     """The latents before quantisation, (1, M, h, w)."""
     latents: Latents
-    """The quantised ones, and the distributions by which they were coded."""
+    """The quantised latents, and the distributions that they were coded with."""
     bits: dict[str, Tensor]
-    """What each element of "y" and, where there is one, "z" takes in the file."""
-    likelihood_bits: dict[str, float]
-    """What the model's densities give to the whole of "y" and "z"."""
+    """Coder bits of each element of "y" and, if the model has it, "z"."""
+    estimated_bits: dict[str, float]
+    """Estimated bits of all of "y" and "z"."""
     y_rectified: Tensor | None = None
-    """What the synthesis of a codec with a rectifier sees, as y."""
+    """Input of the synthesis of a codec with a rectifier, of the shape of y."""
 
     def arrays(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-        """Those of all tensors that there are, by name, without their batch's dimension."""
-        told = self.latents
-        tensors = {"y": self.y, "y_hat": told.y_hat, "z_hat": told.z_hat, "scales": told.scales, "means": told.means}
-        tensors |= {"params": told.params, "y_rectified": self.y_rectified}
+        """All tensors that the model has, by name, without the batch dimension."""
+        coded = self.latents
+        tensors = {"y": self.y, "y_hat": coded.y_hat, "z_hat": coded.z_hat, "scales": coded.scales}
+        tensors |= {"means": coded.means, "params": coded.params, "y_rectified": self.y_rectified}
         tensors |= {f"{part}_bits": bits for part, bits in self.bits.items()}
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
 
 def diagnose(system: LoadedModel, y: Tensor) -> Diagnosis:
-    """Code the latents of a picture and keep what a file does not show.
+    """Code the latents of a picture, and return all intermediate values.
 
     Raises:
-        CodecError: the model goes out of bounds on it.
+        CodecError: the latents are out of the range that can be coded.
     """
     latents = system.coder.encode(y).latents
     rectified = None if system.rectifier is None else system.rectified(latents.y_hat)
-    return Diagnosis(y, latents, system.coder.bits(latents), likelihood_bits(system.model, latents), rectified)
+    return Diagnosis(y, latents, system.coder.bits(latents), estimated_bits(system.model, latents), rectified)
 
 
 def save(path: Path, diagnosis: Diagnosis) -> None:
-    """Write all arrays to an .npz file, which `numpy.load` reads."""
+    """Write all arrays to an .npz file for `numpy.load`."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **diagnosis.arrays())
 
 
 @torch.inference_mode()
-def likelihood_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
-    """The bits of the coded latents by the model's own densities, for "y" and, where there is one, "z"."""
+def estimated_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
+    """Bits of the coded latents under the trained densities, for "y" and, if the model has it, "z"."""
     likelihoods = {}
     if latents.params is not None:
         likelihoods["y"] = model.gaussian_conditional(latents.y_hat, latents.params)

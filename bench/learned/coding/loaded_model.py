@@ -76,6 +76,6 @@ class LoadedModel:
             rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
         return rectified.cpu()
 
-    def estimated_bits(self, latents: Latents) -> dict[str, float]:
-        """What a file spends on the coded latents, for "y" and, where there is one, "z"; see `diagnosis`."""
+    def coder_bits(self, latents: Latents) -> dict[str, float]:
+        """Bits of the coded latents in a file, for "y" and, if the model has it, "z"; see `diagnosis`."""
         return {part: float(bits.sum()) for part, bits in self.coder.bits(latents).items()}

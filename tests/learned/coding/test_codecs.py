@@ -20,7 +20,7 @@ from bench.codecs.registry import CODECS, codec_class, resolve_codecs
 from bench.harness.measure import measure, time_stages
 from bench.images.picture import Picture
 from bench.learned.codecs import LearnedCodec
-from bench.learned.coding.diagnosis import likelihood_bits
+from bench.learned.coding.diagnosis import estimated_bits
 from bench.learned.weights import catalogue
 from bench.metrics.distortion import MSE
 from bench.system.errors import DecodeError, MissingError, UsageError
@@ -130,9 +130,9 @@ def test_a_file_takes_what_the_model_expects(
         notes: dict[str, float] = {}
         with listening(Listener(note=notes.__setitem__)):
             assert codec.encode(photograph(*size)) == data
-        expected = notes["estimated_bits"] / 8
+        expected = notes["coder_bits"] / 8
         assert abs(len(data) - expected) <= 0.005 * expected + 64, (family, size)
-        assert notes["estimated_bits"] == pytest.approx(notes["estimated_bits_y"] + notes.get("estimated_bits_z", 0))
+        assert notes["coder_bits"] == pytest.approx(notes["coder_bits_y"] + notes.get("coder_bits_z", 0))
 
 
 def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, portrait: Picture) -> None:
@@ -144,17 +144,17 @@ def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, 
     assert len(latents.y_hat.round().unique()) > 10
 
 
-def test_likelihood_bits_are_those_of_the_model_in_its_evaluation_mode(weights: Path, portrait: Picture) -> None:
+def test_estimated_bits_are_those_of_the_model_in_its_evaluation_mode(weights: Path, portrait: Picture) -> None:
     for family in ("factorized", "scale", "hyper"):  # elsewhere the model rounds without means; see its docstring
         system = open_codec(family, weights)._system
         y = system.transforms.analysis(portrait)
         with torch.no_grad():
             _, likelihoods = system.model.entropy(y, "round")
-        ours = likelihood_bits(system.model, system.coder.encode(y).latents)
+        ours = estimated_bits(system.model, system.coder.encode(y).latents)
         assert ours == pytest.approx({part: float(-p.log2().sum()) for part, p in likelihoods.items()}, rel=1e-3)
 
 
-def test_likelihood_bits_of_a_context_model_are_those_of_its_convolutions(weights: Path, portrait: Picture) -> None:
+def test_estimated_bits_of_a_context_model_are_those_of_its_convolutions(weights: Path, portrait: Picture) -> None:
     for family in ("context", "joint", "attn"):
         model = (system := open_codec(family, weights)._system).model
         latents = system.coder.encode(system.transforms.analysis(portrait)).latents
@@ -162,13 +162,13 @@ def test_likelihood_bits_of_a_context_model_are_those_of_its_convolutions(weight
             params = None if latents.z_hat is None else model.h_s(latents.z_hat)
             scales, means = model.distribution(latents.y_hat, params)
             _, likelihood = model.gaussian_conditional(latents.y_hat, scales, means, "round")
-        assert likelihood_bits(model, latents)["y"] == pytest.approx(float(-likelihood.log2().sum()), rel=1e-3)
+        assert estimated_bits(model, latents)["y"] == pytest.approx(float(-likelihood.log2().sum()), rel=1e-3)
 
 
-def test_a_measurement_holds_estimated_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:
+def test_a_measurement_holds_coder_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:
     first, second = (open_codec("joint", weights) for _ in range(2))
     result = measure(first, adapter.decoder(second), portrait, [MSE])
-    assert result.diagnostics["estimated_bits"] == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
+    assert result.diagnostics["coder_bits"] == pytest.approx(8 * result.num_bytes, rel=0.005, abs=8 * 64)
     samples = time_stages(first, second, portrait, repeats=2, threads=1)
     names = ["encode", "analysis", "entropy encoding", "decode", "entropy decoding", "synthesis"]
     assert [(sample.stage, sample.repeat) for sample in samples] == [(name, n) for n in (0, 1) for name in names]

@@ -180,7 +180,7 @@ def test_eight_bits_of_a_mixture_cost_little(fixed: Path) -> None:
         data = ours.encode(picture)
     exact = plain.encode(picture)
     assert len(data) == pytest.approx(len(exact), rel=0.03)  # the calibration saw three pictures
-    assert notes["estimated_bits"] / 8 == pytest.approx(len(data), abs=64)
+    assert notes["coder_bits"] / 8 == pytest.approx(len(data), abs=64)
     assert torch.equal(decoded_latents(ours, data), decoded_latents(plain, exact))
     assert np.array_equal(ours.decode(data).pixels, plain.decode(exact).pixels)
 

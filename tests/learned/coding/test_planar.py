@@ -135,8 +135,8 @@ def test_a_file_takes_what_is_expected(family: str, size: tuple[int, int], weigh
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
         data = open_codec(family, weights).encode_yuv420(photograph(*size))
-    assert abs(len(data) - notes["estimated_bits"] / 8) <= 0.005 * len(data) + 64
-    assert notes["estimated_bits"] == pytest.approx(notes["estimated_bits_y"] + notes["estimated_bits_z"])
+    assert abs(len(data) - notes["coder_bits"] / 8) <= 0.005 * len(data) + 64
+    assert notes["coder_bits"] == pytest.approx(notes["coder_bits_y"] + notes["coder_bits_z"])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
