@@ -26,9 +26,9 @@ from bench.learned.models import ModelConfig, build
 from bench.learned.training import engine
 from bench.learned.training.loop import Loop
 from bench.learned.training.losses import rate_distortion
+from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
 from bench.learned.training.pictures import Entry, Pictures
-from bench.learned.training.task import PictureTask
 
 BOUND = 1.5
 """How many times CompressAI's speed the default training must have."""
@@ -70,9 +70,11 @@ def bench_step(optimizer: str, device: torch.device) -> Step:
     pictures = Pictures(entries, np.concatenate([photo.ravel(), photo[::-1].ravel()]))
     phase = Phase(rate_distortion(4), optimizer=optimizer, lr=1e-4, crops=(CropStage(SIDE, BATCH),))
     fabric = engine.fabric(device.type)
-    task = PictureTask(pictures, phase, seed=0, device=fabric.device)
+    objective = PictureObjective(pictures, phase, seed=0, device=fabric.device)
     compile_with = engine.compiled if engine.can_compile(device.type) else None
-    loop = Loop(build(ModelConfig("hyper", *WIDTHS)), phase, task=task, fabric=fabric, compile_with=compile_with)
+    loop = Loop(
+        build(ModelConfig("hyper", *WIDTHS)), phase, objective=objective, fabric=fabric, compile_with=compile_with
+    )
     loop.progress.segment = TrainingSegment(steps=10**6)
     return lambda: loop.advance(0.0)
 

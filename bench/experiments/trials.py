@@ -17,7 +17,7 @@ from bench.images.picture import Picture
 from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified
-from bench.learned.training.task import middle_of
+from bench.learned.training.objective import middle_of
 from bench.learned.weights import catalogue
 from bench.learned.weights.full import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of

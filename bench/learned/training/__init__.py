@@ -1,6 +1,8 @@
-"""Training of the learned codecs: phases as data, one loop, exact checkpoints, a recipe for all models.
+"""Training of the learned codecs.
 
-A *task* gives batches and a loss, a *phase* says what learns from it and how, a *loop* trains a model through a phase,
-a *job* is one training with its files, and the *recipe* (`zoo.toml`) is the sequence of jobs that makes the weights
-that ship with the package.
+phases      what is trained, and how, as data: parameters, quantisation, loss terms, crops, learning rate
+objective   batches, the loss on them, and validation; one class for each kind of batch
+loop        trains a model through one phase, and restores its exact state from a checkpoint
+jobs, run   one training with its files
+zoo         the recipe (`zoo.toml`) of the weights that ship with the package, as a sequence of jobs
 """

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.learned.models import Trainable
+    from bench.learned.training.objective import Objective, Validation
     from bench.learned.training.phases import Phase
-    from bench.learned.training.task import Task, Validation
 
 PATIENCE_SKIPPED = 50
 """Steps skipped in a row after which a training counts as lost."""
@@ -92,7 +92,7 @@ class Loop:
     Args:
         model: trained in place.
         phase: what is trained and how.
-        task: batches, loss and validation.
+        objective: batches, loss and validation.
         fabric: the engine.
         seed: of the noise that stands for quantisation.
         clock: seconds, for time budgets.
@@ -103,13 +103,13 @@ class Loop:
         model: Trainable,
         phase: Phase,
         *,
-        task: Task,
+        objective: Objective,
         fabric: Fabric,
         seed: int = 0,
         compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.phase, self.task, self.fabric, self.seed, self.clock = phase, task, fabric, seed, clock
+        self.phase, self.objective, self.fabric, self.seed, self.clock = phase, objective, fabric, seed, clock
         self.progress = Progress()
         self.guard = GradientGuard()
         self._validation_s = 0.0
@@ -125,7 +125,7 @@ class Loop:
         self._forward = self._set_up(compile_with)
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
-        module = self.task.network(self.model)
+        module = self.objective.network(self.model)
         # The auxiliary loss does not depend on the batch: each process computes the same gradient by itself.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
@@ -178,9 +178,9 @@ class Loop:
         factor = progress.segment.lr_factor(progress.step, share, self.phase)
         for group in self._main.param_groups:
             group["lr"] = self.phase.lr * factor
-        batch = self.task.batch(progress.step, share)
+        batch = self.objective.batch(progress.step, share)
         torch.manual_seed(int(generator(self.seed, progress.step, 1000 + self.fabric.global_rank).integers(2**31)))
-        loss = self.task.loss(self._forward, batch, self.phase.mode(share))
+        loss = self.objective.loss(self._forward, batch, self.phase.mode(share))
         self.fabric.backward(loss)
         self._descend(loss)
         self.average.update(progress.step)
@@ -216,7 +216,7 @@ class Loop:
     def validate(self) -> CurvePoint:
         """Validate the averaged weights and put the result on the curve."""
         with self.fabric.autocast():
-            result: Validation = self.task.validate(self.average.model)
+            result: Validation = self.objective.validate(self.average.model)
         progress = self.progress
         point = CurvePoint(
             progress.step,

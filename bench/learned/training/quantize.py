@@ -16,7 +16,7 @@ from bench.learned.coding.latents import LatentCoder
 from bench.learned.families import YUV420
 from bench.learned.training import pictures
 from bench.learned.training.crops import Crops, generator
-from bench.learned.training.plane_task import converted
+from bench.learned.training.plane_objective import converted
 from bench.learned.weights import catalogue
 from bench.learned.weights.full import Weights, load
 from bench.learned.weights.zoo import load_zoo

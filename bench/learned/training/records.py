@@ -10,7 +10,7 @@ import torch
 
 from bench.learned.families import YUV420
 from bench.learned.training import engine
-from bench.learned.training.plane_task import RANGE
+from bench.learned.training.plane_objective import RANGE
 from bench.system.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:

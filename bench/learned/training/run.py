@@ -17,14 +17,14 @@ from bench.images.evaluation_sets import fingerprints
 from bench.learned.families import YUV420
 from bench.learned.models import Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, pictures, records, start
-from bench.learned.training.decoded import DecodedTask
-from bench.learned.training.gained_task import GainedTask
-from bench.learned.training.latents import LatentTask
+from bench.learned.training.decoded_objective import DecodedObjective
+from bench.learned.training.gained_objective import GainedObjective
+from bench.learned.training.latent_objective import LatentObjective
 from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.losses import lambda_of
+from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import TrainingSegment
-from bench.learned.training.plane_task import RANGE, PlanesTask
-from bench.learned.training.task import PictureTask
+from bench.learned.training.plane_objective import RANGE, PlanesObjective
 from bench.learned.weights import catalogue, recognition
 from bench.learned.weights.full import ModelCard
 from bench.system.errors import UsageError
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from bench.learned.models import Trainable
     from bench.learned.training.jobs import Job
     from bench.learned.training.loop import CurvePoint
+    from bench.learned.training.objective import Objective
     from bench.learned.training.records import Record
-    from bench.learned.training.task import Task
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = start.WEIGHTS
@@ -180,15 +180,15 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
         model, initial = start.begin(job, None if state is None else state["record"]["initial"])
         if state is not None:
-            # Before the task is made: latents come from the model as it is.
+            # Before the objective is made: latents come from the model as it is.
             torch.nn.Module.load_state_dict(model, state["model"])
-    task = _task(job, model, data, fabric)
-    if state is None and isinstance(task, DecodedTask):
+    objective = _objective(job, model, data, fabric)
+    if state is None and isinstance(objective, DecodedObjective):
         base = start.base_of(job).to(fabric.device)
-        initial = {**(initial or {}), "base_validation": dataclasses.asdict(task.validate(base))}
+        initial = {**(initial or {}), "base_validation": dataclasses.asdict(objective.validate(base))}
     compiles = job.compile and engine.compiles(fabric.device.type, job.budget_s)
     compile_with = engine.compiled if compiles else None
-    loop = Loop(model, job.phase, task=task, fabric=fabric, seed=job.seed, compile_with=compile_with)
+    loop = Loop(model, job.phase, objective=objective, fabric=fabric, seed=job.seed, compile_with=compile_with)
     if state is None:
         return loop, records.new(job, data, initial)
     with checkpoint.usable(job.out / CHECKPOINT):
@@ -197,17 +197,17 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     return loop, record
 
 
-def _task(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Task:
+def _objective(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Objective:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
     if job.target.family in YUV420 or job.phase.source == "pictures":
         yuv = job.target.family in YUV420
-        kind: Any = functools.partial(PlanesTask, cache=job.cache) if yuv else PictureTask
-        task: PictureTask = kind(data, job.phase, **options)
-        return GainedTask(task) if isinstance(model, Gained) else task
+        kind: Any = functools.partial(PlanesObjective, cache=job.cache) if yuv else PictureObjective
+        objective: PictureObjective = kind(data, job.phase, **options)
+        return GainedObjective(objective) if isinstance(model, Gained) else objective
     assert not isinstance(model, Gained)  # noqa: S101 - see `start.begin`
     if isinstance(model, Rectified):
-        return DecodedTask(model, data, job.phase, cache=job.cache, **options)
-    return LatentTask(model, data, job.phase, cache=job.cache, **options)
+        return DecodedObjective(model, data, job.phase, cache=job.cache, **options)
+    return LatentObjective(model, data, job.phase, cache=job.cache, **options)
 
 
 def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, Any]:
@@ -250,16 +250,16 @@ def _write(job: Job, loop: Loop, report: Report) -> None:
 
 
 def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
-    model, task = loop.average.model, loop.task
+    model, objective = loop.average.model, loop.objective
     if not isinstance(model, Gained):
         start.write(job, model, card)
         return
-    assert isinstance(task, GainedTask)  # noqa: S101 - see `_task`
-    if not task.validated:
+    assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
+    if not objective.validated:
         # Stopped before the first validation of this call.
         with loop.fabric.autocast():
-            task.validate(model)
-    start.write_all(job, model, card, task.validated)
+            objective.validate(model)
+    start.write_all(job, model, card, objective.validated)
 
 
 def _last_good(job: Job) -> str:

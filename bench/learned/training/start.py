@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from bench.learned.models import LearnedModel, Trainable
     from bench.learned.training.jobs import Job
+    from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Target
     from bench.learned.training.records import Record
-    from bench.learned.training.task import Validation
     from bench.learned.weights.full import ModelCard
 
 WEIGHTS = catalogue.TRAINED

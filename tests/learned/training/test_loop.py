@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models import LearnedModel, ModelConfig, Quantization, build
-from bench.learned.training import engine, latents, pictures
-from bench.learned.training.latents import LatentTask
+from bench.learned.training import engine, latent_objective, pictures
+from bench.learned.training.latent_objective import LatentObjective
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
+from bench.learned.training.objective import Objective, PictureObjective, Validation
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
-from bench.learned.training.task import PictureTask, Task, Validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,16 +62,16 @@ def loop_of(
     phase: Phase,
     photographs: Pictures,
     *,
-    task: Task | None = None,
+    objective: Objective | None = None,
     clock: Callable[[], float] | None = None,
 ) -> Loop:
-    task = task or PictureTask(photographs, phase, seed=0, device=CPU)
+    objective = objective or PictureObjective(photographs, phase, seed=0, device=CPU)
     fabric = engine.fabric("cpu", precision="float32")
-    return Loop(model, phase, task=task, fabric=fabric, **({} if clock is None else {"clock": clock}))
+    return Loop(model, phase, objective=objective, fabric=fabric, **({} if clock is None else {"clock": clock}))
 
 
-class Poisoned(PictureTask):
-    """A task whose loss is wrong at some steps."""
+class Poisoned(PictureObjective):
+    """An objective whose loss is wrong at some steps."""
 
     def __init__(self, photographs: Pictures, phase: Phase, factors: dict[int, float]) -> None:
         super().__init__(photographs, phase, seed=0, device=CPU)
@@ -110,7 +110,7 @@ def test_processor_time_is_counted_over_all_calls(
 
 def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
-    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))
+    loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))
     loop.run(TrainingSegment(steps=25), Observer())
     before = weights_of(loop.model)
     loop.progress.segment = TrainingSegment(steps=40)
@@ -123,7 +123,7 @@ def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs:
 
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
-    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {6: float("nan")}))
+    loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {6: float("nan")}))
     loop.run(TrainingSegment(steps=6), Observer())
     before = weights_of(loop.model)
     with pytest.raises(DivergedError, match="nan at step 6"):
@@ -133,7 +133,7 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(model: Learned
 
 def test_endless_skipping_stops(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase(validate_steps=1000)
-    loop = loop_of(model, phase, photographs, task=Poisoned(photographs, phase, {}))
+    loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {}))
     loop.guard.norms.extend([1e-12] * 50)
     with pytest.raises(DivergedError, match=f"{PATIENCE_SKIPPED} steps"):
         loop.run(TrainingSegment(steps=PATIENCE_SKIPPED + 5), Observer())
@@ -152,8 +152,8 @@ def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photograph
         source="latents", trainable=("*", "!g_a.*", "!g_s.*"), crops=(CropStage(4, 2),), lr=5e-3, ema_decay=0.9
     )
     before = weights_of(model)
-    task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
-    observer, loop = Observer(), loop_of(model, phase, photographs, task=task)
+    objective = LatentObjective(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
+    observer, loop = Observer(), loop_of(model, phase, photographs, objective=objective)
     loop.run(TrainingSegment(steps=60), observer)
     after = weights_of(loop.model)
     assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("g_"))
@@ -164,10 +164,10 @@ def test_a_step_on_latents_counts_the_rate_of_the_pictures(
     model: LearnedModel, photographs: Pictures, tmp_path: Path
 ) -> None:
     phase = small_phase(source="latents", crops=(CropStage(4, 2),), quantization="round")
-    task = LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
-    batch = task.batch(0, 0.0)
+    objective = LatentObjective(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
+    batch = objective.batch(0, 0.0)
     with torch.no_grad():
-        loss = task.loss(task.network(model.eval()), batch, phase.mode(0.0))
+        loss = objective.loss(objective.network(model.eval()), batch, phase.mode(0.0))
         likelihoods = model.entropy(batch, "round")[1]
     bits = -sum(value.log2().sum().item() for value in likelihoods.values())
     assert loss.item() == pytest.approx(bits / (2 * 64 * 64), rel=1e-5)
@@ -179,7 +179,7 @@ def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
     phase = small_phase(source="latents", crops=(CropStage(4, 2),))
 
     def batch_of(model: LearnedModel) -> Tensor:
-        return LatentTask(model, photographs, phase, seed=0, device=CPU, cache=tmp_path / "latents").batch(0, 0.0)
+        return LatentObjective(model, photographs, phase, seed=0, device=CPU, cache=tmp_path / "latents").batch(0, 0.0)
 
     first = batch_of(model)
     assert torch.equal(batch_of(model), first)
@@ -188,7 +188,7 @@ def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
         model.g_a[0].weight.mul_(2)  # type: ignore[index,union-attr]
     assert not torch.equal(batch_of(model), first)
     assert len(list((tmp_path / "latents").iterdir())) == 2
-    monkeypatch.setattr(latents, "_FORMAT", 2)
+    monkeypatch.setattr(latent_objective, "_FORMAT", 2)
     batch_of(model)
     assert len(list((tmp_path / "latents").iterdir())) == 3
 
@@ -218,7 +218,7 @@ def test_a_budget_is_kept_within_5_percent(slow_from: int, model: LearnedModel, 
 
 
 def test_patience_ends_a_phase(model: LearnedModel, photographs: Pictures) -> None:
-    class Worse(PictureTask):
+    class Worse(PictureObjective):
         looks = 0
 
         def validate(self, model: LearnedModel) -> Validation:  # noqa: ARG002
@@ -226,8 +226,8 @@ def test_patience_ends_a_phase(model: LearnedModel, photographs: Pictures) -> No
             return Validation([3.0, 2.0, 2.5, 2.4, 2.3, 1.0][Worse.looks - 1], 1.0, 30.0)
 
     phase = small_phase(patience=3, validate_steps=2)
-    task = Worse(photographs, phase, seed=0, device=CPU)
-    loop = loop_of(model, phase, photographs, task=task)
+    objective = Worse(photographs, phase, seed=0, device=CPU)
+    loop = loop_of(model, phase, photographs, objective=objective)
     loop.run(TrainingSegment(steps=50), Observer())
     assert loop.progress.step == 10
 
@@ -251,8 +251,8 @@ def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictur
 
 def test_several_processes_are_told_apart_by_their_crops_and_noise(photographs: Pictures) -> None:
     phase = small_phase()
-    tasks = [PictureTask(photographs, phase, seed=0, device=CPU, rank=rank) for rank in range(2)]
-    assert not torch.equal(tasks[0].batch(0, 0.0), tasks[1].batch(0, 0.0))
+    objectives = [PictureObjective(photographs, phase, seed=0, device=CPU, rank=rank) for rank in range(2)]
+    assert not torch.equal(objectives[0].batch(0, 0.0), objectives[1].batch(0, 0.0))
 
 
 def test_the_average_follows_the_weights(model: LearnedModel, photographs: Pictures) -> None:

@@ -22,9 +22,9 @@ from bench.learned.training import checkpoint, curve, engine, run
 from bench.learned.training.jobs import Job, job_from_options, phase_for
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
+from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
-from bench.learned.training.task import PictureTask
 from bench.learned.weights import container
 from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
@@ -364,13 +364,13 @@ def test_a_full_disk_leaves_the_previous_checkpoint(job: Job) -> None:
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = PictureTask.loss
+    plain = PictureObjective.loss
     batches = iter(range(100))
 
-    def poisoned(self: PictureTask, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+    def poisoned(self: PictureObjective, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
         return plain(self, network, batch, mode) * (float("nan") if next(batches) == 8 else 1.0)
 
-    monkeypatch.setattr(PictureTask, "loss", poisoned)
+    monkeypatch.setattr(PictureObjective, "loss", poisoned)
     with pytest.raises(DivergedError, match=rf"nan at step 8; the last good checkpoint is .*{CHECKPOINT}: --resume"):
         run.train(job, Silent())
     state = checkpoint.load(job.out / CHECKPOINT, {})
@@ -459,12 +459,12 @@ def test_what_cannot_be_trained_for_several_qualities_is_refused(job: Job, targe
 def test_the_last_part_of_a_phase_can_feed_the_decoder_rounded_latents(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modes, plain = [], PictureTask.loss
+    modes, plain = [], PictureObjective.loss
 
-    def watched(self: PictureTask, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+    def watched(self: PictureObjective, network: torch.nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
         modes.append(mode)
         return plain(self, network, batch, mode)
 
-    monkeypatch.setattr(PictureTask, "loss", watched)
+    monkeypatch.setattr(PictureObjective, "loss", watched)
     run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, mixed_begins=0.75)), Silent())
     assert modes == ["noise"] * 9 + ["mixed"] * 3

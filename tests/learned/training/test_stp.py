@@ -13,7 +13,7 @@ from trainings import Silent
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import losses, pictures, run, start
-from bench.learned.training.decoded import VERSIONS, DecodedTask
+from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
@@ -124,7 +124,7 @@ def test_decoders_learn_from_mirrored_and_shifted_pictures(landscapes: Path, bas
     model, _ = start.begin(job, None)
     assert isinstance(model, Rectified)
     found = pictures.load(landscapes, job.cache)
-    task = DecodedTask(model, found, job.phase, seed=1, device=torch.device("cpu"), cache=job.cache)
+    objective = DecodedObjective(model, found, job.phase, seed=1, device=torch.device("cpu"), cache=job.cache)
     learn, size = found.split()[0], job.phase.crops[0].size
     cut = {}
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_decoders_learn_from_mirrored_and_shifted_pictures(landscapes: Path, bas
                 cut[number, index] = x, model.codec.g_a(x)
     seen = set()
     for step in range(20):
-        for x, y in zip(*task.batch(step, 0.0)[:2], strict=True):
+        for x, y in zip(*objective.batch(step, 0.0)[:2], strict=True):
             places = [
                 (number, top % 16, left % 16)
                 for (number, _), (whole, latents) in cut.items()

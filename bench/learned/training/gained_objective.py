@@ -10,13 +10,13 @@ from torch import nn
 
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.task import Validation
+from bench.learned.training.objective import Validation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.learned.models import Gained, Quantization
-    from bench.learned.training.task import PictureTask
+    from bench.learned.training.objective import PictureObjective
 
 GROUPS = 2
 """Lambdas in one step; each more makes a step slower, fewer make its gradient noisier."""
@@ -31,18 +31,18 @@ class Batch:
     """Indices into the phase's qualities."""
 
 
-class GainedTask:
+class GainedObjective:
     """Rate and distortion at the phase's qualities.
 
     Each lambda's loss is divided by the root of lambda, so that all are of about the same size: otherwise the largest
     one, whose rate and distortion weigh most, would have the gradients to itself.
 
     Args:
-        task: of pictures, or of planes: whose crops are learned from, and which pictures validate.
+        objective: of pictures, or of planes: whose crops are learned from, and which pictures validate.
     """
 
-    def __init__(self, task: PictureTask) -> None:
-        self._task, self.phase = task, task.phase
+    def __init__(self, objective: PictureObjective) -> None:
+        self._objective, self.phase = objective, objective.phase
         metric = next(term for term in self.phase.weights if term != "rate")
         self._weights = [losses.rate_distortion(quality, metric) for quality in self.phase.qualities]
         self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
@@ -55,8 +55,8 @@ class GainedTask:
 
     def batch(self, step: int, share: float) -> Batch:
         """Random crops, (batch, channels, size, size), and as many different lambdas as there are groups of them."""
-        x = self._task.batch(step, share)
-        random = generator(self._task.seed, step, 2000 + self._task.rank)
+        x = self._objective.batch(step, share)
+        random = generator(self._objective.seed, step, 2000 + self._objective.rank)
         groups = min(GROUPS, len(x), len(self._weights))
         return Batch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
 
@@ -71,7 +71,7 @@ class GainedTask:
     def validate(self, model: Gained) -> Validation:
         """The means over all qualities, of the plain models."""
         for index, quality in enumerate(self.phase.qualities):
-            self.validated[quality] = self._task.validate(model.plain(index), self._weights[index])
+            self.validated[quality] = self._objective.validate(model.plain(index), self._weights[index])
         rows = self.validated.values()
         scaled = [scale * row.loss for scale, row in zip(self._scales, rows, strict=True)]
         means = (sum(column) / len(rows) for column in (scaled, [r.rate_bpp for r in rows], [r.psnr_db for r in rows]))

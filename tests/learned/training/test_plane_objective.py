@@ -17,7 +17,7 @@ from bench.learned.training.crops import Crops
 from bench.learned.training.jobs import Job, filter_phase, job_from_options, phase_for
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.pictures import Entry, Pictures
-from bench.learned.training.plane_task import converted
+from bench.learned.training.plane_objective import converted
 from bench.learned.weights.full import load
 from bench.system.errors import UsageError
 

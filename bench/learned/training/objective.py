@@ -33,13 +33,13 @@ class Validation:
     """Distance of the rectified latents from y as a share of the decoded ones', where there is a rectifier."""
 
 
-class Task(Protocol):
+class Objective(Protocol):
     """A source of batches and the loss on them."""
 
-    def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - a model of the kind that the task is for
+    def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - a model of the kind that the objective is for
         """What the engine wraps: a module whose forward is all that the loss needs of the model."""
 
-    def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same task takes
+    def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same objective takes
         """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
 
     def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - of `batch`
@@ -49,7 +49,7 @@ class Task(Protocol):
         """How good a model in evaluation mode is."""
 
 
-class PictureTask:
+class PictureObjective:
     """Rate and distortion of whole models on crops of pictures.
 
     Args:

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture, Yuv420
 from bench.learned.models.packing import CHANNELS, pack
+from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage
 from bench.learned.training.pictures import Pictures
-from bench.learned.training.task import PictureTask
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.learned.models import Output, Quantization, Trainable
+    from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Phase
-    from bench.learned.training.task import Validation
 
 RANGE = "limited"
 """Of the samples that models of planes learn from."""
@@ -52,14 +52,14 @@ class Enhanced(nn.Module):
         return {**output, "x_hat": cast("nn.Module", self.model.acem)(output["x_hat"])}
 
 
-class PlanesTask(PictureTask):
-    """Rate and distortion of models of planes; see `PictureTask`.
+class PlanesObjective(PictureObjective):
+    """Rate and distortion of models of planes; see `PictureObjective`.
 
     Args:
         pictures: in RGB.
         phase: its crops in pixels of luma.
         cache: where the converted pictures are kept.
-        options: those of `PictureTask`.
+        options: those of `PictureObjective`.
 
     Raises:
         UsageError: a phase that downscales.

@@ -23,8 +23,8 @@ from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
+from bench.learned.training.objective import Validation, middle_of
 from bench.learned.training.phases import MARGIN
-from bench.learned.training.task import Validation, middle_of
 from bench.system.files import atomic_write
 from bench.system.progress import progress
 
@@ -115,7 +115,7 @@ class DecoderOf(nn.Module):
         return self.model.decode(latents)
 
 
-class DecodedTask:
+class DecodedObjective:
     """Distortion and feature distance of a decoder, given the latents of pictures.
 
     The rectifier gets y_hat, or y with noise where the phase says so. Validation has the latents, the rates and the
@@ -127,7 +127,7 @@ class DecodedTask:
         phase: crops in latents.
         seed: of crops.
         device: where the decoder computes.
-        rank: see `PictureTask`.
+        rank: see `PictureObjective`.
         cache: where latents are kept; all trainings on one encoder share them.
     """
 

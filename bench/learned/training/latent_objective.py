@@ -16,16 +16,16 @@ from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.task import HeldOut, whole_of
+from bench.learned.training.objective import HeldOut, whole_of
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.models import LearnedModel, Quantization
+    from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Phase
     from bench.learned.training.pictures import Pictures
-    from bench.learned.training.task import Validation
 
 
 _FORMAT = 1
@@ -44,7 +44,7 @@ class EntropyOf(nn.Module):
         return self.model.entropy(y, mode)[1]
 
 
-class LatentTask:
+class LatentObjective:
     """Rate of latents under an entropy model; validation looks at whole pictures as in any other training.
 
     Args:
@@ -53,7 +53,7 @@ class LatentTask:
         phase: crops in latents; its loss is the rate, whatever its terms.
         seed: of crops.
         device: where g_a and the entropy model compute.
-        rank: see `PictureTask`.
+        rank: see `PictureObjective`.
         cache: where latents are kept; all families with one g_a share them.
     """
 
