@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import ffmpeg
-from baselines.ffmpeg import FfmpegCodec
+from baselines import ffmpeg_codec
+from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale, Yuv420Codec
 from bench.images.picture import Yuv420
 from bench.system.errors import DecodeError
@@ -52,7 +52,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
     @property
     def backend_version(self) -> str:
         """The libaom that codes, and the ffmpeg around it."""
-        return ffmpeg.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
+        return ffmpeg_codec.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
         """Compress planes to an AVIF file, which says whether they are of full range.
@@ -67,7 +67,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         quantiser = ("-crf", str(int(self.quality)), "-b:v", "0", "-threads", "1")
         target = ("-still-picture", "1", "-f", "avif")
         command = [*source, "-c:v", "libaom-av1", *options, *_NO_MODEL, *quantiser, *target]
-        return ffmpeg.run(command, {"planes.yuv": picture.to_bytes()})
+        return ffmpeg_codec.run(command, {"planes.yuv": picture.to_bytes()})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress an AVIF file of 8-bit 4:2:0 to its planes.
@@ -78,12 +78,14 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         if data[4 : 4 + len(_BRAND)] != _BRAND:
             raise DecodeError("not an AVIF file")
         width, height = struct.unpack(">II", _behind(data, _SIZE, 4, 8))
-        if not 0 < width * height <= ffmpeg.MAX_PIXELS:
-            raise DecodeError(f"AVIF file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
+        if not 0 < width * height <= ffmpeg_codec.MAX_PIXELS:
+            raise DecodeError(
+                f"AVIF file claims {width} x {height} pixels; at most {ffmpeg_codec.MAX_PIXELS} are decoded"
+            )
         full_range = bool(_behind(data, _COLOUR, 6, 1)[0] & 0x80)
         num_bytes = width * height + 2 * -(-width // 2) * -(-height // 2)
         output = ("-frames:v", "1", "-f", "rawvideo")
-        samples = ffmpeg.decode(["-f", "mov", "-i", "coded.avif", *output], {"coded.avif": data}, num_bytes)
+        samples = ffmpeg_codec.decode(["-f", "mov", "-i", "coded.avif", *output], {"coded.avif": data}, num_bytes)
         return Yuv420.of_bytes(samples, width, height, full_range=full_range)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import external, ffmpeg
-from baselines.ffmpeg import FfmpegCodec
+from baselines import external, ffmpeg_codec
+from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images import ffmpeg as binary
 from bench.system.errors import DecodeError
@@ -46,7 +46,7 @@ class JpegXl(FfmpegCodec):
         self.check_size(picture)
         options = [text for name, value in self.settings.items() for text in (f"-{name}", str(value))]
         coder = ("-c:v", "libjxl", "-distance", f"{self.quality:g}", *options, "-threads", "1", "-f", "image2pipe")
-        return ffmpeg.run(["-i", external.PICTURE, *coder], {external.PICTURE: external.ppm(picture)})
+        return ffmpeg_codec.run(["-i", external.PICTURE, *coder], {external.PICTURE: external.ppm(picture)})
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a JPEG XL codestream.
@@ -59,4 +59,4 @@ class JpegXl(FfmpegCodec):
             raise DecodeError("not a JPEG XL codestream")
         # Bytes behind the picture make it spin, so it gets ten times what a slow machine needs.
         limit_s = 3 + len(data) / 100_000
-        return ffmpeg.decode_picture("jpegxl_pipe", "libjxl", data, time_limit_s=limit_s)
+        return ffmpeg_codec.decode_picture("jpegxl_pipe", "libjxl", data, time_limit_s=limit_s)

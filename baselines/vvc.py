@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from baselines import ffmpeg
+from baselines import ffmpeg_codec
 from baselines.bpg.bits import ByteReader, ue7
-from baselines.ffmpeg import FfmpegCodec
+from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images.colour import double, halve, to_rgb, to_ycbcr
 from bench.images.picture import Yuv420
@@ -62,7 +62,7 @@ class Vvc(FfmpegCodec):
     @property
     def backend_version(self) -> str:
         """The vvenc that codes, and the ffmpeg around it."""
-        return ffmpeg.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
+        return ffmpeg_codec.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
 
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture.
@@ -83,7 +83,7 @@ class Vvc(FfmpegCodec):
         coder = ("-c:v", "libvvenc", "-preset", str(self.settings["preset"]), "-qpa", str(self.settings["qpa"]))
         quantiser = ("-qp", str(int(self.quality)), "-threads", "1", "-f", "vvc")
         samples = b"".join(plane.tobytes() for plane in planes)
-        return ffmpeg.run([*source, *coder, *quantiser], {"planes.yuv": samples})
+        return ffmpeg_codec.run([*source, *coder, *quantiser], {"planes.yuv": samples})
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a file of `encode`.
@@ -122,14 +122,14 @@ class Vvc(FfmpegCodec):
 def _decode(reader: ByteReader) -> tuple[list[NDArray[np.uint16]], int, int]:
     """Padded planes of 10 bits, and the width and height that the picture has."""
     width, height = reader.ue7(), reader.ue7()
-    if not 0 < width * height <= ffmpeg.MAX_PIXELS:
-        raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg.MAX_PIXELS} are decoded")
+    if not 0 < width * height <= ffmpeg_codec.MAX_PIXELS:
+        raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg_codec.MAX_PIXELS} are decoded")
     stream = reader.take(reader.ue7())
     if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
         raise DecodeError("not a VVC file")
     coded = _padded(height), _padded(width)
     output = ("-frames:v", "1", *_RAW)
-    samples = ffmpeg.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
+    samples = ffmpeg_codec.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
     return _split(samples, *coded), width, height
 
 

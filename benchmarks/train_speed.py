@@ -28,7 +28,7 @@ from bench.learned.training.loop import Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
-from bench.learned.training.pictures import Entry, Pictures
+from bench.learned.training.training_pictures import Entry, Pictures
 
 BOUND = 1.5
 """How many times CompressAI's speed the default training must have."""

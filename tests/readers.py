@@ -25,9 +25,8 @@ from bench.codecs.registry import codec_class
 from bench.images.clips import ClipOptions, open_clip
 from bench.images.image_files import read_picture
 from bench.learned.coding import container
-from bench.learned.training import checkpoint, zoo
-from bench.learned.weights import catalogue, full
-from bench.learned.weights import container as weights_container
+from bench.learned.training import checkpoint, zoo_recipe
+from bench.learned.weights import catalogue, full, tensor_file
 from bench.learned.weights.foreign import load_any
 from bench.results.export import import_csv, read_results, read_rows
 from bench.results.imported import add_curve
@@ -102,7 +101,7 @@ def read_database(path: Path, folder: Path) -> None:
 
 
 def read_recipe(path: Path, _: Path) -> None:
-    zoo.read(path)
+    zoo_recipe.read(path)
 
 
 def read_checkpoint(path: Path, _: Path) -> None:
@@ -173,7 +172,7 @@ def _sealed_weights(data: bytes) -> bytes:
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["bench"])
         tensors = safetensors.torch.load(data)
         header.pop("sha256", None)
-        header["sha256"] = weights_container._checksum(header, tensors)
+        header["sha256"] = tensor_file._checksum(header, tensors)
         return safetensors.torch.save(tensors, {"bench": json.dumps(header)})
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError):
         return data

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from baselines.bpg import bpgenc, container, x265
+from baselines.bpg import bpg_file, bpgenc, x265
 from baselines.bpg.hevc import Format
-from baselines.ffmpeg import FfmpegCodec
+from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images.colour import double, halve, to_rgb, to_ycbcr
 from bench.images.picture import Picture, Yuv420
@@ -80,12 +80,12 @@ class Bpg444(FfmpegCodec):
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
         planes = to_planes(Picture(np.pad(picture.pixels, beyond, mode="edge")), subsampling)
         stream = self._code(planes, block)
-        return container.write(stream, width=picture.width, height=picture.height)
+        return bpg_file.write(stream, width=picture.width, height=picture.height)
 
     def _code(self, planes: Sequence[NDArray[np.uint8]], block: int) -> bytes:
         """The HEVC stream of planes whose sides are multiples of the smallest coding block."""
         height, width = planes[0].shape
-        coded = Format(width, height, container.CHROMA_FORMATS[str(self.settings["subsampling"])])
+        coded = Format(width, height, bpg_file.CHROMA_FORMATS[str(self.settings["subsampling"])])
         samples = b"".join(plane.tobytes() for plane in planes)
         return x265.encode(samples, coded, qp=int(self.quality), block=block)
 
@@ -95,7 +95,7 @@ class Bpg444(FfmpegCodec):
         Raises:
             DecodeError: the bytes are damaged, or are of another kind of BPG.
         """
-        stored = container.read(data)
+        stored = bpg_file.read(data)
         if self.backend == "external":
             return bpgenc.decode(data)
         if stored.limited:
@@ -124,7 +124,7 @@ class Bpg420(Bpg444):
         width, height = (-(-size // block) * block for size in (picture.width, picture.height))
         stream = self._code(picture.padded(width, height).planes, block)
         limited = not picture.full_range
-        return container.write(stream, width=picture.width, height=picture.height, limited=limited)
+        return bpg_file.write(stream, width=picture.width, height=picture.height, limited=limited)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress a BPG file to planes.
@@ -132,7 +132,7 @@ class Bpg420(Bpg444):
         Raises:
             DecodeError: the bytes are damaged, or are of another kind of BPG.
         """
-        stored = container.read(data)
+        stored = bpg_file.read(data)
         if stored.subsampling != "4:2:0":
             raise DecodeError(f"BPG file holds planes of {stored.subsampling}, not of 4:2:0")
         samples = x265.decode(stored.stream, stored.coded)
@@ -180,7 +180,7 @@ def _doubled(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
     return rounded
 
 
-def _cropped_planes(stored: container.Stored, samples: bytes) -> list[NDArray[np.uint8]]:
+def _cropped_planes(stored: bpg_file.Stored, samples: bytes) -> list[NDArray[np.uint8]]:
     """The three planes without what was coded beyond the picture."""
     planes, start = [], 0
     for step in (1, 2, 2) if stored.subsampling == "4:2:0" else (1, 1, 1):

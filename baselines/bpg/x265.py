@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from baselines import ffmpeg
+from baselines import ffmpeg_codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ def encode(samples: bytes, picture: Format, *, qp: int, block: int) -> bytes:
     coder = ("-c:v", "libx265", "-preset", str(SETTINGS["preset"]), "-tune", str(SETTINGS["tune"]))
     options = ":".join(f"{name}={value}" for name, value in parameters.items())
     files = {"planes.yuv": samples, "lambda.txt": lambda_file()}
-    return ffmpeg.run([*source, *size, *coder, "-x265-params", options, "-f", "hevc"], files)
+    return ffmpeg_codec.run([*source, *size, *coder, "-x265-params", options, "-f", "hevc"], files)
 
 
 def decode(stream: bytes, picture: Format) -> bytes:
@@ -70,12 +70,12 @@ def decode(stream: bytes, picture: Format) -> bytes:
     pixel_format = _PIXEL_FORMATS[picture.chroma_format]
     num_bytes = picture.width * picture.height * (3 if picture.chroma_format == 3 else 1.5)
     output = ("-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixel_format)
-    return ffmpeg.decode(["-f", "hevc", "-i", "picture.hevc", *output], {"picture.hevc": stream}, int(num_bytes))
+    return ffmpeg_codec.decode(["-f", "hevc", "-i", "picture.hevc", *output], {"picture.hevc": stream}, int(num_bytes))
 
 
 def version() -> str:
     """The version of x265 and of the ffmpeg that it is in."""
-    return ffmpeg.version("libx265", r"HEVC encoder version (\S+)", "x265")
+    return ffmpeg_codec.version("libx265", r"HEVC encoder version (\S+)", "x265")
 
 
 def lambda_file() -> bytes:

@@ -27,8 +27,8 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
     import torch  # noqa: PLC0415
 
     from bench.codecs.registry import resolve_codecs  # noqa: PLC0415
-    from bench.learned.training.quantize import Request  # noqa: PLC0415
-    from bench.learned.training.quantize import quantize as run  # noqa: PLC0415
+    from bench.learned.training.fixed_point_weights import Request  # noqa: PLC0415
+    from bench.learned.training.fixed_point_weights import quantize as run  # noqa: PLC0415
     from bench.system.files import make_folder  # noqa: PLC0415
 
     if threads:

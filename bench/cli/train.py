@@ -171,7 +171,7 @@ def export(weights: Path, checkpoint: Path) -> None:
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """All the weights of the package, step by step."""
     _ignore_futures()
-    from bench.learned.training import zoo as recipes  # noqa: PLC0415
+    from bench.learned.training import zoo_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_zoo  # noqa: PLC0415
@@ -283,13 +283,14 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     _ignore_futures()
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import trials as comparing  # noqa: PLC0415
-    from bench.learned.training import pictures  # noqa: PLC0415
+    from bench.learned.training import training_pictures  # noqa: PLC0415
 
-    folder, cache = options["data"] or pictures.default_folder(), options["cache"] or pictures.default_cache()
+    folder = options["data"] or training_pictures.default_folder()
+    cache = options["cache"] or training_pictures.default_cache()
     found = comparing.variants_from_words(variants)
     comparing.earlier_rows(options["out"])  # refused before pictures are decoded, where it is another file
-    pictures.require_matched(folder, options["exclude"])
-    means = comparing.compare(found, pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
+    training_pictures.require_matched(folder, options["exclude"])
+    means = comparing.compare(found, training_pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))
 
 

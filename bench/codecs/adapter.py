@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec, Scalar
     from bench.images.picture import AnyPicture, Kind
-    from bench.images.sets import ImageFile
+    from bench.images.set_images import ImageFile
     from bench.metrics.distortion import Metric
 
 Decode: TypeAlias = Callable[[bytes, "Kind"], "AnyPicture"]

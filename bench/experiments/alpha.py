@@ -24,8 +24,8 @@ from bench.learned.training import stp
 from bench.learned.training.jobs import Job, modified_phase
 from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
-from bench.learned.training.pictures import require_matched
 from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
+from bench.learned.training.training_pictures import require_matched
 from bench.system.csv_files import unguarded_frame, write_csv
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of

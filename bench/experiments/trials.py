@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bench.learned.coding.synthesis import PictureTransforms
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
     from bench.learned.weights.rectified import RectifiedWeights
 
 _VARIANT = ["model", "quality", "metric", "variant"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.images.clips import ClipOptions
     from bench.images.datasets import Dataset
     from bench.images.picture import Kind
-    from bench.images.sets import ImageFile
+    from bench.images.set_images import ImageFile
     from bench.metrics.distortion import Metric
 
 REPEATS = 5

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.harness.measure import Result, Sample
     from bench.images.datasets import Dataset
     from bench.images.picture import AnyPicture
-    from bench.images.sets import ImageFile
+    from bench.images.set_images import ImageFile
     from bench.metrics.distortion import Metric
     from bench.results.schema import Configuration, RunInfo
     from bench.results.store import Store

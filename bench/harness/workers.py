@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bench.harness.recipe import Recipe
     from bench.harness.runner import Task
     from bench.images.picture import AnyPicture
-    from bench.images.sets import ImageFile
+    from bench.images.set_images import ImageFile
     from bench.results.schema import Configuration
 
 ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}

@@ -1,15 +1,15 @@
-"""Pictures and image sets: what is measured on.
+"""Pictures and image sets.
 
 picture          `Picture` (RGB) and `Yuv420`, and reading image files
-image_files      which image formats can be read here, and how each becomes 8-bit RGB
+image_files      image formats that can be read, and their conversion to 8-bit RGB
 pixel_format     layouts and ranges of raw video
 colour           conversion between RGB and YUV 4:2:0
 clips            frames of Y4M and raw video
 ffmpeg           the ffmpeg binary, for conversions
-sets             the images of a set as files that can be opened
-selection        images of a set by name, as `--images` takes them
+set_images       images of a set: read from a file, converted to planes, or taken from a clip
+selection        images of a set by name or glob (`--images`)
 datasets         image sets by name (datasets.toml), folder, glob or clip; fetching them
-evaluation_sets  hashes of the pictures that no training may see
+evaluation_sets  hashes of the pictures that are excluded from training
 
 Imports `system`. The next folder up is `metrics`.
 """

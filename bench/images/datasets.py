@@ -22,7 +22,7 @@ from bench.images import ffmpeg
 from bench.images.clips import SUFFIXES, ClipOptions, frame_range, open_clip
 from bench.images.image_files import suffixes
 from bench.images.selection import selected
-from bench.images.sets import ClipFrame, ConvertedImage, ImageFile, planes_sha256
+from bench.images.set_images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.system.download import download
 from bench.system.errors import MissingError, UsageError, printable, unknown
 from bench.system.files import sha256_of

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec
     from bench.images.picture import AnyPicture
-    from bench.images.sets import ImageFile
+    from bench.images.set_images import ImageFile
 
 
 DATASET = "builtin"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from baselines import ffmpeg
+from baselines import ffmpeg_codec
 from baselines.jpeg import Jpeg, JpegOptimised
 from baselines.mozjpeg import MozJpeg
 from bench.images.picture import Picture
@@ -105,7 +105,7 @@ def test_other_decoders_give_the_same_picture(photo: Picture) -> None:
     theirs = np.frombuffer(pyvips.Image.new_from_buffer(data, "").write_to_memory(), np.uint8).reshape(ours.shape)
     assert np.array_equal(ours, theirs)
     # ffmpeg's own decoder: its luma only, since it doubles chroma by another filter.
-    planes = ffmpeg.run(["-f", "mjpeg", "-i", "a.jpg", "-f", "rawvideo", "-pix_fmt", "gray"], {"a.jpg": data})
+    planes = ffmpeg_codec.run(["-f", "mjpeg", "-i", "a.jpg", "-f", "rawvideo", "-pix_fmt", "gray"], {"a.jpg": data})
     grey = np.frombuffer(planes, np.uint8).reshape(ours.shape[:2])
     difference = grey - ours @ np.array([0.299, 0.587, 0.114])
     assert np.abs(difference).mean() < 0.5

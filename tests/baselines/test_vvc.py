@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from baselines import ffmpeg, vvc
+from baselines import ffmpeg_codec, vvc
 from baselines.bpg.bits import BitReader, ByteReader, ue7
 from baselines.vvc import Vvc
 from bench.images.picture import Picture
@@ -52,7 +52,9 @@ def test_the_stream_is_one_intra_picture_of_420_in_the_main_10_profile(photo: Pi
 def test_the_stream_has_ten_bits(photo: Picture) -> None:
     """ffmpeg refuses to tell it as anything else, and values beyond eight bits come out."""
     _, _, stream = stream_of(Vvc(22).encode(photo))
-    samples = ffmpeg.run(["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream})  # the stream's own format
+    samples = ffmpeg_codec.run(
+        ["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream}
+    )  # the stream's own format
     values = np.frombuffer(samples, "<u2")
     assert len(values) == photo.width * photo.height * 3 // 2
     assert 255 < values.max() < 1024
@@ -63,7 +65,7 @@ def test_a_file_says_its_size_and_pads_to_whole_coding_units(photo: Picture) -> 
     picture = Picture(np.ascontiguousarray(photo.pixels[:77, :91]))
     width, height, stream = stream_of(Vvc(37).encode(picture))
     assert (width, height) == (91, 77)
-    samples = ffmpeg.run(["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream})
+    samples = ffmpeg_codec.run(["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream})
     assert len(samples) == 96 * 80 * 3
 
 
@@ -74,14 +76,14 @@ def test_the_decoder_reconstructs_what_the_encoder_says_that_it_wrote(qp: int, p
     size = f"{photo.width}x{photo.height}"
     source = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-video_size", size, "-framerate", "25", "-i", "a.yuv"]
     coder = ["-c:v", "libvvenc", "-preset", "fast", "-qpa", "0", "-qp", str(qp), "-threads", "1", "-f", "vvc"]
-    hashed = ffmpeg.run([*source, *coder, "-vvenc-params", "SEIDecodedPictureHash=md5"], {"a.yuv": samples})
+    hashed = ffmpeg_codec.run([*source, *coder, "-vvenc-params", "SEIDecodedPictureHash=md5"], {"a.yuv": samples})
     parts = dict(units(hashed))
     message = parts.pop(SUFFIX_SEI)
     assert message[0] == PICTURE_HASH
     # Without the hash, it is the stream of our file.
     _, _, stream = stream_of(Vvc(qp).encode(photo))
     assert parts == dict(units(stream))
-    decoded = ffmpeg.run(["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream})
+    decoded = ffmpeg_codec.run(["-f", "vvc", "-i", "a.266", "-f", "rawvideo"], {"a.266": stream})
     for digest in md5_of_planes(decoded, photo.height, photo.width):
         assert digest in message
 

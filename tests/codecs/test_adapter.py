@@ -15,7 +15,7 @@ from bench.harness.measure import measure, time_stages
 from bench.images.colour import from_yuv420, to_yuv420
 from bench.images.picture import Picture, Yuv420
 from bench.images.pixel_format import FrameFormat
-from bench.images.sets import ClipFrame, ImageFile
+from bench.images.set_images import ClipFrame, ImageFile
 from bench.metrics.distortion import MS_SSIM_Y, MSE_U, MSE_V, MSE_Y
 from bench.results.schema import Configuration
 from bench.system.errors import CodecError

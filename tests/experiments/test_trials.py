@@ -16,7 +16,7 @@ from bench.harness.measure import measure
 from bench.images.picture import Picture
 from bench.learned.coding.synthesis import PictureTransforms
 from bench.learned.models import Rectified, Rectifier
-from bench.learned.training import pictures
+from bench.learned.training import training_pictures
 from bench.learned.weights import catalogue
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
@@ -40,7 +40,7 @@ def decoder(base: Path) -> Path:
 
 
 def test_a_variant_is_measured_as_its_codec_would_be(landscapes: Path, base: Path, decoder: Path) -> None:
-    found = pictures.load(landscapes, landscapes.parent / "cache")
+    found = training_pictures.load(landscapes, landscapes.parent / "cache")
     out = landscapes.parent / "trials.csv"
     means = compare({"base": base, "mine": decoder}, found, out)
     assert means["model"].tolist() == ["joint", "joint+qr"]
@@ -71,13 +71,13 @@ def test_a_variant_says_for_what_its_encoder_was_trained(
     save(base, model, ModelCard(3, 0.0067, "mse", record))
     decoder = base.parent / "joint+qr-3.safetensors"
     save_rectified(decoder, Rectified(model, Rectifier(12, 16)), ModelCard(3, 0.0067, "mse"), base)
-    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
     compare({"base": base, "mine": decoder}, found, out)
     assert pd.read_csv(out, keep_default_na=False)["encoder"].tolist() == [encoder, encoder]
 
 
 def test_rows_of_other_variants_stay_and_the_same_are_replaced(landscapes: Path, base: Path, decoder: Path) -> None:
-    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
     for variants in ({"one": base}, {"two": base}, {"two": base, "three": decoder}):
         compare(variants, found, out)
     rows = pd.read_csv(out)
@@ -92,19 +92,19 @@ def test_another_file_is_refused_before_anything_is_measured(
     out = landscapes.parent / "other.csv"
     out.write_text(content)
     with pytest.raises(UsageError, match=r"--out .*other\.csv: not a file of `bench train trials`"):
-        compare({"one": base}, pictures.load(landscapes, landscapes.parent / "cache"), out)
+        compare({"one": base}, training_pictures.load(landscapes, landscapes.parent / "cache"), out)
     assert out.read_text() == content
 
 
 def test_a_variant_named_by_a_number_is_replaced_like_any_other(landscapes: Path, base: Path) -> None:
-    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
     for _ in range(2):
         compare({"1": base}, found, out)
     assert len(pd.read_csv(out)) == 1
 
 
 def test_weights_of_planes_are_refused(landscapes: Path) -> None:
-    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
     for stem, message in (("cca-1", "cca codes planes"), ("cca-int-1", "an entropy model in integers")):
         with pytest.raises(UsageError, match=message):
             compare({"one": catalogue.COMPACT / f"{stem}.safetensors"}, found, out)
@@ -116,7 +116,7 @@ def test_a_picture_without_any_error_has_an_infinite_psnr(
 ) -> None:
     monkeypatch.setattr(PictureTransforms, "analysis", lambda *_: torch.ones(1, 12, 8, 8))
     monkeypatch.setattr(trials, "MSE", dataclasses.replace(MSE, function=lambda *_: 0.0))
-    found, out = pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
+    found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
     means = compare({"one": base}, found, out)
     assert means["psnr_db"].tolist() == [math.inf]
     assert pd.read_csv(out)["error_reduction_percent"].tolist() == [0.0]

@@ -10,7 +10,7 @@ from PIL import Image
 from bench.harness import inventory
 from bench.images import datasets
 from bench.images.datasets import fetch_dataset, missing, open_dataset
-from bench.images.sets import ImageFile
+from bench.images.set_images import ImageFile
 from bench.system.errors import MissingError, UsageError
 from bench.system.files import sha256_of
 

@@ -16,7 +16,7 @@ from bench.images.clips import ClipOptions
 from bench.images.datasets import Dataset, fetch_dataset, missing, open_dataset
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture, Yuv420
-from bench.images.sets import planes_sha256
+from bench.images.set_images import planes_sha256
 from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:

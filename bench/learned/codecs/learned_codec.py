@@ -199,8 +199,8 @@ class LearnedCodec(Codec):
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
         """The SHA-256 of the weights that are read, and what codes with them."""
         from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+        from bench.learned.weights.compressai_weights import load_zoo  # noqa: PLC0415
         from bench.learned.weights.foreign import load_any  # noqa: PLC0415
-        from bench.learned.weights.zoo import load_zoo  # noqa: PLC0415
 
         if (zoo := catalogue.ZOOS.get(source.weights)) is not None:
             loaded = load_zoo(source.family, int(source.quality), zoo)

@@ -20,7 +20,7 @@ from bench.codecs.codec import Codec, QualityScale
 from bench.images.picture import Picture
 from bench.learned import architectures
 from bench.learned.codecs.learned_codec import device_name
-from bench.learned.weights import selection
+from bench.learned.weights import file_selection
 from bench.system.errors import CodecError, DecodeError, MissingError, UsageError
 from bench.system.files import fingerprint, sha256_of
 
@@ -252,11 +252,11 @@ def architecture_codec(name: str) -> type[ArchitectureCodec]:
 
 def _files(weights: str) -> dict[float, Path]:
     """The checkpoints that a text names, by number."""
-    if (chosen := selection.selected(weights)) is not None:
+    if (chosen := file_selection.selected(weights)) is not None:
         return chosen
     if not (path := Path(weights)).is_file():
         raise UsageError(f"--weights {weights}: there is no such file; one, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth")
-    return {selection.number_of(path): path}
+    return {file_selection.number_of(path): path}
 
 
 @functools.lru_cache(maxsize=MODELS)

@@ -1,14 +1,15 @@
-"""From latents to files and back.
+"""Entropy coding of latents, and the files that hold them.
 
-container   what surrounds the payload: identity, size, checksums
-tables      symbols to bits, by the integer tables that come with the weights
-wavefront   the order in which an autoregressive model is coded, many positions at once
-parameters  the distributions of y: everything that encoder and decoder must compute alike
-latents     the entropy path of a model, one function for both directions
-synthesis   the transforms, quick on a CPU
-system      a model that is ready to code
-strings     what surrounds the strings of a model that codes by itself
-stages      the stages of such a model
-diagnosis   latents and bits, element by element
-complexity  what a model costs whatever the machine
+container             file format: identity of the model, picture size, checksums
+cdfs, mixture_cdfs    integer CDFs of the range coder: stored ones, and those of Gaussian mixtures
+latent_codecs         range coding of z and y; mixture_latent_codec: the same with Gaussian mixtures
+wavefront             decoding order of autoregressive models, many positions at once
+entropy_parameters    distributions of y, equal to the last bit in encoder and decoder
+latents               latents to payload and back
+fixed_point           entropy models in integers
+synthesis             transforms of RGB pictures; plane_transforms, subpixel, row_tiles: planes, and faster layers
+loaded_model          a model that is ready to code
+strings, stages       models that code by themselves: their strings as a payload, and their stages
+diagnosis             latents and bits, element by element
+complexity            parameters and multiply-accumulate operations
 """

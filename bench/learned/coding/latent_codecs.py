@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bench.learned.coding.cdfs import Cdfs, RangeCoder
-from bench.learned.coding.parameters import ContextNetwork
+from bench.learned.coding.entropy_parameters import ContextNetwork
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
 from bench.learned.models.entropy import MAX_SYMBOL

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.learned.coding.cdfs import OTHER_ARITHMETIC, RangeDecoder, RangeEncoder
+from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.latent_codecs import (
     AutoregressiveLatentCodec,
     FactorizedLatentCodec,
@@ -17,7 +18,6 @@ from bench.learned.coding.latent_codecs import (
     Size,
 )
 from bench.learned.coding.mixture_latent_codec import MixtureLatentCodec
-from bench.learned.coding.parameters import one_thread
 from bench.learned.models.entropy import MAX_SYMBOL
 from bench.learned.models.mixture import MixtureModel
 from bench.system.errors import CodecError, DecodeError

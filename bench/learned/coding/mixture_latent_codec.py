@@ -3,7 +3,7 @@
 A table for each scale, as for one Gaussian, is out of the question: a mixture of three has nine parameters. So the
 frequencies of a whole wavefront are computed at once, over windows of integers around the mixtures' centres (`rows`).
 
-This is the mixture in floats; `fixed_point.mixture` has it in integers.
+This is the mixture in floats; `fixed_point.integer_mixture` has it in integers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
+from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
 from bench.learned.coding.latent_codecs import (
     AutoregressiveLatentCodec,
     Hyperprior,
@@ -24,7 +25,6 @@ from bench.learned.coding.latent_codecs import (
     symbols_of,
 )
 from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
-from bench.learned.coding.parameters import ContextNetwork, one_thread
 from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
 

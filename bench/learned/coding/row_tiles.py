@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from torch.overrides import TorchFunctionMode
 
-from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.models.gdn import normalised
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ import importlib
 
 from bench.learned.families import FAMILIES
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
+from bench.learned.models.compressai_models import load_zoo_state, zoo_config
 from bench.learned.models.config import ModelConfig, compact_config
 from bench.learned.models.entropy import Quantization
 from bench.learned.models.gained import Gained
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
 from bench.learned.models.rectifier import GradientRouting, Rectified, Rectifier
-from bench.learned.models.zoo import load_zoo_state, zoo_config
 
 __all__ = [
     "TRANSFORMS",

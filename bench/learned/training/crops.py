@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from bench.learned.models import LearnedModel, Output, Quantization, Rectified
     from bench.learned.training.phases import Phase
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
     View = Callable[[Pictures, int], Tensor]
 

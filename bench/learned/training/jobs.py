@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.learned.families import FAMILIES, YUV420
 from bench.learned.models import ModelConfig, build, compact_config
 from bench.learned.models.rectifier import GROUPS
-from bench.learned.training import engine, losses, optimizers, pictures, stp
+from bench.learned.training import engine, losses, optimizers, stp, training_pictures
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
 from bench.metrics.ms_ssim import MIN_SIDE
 from bench.system.errors import UsageError, unknown
@@ -40,8 +40,8 @@ class Job:
     target: Target
     phase: Phase
     out: Path
-    data: Path = field(default_factory=pictures.default_folder)
-    cache: Path = field(default_factory=pictures.default_cache)
+    data: Path = field(default_factory=training_pictures.default_folder)
+    cache: Path = field(default_factory=training_pictures.default_cache)
     exclude: tuple[str, ...] = ()
     steps: int | None = None
     budget_s: float | None = None
@@ -209,5 +209,5 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
     _require_agreement(given)
     given.setdefault("out", RUNS / target.name)
     job = Job(target, phase, **given)
-    pictures.require_matched(job.data, job.exclude)
+    training_pictures.require_matched(job.data, job.exclude)
     return job

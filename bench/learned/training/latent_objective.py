@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel, Quantization
     from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Phase
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
 
 _FORMAT = 1

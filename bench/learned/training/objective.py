@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.learned.models import Quantization, Trainable
     from bench.learned.training.phases import Phase
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
 VALIDATION_SIDE = 512
 

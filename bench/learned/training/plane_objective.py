@@ -19,7 +19,7 @@ from bench.images.picture import Picture, Yuv420
 from bench.learned.models.packing import CHANNELS, pack
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage
-from bench.learned.training.pictures import Pictures
+from bench.learned.training.training_pictures import Pictures
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 

@@ -16,7 +16,7 @@ import torch
 from bench.images.evaluation_sets import fingerprints
 from bench.learned.families import YUV420
 from bench.learned.models import Gained, Rectified
-from bench.learned.training import checkpoint, curve, engine, pictures, records, start
+from bench.learned.training import checkpoint, curve, engine, start, training_pictures, training_record
 from bench.learned.training.decoded_objective import DecodedObjective
 from bench.learned.training.gained_objective import GainedObjective
 from bench.learned.training.latent_objective import LatentObjective
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
     from bench.learned.training.loop import CurvePoint
     from bench.learned.training.objective import Objective
-    from bench.learned.training.records import Record
+    from bench.learned.training.training_record import Record
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = start.WEIGHTS
@@ -98,7 +98,7 @@ class Report:
     def write_record(self, loop: Loop) -> None:
         """Write how the weights came to be."""
         with atomic_write(self.job.out / "record.json") as file:
-            file.write(json.dumps(records.described(self.record, loop), indent=1).encode())
+            file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
 
 
 def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
@@ -113,13 +113,13 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
-    found = pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
+    found = training_pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
     data = found.at_least(job.phase.side)
     identity = _identity(job, data, engine.precision_of(fabric))
     loop, record = _begin(job, data, fabric, _state(job, identity))
     segment = _segment(job, loop)
     first = loop.progress.step
-    record["calls"].append(records.call(job, loop, segment, fabric))
+    record["calls"].append(training_record.call(job, loop, segment, fabric))
     with stop_on_signal() as stopped:
         say = say if fabric.is_global_zero else Unheard()
         report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
@@ -146,7 +146,7 @@ def _require_inputs(job: Job) -> None:
         MissingError: there are no pictures.
         UsageError: the weights to start from are no weights file, or the architecture is none.
     """
-    pictures.find(job.data, job.exclude)
+    training_pictures.find(job.data, job.exclude)
     if job.init is not None:
         (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else catalogue.header)(job.init)
     _ = job.config
@@ -176,7 +176,9 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None) -> tuple[Loop, Record]:
+def _begin(
+    job: Job, data: training_pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None
+) -> tuple[Loop, Record]:
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
         model, initial = start.begin(job, None if state is None else state["record"]["initial"])
         if state is not None:
@@ -190,14 +192,14 @@ def _begin(job: Job, data: pictures.Pictures, fabric: Fabric, state: dict[str, A
     compile_with = engine.compiled if compiles else None
     loop = Loop(model, job.phase, objective=objective, fabric=fabric, seed=job.seed, compile_with=compile_with)
     if state is None:
-        return loop, records.new(job, data, initial)
+        return loop, training_record.new(job, data, initial)
     with checkpoint.usable(job.out / CHECKPOINT):
         loop.load_state_dict(state)
         record: Record = {**state["record"], "calls": list(state["record"]["calls"])}
     return loop, record
 
 
-def _objective(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabric) -> Objective:
+def _objective(job: Job, model: Trainable, data: training_pictures.Pictures, fabric: Fabric) -> Objective:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
     if job.target.family in YUV420 or job.phase.source == "pictures":
         yuv = job.target.family in YUV420
@@ -210,7 +212,7 @@ def _objective(job: Job, model: Trainable, data: pictures.Pictures, fabric: Fabr
     return LatentObjective(model, data, job.phase, cache=job.cache, **options)
 
 
-def _identity(job: Job, data: pictures.Pictures, precision: str) -> dict[str, Any]:
+def _identity(job: Job, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
     """What must be the same for a checkpoint to be gone on from."""
     identity = {
         "target": job.target.name,
@@ -242,7 +244,7 @@ def _write(job: Job, loop: Loop, report: Report) -> None:
             quality=job.target.quality,
             lmbda=job.target.own_lmbda or lambda_of(job.target.quality, job.target.metric),
             metric=job.target.metric,
-            record=records.described(report.record, loop),
+            record=training_record.described(report.record, loop),
         )
         _write_weights(job, loop, card)
         curve.write_csv(job.out / "curve.csv", loop.progress.curve)

@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
-from bench.learned.training import records
+from bench.learned.training import training_record
 from bench.learned.training.losses import lambda_of
 from bench.learned.weights import catalogue, delta
 from bench.learned.weights.foreign import load_any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
     from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Target
-    from bench.learned.training.records import Record
+    from bench.learned.training.training_record import Record
     from bench.learned.weights.full import ModelCard
 
 WEIGHTS = catalogue.TRAINED
@@ -151,7 +151,7 @@ def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = 
     if not taken:
         raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
     found = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
-    behind = records.steps_behind(weights.card.record)
+    behind = training_record.steps_behind(weights.card.record)
     return found if behind is None else {**found, "steps_behind": behind}
 
 

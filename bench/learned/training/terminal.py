@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from bench.learned.training.loop import CurvePoint, Loop
     from bench.learned.training.phases import TrainingSegment
-    from bench.learned.training.pictures import Pictures
-    from bench.learned.training.zoo import Zoo
+    from bench.learned.training.training_pictures import Pictures
+    from bench.learned.training.zoo_recipe import Zoo
 
 
 SHOWN = 8

@@ -1,20 +1,21 @@
 """Weights files: the only place that knows how trained models are stored.
 
-catalogue     names of weights and where their files are; no torch
-checkpoints   CompressAI's published checkpoints: list, download, verification (zoo.toml)
-header        the header of a weights file, checked
-container     tensors and a header in a safetensors file
-full          full weights: a model with all that its bitstreams depend on
-delta         delta weights: a file that names the weights it goes with and holds only the tensors that differ
-scaling       tensors that differ by a factor for each channel, stored as factors
-rectified     weights of +qr and +ft
-tables        the integer tables of the entropy coder
-zoo           CompressAI's published checkpoints as models
-selection     files that the user names, and which quality each is; no torch
-state_dicts   checkpoints of any make as tensors by name
-recognition   which architecture and widths these are of
-own_models    models of a class of the user's own from such checkpoints
-foreign       checkpoints that others trained as models, and ours as checkpoints of CompressAI
+catalogue           names of weights and where their files are; without torch
+file_selection      files named by the user, and the quality of each; without torch
+checkpoints         CompressAI's published checkpoints: list (zoo.toml), download, verification; without torch
+compressai_weights  CompressAI's published checkpoints as models
+header              the header of a weights file, checked
+tensor_file         tensors and a header in a safetensors file
+full                full weights: a model with all that its bitstreams depend on
+delta               delta weights: a file that names the weights it needs and holds only the tensors that differ
+scaling             tensors that differ by one factor per channel, stored as these factors
+eight_bit           tensors of a rectifier in 8 bits
+rectified           weights of +qr and +ft
+stored_cdfs         the integer CDFs of the range coder, as tensors
+state_dicts         state dicts in checkpoints of any training code
+recognition         the architecture and widths of such a checkpoint
+own_models          models of a user's own class, loaded from such checkpoints
+foreign             models from checkpoints of others, and checkpoints for CompressAI
 
 The package's own weights are in the folder `compact`.
 """

@@ -4,7 +4,7 @@ compact       the package's own, in bench/learned/weights/compact; compact-ms-ss
 zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
 a folder      files named FAMILY-QUALITY.safetensors, as in compact; or that of a training, with its weights
 a file        one model, as `bench train` writes it, or a checkpoint of CompressAI's (`foreign`)
-files         a glob or a list of such files, each a point of a curve (`selection`)
+files         a glob or a list of such files, each a point of a curve (`file_selection`)
 
 A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
 part itself. That of +qr and +ft is a decoder; that of -int an entropy model, whose base may be CompressAI's as well.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
-from bench.learned.weights import checkpoints, selection
+from bench.learned.weights import checkpoints, file_selection
 from bench.learned.weights.header import parse
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import fingerprint
@@ -182,14 +182,14 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
     """The files of a family by quality."""
     if weights in ZOOS:
         return _zoo_files(ZOOS[weights], family)
-    if weights not in COMPACTS and (chosen := selection.selected(weights)) is not None:
+    if weights not in COMPACTS and (chosen := file_selection.selected(weights)) is not None:
         for path in chosen.values():
             _require_family(path, family)
         return chosen
     path = COMPACT if weights in COMPACTS else Path(weights)
     if path.is_file():
         _require_family(path, family)
-        return {selection.number_of(path) if is_foreign(path) else _identity(path)[1]: path}
+        return {file_selection.number_of(path) if is_foreign(path) else _identity(path)[1]: path}
     if not path.is_dir() and weights not in COMPACTS:
         names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")

@@ -1,6 +1,7 @@
-"""CompressAI's published checkpoints: which there are, where they lie on this machine, and how to get them.
+"""CompressAI's published checkpoints: list, local files, and download.
 
-Nothing here imports torch: `bench list` and `bench fetch` ask only for files. `bench.learned.weights.zoo` loads them.
+This module does not import torch, so that `bench list` and `bench fetch` start fast. See `compressai_weights` for
+loading.
 """
 
 from __future__ import annotations

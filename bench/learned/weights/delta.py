@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from bench.learned.models.parts import value_bytes
-from bench.learned.weights import catalogue, container, scaling
+from bench.learned.weights import catalogue, scaling, tensor_file
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from bench.learned.weights.tables import Tensors
+    from bench.learned.weights.stored_cdfs import Tensors
 
 Header = dict[str, Any]
 
@@ -46,10 +46,10 @@ def read(path: Path) -> tuple[Header, Tensors]:
         MissingError: there is no such file, or a base is not beside it.
         UsageError: it is not a weights file, damaged, of another version, or a base is another than it was made for.
     """
-    header, tensors = container.read(path)
+    header, tensors = tensor_file.read(path)
     whole: Tensors = {}
     for base in reversed(catalogue.bases(path)):
-        whole = _on(base, *container.read(base), whole, scaling.scaled)
+        whole = _on(base, *tensor_file.read(base), whole, scaling.scaled)
     return header, _on(path, header, tensors, whole, scaling.scaled)
 
 
@@ -75,7 +75,7 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
         if factors:
             header["base"]["scaled"] = {name: axis for name, (axis, _) in factors.items()}
         tensors = {**held, **{name: found for name, (_, found) in factors.items()}}
-    container.write(path, header, tensors)
+    tensor_file.write(path, header, tensors)
 
 
 def difference(tensors: Tensors, base: Path) -> Tensors:
@@ -130,7 +130,7 @@ def _scaled_digest(base: str, factors: str, axis: int) -> str:
 @functools.lru_cache(maxsize=256)
 def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
     """Header of a file and the SHA-256 of each tensor in it; it is read again only when it has changed."""
-    header, tensors = container.read(path)
+    header, tensors = tensor_file.read(path)
     found = {}
     for name, value in tensors.items():
         digest = hashlib.sha256(f"{value.dtype} {tuple(value.shape)}\n".encode())
@@ -165,7 +165,7 @@ class _Follower:
 def _followers(path: Path) -> tuple[_Follower, ...]:
     found = []
     for file in _parts_of(path):
-        header, held = container.read(file)
+        header, held = tensor_file.read(file)
         tensors = held if _goes_with_one(header) else _readable(file)
         if tensors is not None:
             found.append(_Follower(file, header, tensors, _followers(file)))
@@ -180,7 +180,7 @@ def _follow(base: Path, followers: tuple[_Follower, ...], *, stays: bool) -> Non
             _follow(file.path, file.followers, stays=True)
         elif stays:
             linked = {**file.header["base"], "sha256": sha256_of(base)}
-            container.write(file.path, {**file.header, "base": linked}, file.tensors)
+            tensor_file.write(file.path, {**file.header, "base": linked}, file.tensors)
 
 
 def _readable(path: Path) -> Tensors | None:
@@ -225,7 +225,7 @@ def _parts_of(path: Path) -> Iterator[Path]:
     sha256 = sha256_of(path)
     for file in sorted(path.parent.glob("*.safetensors")):
         with contextlib.suppress(UsageError):
-            named = container.read(file)[0].get("base", {})
+            named = tensor_file.read(file)[0].get("base", {})
             if (named.get("file"), named.get("sha256")) == (path.name, sha256):
                 yield file
 

@@ -14,7 +14,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.learned.weights.tables import Tensors
+    from bench.learned.weights.stored_cdfs import Tensors
 
 _SCALE = ".scale"
 """How the name of the scales ends, behind that of the weights."""

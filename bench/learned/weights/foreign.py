@@ -11,7 +11,7 @@ from compressai.zoo.pretrained import load_pretrained
 from bench.learned.architectures import ALIASES
 from bench.learned.families import FAMILIES
 from bench.learned.models import ModelConfig, build, load_zoo_state
-from bench.learned.weights import catalogue, full, recognition, selection
+from bench.learned.weights import catalogue, file_selection, full, recognition
 from bench.learned.weights.full import ModelCard, Weights
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write, sha256_of
@@ -42,7 +42,7 @@ def load_checkpoint(path: Path, family: str) -> Weights:
         raise UsageError(f"{path}: {error}") from error
     model.update()
     model.eval()
-    card = ModelCard(int(selection.number_of(path)), 0.0, "", {"source": path.name})
+    card = ModelCard(int(file_selection.number_of(path)), 0.0, "", {"source": path.name})
     return Weights(model, card, sha256_of(path))
 
 

@@ -16,8 +16,8 @@ import torch
 
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import container, delta
-from bench.learned.weights.tables import Tensors, restore_tables, table_tensors
+from bench.learned.weights import delta, tensor_file
+from bench.learned.weights.stored_cdfs import Tensors, restore_tables, table_tensors
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
 
@@ -81,7 +81,7 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
     """
     finished = finish(model)
     header = {"config": model.config.described(), "card": dataclasses.asdict(card)}
-    container.write(path, header, {**_parameters(finished), **table_tensors(finished)})
+    tensor_file.write(path, header, {**_parameters(finished), **table_tensors(finished)})
     return sha256_of(path)
 
 

@@ -1,6 +1,6 @@
 """The header of a weights file: JSON, of which each known field has a known type, whoever wrote it.
 
-It is read with and without torch, by `weights.container` and `catalogue`.
+It is read with and without torch, by `weights.tensor_file` and `catalogue`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
-from bench.learned.weights import catalogue, container, delta, eight_bit
+from bench.learned.weights import catalogue, delta, eight_bit, tensor_file
 from bench.learned.weights.full import ModelCard, restore
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
@@ -21,7 +21,7 @@ from bench.system.files import sha256_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.weights.tables import Tensors
+    from bench.learned.weights.stored_cdfs import Tensors
 
 _CHANGED = ("g_s.", "rectifier.")
 """What a file holds, by the beginnings of the tensors' names."""
@@ -76,7 +76,7 @@ def is_decoder(path: Path) -> bool:
         MissingError: there is no such file.
         UsageError: it is not a weights file, or damaged.
     """
-    return "modifier" in container.read(path)[0]
+    return "modifier" in tensor_file.read(path)[0]
 
 
 def load_rectified(path: Path) -> RectifiedWeights:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from baselines.bpg import container, x265
+from baselines.bpg import bpg_file, x265
 from baselines.bpg.codec import Bpg420, Bpg444
 from bench.images.picture import Picture
 from bench.system.errors import CodecError, DecodeError
@@ -139,7 +139,7 @@ def test_files_of_bpgenc_decode_as_in_bellards_decoder(
     name: str, bpgenc_file: Callable[[str], bytes], bellard: Callable[[list[bytes]], list[NDArray[np.uint8]]]
 ) -> None:
     data = bpgenc_file(name)
-    assert container.read(data).subsampling == OF_BPGENC[name]
+    assert bpg_file.read(data).subsampling == OF_BPGENC[name]
     (theirs,) = bellard([data])
     difference = np.abs(Bpg444(37).decode(data).pixels.astype(int) - theirs)
     assert difference.max() <= 1

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from baselines.bpg import container, hevc
+from baselines.bpg import bpg_file, hevc
 from baselines.bpg.bits import ue7
 from baselines.bpg.codec import Bpg420, Bpg444
-from baselines.ffmpeg import MAX_PIXELS
+from baselines.ffmpeg_codec import MAX_PIXELS
 from bench.images.picture import Picture
 from bench.system.errors import DecodeError
 
@@ -90,8 +90,8 @@ def test_ten_thousand_damaged_files_give_a_stream_or_a_clear_error(files: list[b
     messages = []
     for index in range(INPUTS):
         damaged = DAMAGES[index % len(DAMAGES)](files[index // len(DAMAGES) % len(files)], generator)
-        outcome = outcome_of(container.read, damaged)
-        if isinstance(outcome, container.Stored):
+        outcome = outcome_of(bpg_file.read, damaged)
+        if isinstance(outcome, bpg_file.Stored):
             assert 0 < outcome.width * outcome.height <= MAX_PIXELS
             assert len(outcome.stream) <= 3 * len(damaged) + LONGEST_PARAMETER_SETS
         else:
@@ -119,10 +119,10 @@ def test_what_a_damaged_file_decodes_to_is_a_picture_of_its_size_or_a_clear_erro
     assert 0 < pictures < count
 
 
-def readable(files: list[bytes], generator: np.random.Generator) -> Iterator[tuple[container.Stored, bytes]]:
+def readable(files: list[bytes], generator: np.random.Generator) -> Iterator[tuple[bpg_file.Stored, bytes]]:
     """Damaged files that the parser takes, of sizes that take no seconds."""
     for index in itertools.count():
         damaged = DAMAGES[index % len(DAMAGES)](files[index // len(DAMAGES) % len(files)], generator)
-        stored = outcome_of(container.read, damaged)
-        if isinstance(stored, container.Stored) and stored.width * stored.height <= LARGEST_DECODED:
+        stored = outcome_of(bpg_file.read, damaged)
+        if isinstance(stored, bpg_file.Stored) and stored.width * stored.height <= LARGEST_DECODED:
             yield stored, damaged

@@ -12,7 +12,7 @@ import torch
 
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
-from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.packing import pack

@@ -34,8 +34,8 @@ from compressai.utils.eval_model.__main__ import inference
 
 from bench.codecs.registry import codec_class
 from bench.images.image_files import read_picture
+from bench.learned.coding.entropy_parameters import ContextNetwork
 from bench.learned.coding.latent_codecs import as_picture, in_order
-from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.weights import catalogue
 

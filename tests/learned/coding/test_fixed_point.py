@@ -31,7 +31,7 @@ from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.rounding import rounded, second_moments
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.weights import catalogue, container, delta
+from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, save
 from bench.system.errors import DecodeError, MissingError, UsageError
 
@@ -295,7 +295,7 @@ def test_a_base_of_compressai_is_asked_for_by_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(catalogue.checkpoints, "locate", lambda _: None)
     path = tmp_path / "joint-int-3.safetensors"
     base = {"family": "joint", "weights": "zoo-ms-ssim", "file": "any.pth.tar", "sha256": 64 * "0"}
-    container.write(path, {"card": {"quality": 3}, "base": base}, {"medians": torch.zeros(1)})
+    tensor_file.write(path, {"card": {"quality": 3}, "base": base}, {"medians": torch.zeros(1)})
     with pytest.raises(MissingError, match="bench fetch weights --family joint --quality 3 --metric ms-ssim"):
         catalogue.base(path)
 

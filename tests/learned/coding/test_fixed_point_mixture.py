@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.learned.coding.cdfs import RangeDecoder, RangeEncoder
-from bench.learned.coding.fixed_point.mixture import LIMIT, LOGIT_GRID, MEAN_GRID, IntegerMixture, outputs
+from bench.learned.coding.fixed_point.integer_mixture import LIMIT, LOGIT_GRID, MEAN_GRID, IntegerMixture, outputs
 from bench.learned.coding.fixed_point.network import Outputs
 from bench.learned.coding.fixed_point.reference import integer_mixture
 from bench.learned.coding.mixture_cdfs import REACHES, MixtureCdfs

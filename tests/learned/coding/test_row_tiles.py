@@ -130,7 +130,7 @@ def test_the_first_large_convolution_leaves_one_thread_to_its_caller() -> None:
     code = """
 import torch
 from bench.learned.coding.row_tiles import RowTiled
-from bench.learned.coding.parameters import one_thread
+from bench.learned.coding.entropy_parameters import one_thread
 torch.set_num_threads(2)
 with torch.inference_mode(), RowTiled(), one_thread():
     torch.conv2d(torch.zeros(1, 96, 96, 128), torch.zeros(128, 96, 3, 3))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from bench.learned.coding.entropy_parameters import ContextNetwork
 from bench.learned.coding.latents import LatentCoder
-from bench.learned.coding.parameters import ContextNetwork
 from bench.learned.coding.wavefront import causal_taps, wavefront
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import finish

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.training import pictures
+from bench.learned.training import training_pictures
 from bench.learned.training.crops import Crops, Place, generator
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def crops(photos: Path, tmp_path: Path) -> Crops:
-    return Crops(pictures.load(photos, tmp_path / "cache"), size=32, batch=16, device=torch.device("cpu"))
+    return Crops(training_pictures.load(photos, tmp_path / "cache"), size=32, batch=16, device=torch.device("cpu"))
 
 
 def test_a_batch_is_a_function_of_seed_step_and_process(crops: Crops) -> None:

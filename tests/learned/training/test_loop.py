@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models import LearnedModel, ModelConfig, Quantization, build
-from bench.learned.training import engine, latent_objective, pictures
+from bench.learned.training import engine, latent_objective, training_pictures
 from bench.learned.training.latent_objective import LatentObjective
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
 CPU = torch.device("cpu")
 
@@ -48,7 +48,7 @@ def small_phase(**changes: Any) -> Phase:  # noqa: ANN401
 
 @pytest.fixture
 def photographs(photos: Path, tmp_path: Path) -> Pictures:
-    return pictures.load(photos, tmp_path / "cache")
+    return training_pictures.load(photos, tmp_path / "cache")
 
 
 @pytest.fixture

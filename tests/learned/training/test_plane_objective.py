@@ -12,12 +12,12 @@ from bench.images.colour import to_yuv420
 from bench.images.image_files import read_picture
 from bench.images.picture import Yuv420
 from bench.learned.models.packing import pack
-from bench.learned.training import curve, losses, pictures, run
+from bench.learned.training import curve, losses, run, training_pictures
 from bench.learned.training.crops import Crops
 from bench.learned.training.jobs import Job, filter_phase, job_from_options, phase_for
 from bench.learned.training.phases import CropStage, Target, parse_target
-from bench.learned.training.pictures import Entry, Pictures
 from bench.learned.training.plane_objective import converted
+from bench.learned.training.training_pictures import Entry, Pictures
 from bench.learned.weights.full import load
 from bench.system.errors import UsageError
 
@@ -62,7 +62,7 @@ def planes_job(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
 
 def test_photographs_are_converted_whole_and_once(photos: Path, tmp_path: Path) -> None:
     Image.new("RGB", (33, 35), (200, 30, 60)).save(photos / "odd.png")
-    found = pictures.load(photos, tmp_path / "cache")
+    found = training_pictures.load(photos, tmp_path / "cache")
     packed = converted(found, tmp_path / "cache")
     assert packed.fingerprint == found.fingerprint
     for index, entry in enumerate(found.entries):

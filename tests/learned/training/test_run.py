@@ -25,7 +25,7 @@ from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
-from bench.learned.weights import container
+from bench.learned.weights import tensor_file
 from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -82,7 +82,7 @@ def _figures_only_where_they_matter(request: pytest.FixtureRequest, monkeypatch:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    return container.read(path)[1]
+    return tensor_file.read(path)[1]
 
 
 def same(one: Path, other: Path) -> bool:

@@ -12,12 +12,12 @@ from torch import Tensor
 from trainings import Silent
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.training import losses, pictures, run, start
+from bench.learned.training import losses, run, start, training_pictures
 from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
-from bench.learned.weights import catalogue, container, delta
+from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -65,7 +65,7 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
 
 def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) -> None:
     path = run.train(job_on(landscapes, base), Silent())
-    header, tensors = container.read(path)
+    header, tensors = tensor_file.read(path)
     assert {name.split(".")[0] for name in tensors} == {"g_s", "rectifier"}
     assert (header["base"]["file"], header["base"]["sha256"]) == ("joint-3.safetensors", load(base).sha256)
     assert {name.split(".")[0] for name in header["base"]["taken"]}.isdisjoint({"g_s", "rectifier"})
@@ -116,14 +116,14 @@ def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, phase:
     with pytest.raises(KeyboardInterrupt):
         run.train(job, Silent(stop_at=3))
     resumed = run.train(dataclasses.replace(job, init=None, resume=True), Silent())
-    assert same(container.read(whole)[1], container.read(resumed)[1])
+    assert same(tensor_file.read(whole)[1], tensor_file.read(resumed)[1])
 
 
 def test_decoders_learn_from_mirrored_and_shifted_pictures(landscapes: Path, base: Path) -> None:
     job = job_on(landscapes, base)
     model, _ = start.begin(job, None)
     assert isinstance(model, Rectified)
-    found = pictures.load(landscapes, job.cache)
+    found = training_pictures.load(landscapes, job.cache)
     objective = DecodedObjective(model, found, job.phase, seed=1, device=torch.device("cpu"), cache=job.cache)
     learn, size = found.split()[0], job.phase.crops[0].size
     cut = {}

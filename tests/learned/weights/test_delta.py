@@ -16,7 +16,7 @@ import torch
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
 from bench.learned.models import Gained, Rectified, Rectifier, share
-from bench.learned.weights import catalogue, container, delta
+from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import MissingError, UsageError
@@ -87,7 +87,7 @@ def test_parts_restore_what_whole_files_do(whole: Path, parts: Path) -> None:
         assert equal(before.model.state_dict(), after.model.state_dict())
         assert before.card == after.card
         assert after.sha256 == hashlib.sha256(path_of(parts, family).read_bytes()).hexdigest()
-        assert equal(container.read(path_of(whole, family))[1], delta.read(path_of(parts, family))[1])
+        assert equal(tensor_file.read(path_of(whole, family))[1], delta.read(path_of(parts, family))[1])
     old, new = (load_rectified(path_of(folder, "joint+qr")) for folder in (whole, parts))
     assert equal(old.model.state_dict(), new.model.state_dict())
     assert new.base_sha256 == load(path_of(parts, "joint")).sha256 != old.base_sha256
@@ -95,7 +95,7 @@ def test_parts_restore_what_whole_files_do(whole: Path, parts: Path) -> None:
 
 def test_a_part_holds_what_differs_and_names_its_base(parts: Path) -> None:
     for family, own in (("factorized", {"entropy_bottleneck"}), ("joint+qr", {"g_s", "rectifier"})):
-        header, held = container.read(path_of(parts, family))
+        header, held = tensor_file.read(path_of(parts, family))
         assert {name.partition(".")[0] for name in held} == own
         assert held.keys().isdisjoint(header["base"]["taken"])
     assert catalogue.bases(path_of(parts, "joint+qr")) == (path_of(parts, "joint"), path_of(parts, "hyper"))
@@ -103,11 +103,11 @@ def test_a_part_holds_what_differs_and_names_its_base(parts: Path) -> None:
 
 
 def test_a_model_with_another_encoder_stays_whole(whole: Path) -> None:
-    header, tensors = container.read(path_of(whole, "hyper"))
+    header, tensors = tensor_file.read(path_of(whole, "hyper"))
     tensors["g_a.0.weight"] = tensors["g_a.0.weight"] + 1
     other = whole / "other-3.safetensors"
     delta.write(other, header, tensors, path_of(whole, "hyper"))
-    assert container.read(other)[1].keys() == tensors.keys()
+    assert tensor_file.read(other)[1].keys() == tensors.keys()
     assert catalogue.bases(other) == ()
 
 
@@ -125,8 +125,8 @@ def test_a_fresh_process_decodes_with_a_part_of_a_part(whole: Path, parts: Path,
 
 def test_a_file_anywhere_in_the_chain_that_was_changed_is_refused(parts: Path) -> None:
     hyper = path_of(parts, "hyper")
-    header, tensors = container.read(hyper)
-    container.write(hyper, header, {**tensors, "g_s.0.bias": tensors["g_s.0.bias"] + 1})
+    header, tensors = tensor_file.read(hyper)
+    tensor_file.write(hyper, header, {**tensors, "g_s.0.bias": tensors["g_s.0.bias"] + 1})
     for name in ("joint", "factorized"):
         with pytest.raises(UsageError, match=rf"{name}-3.* goes with a hyper-3\.safetensors of SHA-256") as caught:
             load(path_of(parts, name))
@@ -156,8 +156,8 @@ def test_a_base_that_is_missing_is_named(parts: Path) -> None:
 
 
 def rename_base(path: Path, **changes: Any) -> None:  # noqa: ANN401 - anything in a header
-    header, tensors = container.read(path)
-    container.write(path, {**header, "base": {**header.get("base", {}), **changes}}, tensors)
+    header, tensors = tensor_file.read(path)
+    tensor_file.write(path, {**header, "base": {**header.get("base", {}), **changes}}, tensors)
 
 
 def test_a_file_that_is_a_part_of_itself_is_refused(parts: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_chain_without_an_end_in_sight_is_refused(parts: Path) -> None:
 
 
 def test_a_tensor_that_the_base_lacks_is_named(parts: Path) -> None:
-    header, _ = container.read(path_of(parts, "joint"))
+    header, _ = tensor_file.read(path_of(parts, "joint"))
     rename_base(path_of(parts, "joint"), taken=[*header["base"]["taken"], "g_a.99.bias"])
     with pytest.raises(UsageError, match=r"'g_a\.99\.bias' is not in its base hyper-3"):
         load(path_of(parts, "joint"))
@@ -204,7 +204,7 @@ def test_another_lambda_of_one_training_is_stored_as_factors(gained: tuple[Path,
     high, low = gained
     whole, size = load(low).model, low.stat().st_size
     delta.write(low, *delta.read(low), high)
-    header, held = container.read(low)
+    header, held = tensor_file.read(low)
     assert header["base"]["scaled"] == {
         "g_a.6.weight": 0,
         "g_s.0.weight": 0,
@@ -225,7 +225,7 @@ def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path
     header, tensors = delta.read(low)
     fitted = tmp_path / "fitted.safetensors"
     delta.write(fitted, header, {**tensors, "h_s.0.bias": tensors["h_s.0.bias"] + 1}, low)
-    assert container.read(fitted)[1].keys() == {"h_s.0.bias"}
+    assert tensor_file.read(fitted)[1].keys() == {"h_s.0.bias"}
     assert delta.alike(fitted, low, ("g_a", "g_s"))
     assert not delta.alike(fitted, high, ("g_a", "g_s"))
     decoder = tmp_path / "joint+ft-3.safetensors"
@@ -239,8 +239,8 @@ def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path
 def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Path, Path]) -> None:
     high, low = gained
     delta.write(low, *delta.read(low), high)
-    header, held = container.read(low)
-    container.write(low, header, {**held, "g_a.6.weight": held["g_a.6.weight"][1:]})
+    header, held = tensor_file.read(low)
+    tensor_file.write(low, header, {**held, "g_a.6.weight": held["g_a.6.weight"][1:]})
     with pytest.raises(UsageError, match=r"joint-3.*its factors do not fit its base joint-5"):
         load(low)
 
@@ -254,7 +254,7 @@ def test_a_decoder_is_no_whole_model_nor_the_reverse(parts: Path) -> None:
 
 def test_what_replaces_a_base_leaves_its_parts_as_they_were(whole: Path, parts: Path) -> None:
     hyper = path_of(parts, "hyper")
-    header, tensors = container.read(hyper)
+    header, tensors = tensor_file.read(hyper)
     refitted = {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1}
     delta.replace(hyper, header, refitted)
     assert catalogue.bases(path_of(parts, "joint")) == (hyper,)
@@ -270,7 +270,7 @@ def test_what_replaces_a_base_leaves_its_parts_as_they_were(whole: Path, parts: 
 def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> None:
     factorized = path_of(parts, "factorized")
     factorized.write_bytes(factorized.read_bytes()[:-1])
-    header, tensors = container.read(path_of(parts, "hyper"))
+    header, tensors = tensor_file.read(path_of(parts, "hyper"))
     delta.replace(path_of(parts, "hyper"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
     assert load(path_of(parts, "joint")).card == CARD
     with pytest.raises(UsageError, match="factorized-3"):
@@ -278,7 +278,7 @@ def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> No
 
 
 def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> None:
-    header, tensors = container.read(path_of(whole, "joint"))
+    header, tensors = tensor_file.read(path_of(whole, "joint"))
     delta.replace(path_of(whole, "joint"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
     with pytest.raises(UsageError, match=r"goes with a joint-3.*train \+qr on this one"):
         load_rectified(path_of(whole, "joint+qr"))
@@ -286,9 +286,9 @@ def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> 
 
 def test_a_part_that_does_not_say_what_it_takes_is_refused(whole: Path) -> None:
     path = path_of(whole, "joint+qr")
-    header, held = container.read(path)
+    header, held = tensor_file.read(path)
     del header["base"]["taken"]
-    container.write(path, header, held)
+    tensor_file.write(path, header, held)
     with pytest.raises(UsageError, match=r"joint\+qr-3.*does not say what it takes of joint-3.*train it anew"):
         load_rectified(path)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.weights import container, eight_bit
+from bench.learned.weights import eight_bit, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import BenchError, UsageError
@@ -50,7 +50,7 @@ def rectified(base: Path) -> Rectified:
 def test_a_rectifier_is_stored_in_8_bits_and_written_again_stays_as_it_is(base: Path) -> None:
     path, again = base.with_name("hyper+qr-3.safetensors"), base.with_name("again.safetensors")
     save_rectified(path, rectified(base), CARD, base)
-    tensors = container.read(path)[1]
+    tensors = tensor_file.read(path)[1]
     assert {value.dtype for name, value in tensors.items() if value.dim() == 4} == {torch.int8}
     first = load_rectified(path).model
     save_rectified(again, first, CARD, base)
@@ -70,8 +70,8 @@ def test_a_rectifier_that_diverged_is_not_saved(base: Path) -> None:
 def test_scales_that_do_not_fit_are_one_clear_line(base: Path) -> None:
     path = base.with_name("hyper+qr-3.safetensors")
     save_rectified(path, rectified(base), CARD, base)
-    header, tensors = container.read(path)
+    header, tensors = tensor_file.read(path)
     for scales in (torch.ones(5), torch.ones(16, dtype=torch.half)):
-        container.write(path, header, {**tensors, "rectifier.first.weight.scale": scales})
+        tensor_file.write(path, header, {**tensors, "rectifier.first.weight.scale": scales})
         with pytest.raises(UsageError, match=r"'rectifier\.first\.weight' is in 8 bits, and has no scales that fit"):
             load_rectified(path)

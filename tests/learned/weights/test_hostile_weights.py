@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.weights import container
+from bench.learned.weights import tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.header import parse
 from bench.learned.weights.rectified import load_rectified, save_rectified
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def joint(folder: Path) -> Content:
-    return container.read(folder / "joint-3.safetensors")
+    return tensor_file.read(folder / "joint-3.safetensors")
 
 
 def put(place: int, value: float) -> Callable[[Tensor], Tensor]:
@@ -82,7 +82,7 @@ TABLES = {
 def test_hostile_tables_are_refused_by_what_is_wrong(case: str, joint: Content, tmp_path: Path) -> None:
     name, change, message = TABLES[case]
     header, tensors = joint
-    container.write(tmp_path / "x.safetensors", header, {**tensors, name: change(tensors[name].clone())})
+    tensor_file.write(tmp_path / "x.safetensors", header, {**tensors, name: change(tensors[name].clone())})
     with pytest.raises(UsageError, match=message):
         load(tmp_path / "x.safetensors")
 
@@ -103,7 +103,7 @@ HEADERS = {
 def test_hostile_headers_are_refused_by_what_is_wrong(case: str, joint: Content, tmp_path: Path) -> None:
     part, field, value, message = HEADERS[case]
     header, tensors = joint
-    container.write(tmp_path / "x.safetensors", {**header, part: {**header[part], field: value}}, tensors)
+    tensor_file.write(tmp_path / "x.safetensors", {**header, part: {**header[part], field: value}}, tensors)
     with pytest.raises(UsageError, match=message):
         load(tmp_path / "x.safetensors")
 
@@ -118,8 +118,8 @@ def test_a_rectifier_of_gigabytes_is_refused(folder: Path, tmp_path: Path) -> No
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "joint+qr-3.safetensors"
-    header, tensors = container.read(path)
-    container.write(path, {**header, "rectifier": {"width": 10**6}}, tensors)
+    header, tensors = tensor_file.read(path)
+    tensor_file.write(path, {**header, "rectifier": {"width": 10**6}}, tensors)
     with pytest.raises(UsageError, match="a rectifier of width 1000000; at most 1024"):
         load_rectified(path)
 
@@ -166,8 +166,8 @@ def test_whatever_a_file_holds_it_is_loaded_or_refused_in_one_line(
     base = folder / "joint-3.safetensors"
     (tmp_path / base.name).write_bytes(base.read_bytes())
     path = tmp_path / f"{name}.safetensors"
-    content = mutated(container.read(folder / path.name), lambda values: data.draw(st.sampled_from(values)))
-    container.write(path, *content)
+    content = mutated(tensor_file.read(folder / path.name), lambda values: data.draw(st.sampled_from(values)))
+    tensor_file.write(path, *content)
     try:
         (load if name == "joint-3" else load_rectified)(path)
     except BenchError as error:

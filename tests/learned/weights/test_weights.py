@@ -16,7 +16,7 @@ import torch
 
 from bench.learned.families import RGB
 from bench.learned.models import build, compact_config
-from bench.learned.weights import catalogue, container
+from bench.learned.weights import catalogue, tensor_file
 from bench.learned.weights.full import ModelCard, finish, load, save
 from bench.system.errors import BenchError, MissingError, UsageError
 
@@ -178,23 +178,23 @@ def test_another_family_is_refused_by_name(saved: Path) -> None:
 
 
 def test_another_format_is_refused_by_number(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "FORMAT", 2)
+    monkeypatch.setattr(tensor_file, "FORMAT", 2)
     with pytest.raises(UsageError, match="format 1, this version of bench reads format 2"):
         load(saved)
 
 
 def test_a_header_or_tensors_that_do_not_fit_are_refused(saved: Path, tmp_path: Path) -> None:
-    header, tensors = container.read(saved)
+    header, tensors = tensor_file.read(saved)
     for change in ({"family": "unheard"}, {"depth": 3}):
-        container.write(tmp_path / "odd", {**header, "config": {**header["config"], **change}}, tensors)
+        tensor_file.write(tmp_path / "odd", {**header, "config": {**header["config"], **change}}, tensors)
         with pytest.raises(UsageError, match="no model of this version"):
             load(tmp_path / "odd")
     for change in ({"N": 10}, {"family": "hyper", "M": 16}):
-        container.write(tmp_path / "odd", {**header, "config": {**header["config"], **change}}, tensors)
+        tensor_file.write(tmp_path / "odd", {**header, "config": {**header["config"], **change}}, tensors)
         with pytest.raises(UsageError, match="do not fit"):
             load(tmp_path / "odd")
     tensors["gaussian_conditional.cdf"] = tensors["gaussian_conditional.cdf"][:-1]
-    container.write(tmp_path / "odd", header, tensors)
+    tensor_file.write(tmp_path / "odd", header, tensors)
     with pytest.raises(UsageError, match="tables"):
         load(tmp_path / "odd")
 

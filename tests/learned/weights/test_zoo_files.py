@@ -16,7 +16,7 @@ from compressai.zoo.image import model_urls
 
 from bench.cli.main import main
 from bench.learned.models import zoo_config
-from bench.learned.models.zoo import ARCHITECTURES
+from bench.learned.models.compressai_models import ARCHITECTURES
 from bench.learned.weights import checkpoints
 from bench.learned.weights.checkpoints import Checkpoint
 from bench.system.errors import MissingError, UsageError

@@ -13,11 +13,14 @@ Two linear layers in a row are one: the masked convolution and the first entropy
 the last layer of the hyper-synthesis.
 
 arithmetic   the operations, on PyTorch; exact, because a float holds integers up to 2^24 or 2^53
+integer_mixture
+             distributions of Gaussian mixtures, in integers
 network      hyper-synthesis, context model and entropy parameters, made of these
 linear       the float network as linear layers: what is to be quantised
 rounding     float weights to 8 bits, such that a layer's output changes least
 calibration  a float network to an integer one, on photographs
-paths        the entropy path of a codec
+fixed_point_latent_codecs
+             range coding with these networks
 weights      the file
 reference    the same network in plain NumPy, 64-bit integers throughout: what a decoder elsewhere has to do
 """

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from bench.learned.coding.cdfs import Cdfs, RangeCoder
-from bench.learned.coding.fixed_point import mixture
-from bench.learned.coding.fixed_point.mixture import SCALE_GRID, IntegerMixture
+from bench.learned.coding.entropy_parameters import one_thread
+from bench.learned.coding.fixed_point import integer_mixture
+from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.latent_codecs import (
     Channels,
@@ -25,7 +26,6 @@ from bench.learned.coding.latent_codecs import (
 )
 from bench.learned.coding.mixture_cdfs import SUREST
 from bench.learned.coding.mixture_latent_codec import element_bits, pass_integers
-from bench.learned.coding.parameters import one_thread
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
 
@@ -43,7 +43,7 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
     """What the integer network of a model puts out; means of one Gaussian are in units of the latents' grid."""
     channels = model.config.M
     if isinstance(model, MixtureModel):
-        return mixture.outputs(channels)
+        return integer_mixture.outputs(channels)
     # The scales of the tables; the last table has no bound.
     scales = cast("Tensor", model.gaussian_conditional.scale_table)[:-1]
     limit = torch.full((2 * channels,), OUTPUT_LIMIT)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from bench.learned.coding.fixed_point import mixture
+from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
 from bench.learned.coding.latent_codecs import HYPER_STRIDE
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
-from bench.learned.weights import catalogue, container
+from bench.learned.weights import catalogue, tensor_file
+from bench.learned.weights.compressai_weights import load_zoo
 from bench.learned.weights.full import ModelCard, Weights, load
-from bench.learned.weights.zoo import load_zoo
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of
 
@@ -33,7 +33,7 @@ SUFFIX = "-int"
 """What the name of a family's fixed-point codec ends in."""
 
 _PLAIN = ("medians", "output_grids")
-_LOOKUPS = ("scale_bounds", *mixture.LOOKUPS)
+_LOOKUPS = ("scale_bounds", *integer_mixture.LOOKUPS)
 _RESCALING = tuple(field.name for field in dataclasses.fields(Rescaling))
 
 
@@ -71,7 +71,7 @@ def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) ->
             "spread": [layer.spread for layer in _layers(network)],
         },
     }
-    container.write(path, header, tensors(network))
+    tensor_file.write(path, header, tensors(network))
     return sha256_of(path)
 
 
@@ -94,7 +94,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         MissingError: there is no such file, or its base is not on this machine.
         UsageError: it is not such a file, damaged, of another version or family, or the base is another one.
     """
-    header, found = container.read(path)
+    header, found = tensor_file.read(path)
     try:
         _require_integers(found)
         named, base = str(header["config"]["family"]), dict(header["base"])
@@ -107,7 +107,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         network = _network(found, shape)
         Evaluator(network)
         if "normal" in network.lookups:
-            mixture.IntegerMixture.of(network.outputs)
+            integer_mixture.IntegerMixture.of(network.outputs)
         whole = _base(path, base, card)
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
@@ -177,7 +177,7 @@ def _require_fit(network: Network, model: LearnedModel) -> None:
 
 def _require_lookups(network: Network, model: LearnedModel) -> None:
     if isinstance(model, MixtureModel):
-        names, bounds = set(mixture.LOOKUPS), network.lookups.get("spreads")
+        names, bounds = set(integer_mixture.LOOKUPS), network.lookups.get("spreads")
     else:
         names, bounds = {"scale_bounds"}, network.lookups.get("scale_bounds")
         count = len(cast("torch.Tensor", model.gaussian_conditional.scale_table)) - 1

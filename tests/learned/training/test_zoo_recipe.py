@@ -17,13 +17,13 @@ from click.testing import CliRunner
 from bench.cli.main import main
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
-from bench.learned.training import curve, run, zoo
+from bench.learned.training import curve, run, zoo_recipe
 from bench.learned.training.jobs import Job
 from bench.learned.training.loop import CurvePoint
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
-from bench.learned.training.zoo import Zoo
-from bench.learned.weights import catalogue, container, delta
+from bench.learned.training.zoo_recipe import Zoo
+from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -64,7 +64,7 @@ phases = ["entropy", "trunk"]
 def small(tmp_path: Path) -> Zoo:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
-    return Zoo(zoo.read(path), tmp_path / "weights", tmp_path / "runs")
+    return Zoo(zoo_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
 
 
 class Trainer:
@@ -153,13 +153,13 @@ def test_what_has_been_reached_is_known_from_each_file_read_once(
     for _ in range(4):
         take_one(small, Trainer())
     read: list[str] = []
-    whole = container.read
+    whole = tensor_file.read
 
     def counted(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         read.append(path.name)
         return whole(path)
 
-    monkeypatch.setattr(container, "read", counted)
+    monkeypatch.setattr(tensor_file, "read", counted)
     for _ in range(3):
         show_zoo(small)
     assert "-> joint@3 trunk" in capsys.readouterr().out
@@ -200,10 +200,10 @@ def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
 
 def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
     trainer = Trainer()
-    zoo.follow(small, trainer, budget_s=0.0)
+    zoo_recipe.follow(small, trainer, budget_s=0.0)
     (first,) = trainer.jobs  # begun, so that its inputs are looked at
     assert first.limit_s == 0.0
-    zoo.follow(small, trainer, threads=1)
+    zoo_recipe.follow(small, trainer, threads=1)
     assert len(trainer.jobs) == 5
     assert {job.threads for job in trainer.jobs[1:]} == {1}
 
@@ -214,7 +214,7 @@ def test_what_an_interrupted_training_reached_is_published(small: Zoo) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        zoo.follow(small, interrupted)
+        zoo_recipe.follow(small, interrupted)
     assert small.done(small.recipe.steps[0]) == 7
 
 
@@ -229,21 +229,21 @@ def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
 
 def test_a_step_that_is_cut_short_is_gone_on_with(small: Zoo) -> None:
     trainer = Trainer(reach=20)
-    zoo.follow(small, trainer)
+    zoo_recipe.follow(small, trainer)
     assert len(trainer.jobs) == sum(-(-step.steps // 20) for step in small.recipe.steps)
 
 
 def test_following_says_that_a_step_gets_no_further(small: Zoo) -> None:
     take_one(small, Trainer())
     with pytest.raises(BenchError, match=r"hyper@3 entropy: still 0 of 40 steps.*remove .*hyper-3-entropy") as caught:
-        zoo.follow(small, lambda job: job.out / run.WEIGHTS)
+        zoo_recipe.follow(small, lambda job: job.out / run.WEIGHTS)
     assert "\n" not in str(caught.value)
 
 
 def test_no_step_at_all_in_the_time_left_is_no_error(small: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter((0.0, 1.0, 11.0, 12.0))
-    monkeypatch.setattr(zoo.time, "perf_counter", lambda: next(now))
-    zoo.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
+    monkeypatch.setattr(zoo_recipe.time, "perf_counter", lambda: next(now))
+    zoo_recipe.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
     assert small.done(small.recipe.steps[0]) == 0
 
 
@@ -319,11 +319,11 @@ phases = ["whole"]
 def test_a_fit_is_published_as_a_part_and_stays_what_it_is_when_its_start_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(FITS)
-    fits = Zoo(zoo.read(path), tmp_path / "weights", tmp_path / "runs")
+    fits = Zoo(zoo_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
     joint, hyper = fits.path("joint@3"), fits.path("hyper@3")
     names = [take_one(fits, Trainer()) for _ in range(2)]
     before = load(joint)
-    header, held = container.read(joint)
+    header, held = tensor_file.read(joint)
     assert header["base"]["sha256"] == load(hyper).sha256
     assert not any(name.startswith(("g_a.", "g_s.")) for name in held)
     assert joint.stat().st_size < (fits.runs / "joint-3-fit" / run.WEIGHTS).stat().st_size
@@ -365,7 +365,7 @@ def test_real_steps_of_a_recipe(small: Zoo, photos: Path, tmp_path: Path) -> Non
     step = short[0]
     real.publish(step, run.train(real.job(step, limit_s=0.0, **options), Silent()))
     assert 1 <= real.done(step) < 6
-    zoo.follow(real, lambda job: run.train(job, Silent()), **options)
+    zoo_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
     assert real.next() is None
     base, fitted = load(real.path("hyper@3-base")), load(real.path("hyper@3"))
     assert base.card.record["stages"]["trunk"]["steps"] == fitted.card.record["stages"]["entropy"]["steps"] == 6
@@ -398,14 +398,14 @@ options = { N = 8, M = 12 }
 
 def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(SEVERAL)
-    real = Zoo(zoo.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
+    real = Zoo(zoo_recipe.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
     options: dict[str, Any] = {"data": photos, "cache": tmp_path / "cache", "compile": False, "device": "cpu"}
     first, second = real.recipe.steps
     real.publish(first, run.train(real.job(first, **options), Silent()))
     assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
     assert real.stages("hyper@1").keys() == real.stages("hyper@3").keys() == {"all"}
     assert real.next() == second
-    zoo.follow(real, lambda job: run.train(job, Silent()), **options)
+    zoo_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
     assert real.next() is None
     tuned = load(real.path("hyper@1")).card
     assert all(done.keys() == {"steps", "seconds", "cpu_s"} for done in tuned.record["stages"].values())
@@ -418,7 +418,7 @@ class Silent:
         return lambda *_: None
 
 
-def narrow(step: zoo.Step) -> object:
+def narrow(step: zoo_recipe.Step) -> object:
     return dataclasses.replace(step.target, options={"N": 8, "M": 12})
 
 
@@ -444,14 +444,14 @@ def test_what_is_no_recipe_is_one_clear_line(content: bytes, message: str, tmp_p
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message) as caught:
-        zoo.read(path)
+        zoo_recipe.read(path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [None, *zoo.PACKAGED])
+@pytest.mark.parametrize("name", [None, *zoo_recipe.PACKAGED])
 def test_recipes_start_only_from_what_comes_before(name: str | None) -> None:
     finished: set[str] = set()
-    for step in zoo.read(None if name is None else Path(name)).steps:
+    for step in zoo_recipe.read(None if name is None else Path(name)).steps:
         assert step.start is None or step.start in finished, step.name
         finished.add(step.model)
 
@@ -503,7 +503,7 @@ WRONG: tuple[object, ...] = ([], {}, "x", -1, 0, True, math.inf, math.nan, [1], 
 def _refusal(content: Any) -> str:  # noqa: ANN401 - whatever a file holds
     """Why a recipe is refused, or "" where it can be followed as far as the settings of its trainings."""
     try:
-        recipe = zoo.parse("recipe.toml", content)
+        recipe = zoo_recipe.parse("recipe.toml", content)
     except UsageError as error:
         return str(error)
     for step in recipe.steps:
@@ -534,11 +534,13 @@ def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
     """Trunk and ladder are everybody's: the others start from the hyper that they made."""
     shared = {"trunk", "ladder"}
     budgets = {
-        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo.read().steps if s.model == model]
+        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo_recipe.read().steps if s.model == model]
         for quality in (2, 3, 4, 5)
         for model in (f"{family}@{quality}" for family in ("hyper", "joint", "factorized", "scale", "context"))
     } | {
-        "seed2": [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo.read().steps if s.model == "joint@4-seed2"]
+        "seed2": [
+            (s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo_recipe.read().steps if s.model == "joint@4-seed2"
+        ]
     }
     own = [[stage for stage in budget if stage[0] not in shared] for budget in budgets.values()]
     assert all(budget == own[0] for budget in own)
@@ -547,18 +549,18 @@ def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
 
 def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() -> None:
     for quality in (2, 3, 4, 5):
-        fits = [s for s in zoo.read().steps if s.stage == "fit" and s.start == f"hyper@{quality}"]
+        fits = [s for s in zoo_recipe.read().steps if s.stage == "fit" and s.start == f"hyper@{quality}"]
         fitted = [s.model for s in fits if s.seed == 1]
         assert fitted[-1] == f"hyper@{quality}"
         assert [s.seed for s in fits] == sorted(s.seed for s in fits)
 
 
 def test_the_shipped_recipe_covers_every_family() -> None:
-    assert {step.target.family for step in zoo.read().steps} == set(RGB) | set(YUV420)
+    assert {step.target.family for step in zoo_recipe.read().steps} == set(RGB) | set(YUV420)
 
 
 def test_the_paper_recipe_has_the_papers_widths() -> None:
-    recipe = zoo.read(Path("paper"))
+    recipe = zoo_recipe.read(Path("paper"))
     widths = {step.model: tuple(step.target.options.values()) for step in recipe.steps if step.target.modifier is None}
     assert {
         model: widths[model] for model in ("hyper@4", "joint@4", "joint@5", "factorized@5", "attn@3", "attn@4")
@@ -577,7 +579,7 @@ def test_what_the_paper_recipe_trains_stays_away_from_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen: list[Zoo] = []
-    monkeypatch.setattr(zoo, "follow", lambda found, *_, **__: chosen.append(found))
+    monkeypatch.setattr(zoo_recipe, "follow", lambda found, *_, **__: chosen.append(found))
     runs, paper = tmp_path / "runs", Path("runs/paper")
     for options in ([], ["--runs", str(runs)]):
         assert CliRunner().invoke(main, ["train", "zoo", "--recipe", "paper", *options]).exit_code == 0
@@ -588,19 +590,19 @@ def test_a_recipe_with_an_unknown_phase_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace('phases = ["trunk"]', 'phases = ["trank"]'))
     with pytest.raises(UsageError, match="'trank'"):
-        zoo.read(path)
+        zoo_recipe.read(path)
 
 
 def test_a_variant_for_ms_ssim_is_trained_for_it(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace('"hyper@3", "joint@3"', '"joint@3-ms-ssim", "joint@3-seed2"'))
-    for_ms_ssim, for_mse = zoo.read(path).steps[1], zoo.read(path).steps[3]
+    for_ms_ssim, for_mse = zoo_recipe.read(path).steps[1], zoo_recipe.read(path).steps[3]
     assert (for_ms_ssim.target.metric, dict(for_ms_ssim.phase.weights)) == ("ms-ssim", {"rate": 1.0, "ms-ssim": 8.73})
     assert (for_mse.target.metric, dict(for_mse.phase.weights)) == ("mse", {"rate": 1.0, "mse": 0.0067})
 
 
 def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
-    steps = {step.name: step for step in zoo.read().steps if step.target.modifier}
+    steps = {step.name: step for step in zoo_recipe.read().steps if step.target.modifier}
     soft, predictive = steps["joint+qr@5 qr-soft"], steps["joint+qr@5 predictive"]
     assert (soft.start, soft.phase.weights.keys()) == ("joint@5", {"feature-l2"})
     assert predictive.phase.weights.keys() == {"mse", "feature-l2"}
@@ -609,8 +611,8 @@ def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
 
 
 def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
-    step = next(step for step in zoo.read().steps if step.name == "joint+qr@5 qr-soft")
-    small = Zoo(zoo.Recipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
+    step = next(step for step in zoo_recipe.read().steps if step.name == "joint+qr@5 qr-soft")
+    small = Zoo(zoo_recipe.Recipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
     base = small.path("joint@5")
     for seed in (1, 2):
         torch.manual_seed(seed)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.learned.training.jobs import Job
     from bench.learned.training.loop import Loop
     from bench.learned.training.phases import TrainingSegment
-    from bench.learned.training.pictures import Pictures
+    from bench.learned.training.training_pictures import Pictures
 
 Record = dict[str, Any]
 """Plain values, as JSON holds them."""

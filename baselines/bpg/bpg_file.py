@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from baselines.bpg import hevc
 from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
 from baselines.bpg.hevc import CodingTools, Nal, Pcm
-from baselines.ffmpeg import MAX_PIXELS
+from baselines.ffmpeg_codec import MAX_PIXELS
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"

@@ -14,12 +14,12 @@ from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_o
 from bench.learned.coding.fixed_point.weights import SUFFIX, save
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.families import YUV420
-from bench.learned.training import pictures
+from bench.learned.training import training_pictures
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.plane_objective import converted
 from bench.learned.weights import catalogue
+from bench.learned.weights.compressai_weights import load_zoo
 from bench.learned.weights.full import Weights, load
-from bench.learned.weights.zoo import load_zoo
 from bench.system.errors import UsageError
 from bench.system.progress import progress
 from bench.system.provenance import git_state, package_versions
@@ -85,7 +85,7 @@ class Request:
         if self.weights not in catalogue.ZOOS:
             catalogue.header(self.base)
         _ = self.target
-        pictures.find(self.data or pictures.default_folder())
+        training_pictures.find(self.data or training_pictures.default_folder())
 
     def apart(self) -> list[Path]:
         """What the file needs beside it to be used, and does not have there: its base, and what that is a part of."""
@@ -142,10 +142,10 @@ def _loaded(request: Request, path: Path) -> Weights:
     return load(path, request.family)
 
 
-def _photographs(request: Request) -> tuple[pictures.Pictures, int]:
+def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
     """Those that trainings learn from, as the family takes them, and the side of a piece in what they are made of."""
-    folder, cache = request.data or pictures.default_folder(), pictures.default_cache()
-    found, side = pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
+    folder, cache = request.data or training_pictures.default_folder(), training_pictures.default_cache()
+    found, side = training_pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
     if request.family in YUV420:
         found, side = converted(found, cache), CROP_PIXELS // 2
     learn, _ = found.split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from baselines.bpg import container, hevc
+from baselines.bpg import bpg_file, hevc
 from baselines.bpg.bits import BitWriter, ue7
 from baselines.bpg.codec import Bpg420, Bpg444
 from baselines.bpg.hevc import CodingTools, Format, Nal, Pcm
@@ -28,20 +28,20 @@ def test_the_header_says_size_and_format(codec: type[Bpg444], pixel_format: int,
     head = b"BPG\xfb" + bytes([pixel_format << 5, 0]) + ue7(121) + ue7(93)
     assert data.startswith(head)
     assert int.from_bytes(data[len(head) : len(head) + 2]) & 0x7F7F  # two bytes of ue7
-    stored = container.read(data)
+    stored = bpg_file.read(data)
     assert (stored.width, stored.height, stored.coded.width, stored.coded.height) == (121, 93, 128, 96)
 
 
 def test_parameter_sets_are_left_out_and_come_back(file: bytes) -> None:
-    kinds = [hevc.nal_type(nal) for nal in hevc.split(container.read(file).stream)]
+    kinds = [hevc.nal_type(nal) for nal in hevc.split(bpg_file.read(file).stream)]
     assert kinds == [Nal.VPS, Nal.SPS, Nal.PPS, kinds[3]]
     assert Nal.FIRST_IRAP <= kinds[3] <= Nal.LAST_IRAP
     assert file.count(hevc.START_CODE) == 1  # between picture parameter set and slice
 
 
 def test_a_file_written_from_what_was_read_is_the_same_file(file: bytes) -> None:
-    stored = container.read(file)
-    assert container.write(stored.stream, width=stored.width, height=stored.height) == file
+    stored = bpg_file.read(file)
+    assert bpg_file.write(stored.stream, width=stored.width, height=stored.height) == file
 
 
 @pytest.mark.parametrize("chroma_format", [1, 3])
@@ -58,10 +58,10 @@ def test_what_bpgenc_may_use_and_x265_does_not_is_read() -> None:
     bits = BitWriter().ue(0, 3, 0, 3, 2).u(1, 1)
     bits.u(1, 1).u(7, 4).u(7, 4).ue(0, 2).u(1, 1)
     bits.u(1, 1).u(1, 1).u(0b1000_0000, 8).u(0b0_1010_0001, 9)
-    tools = container._read_tools(bits.to_bytes(stop_bit=False))
+    tools = bpg_file._read_tools(bits.to_bytes(stop_bit=False))
     expected = CodingTools(0, 3, 0, 3, 2, True, Pcm(7, 7, 0, 2, True), True, 0b0_1010_0001)
     assert tools == expected
-    assert container._write_tools(tools) == bits.to_bytes(stop_bit=False)
+    assert bpg_file._write_tools(tools) == bits.to_bytes(stop_bit=False)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_what_bpgenc_may_use_and_x265_does_not_is_read() -> None:
 )
 def test_other_kinds_of_bpg_are_refused_by_name(file: bytes, fields: bytes, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
-        container.read(file[:4] + fields + file[6:])
+        bpg_file.read(file[:4] + fields + file[6:])
 
 
 def test_limited_range_is_for_planes_only(photo: Picture) -> None:
     planes = to_yuv420(photo, full_range=False)
     data = Bpg420(37).encode_yuv420(planes)
     assert data[4:6] == b"\x20\x02"  # specification 3.1: the flag limited_range
-    assert container.read(data).limited
+    assert bpg_file.read(data).limited
     assert not Bpg420(37).decode_yuv420(data).full_range
     with pytest.raises(DecodeError, match="limited range, of which only the planes"):
         Bpg420(37).decode(data)
@@ -103,22 +103,22 @@ def test_metadata_is_passed_over(file: bytes) -> None:
     # The extension stands between the length of the picture and the picture.
     length = length_and_rest[:2]
     extended = file[:5] + b"\x08" + size + length + ue7(7) + b"\x01\x05hello" + length_and_rest[2:]
-    assert container.read(extended).stream == container.read(file).stream
+    assert bpg_file.read(extended).stream == bpg_file.read(file).stream
 
 
 @pytest.mark.parametrize("size", [(0, 96), (128, 0), (2**16, 2**16), (2**31, 1)])
 def test_absurd_sizes_are_refused_before_decoding(file: bytes, size: tuple[int, int]) -> None:
     with pytest.raises(DecodeError, match=f"claims {size[0]} x {size[1]} pixels"):
-        container.read(file[:6] + ue7(size[0]) + ue7(size[1]) + file[9:])
+        bpg_file.read(file[:6] + ue7(size[0]) + ue7(size[1]) + file[9:])
 
 
 def test_a_parameter_set_in_the_file_does_not_reach_the_decoder(file: bytes) -> None:
     _, huge = hevc.parameter_sets(Format(16384, 16384, 3), TOOLS)
     head, rest = file[:9], file[11:]  # between them, the length of the rest
     picture = rest + hevc.START_CODE + huge
-    stored = container.read(head + ue7(len(picture)) + picture)
+    stored = bpg_file.read(head + ue7(len(picture)) + picture)
     assert huge not in stored.stream
-    assert stored.stream == container.read(file).stream
+    assert stored.stream == bpg_file.read(file).stream
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_a_parameter_set_in_the_file_does_not_reach_the_decoder(file: bytes) -> 
 )
 def test_a_stream_that_bpg_cannot_hold_is_refused(units: list[bytes], message: str) -> None:
     with pytest.raises(CodecError, match=message):
-        container.write(hevc.join(units), width=128, height=96)
+        bpg_file.write(hevc.join(units), width=128, height=96)

@@ -11,7 +11,7 @@ from compressai.zoo.image import model_architectures
 
 from bench.learned.families import RGB
 from bench.learned.models import ModelConfig, build, load_zoo_state, zoo_config
-from bench.learned.models.zoo import ARCHITECTURES
+from bench.learned.models.compressai_models import ARCHITECTURES
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

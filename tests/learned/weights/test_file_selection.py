@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.learned.weights.selection import number_of, selected
+from bench.learned.weights.file_selection import number_of, selected
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
