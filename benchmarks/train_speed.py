@@ -28,7 +28,7 @@ from bench.learned.training.loop import Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
-from bench.learned.training.training_pictures import Entry, Pictures
+from bench.learned.training.training_pictures import PackedPicture, Pictures
 
 BOUND = 1.5
 """How many times CompressAI's speed the default training must have."""
@@ -66,7 +66,7 @@ def bench_step(optimizer: str, device: torch.device) -> Step:
     engine.tune(torch.get_num_threads())
     torch.manual_seed(0)
     photo = skimage.data.astronaut()
-    entries = tuple(Entry(str(n), f"{n:064d}", n * photo.size, *photo.shape[:2]) for n in range(2))
+    entries = tuple(PackedPicture(str(n), f"{n:064d}", n * photo.size, *photo.shape[:2]) for n in range(2))
     pictures = Pictures(entries, np.concatenate([photo.ravel(), photo[::-1].ravel()]))
     phase = Phase(rate_distortion(4), optimizer=optimizer, lr=1e-4, crops=(CropStage(SIDE, BATCH),))
     fabric = engine.fabric(device.type)

@@ -26,7 +26,7 @@ class Stored:
     height: int
     subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601
     stream: bytes  # HEVC byte stream that any decoder takes
-    coded: hevc.Format  # the picture of that stream: of the same size or up to a block larger
+    coded: hevc.CodedFormat  # the picture of that stream: of the same size or up to a block larger
     limited: bool = False  # levels of 16 to 235 instead of 0 to 255
 
 
@@ -70,7 +70,7 @@ def read(file: bytes) -> Stored:
         reader.take(reader.ue7())
     picture = ByteReader(reader.take(length) if length else reader.rest())
     tools = _read_tools(picture.take(picture.ue7()))
-    coded = hevc.Format(_padded(width, tools), _padded(height, tools), pixel_format)
+    coded = hevc.CodedFormat(_padded(width, tools), _padded(height, tools), pixel_format)
     # A file may not bring parameter sets of its own: their claims of size are not checked.
     units = [nal for nal in hevc.split(picture.rest()) if hevc.nal_type(nal) == Nal.PPS or _is_slice(nal)]
     stream = hevc.join([*hevc.parameter_sets(coded, tools), *units])
@@ -89,7 +89,7 @@ def _with_length(data: bytes) -> bytes:
     return ue7(len(data)) + data
 
 
-def _write_format(coded: hevc.Format, *, limited: bool) -> bytes:
+def _write_format(coded: hevc.CodedFormat, *, limited: bool) -> bytes:
     # BT.601, no extension, no alpha, no animation: all zero.
     return MAGIC + bytes([coded.chroma_format << 5 | coded.bit_depth - 8, limited << 1])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.bpg import bpg_file, bpgenc, x265
-from baselines.bpg.hevc import Format
+from baselines.bpg.hevc import CodedFormat
 from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images.colour import double, halve, to_rgb, to_ycbcr
@@ -85,7 +85,7 @@ class Bpg444(FfmpegCodec):
     def _code(self, planes: Sequence[NDArray[np.uint8]], block: int) -> bytes:
         """The HEVC stream of planes whose sides are multiples of the smallest coding block."""
         height, width = planes[0].shape
-        coded = Format(width, height, bpg_file.CHROMA_FORMATS[str(self.settings["subsampling"])])
+        coded = CodedFormat(width, height, bpg_file.CHROMA_FORMATS[str(self.settings["subsampling"])])
         samples = b"".join(plane.tobytes() for plane in planes)
         return x265.encode(samples, coded, qp=int(self.quality), block=block)
 

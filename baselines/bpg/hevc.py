@@ -62,7 +62,7 @@ class CodingTools:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class CodedFormat:
     """Size and sample format of a coded picture."""
 
     width: int
@@ -86,7 +86,7 @@ def join(nals: list[bytes]) -> bytes:
     return b"".join(START_CODE + nal for nal in nals)
 
 
-def parse_sps(nal: bytes) -> tuple[Format, CodingTools]:
+def parse_sps(nal: bytes) -> tuple[CodedFormat, CodingTools]:
     """What an encoder's SPS says (7.3.2.2).
 
     Raises:
@@ -105,7 +105,7 @@ def parse_sps(nal: bytes) -> tuple[Format, CodingTools]:
     return size_format, _parse_tools(bits)
 
 
-def _parse_format(bits: BitReader) -> Format:
+def _parse_format(bits: BitReader) -> CodedFormat:
     chroma_format = bits.ue()
     if chroma_format == 3 and bits.flag():
         raise CodecError("the encoder used separate colour planes, which BPG has not")
@@ -115,7 +115,7 @@ def _parse_format(bits: BitReader) -> Format:
     depth = 8 + bits.ue()
     if bits.ue() != depth - 8:
         raise CodecError("the encoder used another bit depth for chroma, which BPG has not")
-    return Format(width, height, chroma_format, depth)
+    return CodedFormat(width, height, chroma_format, depth)
 
 
 def _parse_tools(bits: BitReader) -> CodingTools:
@@ -176,7 +176,7 @@ def _skip_numbers(bits: BitReader, count: int) -> None:
         bits.ue()
 
 
-def parameter_sets(picture: Format, tools: CodingTools) -> list[bytes]:
+def parameter_sets(picture: CodedFormat, tools: CodingTools) -> list[bytes]:
     """A VPS and an SPS for one intra picture of this format, coded with these tools."""
     return [_vps(), _sps(picture, tools)]
 
@@ -189,7 +189,7 @@ def _vps() -> bytes:
     return _nal(Nal.VPS, bits)
 
 
-def _sps(picture: Format, tools: CodingTools) -> bytes:
+def _sps(picture: CodedFormat, tools: CodingTools) -> bytes:
     bits = BitWriter().u(0, 4 + 3).u(1, 1)
     _write_profile(bits)
     bits.ue(0, picture.chroma_format)

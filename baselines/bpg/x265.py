@@ -9,7 +9,7 @@ from baselines import ffmpeg_codec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from baselines.bpg.hevc import Format
+    from baselines.bpg.hevc import CodedFormat
     from bench.codecs.codec import Scalar
 
 SETTINGS: Mapping[str, Scalar] = {
@@ -36,7 +36,7 @@ def smallest_block(width: int, height: int) -> int:
     return 8 if min(width, height) > 8 else 16
 
 
-def encode(samples: bytes, picture: Format, *, qp: int, block: int) -> bytes:
+def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> bytes:
     """Code the planes of one 8-bit picture, whose sides are multiples of its smallest `block`, to an HEVC stream.
 
     x265 codes an intra picture at `qp` - 3, by its ratio of 1.4 between pictures that others refer to and the rest.
@@ -61,7 +61,7 @@ def encode(samples: bytes, picture: Format, *, qp: int, block: int) -> bytes:
     return ffmpeg_codec.run([*source, *size, *coder, "-x265-params", options, "-f", "hevc"], files)
 
 
-def decode(stream: bytes, picture: Format) -> bytes:
+def decode(stream: bytes, picture: CodedFormat) -> bytes:
     """Decode an HEVC byte stream to the planes of its one 8-bit picture.
 
     Raises:

@@ -30,7 +30,7 @@ OUT = Path("reports/data/experiments/ablation.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Latents:
+class PictureLatents:
     """What a picture became: y of shape (1, M, h, w), and the pixels that its bits are shared out over."""
 
     y: Tensor
@@ -81,7 +81,7 @@ def run_ablation(
     begin = fits.start(ablation.transforms)
     rates = analysis.read(out) if out.is_file() else pd.DataFrame(columns=analysis.COLUMNS)
     setting = _setting(ablation, begin, chosen)
-    latents: Mapping[str, Latents] = {}
+    latents: Mapping[str, PictureLatents] = {}
     for fit, weights in fits.finished(ablation, begin, train, **options):
         if _has(rates, setting, fit):
             continue
@@ -106,15 +106,17 @@ def _has(rates: pd.DataFrame, setting: Mapping[str, Any], fit: Fit) -> bool:
     return not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty
 
 
-def _latents(begin: Weights, dataset: Dataset) -> dict[str, Latents]:
+def _latents(begin: Weights, dataset: Dataset) -> dict[str, PictureLatents]:
     from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
 
     transforms = PictureTransforms(begin.model)
     pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)
-    return {name: Latents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
+    return {
+        name: PictureLatents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures
+    }
 
 
-def _rows(fit: Fit, weights: Weights, latents: Mapping[str, Latents]) -> list[dict[str, Any]]:
+def _rows(fit: Fit, weights: Weights, latents: Mapping[str, PictureLatents]) -> list[dict[str, Any]]:
     from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
 
     shared = {

@@ -75,13 +75,13 @@ class Search:
             power += 1
         return found
 
-    def phase(self, target: Target, recipe: stp.Recipe, **changes: Any) -> Phase:  # noqa: ANN401 - fields of Phase
+    def phase(self, target: Target, recipe: stp.StpRecipe, **changes: Any) -> Phase:  # noqa: ANN401 - fields of Phase
         """The predictive phase as long as an epoch follows an epoch: no warm-up but the first, no cosine."""
         phase = modified_phase("predictive", target, recipe, **changes)
         return replace(phase, validate_steps=self.epoch_steps, patience=self.patience, lr_floor=1.0)
 
 
-def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search, stp.Recipe]:
+def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search, stp.StpRecipe]:
     """What `bench train alpha FAMILY+qr@QUALITY` and its options describe: what is the same for all alphas, and these.
 
     Raises:
@@ -92,7 +92,7 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search
     if target.modifier != "qr":
         raise UsageError(f"{target.name} has no rectifier; search for {target.family}+qr@{target.quality}")
     search = Search(**{field.name: given.pop(field.name) for field in fields(Search) if field.name in given})
-    recipe = stp.Recipe(**{key: given.pop(key) for key in ("distance", "synthesis") if key in given})
+    recipe = stp.StpRecipe(**{key: given.pop(key) for key in ("distance", "synthesis") if key in given})
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
     if budget := given.pop("budget", None):
         given["limit_s"] = seconds(budget)
@@ -103,7 +103,7 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search
 
 
 def search_alpha(
-    base: Job, search: Search, recipe: stp.Recipe, train: Callable[[Job], Path], *, out: Path
+    base: Job, search: Search, recipe: stp.StpRecipe, train: Callable[[Job], Path], *, out: Path
 ) -> pd.DataFrame:
     """Train with each alpha that has not been trained with, and write `EPOCHS` and `CHOICES` after each; the latter.
 
@@ -139,7 +139,7 @@ def search_alpha(
     return choices
 
 
-def _job(base: Job, search: Search, recipe: stp.Recipe, alpha: float) -> Job:
+def _job(base: Job, search: Search, recipe: stp.StpRecipe, alpha: float) -> Job:
     """The training with one alpha, from its beginning."""
     return replace(
         base,
@@ -165,7 +165,7 @@ def _plain(phase: Phase) -> dict[str, Any]:
     return {"optimizer": phase.optimizer, "lr": phase.lr, "crops": phase.crops}
 
 
-def _setting(job: Job, recipe: stp.Recipe) -> dict[str, Any]:
+def _setting(job: Job, recipe: stp.StpRecipe) -> dict[str, Any]:
     target = job.target
     values = (f"{target.family}+{target.modifier}", target.quality, target.metric)
     return dict(zip(_SETTING, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))

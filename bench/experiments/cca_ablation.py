@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bench.analysis import cca_ablation as analysis
 from bench.codecs.registry import codec_class
-from bench.experiments.trained import Entry, Observations
+from bench.experiments.trained import Observations, TrainedWeights
 from bench.images.datasets import missing, open_dataset
 from bench.learned.codecs import PlanarCodec
 from bench.system.errors import UsageError
@@ -77,7 +77,7 @@ def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(loss=rows["bpp"] + rows["lambda"] * error).round(dict.fromkeys(analysis.VALUES, 6))
 
 
-def _variants(path: Path) -> Iterator[Entry]:
+def _variants(path: Path) -> Iterator[TrainedWeights]:
     """What a weights file can be measured as."""
     from bench.learned.weights.full import load  # noqa: PLC0415  # torch
 
@@ -85,7 +85,7 @@ def _variants(path: Path) -> Iterator[Entry]:
     ways = (Unfiltered, codec_class("cca")) if _has_trained_filter(weights) else (Unfiltered,)
     for way in ways:
         shared = _described(weights, acem=way is not Unfiltered)
-        yield Entry(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
+        yield TrainedWeights(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
 
 
 def _has_trained_filter(weights: Weights) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import seed_variance as analysis
 from bench.codecs.registry import codec_class
-from bench.experiments.trained import Entry, Observations
+from bench.experiments.trained import Observations, TrainedWeights
 from bench.images.datasets import missing, open_rgb_dataset
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_training_spread(paths: Sequence[Path], *, out: Path = OUT, dataset: str 
     return analysis.table(observations.completed(map(_entry, paths), chosen))
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> TrainedWeights:
     from bench.learned.weights.full import load  # noqa: PLC0415  # torch
 
     weights = load(path)
@@ -57,6 +57,6 @@ def _entry(path: Path) -> Entry:
         "seed": card.record.get("seed", 0),
         "seconds": trained.get("seconds", 0),
     }
-    return Entry(
+    return TrainedWeights(
         f"{family}@{card.quality}, seed {shared['seed']}", shared, codec_class(family)(card.quality, weights=str(path))
     )

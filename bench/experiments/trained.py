@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrainedWeights:
     """Weights to measure."""
 
     title: str
@@ -48,7 +48,7 @@ class Observations:
     finish: Callable[[pd.DataFrame], pd.DataFrame]
     """From measured rows, with rate, metrics and their decibels, to rows that have all columns."""
 
-    def completed(self, entries: Iterable[Entry], dataset: Dataset) -> pd.DataFrame:
+    def completed(self, entries: Iterable[TrainedWeights], dataset: Dataset) -> pd.DataFrame:
         """Measure what the file lacks, which is rewritten after each entry; its rows of the data set.
 
         Raises:

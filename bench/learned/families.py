@@ -19,7 +19,7 @@ FIXED_POINT = "-int"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class LearnedFamily:
     """A family of learned codecs."""
 
     title: str
@@ -48,8 +48,8 @@ class Family:
 
 _CONTEXT = frozenset({"kernel", "distribution", "mean"})
 
-FAMILIES: Mapping[str, Family] = {
-    "factorized": Family(
+FAMILIES: Mapping[str, LearnedFamily] = {
+    "factorized": LearnedFamily(
         title="Factorized prior",
         paper="Balle et al. 2018, the baseline",
         model="bench.learned.models.hyperprior:Factorized",
@@ -58,7 +58,7 @@ FAMILIES: Mapping[str, Family] = {
         compressai="bmshj2018-factorized",
         modifiers=("qr", "ft"),
     ),
-    "scale": Family(
+    "scale": LearnedFamily(
         title="Scale hyperprior",
         paper="Balle et al. 2018",
         model="bench.learned.models.hyperprior:Scale",
@@ -69,7 +69,7 @@ FAMILIES: Mapping[str, Family] = {
         modifiers=("qr", "ft"),
         adds={"factorized": "a hyperprior"},
     ),
-    "hyper": Family(
+    "hyper": LearnedFamily(
         title="Mean & scale hyperprior",
         paper="Minnen et al. 2018, without context",
         model="bench.learned.models.hyperprior:Hyper",
@@ -80,7 +80,7 @@ FAMILIES: Mapping[str, Family] = {
         modifiers=("qr", "ft"),
         adds={"scale": "means beside the scales"},
     ),
-    "context": Family(
+    "context": LearnedFamily(
         title="Context model",
         paper="Minnen et al. 2018, without hyperprior",
         model="bench.learned.models.autoregressive:Context",
@@ -88,7 +88,7 @@ FAMILIES: Mapping[str, Family] = {
         file_id=3,
         options=_CONTEXT,
     ),
-    "joint": Family(
+    "joint": LearnedFamily(
         title="Joint",
         paper="Minnen et al. 2018",
         model="bench.learned.models.autoregressive:Joint",
@@ -100,7 +100,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed_point_id=6,
         adds={"hyper": "a context model", "context": "a hyperprior"},
     ),
-    "attn": Family(
+    "attn": LearnedFamily(
         title="Attention",
         paper="Cheng et al. 2020",
         model="bench.learned.models.autoregressive:Attention",
@@ -112,7 +112,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed_point_id=7,
         adds={"joint": "attention and residual blocks"},
     ),
-    "cca": Family(
+    "cca": LearnedFamily(
         title="CCA",
         paper="Duan et al. 2023",
         model="bench.learned.models.cca.model:Cca",
@@ -123,7 +123,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed_point_id=10,
         adds={"joint-yuv": "cross-component attention and the filter (ACEM)"},
     ),
-    "joint-yuv": Family(
+    "joint-yuv": LearnedFamily(
         title="Joint, YUV",
         paper="Minnen et al. 2018 on planes, with the entropy model of Duan et al. 2023",
         model="bench.learned.models.cca.model:JointYuv",
@@ -134,7 +134,7 @@ FAMILIES: Mapping[str, Family] = {
         fixed_point_id=11,
     ),
 }
-"""Family by name, from the simplest entropy model to the costliest; those of planes last."""
+"""LearnedFamily by name, from the simplest entropy model to the costliest; those of planes last."""
 
 RGB = tuple(name for name, family in FAMILIES.items() if family.picture == "rgb")
 """The families whose pictures are RGB."""
@@ -157,7 +157,7 @@ def codec_names() -> tuple[str, ...]:
 
 
 def parts_of(codec: str) -> tuple[str, str | None, bool]:
-    """Family and modifier of a learned codec's name, and whether its entropy model is in integers."""
+    """LearnedFamily and modifier of a learned codec's name, and whether its entropy model is in integers."""
     name, _, modifier = codec.partition("+")
     family = name.removesuffix(FIXED_POINT)
     return family, modifier or None, family != name

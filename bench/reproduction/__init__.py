@@ -1,8 +1,8 @@
 """The main job, `bench reproduce`: what it measures, its budget, and the evidence that is committed.
 
-reproduce   measure everything on Kodak, take times, write the report
-budget      how many pictures and qualities of each codec (budget.toml)
-evidence    the files of a report that are worth committing
+reproduce           measures everything on Kodak, takes times, and writes the report
+budget              number of pictures and qualities of each codec (budget.toml)
+committed_evidence  the files of a report that are committed
 
 Imports `verification` and what is below. The next folder up is `cli`.
 """

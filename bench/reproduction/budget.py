@@ -19,7 +19,7 @@ UNSTATED_TASK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class TimingPlan:
     """What is timed: these pictures of an image set (all of one that is not named), at these points, so many times."""
 
     ladder: tuple[float, ...]
@@ -39,7 +39,7 @@ class Budget:
 
     pictures: Mapping[str, tuple[str, ...]]
     """Image set to the pictures that stand for it; all of one that is not named."""
-    timing: Timing
+    timing: TimingPlan
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Codec to its qualities; all points of one that is not named."""
     task_s: Mapping[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Budget:
         timing = content["timing"][extent]
         return cls(
             _tuples(content["pictures"]) if quick else {},
-            Timing(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
+            TimingPlan(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
             {name: tuple(share[extent]) for name, share in codecs.items() if extent in share},
             {name: share["task_s"] for name, share in codecs.items()},
             without=tuple(content["planes"]["alone"]),

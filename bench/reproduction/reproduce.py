@@ -13,7 +13,7 @@ from bench.learned.weights import catalogue, checkpoints
 from bench.report import write_report
 from bench.report.assets import add_assets
 from bench.reproduction.budget import Budget
-from bench.reproduction.evidence import require_own_folder, write_evidence
+from bench.reproduction.committed_evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
 from bench.results.store import Store
 from bench.system.errors import BusyError, MissingError

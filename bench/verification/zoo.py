@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.learned.weights.checkpoints import Checkpoint
+    from bench.learned.weights.checkpoints import PublishedCheckpoint
 
 DATASET = "kodak"
 DATABASE = Path("reports/verified.sqlite")
@@ -39,7 +39,7 @@ HEADERS = ("weights", "bpp published", "measured", "difference", "PSNR published
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PublishedComparison:
     """One RD point as published and as measured: means over the pictures of rate and PSNR."""
 
     published_bpp: float
@@ -108,7 +108,7 @@ def _fetch_command(request: CheckRequest) -> str:
     return f"bench fetch weights{families}" + "".join(f" --quality {quality}" for quality in request.qualities)
 
 
-def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.DataFrame, list[str]]:
+def _measure(request: CheckRequest, here: Sequence[PublishedCheckpoint]) -> tuple[pd.DataFrame, list[str]]:
     """The complete points of these weights, and a line for each file that failed."""
     db = request.db or DATABASE
     run = RunRequest(
@@ -126,16 +126,18 @@ def _measure(request: CheckRequest, here: Sequence[Checkpoint]) -> tuple[pd.Data
     return summary.of(points), [*summary.failures, *summary.missing]
 
 
-def _compare(checkpoint: Checkpoint, measured: pd.DataFrame, points: pd.DataFrame) -> Comparison | None:
+def _compare(
+    checkpoint: PublishedCheckpoint, measured: pd.DataFrame, points: pd.DataFrame
+) -> PublishedComparison | None:
     """The published and the measured point of one checkpoint; None where not all pictures are measured."""
     found = measured[(measured["codec"] == checkpoint.family) & (measured["quality"] == checkpoint.quality)]
     if found.empty:
         return None
     bpp, psnr_db = published_point(checkpoint, points)
-    return Comparison(bpp, psnr_db, float(found["bpp"].iloc[0]), float(found["psnr_db"].iloc[0]))
+    return PublishedComparison(bpp, psnr_db, float(found["bpp"].iloc[0]), float(found["psnr_db"].iloc[0]))
 
 
-def published_point(checkpoint: Checkpoint, points: pd.DataFrame) -> tuple[float, float]:
+def published_point(checkpoint: PublishedCheckpoint, points: pd.DataFrame) -> tuple[float, float]:
     """Rate in bpp and PSNR in dB; the curve has a point for each quality, and the rate rises with it."""
     method = f"compressai-{checkpoint.architecture}_{checkpoint.metric}_ans_cuda"
     curve = points[(points["source"] == SOURCE) & (points["method"] == method) & (points["metric"] == "psnr_rgb")]

@@ -35,7 +35,7 @@ def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[Jo
 
 
 def search(job: Job, out: Path, *, stop_at: int | None = None, **changes: Any) -> pd.DataFrame:  # noqa: ANN401
-    recipe = alpha.stp.Recipe()
+    recipe = alpha.stp.StpRecipe()
     return search_alpha(
         job, dataclasses.replace(SEARCH, **changes), recipe, lambda job: run.train(job, Silent(stop_at)), out=out
     )
@@ -99,7 +99,7 @@ def test_what_was_trained_is_not_trained_again(landscapes: Path, base: Path) -> 
         trained.append(job.out)
         return run.train(job, Silent())
 
-    search_alpha(job, SEARCH, alpha.stp.Recipe(), train, out=out)
+    search_alpha(job, SEARCH, alpha.stp.StpRecipe(), train, out=out)
     assert [folder.name for folder in trained] == ["alpha-0.0001"]
 
 
@@ -112,7 +112,7 @@ def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path
         return run.train(dataclasses.replace(job, limit_s=0.0), Silent())
 
     elsewhere, _ = searched(landscapes, base, "two")
-    assert search_alpha(elsewhere, SEARCH, alpha.stp.Recipe(), cut_off, out=out).empty
+    assert search_alpha(elsewhere, SEARCH, alpha.stp.StpRecipe(), cut_off, out=out).empty
     assert [(out / name).read_bytes() for name in (EPOCHS, CHOICES)] == before
 
 

@@ -5,7 +5,7 @@ import pytest
 from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import codec_class, codec_names
 from bench.images.datasets import dataset_names, open_dataset
-from bench.reproduction.budget import UNSTATED_TASK_S, Budget, Timing, _content
+from bench.reproduction.budget import UNSTATED_TASK_S, Budget, TimingPlan, _content
 
 
 def test_the_budget_names_codecs_and_points_that_there_are() -> None:
@@ -67,7 +67,7 @@ def test_a_codec_that_the_budget_does_not_name_is_measured_at_all_its_points() -
 
 
 def test_the_estimate_is_cells_by_cost() -> None:
-    budget = Budget({}, Timing((0.5,), 1, {}), {"jpeg": (10, 20)}, {"jpeg": 0.5})
+    budget = Budget({}, TimingPlan((0.5,), 1, {}), {"jpeg": (10, 20)}, {"jpeg": 0.5})
     assert budget.processor_s(CodecSpec("jpeg", (1, 2, 3, 4)), 24) == 2 * 24 * 0.5
 
 
@@ -75,8 +75,8 @@ def test_the_estimate_is_cells_by_cost() -> None:
     ("ladder", "chosen"), [((0.25, 0.5, 0.75), "jpeg@30,50,70"), ((0.5,), "jpeg@50"), ((0, 1), "jpeg@10,90")]
 )
 def test_times_are_taken_at_points_spread_over_the_ladder(ladder: tuple[float, ...], chosen: str) -> None:
-    assert Timing(ladder, 3, {}).points(CodecSpec("jpeg", tuple(range(10, 100, 10)))) == chosen
+    assert TimingPlan(ladder, 3, {}).points(CodecSpec("jpeg", tuple(range(10, 100, 10)))) == chosen
 
 
 def test_a_ladder_of_one_point_is_timed_there() -> None:
-    assert Timing((0.25, 0.5, 0.75), 3, {}).points(CodecSpec("joint", (3,))) == "joint@3"
+    assert TimingPlan((0.25, 0.5, 0.75), 3, {}).points(CodecSpec("joint", (3,))) == "joint@3"

@@ -225,9 +225,9 @@ def test_models_trained_for_ms_ssim_are_a_part_of_their_own(tmp_path: Path, monk
 def test_weights_of_the_zoo_are_fetched_and_what_is_here_is_used_without_a_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[checkpoints.Checkpoint] = []
+    asked: list[checkpoints.PublishedCheckpoint] = []
 
-    def no_network(wanted: list[checkpoints.Checkpoint]) -> None:
+    def no_network(wanted: list[checkpoints.PublishedCheckpoint]) -> None:
         asked.extend(wanted)
         raise MissingError("no route to host")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.images.picture import Picture
-    from bench.learned.coding.container import Content, Identity
+    from bench.learned.coding.container import FileContent, Identity
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latent_codecs import Latents
     from bench.learned.coding.latents import Coded
@@ -132,7 +132,7 @@ class LearnedCodec(Codec):
         with stage("analysis"):
             y = self._analysis(picture)
         coded = self._code(y)
-        content = container.Content(picture.width, picture.height, coded.crc, coded.payload)
+        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload)
         return container.pack(self._identity, content)
 
     def decode(self, data: bytes) -> Picture:
@@ -172,7 +172,7 @@ class LearnedCodec(Codec):
         _note_errors(system, y, coded.latents)
         return coded
 
-    def _decode(self, content: Content) -> Tensor:
+    def _decode(self, content: FileContent) -> Tensor:
         """The latents in a file, as the synthesis takes them."""
         system = self._system
         system.transforms.require_memory(content.height, content.width)

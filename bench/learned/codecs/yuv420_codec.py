@@ -42,7 +42,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         indicator = self._transforms.best_indicator(coded.latents.y_hat, picture)
         note("acem_indicator", lambda: indicator.bits)
         form = container.Form(full_range=picture.full_range, indicator=indicator.bits)
-        content = container.Content(picture.width, picture.height, coded.crc, coded.payload, form)
+        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form)
         return container.pack(self._identity, content)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:

@@ -79,7 +79,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """What a file holds besides its identity."""
 
     width: int
@@ -90,7 +90,7 @@ class Content:
     """Of families of planes; the others have none."""
 
 
-def pack(identity: Identity, content: Content) -> bytes:
+def pack(identity: Identity, content: FileContent) -> bytes:
     """The bytes of a file.
 
     Raises:
@@ -105,7 +105,7 @@ def pack(identity: Identity, content: Content) -> bytes:
     return start + _CHECKSUMS.pack(content.latents_crc, crc) + content.payload
 
 
-def unpack(data: bytes, identity: Identity) -> Content:
+def unpack(data: bytes, identity: Identity) -> FileContent:
     """The content of a file that `pack` wrote for the same model.
 
     Raises:
@@ -131,7 +131,7 @@ def unpack(data: bytes, identity: Identity) -> Content:
     require_size(width, height, DecodeError)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
-    return Content(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None)
+    return FileContent(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None)
 
 
 def _is_planar(codec: str) -> bool:

@@ -33,7 +33,7 @@ KERNELS = (3, 5, 7)
 class ModelConfig:
     """The architecture of a model: family, widths, and the options of its entropy model.
 
-    An option that a family lacks (see `Family.options`) keeps its default there and means nothing.
+    An option that a family lacks (see `LearnedFamily.options`) keeps its default there and means nothing.
 
     Raises:
         UsageError: a family, width or option that no model has, or an option that this family lacks.

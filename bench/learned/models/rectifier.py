@@ -60,10 +60,10 @@ class Rectifier(nn.Module):
         super().__init__()
         self.channels, self.width = channels, width
         self.first = nn.Conv2d(channels, width, 7, padding=3)
-        self.before = ResidualBlock(width, width)
-        self.attention = Attention(width)
-        self.after = ResidualBlock(width, width)
-        self.join = ResidualBlock(2 * width, END_WIDTH)
+        self.before = NormalizedResidualBlock(width, width)
+        self.attention = SelfAttention(width)
+        self.after = NormalizedResidualBlock(width, width)
+        self.join = NormalizedResidualBlock(2 * width, END_WIDTH)
         self.last = nn.Conv2d(END_WIDTH, channels, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(cast("Tensor", self.last.bias))
@@ -159,7 +159,7 @@ class StandardizedConv2d(nn.Conv2d):
         return features
 
 
-class ResidualBlock(nn.Module):
+class NormalizedResidualBlock(nn.Module):
     """Twice: standardised 3x3 convolution, group normalisation, SiLU; the input is added, through a 1x1 if it must."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -178,7 +178,7 @@ def _normalised(in_channels: int, out_channels: int) -> Iterable[nn.Module]:
     return conv, nn.GroupNorm(GROUPS, out_channels), nn.SiLU()
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Self-attention over all positions, after a normalisation and added to its input.
 
     Time and memory grow with the square of the number of positions. A picture with a side of more than `WINDOW` latents

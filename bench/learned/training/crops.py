@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CropPlace:
     """Where one crop is: picture, top and left edge and side (pixels), and whether it is mirrored."""
 
     picture: int
@@ -70,7 +70,7 @@ class Crops:
         self._weights = np.array(positions, np.float64) / sum(positions)
         self._resident = resident
 
-    def places(self, random: np.random.Generator) -> list[Place]:
+    def places(self, random: np.random.Generator) -> list[CropPlace]:
         """The places of one batch."""
         chosen = random.choice(len(self.pictures), size=self.batch, p=self._weights)
         shifts = random.random((self.batch, 2))
@@ -82,7 +82,7 @@ class Crops:
             side = min(round(self.size * scale), entry.height, entry.width)
             top = int(down * (entry.height - side + 1))
             left = int(right * (entry.width - side + 1))
-            found.append(Place(int(picture), top, left, bool(mirror), side))
+            found.append(CropPlace(int(picture), top, left, bool(mirror), side))
         return found
 
     def __call__(self, random: np.random.Generator) -> Tensor:
@@ -94,7 +94,7 @@ class Crops:
             cut = self._cut_there(places, self._resident)
         return cut.permute(0, 3, 1, 2).float().div_(255)
 
-    def _cut_here(self, places: list[Place]) -> Tensor:
+    def _cut_here(self, places: list[CropPlace]) -> Tensor:
         channels = self.pictures.channels
         batch = np.empty((len(places), self.size, self.size, channels), np.uint8)
         for row, place in enumerate(places):
@@ -105,7 +105,7 @@ class Crops:
             batch[row] = crop[:, ::-1, _MIRRORED[channels]] if place.mirrored else crop
         return torch.from_numpy(batch)
 
-    def _cut_there(self, places: list[Place], samples: Tensor) -> Tensor:
+    def _cut_there(self, places: list[CropPlace], samples: Tensor) -> Tensor:
         """One gather for the whole batch: the byte offset of every pixel is computed on the device."""
         entries = [self.pictures.entries[place.picture] for place in places]
         columns = (

@@ -108,7 +108,7 @@ def filter_phase(target: Target, **changes: Any) -> Phase:  # noqa: ANN401 - see
     return dataclasses.replace(phase_for(target, **changes), name="acem", trainable=("acem.*",), quantization="round")
 
 
-def modified_phase(name: str, target: Target, recipe: stp.Recipe | None = None, **changes: Any) -> Phase:  # noqa: ANN401
+def modified_phase(name: str, target: Target, recipe: stp.StpRecipe | None = None, **changes: Any) -> Phase:  # noqa: ANN401
     """A phase of a target with a modifier (see `stp.PHASES`), with changes that hold for any phase.
 
     Raises:
@@ -130,7 +130,7 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
         stp.require_read(name or "", target, options if name in {None, "acem"} else {*options, "phase"})
         return filter_phase(target, **plain) if name == "acem" else phase_for(target, **plain)
     name = name or "predictive"
-    phase = modified_phase(name, target, stp.Recipe(**chosen), **plain)
+    phase = modified_phase(name, target, stp.StpRecipe(**chosen), **plain)
     stp.require_read(name, target, options)
     return phase
 

@@ -63,7 +63,7 @@ def require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - whatever 
         UsageError: there is no such setting, or it has another value.
     """
     named = {"Mapping": Mapping, "Quantization": Quantization}
-    of_decoders = {**get_type_hints(stp.Recipe), "kind": str}
+    of_decoders = {**get_type_hints(stp.StpRecipe), "kind": str}
     _require(f"[phases.{name}]", settings, {**get_type_hints(Phase, localns=named), **of_decoders, "steps": int})
     for crop in settings.get("crops", ()):
         _require(f"[phases.{name}] crops", crop, get_type_hints(CropStage))

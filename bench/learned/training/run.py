@@ -59,7 +59,7 @@ class Unheard:
 
 
 @dataclass(slots=True)
-class Report:
+class TrainingFolder:
     """Writes what happens in a loop to the training's folder, and tells `say` about it."""
 
     job: Job
@@ -122,18 +122,18 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     record["calls"].append(training_record.call(job, loop, segment, fabric))
     with stop_on_signal() as stopped:
         say = say if fabric.is_global_zero else Unheard()
-        report = Report(job, identity, record, say, stopped, leader=fabric.is_global_zero)
+        folder = TrainingFolder(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
             say.began(loop, segment, data)
-            loop.run(segment, report, spent_s=time.perf_counter() - job.began_s)
+            loop.run(segment, folder, spent_s=time.perf_counter() - job.began_s)
         except DivergedError as error:
             raise DivergedError(f"{error}; {_last_good(job)}") from error
     path = job.out / WEIGHTS
     if loop.progress.step > first or steps_of(path) != first:
-        report.save(loop)
-        _write(job, loop, report)
-    if report.leader:
-        report.say.finished(loop, path, sha256_of(path))
+        folder.save(loop)
+        _write(job, loop, folder)
+    if folder.leader:
+        folder.say.finished(loop, path, sha256_of(path))
     if stopped.is_set():
         raise KeyboardInterrupt
     return path
@@ -238,13 +238,13 @@ def steps_of(path: Path) -> int | None:
     return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
-def _write(job: Job, loop: Loop, report: Report) -> None:
-    if report.leader:
+def _write(job: Job, loop: Loop, folder: TrainingFolder) -> None:
+    if folder.leader:
         card = ModelCard(
             quality=job.target.quality,
             lmbda=job.target.own_lmbda or lambda_of(job.target.quality, job.target.metric),
             metric=job.target.metric,
-            record=training_record.described(report.record, loop),
+            record=training_record.described(folder.record, loop),
         )
         _write_weights(job, loop, card)
         curve.write_csv(job.out / "curve.csv", loop.progress.curve)

@@ -49,7 +49,7 @@ _PICTURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class StpRecipe:
     """What may be chosen; which phase reads what is in `OPTIONS`.
 
     Raises:
@@ -74,24 +74,24 @@ class Recipe:
         return {f"feature-{self.distance}": alpha}
 
 
-def _soft(target: Target, recipe: Recipe) -> Phase:
+def _soft(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
     return Phase(weights, crops=_PICTURES[target.metric], wiring=GradientRouting("unrectified"))
 
 
-def _soft_literal(target: Target, recipe: Recipe) -> Phase:
+def _soft_literal(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
     wiring = GradientRouting("unrectified", encoder_learns_features=True)
     return Phase(weights, crops=_PICTURES[target.metric], wiring=wiring)
 
 
-def _soft_rectifier(target: Target, recipe: Recipe) -> Phase:
+def _soft_rectifier(target: Target, recipe: StpRecipe) -> Phase:
     weights = recipe.feature(target.metric)
     wiring = GradientRouting("none")
     return Phase(weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), wiring=wiring)
 
 
-def _predictive(target: Target, recipe: Recipe) -> Phase:
+def _predictive(target: Target, recipe: StpRecipe) -> Phase:
     features = recipe.feature(target.metric) if target.modifier == "qr" else {}
     learns = ("codec.g_s.*", "rectifier.*") if target.modifier == "qr" else ("codec.g_s.*",)
     return Phase(
@@ -105,13 +105,13 @@ def _predictive(target: Target, recipe: Recipe) -> Phase:
     )
 
 
-def _direct(target: Target, recipe: Recipe) -> Phase:
+def _direct(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
     wiring = GradientRouting("rectified", encoder_learns_features=True)
     return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], wiring=wiring)
 
 
-PHASES: Mapping[str, Callable[[Target, Recipe], Phase]] = {
+PHASES: Mapping[str, Callable[[Target, StpRecipe], Phase]] = {
     "soft": _soft,
     "soft-rectifier": _soft_rectifier,
     "soft-literal": _soft_literal,
@@ -129,7 +129,7 @@ OPTIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
 """Modifier to its phases, and to what may be chosen in each."""
 
 
-def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
+def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phase:
     """A phase for a target with a modifier.
 
     Raises:
@@ -143,7 +143,7 @@ def phase_of(name: str, target: Target, recipe: Recipe | None = None) -> Phase:
         raise UsageError(f"{target.name}: families of planes have no +{target.modifier}; leave it out")
     if name not in phases:
         raise UsageError(f"{target.name} has no rectifier; its only phase is 'predictive'")
-    return PHASES[name](target, recipe or Recipe())
+    return PHASES[name](target, recipe or StpRecipe())
 
 
 def require_read(name: str, target: Target, chosen: Collection[str]) -> None:

@@ -32,7 +32,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PackedPicture:
     """One picture of a pack: where its samples begin (bytes), its size in pixels and the SHA-256 of its file."""
 
     name: str
@@ -46,7 +46,7 @@ class Entry:
 class Pictures:
     """Decoded pictures, 8 bits a sample, in one flat array of bytes (usually a memory map)."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[PackedPicture, ...]
     samples: npt.NDArray[np.uint8]
     channels: int = 3
     """RGB; or the 6 of a packed 4:2:0 picture, whose entry has the size of its chroma (see `planes`)."""
@@ -146,7 +146,7 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
         for path in paths if refuse else ():
             _require_not(refuse, sha256_of(path), path)  # before minutes of decoding
         _pack(folder, paths, pack)
-    entries = tuple(Entry(**entry) for entry in json.loads(index.read_text(encoding="utf-8")))
+    entries = tuple(PackedPicture(**entry) for entry in json.loads(index.read_text(encoding="utf-8")))
     for entry in entries:
         _require_not(refuse, entry.sha256, folder / entry.name)
     return Pictures(entries, np.memmap(pack, np.uint8, "r"))
@@ -175,7 +175,7 @@ def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
                 raise UsageError(f"no space left in '{pack.parent}' for the decoded pictures: give another --cache DIR")
             file.write(picture.tobytes())
             name = path.relative_to(folder).as_posix()
-            entries.append(Entry(name, sha256_of(path), offset, picture.shape[0], picture.shape[1]))
+            entries.append(PackedPicture(name, sha256_of(path), offset, picture.shape[0], picture.shape[1]))
             offset += picture.nbytes
         if broken:
             shown = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")

@@ -79,7 +79,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ZooRecipe:
     """Steps in order, and pictures to leave out."""
 
     steps: tuple[Step, ...]
@@ -90,7 +90,7 @@ class Recipe:
 class Zoo:
     """A recipe, the folder of its weights files, and the folder of this machine's checkpoints."""
 
-    recipe: Recipe
+    recipe: ZooRecipe
     weights: Path = catalogue.COMPACT
     runs: Path = RUNS
 
@@ -263,7 +263,7 @@ def file_stem(model: str) -> str:
     return model.replace("@", "-")
 
 
-def read(path: Path | None = None) -> Recipe:
+def read(path: Path | None = None) -> ZooRecipe:
     """The recipe in a TOML file, or one of the package by its name; that of the shipped weights by default.
 
     Raises:
@@ -280,7 +280,7 @@ def read(path: Path | None = None) -> Recipe:
     return parse(str(source), content)
 
 
-def parse(name: str, content: Mapping[str, Any]) -> Recipe:
+def parse(name: str, content: Mapping[str, Any]) -> ZooRecipe:
     """The recipe in the content of a TOML file of a name.
 
     Raises:
@@ -296,7 +296,7 @@ def parse(name: str, content: Mapping[str, Any]) -> Recipe:
         raise UsageError(f"{name}: not a recipe ({error})") from error
 
 
-def _recipe(content: Mapping[str, Any]) -> Recipe:
+def _recipe(content: Mapping[str, Any]) -> ZooRecipe:
     for name, settings in content["phases"].items():
         recipe_fields.require_phase(name, settings)
     for entry in content["steps"]:
@@ -309,7 +309,7 @@ def _recipe(content: Mapping[str, Any]) -> Recipe:
         for model in entry["train"]
         for stage in entry["phases"]
     )
-    return Recipe(steps, tuple(excluded))
+    return ZooRecipe(steps, tuple(excluded))
 
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
@@ -333,6 +333,6 @@ def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
     """The phase of +qr or +ft that settings name by their `kind`; what belongs to it is taken out of them."""
     chosen = {key: settings.pop(key) for key in ("alpha", "distance", "synthesis") if key in settings}
     kind = settings.pop("kind", "predictive")
-    phase = modified_phase(kind, target, stp.Recipe(**chosen))
+    phase = modified_phase(kind, target, stp.StpRecipe(**chosen))
     stp.require_read(kind, target, chosen)
     return phase

@@ -27,7 +27,7 @@ METRICS = ("mse", "ms-ssim")
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class PublishedCheckpoint:
     """One file of the zoo."""
 
     family: str
@@ -62,19 +62,21 @@ class Checkpoint:
 
 
 @functools.cache
-def all_checkpoints() -> tuple[Checkpoint, ...]:
+def all_checkpoints() -> tuple[PublishedCheckpoint, ...]:
     """The whole zoo, family by family, from the smallest files up."""
     text = importlib.resources.files(__package__).joinpath("zoo.toml").read_text(encoding="utf-8")
     zoo: dict[str, Any] = tomllib.loads(text)
     return tuple(
-        Checkpoint(family, entry["architecture"], metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file)
+        PublishedCheckpoint(
+            family, entry["architecture"], metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file
+        )
         for family, entry in zoo["family"].items()
         for metric in METRICS
         for index, file in enumerate(entry[metric])
     )
 
 
-def find(family: str, quality: int, metric: str = "mse") -> Checkpoint:
+def find(family: str, quality: int, metric: str = "mse") -> PublishedCheckpoint:
     """The checkpoint of one model.
 
     Raises:
@@ -83,7 +85,9 @@ def find(family: str, quality: int, metric: str = "mse") -> Checkpoint:
     return select((family,), (quality,), metric)[0]
 
 
-def select(families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse") -> list[Checkpoint]:
+def select(
+    families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse"
+) -> list[PublishedCheckpoint]:
     """The checkpoints of some families at some qualities; nothing named means all. Not every family has every quality.
 
     Raises:
@@ -111,12 +115,12 @@ def weights_folder() -> Path:
     return _cache_folder() / "bench" / "weights"
 
 
-def locate(checkpoint: Checkpoint) -> Path | None:
+def locate(checkpoint: PublishedCheckpoint) -> Path | None:
     """Where a checkpoint lies on this machine, its content not looked at: our folder, else CompressAI's downloads."""
     return next((path for path in _places(checkpoint) if path.is_file()), None)
 
 
-def require(checkpoint: Checkpoint) -> tuple[Path, str]:
+def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
     """A checkpoint's file and its SHA-256, found to be right.
 
     Raises:
@@ -136,7 +140,7 @@ def require(checkpoint: Checkpoint) -> tuple[Path, str]:
     return path, found
 
 
-def fetch(checkpoints: Sequence[Checkpoint]) -> list[Path]:
+def fetch(checkpoints: Sequence[PublishedCheckpoint]) -> list[Path]:
     """Download those that are not on this machine, verified, and say where each lies.
 
     What has arrived of a file that was cut off is kept and gone on from.
@@ -149,7 +153,7 @@ def fetch(checkpoints: Sequence[Checkpoint]) -> list[Path]:
         return [_fetch(checkpoint, advance) for checkpoint in checkpoints]
 
 
-def _fetch(checkpoint: Checkpoint, advance: Callable[[int, str], None]) -> Path:
+def _fetch(checkpoint: PublishedCheckpoint, advance: Callable[[int, str], None]) -> Path:
     path = locate(checkpoint)
     if path is None or not sha256_of(path).startswith(checkpoint.sha256_prefix):
         path = weights_folder() / checkpoint.file
@@ -162,7 +166,7 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def _places(checkpoint: Checkpoint) -> tuple[Path, Path]:
+def _places(checkpoint: PublishedCheckpoint) -> tuple[Path, Path]:
     hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
     return weights_folder() / checkpoint.file, hub / checkpoint.file
 

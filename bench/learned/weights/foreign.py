@@ -64,7 +64,7 @@ def load_theirs(path: Path, architecture: str) -> nn.Module:
     return model.eval()
 
 
-def _completed(model: nn.Module, path: Path, found: recognition.Identity) -> dict[str, Tensor]:
+def _completed(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> dict[str, Tensor]:
     """The tensors of a checkpoint in float32, and those of a new model that files may lack: tables and constants.
 
     A file that lacks a table gives none: tables of two versions need not go together.

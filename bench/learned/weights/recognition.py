@@ -36,7 +36,7 @@ _BOTTLENECK = re.compile(r"\b_?(bias|matri|factor)(?:es|ces|x|s)?\.?(\d)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RecognizedModel:
     """What a checkpoint is of."""
 
     name: str
@@ -68,7 +68,7 @@ class _Fit:
     """The first thing that does not fit; "" if all does."""
 
 
-def identify(path: Path) -> Identity:
+def identify(path: Path) -> RecognizedModel:
     """What a checkpoint is of. The file is read again only when it has changed.
 
     Raises:
@@ -82,10 +82,10 @@ def identify(path: Path) -> Identity:
 
 
 @functools.lru_cache(maxsize=256)
-def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> Identity:
+def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> RecognizedModel:
     checkpoint = state_dicts.read(path)
     fit = _best(path, checkpoint.tensors)
-    return Identity(fit.name, fit.N, fit.M, checkpoint.place, fit.has_tables)
+    return RecognizedModel(fit.name, fit.N, fit.M, checkpoint.place, fit.has_tables)
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
@@ -97,7 +97,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
     return dict(_best(path, state_dicts.read(path).tensors).tensors)
 
 
-def require(path: Path, name: str) -> Identity:
+def require(path: Path, name: str) -> RecognizedModel:
     """What a checkpoint is of, which is one architecture or family and no other.
 
     Raises:

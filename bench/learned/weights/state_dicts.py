@@ -49,7 +49,7 @@ _HARMLESS: tuple[Any, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class StateDict:
     """The tensors of a file."""
 
     tensors: State
@@ -57,7 +57,7 @@ class Checkpoint:
     """Where in the file they were, as in "state_dict"; "" if the file is nothing else."""
 
 
-def read(path: Path) -> Checkpoint:
+def read(path: Path) -> StateDict:
     """The tensors of a model in a file.
 
     Raises:
@@ -71,7 +71,7 @@ def read(path: Path) -> Checkpoint:
     if found is None:
         raise UsageError(f"{path}: no tensors by name in it, such as a state_dict")
     place, tensors = found
-    return Checkpoint({name.replace(_COMPILED, ""): value for name, value in tensors.items()}, ".".join(place))
+    return StateDict({name.replace(_COMPILED, ""): value for name, value in tensors.items()}, ".".join(place))
 
 
 def variants(tensors: State) -> Iterator[State]:

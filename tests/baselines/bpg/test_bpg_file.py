@@ -7,7 +7,7 @@ import pytest
 from baselines.bpg import bpg_file, hevc
 from baselines.bpg.bits import BitWriter, ue7
 from baselines.bpg.codec import Bpg420, Bpg444
-from baselines.bpg.hevc import CodingTools, Format, Nal, Pcm
+from baselines.bpg.hevc import CodedFormat, CodingTools, Nal, Pcm
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
 from bench.system.errors import CodecError, DecodeError
@@ -47,7 +47,7 @@ def test_a_file_written_from_what_was_read_is_the_same_file(file: bytes) -> None
 @pytest.mark.parametrize("chroma_format", [1, 3])
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (768, 512), (8192, 4096)])
 def test_our_sps_says_what_it_was_made_from(width: int, height: int, chroma_format: int) -> None:
-    picture = Format(width, height, chroma_format)
+    picture = CodedFormat(width, height, chroma_format)
     _, sps = hevc.parameter_sets(picture, TOOLS)
     assert hevc.parse_sps(sps) == (picture, TOOLS)
     assert hevc.START_CODE not in sps
@@ -113,7 +113,7 @@ def test_absurd_sizes_are_refused_before_decoding(file: bytes, size: tuple[int, 
 
 
 def test_a_parameter_set_in_the_file_does_not_reach_the_decoder(file: bytes) -> None:
-    _, huge = hevc.parameter_sets(Format(16384, 16384, 3), TOOLS)
+    _, huge = hevc.parameter_sets(CodedFormat(16384, 16384, 3), TOOLS)
     head, rest = file[:9], file[11:]  # between them, the length of the rest
     picture = rest + hevc.START_CODE + huge
     stored = bpg_file.read(head + ue7(len(picture)) + picture)
@@ -125,8 +125,11 @@ def test_a_parameter_set_in_the_file_does_not_reach_the_decoder(file: bytes) -> 
     ("units", "message"),
     [
         ([], "no parameter sets"),
-        ([*hevc.parameter_sets(Format(128, 96, 3), TOOLS), b"\x44\x01\x80"], "no picture"),
-        ([*hevc.parameter_sets(Format(64, 96, 3), TOOLS), b"\x44\x01\x80"], "coded 64 x 96 pixels for a picture of"),
+        ([*hevc.parameter_sets(CodedFormat(128, 96, 3), TOOLS), b"\x44\x01\x80"], "no picture"),
+        (
+            [*hevc.parameter_sets(CodedFormat(64, 96, 3), TOOLS), b"\x44\x01\x80"],
+            "coded 64 x 96 pixels for a picture of",
+        ),
     ],
 )
 def test_a_stream_that_bpg_cannot_hold_is_refused(units: list[bytes], message: str) -> None:

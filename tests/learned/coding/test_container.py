@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.learned.coding.container import MAX_PIXELS, Content, Form, Identity, pack, unpack
+from bench.learned.coding.container import MAX_PIXELS, FileContent, Form, Identity, pack, unpack
 from bench.learned.families import FILE_IDS, YUV420, parts_of
 from bench.system.errors import CodecError, DecodeError
 
 IDENTITY = Identity("joint", 3, "0123456789abcdef" * 4)
-KODAK = Content(768, 512, 0xDEADBEEF, b"four" * 10)
+KODAK = FileContent(768, 512, 0xDEADBEEF, b"four" * 10)
 
 
 def resealed(data: bytes, sides: int = 4) -> bytes:
@@ -36,7 +36,7 @@ def test_the_header_of_a_kodak_picture_takes_22_bytes() -> None:
 def test_what_is_packed_is_unpacked(family: str, quality: int, width: int, height: int, payload: bytes) -> None:
     identity = dataclasses.replace(IDENTITY, family=family, quality=quality)
     form = Form(full_range=bool(quality % 2), indicator=width % 4) if parts_of(family)[0] in YUV420 else None
-    content = Content(width, height, 7, payload + bytes(-len(payload) % 4), form)
+    content = FileContent(width, height, 7, payload + bytes(-len(payload) % 4), form)
     assert unpack(pack(identity, content), identity) == content
 
 
@@ -107,12 +107,12 @@ def test_half_a_word_is_refused() -> None:
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (65_536, 1), (8193, 8193)])
 def test_impossible_sizes_are_refused_on_both_sides(size: tuple[int, int]) -> None:
     with pytest.raises(CodecError, match=f"a picture of {size[0]}x{size[1]}"):
-        pack(IDENTITY, Content(*size, 0, b""))
+        pack(IDENTITY, FileContent(*size, 0, b""))
 
 
 def test_an_absurd_size_in_a_file_is_refused() -> None:
     assert MAX_PIXELS < 65_535 * 65_535
-    content = Content(65_535, 1024, 0, b"")
+    content = FileContent(65_535, 1024, 0, b"")
     data = pack(IDENTITY, content)
     absurd = data[:13] + data[10:13] + data[15:]  # the height becomes the width
     with pytest.raises(DecodeError, match="a picture of 65535x65535"):

@@ -128,7 +128,7 @@ def test_a_small_file_that_claims_a_huge_picture_is_refused_by_its_length(family
     """At the shipped weights' rates, 230 bytes hold the likeliest symbols of y, but not of z as well."""
     codec = codec_class(family)(3)
     form = container.Form() if parts_of(family)[0] in YUV420 else None
-    data = container.pack(codec._identity, container.Content(8192, 8192, 1, payload, form))
+    data = container.pack(codec._identity, container.FileContent(8192, 8192, 1, payload, form))
     with pytest.raises(DecodeError, match="too short for a picture of the size that the header names"):
         (codec.decode_yuv420 if form else codec.decode)(data)
 

@@ -24,7 +24,7 @@ from bench.codecs.registry import codec_class
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture, Yuv420
 from bench.learned.codecs.yuv420_codec import PlanarCodec
-from bench.learned.coding.container import Content, Form, pack, unpack
+from bench.learned.coding.container import FileContent, Form, pack, unpack
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.models import ModelConfig, build
@@ -162,7 +162,7 @@ def test_a_picture_that_the_machine_cannot_hold_is_refused_before_anything_is_de
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codec = open_codec("cca", weights)
-    data = pack(codec._identity, Content(8000, 6500, 0, bytes(100)))
+    data = pack(codec._identity, FileContent(8000, 6500, 0, bytes(100)))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**29))
     monkeypatch.delattr(LatentCoder, "decode")
     with pytest.raises(DecodeError, match=r"a picture of 8000x6500.*GiB of memory or more, this machine has 0\.5 GiB"):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models import GradientRouting, Rectified, Rectifier
-from bench.learned.models.rectifier import Attention, StandardizedConv2d
+from bench.learned.models.rectifier import SelfAttention, StandardizedConv2d
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_the_result_is_float32_under_autocast(liven: Enlivener) -> None:
 
 def test_attention_is_that_of_the_formula() -> None:
     torch.manual_seed(0)
-    attention, x = Attention(16), torch.randn(2, 16, 3, 5)
+    attention, x = SelfAttention(16), torch.randn(2, 16, 3, 5)
     normalised = nn.functional.layer_norm(x.permute(0, 2, 3, 1), (16,), attention.norm.weight).reshape(2, 15, 16)
     q, k, v = (normalised @ attention.to_qkv.weight[:, :, 0, 0].T).reshape(2, 15, 3, 4, 32).permute(2, 0, 3, 1, 4)
     seen = torch.softmax(q @ k.transpose(-1, -2) / 32**0.5, dim=-1) @ v
@@ -62,8 +62,8 @@ def test_attention_is_that_of_the_formula() -> None:
 
 def test_windows_are_full_attention_up_to_their_size_and_local_above_it() -> None:
     torch.manual_seed(0)
-    windowed, x = Attention(16, window=8), torch.randn(1, 16, 8, 20)
-    full = Attention(16, window=64)
+    windowed, x = SelfAttention(16, window=8), torch.randn(1, 16, 8, 20)
+    full = SelfAttention(16, window=64)
     full.load_state_dict(windowed.state_dict())
     assert torch.equal(windowed(x[..., :8]), full(x[..., :8]))
     # 20 columns are three windows, of 7, 7 and 6.

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.learned.training import training_pictures
-from bench.learned.training.crops import Crops, Place, generator
+from bench.learned.training.crops import CropPlace, Crops, generator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_crops_may_be_cut_larger_and_downscaled(downscaled: Crops) -> None:
 
 
 def test_a_downscaled_crop_is_all_of_what_was_cut_made_smaller(downscaled: Crops) -> None:
-    place = Place(picture=1, top=8, left=20, mirrored=True, side=64)
+    place = CropPlace(picture=1, top=8, left=20, mirrored=True, side=64)
     crop = downscaled._cut_here([place] * 16)[0].numpy()
     whole = downscaled.pictures[1][8:72, 20:84][:, ::-1].astype(float)
     averaged = whole.reshape(32, 2, 32, 2, 3).mean((1, 3))

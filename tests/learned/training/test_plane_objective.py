@@ -17,7 +17,7 @@ from bench.learned.training.crops import Crops
 from bench.learned.training.jobs import Job, filter_phase, job_from_options, phase_for
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted
-from bench.learned.training.training_pictures import Entry, Pictures
+from bench.learned.training.training_pictures import PackedPicture, Pictures
 from bench.learned.weights.full import load
 from bench.system.errors import UsageError
 
@@ -77,7 +77,7 @@ def test_photographs_are_converted_whole_and_once(photos: Path, tmp_path: Path) 
 def test_a_mirrored_crop_is_a_crop_of_the_mirrored_picture() -> None:
     picture = noise(8, 8)
     mirrored = Yuv420(*(np.ascontiguousarray(plane[:, ::-1]) for plane in picture.planes))
-    whole = Pictures((Entry("noise", "00", 0, 4, 4),), pack(picture).ravel(), channels=6)
+    whole = Pictures((PackedPicture("noise", "00", 0, 4, 4),), pack(picture).ravel(), channels=6)
     crops = Crops(whole, size=4, batch=1, device=torch.device("cpu"))
     resident = Crops(
         whole, size=4, batch=1, device=torch.device("cpu"), resident=torch.from_numpy(whole.samples.copy())

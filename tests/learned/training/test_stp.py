@@ -16,7 +16,7 @@ from bench.learned.training import losses, run, start, training_pictures
 from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
 from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
-from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, Recipe
+from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, StpRecipe
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
@@ -54,7 +54,7 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
     modifier: str,
     synthesis: Any,  # noqa: ANN401
 ) -> None:
-    job = job_on(landscapes, base, modifier=modifier, recipe=Recipe(synthesis=synthesis))
+    job = job_on(landscapes, base, modifier=modifier, recipe=StpRecipe(synthesis=synthesis))
     trained = load_rectified(run.train(job, Silent()))
     before, after = load(base).model.state_dict(), trained.model.codec.state_dict()
     assert same(before, after, but="g_s.")
@@ -103,7 +103,7 @@ def test_the_literal_soft_phase_makes_a_base_of_its_own(landscapes: Path, base: 
 def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(landscapes: Path, base: Path) -> None:
     bases = []
     for alpha in (0.0, 100.0):
-        job = job_on(landscapes, base, "soft", recipe=Recipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
+        job = job_on(landscapes, base, "soft", recipe=StpRecipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
         bases.append(load_rectified(run.train(job, Silent())).model)
     first, second = (model.codec.state_dict() for model in bases)
     assert same(first, second)
@@ -314,12 +314,12 @@ def test_another_width_than_that_of_the_rectifier_to_go_on_with_is_refused(lands
 def test_a_phase_of_a_rectifier_reads_the_options_that_it_takes_and_no_others(phase: str) -> None:
     target = Target("joint", 3, modifier="qr")
     for option, value in {"alpha": 0.25, "distance": "l1", "synthesis": "detached"}.items():
-        changed = modified_phase(phase, target, Recipe(**{option: value}))  # type: ignore[arg-type]
+        changed = modified_phase(phase, target, StpRecipe(**{option: value}))  # type: ignore[arg-type]
         assert (changed != modified_phase(phase, target)) == (option in OPTIONS["qr"][phase])
 
 
 def test_the_record_says_what_was_chosen(landscapes: Path, base: Path) -> None:
-    job = job_on(landscapes, base, recipe=Recipe(alpha=0.5, distance="l1", synthesis="detached"))
+    job = job_on(landscapes, base, recipe=StpRecipe(alpha=0.5, distance="l1", synthesis="detached"))
     run.train(job, Silent())
     phase = json.loads((job.out / "record.json").read_text())["phase"]
     assert phase["weights"]["feature-l1"] == 0.5

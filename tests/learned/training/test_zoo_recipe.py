@@ -612,7 +612,7 @@ def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
 
 def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
     step = next(step for step in zoo_recipe.read().steps if step.name == "joint+qr@5 qr-soft")
-    small = Zoo(zoo_recipe.Recipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
+    small = Zoo(zoo_recipe.ZooRecipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
     base = small.path("joint@5")
     for seed in (1, 2):
         torch.manual_seed(seed)

@@ -15,7 +15,7 @@ from compressai.zoo.image import model_architectures
 from bench.learned.models import ModelConfig
 from bench.learned.models.compressai_models import ARCHITECTURES
 from bench.learned.weights import checkpoints, compressai_weights
-from bench.learned.weights.checkpoints import Checkpoint
+from bench.learned.weights.checkpoints import PublishedCheckpoint
 from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FAMILIES = tuple(ARCHITECTURES)
 
 Enlivener = Callable[["nn.Module"], None]
-Publish = Callable[[str, Any], Checkpoint]
+Publish = Callable[[str, Any], PublishedCheckpoint]
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def publish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Publish:
         compressai_weights, "zoo_config", lambda family, _: ModelConfig(family, 8, 8 if family == "attn" else 12)
     )
 
-    def put(family: str, content: Any) -> Checkpoint:  # noqa: ANN401 - anything that torch can save
+    def put(family: str, content: Any) -> PublishedCheckpoint:  # noqa: ANN401 - anything that torch can save
         buffer = io.BytesIO()
         torch.save(content, buffer)
         sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
         url = f"https://zoo.invalid/{family}-1-{sha256[:8]}.pth.tar"
-        entry = Checkpoint(family, ARCHITECTURES[family], "mse", 1, 0.0018, url)
+        entry = PublishedCheckpoint(family, ARCHITECTURES[family], "mse", 1, 0.0018, url)
         (tmp_path / entry.file).write_bytes(buffer.getvalue())
         monkeypatch.setattr(checkpoints, "all_checkpoints", lambda: (entry,))
         return entry

@@ -113,7 +113,7 @@ def test_a_checkpoint_of_a_family_is_coded_as_compressai_codes_it(
     model = theirs(architecture, case.liven, widths, tables=tables)
     path = case.written({"epoch": 3, "state_dict": prefixed(prefix, model), "optimizer": {"lr": 1e-4}})
     width, latents = (widths[0], widths[0]) if architecture in NARROW else widths
-    expected = recognition.Identity(ALIASES[architecture], width, latents, "state_dict", tables)
+    expected = recognition.RecognizedModel(ALIASES[architecture], width, latents, "state_dict", tables)
     assert recognition.identify(path) == expected
     model.update()
     loaded = load_checkpoint(path, ALIASES[architecture]).model.state_dict()

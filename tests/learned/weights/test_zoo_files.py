@@ -18,7 +18,7 @@ from bench.cli.main import main
 from bench.learned.models import zoo_config
 from bench.learned.models.compressai_models import ARCHITECTURES
 from bench.learned.weights import checkpoints
-from bench.learned.weights.checkpoints import Checkpoint
+from bench.learned.weights.checkpoints import PublishedCheckpoint
 from bench.system.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Checkpoint, ...]]:
+def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[PublishedCheckpoint, ...]]:
     """A zoo of two files on a server of this machine, and a folder for them."""
     Server.log.clear()
     Server.manner = ""
@@ -63,7 +63,8 @@ def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Check
         quality: f"m-{quality}-{hashlib.sha256(data).hexdigest()[:8]}.pth.tar" for quality, data in CONTENT.items()
     }
     entries = tuple(
-        Checkpoint("joint", "mbt2018", "mse", quality, 0.01, f"{root}/{name}") for quality, name in names.items()
+        PublishedCheckpoint("joint", "mbt2018", "mse", quality, 0.01, f"{root}/{name}")
+        for quality, name in names.items()
     )
     monkeypatch.setattr(checkpoints, "all_checkpoints", lambda: entries)
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path / "weights"))
@@ -127,7 +128,7 @@ def test_the_folder_is_the_variable_or_in_the_cache(monkeypatch: pytest.MonkeyPa
     assert checkpoints.weights_folder() == tmp_path / "own"
 
 
-def test_files_arrive_and_are_not_asked_for_again(zoo: tuple[Checkpoint, ...], tmp_path: Path) -> None:
+def test_files_arrive_and_are_not_asked_for_again(zoo: tuple[PublishedCheckpoint, ...], tmp_path: Path) -> None:
     checkpoints.fetch(zoo)
     checkpoints.fetch(zoo)
     assert [path for path, _ in Server.log] == [f"/models/{entry.file}" for entry in zoo]
@@ -138,7 +139,7 @@ def test_files_arrive_and_are_not_asked_for_again(zoo: tuple[Checkpoint, ...], t
         assert sha256 == hashlib.sha256(CONTENT[entry.quality]).hexdigest()
 
 
-def test_a_cut_transfer_leaves_no_checkpoint_and_goes_on(zoo: tuple[Checkpoint, ...]) -> None:
+def test_a_cut_transfer_leaves_no_checkpoint_and_goes_on(zoo: tuple[PublishedCheckpoint, ...]) -> None:
     Server.manner = "cut"
     with pytest.raises(MissingError, match="run again to go on"):
         checkpoints.fetch(zoo[:1])
@@ -151,14 +152,14 @@ def test_a_cut_transfer_leaves_no_checkpoint_and_goes_on(zoo: tuple[Checkpoint, 
     assert int(asked.removeprefix("bytes=").removesuffix("-")) > len(CONTENT[1]) // 4
 
 
-def test_a_corrupt_transfer_is_thrown_away(zoo: tuple[Checkpoint, ...], tmp_path: Path) -> None:
+def test_a_corrupt_transfer_is_thrown_away(zoo: tuple[PublishedCheckpoint, ...], tmp_path: Path) -> None:
     Server.manner = "corrupt"
     with pytest.raises(MissingError, match="wrong SHA-256"):
         checkpoints.fetch(zoo[:1])
     assert list((tmp_path / "weights").iterdir()) == []
 
 
-def test_a_damaged_file_is_found_and_fetched_anew(zoo: tuple[Checkpoint, ...]) -> None:
+def test_a_damaged_file_is_found_and_fetched_anew(zoo: tuple[PublishedCheckpoint, ...]) -> None:
     checkpoints.fetch(zoo[:1])
     path, _ = checkpoints.require(zoo[0])
     path.write_bytes(CONTENT[1][:-1])
@@ -168,7 +169,7 @@ def test_a_damaged_file_is_found_and_fetched_anew(zoo: tuple[Checkpoint, ...]) -
     assert checkpoints.require(zoo[0])[0].read_bytes() == CONTENT[1]
 
 
-def test_what_is_not_here_is_said_with_the_command(zoo: tuple[Checkpoint, ...]) -> None:
+def test_what_is_not_here_is_said_with_the_command(zoo: tuple[PublishedCheckpoint, ...]) -> None:
     with pytest.raises(MissingError, match="not on this machine; `bench fetch weights --family joint --quality 2`"):
         checkpoints.require(zoo[1])
 
@@ -179,7 +180,7 @@ def test_the_command_names_a_metric_that_is_not_the_default() -> None:
     )
 
 
-def test_what_compressai_downloaded_is_used(zoo: tuple[Checkpoint, ...], tmp_path: Path) -> None:
+def test_what_compressai_downloaded_is_used(zoo: tuple[PublishedCheckpoint, ...], tmp_path: Path) -> None:
     hub = tmp_path / "torch" / "hub" / "checkpoints"
     hub.mkdir(parents=True)
     (hub / zoo[0].file).write_bytes(CONTENT[1])
@@ -189,14 +190,14 @@ def test_what_compressai_downloaded_is_used(zoo: tuple[Checkpoint, ...], tmp_pat
     assert [checkpoints.require(entry)[0].parent.name for entry in zoo] == ["checkpoints", "weights"]
 
 
-def test_the_command_fetches_what_is_chosen(zoo: tuple[Checkpoint, ...], tmp_path: Path) -> None:
+def test_the_command_fetches_what_is_chosen(zoo: tuple[PublishedCheckpoint, ...], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["fetch", "weights", "--family", "joint", "--quality", "2"])
     assert result.exit_code == 0, result.output
     assert [path.name for path in (tmp_path / "weights").iterdir()] == [zoo[1].file]
     assert str(tmp_path / "weights") in result.output
 
 
-def test_a_failed_fetch_is_one_line_and_a_status(zoo: tuple[Checkpoint, ...]) -> None:
+def test_a_failed_fetch_is_one_line_and_a_status(zoo: tuple[PublishedCheckpoint, ...]) -> None:
     Server.manner = "corrupt"
     result = CliRunner().invoke(main, ["fetch", "weights", "--quality", str(zoo[0].quality)])
     assert result.exit_code == 1

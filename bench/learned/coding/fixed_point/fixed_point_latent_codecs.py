@@ -54,7 +54,7 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
 
 def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCodec:
     """The way in which a model's latents are coded with an integer network."""
-    return (MixtureLatentCodec if isinstance(model, MixtureModel) else GaussianPath)(model, network)
+    return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianPath)(model, network)
 
 
 class FixedPointLatentCodec(LatentCodec):
@@ -133,7 +133,7 @@ class GaussianPath(FixedPointLatentCodec):
         return torch.bucketize(scales.int().flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
-class MixtureLatentCodec(FixedPointLatentCodec):
+class IntegerMixtureLatentCodec(FixedPointLatentCodec):
     """Each element, rounded to an integer, by its mixture."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:

@@ -88,7 +88,7 @@ def lookups() -> dict[str, Tensor]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Elements:
+class _MixtureElements:
     """Of elements, each (K, n), and their windows' centres, (n)."""
 
     means: Tensor
@@ -132,7 +132,7 @@ class IntegerMixture:
         weights = self._weights(logits)
         centres = (weights * means).sum(0).mul_(1 / (MEAN_GRID << WEIGHT_BITS)).add_(0.5).floor_()
         reciprocals = ((1 << RECIPROCAL_BITS) / scales).floor_()
-        found = _Elements(means, reciprocals, weights, centres)
+        found = _MixtureElements(means, reciprocals, weights, centres)
         frequencies = functools.partial(self._frequencies, found)
         return MixtureCdfs.of(centres.int().numpy(), self._reaches_of(found, scales).numpy(), frequencies)
 
@@ -142,7 +142,7 @@ class IntegerMixture:
         shares = (sums * (1 << WEIGHT_BITS) / sums[-1]).floor_()
         return torch.cat((shares[:1], shares.diff(dim=0)))
 
-    def _reaches_of(self, found: _Elements, scales: Tensor) -> Tensor:
+    def _reaches_of(self, found: _MixtureElements, scales: Tensor) -> Tensor:
         """The index of each window's reach; lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
         unit = SCALE_GRID * SPREAD_GRID
         spreads = torch.bucketize(found.weights, self._spreads)
@@ -150,7 +150,7 @@ class IntegerMixture:
         needed = torch.where(spreads > 0, away.addcmul_(spreads.double(), scales), 0).amax(0).sub_(unit // 2)
         return torch.bucketize(needed, self._reaches).clamp_(max=len(REACHES) - 1)
 
-    def _frequencies(self, found: _Elements, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
+    def _frequencies(self, found: _MixtureElements, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
         """Whole frequencies of the integers around the centres of some elements, and of the escape."""
         chosen = torch.from_numpy(elements)
         means, reciprocals, weights = (

@@ -13,7 +13,7 @@ from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.harness.request import RunRequest, execute
 from bench.report import write_report
-from bench.reproduction.evidence import without_dead_links, write_evidence
+from bench.reproduction.committed_evidence import without_dead_links, write_evidence
 from bench.results import published
 from bench.results.export import export_csv, import_csv, read_rows
 from bench.results.extras import Extras
