@@ -1,4 +1,4 @@
-"""What the values of a recipe may be: types and bounds, checked before anything is made of them."""
+"""Validation of recipes: types and bounds of all values."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ _LEAST: Mapping[str, float] = {
     "M": 1,
     "kernel": 1,
 }
-"""The smallest value of numbers that have one."""
+"""Lower bounds of numbers."""
 
 
-def require_step(entry: Any) -> None:  # noqa: ANN401 - whatever a file holds
-    """See that an entry of [[steps]] has values of the right types; what it must have is looked at elsewhere.
+def require_step(entry: Any) -> None:  # noqa: ANN401 - any value in a file
+    """Check the types of the values of a [[steps]] entry; `zoo_recipe` checks that none is missing.
 
     Raises:
-        UsageError: one has another.
+        UsageError: a value has the wrong type.
     """
     _require("[[steps]]", entry, _STEP)
     _require("[[steps]] options", entry.get("options", {}), get_type_hints(ModelConfig))
 
 
-def require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - whatever a file holds
-    """See that the settings of a phase are those of phases, with values of the right types.
+def require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - any value in a file
+    """Check the names and types of the settings of a phase.
 
     Raises:
-        UsageError: there is no such setting, or it has another value.
+        UsageError: a setting is unknown or has the wrong type.
     """
     named = {"Mapping": Mapping, "Quantization": Quantization}
     of_decoders = {**get_type_hints(stp.StpRecipe), "kind": str}
@@ -69,8 +69,8 @@ def require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - whatever 
         _require(f"[phases.{name}] crops", crop, get_type_hints(CropStage))
 
 
-def require_names(place: str, names: Any) -> None:  # noqa: ANN401 - whatever a file holds
-    """See that a value is a list of texts.
+def require_names(place: str, names: Any) -> None:  # noqa: ANN401 - any value in a file
+    """Check that a value is a list of strings.
 
     Raises:
         UsageError: it is not.
@@ -78,7 +78,16 @@ def require_names(place: str, names: Any) -> None:  # noqa: ANN401 - whatever a 
     _require(place, {"value": names}, {"value": tuple[str, ...]})
 
 
-def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - whatever a file holds
+def require_formerly(names: Any, phases: Mapping[str, Any]) -> None:  # noqa: ANN401 - any value in a file
+    """Check that [formerly] has a string for some of the phases, and nothing else.
+
+    Raises:
+        UsageError: it has.
+    """
+    _require("[formerly]", names, dict.fromkeys(phases, str))
+
+
+def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - any value in a file
     if not isinstance(entry, Mapping):
         raise UsageError(f"{place} is no table but {_shown(entry)}")
     for key, value in entry.items():
@@ -105,6 +114,6 @@ def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401 - a value and a type h
     return isinstance(value, Mapping if dataclasses.is_dataclass(hint) else origin or hint)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever a file holds
+def _shown(value: Any) -> str:  # noqa: ANN401 - any value in a file
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

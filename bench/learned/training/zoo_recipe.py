@@ -1,7 +1,7 @@
-"""The recipe of the weights that ship with the package, and how far it has been followed.
+"""The recipe of the weights that ship with the package, and its progress.
 
-What has been reached is read from the weights files themselves, so that a fresh clone knows what is next. A checkpoint
-of this machine is gone on from when it is further than the weights file; otherwise the file's weights are.
+Progress is read from the weights files themselves, so that a fresh clone knows the next step. Training continues from a
+checkpoint on this machine if it has more steps than the weights file, and from the weights file otherwise.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import time
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs") / "zoo"
 
 PACKAGED = ("paper",)
-"""Recipes of the package that are not that of the shipped weights; what they train goes into a folder of their name."""
+"""Further recipes of the package. Their weights are written to a folder of the recipe's name."""
 
 Stages = dict[str, dict[str, float]]
 
@@ -42,35 +42,35 @@ class Step:
     """One phase of one model."""
 
     model: str
-    """FAMILY@QUALITY[-VARIANT]; a variant that begins with ms-ssim is trained for that instead of the MSE."""
+    """FAMILY@QUALITY[-VARIANT]; a variant whose name begins with ms-ssim is trained for MS-SSIM instead of MSE."""
     stage: str
     phase: Phase
     steps: int
     target: Target
     start: str | None
-    """Model that it starts from, unless the model has stages behind it already."""
+    """Model that the first stage of this model starts from."""
     seed: int
     width: int | None = None
-    """Channels of a new rectifier; None: the compact ones."""
+    """Channels of a new rectifier; None: the default."""
 
     @property
     def name(self) -> str:
-        """How the step is shown."""
+        """Name of the step in messages."""
         return f"{self.model} {self.stage}"
 
     @property
     def keeps_transforms(self) -> bool:
-        """Whether it fits an entropy model to latents that stay as they are."""
+        """Whether the step fine-tunes an entropy model on frozen transforms."""
         return self.phase.source == "latents"
 
     @property
     def run(self) -> str:
-        """The step's folder among the runs of this machine."""
+        """Name of the step's folder of checkpoints."""
         return f"{file_stem(self.model)}-{self.stage}"
 
     @property
     def models(self) -> dict[str, str]:
-        """Each model that the step trains, and the name of its file in the step's folder."""
+        """Models trained by the step, with the names of their files in its folder."""
         if not self.phase.qualities:
             return {self.model: TRAINED}
         bases = [replace(self.target, quality=quality).base for quality in self.phase.qualities]
@@ -80,10 +80,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ZooRecipe:
-    """Steps in order, and pictures to leave out."""
+    """Steps in order, and globs of pictures to leave out."""
 
     steps: tuple[Step, ...]
     exclude: tuple[str, ...]
+    formerly: Mapping[str, str] = field(default_factory=dict)
+    """Names of stages in older weights files, and their current names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +101,21 @@ class Zoo:
         return self.weights / f"{file_stem(model)}.safetensors"
 
     def stages(self, model: str) -> Stages:
-        """What a model's weights have behind them; nothing if there is no file."""
+        """The stages that a model's weights were trained in; none if there is no file."""
         path = self.path(model)
-        return _stages_in(path) if path.is_file() else {}
+        stages = _stages_in(path) if path.is_file() else {}
+        return {self.recipe.formerly.get(name, name): stage for name, stage in stages.items()}
 
     def done(self, step: Step) -> int:
-        """How many steps of a step the weights file has; none, if they were for other latents than its start's now."""
+        """Number of training steps of a stage in the weights file; 0 if the file is outdated."""
         return 0 if self.is_outdated(step) else int(self.stages(step.model).get(step.stage, {}).get("steps", 0))
 
     def is_outdated(self, step: Step) -> bool:
-        """Whether a fit is for transforms that its start had once: the start was trained anew, or further, since.
+        """Whether the weights were trained for other transforms than those of the model they started from.
 
-        A model that has been trained whole since has transforms of its own, and so has its start: they differ rightly.
-        A fit whose file is a part of its start's is outdated when that is another file than it was; so is the decoder
-        of +qr or +ft with its base.
+        This is so when the start was trained again after an entropy model was fine-tuned on it, and for a decoder of
+        +qr or +ft when its base has changed. Where a later stage trained all parameters of the model or of its start,
+        their transforms differ as intended.
         """
         if step.target.modifier is not None:
             return self._has_other_base(step)
@@ -128,20 +131,20 @@ class Zoo:
         return not changed and all(map(Path.is_file, files)) and not delta.alike(*files, TRANSFORMS)
 
     def _has_other_base(self, step: Step) -> bool:
-        """Whether what was trained of a decoder, published or not, was for other weights than its base's now."""
+        """Whether the weights of a decoder, published or not, were trained for other weights of its base."""
         base = self.path(step.target.base)
         known = [path for path in (self.path(step.model), self.runs / step.run / TRAINED) if path.is_file()]
         return base.is_file() and not all(_is_decoder_of(path, base) for path in known)
 
     def next(self) -> Step | None:
-        """The first step that is not complete."""
+        """The first incomplete step, or None."""
         return next((step for step in self.recipe.steps if self.done(step) < step.steps), None)
 
     def job(self, step: Step, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
-        """The training that takes a step further, from whatever is furthest.
+        """The training that continues a step, from its checkpoint or its weights file.
 
         Raises:
-            MissingError: the model that it starts from has no weights yet.
+            MissingError: the model that it starts from has no weights.
         """
         out, done, outdated = self.runs / step.run, self.done(step), self.is_outdated(step)
         stages = {} if outdated else self.stages(step.model)
@@ -167,21 +170,21 @@ class Zoo:
         return Job(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
-        """Put trained weights where the package's are, if there are any that are further than those.
+        """Write trained weights to the folder of weights files, if they have more steps than the file there.
 
-        A model that was fitted to the latents of another becomes a part of that one's weights.
+        A fine-tuned entropy model is written as delta weights of the model whose latents it was trained on.
         """
         if not trained.is_file() or _stages_in(trained).get(step.stage, {"steps": 0})["steps"] <= self.done(step):
             return
         base = self._base_of(step)
         if base is None or step.target.modifier is None or _is_decoder_of(trained, base):
-            # The step's own model first: the others are parts of it.
+            # The step's own model first: the others are delta weights of it.
             for model, name in sorted(step.models.items(), key=lambda item: item[0] != step.model):
                 own = base if model == step.model else self.path(step.model)
                 delta.replace(self.path(model), *delta.read(trained.with_name(name)), own)
 
     def _base_of(self, step: Step) -> Path | None:
-        """What the weights of a step can be a part of: a decoder's of its model's, a fit's of those it started from."""
+        """The weights that a step's results are stored as delta weights of, or None."""
         if step.target.modifier is not None:
             return self.path(step.target.base)
         if step.start is None or step.start == step.model or not step.keeps_transforms:
@@ -195,7 +198,7 @@ def _stages_in(path: Path) -> Stages:
 
 
 def transforms_in(path: Path) -> str:
-    """The SHA-256 of the transforms in a weights file: models that share their latents and pictures have one."""
+    """SHA-256 of the transforms in a weights file; models with equal transforms have equal latents and pictures."""
     _, tensors = delta.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
@@ -204,7 +207,7 @@ def transforms_in(path: Path) -> str:
 
 
 def _is_decoder_of(path: Path, base: Path) -> bool:
-    """Whether a decoder's weights are for a base, or for one with equal tensors under another header."""
+    """Whether a decoder was trained for a base, or for weights with the same tensors."""
     try:
         return delta.alike(catalogue.base(path), base)
     except (MissingError, UsageError):
@@ -212,7 +215,7 @@ def _is_decoder_of(path: Path, base: Path) -> bool:
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:
-    """Steps at the end of a run that was begun here, or None where the weights file is further than it."""
+    """Number of steps at the end of a run on this machine, or None if the weights file has more."""
     record = json.loads((out / "record.json").read_text(encoding="utf-8"))
     if record["stages"][stage]["steps"] < done:
         return None
@@ -221,17 +224,17 @@ def _total_of_run(out: Path, stage: str, done: int) -> int | None:
 
 
 def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = None, **options: Any) -> None:  # noqa: ANN401
-    """Train the next steps until the recipe is complete or the time is over; each result is published.
+    """Train and publish one step after the other until the recipe is complete or the time is over.
 
     Args:
         zoo: recipe and folders.
         train: trains a job and returns its weights file.
-        budget_s: seconds; the next call continues a step that they do not suffice for. The first step is begun even if
-            they are over before it, so that what is wrong with it is an error.
-        options: fields of `Job` that hold for all steps.
+        budget_s: seconds; the next call continues a step that is incomplete by then. The first step is begun even if
+            the time is over, so that errors in its inputs are reported.
+        options: fields of `Job` for all steps.
 
     Raises:
-        BenchError: a step got no further although there was time, so that the next call would not either.
+        BenchError: a training did not add steps although there was time left.
     """
     began, trained = time.perf_counter(), False
     while (step := zoo.next()) is not None:
@@ -250,7 +253,7 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
 
 
 def _no_progress(zoo: Zoo, step: Step) -> str:
-    """What to say of a step whose training did not take it further."""
+    """Message for a training that did not add steps."""
     reason = f"the weights do not fit those of {step.start}" if zoo.is_outdated(step) else "the weights are no further"
     return (
         f"{step.name}: still {zoo.done(step)} of {step.steps} steps after a training, {reason}; "
@@ -259,15 +262,15 @@ def _no_progress(zoo: Zoo, step: Step) -> str:
 
 
 def file_stem(model: str) -> str:
-    """The name of a model's files, without their suffix."""
+    """Name of a model's files, without suffix."""
     return model.replace("@", "-")
 
 
 def read(path: Path | None = None) -> ZooRecipe:
-    """The recipe in a TOML file, or one of the package by its name; that of the shipped weights by default.
+    """Read a recipe from a TOML file, or by name from the package; by default that of the shipped weights.
 
     Raises:
-        UsageError: it is no recipe, or a name in it does not exist.
+        UsageError: the file is not a valid recipe.
         OSError: it cannot be read.
     """
     source: Traversable = Path("zoo" if path is None else path)
@@ -281,10 +284,10 @@ def read(path: Path | None = None) -> ZooRecipe:
 
 
 def parse(name: str, content: Mapping[str, Any]) -> ZooRecipe:
-    """The recipe in the content of a TOML file of a name.
+    """Parse a recipe from the content of a TOML file; `name` is the file's name in errors.
 
     Raises:
-        UsageError: it is no recipe, or a name in it does not exist.
+        UsageError: the content is not a valid recipe.
     """
     try:
         return _recipe(content)
@@ -309,7 +312,9 @@ def _recipe(content: Mapping[str, Any]) -> ZooRecipe:
         for model in entry["train"]
         for stage in entry["phases"]
     )
-    return ZooRecipe(steps, tuple(excluded))
+    formerly = content.get("formerly", {})
+    recipe_fields.require_formerly(formerly, content["phases"])
+    return ZooRecipe(steps, tuple(excluded), {old: new for new, old in formerly.items()})
 
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
@@ -319,7 +324,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
     quality, _, variant = rest.partition("-")
     target = parse_target(f"{family}@{quality}", "ms-ssim" if variant.startswith("ms-ssim") else "mse")
     target = replace(target, options=entry.get("options", {}))
-    replace(compact_config(target.family), **target.options)  # refuses options that no such model has
+    replace(compact_config(target.family), **target.options)  # refuses unknown options
     settings = dict(phases[stage])
     steps = settings.pop("steps")
     plain = phase_for(target) if target.modifier is None else _decoder_phase(target, settings)
@@ -330,7 +335,7 @@ def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str,
 
 
 def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
-    """The phase of +qr or +ft that settings name by their `kind`; what belongs to it is taken out of them."""
+    """The phase of +qr or +ft that `kind` names; its own settings are removed from `settings`."""
     chosen = {key: settings.pop(key) for key in ("alpha", "distance", "synthesis") if key in settings}
     kind = settings.pop("kind", "predictive")
     phase = modified_phase(kind, target, stp.StpRecipe(**chosen))

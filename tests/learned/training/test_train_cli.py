@@ -112,7 +112,7 @@ def test_status_shows_what_is_next_and_trains_nothing(tmp_path: Path) -> None:
     code, output = invoke("zoo", "--status", "--weights", str(tmp_path))
     assert code == 0
     lines = output.splitlines()
-    assert lines[0].split()[:3] == ["->", "hyper@5", "trunk"]
+    assert lines[0].split()[:3] == ["->", "hyper@5", "base"]
     assert sum(line.startswith("->") for line in lines) == 1
     assert not list(tmp_path.iterdir())
 

@@ -131,6 +131,23 @@ def test_a_fresh_clone_goes_on_from_the_weights_alone(small: Zoo, tmp_path: Path
     assert following.name == "hyper@3 trunk"
 
 
+def test_weights_with_earlier_names_of_stages_are_complete(small: Zoo, tmp_path: Path) -> None:
+    take_one(small, Trainer())
+    path = tmp_path / "renamed.toml"
+    path.write_text(RECIPE.replace("trunk", "base") + '[formerly]\nbase = "trunk"\n')
+    renamed = Zoo(zoo_recipe.read(path), small.weights, small.runs)
+    assert renamed.done(renamed.recipe.steps[0]) == 100
+    following = renamed.next()
+    assert following is not None
+    assert following.name == "hyper@3 entropy"
+
+
+def test_the_package_has_the_weights_of_the_recipe() -> None:
+    packaged = Zoo(zoo_recipe.read())
+    first = next(step for step in packaged.recipe.steps if step.name == "hyper@4 warm-start")
+    assert packaged.stages(first.model)["warm-start"]["steps"] == 2_500
+
+
 def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_further(small: Zoo) -> None:
     trainer = Trainer(reach=30)
     take_one(small, trainer)
@@ -531,8 +548,8 @@ def test_a_value_of_another_type_anywhere_in_a_recipe_is_one_clear_line() -> Non
 
 
 def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
-    """Trunk and ladder are everybody's: the others start from the hyper that they made."""
-    shared = {"trunk", "ladder"}
+    """Base model and warm starts are shared: the other families start from that hyper."""
+    shared = {"base", "warm-start"}
     budgets = {
         model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo_recipe.read().steps if s.model == model]
         for quality in (2, 3, 4, 5)
@@ -544,12 +561,12 @@ def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
     }
     own = [[stage for stage in budget if stage[0] not in shared] for budget in budgets.values()]
     assert all(budget == own[0] for budget in own)
-    assert [stage[0] for stage in own[0]] == ["fit", "whole"]
+    assert [stage[0] for stage in own[0]] == ["entropy", "whole"]
 
 
 def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() -> None:
     for quality in (2, 3, 4, 5):
-        fits = [s for s in zoo_recipe.read().steps if s.stage == "fit" and s.start == f"hyper@{quality}"]
+        fits = [s for s in zoo_recipe.read().steps if s.stage == "entropy" and s.start == f"hyper@{quality}"]
         fitted = [s.model for s in fits if s.seed == 1]
         assert fitted[-1] == f"hyper@{quality}"
         assert [s.seed for s in fits] == sorted(s.seed for s in fits)
