@@ -1,6 +1,6 @@
 """The conventional codecs, one module each; published curves, claims and references as data.
 
-To add a codec, write a module and a line in `CODECS`.
+To add a codec, write a module and add a line to `CODECS`.
 """
 
 CODECS = {
@@ -21,3 +21,13 @@ CODECS = {
     "vvc": "baselines.vvc:Vvc",
 }
 """Codec name to "module:Class", for `bench.codecs.registry`."""
+
+SYNONYMS = {
+    "jpeg": ("jpeg420",),
+    "jpeg2000": ("jp2", "j2k", "openjpeg", "j2k-opj5"),
+    "jpegxl": ("jpeg-xl", "jxl"),
+    "bpg-444": ("bpg444", "bpg_444_x265_ycbcr", "bpg"),
+    "bpg-420": ("bpg420",),
+    "vvc": ("vvenc", "vtm", "h266"),
+}
+"""Codec name to other names of the same codec, for `bench.codecs.synonyms`."""

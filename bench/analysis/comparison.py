@@ -13,6 +13,7 @@ from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import RdCurve, find, listed, published_curve
 from bench.analysis.sets import fitting
+from bench.codecs.synonyms import unknown_codec
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
 
@@ -240,7 +241,7 @@ def require_known(published: pd.DataFrame, *names: str, measured: AbstractSet[st
     for name in names:
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.
         if "/" in name and name.partition("@")[0] not in measured and not are_published(published, name):
-            raise unknown("published curve", name, set(published_names(published)))
+            raise unknown_codec("published curve", name, set(published_names(published)))
 
 
 def are_published(published: pd.DataFrame, *names: str) -> bool:

@@ -11,8 +11,9 @@ import numpy as np
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
+from bench.codecs.synonyms import codec_hint, unknown_codec
 from bench.results.published import full_name, published_names
-from bench.system.errors import UsageError, hint, unknown
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,7 +126,7 @@ def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> U
     base, _, qualities = name.rpartition("@")
     if base and qualities.replace(",", "").replace(".", "").isdigit():
         return UsageError(f"{name}: a curve is all qualities; write {base}")
-    return UsageError(f"{name} is not measured on {results.dataset}{hint(name, known)}")
+    return UsageError(f"{name} is not measured on {results.dataset}{codec_hint(name, known)}")
 
 
 def _matrix(
@@ -145,7 +146,7 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
     names = published_names(published)
     points = published[names == name]
     if points.empty:
-        raise unknown("published curve", name, names.unique())
+        raise unknown_codec("published curve", name, names.unique())
     curves = {}
     for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y):
         for metric, converted in axis.published:

@@ -1,10 +1,12 @@
 """The contract of a codec, and the registry of codecs and metrics.
 
-codec      `Codec`: picture to bytes and back; `CodecSpec`: what a user asks for
+codec      `Codec`: picture to bytes and back; `CodecSpec`: a codec's name and qualities on the command line
 registry   names to classes: registered ones, entry points, and `file.py:Class`
-user_code  code that is not the package's: what it holds is its version
-adapter    one way to call a codec, whichever kind of picture it takes
-probe      what a codec reports while it works: stages and notes
+providers  the tables of codecs of the folders above
+synonyms   suggestions for unknown names of codecs
+user_code  codecs and metrics in a user's files, identified by the hash of their code
+adapter    the same interface for codecs of RGB and of YUV 4:2:0 pictures
+probe      stages and diagnostics that a codec reports while it works
 
 Imports `system`, `images` and `metrics`. The codecs themselves are in `bench.learned` and `baselines`, which import
 this folder and not each other.

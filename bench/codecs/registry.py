@@ -1,7 +1,7 @@
-"""Names to codecs and metrics: strings here, imported only when used.
+"""The registry of codecs and metrics: names to classes, which are imported when they are used.
 
-Three ways in: a line in a provider's table, an entry point of another distribution (groups `bench.codecs` and
-`bench.metrics`), or `path/to/file.py:Name` on the command line.
+A name is registered by a line in a provider's table or by an entry point of another distribution (groups `bench.codecs`
+and `bench.metrics`). `path/to/file.py:Name` needs no registration.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.codecs import user_code
+from bench.codecs import providers, user_code
 from bench.codecs.codec import Codec, CodecSpec, QualityScale
+from bench.codecs.synonyms import unknown_codec
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -25,23 +26,18 @@ if TYPE_CHECKING:
 
     from bench.metrics.distortion import Metric
 
-PROVIDERS = ("baselines", "bench.learned.families")
-"""Modules whose `CODECS` lists the codecs of this project. Imported by name, since they lie above this folder."""
-
 _ARCHITECTURES = importlib.import_module("bench.learned.architectures")
 
 ALIASES: dict[str, str] = dict(_ARCHITECTURES.ALIASES)
-"""Other name of a codec to its name."""
+"""Alias of a codec to its name."""
 
 ON_REQUEST: dict[str, str] = dict(_ARCHITECTURES.CODECS)
-"""Codecs that run only with weights of the user's own, and that no glob means; as `CODECS`."""
+"""Codecs that run only with the user's weights, and that globs do not match; in the form of `CODECS`."""
 
 ADAPTERS = ("bench.learned.codecs.model_codec:adapted",)
-"""What makes a codec of a class that is none: each takes the class and the name asked for, and may answer None."""
+"""Functions that make a codec of a class that is not one: each takes the class and its name, and may return None."""
 
-CODECS: dict[str, str] = {
-    name: target for provider in PROVIDERS for name, target in importlib.import_module(provider).CODECS.items()
-}
+CODECS: dict[str, str] = providers.codecs()
 """Codec name to "module:attribute"."""
 
 METRICS = {
@@ -52,17 +48,17 @@ METRICS = {
     "ms_ssim": "bench.metrics.distortion:MS_SSIM",
     "ms_ssim_y": "bench.metrics.distortion:MS_SSIM_Y",
 }
-"""Metric name to "module:NAME". Those that are for the kind of picture at hand are measured in every run."""
+"""Metric name to "module:NAME". Every run measures those that apply to its kind of picture."""
 
 _SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
-"""How the name of a codec goes on behind that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
+"""Suffix of a codec's name after that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
 _NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
-"""What a class must say of itself, since `bench.codecs.Codec` has no default: type and an example."""
+"""Class attributes without a default in `bench.codecs.Codec`: type, and an example for messages."""
 
 
 def codec_names() -> tuple[str, ...]:
-    """All names that are registered here or by an installed entry point, ours first."""
+    """Names of the registered codecs: those of this project, then those of installed entry points."""
     return tuple(_targets(CODECS, "bench.codecs"))
 
 
@@ -82,7 +78,7 @@ def codec_class(name: str) -> type[Codec]:
         if not isinstance(getattr(found, attribute, None), kind):
             raise UsageError(f"{name} needs {attribute} = {example}")
     if not is_ours(name):
-        code_of(name)  # as it is now: it may be edited while a run goes on
+        code_of(name)  # keep the code as it is now: the file may be edited during a run
     return found
 
 
@@ -100,7 +96,7 @@ def load_metric(name: str) -> Metric:
         raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
     if name in METRICS:
         return found
-    # As with a codec: an edit must not be answered with old values.
+    # As with a codec: an edited metric must not return stored values.
     code = code_of(name)
     version, content = code.versioned(found.version), user_code.content_sha256(code.files(found.files))
     return replace(found, version=f"{version}-{content[:16]}" if content else version)
@@ -109,14 +105,14 @@ def load_metric(name: str) -> Metric:
 def resolve_codecs(
     texts: Iterable[str], options: Mapping[str, str] | None = None, *, backend: str | None = None
 ) -> list[CodecSpec]:
-    """Expand what the user asked for into codecs and their qualities: each codec once, in the order asked for.
+    """Expand names and globs into codecs with their qualities, each codec once, in the given order.
 
-    An option goes to the codecs that have it, which one of them has to. A backend is had by all that are named; of
-    those that a glob found, the others are left out.
+    Each codec gets the options that it has; every option must belong to one of them. Codecs matched by a glob are left
+    out if they lack the backend; a codec given by name must have it.
 
     Raises:
-        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, an option or backend is for no
-            codec, or two codecs would be stored as one.
+        UsageError: a name is unknown, a glob matches nothing, a quality is out of range, no codec has an option or the
+            backend, or two codecs would be stored under the same label.
     """
     wanted: dict[str, tuple[float, ...]] = {}
     given = dict(options or {})
@@ -137,11 +133,11 @@ def resolve_codecs(
 
 
 def _names(spec: CodecSpec, backend: str | None) -> list[str]:
-    """The codecs that are meant, of several those that have the backend."""
+    """The codecs that a name or glob stands for; of several, those that have the backend."""
     plain = ALIASES.get(spec.name, spec.name)
     names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
     if not names:
-        raise unknown("codec", spec.name, codec_names())
+        raise unknown_codec("codec", spec.name, codec_names())
     able = [name for name in names if backend is None or backend in codec_class(name).backends]
     if not able:
         backends = dict.fromkeys(known for name in names for known in codec_class(name).backends)
@@ -151,7 +147,7 @@ def _names(spec: CodecSpec, backend: str | None) -> list[str]:
 
 
 def _adapted(found: object, name: str) -> object:
-    """A codec made of what a name stands for, if it is a class that one of the adapters knows."""
+    """A codec made of the found class by an adapter, if one accepts it; else what was found."""
     if not isinstance(found, type) or issubclass(found, Codec):
         return found
     for adapter in ADAPTERS:
@@ -162,7 +158,7 @@ def _adapted(found: object, name: str) -> object:
 
 
 def _check_labels(names: Iterable[str]) -> None:
-    """Refuse codecs of two files whose rows would be taken for those of one."""
+    """Refuse two codecs with the same label: their rows could not be distinguished."""
     labels: dict[str, str] = {}
     for name in names:
         other = labels.setdefault(label := label_of(name), name)
@@ -183,7 +179,7 @@ def label_of(name: str) -> str:
     """The name that a codec's rows are stored under: its registered name, or a file's class name in lower case.
 
     Raises:
-        UsageError: a file's codec has the name of a registered one, whose rows its own would be taken for.
+        UsageError: a class in a file has the name of a registered codec.
     """
     if not _is_path(name):
         return name
@@ -203,7 +199,7 @@ def _entry_points(group: str) -> dict[str, str]:
 
 
 def _targets(ours: dict[str, str], group: str) -> dict[str, str]:
-    # Ours win: an installed package must not replace jpeg silently.
+    # Our names take precedence: an installed package must not replace jpeg silently.
     return {**ours, **{name: target for name, target in _entry_points(group).items() if name not in ours}}
 
 
@@ -211,7 +207,7 @@ def _find(kind: str, name: str, targets: dict[str, str]) -> object:
     if _is_path(name):
         return _load_from_file(kind, name)
     if name not in targets:
-        raise unknown(kind, name, targets)
+        raise (unknown_codec if kind == "codec" else unknown)(kind, name, targets)
     module, _, attribute = targets[name].partition(":")
     watching = contextlib.nullcontext() if module.partition(".")[0] in {"bench", "baselines"} else user_code.watching()
     try:
@@ -225,10 +221,10 @@ def _find(kind: str, name: str, targets: dict[str, str]) -> object:
 
 @functools.cache
 def code_of(name: str) -> user_code.Code:
-    """The code behind the name of a codec or metric that has been loaded and is not the package's.
+    """The code of a loaded codec or metric that is not part of this package.
 
     Raises:
-        UsageError: a module that it imports is not the one that lies beside it.
+        UsageError: a module that it imports is not the one beside it.
     """
     if _is_path(name):
         return user_code.Code.of(Path(name.rpartition(":")[0]))
@@ -237,7 +233,7 @@ def code_of(name: str) -> user_code.Code:
 
 
 def is_ours(codec: str) -> bool:
-    """Whether a codec is one of the package's own: what these do is known, and need not be watched."""
+    """Whether a codec is part of this package; the files that others open are recorded."""
     return codec in {*CODECS, *ON_REQUEST, *ALIASES}
 
 

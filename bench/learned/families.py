@@ -38,6 +38,8 @@ class LearnedFamily:
     """What the model codes."""
     compressai: str | None = None
     """Name of the architecture in CompressAI's zoo."""
+    synonyms: tuple[str, ...] = ()
+    """Names in published results."""
     modifiers: tuple[str, ...] = ()
     """The decoders that are trained further (`MODIFIERS`)."""
     fixed_point_id: int | None = None
@@ -56,6 +58,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         widths=(64, 96),
         file_id=0,
         compressai="bmshj2018-factorized",
+        synonyms=("balle-2017-iclr-opt",),
         modifiers=("qr", "ft"),
     ),
     "scale": LearnedFamily(
@@ -66,6 +69,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         file_id=1,
         options=frozenset({"distribution"}),
         compressai="bmshj2018-hyperprior",
+        synonyms=("balle-2018-iclr-opt",),
         modifiers=("qr", "ft"),
         adds={"factorized": "a hyperprior"},
     ),
@@ -77,6 +81,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         file_id=2,
         options=frozenset({"distribution", "mean"}),
         compressai="mbt2018-mean",
+        synonyms=("minnen-2018-neurips-no-context",),
         modifiers=("qr", "ft"),
         adds={"scale": "means beside the scales"},
     ),
@@ -96,6 +101,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         file_id=4,
         options=_CONTEXT,
         compressai="mbt2018",
+        synonyms=("minnen-2018-neurips-opt",),
         modifiers=("qr", "ft"),
         fixed_point_id=6,
         adds={"hyper": "a context model", "context": "a hyperprior"},
@@ -120,6 +126,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         file_id=8,
         options=frozenset({"kernel", "guide", "attention", "acem"}),
         picture="yuv420",
+        synonyms=("duan2023",),
         fixed_point_id=10,
         adds={"joint-yuv": "cross-component attention and the filter (ACEM)"},
     ),
@@ -134,7 +141,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         fixed_point_id=11,
     ),
 }
-"""LearnedFamily by name, from the simplest entropy model to the costliest; those of planes last."""
+"""Families by name, from the simplest entropy model to the costliest; those of planes last."""
 
 RGB = tuple(name for name, family in FAMILIES.items() if family.picture == "rgb")
 """The families whose pictures are RGB."""
@@ -157,7 +164,7 @@ def codec_names() -> tuple[str, ...]:
 
 
 def parts_of(codec: str) -> tuple[str, str | None, bool]:
-    """LearnedFamily and modifier of a learned codec's name, and whether its entropy model is in integers."""
+    """Family and modifier of a learned codec's name, and whether its entropy model is in integers."""
     name, _, modifier = codec.partition("+")
     family = name.removesuffix(FIXED_POINT)
     return family, modifier or None, family != name
@@ -165,3 +172,8 @@ def parts_of(codec: str) -> tuple[str, str | None, bool]:
 
 CODECS: Mapping[str, str] = {name: f"bench.learned.codecs:{name}" for name in codec_names()}
 """Codec name to "module:attribute", for `bench.codecs.registry`."""
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(filter(None, (family.compressai, *family.synonyms))) for name, family in FAMILIES.items()
+}
+"""Codec name to its other names, for `bench.codecs.synonyms`."""

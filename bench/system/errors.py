@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import traceback
 import unicodedata
 from pathlib import Path
@@ -13,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 USER_MODULE = "bench_user_"
-"""Begins the names of the modules that files of the user's own are loaded as."""
+"""Prefix of the names of modules loaded from a user's files."""
 
 
 LISTED = 12
-"""At most so many names stand in a message."""
+"""Maximum number of names in a message."""
 
 _NOT_PRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's categories of control characters, surrogates, and separators of lines and paragraphs."""
@@ -38,11 +37,11 @@ class UsageError(BenchError):
 
 
 class BusyError(UsageError):
-    """Other work uses the machine, so that times would be wrong."""
+    """The machine is busy, so that times would be wrong."""
 
 
 class MissingError(BenchError):
-    """Something outside the project is not there: a binary, a package, an image set, weights."""
+    """Something outside the project is missing: a binary, a package, an image set, weights."""
 
 
 class CodecError(BenchError):
@@ -50,7 +49,7 @@ class CodecError(BenchError):
 
 
 class DecodeError(CodecError):
-    """A bitstream is not one that this codec can decode."""
+    """A bitstream cannot be decoded by this codec."""
 
 
 class StoreError(BenchError):
@@ -58,89 +57,70 @@ class StoreError(BenchError):
 
 
 def printable(text: str) -> str:
-    """A name or message from outside, with escapes for what no terminal, table or database takes.
-
-    These are control characters, line breaks among them, and bytes that are not UTF-8.
-    """
+    """Escape control characters, line breaks, and bytes that are not UTF-8 in a name or message from outside."""
     return "".join(_escape(c) if unicodedata.category(c) in _NOT_PRINTABLE else c for c in text)
 
 
 def _escape(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python has a byte of a file's name that is not UTF-8 (PEP 383)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
 
 
 FROM_USERS = (Exception, SystemExit)
-"""What code of the user's own may raise. One that exits, as scripts do, must not end the run of others."""
+"""What a user's code may raise. A script that calls sys.exit must not end the run."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error of a codec as one line; with its type if it is none of ours, for then the text alone may say little.
+    """An error as one line, with its type if it is not a `BenchError`.
 
-    What went through a file of the user's own says where.
+    If it was raised in a file of the user's, file name and line number follow.
     """
     text = printable(" ".join(str(error).split()))
-    told = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
+    message = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
     frames = [
         (printable(Path(frame.f_code.co_filename).name), line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if frame.f_globals.get("__name__", "").startswith(USER_MODULE)
     ]
-    return f"{told} ({frames[-1][0]}:{frames[-1][1]})" if frames else told
+    return f"{message} ({frames[-1][0]}:{frames[-1][1]})" if frames else message
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not in `known`, with the nearest known name as a suggestion."""
-    return UsageError(f"unknown {kind} '{name}'{hint(name, known)}")
+def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UsageError:
+    """The error for a name that is not in `known`, with a suggestion; see `hint`."""
+    return UsageError(f"unknown {kind} '{name}'{hint(name, known, meant)}")
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message on a name that is not in `known`: one that means it, the nearest, or the first few."""
-    names = sorted(known)
-    source = name.rpartition("/")[0] + "/"
-    names = [one for one in names if one.startswith(source)] or names
-    if near := _of_one_meaning(name, names) or _spelt_alike(name, names):
+def hint(name: str, known: Iterable[str], meant: str | None = None) -> str:
+    """The end of a message about an unknown name: what was probably meant, or the first few known names.
+
+    Args:
+        name: the unknown name.
+        known: the known ones.
+        meant: the one to suggest; by default the one with the most similar spelling.
+    """
+    names = of_source(name, known)
+    if near := meant or _spelt_alike(name, names):
         return f"; did you mean '{near}'?"
     return f"; known: {listed(names)}" if names else ""
 
 
+def of_source(name: str, known: Iterable[str]) -> list[str]:
+    """The known names with the same prefix up to the last slash as `name`, sorted; all, if there are none."""
+    names = sorted(known)
+    source = name.rpartition("/")[0] + "/"
+    return [one for one in names if one.startswith(source)] or names
+
+
 def listed(names: Sequence[str]) -> str:
-    """Names in a message: the first few, and how many more there are."""
+    """Names in a message: the first few, and the number of further ones."""
     more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + more
 
 
-_MEANINGS = (
-    ("factorized", "bmshj2018-factorized", "balle-2017-iclr-opt"),
-    ("scale", "bmshj2018-hyperprior", "balle-2018-iclr-opt"),
-    ("hyper", "mbt2018-mean", "minnen-2018-neurips-no-context"),
-    ("joint", "mbt2018", "minnen-2018-neurips-opt"),
-    ("attn", "cheng2020-attn"),
-    ("cca", "duan2023"),
-    ("jpeg", "jpeg420"),
-    ("jpeg2000", "jp2", "j2k", "openjpeg", "j2k-opj5"),
-    ("jpegxl", "jpeg-xl", "jxl"),
-    ("bpg-444", "bpg444", "bpg_444_x265_ycbcr", "bpg"),
-    ("bpg-420", "bpg420"),
-    ("vvc", "vvenc", "vtm", "h266"),
-)
-"""Names of one codec: ours first, then those of papers and of other people's files."""
-
-
-def _of_one_meaning(name: str, names: list[str]) -> str | None:
-    """The first of some names that stands for the codec that another name stands for."""
-    method = name.lower().rpartition("/")[2].partition("@")[0]
-    words = [word for meaning in _MEANINGS if method in meaning for word in meaning]
-    patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]
-    alike = [one for pattern in patterns for one in names if pattern.fullmatch(one)]
-    # Trained for MSE is what is meant where nothing is said.
-    return min(alike, key=lambda one: "ms-ssim" in one or "msssim" in one, default=None)
-
-
 def _spelt_alike(name: str, names: list[str]) -> str | None:
-    """The name that is spelt most alike; that both have the same source says nothing."""
+    """The name with the most similar spelling. A common prefix up to the last slash does not count."""
     source = name.rpartition("/")[0] + "/"
     rest = {one.removeprefix(source): one for one in names}
     near = difflib.get_close_matches(name.removeprefix(source), rest, n=1, cutoff=0.5)

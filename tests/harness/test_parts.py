@@ -13,8 +13,8 @@ from pages import Page
 from PIL import Image
 
 from bench.cli.main import main
+from bench.codecs.synonyms import codec_hint
 from bench.images.selection import selected
-from bench.system.errors import hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,8 +152,8 @@ def test_a_codec_is_suggested_by_what_a_name_means(name: str, meant: str) -> Non
 
 
 def test_the_source_of_a_curve_alone_suggests_nothing() -> None:
-    assert hint("them/joint", ["them/vtm", "us/mbt2018"]) == "; known: them/vtm"
-    assert hint("mbt2018", ["joint@compact", "jpeg"]) == "; did you mean 'joint@compact'?"
+    assert codec_hint("them/joint", ["them/vtm", "us/mbt2018"]) == "; known: them/vtm"
+    assert codec_hint("mbt2018", ["joint@compact", "jpeg"]) == "; did you mean 'joint@compact'?"
 
 
 def test_images_are_chosen_by_globs_by_names_with_commas_and_by_names_that_hold_one() -> None:

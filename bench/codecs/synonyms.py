@@ -1,0 +1,38 @@
+"""Suggestions for unknown names of codecs: a codec has other names in papers and in files of published points."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bench.codecs import providers
+from bench.system.errors import hint, of_source, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.system.errors import UsageError
+
+_SYNONYMS = tuple((name, *others) for name, others in providers.synonyms().items())
+
+
+def unknown_codec(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a codec or curve that is not in `known`, with a suggestion."""
+    known = tuple(known)
+    return unknown(kind, name, known, _meant(name, of_source(name, known)))
+
+
+def codec_hint(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown codec or curve; see `bench.system.errors.hint`."""
+    known = tuple(known)
+    return hint(name, known, _meant(name, of_source(name, known)))
+
+
+def _meant(name: str, names: list[str]) -> str | None:
+    """The first of some names that stands for the same codec as `name`."""
+    method = name.lower().rpartition("/")[2].partition("@")[0]
+    words = [word for synonyms in _SYNONYMS if method in synonyms for word in synonyms]
+    patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]
+    alike = [one for pattern in patterns for one in names if pattern.fullmatch(one)]
+    # A curve without a metric in its name was optimised for MSE.
+    return min(alike, key=lambda one: "ms-ssim" in one or "msssim" in one, default=None)
