@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
 from bench.results.extras import EXPERIMENTS
-from bench.results.observations import read_observations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REFERENCE = "joint"
 """The variant that the others are measured against."""
@@ -31,17 +27,6 @@ COLUMNS = list(EXPERIMENTS["ablation"])
 
 TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "reference_bpp", "bpp_z", "spread_percent", *DIFFERENCE)
 """Columns of `table`."""
-
-_TEXT = ("transforms", "transforms_sha256", "dataset", "variant", "prior", "distribution", "mean", "image")
-
-
-def read(path: Path) -> pd.DataFrame:
-    """The observations that `bench train ablation` wrote.
-
-    Raises:
-        UsageError: the file is none of them.
-    """
-    return read_observations(path, COLUMNS, _TEXT, "bench train ablation")
 
 
 def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from bench.analysis.ablation import by_picture, difference, of_same
 from bench.results.extras import EXPERIMENTS
-from bench.results.observations import read_observations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REFERENCE = "igu"
 """The variant that the others are measured against: the paper's guide and attention, without the filter."""
@@ -31,8 +27,6 @@ leaves the rest as it is. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, b
 of 8 bits. A variant is `guide`, with "-no-attention" or "+acem" behind it.
 """
 
-_TEXT = ("dataset", "variant", "guide", "attention", "acem", "weights_sha256", "image")
-
 TABLE = (
     *SETTING,
     *VARIANT,
@@ -51,15 +45,6 @@ TABLE = (
 def variant_name(guide: str, *, attention: bool, acem: bool) -> str:
     """How a variant is called: "igu", "igu+acem", "bgu", "none", "none-no-attention"."""
     return guide + ("" if attention else "-no-attention") + ("+acem" if acem else "")
-
-
-def read(path: Path) -> pd.DataFrame:
-    """The observations that `bench train cca-ablation` wrote.
-
-    Raises:
-        UsageError: the file is none of them.
-    """
-    return read_observations(path, COLUMNS, _TEXT, "bench train cca-ablation")
 
 
 def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:

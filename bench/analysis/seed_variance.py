@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bench.results.extras import EXPERIMENTS
-from bench.results.observations import read_observations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SETTING = ["codec", "quality", "lambda", "metric", "stage", "start_sha256", "steps", "dataset"]
 """What trainings must have alike to differ in nothing but the seed: codec, loss, budget, and what they start from."""
@@ -28,17 +23,6 @@ started from, "" if it started from nothing.
 
 TABLE = (*SETTING, "seeds", "pictures", "bpp", "psnr_db", "rate_spread_percent", "psnr_spread_db")
 """Columns of `table`."""
-
-_TEXT = ("codec", "metric", "stage", "start_sha256", "dataset", "weights_sha256", "image")
-
-
-def read(path: Path) -> pd.DataFrame:
-    """The observations that `bench train spread` wrote.
-
-    Raises:
-        UsageError: the file is none of them.
-    """
-    return read_observations(path, COLUMNS, _TEXT, "bench train spread")
 
 
 def table(observed: pd.DataFrame) -> pd.DataFrame:

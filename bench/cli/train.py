@@ -288,7 +288,7 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     folder = options["data"] or training_pictures.default_folder()
     cache = options["cache"] or training_pictures.default_cache()
     found = comparing.variants_from_words(variants)
-    comparing.earlier_rows(options["out"])  # refused before pictures are decoded, where it is another file
+    comparing.observations(options["out"]).read()  # refuse another kind of file before pictures are decoded
     training_pictures.require_matched(folder, options["exclude"])
     means = comparing.compare(found, training_pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))

@@ -1,4 +1,4 @@
-"""`bench train ablation`: fit the variants of the entropy model, and take their rates on pictures nobody trained on."""
+"""`bench train ablation`: fine-tune the variants of the entropy model, and measure their rates on an image set."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pandas as pd
 
 from bench.analysis import ablation as analysis
 from bench.images.datasets import missing, open_rgb_dataset
-from bench.results.observations import alike
-from bench.system.csv_files import write_csv
+from bench.results.observations import Observations, alike
 from bench.system.errors import unknown
 
 if TYPE_CHECKING:
@@ -31,14 +30,14 @@ OUT = Path("reports/data/experiments/ablation.csv")
 
 @dataclass(frozen=True, slots=True)
 class PictureLatents:
-    """What a picture became: y of shape (1, M, h, w), and the pixels that its bits are shared out over."""
+    """The latents y of a picture, (1, M, h, w), and its number of pixels."""
 
     y: Tensor
     num_pixels: int
 
 
 def ablation_from_options(options: dict[str, Any]) -> Ablation:
-    """What the options of `bench train ablation` describe; those that it takes leave the dictionary.
+    """The ablation that the options of `bench train ablation` describe; they are removed from the dictionary.
 
     Raises:
         UsageError: a glob matches no variant.
@@ -67,10 +66,11 @@ def run_ablation(
     dataset: str | None = None,
     **options: Any,  # noqa: ANN401 - a time limit and fields of Job
 ) -> pd.DataFrame:
-    """Fit and measure what is missing in the file `out`, which is rewritten after each fit; its table.
+    """Train and measure the variants that are missing in the file `out`; the table of all.
 
-    The rates are ideal ones, by the models' own probabilities: files code y rounded around its means, which differ
-    between the variants. Without a data set they are of Kodak, or of the built-in photographs where Kodak is missing.
+    The file is rewritten after each variant. Rates are estimated from the likelihoods, because bitstreams code y
+    rounded around its means, which differ between variants. The default image set is Kodak, or the built-in photographs
+    if Kodak is missing.
 
     Raises:
         BenchError: files, data or settings that cannot be used, or a training that diverged.
@@ -79,7 +79,8 @@ def run_ablation(
 
     chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
     begin = fits.start(ablation.transforms)
-    rates = analysis.read(out) if out.is_file() else pd.DataFrame(columns=analysis.COLUMNS)
+    observations = Observations(out, analysis.COLUMNS, (*analysis.SETTING, "variant", "seed"), "bench train ablation")
+    rates = observations.read()
     setting = _setting(ablation, begin, chosen)
     latents: Mapping[str, PictureLatents] = {}
     for fit, weights in fits.finished(ablation, begin, train, **options):
@@ -87,8 +88,7 @@ def run_ablation(
             continue
         latents = latents or _latents(begin, chosen)
         new = pd.DataFrame([{**setting, **row} for row in _rows(fit, weights, latents)], columns=analysis.COLUMNS)
-        rates = pd.concat([rates, new], ignore_index=True) if len(rates) else new
-        write_csv(rates, out)
+        rates = observations.replace(new)
     return analysis.table(alike(rates, setting))
 
 

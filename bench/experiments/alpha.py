@@ -26,7 +26,7 @@ from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
 from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
 from bench.learned.training.training_pictures import require_matched
-from bench.system.csv_files import unguarded_frame, write_csv
+from bench.results.observations import Observations
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of
 
@@ -156,8 +156,8 @@ def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any]
         return pd.DataFrame()
     epochs = pd.DataFrame(found)
     choices = _choices(epochs, _base_psnr_db(folders[found[0]["alpha"]]))
-    _write(out / EPOCHS, epochs, setting)
-    _write(out / CHOICES, choices, setting)
+    for name, rows in ((EPOCHS, epochs), (CHOICES, choices)):
+        Observations(out / name, _SETTING, _SETTING, "bench train alpha").replace(rows)
     return choices
 
 
@@ -230,12 +230,3 @@ def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:
     best["chosen"] = (best.index == best["psnr_db"].idxmax()).astype(int)
     columns = ["alpha", "psnr_db", "base_psnr_db", "latent_error_ratio", "best_epoch", "epochs", "chosen"]
     return best[[*_SETTING, *columns]].reset_index(drop=True)
-
-
-def _write(path: Path, rows: pd.DataFrame, setting: dict[str, Any]) -> None:
-    """Put the rows of one search in the place of those that it had."""
-    if path.is_file():
-        kept = unguarded_frame(pd.read_csv(path, float_precision="round_trip"))
-        others = kept[~(kept[list(setting)] == pd.Series(setting)).all(axis=1)]
-        rows = pd.concat([others, rows], ignore_index=True) if len(others) else rows
-    write_csv(rows, path)

@@ -1,4 +1,4 @@
-"""`bench train cca-ablation`: trained variants of cca beside each other, by real files of pictures of planes."""
+"""`bench train cca-ablation`: rate and distortion of trained variants of cca."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bench.analysis import cca_ablation as analysis
 from bench.codecs.registry import codec_class
-from bench.experiments.trained import Observations, TrainedWeights
+from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import missing, open_dataset
 from bench.learned.codecs import PlanarCodec
+from bench.results.observations import Observations
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 OUT = Path("reports/data/experiments/cca_ablation.csv")
 
 FILTER_STAGE = "acem"
-"""The stage of training that the filter has for itself."""
+"""The stage of training of the filter alone."""
 
 
 class Unfiltered(PlanarCodec):
-    """cca with files that say that nothing is to be filtered."""
+    """cca whose files switch the filter off."""
 
     title = "CCA, not filtered"
     family = "cca"
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress a picture, and clear the bits of the filter.
+        """Compress a picture, and clear the filter's indicator.
 
         Raises:
             CodecError: as `PlanarCodec.encode_yuv420`.
@@ -48,10 +49,10 @@ class Unfiltered(PlanarCodec):
 
 
 def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
-    """Measure what is missing in the file `out`, which is rewritten after each variant; the table of its rows.
+    """Measure the variants that are missing in the file `out`, and return the table of all.
 
-    A file whose filter is trained gives two variants, with the filter as the encoder chooses for each picture and
-    without. Without a data set the pictures are Kodak's in YUV 4:2:0, or the built-in ones where Kodak is missing.
+    Weights with a trained filter give two variants: with the filter, which the encoder selects for each picture, and
+    without. The default image set is Kodak in YUV 4:2:0, or the built-in photographs if Kodak is missing.
 
     Raises:
         BenchError: files, data or settings that cannot be used.
@@ -59,15 +60,14 @@ def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | N
     chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
     if chosen.kind != "yuv420":
         raise UsageError(f"dataset '{chosen.name}' is of {chosen.kind} pictures; take kodak-yuv420 or a clip")
-    observations = Observations(
-        out,
-        analysis.COLUMNS,
-        key=("variant", "weights_sha256", "dataset"),
-        training=("variant", "quality", "seed", "dataset"),
-        read=analysis.read,
-        finish=_with_loss,
-    )
-    return analysis.table(observations.completed((entry for path in paths for entry in _variants(path)), chosen))
+    variants = (variant for path in paths for variant in _variants(path))
+    measured_by = ("variant", "weights_sha256", "dataset")
+    return analysis.table(complete(observations(out), variants, chosen, _with_loss, measured_by=measured_by))
+
+
+def observations(path: Path) -> Observations:
+    """The file of this experiment."""
+    return Observations(path, analysis.COLUMNS, ("variant", "quality", "seed", "dataset"), "bench train cca-ablation")
 
 
 def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _variants(path: Path) -> Iterator[TrainedWeights]:
-    """What a weights file can be measured as."""
+    """The variants that a weights file is measured as."""
     from bench.learned.weights.full import load  # noqa: PLC0415  # torch
 
     weights = load(path, "cca")
@@ -89,7 +89,7 @@ def _variants(path: Path) -> Iterator[TrainedWeights]:
 
 
 def _has_trained_filter(weights: Weights) -> bool:
-    """Whether the filter does anything: it begins with last layers of zeros."""
+    """Whether the filter was trained: its last layers are initialised to zero."""
     from bench.learned.models.cca.enhancement import Acem  # noqa: PLC0415  # torch
 
     filters = [part for part in weights.model.modules() if isinstance(part, Acem)]

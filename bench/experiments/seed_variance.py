@@ -1,4 +1,4 @@
-"""`bench train spread`: trainings that differ in their seeds beside each other, by real files."""
+"""`bench train spread`: rate and distortion of trainings that differ only in the seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import seed_variance as analysis
 from bench.codecs.registry import codec_class
-from bench.experiments.trained import Observations, TrainedWeights
+from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import missing, open_rgb_dataset
+from bench.results.observations import Observations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,23 +20,21 @@ OUT = Path("reports/data/experiments/training_spread.csv")
 
 
 def run_training_spread(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
-    """Measure what is missing in the file `out`, which is rewritten after each weights file; the table of its rows.
+    """Measure the weights that are missing in the file `out`, and return the table of all.
 
-    Without a data set the pictures are Kodak's, or the built-in photographs where Kodak is missing.
+    The default image set is Kodak, or the built-in photographs if Kodak is missing.
 
     Raises:
         BenchError: files or data that cannot be used.
     """
     chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
-    observations = Observations(
-        out,
-        analysis.COLUMNS,
-        key=("weights_sha256", "dataset"),
-        training=(*analysis.SETTING, "seed"),
-        read=analysis.read,
-        finish=lambda rows: rows.round(dict.fromkeys(analysis.VALUES, 6)),
-    )
-    return analysis.table(observations.completed(map(_entry, paths), chosen))
+    rounded = dict.fromkeys(analysis.VALUES, 6)
+    return analysis.table(complete(observations(out), map(_entry, paths), chosen, lambda rows: rows.round(rounded)))
+
+
+def observations(path: Path) -> Observations:
+    """The file of this experiment."""
+    return Observations(path, analysis.COLUMNS, (*analysis.SETTING, "seed"), "bench train spread")
 
 
 def _entry(path: Path) -> TrainedWeights:

@@ -1,4 +1,4 @@
-"""Trained weights measured by real files: a CSV file with a row a picture, which is completed and kept up to date."""
+"""Rate and distortion of trained weights, from real files, for experiments that compare trainings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from bench.codecs import adapter
 from bench.codecs.registry import METRICS, load_metric
 from bench.harness.measure import measure
 from bench.results.observations import alike
-from bench.system.csv_files import write_csv
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from bench.codecs.codec import Codec
     from bench.images.datasets import Dataset
+    from bench.results.observations import Observations
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,42 +27,39 @@ class TrainedWeights:
     """Weights to measure."""
 
     title: str
-    """How they are called while they are measured."""
+    """Name for the progress bar."""
     shared: Mapping[str, Any]
-    """Values of the columns that all their rows have alike, data set and pictures apart."""
+    """Values of the columns that are the same in all rows of these weights, except `dataset`."""
     codec: Codec
 
 
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """Such a file, and which of its rows are of one measurement."""
+def complete(
+    observations: Observations,
+    entries: Iterable[TrainedWeights],
+    dataset: Dataset,
+    finish: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    measured_by: Sequence[str] = ("weights_sha256", "dataset"),
+) -> pd.DataFrame:
+    """Measure the weights that a file lacks, and write the file after each; its rows of the image set.
 
-    path: Path
-    columns: Sequence[str]
-    key: Sequence[str]
-    """Columns that rows of one measurement have alike: what is there is not measured again."""
-    training: Sequence[str]
-    """Columns that rows of one training and the same done anew have alike: the later takes the earlier's place."""
-    read: Callable[[Path], pd.DataFrame]
-    finish: Callable[[pd.DataFrame], pd.DataFrame]
-    """From measured rows, with rate, metrics and their decibels, to rows that have all columns."""
+    Args:
+        observations: the file.
+        entries: weights to measure.
+        dataset: the image set.
+        finish: adds further columns to measured rows, which have rate, metrics and their decibels.
+        measured_by: columns that identify measured weights.
 
-    def completed(self, entries: Iterable[TrainedWeights], dataset: Dataset) -> pd.DataFrame:
-        """Measure what the file lacks, which is rewritten after each entry; its rows of the data set.
-
-        Raises:
-            BenchError: a codec failed, or the file is none of these.
-        """
-        observed = self.read(self.path) if self.path.is_file() else pd.DataFrame(columns=list(self.columns))
-        for entry in entries:
-            shared = {**entry.shared, "dataset": dataset.name}
-            if not alike(observed, {name: shared[name] for name in self.key}).empty:
-                continue
-            rows = self.finish(_measured(entry.title, shared, entry.codec, dataset))[list(self.columns)]
-            kept = observed.drop(alike(observed, {name: shared[name] for name in self.training}).index)
-            observed = pd.concat([frame for frame in (kept, rows) if len(frame)], ignore_index=True)
-            write_csv(observed, self.path)
-        return observed[observed["dataset"] == dataset.name]
+    Raises:
+        BenchError: a codec failed, or the file is not one of this experiment.
+    """
+    observed = observations.read()
+    for entry in entries:
+        shared = {**entry.shared, "dataset": dataset.name}
+        if alike(observed, {name: shared[name] for name in measured_by}).empty:
+            rows = finish(_measured(entry.title, shared, entry.codec, dataset))[list(observations.columns)]
+            observed = observations.replace(rows)
+    return observed[observed["dataset"] == dataset.name]
 
 
 def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Dataset) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""Trained decoders beside each other, picture by picture, on the pictures that trainings hold out.
+"""Comparison of trained decoders, picture by picture, on the validation pictures of the training set.
 
-What is compared is what a user would get: latents that the coder wrote, decoded, rectified, synthesised, rounded to 8
-bits. No evaluation set is looked at, so that variants may be chosen by it.
+The pictures are those that a user would get: coded, decoded, rectified, synthesised, and rounded to 8 bits. Evaluation
+sets are not used, so that the results may decide which variant is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.learned.weights import catalogue
 from bench.learned.weights.full import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics.distortion import MS_SSIM, MSE
-from bench.system.csv_files import unguarded_frame, write_csv
+from bench.results.observations import Observations
 from bench.system.errors import UsageError
 from bench.system.progress import progress
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bench.learned.weights.rectified import RectifiedWeights
 
 _VARIANT = ["model", "quality", "metric", "variant"]
-_TEXT = ("model", "metric", "variant", "weights_sha256", "encoder", "image")
+_REQUIRED = (*_VARIANT, "weights_sha256", "image")
 _MEANS = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
 
 
@@ -57,43 +57,26 @@ def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
 
 
 def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.DataFrame:
-    """Measure each variant on the held-out pictures and write a row a picture to `out`; the variants' means.
+    """Measure variants on the validation pictures, write one row per picture to `out`, and return the means.
 
-    Rows of other variants in the file stay. `rd_loss` is what a codec is trained for, rate + lambda * distortion: it
-    compares variants whose encoders differ, and so their rates.
+    Rows of other variants in the file are kept. `rd_loss` is the training loss, rate + lambda * distortion, by which
+    variants with different encoders, and therefore rates, can be compared.
 
     Raises:
-        UsageError: a file is not a weights file, its base is another, it codes planes, or `out` is another file.
+        UsageError: a weights file is invalid, its base has changed, it codes planes, or `out` is another kind of file.
         MissingError: a file or its base is missing.
     """
     _, held = pictures.split()
-    kept = earlier_rows(out)
+    file = observations(out)
+    file.read()  # refuse another kind of file before anything is measured
     rows = [row for name, path in variants.items() for row in _measured(name, path, held)]
-    table = pd.DataFrame(rows)
-    if kept is not None:
-        again = kept[_VARIANT].apply(tuple, axis=1).isin(table[_VARIANT].apply(tuple, axis=1))
-        table = pd.concat([kept[~again], table], ignore_index=True)
-    write_csv(table, out)
+    table = file.replace(pd.DataFrame(rows))
     return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
 
 
-def earlier_rows(path: Path) -> pd.DataFrame | None:
-    """The rows of an earlier call, if there are any.
-
-    Raises:
-        UsageError: the file is none of `bench train trials`.
-    """
-    if not path.is_file():
-        return None
-    try:
-        rows = unguarded_frame(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip"))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"--out {path}: not a file of `bench train trials` ({reason})") from error
-    rows = rows if "encoder" in rows else rows.assign(encoder="")  # files of before have none
-    if missing := [name for name in (*_TEXT, *_VARIANT, *_MEANS) if name not in rows]:
-        raise UsageError(f"--out {path}: not a file of `bench train trials`, it has no column '{missing[0]}'")
-    return rows
+def observations(path: Path) -> Observations:
+    """The file of this experiment."""
+    return Observations(path, (*_REQUIRED, *_MEANS), _VARIANT, "bench train trials")
 
 
 def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]:
@@ -143,9 +126,9 @@ def _task(system: LoadedModel, picture: Picture) -> dict[str, float]:
 
 
 def _encoder(path: Path) -> str:
-    """The family that the encoder of a weights file was trained in: its own, or that of which a fit took it over.
+    """The family whose training produced the encoder of a weights file, or "" if the file does not record it.
 
-    "" where the file does not say. Encoders of two families have made latents for two entropy models.
+    After entropy-model fine-tuning this is the family that the transforms were taken from.
     """
     header = catalogue.header(catalogue.base(path) if is_decoder(path) else path)
     record, family = header["card"].get("record", {}), str(header["config"]["family"])

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.ablation import COLUMNS, read, table
+from bench.analysis.ablation import COLUMNS, table
+from bench.results.observations import Observations
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,4 +89,4 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ablation.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="not a file of `bench train ablation`"):
-        read(path)
+        Observations(path, COLUMNS, (), "bench train ablation").read()

@@ -15,7 +15,7 @@ from bench.cli.main import main
 from bench.codecs import adapter
 from bench.codecs.registry import codec_class, load_metric
 from bench.experiments import trained
-from bench.experiments.cca_ablation import run_cca_ablation
+from bench.experiments.cca_ablation import observations, run_cca_ablation
 from bench.harness.measure import measure
 from bench.images.datasets import open_dataset
 from bench.learned.models import ModelConfig, build
@@ -71,7 +71,7 @@ def out(files: dict[str, Path], clip: str, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_trained_filter_gives_two_variants_and_no_filter_one(out: Path) -> None:
-    rows = analysis.read(out)
+    rows = observations(out).read()
     assert list(rows["variant"].unique()) == ["igu", "igu+acem", "none"]
     assert rows.groupby("variant")["image"].nunique().eq(FRAMES).all()
     with_it, without = (rows[rows["variant"] == name]["parameters"].iloc[0] for name in ("igu+acem", "igu"))
@@ -79,14 +79,14 @@ def test_a_trained_filter_gives_two_variants_and_no_filter_one(out: Path) -> Non
 
 
 def test_the_filter_changes_no_length_and_never_the_loss_for_the_worse(out: Path) -> None:
-    rows = analysis.read(out).set_index(["variant", "image"])
+    rows = observations(out).read().set_index(["variant", "image"])
     assert (rows.loc["igu", "num_bytes"] == rows.loc["igu+acem", "num_bytes"]).all()
     assert (rows.loc["igu+acem", "loss"] <= rows.loc["igu", "loss"]).all()
     assert (rows.loc["igu+acem", "loss"] < rows.loc["igu", "loss"]).any()
 
 
 def test_the_loss_is_that_of_the_training(out: Path, files: dict[str, Path], clip: str) -> None:
-    row = analysis.read(out).set_index(["variant", "image"]).loc[("igu+acem", "frame0001")]
+    row = observations(out).read().set_index(["variant", "image"]).loc[("igu+acem", "frame0001")]
     codec, picture = codec_class("cca")(2, weights=str(files["plain"])), open_dataset(clip).images[1].read()
     found = measure(codec, adapter.decoder(codec), picture, [load_metric(f"mse_{plane}") for plane in "yuv"])
     errors = [found.values[f"mse_{plane}"] for plane in "yuv"]  # noqa: PD011 - no frame
@@ -96,7 +96,7 @@ def test_the_loss_is_that_of_the_training(out: Path, files: dict[str, Path], cli
 
 
 def test_the_steps_are_those_of_the_codec_alone(out: Path) -> None:
-    assert set(analysis.read(out)["steps"]) == {30}
+    assert set(observations(out).read()["steps"]) == {30}
 
 
 def test_what_is_measured_is_not_measured_again(
@@ -116,7 +116,7 @@ def test_a_later_training_of_a_variant_takes_the_place_of_its_rows(out: Path, cl
     later = tmp_path / "cca-2-later.safetensors"
     save(later, model, ModelCard(2, 0.03, "mse", RECORD))
     run_cca_ablation([later], out=copied, dataset=clip)
-    first, second = (analysis.read(path).query("variant == 'none'") for path in (out, copied))
+    first, second = (observations(path).read().query("variant == 'none'") for path in (out, copied))
     assert len(first) == len(second) == FRAMES
     assert set(first["weights_sha256"]).isdisjoint(second["weights_sha256"])
 
@@ -177,7 +177,7 @@ def test_settings_are_never_mixed() -> None:
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UsageError, match="not a file of `bench train cca-ablation`"):
-        analysis.read(tmp_path / "x.csv")
+        observations(tmp_path / "x.csv").read()
 
 
 def test_every_variant_has_a_name_of_its_own() -> None:

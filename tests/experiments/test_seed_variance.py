@@ -14,7 +14,7 @@ from bench.analysis import seed_variance as analysis
 from bench.cli.main import main
 from bench.codecs.registry import codec_class
 from bench.experiments import trained
-from bench.experiments.seed_variance import run_training_spread
+from bench.experiments.seed_variance import observations, run_training_spread
 from bench.images.datasets import open_dataset
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import ModelCard, save
@@ -59,7 +59,7 @@ def out(files: list[Path], folder: str, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_rates_are_those_of_files(out: Path, files: list[Path], folder: str) -> None:
-    rows = analysis.read(out)
+    rows = observations(out).read()
     image = open_dataset(folder).images[0]
     data = codec_class("hyper")(4, weights=str(files[1])).encode(image.read())
     row = rows[(rows["seed"] == 3) & (rows["image"] == image.name)].iloc[0]
@@ -68,7 +68,7 @@ def test_the_rates_are_those_of_files(out: Path, files: list[Path], folder: str)
 
 
 def test_a_row_says_what_was_trained_from_the_seed_and_from_where(out: Path) -> None:
-    rows = analysis.read(out)
+    rows = observations(out).read()
     assert len(rows) == 2 * PICTURES
     assert set(rows["steps"]) == {30}
     assert rows[["codec", "stage", "start_sha256"]].drop_duplicates().to_numpy().tolist() == [
@@ -77,7 +77,7 @@ def test_a_row_says_what_was_trained_from_the_seed_and_from_where(out: Path) -> 
 
 
 def test_seeds_have_a_spread(out: Path) -> None:
-    (row,) = analysis.table(analysis.read(out)).to_dict("records")
+    (row,) = analysis.table(observations(out).read()).to_dict("records")
     assert row["seeds"] == 2
     assert row["psnr_spread_db"] > 0  # random weights write files of one length
 
@@ -97,7 +97,7 @@ def test_a_later_training_from_the_same_seed_takes_the_place_of_the_earlier(
     copied = tmp_path / "copy.csv"
     copied.write_bytes(out.read_bytes())
     run_training_spread([_saved(tmp_path / "later.safetensors", 3, values=11)], out=copied, dataset=folder)
-    first, second = (analysis.read(path).query("seed == 3") for path in (out, copied))
+    first, second = (observations(path).read().query("seed == 3") for path in (out, copied))
     assert len(first) == len(second) == PICTURES
     assert set(first["weights_sha256"]).isdisjoint(second["weights_sha256"])
 
@@ -116,7 +116,7 @@ def test_the_command_shows_the_table(files: list[Path], folder: str, tmp_path: P
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert "rate_spread_percent" in done.output
-    assert len(analysis.read(target)) == 2 * PICTURES
+    assert len(observations(target).read()) == 2 * PICTURES
 
 
 def test_planes_are_refused(files: list[Path], tmp_path: Path) -> None:
