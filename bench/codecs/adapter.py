@@ -1,7 +1,7 @@
-"""The one adapter between the kind of a picture and what a codec takes.
+"""The adapter between the kind of a picture and the kind that a codec takes.
 
-Codecs that take the planes of 4:2:0 get them as they are. The others get RGB made of the planes, and what they decode
-is converted back: the round trip of `bench.images.colour.ROUND_TRIP`, which alone costs some quality, see `ceiling`.
+Codecs of 4:2:0 planes get the planes. The others get RGB, and their decoded pictures are converted back. This round
+trip (`bench.images.colour.ROUND_TRIP`) costs some quality by itself; see `ceiling`.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from bench.metrics.distortion import Metric
 
 Decode: TypeAlias = Callable[[bytes, "Kind"], "AnyPicture"]
-"""What decodes a file to the kind of picture that the codec was given, here or in another process."""
+"""A function that decodes a file to the kind of picture that the codec was given, in this or another process."""
 
 CEILING = "round_trip_"
-"""Begins the names of the diagnostics that `ceiling` gives: a metric's name follows."""
+"""Prefix of the diagnostics of `ceiling`; the name of a metric follows."""
 
 
 def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
-    """What the adapter adds to a codec's settings, because it decides the bytes: nothing for RGB pictures."""
+    """Settings that the adapter adds to those of the codec; none for RGB pictures."""
     if image.kind == "rgb":
         return {}
     if codec.takes_yuv420:
-        # Limited range is what video has, and goes without saying.
+        # Limited range is the default of video.
         return {"input": "planes, full range" if image.full_range else "planes"}
     return {"input": f"{ROUND_TRIP}, {'full' if image.full_range else 'limited'} range"}
 
 
 def given(codec: Codec, picture: AnyPicture) -> AnyPicture:
-    """What a codec is given of a picture: the picture, or RGB made of its planes.
+    """The input of a codec: a copy of the picture, or RGB made of its planes.
 
-    It is in memory of its own. Arrays of pictures are read-only, but who really wants to write into one, a library in C
-    perhaps, can; the other codecs of a run, and the metrics, must not see that.
+    Pictures are read-only, but a C library could write into their memory; with a copy, other codecs and the metrics are
+    not affected.
     """
     return from_yuv420(picture) if _needs_rgb(picture, codec) else picture.copy()
 
@@ -53,10 +53,10 @@ def _needs_rgb(picture: AnyPicture, codec: Codec) -> TypeGuard[Yuv420]:
 
 
 def encode(codec: Codec, picture: AnyPicture) -> bytes:
-    """Encode what a codec was `given`.
+    """Encode the output of `given`.
 
     Raises:
-        CodecError: this picture cannot be encoded, or the codec gave something else than bytes.
+        CodecError: this picture cannot be encoded, or the codec did not return bytes.
     """
     data: object = codec.encode_yuv420(picture) if isinstance(picture, Yuv420) else codec.encode(picture)
     if not isinstance(data, bytes):
@@ -65,10 +65,10 @@ def encode(codec: Codec, picture: AnyPicture) -> bytes:
 
 
 def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
-    """Decode a file to the kind of picture that the codec was `given`, if pictures are of this kind.
+    """Decode a file to the kind of picture that the codec was `given`, where the image set has pictures of `kind`.
 
     Raises:
-        CodecError: these are not the bytes of such a file, or the codec gave something else than a picture.
+        CodecError: the bytes are not such a file, or the codec did not return a picture.
     """
     is_planar = kind == "yuv420" and codec.takes_yuv420
     decoded: object = codec.decode_yuv420(data) if is_planar else codec.decode(data)
@@ -79,19 +79,19 @@ def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
 
 
 def decoder(codec: Codec) -> Decode:
-    """What decodes by this codec, as `decode` does."""
+    """`decode` with this codec."""
     return functools.partial(decode, codec)
 
 
 def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:
-    """What a codec decoded, as a picture of the original's kind."""
+    """A decoded picture, converted to the kind of the original."""
     if isinstance(original, Yuv420) and isinstance(decoded, Picture):
         return to_yuv420(decoded, full_range=original.full_range)
     return decoded
 
 
 def ceiling(codec: Codec, picture: AnyPicture, metrics: Iterable[Metric]) -> dict[str, float]:
-    """The errors of the round trip alone, by name ("round_trip_mse_u"), for a codec that needs one; else nothing."""
+    """Errors of the round trip alone, by name ("round_trip_mse_u"); none for a codec that does not need it."""
     if not _needs_rgb(picture, codec):
         return {}
     back = restored(from_yuv420(picture), picture)

@@ -1,7 +1,7 @@
-"""The contract of a codec: pictures in, bytes out, and back.
+"""The contract of a codec: pictures to bytes, and back.
 
-A codec never measures itself. It says what it is (its settings, the library or binary that does the work, its
-weights), and `bench.harness.measure` owns the clock and counts the bytes.
+A codec does not measure itself. It describes its settings, its backend and its weights; `bench.harness.measure` takes
+the time and counts the bytes.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture, Yuv420
 
 Scalar = str | int | float | bool
-"""A value of a setting: what JSON can hold and a person can read."""
+"""A value of a setting, as in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class QualityScale:
-    """What a codec's quality number means, its range, and the points that a run takes by default, cheapest first."""
+    """The quality parameter of a codec: meaning, range, and the default points of a run, lowest rate first."""
 
     meaning: str
     points: tuple[float, ...]
@@ -34,10 +34,14 @@ class QualityScale:
     highest: float
     integral: bool = True
     falling: bool = False
-    """Whether a lower number is a better picture, as with quantisers. `points` go from the worst picture up."""
+    """Whether a lower number means a better picture, as with quantisers. `points` begin with the worst picture."""
 
     def check(self, codec: str, quality: float) -> float:
-        """Return `quality` if a codec of this scale takes it, and raise a UsageError if not."""
+        """Return `quality` if it is on the scale.
+
+        Raises:
+            UsageError: it is not.
+        """
         if not self.lowest <= quality <= self.highest or (self.integral and quality != int(quality)):
             kind = "a whole number" if self.integral else "a number"
             span = f"{self.lowest:g} to {self.highest:g}"
@@ -48,8 +52,8 @@ class QualityScale:
 class Codec(ABC):
     """One codec at one quality.
 
-    A subclass sets the class attributes and defines `encode` and `decode`. A variant with other settings is a
-    subclass with another `settings`.
+    A subclass sets the class attributes and defines `encode` and `decode`. A variant with other settings is a subclass
+    with other `settings`.
     """
 
     title: ClassVar[str]
@@ -58,26 +62,26 @@ class Codec(ABC):
     scale: ClassVar[QualityScale]
 
     backends: ClassVar[tuple[str, ...]] = ("python",)
-    """What can do the work, the default first: an in-process library ("pillow"), or "external" binaries."""
+    """Backends, the default first: a library in this process ("pillow"), or "external" binaries."""
 
     settings: ClassVar[Mapping[str, Scalar]] = {}
-    """Everything besides the quality that decides the bytes. It is stored with each row."""
+    """All settings besides the quality that determine the bytes. They are stored with each row."""
 
     options: ClassVar[Mapping[str, str]] = {}
-    """What the user can choose besides the quality, with its default: "weights", "device". Stored with each row."""
+    """Options of the user besides the quality, with their defaults: "weights", "device". They are stored with each
+    row."""
 
     yuv420_backends: ClassVar[tuple[str, ...]] = ()
-    """The backends that take the planes of a 4:2:0 picture as they are; the harness converts for the others."""
+    """The backends that code the planes of 4:2:0 pictures directly; for the others the harness converts to RGB."""
 
     revision: ClassVar[str] = "1"
-    """Changed whenever this code writes other bytes or decodes to another picture than before."""
+    """Increased when this code writes other bytes, or decodes to another picture, than before."""
 
     files: Sequence[str | Path] = ()
-    """What else decides the bytes of a codec of one's own: files or folders of weights, relative to its code.
+    """Further files that determine the bytes of a user's codec: files or folders of weights, relative to its code.
 
-    Those that Python opens while it is constructed are found without that. A library in C may open others, and
-    `encode` may do so later.
-    """
+    Files that Python opens while the codec is constructed are found without this. It is needed for files that a C
+    library opens, or that are opened later."""
 
     weights: str | None = None
     """Name of the weights of a learned codec ("compact", "zoo")."""
@@ -85,19 +89,19 @@ class Codec(ABC):
     weights_sha256: str | None = None
 
     device: str = "cpu"
-    """What does the work: "cpu", or the name of the accelerator."""
+    """Where the codec computes: "cpu", or the name of the accelerator."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         """Open the codec at one quality.
 
         Raises:
-            UsageError: the quality is out of range, or there is no such backend or option.
-            MissingError: the backend is not installed, or the weights are not there.
+            UsageError: the quality is out of range, or the backend or an option is unknown.
+            MissingError: the backend is not installed, or the weights are missing.
         """
         self.backend = backend or self.backends[0]
         self.quality = quality
         self.chosen = {**self.options, **options}
-        """The options, as they were chosen."""
+        """The options with the user's values."""
         if strange := options.keys() - self.options.keys():
             raise UsageError(f"{self.title} has no option '{min(strange)}'")
         if self.backend not in self.backends:
@@ -107,7 +111,7 @@ class Codec(ABC):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say what this codec lacks on this machine and how to get it, or None if it can run."""
+        """What this codec needs and this machine lacks, with the way to get it; None if it can run."""
         del backend, options
         return None
 
@@ -119,37 +123,37 @@ class Codec(ABC):
 
     @classmethod
     def check(cls, name: str, quality: float, **options: str) -> float:
-        """Return a quality that this codec, called `name`, takes with these options.
+        """Return a quality that this codec, under the name `name`, supports with these options.
 
         Raises:
-            UsageError: it does not take it.
+            UsageError: it does not support it.
         """
         del options
         return cls.scale.check(name, quality)
 
     @property
     def about(self) -> str:
-        """What a run says of the open codec, such as the widths of a model that the user brought; "" for nothing."""
+        """Information that a run prints about the open codec, such as the widths of a user's model; "" for none."""
         return ""
 
     @property
     def backend_version(self) -> str:
-        """The library or binary that does the work and its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
+        """The backend's library or binary with its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
         return ""
 
     @property
     def backend_settings(self) -> Mapping[str, Scalar]:
-        """What is stored as the settings: `settings`, unless the backend goes by other ones."""
+        """The settings that are stored: `settings`, unless the backend uses others."""
         return self.settings
 
     @property
     def takes_yuv420(self) -> bool:
-        """Whether `encode_yuv420` and `decode_yuv420` are defined for the backend."""
+        """Whether the backend defines `encode_yuv420` and `decode_yuv420`."""
         return self.backend in self.yuv420_backends
 
     @abstractmethod
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to a complete file: all that `decode` needs.
+        """Compress a picture to a complete file, from which `decode` can restore it.
 
         Raises:
             CodecError: this picture cannot be encoded.
@@ -160,11 +164,11 @@ class Codec(ABC):
         """Decompress a file, from its bytes alone.
 
         Raises:
-            DecodeError: these are not the bytes of such a file.
+            DecodeError: the bytes are not such a file.
         """
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress the planes of a picture, as they are, to a complete file: all that `decode_yuv420` needs.
+        """Compress the planes of a picture to a complete file, from which `decode_yuv420` can restore them.
 
         Raises:
             CodecError: this picture cannot be encoded.
@@ -175,16 +179,16 @@ class Codec(ABC):
         """Decompress a file of `encode_yuv420` to planes, from its bytes alone.
 
         Raises:
-            DecodeError: these are not the bytes of such a file.
+            DecodeError: the bytes are not such a file.
         """
         raise NotImplementedError
 
 
 class Yuv420Codec(Codec):
-    """A codec of planes: an RGB picture is converted on its way in and out, by BT.601 in full range."""
+    """A codec of planes. RGB pictures are converted before coding and after decoding, by BT.601 in full range."""
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture by way of its planes.
+        """Convert a picture to planes and compress them.
 
         Raises:
             CodecError: this picture cannot be encoded.
@@ -192,10 +196,10 @@ class Yuv420Codec(Codec):
         return self.encode_yuv420(to_yuv420(picture))
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file and convert its planes.
+        """Decompress a file and convert its planes to RGB.
 
         Raises:
-            DecodeError: these are not the bytes of such a file.
+            DecodeError: the bytes are not such a file.
         """
         return from_yuv420(self.decode_yuv420(data))
 
@@ -210,7 +214,7 @@ class Yuv420Codec(Codec):
 
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
-    """What the user asks for: a codec's name, or a glob or path, and perhaps qualities: `jpeg@10,50`, `joint+qr`."""
+    """A codec on the command line: its name, a glob or a path, with optional qualities: `jpeg@10,50`, `joint+qr`."""
 
     name: str
     qualities: tuple[float, ...] = ()
@@ -221,9 +225,9 @@ class CodecSpec:
         """Parse `name` or `name@quality[,quality...]`.
 
         Raises:
-            UsageError: the part behind @ is not a list of numbers.
+            UsageError: the part after @ is not a list of numbers.
         """
-        # A path may hold an @; what follows the last one is a quality only if it is not part of the path.
+        # A path may contain an @: only text after the last one that is not part of the path is a quality.
         name, at, tail = text.rpartition("@")
         if not at or "/" in tail or ".py" in tail:
             return cls(text)
@@ -235,9 +239,9 @@ class CodecSpec:
 
     @property
     def is_glob(self) -> bool:
-        """Whether the name stands for all names that match it."""
+        """Whether the name is a glob."""
         return any(character in self.name for character in "*?[")
 
     def matches(self, name: str) -> bool:
-        """Whether a codec's name is meant."""
+        """Whether a codec's name matches."""
         return fnmatch.fnmatchcase(name, self.name)

@@ -1,6 +1,6 @@
-"""What a codec tells whoever measures it, while it works: where its stages begin and end, and what only it knows.
+"""Stages and diagnostics that a codec reports while it works.
 
-A codec never measures itself: it has no clock, and what it tells changes nothing. If nobody listens, nothing happens.
+A codec does not measure itself: it has no clock, and its reports change nothing. Without a listener they are ignored.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What is done with what codecs tell."""
+    """Callbacks for the reports of codecs."""
 
     stage: Callable[[str], AbstractContextManager[object]] | None = None
-    """Surrounds each stage, which it gets the name of."""
+    """Called with the name of a stage; the returned context manager surrounds it."""
     note: Callable[[str, float], object] | None = None
-    """Gets the name and value of each note."""
+    """Called with the name and value of each diagnostic."""
 
 
 _NOBODY = Listener()
@@ -31,7 +31,7 @@ _listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Hear what codecs tell inside the block."""
+    """Set the listener for the block."""
     token = _listener.set(listener)
     try:
         yield
@@ -40,13 +40,13 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def stage(name: str) -> AbstractContextManager[object]:
-    """Mark a stage of encoding or decoding, such as "synthesis", as the body of a `with` statement."""
+    """Mark a stage of encoding or decoding, such as "synthesis"; use in a `with` statement."""
     listener = _listener.get()
     return listener.stage(name) if listener.stage else contextlib.nullcontext()
 
 
 def note(name: str, value: Callable[[], float]) -> None:
-    """Tell a number that no one else could find out, such as "coder_bits". It is computed only for a listener."""
+    """Report a diagnostic, such as "coder_bits". It is computed only if there is a listener."""
     listener = _listener.get()
     if listener.note:
         listener.note(name, value())

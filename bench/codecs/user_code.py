@@ -1,7 +1,7 @@
-"""Code that is not the package's: a codec's or metric's file, local modules that it imports, files that it reads.
+"""Codecs and metrics in a user's files: loading, the local modules that they import, and the files that they read.
 
-What they hold is all that is known of a version: an edit, or other weights, must not be answered with old results. What
-lies in the standard library or in site-packages is not looked at.
+The version of such code is the hash of its content, so that stored results are not used after an edit or with other
+weights. Modules of the standard library and of site-packages are not hashed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SYSTEM = [Path(name) for name in ("/dev", "/etc", "/proc", "/run", "/sys", "/usr/lib", "/usr/share")]
 
 _kept: dict[Path, set[Path]] = {}
-"""Module file to the files that it has opened, or something that it called, and still has in memory."""
+"""Module file to the data files that it, or code that it called, has opened and may hold in memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,17 +39,17 @@ class Opened:
     """The files that were opened in a block of `watching`."""
 
     read: dict[str, set[str]] = field(default_factory=dict)
-    """Name as it was opened to the files of the code that wanted it: whose line it was, who called that, and so on."""
+    """File name as opened to the source files on the call stack."""
     written: set[str] = field(default_factory=set)
 
     def data_files(self) -> dict[Path, set[str]]:
-        """Those that were read and are the user's, as absolute paths. What was written too is a file of work."""
+        """The user's files that were only read, as absolute paths. Files that were also written are temporary files."""
         read = {_source(Path(name).absolute()): self.read[name] for name in self.read.keys() - self.written}
         return {path: callers for path, callers in read.items() if is_file(path) and _is_local(path)}
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; what cannot be a path at all, because it is too long, is none."""
+    """Whether a file exists; False for names that are too long for a path."""
     return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises on that
 
 
@@ -58,7 +58,7 @@ _watchers: list[Opened] = []
 
 @contextlib.contextmanager
 def watching() -> Iterator[Opened]:
-    """Note the files that Python opens in the block. What a library in C opens by itself is not seen."""
+    """Record the files that Python opens in the block. Files that a C library opens are not seen."""
     _install_hook()
     opened = Opened()
     _watchers.append(opened)
@@ -70,7 +70,7 @@ def watching() -> Iterator[Opened]:
 
 @functools.cache
 def _install_hook() -> None:
-    # It stays for good, which is why it is for those only who run code of their own.
+    # An audit hook cannot be removed, so it is installed only for users' code.
     sys.addaudithook(_audit)
 
 
@@ -78,7 +78,7 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if event != "open" or not _watchers:
         return
     name, mode, flags = arguments
-    if isinstance(name, int):  # a descriptor that is open already
+    if isinstance(name, int):  # a file descriptor
         return
     is_written = any(sign in mode for sign in "wax+") if mode else flags & (os.O_WRONLY | os.O_RDWR)
     for opened in _watchers:
@@ -89,28 +89,28 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _callers() -> Iterator[str]:
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # inspect's way reads sources
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001  # inspect.stack() would read the sources
     while frame is not None:
         yield frame.f_code.co_filename
         frame = frame.f_back
 
 
 _MOVED = {"bench.codec": "bench.codecs", "bench.picture": "bench.images", "bench.probe": "bench.codecs.probe"}
-"""Modules that code outside of the package may have imported, and where their names are now."""
+"""Former modules that users' code may import, and where their names are now."""
 
 
 def keep(files: Mapping[Path, Iterable[str]]) -> None:
-    """Note that code holds what files say, which are given with it: who asks it again does not open them."""
+    """Record data files that code holds in memory: later users of the code do not open them again."""
     for file, callers in files.items():
         for caller in callers:
             _kept.setdefault(Path(caller), set()).add(file)
 
 
 def load(path: Path, name: str) -> ModuleType:
-    """Run a file, once in a process; it may import what lies beside it.
+    """Run a Python file, once per process. It may import modules beside it.
 
     Raises:
-        UsageError: it is no Python file or fails, as the user who asked for `name` reads it.
+        UsageError: it is not a Python file, or it fails; the message names `name`.
     """
     module_name = f"{USER_MODULE}{sha256_of(path)[:16]}"
     if module_name in sys.modules:
@@ -120,10 +120,10 @@ def load(path: Path, name: str) -> ModuleType:
         raise UsageError(f"'{name}': {path} is not a Python file")
     folder = str(path.parent.absolute())
     if folder not in sys.path:
-        # At the end: what lies there does not take the place of a module that libraries need.
+        # At the end, so that files there do not replace modules that libraries need.
         sys.path.append(folder)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up while the file is being run
+    sys.modules[module_name] = module  # dataclasses look up their module while the file runs
     try:
         with watching() as opened:
             spec.loader.exec_module(module)
@@ -138,16 +138,16 @@ def load(path: Path, name: str) -> ModuleType:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The file of a codec or metric with the local modules that it imports, as they were when it was loaded."""
+    """The file of a codec or metric with the local modules that it imports, at the time when it was loaded."""
 
     path: Path
     modules: frozenset[Path]
     digest: str
-    """Of what they hold, 16 hex digits; "" where they are those of an installed package."""
+    """16 hexadecimal digits of the hash of their content; "" for installed packages."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """What a file and its modules hold. The same content has the same digest elsewhere, whatever the file's name.
+        """The code of a file and its modules. The digest depends on their content, and not on the file's name.
 
         Raises:
             UsageError: see `local_modules`.
@@ -159,11 +159,11 @@ class Code:
         return cls(path, frozenset(modules.values()), digest)
 
     def versioned(self, version: str) -> str:
-        """A version that changes with the code."""
+        """The version with the digest of the code."""
         return f"{version}-{self.digest}" if self.digest else version
 
     def files(self, declared: Iterable[str | Path]) -> set[Path]:
-        """The files that are declared, in folders all that lie below, and those that the modules hold in memory."""
+        """The data files of the code: those declared, with all files in declared folders, and those held in memory."""
         paths = [self.path.parent / name for name in declared]
         below = (file for path in paths if path.is_dir() for file in path.rglob("*") if file.is_file())
         return {*below, *(path for path in paths if not path.is_dir())} | self._kept()
@@ -173,9 +173,9 @@ class Code:
 
 
 def content_sha256(files: Iterable[Path], declared: str | None = None) -> str | None:
-    """One SHA-256 for what files hold, in the order of their paths, and for one that is `declared`; None for nothing.
+    """One SHA-256 for the content of files, in the order of their paths, and a declared one; None without files.
 
-    That of a single file is its own, so that sha256sum finds it.
+    For a single file it is the hash of the file, as sha256sum prints it.
 
     Raises:
         UsageError: a file cannot be read.
@@ -194,12 +194,12 @@ def _combined(hashes: Sequence[str]) -> str:
 
 
 def local_modules(path: Path) -> dict[str, Path]:
-    """A file, under "", and the local modules that it imports, and that these import: module name to file.
+    """A file, under "", and the local modules that it imports directly or indirectly: module name to file.
 
-    There are none if the file is no local one itself, but that of an installed package.
+    Empty if the file itself belongs to an installed package.
 
     Raises:
-        UsageError: a module that lies beside the file is not the one that it gets.
+        UsageError: the import of a module beside the file gives another file.
     """
     if not _is_local(path.absolute()):
         return {}
@@ -221,12 +221,12 @@ def local_modules(path: Path) -> dict[str, Path]:
 
 
 def _imports(file: Path, module: str) -> set[str]:
-    """The names of the modules that a file imports, anywhere in it, and of what may be modules."""
-    if file.suffix != ".py":  # an extension module
+    """Names of the modules that a file imports anywhere, and of imported names that may be modules."""
+    if file.suffix != ".py":  # extension module
         return set()
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # one that is never run; the file itself ran
+    except (SyntaxError, ValueError):  # a module that is never run; the file itself has run
         return set()
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     names: set[str] = set()
@@ -240,7 +240,7 @@ def _imports(file: Path, module: str) -> set[str]:
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The module of a `from ... import`, or "" where there is none."""
+    """The absolute module of a `from ... import`, or ""."""
     if not node.level:
         return node.module or ""
     parts = package.split(".") if package else []
@@ -249,13 +249,13 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _file_of(name: str) -> Path | None:
-    """The file of a module that is imported, or would be; None if it has none, or does not exist."""
+    """The file of an imported or importable module; None if it has none or does not exist."""
     spec = _spec_of(name)
     return Path(spec.origin).absolute() if spec and spec.has_location and spec.origin else None
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
-    """Where a module comes from; it is not imported for that, nor what it is a part of."""
+    """The spec of a module, without importing the module or its parents."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__spec__", None)
     parent = name.rpartition(".")[0]
@@ -269,7 +269,7 @@ def _spec_of(name: str) -> ModuleSpec | None:
 
 
 def _refuse_another(main: Path, name: str, file: Path | None) -> None:
-    """Refuse a module in place of the one that lies beside the user's file, which `python FILE` would take."""
+    """Refuse an import that would not give the module beside the user's file, as `python FILE` would."""
     beside = [main.with_name(f"{name}.py"), main.parent / name / "__init__.py"]
     mine = next((path for path in beside if path.is_file() and path != main), None)
     if mine is None or file is None or file.samefile(mine) or name in {*sys.stdlib_module_names, "bench", "baselines"}:
@@ -278,7 +278,7 @@ def _refuse_another(main: Path, name: str, file: Path | None) -> None:
 
 
 def _is_local(path: Path) -> bool:
-    """Whether a file is the user's: not of the system, of Python, of an installed package, or of this one."""
+    """Whether a file is the user's: not part of the system, of Python, of an installed package, or of this package."""
     if {"site-packages", "dist-packages"} & {*path.parts}:
         return False
     return not any(path.is_relative_to(root) for root in (*_SYSTEM, *_ours()))
@@ -292,7 +292,7 @@ def _ours() -> tuple[Path, ...]:
 
 
 def _source(path: Path) -> Path:
-    """The source of compiled code, which is what an import opens; other files are themselves."""
+    """The source file of a .pyc file; other files unchanged."""
     if path.suffix != ".pyc":
         return path
     try:

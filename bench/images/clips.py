@@ -1,4 +1,4 @@
-"""Clips of video as their frames: raw samples (.yuv) and YUV4MPEG2 (.y4m), 8 bits, 4:2:0 or grey, progressive."""
+"""Frames of video clips: raw samples (.yuv) and YUV4MPEG2 (.y4m), 8 bits, 4:2:0 or grey, progressive."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _Y4M_LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(("420", "420jpeg", "420mpeg2", "420paldv"), "yuv420p"),
     "mono": "gray",
 }
-"""Values of the parameter C for 8-bit 4:2:0 and grey. Those of 4:2:0 differ in where chroma lies, which planes do not
-show."""
+"""Values of the parameter C for 8-bit 4:2:0 and grey. Those of 4:2:0 differ in the position of chroma, which does not
+matter for planes."""
 
 _COLOUR_RANGE = "XCOLORRANGE="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipOptions:
-    """What a user says of a clip that its file does not, and which of its frames are wanted."""
+    """Options of a clip: the frames to read, and properties that its file does not contain."""
 
     frames: str | None = None
-    """As `frame_range` has it: "0:10"."""
+    """In the form of `frame_range`: "0:10"."""
     size: str | None = None
-    """Of raw samples: "352x288"."""
+    """Size of raw frames: "352x288"."""
     pixel_format: str | None = None
-    """Of raw samples; see `pixel_format.NAMES`."""
+    """Pixel format of raw frames; see `pixel_format.NAMES`."""
     levels: Levels | None = None
-    """Of a file that does not say its range."""
+    """Range of a file that does not record it."""
 
     @property
     def given(self) -> list[str]:
-        """The options that the user gave, as the command line has them."""
+        """The given options, by their names on the command line."""
         options = {"--frames": self.frames, "--size": self.size}
         options |= {"--pixel-format": self.pixel_format, "--range": self.levels}
         return [name for name, value in options.items() if value]
@@ -57,7 +57,7 @@ class ClipOptions:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Where the frames of a clip lie in its file."""
+    """A clip, and the positions of its frames in the file."""
 
     path: Path
     form: FrameFormat
@@ -73,14 +73,14 @@ class Clip:
 
 
 def open_clip(path: Path, options: ClipOptions | None = None) -> Clip:
-    """Find the frames of a clip.
+    """Open a clip and find its frames.
 
-    Raw samples have no header: their size and pixel format are given, or stand in the file's name
-    ("news_352x288_nv12.yuv"). They are in limited range unless the user or the name ("yuvj420p") says otherwise.
+    Raw samples have no header: their size and pixel format are given, or are part of the file's name
+    ("news_352x288_nv12.yuv"). Their range is limited unless an option or the name ("yuvj420p") says otherwise.
 
     Raises:
-        UsageError: the file cannot be read, is cut off, or is not progressive 8-bit 4:2:0 or grey; its size is not
-            known; or something is given that its header says, or given as another than its name says.
+        UsageError: the file cannot be read, is truncated, or is not progressive 8-bit 4:2:0 or grey; its size is
+            unknown; or an option contradicts its header or name.
     """
     options = options or ClipOptions()
     try:
@@ -112,10 +112,10 @@ def read_frame(path: Path, offset: int, form: FrameFormat) -> Yuv420:
 
 
 def frame_range(text: str, count: int) -> range:
-    """Frames of a clip of `count`, as Python slices: "0:10" are the first ten, "0:100:10" every tenth, "5" is one.
+    """Indices of frames in a clip of `count`, written like slices: "0:10", "0:100:10"; "5" is one frame.
 
     Raises:
-        UsageError: it is no such range, it is empty, or it goes beyond the clip.
+        UsageError: the range is invalid or empty, or exceeds the clip.
     """
     if not re.fullmatch(r"\d+|(\d*):(\d*)(:\d+)?", text):
         raise UsageError(f"--frames {text}: write FIRST:END or FIRST:END:STEP, END not included, as in 0:10")
@@ -207,7 +207,7 @@ def _y4m_full_range(path: Path, words: list[str], levels: Levels | None) -> bool
 
 
 def _frames(path: Path, file: BinaryIO, length: int, frame_bytes: int) -> Iterator[int]:
-    """Offsets of the samples of each frame; the file stands behind its header."""
+    """Offsets of the samples of each frame, from the position after the stream header."""
     while line := file.readline(_LONGEST_LINE):
         offset = file.tell()
         if line.rstrip(b"\n").split(b" ")[0] != _FRAME or offset + frame_bytes > length:

@@ -1,4 +1,4 @@
-"""The one place of colour conversion: RGB, YCbCr, and chroma at half the resolution."""
+"""Colour conversion: RGB, YCbCr, and chroma at half the resolution."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""Weights of R, G and B in the luma of ITU-R BT.709, whose primaries are those of sRGB."""
+"""Weights of R, G and B in the luma of ITU-R BT.709, which has the primaries of sRGB."""
 
 _BT601_WEIGHTS = np.array([0.299, 0.587, 0.114])
 _CHROMA_SCALES = (1.772, 1.402)  # twice one minus the weight of B and of R
@@ -22,26 +22,26 @@ _LIMITED = (219 / 255, 224 / 255, 16.0)
 """Limited range: gain of luma and of chroma, and black (ITU-R BT.601, 8 bits)."""
 
 ROUND_TRIP = "YCbCr to RGB and back: BT.601, chroma doubled by 7 taps, halved by Lanczos, 8 bits"
-"""What `from_yuv420` and then `to_yuv420` do to planes. Stored with what went through it: change them together."""
+"""Description of `from_yuv420` followed by `to_yuv420`. It is stored as a setting: change it together with the code."""
 
 _DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
-"""Weights of the chroma samples around one, for the new sample a quarter of their distance before it."""
+"""Weights of seven chroma samples for the new sample a quarter of a sample before the middle one."""
 
 
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The luma plane Y of ITU-R BT.709 in full range, not rounded: (h, w, 3) to (h, w).
+    """Luma plane Y of ITU-R BT.709 in full range, not rounded: (h, w, 3) to (h, w).
 
-    This is what the published Y curves of tensorflow/compression fit best: for OpenJPEG, which we reproduce, within
-    .026 dB at all rates, where rounded BT.601 luma is off by up to .42 dB.
+    The published Y curves of tensorflow/compression fit this best: for OpenJPEG, which we reproduce, the difference is
+    at most .026 dB at all rates, against .42 dB with rounded BT.601 luma.
     """
     plane: NDArray[np.float64] = pixels @ BT709_LUMA
     return plane
 
 
 def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """RGB as YCbCr of ITU-R BT.601 in full range (as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
+    """RGB to YCbCr of ITU-R BT.601 in full range (as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
 
-    All are on the scale of 8 bits; no chroma is at 128.
+    Values are on the scale of 8 bits; grey has a chroma of 128.
     """
     (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
     matrix = np.array([_BT601_WEIGHTS, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
@@ -51,7 +51,7 @@ def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def to_rgb(luma_plane: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]) -> Picture:
-    """The picture of three YCbCr planes of the same size, on the scale of `to_ycbcr`, rounded to 8 bits."""
+    """RGB picture of three YCbCr planes of equal size, on the scale of `to_ycbcr`, rounded to 8 bits."""
     (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
     b_minus_y, r_minus_y = blue_scale * (cb - _CHROMA_ZERO), red_scale * (cr - _CHROMA_ZERO)
     g_minus_y = -(red * r_minus_y + blue * b_minus_y) / green
@@ -60,9 +60,9 @@ def to_rgb(luma_plane: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray
 
 
 def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A chroma plane for 4:2:0: Lanczos-filtered (a = 3), to half the size; a last odd row or column counts twice.
+    """Downsample a chroma plane to half its size by a Lanczos filter (a = 3); a last odd row or column is repeated.
 
-    A new sample lies in the middle of the four that it replaces, as in JPEG.
+    New samples lie in the middle of the four samples that they replace, as in JPEG.
     """
     from PIL import Image  # noqa: PLC0415  # 50 ms to import, as in bench/images/picture.py
 
@@ -72,9 +72,9 @@ def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def double(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """A chroma plane of 4:2:0 at full size, (height, width): what `halve` took apart.
+    """Upsample a chroma plane of 4:2:0 to (height, width).
 
-    The filter of seven taps is the one that Bellard's BPG decoder applies, found from its impulse response.
+    The filter has the seven taps of Bellard's BPG decoder, as found from its impulse response.
     """
     rows = _double_rows(plane)[:height]
     return _double_rows(rows.T)[:width].T
@@ -91,7 +91,7 @@ def _double_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def to_yuv420(picture: Picture, *, full_range: bool = True) -> Yuv420:
-    """The planes of an RGB picture in 8 bits: BT.601, chroma halved by `halve`."""
+    """Convert an RGB picture to 8-bit planes: BT.601, chroma downsampled by `halve`."""
     luma_plane, *chroma = to_ycbcr(picture.pixels)
     y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if full_range else _LIMITED
     scaled = [luma_plane * y_gain + y_zero]
@@ -101,10 +101,10 @@ def to_yuv420(picture: Picture, *, full_range: bool = True) -> Yuv420:
 
 
 def from_yuv420(picture: Yuv420) -> Picture:
-    """The RGB picture of planes, taken as BT.601, chroma doubled by `double`.
+    """Convert planes to RGB: BT.601, chroma upsampled by `double`.
 
-    `to_yuv420` gives nearly the same planes again. What differs are samples that no RGB picture has, and rounding:
-    see `ROUND_TRIP`.
+    `to_yuv420` of the result gives nearly the same planes. Differences come from rounding, and from samples outside the
+    RGB gamut; see `ROUND_TRIP`.
     """
     y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if picture.full_range else _LIMITED
     luma_plane, *chroma = (plane.astype(np.float32) for plane in picture.planes)

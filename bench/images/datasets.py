@@ -1,7 +1,7 @@
-"""Image sets: Kodak and the built-in photographs by name, or any folder, glob or clip of the user's.
+"""Image sets: Kodak and the built-in photographs by name, or a folder, glob or clip of the user's.
 
-An image set has an identity: the hash of each file or frame. The sets that `datasets.toml` lists are verified against
-it; a folder's or clip's name in the results ends in a hash of its content, so that adding a picture makes another set.
+An image set is identified by the hashes of its files or frames. Those of the sets in `datasets.toml` are verified. The
+stored name of a folder or clip ends in a hash of its content, so that adding a picture makes another set.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An image set, all of one kind; `note` says what a reader of its figures must know."""
+    """An image set, with pictures of one kind; `note` is shown beside its results."""
 
     name: str
     title: str
     note: str
     images: tuple[ImageFile, ...]
     left_out: tuple[Path, ...] = ()
-    """The files of a folder that are no pictures, or none that can be read here; hidden ones do not count."""
+    """Files of a folder, except hidden ones, that are not images or cannot be read."""
 
     @property
     def kind(self) -> Kind:
-        """Of its pictures: "rgb" or "yuv420"."""
+        """Kind of the pictures: "rgb" or "yuv420"."""
         return self.images[0].kind
 
     def select(self, patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> tuple[ImageFile, ...]:
-        """The images whose names match one of the globs, all if there is no glob, without those to `exclude`.
+        """The images whose names match one of the globs (all, if there is none) and none of those to exclude.
 
         Raises:
-            UsageError: a glob matches no image, or none is left.
+            UsageError: a glob matches no image, or no image is left.
         """
         names = [image.name for image in self.images]
         unwanted = set(selected(names, exclude, self.name)) if exclude else set()
@@ -63,7 +63,7 @@ class Dataset:
         return tuple(image for image in self.images if image.name in wanted)
 
     def part(self, images: Sequence[ImageFile]) -> Dataset:
-        """Some of the images as a set of its own, whose name ends in a hash of them; of all the set itself."""
+        """Some of the images as a set, whose name ends in their hash; all images are the set itself."""
         if len(images) == len(self.images):
             return self
         name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
@@ -72,17 +72,17 @@ class Dataset:
 
 
 def data_folder(given: Path | None = None) -> Path:
-    """Where image sets are looked for and downloaded to: the option, else $BENCH_DATA, else ./data."""
+    """Folder of image sets: the option, else $BENCH_DATA, else ./data."""
     return given or Path(os.environ.get("BENCH_DATA") or "data")
 
 
 def dataset_names() -> tuple[str, ...]:
-    """The image sets that have a name."""
+    """Names of the image sets in `datasets.toml`."""
     return tuple(_catalogue())
 
 
 def missing(name: str, data: Path | None = None) -> list[str]:
-    """The files of a named image set that are not on this machine, or are there with another content."""
+    """The files of a named image set that are missing on this machine or have another content."""
     entry = _entry(name)
     if "of" in entry:
         return missing(entry["of"], data)
@@ -91,13 +91,13 @@ def missing(name: str, data: Path | None = None) -> list[str]:
 
 
 def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
-    """Open an image set by name, folder, glob or clip, with each file's or frame's hash checked or taken.
+    """Open an image set by name, folder, glob or clip, and check or compute the hashes of its files or frames.
 
-    `clip` chooses among the frames of a clip and says what its file does not.
+    `clip` selects frames, and gives the properties that a clip's file does not contain.
 
     Raises:
         MissingError: a named set is not on this machine; the message says how to get it.
-        UsageError: there is no such set, folder, image or frame, or a file is not the one that the name stands for.
+        UsageError: there is no such set, folder, image or frame, or the content of a file is wrong.
     """
     clip = clip or ClipOptions()
     if Path(name).suffix.lower() in SUFFIXES:
@@ -114,13 +114,13 @@ def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | Non
 
 
 def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | None = None) -> str:
-    """What the results call an image set that is asked for: by that name, or as in `bench run`, or without the hash.
+    """The name under which results store an image set that a user names.
 
-    `known` are the sets that the results have. The name of a folder, glob or clip in the results ends in a hash of its
-    content; where one only has the name before it, that one is meant.
+    `known` are the stored sets. The stored name of a folder, glob or clip ends in a hash of its content, which may be
+    left out if only one set has the name before it.
 
     Raises:
-        UsageError: as `open_dataset`, or several sets have that name.
+        UsageError: as for `open_dataset`, or several sets have that name.
     """
     is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
     if (clip and clip.given) or (is_path and name not in {*_catalogue(), *known}):
@@ -132,13 +132,13 @@ def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | Non
 
 
 def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
-    """As `open_dataset`, for what takes RGB files alone: a set of planes names the files that it is converted from.
+    """Open an image set of RGB pictures; see `open_dataset`.
 
     Raises:
-        MissingError: as `open_dataset`.
-        UsageError: as `open_dataset`, or its pictures are planes.
+        MissingError: as for `open_dataset`.
+        UsageError: as for `open_dataset`, or its pictures are planes.
     """
-    # A clip holds planes whatever its frames; it need not be read for that, nor its size be known.
+    # Frames of clips are always planes, so a clip is not opened.
     dataset = None if Path(name).suffix.lower() in SUFFIXES else open_dataset(name, data=data)
     if dataset is None or dataset.kind != "rgb":
         raise UsageError(f"dataset '{name}' is of yuv420 pictures, and RGB ones are needed; take kodak or a folder")
@@ -146,12 +146,10 @@ def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
 
 
 def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
-    """Download what is missing of a named image set, or damaged; what arrived before is kept and gone on from.
-
-    The folder that its files are in is returned.
+    """Download the missing or damaged files of a named image set, and return its folder. Downloads resume.
 
     Raises:
-        MissingError: a file could not be had from any of its addresses.
+        MissingError: none of the URLs of a file works.
     """
     entry, absent = _entry(name), missing(name, data)
     if "of" in entry:
@@ -210,12 +208,12 @@ def _open_named(name: str, data: Path | None) -> Dataset:
 
 
 def _hashes(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
-    """SHA-256 of the files of a named set that are there. All of Kodak takes 50 ms."""
+    """SHA-256 of the files of a named set that exist. For Kodak this takes 50 ms."""
     return {file: sha256_of(folder / file) for file in entry["files"] if (folder / file).is_file()}
 
 
 def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Dataset:
-    """A set of which each picture is one of another set, converted to planes that are on record."""
+    """A set whose pictures are those of another set, converted to planes with known hashes."""
     if reason := ffmpeg.missing():
         raise MissingError(f"dataset '{name}' is converted by ffmpeg: {reason}")
     planes: dict[str, str] = entry["planes"]
@@ -252,7 +250,7 @@ def _open_files(pattern: str) -> Dataset:
     if folder.is_dir():
         paths, stem = list(folder.iterdir()), folder.resolve().name
     else:
-        # Path.glob takes no absolute patterns, and the user's pattern may be one.
+        # Path.glob does not accept absolute patterns.
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
         stem = Path(pattern).resolve().parent.name
     there = sorted(path for path in paths if path.is_file())
@@ -262,7 +260,7 @@ def _open_files(pattern: str) -> Dataset:
     images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
     note = "The user's own images: the figures cannot be set beside published ones."
     left_out = tuple(p for p in there if p.suffix.lower() not in suffixes() and not p.name.startswith("."))
-    # Not the path: the set is the same wherever it lies, and from wherever it is asked for.
+    # Without the path: the same set may lie in another folder.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
     return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
@@ -270,5 +268,5 @@ def _open_files(pattern: str) -> Dataset:
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:
     count = Counter(image.name for image in images)
-    # Two files may differ in suffix or folder only; then the whole path tells them apart.
+    # Files that differ only in suffix or folder are named by their path.
     return tuple(replace(i, name=printable(i.path.as_posix())) if count[i.name] > 1 else i for i in images)

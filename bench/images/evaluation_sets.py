@@ -1,4 +1,4 @@
-"""The pictures that codecs are compared on, which no training may see."""
+"""Pictures of the evaluation sets, which are refused as training data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 
 
 def fingerprints() -> frozenset[str]:
-    """The SHA-256 of every file of the image sets that `bench` knows."""
+    """SHA-256 of each file of the named image sets."""
     text = importlib.resources.files(__package__).joinpath("datasets.toml").read_text(encoding="utf-8")
     sets = tomllib.loads(text).values()
     return frozenset(sha256 for entry in sets for sha256 in entry.get("files", {}).values())

@@ -1,4 +1,4 @@
-"""The ffmpeg that the package imageio-ffmpeg brings along: the one conversion to YUV 4:2:0, and JPEG XL files."""
+"""The ffmpeg binary of the package imageio-ffmpeg: conversion to YUV 4:2:0, and reading of JPEG XL files."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ TO_YUV420 = (
     "scale=in_range=full:out_range=limited:out_color_matrix=bt601:sws_dither=none"
     ":flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 )
-"""The filter that converts 8-bit RGB: BT.601, limited range, chroma Lanczos-filtered and amid its four luma samples.
+"""Filter that converts 8-bit RGB: BT.601, limited range, chroma Lanczos-filtered and centred between four luma samples.
 
-With these flags ffmpeg 4.2, 7.0 and 9.0 give the same samples. In full range they do not: 9.0 has chroma half a level
-too low.
-"""
+With these flags ffmpeg 4.2, 7.0 and 9.0 give the same samples. In full range they do not: with 9.0 chroma is half a
+level lower."""
 
 _TIME_LIMIT_S = 60.0
 
 _PAM = re.compile(rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH (\d+)\nMAXVAL (\d+)\nTUPLTYPE \w+\nENDHDR\n")
 
 _ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
-"""What ffmpeg puts before a message: in each process another address."""
+"""Prefix of ffmpeg's messages, with an address that differs between processes."""
 
 
 def missing() -> str | None:
-    """Say that the package is not there and how to get it, or None if it is."""
+    """What is missing for ffmpeg and how to get it, or None."""
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
     try:
@@ -54,7 +53,7 @@ def program() -> str:
     """Path of the binary.
 
     Raises:
-        RuntimeError: the package has none for this platform.
+        RuntimeError: the package has no binary for this platform.
     """
     import imageio_ffmpeg  # noqa: PLC0415
 
@@ -70,13 +69,13 @@ def version() -> str:
 
 
 def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """The samples of a JPEG XL file: (height, width) of a grey one, else (height, width, channels).
+    """Samples of a JPEG XL file: (height, width) if it is grey, else (height, width, channels).
 
     Raises:
         MissingError: there is no ffmpeg.
-        ValueError: the file is damaged, has more pixels or more than 8 bits, or holds several pictures.
+        ValueError: the file is damaged, has too many pixels or more than 8 bits, or contains several pictures.
     """
-    # Bytes behind the picture make ffmpeg spin, so it gets ten times what a slow machine needs.
+    # ffmpeg does not end if bytes follow the picture. The limit is ten times the time that a slow machine needs.
     limit_s = 3 + len(data) / 100_000
     strict = ("-xerror", "-err_detect", "explode", "-max_pixels", str(max_pixels))
     source = (*strict, "-f", "jpegxl_pipe", "-c:v", "libjxl", "-i", "pipe:0")
@@ -99,7 +98,7 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
 def to_yuv420(picture: Picture) -> Yuv420:
     """Convert a picture by `TO_YUV420`.
 
-    A last odd row or column is repeated first: ffmpeg would stretch chroma over it, and shift it against luma.
+    A last odd row or column is repeated before: ffmpeg would otherwise stretch chroma, and shift it against luma.
 
     Raises:
         MissingError: there is no ffmpeg, or it is too old for these flags.
@@ -116,7 +115,7 @@ def to_yuv420(picture: Picture) -> Yuv420:
 
 
 def _run(arguments: Sequence[str], data: bytes, limit_s: float) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg on what it reads from a pipe."""
+    """Run ffmpeg with `data` on its standard input."""
     if reason := missing():
         raise MissingError(reason)
     command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", *arguments]

@@ -1,6 +1,6 @@
-"""Image files: which formats can be read here, and how each becomes 8-bit RGB, the same way everywhere.
+"""Image files: supported formats, and their conversion to 8-bit RGB.
 
-Grey, palettes and few bits a sample are expanded, which is exact. What is not exact is said (`remarks`) or refused.
+Grey, palettes and low bit depths are expanded without loss. Lossy conversions are reported (`remarks`) or refused.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 2 * (1 << 30) // 12
-"""Larger pictures (178,956,970 pixels) are not read: reading one takes 2 GiB. It is Pillow's own limit, too."""
+"""Maximum size of a picture (178,956,970 pixels, 2 GiB of memory), which is also Pillow's own limit."""
 
 FIRST_ONLY = "only the first picture of the file is read"
 FROM_CMYK = "CMYK is converted to RGB, without a colour profile"
 FROM_YCBCR = "YCbCr is converted to RGB"
 
 _EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "YCbCr"}
-_DEEP_MODES = ("I", "F")  # and what begins so
-_RGB565 = "BGR;16"  # the one raw mode of Pillow with 16 bits a pixel, not a sample
+_DEEP_MODES = ("I", "F")  # and modes that begin with these
+_RGB565 = "BGR;16"  # the only raw mode of Pillow with 16 bits per pixel instead of per sample
 _SUFFIXES = {
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
     *(".pbm", ".pgm", ".pnm", ".ppm"),
@@ -48,7 +48,7 @@ _HEAD_BYTES = 16
 
 @functools.cache
 def suffixes() -> frozenset[str]:
-    """The endings of files that can be read here: those of AVIF and JPEG XL where there is a decoder."""
+    """Suffixes of the files that can be read; AVIF and JPEG XL only if there is a decoder."""
     avif = {".avif"} if importlib.util.find_spec("pillow_avif") else set()
     jpeg_xl = {".jxl"} if ffmpeg.missing() is None else set()
     return frozenset(_SUFFIXES | avif | jpeg_xl)
@@ -57,14 +57,14 @@ def suffixes() -> frozenset[str]:
 def read_picture(path: Path) -> Picture:
     """Read an image file as 8-bit RGB.
 
-    Grey and palette images are expanded, an alpha channel is dropped if it is opaque everywhere. Of several pictures in
-    a file the first is read, and CMYK is converted; `remarks` says of which files. Nothing else is changed:
-    embedded gamma and colour profiles are ignored, as everybody in the field does with Kodak.
+    Grey and palette images are expanded; an alpha channel is dropped if it is opaque. Of several pictures in a file the
+    first is read, and CMYK is converted; see `remarks`. Embedded gamma and colour profiles are ignored, as is usual for
+    Kodak.
 
     Raises:
-        UsageError: the file is missing, is no image, is damaged or too large, has more than 8 bits or other colours, or
-            is translucent.
-        MissingError: there is no decoder of its format.
+        UsageError: the file is missing, not an image, damaged, too large or translucent, or has more than 8 bits or an
+            unsupported colour space.
+        MissingError: there is no decoder for its format.
     """
     return parse_picture(read_file(path), path)
 
@@ -90,8 +90,9 @@ def read_rgb(data: bytes, path: Path) -> Image.Image:
     """The picture in the bytes of the file `path`, as 8-bit RGB.
 
     Raises:
-        UsageError: it is no image, is damaged or too large, has more than 8 bits, other colours, or is translucent.
-        MissingError: there is no decoder of its format.
+        UsageError: it is not an image, damaged, too large or translucent, or has more than 8 bits or an unsupported
+            colour space.
+        MissingError: there is no decoder for its format.
     """
     with _explained(path), _opened(io.BytesIO(data)) as image:
         _require_eight_bits(image, data, path)
@@ -102,9 +103,9 @@ def read_rgb(data: bytes, path: Path) -> Image.Image:
 
 
 def remarks(path: Path) -> tuple[str, ...]:
-    """What reading a file leaves out or changes, from its header: nothing of most, or of one that cannot be read."""
+    """What reading a file omits or converts, according to its header; nothing if the file cannot be read."""
     if path.suffix.lower() == ".jxl":
-        return ()  # those of several pictures are refused, and there are no others than RGB and grey
+        return ()  # files with several pictures are refused, and others are RGB or grey
     try:
         with _explained(path), path.open("rb") as file, _opened(file) as image:
             found = {
@@ -119,25 +120,25 @@ def remarks(path: Path) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what is raised over an image file into one line that names it."""
-    # Pillow costs 50 ms to import, which `bench --help` need not pay.
+    """Turn errors about an image file into one line with its name."""
+    # Importing Pillow takes 50 ms, which `bench --help` does not need.
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
         with warnings.catch_warnings():
-            # The file is the user's own, and of a size that is read.
+            # The size of the file has been checked.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield
     except BenchError:
         raise
-    except UnidentifiedImageError:  # names the object that it was given
+    except UnidentifiedImageError:  # its text has no file name
         raise UsageError(f"cannot read image {path}: it is not a picture that Pillow can read") from None
     except Image.DecompressionBombError:
         raise UsageError(
             f"image {path} is too large: at most {MAX_PIXELS} pixels are read; crop it or scale it down"
         ) from None
     except Exception as error:
-        # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
+        # Pillow's plug-ins raise many types for damaged files: OSError, SyntaxError, ValueError, struct.error.
         raise UsageError(f"cannot read image {path}: {str(error) or type(error).__name__}") from error
 
 
@@ -150,8 +151,7 @@ def _opened(file: BinaryIO) -> Image.Image:
     if head.startswith(_JPEG_XL):
         return Image.fromarray(ffmpeg.decode_jpeg_xl(file.read(), MAX_PIXELS))
     if head[4:].startswith(_AVIF_BRANDS):
-        # Pillow has a decoder of its own, too. Which of the two is registered depends on what was imported before,
-        # and they do not give the same samples.
+        # Pillow has another decoder, which gives other samples. The order of imports decides which one is registered.
         from pillow_avif.AvifImagePlugin import AvifImageFile  # noqa: PLC0415
 
         image: Image.Image = AvifImageFile(file)
@@ -170,10 +170,10 @@ def _require_eight_bits(image: Image.Image, data: bytes, path: Path) -> None:
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
     if image.format == "AVIF":
-        # The decoder gives 8 bits whatever the file has; its box av1C has a flag of 10 and 12 bits.
+        # The decoder always gives 8 bits; the box av1C has a flag for 10 and 12 bits.
         _, found, configuration = data.partition(_AVIF_CONFIGURATION)
         return bool(found and configuration[2:3] and configuration[2] & _AV1_HIGH_BITDEPTH)
-    # 16-bit RGB has mode RGB too: Pillow drops the low bytes, and only the raw mode or PPM's maximum tells.
+    # Pillow reads 16-bit RGB as RGB and drops the low bytes; the raw mode or PPM's maximum shows the depth.
     coded = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", ())]
     raw = [args[0] for args in coded if args and isinstance(args[0], str)]
     deep_raw = any(";16" in mode and mode != _RGB565 for mode in raw)

@@ -1,4 +1,4 @@
-"""Pictures as codecs see them, RGB or YUV 4:2:0, and image files, which are read in one way."""
+"""Pictures in memory: `Picture` (RGB) and `Yuv420`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Kind: TypeAlias = Literal["rgb", "yuv420"]
-"""The kinds of pictures: `Picture` and `Yuv420`."""
+"""Kinds of pictures: `Picture` and `Yuv420`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """An 8-bit RGB picture.
 
-    `pixels` has shape (height, width, 3) and dtype uint8, is contiguous, and cannot be written to.
+    `pixels` has shape (height, width, 3) and dtype uint8, and is contiguous and read-only.
     """
 
     kind: ClassVar[Kind] = "rgb"
@@ -32,7 +32,7 @@ class Picture:
         object.__setattr__(self, "pixels", _read_only(self.pixels))
 
     def copy(self) -> Picture:
-        """The same picture in memory of its own."""
+        """A copy with its own memory."""
         return Picture(self.pixels.copy())
 
     @property
@@ -48,11 +48,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Yuv420:
-    """An 8-bit YUV 4:2:0 picture: luma, and chroma that has half of its rows and columns.
+    """An 8-bit YUV 4:2:0 picture: luma, and chroma with half the rows and columns.
 
-    The planes have dtype uint8, are contiguous, and cannot be written to: `y` of shape (height, width), `u` (Cb) and
-    `v` (Cr) of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range, 16 and 235 otherwise,
-    as in most video; that decides how the picture looks in RGB, and nothing else.
+    The planes have dtype uint8, and are contiguous and read-only: `y` of shape (height, width), `u` (Cb) and `v` (Cr)
+    of shape (ceil(height / 2), ceil(width / 2)). Black is 0 and white 255 in full range; in limited range, as in most
+    video, they are 16 and 235. The range matters only for conversion to RGB.
     """
 
     kind: ClassVar[Kind] = "yuv420"
@@ -72,15 +72,15 @@ class Yuv420:
             object.__setattr__(self, name, _read_only(plane))
 
     def copy(self) -> Yuv420:
-        """The same picture in memory of its own."""
+        """A copy with its own memory."""
         return Yuv420(self.y.copy(), self.u.copy(), self.v.copy(), self.full_range)
 
     @classmethod
     def of_bytes(cls, samples: bytes, width: int, height: int, *, full_range: bool = True) -> Self:
-        """The picture of its samples as a .yuv file holds them (I420): all of Y, then U, then V, row by row.
+        """The picture of the samples in a .yuv file (I420): Y, U and V, each row by row.
 
         Raises:
-            ValueError: there are more or fewer samples than such a picture has.
+            ValueError: the number of samples is wrong for this size.
         """
         half = -(-height // 2), -(-width // 2)
         sizes = height * width, half[0] * half[1], half[0] * half[1]
@@ -90,11 +90,11 @@ class Yuv420:
         return cls(y.reshape(height, width), u.reshape(half), v.reshape(half), full_range)
 
     def to_bytes(self) -> bytes:
-        """The samples as a .yuv file holds them; see `of_bytes`."""
+        """The samples as in a .yuv file; see `of_bytes`."""
         return b"".join(plane.tobytes() for plane in self.planes)
 
     def padded(self, width: int, height: int) -> Yuv420:
-        """The picture continued to a larger size, both sides even, by repeating its last column and row."""
+        """The picture extended to a larger size, with even sides, by repeating its last column and row."""
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         y, u, v = (
             np.pad(plane, [(0, shape[axis] - plane.shape[axis]) for axis in (0, 1)], mode="edge")
@@ -103,7 +103,7 @@ class Yuv420:
         return Yuv420(y, u, v, self.full_range)
 
     def cropped(self, width: int, height: int) -> Yuv420:
-        """The upper left part of the picture; see `padded`."""
+        """The upper left part of the picture; the inverse of `padded`."""
         shapes = (height, width), *[(-(-height // 2), -(-width // 2))] * 2
         y, u, v = (
             np.ascontiguousarray(plane[: shape[0], : shape[1]])
@@ -131,7 +131,7 @@ AnyPicture: TypeAlias = Picture | Yuv420
 
 
 def _read_only(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same samples as an array that cannot be written to; whoever made them keeps theirs."""
+    """A read-only view of the samples."""
     view = samples.view()
     view.flags.writeable = False
     return view

@@ -1,7 +1,7 @@
-"""Pixel formats of clips: those that are 8-bit 4:2:0 planes in another order, and what the name of a raw clip says.
+"""Pixel formats of clips: 8-bit 4:2:0 planes in different orders, and grey; and the formats in names of raw clips.
 
-Nothing is computed: samples change places only. Grey clips have no chroma; theirs is 128, the value of no colour in
-either range, so luma is exact and figures of chroma say nothing.
+Samples are reordered and never computed. Grey clips get chroma of 128, the value of grey in both ranges: luma is exact,
+and results of chroma are meaningless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Layout: TypeAlias = Literal["yuv420p", "yv12", "nv12", "nv21", "gray"]
 """Order of the samples of a frame: Y, U, V; Y, V, U; Y and pairs of U and V; Y and pairs of V and U; Y alone."""
 
 Levels: TypeAlias = Literal["full", "limited"]
-"""What black and white are: 0 and 255, or 16 and 235."""
+"""Black and white: 0 and 255, or 16 and 235."""
 
 NAMES: dict[str, Layout] = {
     **dict.fromkeys(("yuv420p", "yuvj420p", "i420", "iyuv"), "yuv420p"),
@@ -29,7 +29,7 @@ NAMES: dict[str, Layout] = {
     "nv21": "nv21",
     **dict.fromkeys(("gray", "grey", "gray8", "grey8", "y8", "y800"), "gray"),
 }
-"""Names of pixel formats, those of ffmpeg and the codes of four letters, to their layout."""
+"""Name of a pixel format, as in ffmpeg or as a FourCC, to its layout."""
 
 _FULL_RANGE = {"yuvj420p"}
 
@@ -47,12 +47,12 @@ _OTHERS = re.compile(
     )(?![0-9a-z])""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Formats that hold more bits, more chroma or other colours than 8-bit 4:2:0, as file names have them."""
+"""Names of formats with more bits, more chroma samples, or other colours than 8-bit 4:2:0."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameFormat:
-    """How a file holds a frame."""
+    """Format of a frame in a file."""
 
     size: tuple[int, int]  # width and height, pixels
     layout: Layout = "yuv420p"
@@ -60,12 +60,12 @@ class FrameFormat:
 
     @property
     def is_grey(self) -> bool:
-        """Whether chroma is made up."""
+        """Whether the frame has no chroma."""
         return self.layout == "gray"
 
     @property
     def num_bytes(self) -> int:
-        """Of the samples of a frame."""
+        """Number of bytes of a frame."""
         return self._luma if self.is_grey else self._luma + 2 * self._chroma
 
     def __str__(self) -> str:
@@ -75,10 +75,10 @@ class FrameFormat:
         return "8-bit 4:2:0" if self.layout == "yuv420p" else f"8-bit 4:2:0 ({self.layout})"
 
     def picture(self, samples: bytes) -> Yuv420:
-        """The frame of its samples.
+        """The picture of a frame's samples.
 
         Raises:
-            ValueError: there are more or fewer than `num_bytes`.
+            ValueError: the number of bytes is not `num_bytes`.
         """
         width, height = self.size
         if len(samples) != self.num_bytes:
@@ -106,10 +106,10 @@ class FrameFormat:
 
 
 def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout, bool]:
-    """Layout and full range of a clip without header: as given, or as its name says, or yuv420p in limited range.
+    """Layout of a clip without header, and whether its range is full: as given, else as named, else yuv420p, limited.
 
     Raises:
-        UsageError: another format than 8-bit 4:2:0 or grey is given or named, or what is given contradicts the name.
+        UsageError: a format other than 8-bit 4:2:0 or grey is given or named, or an option contradicts the name.
     """
     named = _named(path)
     if given is not None and given.lower() not in NAMES:
@@ -118,7 +118,7 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
         raise unknown("pixel format", given, NAMES)
     said = {NAMES[name] for name in named}
     if len(said) > 1:
-        said.discard("gray")  # more often than not a word for what the clip shows
+        said.discard("gray")  # usually describes the content of the clip
     chosen: Layout = NAMES[given.lower()] if given else next(iter(said), "yuv420p")
     if said - {"gray"} and chosen not in said:
         raise UsageError(f"{path}: its name says {named[0]}; leave out --pixel-format {given}, or rename it")
@@ -131,7 +131,7 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
 
 
 def _named(path: Path) -> list[str]:
-    """The pixel formats that a clip's name holds."""
+    """The pixel formats in a clip's name."""
     stem = SIZE_IN_NAME.sub("", path.stem)
     if other := _OTHERS.search(stem):
         raise UsageError(f"{path}: its name says {other[0]}; {_only(path)}")

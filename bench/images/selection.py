@@ -1,4 +1,4 @@
-"""Images of a set by name: globs, several in one text with commas, as `--images` takes them."""
+"""Selection of images by name: globs, several in one text separated by commas, as in `--images`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[str, ...]:
-    """Those of the names of an image set's images that a pattern matches, in their order; all if there is no pattern.
+    """The names of images that match a pattern, in their order; all if there is no pattern.
 
     Raises:
-        UsageError: a pattern matches no image of the set, which is called `of`.
+        UsageError: a pattern matches no image; `of` is the set's name in the message.
     """
     globs = [glob for pattern in patterns for glob in _globs(pattern, names)]
     for glob in globs:
@@ -25,7 +25,7 @@ def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[st
 
 
 def _globs(pattern: str, names: Sequence[str]) -> list[str]:
-    """The globs in a pattern. A name may hold a comma itself."""
+    """The globs in a pattern. A name may itself contain a comma."""
     if any(fnmatch.fnmatchcase(name, pattern) for name in names):
         return [pattern]
     return pattern.split(",")

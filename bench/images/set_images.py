@@ -1,4 +1,4 @@
-"""The images of a set: how each is read, whether it is a file, a file that is converted, or a frame of a clip."""
+"""The images of a set: image files, converted image files, and frames of clips."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class ImageFile:
 
     @property
     def full_range(self) -> bool:
-        """Whether its levels go from 0 to 255; see `Yuv420`."""
+        """Whether its levels are 0 to 255; see `Yuv420`."""
         return True
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What reading it leaves out or changes."""
+        """What reading it omits or converts."""
         return image_files.remarks(self.path)
 
     def read(self) -> AnyPicture:
@@ -62,11 +62,11 @@ class ConvertedImage(ImageFile):
         return False
 
     def read(self) -> AnyPicture:
-        """The planes, which are those on record.
+        """The planes, verified by their hash.
 
         Raises:
-            UsageError: the file cannot be read, or this ffmpeg makes other planes of it.
-            MissingError: there is no ffmpeg that can convert.
+            UsageError: the file cannot be read, or this version of ffmpeg converts it to other planes.
+            MissingError: there is no suitable ffmpeg.
         """
         picture = ffmpeg.to_yuv420(read_picture(self.path))
         found = planes_sha256(picture)
@@ -89,12 +89,12 @@ class ClipFrame(ImageFile):
 
     @property
     def full_range(self) -> bool:
-        """What the clip or its user says."""
+        """As recorded in the clip or given by the user."""
         return self.form.full_range
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What reading it leaves out or changes."""
+        """What reading it omits or converts."""
         return ("grey has no chroma: it is 128 everywhere, and PSNR of it says nothing",) if self.form.is_grey else ()
 
     def read(self) -> AnyPicture:
@@ -114,10 +114,10 @@ def _changed(path: Path) -> UsageError:
 
 
 def planes_sha256(picture: Yuv420) -> str:
-    """Identity of a picture of planes: SHA-256 of all of Y, then U, then V, and of the range where it is the full one.
+    """SHA-256 of Y, U and V, and of the range if it is full.
 
-    In limited range it is what `ffmpeg -i PICTURE -f hash -hash sha256 -` prints. Equal samples in full range are
-    another picture: as RGB they have other colours, and no result of one is a result of the other.
+    In limited range this is what `ffmpeg -i PICTURE -f hash -hash sha256 -` prints. The same samples in full range are
+    another picture, with other colours in RGB, and results must not be mixed.
     """
     digest = hashlib.sha256(picture.to_bytes())
     if picture.full_range:

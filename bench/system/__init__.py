@@ -1,16 +1,11 @@
-"""What any program needs: errors, files, downloads, progress, interruption, memory, provenance. The lowest folder.
+"""Infrastructure without knowledge of codecs: errors, files, downloads, progress, interruption, memory, provenance.
 
-errors         the exceptions of bench: one line for the user, no traceback
-files          atomic writes, hashes, folders
-csv_files      CSV files that a spreadsheet can open, and that are read back as they were
-latex          text in LaTeX's writing
-manifest       lists of the files that bench wrote into a folder
-download       downloads that resume and are verified
-environment    environment variables and cores of this process
-interruption   Ctrl-C and SIGTERM: stop at the next safe point
-progress       progress bars
-memory         how freed memory is kept
-provenance     commit, packages and machine
+errors         exceptions with a one-line message for the user files          atomic writes, hashes, folders csv_files
+CSV files that are safe to open in a spreadsheet, and are read back unchanged latex          escaping of text for LaTeX
+manifest       lists of the files that bench wrote into a folder download       downloads that resume and are verified
+environment    environment variables, threads and cores of this process interruption   Ctrl-C and SIGTERM: stop at the
+next safe point progress       progress bars memory         settings of the C library's memory allocator provenance
+commit, packages and machine
 
-Imports nothing of bench but its version. Every other folder may import it.
+The lowest folder: it imports nothing of bench but its version, and every other folder may import it.
 """

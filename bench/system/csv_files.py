@@ -1,7 +1,7 @@
-"""CSV files that a spreadsheet can open: no cell of them is a formula, and each text is read back as it was.
+"""CSV files that are safe to open in a spreadsheet, and whose text is read back unchanged.
 
-A spreadsheet runs a text that begins with =, +, -, @ or a tab. In the file such a text has an apostrophe before it.
-Numbers stay as they are.
+A spreadsheet evaluates text that begins with =, +, -, @ or a tab. Such text is written with a leading apostrophe.
+Numbers are written as they are.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ACTIVE = re.compile("'*[=+@\t\r-]")
-"""The beginning of a formula, and of a text that looks like a guarded one."""
+"""Start of a formula, or of text that looks like a guarded one."""
 
 _GUARDED = re.compile("'" + _ACTIVE.pattern)
 
 
 def guarded(cell: object) -> object:
-    """A cell as it is written: a text that a spreadsheet would run has an apostrophe before it."""
+    """A cell as it is written: with a leading apostrophe if it is text that a spreadsheet would evaluate."""
     return f"'{cell}" if isinstance(cell, str) and _ACTIVE.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
-    """The text that a cell of a file stands for."""
+    """The text of a written cell, without the apostrophe that `guarded` added."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def unguarded_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame that pandas read from such a file, its texts as they were."""
+    """A frame that pandas read from such a file, without the apostrophes that `guarded` added."""
     frame = frame.rename(columns=unguarded)
     for place in range(frame.shape[1]):
         cells = frame.iloc[:, place]
@@ -52,7 +52,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     for place, cells in texts.items():
         if any(map(_ACTIVE.match, cells)):
             written.isetitem(place, list(map(guarded, frame.iloc[:, place])))
-    # Python's csv module quotes a carriage return only where it is told to quote every text.
+    # Python's csv module quotes a carriage return only if it quotes all text.
     has_return = any("\r" in cell for cells in [list(frame.columns), *texts.values()] for cell in cells)
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
     return str(written.to_csv(index=False, lineterminator="\n", quoting=quoting))
@@ -69,10 +69,10 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """The columns of a CSV file of an export, all as text.
+    """The columns of a CSV file of an export, as text.
 
     Raises:
-        UsageError: there is no such file, it is not a CSV file, or two of its columns have one name.
+        UsageError: there is no such file, it is not a CSV file, or two of its columns have the same name.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -84,10 +84,10 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 
 
 def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str]]:
-    """The columns of a table by the names in its first line, all as text; none where there is no line.
+    """The columns of a table by the names in its first line, as text; none if there is no line.
 
     Raises:
-        ValueError: it is not a CSV file, two columns have one name, or a row has another number of cells.
+        ValueError: it is not a CSV file, two columns have the same name, or a row has another number of cells.
     """
     try:
         header, *rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row] or [[]]

@@ -1,4 +1,4 @@
-"""Downloads that resume, try mirrors, and are accepted only with the right SHA-256."""
+"""Downloads that resume, try mirrors, and are accepted only with the expected SHA-256."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT_S = 20.0
-"""For the connection, and for each silence of the server."""
+"""For connecting, and for each pause of the server."""
 
 MAX_BYTES = 1 << 30
-"""The largest file that is accepted, before its hash can be known. Checkpoints have little more than 100 MB at most."""
+"""Maximum size of a file, before its hash can be checked. Checkpoints have about 100 MB."""
 
-_CHUNK = 1 << 14  # what a cut connection can cost
+_CHUNK = 1 << 14  # lost at most when a connection is cut
 
 
 def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[[int], None] = lambda _: None) -> None:
-    """Bring a file to `path`, or leave `path` as it was.
+    """Download a file to `path`, or leave `path` as it was.
 
-    What has arrived is kept in `path`.part, so that the next call goes on where this one was cut off. A file whose
-    hash is wrong is thrown away. `sha256` may be a prefix of the hash, as in the names of CompressAI's checkpoints.
-    `advance` is told the number of bytes that arrive.
+    Received data is kept in `path`.part, so that the next call can resume. A file with a wrong hash is deleted.
+    `sha256` may be a prefix of the hash, as in the names of CompressAI's checkpoints. `advance` is called with the
+    number of bytes received.
 
     Raises:
-        MissingError: no URL gave a file with this hash; the message names each and says why.
+        MissingError: no URL gave a file with this hash; the message gives the reason for each.
     """
     if path.is_file() and sha256_of(path).startswith(sha256):
         return
@@ -48,7 +48,7 @@ class _TooLargeError(Exception):
 
 
 def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> str | None:
-    """Download from one URL; None when the file is in place, else why not."""
+    """Download from one URL; None if the file is in place, else the reason why it is not."""
     from requests import RequestException  # noqa: PLC0415
 
     part = path.with_name(path.name + ".part")
@@ -56,7 +56,7 @@ def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> s
         path.parent.mkdir(parents=True, exist_ok=True)
         _fetch(url, part, advance)
         if not sha256_of(part).startswith(sha256):
-            # A resumed file may be the head of one version and the tail of another: once more from the start.
+            # A resumed file may consist of parts of two versions: download it again from the start.
             part.unlink()
             _fetch(url, part, advance)
         if not (found := sha256_of(part)).startswith(sha256):
@@ -78,7 +78,7 @@ def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
     headers = {"Range": f"bytes={have}-"} if have else {}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # there is nothing behind what we have; the hash decides
+            return  # the part is complete; its hash decides
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
         if int(response.headers.get("Content-Length") or 0) > MAX_BYTES:
@@ -106,6 +106,6 @@ def _cut_off(part: Path) -> ConnectionError:
 
 
 def _one_line(error: Exception) -> str:
-    # requests wraps what happened in the story of its retries.
+    # requests wraps the cause in the error of its last retry.
     error = getattr(next(iter(error.args), None), "reason", None) or error
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What this process may use, and environment variables for others."""
+"""Threads and cores of this process, and environment variables of its child processes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
-"""For Python processes: a file of the working directory, copy.py perhaps, does not take the place of a module."""
+"""For Python child processes: files in the working directory, such as copy.py, do not replace modules."""
 
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""What libraries read when they are first imported: OpenMP, and with it torch; MKL, which torch asks before; numpy."""
+"""Variables that libraries read when they are first imported: OpenMP (and torch), MKL, and OpenBLAS (numpy)."""
 
 
 def threads_of(number: int) -> dict[str, str]:
-    """The environment in which libraries have so many threads, whatever the user's own says."""
+    """Environment variables that limit libraries to a number of threads."""
     return dict.fromkeys(_THREADS, str(number))
 
 
 def set_threads(number: int) -> None:
-    """Let the libraries that are loaded have so many threads, for calls from this one."""
+    """Set the number of threads of the libraries that are loaded, for calls from this thread."""
     import threadpoolctl  # noqa: PLC0415
 
     threadpoolctl.threadpool_limits(number)
@@ -33,10 +33,10 @@ def set_threads(number: int) -> None:
 
 
 def threads_in_force() -> dict[str, int]:
-    """The number of threads that torch, where it is loaded, and each OpenMP library have now."""
+    """The current numbers of threads of torch, if it is loaded, and of each OpenMP library."""
     import threadpoolctl  # noqa: PLC0415
 
-    # OpenBLAS never has more threads than cores, whatever it is told.
+    # OpenBLAS is left out: it never uses more threads than cores.
     found = {
         library["prefix"]: int(library["num_threads"])
         for library in threadpoolctl.threadpool_info()
@@ -48,15 +48,15 @@ def threads_in_force() -> dict[str, int]:
 
 
 def usable_cores() -> int:
-    """The processor cores that this process may run on: `taskset` and batch systems give a job a part of a machine."""
+    """Number of processor cores that this process may use, as limited by `taskset` or a batch system."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the processes that start in this block.
+    """Set environment variables for the processes that are started in this block.
 
-    Afterwards this process has the environment of before again, whatever was set meanwhile, by others too.
+    Afterwards the environment is the same as before the block, including variables that other code has set in it.
     """
     before = dict(os.environ)
     os.environ.update(variables)

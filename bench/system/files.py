@@ -1,4 +1,4 @@
-"""Files that are never seen half-written, and their fingerprints."""
+"""Atomic writes, folders, and hashes of files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that replaces `path` in one step when the block ends, and leaves `path` alone if it fails.
+    """A binary file that replaces `path` in one step when the block ends, and leaves `path` alone if the block fails.
 
-    The data reaches the disk before the rename, so that a crash leaves the old file or the new one, whole.
+    The data is flushed to the disk before the rename, so that after a crash there is either the old file or the new
+    one.
 
     Raises:
-        UsageError: what should be its folder is a file.
-        OSError: the folder cannot be written, or the disk is full; the previous file is untouched. It names a file.
+        UsageError: the folder of `path` is a file.
+        OSError: the folder cannot be written, or the disk is full; the previous file is untouched. The error has a file
+            name.
     """
     make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -35,13 +37,13 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             yield cast("BinaryIO", file)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files (0600); a result is as readable as any file that the user makes.
+        # mkstemp makes private files (0600); results get the user's default permissions.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        # Of a full disk the system names no file.
+        # The error of a full disk has no file name.
         error.filename = error.filename or str(path)
         raise
     finally:
@@ -49,9 +51,9 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_parts(folder: Path, names: Iterable[str]) -> None:
-    """Remove what killed processes left of files of these names: halves of files that nobody writes on.
+    """Remove unfinished files of these names that killed processes left behind.
 
-    Only for a folder that no other process writes such files into.
+    Only for a folder into which no other process writes such files.
     """
     for name in names:
         for part in folder.glob(f".{glob.escape(name)}.*.part"):
@@ -59,10 +61,10 @@ def remove_parts(folder: Path, names: Iterable[str]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those that it lies in, unless it is there.
+    """Make a folder and its parents, unless they exist.
 
     Raises:
-        UsageError: it is a file, or one of those that it lies in is.
+        UsageError: it is a file, or one of its parents is.
         OSError: it cannot be made.
     """
     require_no_file(path)
@@ -70,10 +72,10 @@ def make_folder(path: Path) -> None:
 
 
 def require_no_file(folder: Path) -> None:
-    """See that a path can be a folder.
+    """Check that neither a path nor one of its parents is a file.
 
     Raises:
-        UsageError: it is a file, or one of those that it lies in is.
+        UsageError: one is.
     """
     for path in (folder, *folder.parents):
         if path.exists() and not path.is_dir():
@@ -81,7 +83,7 @@ def require_no_file(folder: Path) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file that may be asked for often: it is read again only when it has changed."""
+    """SHA-256 of a file, cached until the file changes."""
     state = path.stat()
     return _sha256(path, state.st_mtime_ns, state.st_size)
 
@@ -92,6 +94,6 @@ def _sha256(path: Path, _modified_ns: int, _num_bytes: int) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    """SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

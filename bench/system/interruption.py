@@ -1,4 +1,4 @@
-"""Signals that end a command or a training: Ctrl-C, and what a scheduler sends before it takes the machine."""
+"""Signals that end a command or a training: SIGINT (Ctrl-C), and SIGTERM, which schedulers send to end a job."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-"""What ends a command, and what Python does about it as usual."""
+"""Signals that end a command, with Python's default handlers."""
 
 AGAIN_S = 0.01
-"""After this long a signal is sent again whose exception went nowhere."""
+"""Delay before a signal is sent again if its exception was dropped."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """One of `SIGNALS` came."""
+    """One of `SIGNALS` was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -28,14 +28,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def signal_of(error: KeyboardInterrupt) -> signal.Signals:
-    """The signal behind an interruption; Ctrl-C, where nothing else is known."""
+    """The signal behind an interruption; SIGINT if it is not known."""
     return error.signal if isinstance(error, Interrupted) else signal.SIGINT
 
 
 @contextlib.contextmanager
 def interrupted_once() -> Iterator[None]:
-    """Let the first of `SIGNALS` raise `Interrupted`, and none of them disturb a command while it ends its children."""
-    # What the caller set otherwise stays: a shell's background job ignores Ctrl-C. Only the main thread may set any.
+    """Raise `Interrupted` for the first of `SIGNALS`, and ignore further ones while the command ends its children."""
+    # Keep handlers set by the caller: background jobs of a shell ignore Ctrl-C. Only the main thread may set handlers.
     is_main = threading.current_thread() is threading.main_thread()
     as_usual = {number: how for number, how in SIGNALS.items() if is_main and signal.getsignal(number) == how}
 
@@ -54,17 +54,17 @@ def interrupted_once() -> Iterator[None]:
             yield
     finally:
         for number, how in as_usual.items():
-            # After an interrupt they stay ignored: the interpreter's own end must not be disturbed either.
+            # After an interrupt, signals stay ignored while the interpreter shuts down.
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, how)
 
 
 @contextlib.contextmanager
 def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
-    """Send a signal again, after a call of `listen`, whose `Interrupted` was raised where Python drops exceptions.
+    """Send a signal again whose `Interrupted` was raised where Python drops exceptions, after a call of `listen`.
 
-    That is where an object is freed: Dask's futures, for one, call the event loop in their `__del__`. The command would
-    go on to its end, deaf to further signals.
+    Python drops exceptions in `__del__`: Dask's futures, for instance, call the event loop there. The command would
+    continue to its end and ignore further signals.
     """
     as_usual = sys.unraisablehook
     timers: list[threading.Timer] = []
@@ -74,7 +74,7 @@ def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
             as_usual(dropped)
             return
         listen()
-        # Not at once: that would be raised in here, and be dropped again.
+        # Later: raised in here, it would be dropped again.
         timers.append(threading.Timer(AGAIN_S, os.kill, (os.getpid(), dropped.exc_value.signal)))
         timers[-1].start()
 
@@ -89,7 +89,7 @@ def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Let a first SIGINT or SIGTERM end the training after the step in hand; a second one ends it at once."""
+    """Set an event on the first SIGINT or SIGTERM, to end a training after the current step; a second one ends it."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

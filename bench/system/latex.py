@@ -1,4 +1,4 @@
-"""Text in LaTeX's own writing."""
+"""Escaping of text for LaTeX."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ _ESCAPES = str.maketrans(
 
 
 def escaped(text: str) -> str:
-    """A text that LaTeX shows as it is, whatever characters of its own are in it."""
+    """Text with all of LaTeX's special characters escaped."""
     return " ".join(text.split()).translate(_ESCAPES)

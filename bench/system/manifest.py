@@ -1,4 +1,4 @@
-"""Lists of the files that bench wrote into a folder, kept there: nothing that they do not name is ever deleted."""
+"""Lists of the files that bench wrote into a folder; only files on such a list are ever deleted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT, EVIDENCE = "manifest.txt", "evidence.txt"
-"""Names of such lists: each writer has its own, so that none removes what another wrote into the same folder."""
+"""File names of the lists. Each writer has its own, so that none removes the files of another in the same folder."""
 
 
 def listed(path: Path) -> frozenset[str] | None:
-    """The files that a list names, relative to the folder that it lies in; None if there is no list.
+    """The files on a list, relative to its folder; None if there is no list.
 
     Raises:
-        UsageError: it names a file that is not in the folder.
+        UsageError: it names a file outside the folder.
         OSError: it cannot be read.
     """
     try:
@@ -36,9 +36,9 @@ def listed(path: Path) -> frozenset[str] | None:
 
 @contextlib.contextmanager
 def replacing(path: Path, names: Iterable[str]) -> Iterator[None]:
-    """A block that writes these files; after it, those that the list of before names and that are not among them go.
+    """Replace the files on a list by others, which the block writes; files that are not among them are then deleted.
 
-    If the block fails, the list has what was there and what may have come, so that the next call finds both.
+    If the block fails, the list contains both the earlier and the new files.
 
     Raises:
         UsageError: as `listed`.

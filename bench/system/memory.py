@@ -1,4 +1,4 @@
-"""What the C library does with memory that is given back. Those other than glibc are left alone."""
+"""Settings of glibc's memory allocator; other C libraries are left as they are."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ _MMAP_THRESHOLDS = 2**30, 2**25
 
 
 def share_freed_memory() -> None:
-    """Let all threads use what one of them has done with, instead of asking the kernel for more."""
+    """Let all threads reuse memory that one of them has freed."""
     _set(_ARENA_MAX, 1)
 
 
 def keep_freed_memory() -> None:
-    """Never give memory back: otherwise each activation is mapped, zeroed and unmapped again by the kernel.
+    """Keep freed memory in the process: otherwise the kernel maps, zeroes and unmaps each activation again.
 
-    On a CPU that is a fifth of a training's step, and how long the kernel takes varies.
+    On a CPU this takes a fifth of a training step, and the time varies.
     """
-    # Older glibc refuses more than 32 MB. Any of these ends its adapting to the program, which is worth more than the
-    # others without this one.
+    # Older glibc refuses more than 32 MB. Setting this threshold also ends its dynamic adjustment, which would undo the
+    # other settings.
     if any(_set(_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS):
         _set(_TRIM_THRESHOLD, 2**31 - 1)
         share_freed_memory()
 
 
 def _set(parameter: int, value: int) -> bool:
-    """Whether the C library takes the value."""
+    """Set a parameter of the allocator; whether it was accepted."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

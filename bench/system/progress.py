@@ -1,4 +1,4 @@
-"""Progress of long work, on the terminal as a bar and in a log as a line now and then; always on standard error."""
+"""Progress of long work: a bar on a terminal, a line at intervals in a log; always on standard error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_INTERVAL_S = 20.0
 
 @contextlib.contextmanager
 def progress(title: str, total: int, *, unit: str = "") -> Iterator[Callable[[int, str], None]]:
-    """Show how far a task of `total` steps is; the block gets a function (steps done since the last call, detail)."""
+    """Show the progress of `total` steps. The block gets a function (steps since the last call, detail)."""
     if total and sys.stderr.isatty():
         with _bar(title, total, unit) as advance:
             yield advance

@@ -1,4 +1,4 @@
-"""Where a run's rows come from: code, libraries, machine."""
+"""Provenance of a run: code, libraries, machine."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PACKAGES = (
     "scipy",
     "torch",
 )
-"""Distributions whose versions can change a number."""
+"""Distributions whose version can change a result."""
 
 
 @functools.cache
 def machine() -> str:
-    """The machine as far as it decides timings: processor, cores, memory. Host names stay private."""
+    """The machine: processor, cores, memory and system, without its host name."""
     import psutil  # noqa: PLC0415
 
     memory_gib = round(psutil.virtual_memory().total / 2**30)
@@ -48,7 +48,10 @@ def _processor() -> str:
 
 
 def processor_of(cpuinfo: str) -> str:
-    """The processor that Linux describes so, or "". Virtual machines hide all of its name but "AMD EPYC"."""
+    """The processor in the text of Linux's /proc/cpuinfo, or "".
+
+    Virtual machines often have the name "AMD EPYC" alone; family and model are therefore added.
+    """
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpuinfo.splitlines())}
     name = facts.get("model name", "")
     if name and {"cpu family", "model"} <= facts.keys():
@@ -64,7 +67,7 @@ def _output_of(program: str, *arguments: str) -> str:
 
 
 def git_state() -> dict[str, object]:
-    """The commit of the checkout that this package is in and whether it was changed since; nulls outside one."""
+    """Commit of the checkout that contains this package, and whether it has changes; None outside a checkout."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}
@@ -73,7 +76,7 @@ def git_state() -> dict[str, object]:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the installed distributions that can change a number."""
+    """Versions of the installed distributions that can change a result."""
     return {name: version for name in PACKAGES if (version := _version(name)) is not None}
 
 
