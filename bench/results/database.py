@@ -1,4 +1,4 @@
-"""Opening the SQLite file of the results: it is made, or checked to be ours, and errors are one line each."""
+"""Opening the SQLite file of the results: creation, checks, migration, and one-line errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 APPLICATION_ID = 0x62656E63
-"""Marks the file as ours ("benc"), so that another program's database is never written to."""
+"""Identifies the file as ours ("benc"), so that another program's database is never modified."""
 
 SCHEMA_VERSION = 5
 MIGRATED = (3, 4)
@@ -29,7 +29,7 @@ BUSY_TIMEOUT_S = 60.0
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "beegfs", "cifs", "fuse.", "gpfs", "lustre", "nfs", "smb")
 
 REPAIR = "move it away, and `bench import` the last export if there is one"
-"""What to do about a damaged database."""
+"""Advice for a damaged database."""
 
 _EXPLANATIONS = {
     "file is not a database": "it is not a results database of bench; choose another with --db",
@@ -45,7 +45,7 @@ _EXPLANATIONS = {
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line that names the file and says what to do."""
+    """Turn SQLite's errors into one line with the file and what to do."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -56,10 +56,10 @@ def explained(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """A connection to a results database, which is made if `create` says so and it is not there.
+    """A connection to a results database, which is created if it is missing and `create` is true.
 
     Raises:
-        StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
+        StoreError: it is missing, is not a results database, is of another version of bench, or cannot be opened.
     """
     if path.is_dir():
         raise StoreError(f"{path} is a folder; choose a file with --db")
@@ -82,23 +82,23 @@ def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connectio
 
 
 def _copy(path: Path, folder: Path) -> Path:
-    """Copy a database that cannot be opened where it is: with a log, SQLite writes beside it even to read."""
+    """Copy a database in a read-only folder: SQLite writes a file beside a database with a log, even to read it."""
     shutil.copyfile(path, folder / path.name)
     for log in (f"{path.name}-wal", f"{path.name}-journal"):
-        # What a killed run stored last is in the log alone.
+        # The last rows of a killed run are only in the log.
         if path.with_name(log).is_file():
             shutil.copyfile(path.with_name(log), folder / log)
     return folder / path.name
 
 
 def _connection(path: Path, file: Path, *, create: bool) -> sqlite3.Connection:
-    """A connection to `file` that is checked, and called `path` in errors."""
+    """A checked connection to `file`; `path` is its name in errors."""
     connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        # With a write-ahead log this is safe against killed processes, and spares each row a wait for the disk.
+        # With a write-ahead log this is safe when a process is killed, and avoids a disk flush per row.
         connection.execute("PRAGMA synchronous = NORMAL")
-        # In one statement: another process may be making the database.
+        # In one statement, because another process may be creating the database.
         identity, tables = connection.execute(
             "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id"
         ).fetchone()
@@ -129,7 +129,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     """Rename the columns and diagnostics of an earlier schema."""
     connection.execute("BEGIN IMMEDIATE")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version in MIGRATED:  # or another process was faster
+    if version in MIGRATED:  # otherwise another process was faster
         for table in ("configurations", "codecs"):
             for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608  # ours
                 if column in FORMERLY:
@@ -141,13 +141,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def _make(path: Path, connection: sqlite3.Connection) -> None:
-    # A write-ahead log lets reports be read while a run writes, but needs memory shared between processes,
-    # which network disks do not give.
+    # A write-ahead log allows reading while a run writes, but needs shared memory, which network disks do not have.
     _set_journal(connection, "DELETE" if _on_network_disk(path) else "WAL")
     schema = importlib.resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
     connection.execute("BEGIN IMMEDIATE")
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if not tables:  # or another process was faster
+    if not tables:  # otherwise another process was faster
         for statement in filter(str.strip, schema.split(";\n")):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -156,7 +155,7 @@ def _make(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _set_journal(connection: sqlite3.Connection, mode: str) -> None:
-    """Set the journal's mode, for which SQLite itself does not wait while another process holds the file."""
+    """Set the journal mode, with retries: SQLite does not wait here while another process holds the file."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The results as a folder of CSV files: what the report is made from, and what travels between machines."""
+"""Export of the results as a folder of CSV files, for reports and for other machines; and import."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _ROWS = {
         ORDER BY dataset, codec, backend, quality, image, digest""",
     "imported": "imported ORDER BY dataset, source, method, metric, rate_bpp",
 }
-"""Where the rows of each CSV file come from, and their order."""
+"""Source and order of the rows of each CSV file."""
 
 _MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
-"""What a metric or a codec's note is called."""
+"""Valid names of metrics and diagnostics."""
 
 _DISTORTIONS = "SELECT key, metric AS name, value FROM distortions JOIN metrics USING (metric, version)"
 
@@ -46,13 +46,12 @@ _DIAGNOSTICS = "SELECT key, name, value FROM diagnostics WHERE name NOT IN (SELE
 
 
 def frames(store: Store) -> dict[str, pd.DataFrame]:
-    """The tables of an export: its file names without suffix, and what is in them.
+    """The tables of an export, by file name without suffix.
 
-    `measurements` has a row for each measurement and data set that its image is in, with a column for each metric
-    and, after these, one for each number that a codec told of itself. A cell is "nan" where the metric is not defined,
-    and empty where it was not measured. What a codec told under a name that has become a metric's is left out.
-    `imported` holds the published curves that the user imported, `published` these and those that come with bench,
-    `conversion_ceilings` what colour conversion alone leaves.
+    `measurements` has one row per measurement and image set, and after its own columns one column per metric and
+    diagnostic. A cell is "nan" if the metric is not defined for the picture, and empty if it was not measured.
+    Diagnostics with the name of a metric are left out. `imported` has the curves that the user imported, `published`
+    these and those that come with bench, and `conversion_ceilings` the PSNR after colour conversion alone.
     """
     from bench.results import published  # noqa: PLC0415  # not needed to import CSV files
 
@@ -60,7 +59,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     tables = {name: _frame(store, query) for name, query in queries.items()}
     measurements = tables["measurements"]
     measurements = measurements.join(_wide(_frame(store, _DISTORTIONS)), on="key")
-    # Each metric has its column: one that an export lacks was lost.
+    # Each metric has a column, so that a missing one is recognised as an error.
     measurements = measurements.assign(
         **dict.fromkeys(sorted(set(tables["metrics"]["metric"]) - set(measurements)), None)
     )
@@ -77,7 +76,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
 
 
 def export_csv(store: Store, directory: Path) -> None:
-    """Write the results as CSV files: the same results give the same bytes.
+    """Write the results as CSV files; the same results give the same bytes.
 
     Raises:
         StoreError: the database is damaged.
@@ -98,7 +97,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
 
 
 def read_results(store: Store) -> Export:
-    """The results as the analysis takes them."""
+    """The results as data frames for the analysis."""
     from bench.results.frames import Export  # noqa: PLC0415
 
     return Export.of(frames(store))
@@ -118,19 +117,19 @@ def read_database(path: Path) -> Export:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What an export holds, read and checked, each value in the type of its field."""
+    """The rows of an export, checked and converted to the types of their fields."""
 
     directory: Path
     tables: Mapping[str, list[dict[str, Any]]]
     measurements: Sequence[Measurement]
     versions: Mapping[str, str]
-    """Of the metrics, by name."""
+    """Version of each metric."""
 
 
 def read_rows(directory: Path) -> Rows:
     """Read the CSV files of an export.
 
-    A measurement whose key does not follow from its columns was edited, and the export is refused.
+    An export is refused if the key of a measurement does not match its columns.
 
     Raises:
         UsageError: the folder is not an export, or a row is not valid.
@@ -149,14 +148,14 @@ def read_rows(directory: Path) -> Rows:
 
 
 def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
-    """Add the rows of an export to the results; the numbers of measurements that were new, and that were there.
+    """Add the rows of an export to the results; the numbers of new and of known measurements.
 
-    What is here already stays: the export gives what is lacking, failures and imported curves included. Values of a
-    version of a metric that is not valid here are left out.
+    Existing rows are kept; missing ones are added, including failures and imported curves. Values of a metric are left
+    out if its version is not the current one.
 
     Raises:
-        UsageError: an image set has other images than the one of its name here; nothing of it is added.
-        StoreError: the rows do not go together, or the database cannot be written; nothing of it is added either.
+        UsageError: an image set has the name of one here but other images; nothing of the export is added.
+        StoreError: the rows are inconsistent, or the database cannot be written; nothing of the export is added.
     """
     tables, measurements, versions = rows.tables, rows.measurements, rows.versions
     keys = {measurement.key for measurement in measurements}
@@ -165,7 +164,7 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
         for row in tables["runs"]:
             store.add_run(RunInfo(**row | {"provenance": json.loads(row["provenance"])}))
         _describe(store, tables, rows.directory)
-        # Our own version of a metric stays the valid one.
+        # The version of a metric in this database stays valid.
         known = dict(store.rows("SELECT metric, version FROM metrics"))
         valid = {name for name, version in versions.items() if known[name] == version}
         for measurement in measurements:
@@ -179,10 +178,10 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
 
 
 def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
-    """Add what measurements refer to, where nothing of its name is here; an image set must be of the same images.
+    """Add missing descriptions; an image set with a known name must have the same images.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it has others.
     """
     images: dict[str, set[tuple[str, str]]] = {}
     for dataset, image, sha256 in store.rows("SELECT dataset, image, image_sha256 FROM images"):
@@ -194,7 +193,7 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
                 f"{directory}: its image set '{dataset}' is not the one here: {len(given & images[dataset])} of "
                 f"{len(images[dataset])} pictures are the same; import it into a database of its own with --db"
             )
-    # A set without images is a name alone, which an imported curve brought.
+    # A set without images is known by name only, through an imported curve.
     for name in ("datasets", "images"):
         store.describe(name, [row for row in tables[name] if row["dataset"] not in images])
     for name in ("codecs", "metrics", "imported"):
@@ -214,13 +213,13 @@ def _frame(store: Store, query: str) -> pd.DataFrame:
 
 
 def _wide(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a key and one column for each name; "nan" where there is a row without a number."""
+    """One row per key and one column per name; "nan" for a row without a number."""
     values = frame["value"].astype("float64").astype(object).where(frame["value"].notna(), "nan")
     return frame.assign(value=values).set_index(["key", "name"])["value"].unstack()  # noqa: PD010  # no mean
 
 
 def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
-    """Refuse what a damaged or edited database holds, before a report computes with it."""
+    """Refuse invalid values of a damaged or edited database, before a report uses them."""
     try:
         for name, column in frame.items():
             parse_column(str(name), column.astype(object).where(column.notna(), None).tolist())
@@ -229,17 +228,17 @@ def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
 
 
 def _read(path: Path, name: str) -> list[dict[str, Any]]:
-    """The rows of a table of an export, each value in the type of its field.
+    """The rows of a table of an export, converted to the types of their fields.
 
     Raises:
-        UsageError: the file cannot be read, a column is missing or is none of the schema, or a value is not valid.
+        UsageError: the file cannot be read, a column is missing or unknown, or a value is not valid.
     """
     found = read_csv(path)
     columns = dict(zip(current_columns(list(found)), found.values(), strict=True))
     for column in FILES[name]:
         if column not in columns:
             raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")
-    # What measurements have behind these are metrics and diagnostics.
+    # Further columns of measurements are metrics and diagnostics.
     further = [column for column in columns if column not in FILES[name]]
     strange = [one for one in further if name != "measurements" or not _MEASURED_NAME.fullmatch(one)]
     if strange:
@@ -258,7 +257,7 @@ def _configuration(row: Mapping[str, Any]) -> Configuration:
 
 
 def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measurement:
-    """A row of `measurements`; its columns that neither the schema nor the metrics name are diagnostics."""
+    """A row of `measurements`; columns that are neither in the schema nor metrics are diagnostics."""
     told = {name: value for name, value in row.items() if name not in FILES["measurements"] and value is not None}
     measurement = Measurement(
         configuration=_configuration(row),
@@ -267,7 +266,7 @@ def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measuremen
         height=row["height"],
         num_bytes=row["num_bytes"],
         bitstream_sha256=row["bitstream_sha256"],
-        values={name: told[name] for name in metrics if name in told},  # what is "nan" is stored as NULL
+        values={name: told[name] for name in metrics if name in told},  # "nan" is stored as NULL
         run_id=row["run_id"],
         diagnostics={name: value for name, value in told.items() if name not in metrics},
     )
@@ -278,20 +277,20 @@ def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measuremen
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """Refuse a metric or diagnostic whose name a column has."""
+    """Refuse a metric or diagnostic with the name of another column."""
     if taken := next(filter(is_column, names), None):
         raise ValueError(f"'{taken}' is the name of another column, which no metric or diagnostic can have")
 
 
 def _check_metrics(tables: Mapping[str, list[dict[str, Any]]], metrics: Iterable[str]) -> None:
-    """Refuse measurements that lack the column of a metric: its values would be lost without a word."""
+    """Refuse measurements without the column of a metric that metrics.csv lists."""
     columns = tables["measurements"][0] if tables["measurements"] else None
     if columns is not None and (lost := next((name for name in metrics if name not in columns), None)):
         raise ValueError(f"measurements.csv has no column '{lost}', which metrics.csv lists")
 
 
 def _check_runs(tables: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Refuse rows of runs that the export does not list."""
+    """Refuse rows of runs that are not in runs.csv."""
     known = {row["run_id"] for row in tables["runs"]}
     for name in ("measurements", "timings", "failures"):
         for number, row in enumerate(tables[name], 1):
@@ -300,7 +299,7 @@ def _check_runs(tables: Mapping[str, list[dict[str, Any]]]) -> None:
 
 
 def _check_images(tables: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Refuse rows of images that images.csv lacks, and images of sets that datasets.csv lacks."""
+    """Refuse rows of images that are not in images.csv, and images of sets that are not in datasets.csv."""
     column = ("dataset", "image", "image_sha256")
     sets = {row["dataset"] for row in tables["datasets"]}
     images = {tuple(row[name] for name in column) for row in tables["images"] if row["dataset"] in sets}

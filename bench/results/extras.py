@@ -1,6 +1,6 @@
-"""What an export directory may hold besides its tables: experiments, weights, complexities, pictures.
+"""Optional parts of an export: experiments, weights, complexities, pictures.
 
-All of it is optional. A frame of something that is not there has its columns and no rows, so that nobody need ask.
+A missing part is a frame with its columns and no rows.
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ WEIGHTS = (
     "validation_bpp",
     "validation_psnr_db",
 )
-"""How each weights file was trained, all stages together; empty cells where its file does not say."""
+"""Training of each weights file, all stages together; cells are empty where the file does not record a value."""
 
 ORIGINS = ("stages", "quantised_from", "taken", "taken_steps")
-"""Columns of weights that may be absent: the stages with their steps ("planes-ladder 2500; acem 1000"), the model
-("joint@3") that weights without a training of their own were quantised from, the parts that a training took over from
-other weights ("hyper 02bc40d1533c: g_a g_s", by family and SHA-256), and the steps behind those, where they are known.
-"""
+"""Columns of `weights` that may be missing: the stages with their numbers of steps ("planes-ladder 2500; acem 1000"),
+the model ("joint@3") that weights without training were quantised from, the parts taken from other weights ("hyper
+02bc40d1533c: g_a g_s", by family and SHA-256), and the number of steps of those, where it is known."""
 
 COMPLEXITY = (
     "codec",
@@ -51,10 +50,10 @@ COMPLEXITY = (
     "decoder_kmac_per_pixel",
     "peak_memory_bytes",
 )
-"""What a learned model costs whatever the machine, and the memory that coding one picture took here."""
+"""Complexity of a learned model, and the peak memory for coding one picture on this machine."""
 
 PICTURES = ("dataset", "image", "key", "target_bpp", "sha256", "num_bytes")
-"""Pictures of the folder `pictures`, by the hash of their file; those without a key are originals."""
+"""Files of the folder `pictures`, by their hash; rows without a key are originals."""
 
 EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "alpha_epochs": ("model", "quality", "metric", "alpha", "epoch", "psnr_db"),
@@ -77,17 +76,17 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "portability": ("codec", "decoded", "pictures", "failed"),
 }  # fmt: skip
-"""Columns that the files of the folder `experiments` have at least; other files there are taken as they are."""
+"""Required columns of the files in the folder `experiments`; other files there are not checked."""
 
 
 _HASHES = ("key", "sha256", "weights_sha256", "start_sha256")
 _TEXT = (*_HASHES, "weights", "image", "variant", "codec", "dataset", "model", "metric", "stage")
-"""Columns that are no numbers, even where they look like some."""
+"""Columns with text, even where it looks like a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The optional frames of one export directory."""
+    """The optional frames of an export."""
 
     weights: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=[*WEIGHTS, *ORIGINS]))
     complexity: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COMPLEXITY))
@@ -96,10 +95,10 @@ class Extras:
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """Read what there is.
+        """Read the files that exist.
 
         Raises:
-            UsageError: a file is there and lacks a column, or is no CSV file.
+            UsageError: a file is not a CSV file, or lacks a column.
         """
         found = sorted((directory / "experiments").glob("*.csv"))
         return cls(
@@ -110,7 +109,7 @@ class Extras:
         )
 
     def experiment(self, name: str) -> pd.DataFrame:
-        """The rows of an experiment; none if it is not there."""
+        """The rows of an experiment; none if it is missing."""
         return self.experiments.get(name, pd.DataFrame(columns=EXPERIMENTS.get(name, ())))
 
 

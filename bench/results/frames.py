@@ -1,4 +1,4 @@
-"""The results as data frames, from an export directory or a database: the only input of the analysis and the report."""
+"""The results as data frames, from an export or a database: the input of analysis and report."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MEASUREMENT_COLUMNS = FILES["measurements"]
-"""What each measurement has; its metrics and what its codec told of itself follow."""
+"""Columns of every measurement; metrics and diagnostics follow."""
 
 _TABLES = tuple(table for table in FILES if table != "imported")
-"""What the analysis reads. `published` holds the imported curves, too."""
+"""Tables that the analysis reads. `published` includes the imported curves."""
 
 _OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
-    # A curve that somebody imported is one that they want to see.
+    # Imported curves are drawn.
     "published": {"drawn": 1, "encoder": "", "note": "", "url": ""},
 }
-"""Columns that may be absent, with the value that they then have."""
+"""Columns that may be missing, with their default values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The tables of the results, columns as their CSV files have them."""
+    """The tables of the results, with the columns of their CSV files."""
 
     measurements: pd.DataFrame
     images: pd.DataFrame
@@ -42,15 +42,15 @@ class Export:
     failures: pd.DataFrame
     published: pd.DataFrame
     undefined: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Metric to the keys of the measurements on whose pictures it is not defined; there, as where it was not measured,
-    `measurements` has NaN."""
+    """Metric to the keys of the measurements for whose pictures it is not defined. `measurements` has NaN there, and
+    also where a metric was not measured."""
 
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Read all tables.
 
         Raises:
-            UsageError: a file or a column is missing, or a number is none.
+            UsageError: a file or column is missing, or a number is invalid.
         """
         tables = {table: _read(directory / f"{table}.csv", table) for table in _TABLES}
         try:
@@ -60,16 +60,16 @@ class Export:
 
     @classmethod
     def of(cls, tables: Mapping[str, pd.DataFrame]) -> Self:
-        """The tables of a database (`bench.results.export.frames`), as they are when their CSV files are read.
+        """The tables of a database (`bench.results.export.frames`), with the types of tables read from CSV files.
 
         Raises:
-            ValueError: a number is none.
+            ValueError: a number is invalid.
         """
         return cls._of_texts({table: _typed(tables[table], table) for table in _TABLES})
 
     @classmethod
     def of_published(cls, points: pd.DataFrame) -> Self:
-        """The tables of results that hold nothing but published curves; each image set is known by its name alone."""
+        """Tables with published curves only; each image set is known only by name."""
         empty = {table: pd.DataFrame(columns=list(FILES[table]), dtype=object) for table in _TABLES}
         names = points["dataset"].unique()
         datasets = pd.DataFrame({"dataset": names, "title": names, "note": ""})
@@ -77,19 +77,19 @@ class Export:
 
     @classmethod
     def _of_texts(cls, tables: dict[str, pd.DataFrame]) -> Self:
-        """Tables whose metrics and diagnostics are texts still: "nan" says that one is not defined on a picture."""
+        """Convert metrics and diagnostics from text; "nan" means that one is not defined for a picture."""
         measurements, undefined = _numbers(tables.pop("measurements"))
         return cls(measurements, **tables, undefined=undefined)
 
     @property
     def metric_columns(self) -> list[str]:
-        """The columns of `measurements` that hold distortions: those that `metrics` names."""
+        """The columns of `measurements` with distortions, as listed in `metrics`."""
         named = set(self.metrics["metric"])
         return [column for column in self.measurements.columns if column in named]
 
     @property
     def diagnostic_columns(self) -> list[str]:
-        """The columns of `measurements` that hold what codecs told of themselves: those that are nothing else."""
+        """The columns of `measurements` with diagnostics: all that are neither stored fields nor metrics."""
         known = {*MEASUREMENT_COLUMNS, *self.metric_columns}
         return [column for column in self.measurements.columns if column not in known]
 
@@ -105,8 +105,8 @@ def _read(path: Path, table: str) -> pd.DataFrame:
     missing = [column for column in FILES[table] if column not in header and column not in optional]
     if missing:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
-    # Text stays text: an empty cell is an empty string, and "NA" is a name like any other. An empty cell of numbers is
-    # NaN. Metrics and diagnostics are read as text first: "nan" says that one is not defined on a picture.
+    # An empty text cell is an empty string, and "NA" is an ordinary name. An empty number cell is NaN. Metrics and
+    # diagnostics are read as text, because "nan" means that they are not defined for a picture.
     numbers = {column for column in header if column in FILES[table] and field_of(column).is_number}
     try:
         frame = pd.read_csv(
@@ -125,7 +125,7 @@ def _read(path: Path, table: str) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """A table of a database with the types of its CSV file: an absent text is empty, an absent number NaN."""
+    """A table of a database with the types of its CSV file: missing text is empty, missing numbers are NaN."""
     typed = {}
     for column in frame:
         name, values = str(column), frame[column]
@@ -139,7 +139,7 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 
 
 def _numbers(measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
-    """Measurements with their metrics and diagnostics, which nobody foresaw, as numbers; and which are not defined."""
+    """Convert the columns of metrics and diagnostics to numbers; also the keys where each is not defined."""
     columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
     found = {column: measurements[column].astype(object) for column in columns}
     absent = {column: values.isna() | (values == "") for column, values in found.items()}

@@ -1,4 +1,4 @@
-"""RD curves that the user brings from elsewhere: how they are named, stored and removed again."""
+"""RD curves that the user imports: names, storage and removal."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ METRIC_NAMES: Mapping[str, str] = {
     "ms-ssim-db-rgb": "ms_ssim_db_rgb",
     "ms-ssim-rgb-db": "ms_ssim_db_rgb",
 }
-"""What files call the metrics of published points, and ours."""
+"""Names of metrics in files, and the names used here."""
 
 SHORT_NAMES = "psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db"
 """The shortest of these names, for messages."""
 
 ASSUMED = "kodak"
-"""What points are of where neither the file nor the user says it."""
+"""Default image set of imported points."""
 
 WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
-"""The note of an image set that is known by name alone."""
+"""Note of an image set that is known only by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a file or its reader says of a curve; empty where nothing is said.
+    """Properties of a curve from its file or from options; empty if unknown.
 
-    `name` is "METHOD" or "SOURCE/METHOD", `source` a text or an address that says where the points are from.
+    `name` is "METHOD" or "SOURCE/METHOD", `source` a description or address of the source of the points.
     """
 
     dataset: str = ""
@@ -62,29 +62,29 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class ImportedCurve:
-    """The points of one file, as `bench.results.published` has them, and what the user should know of them."""
+    """The points of one file, in the form of `bench.results.published`, and remarks for the user."""
 
     points: pd.DataFrame
     remarks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """What the curve goes by."""
+        """The name "source/method"."""
         return str(published_names(self.points).iloc[0])
 
 
 def imported_curve(
     path: Path, digest: str, points: pd.DataFrame, told: Told, remarks: Sequence[str] = ()
 ) -> ImportedCurve:
-    """The curve of a file of this hash, whose `points` have metric, rate_bpp, value, encode_s and decode_s.
+    """The curve of a file with this hash; `points` has metric, rate_bpp, value, encode_s and decode_s.
 
-    Without a name it goes by the file's and a hash of its content, as in "result-1a2b3c4d/result": another file of
-    this name is another curve.
+    By default the name is that of the file with a hash of its content, as in "result-1a2b3c4d/result": another file of
+    the same name gives another curve.
 
     Raises:
         UsageError: a name or value is not valid.
     """
-    stem = path.stem.encode(errors="replace").decode()  # a file's name need not be UTF-8
+    stem = path.stem.encode(errors="replace").decode()  # a file name may not be UTF-8
     source, method = _named(told.name) if told.name else (f"{stem}-{digest[:8]}", told.title or stem)
     is_address = re.match("https?://", told.source) is not None
     curve = {
@@ -96,7 +96,7 @@ def imported_curve(
         "url": told.source if is_address else told.url,
     }
     rows = points.assign(**curve, drawn=1, encoder="")
-    # Qualities that give files of one size are points at one rate, of which an RD curve has the best.
+    # Of points with equal rates, an RD curve keeps the best.
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
     found = list(remarks)
     if not told.dataset:
@@ -107,10 +107,10 @@ def imported_curve(
 
 
 def _named(name: str) -> tuple[str, str]:
-    """Source and method of a name that the user chose.
+    """Source and method of a name chosen by the user.
 
     Raises:
-        UsageError: it is among the curves that come with bench.
+        UsageError: it is the name of a curve that comes with bench.
     """
     source, _, method = name.rpartition("/") if "/" in name else (OWN, "/", name)
     if source in published.sources():
@@ -126,10 +126,10 @@ def _text(path: Path, field: str, value: object, called: str) -> str:
 
 
 def add_curve(store: Store, curve: ImportedCurve) -> str:
-    """Store an imported curve unless it is there; an image set that is unknown is added as a name. What was done.
+    """Store an imported curve, and the name of an unknown image set; a message that says what was done.
 
     Raises:
-        UsageError: a curve of this name is there and is another one.
+        UsageError: another curve with this name exists.
     """
     rows = [{str(column): value for column, value in row.items()} for row in curve.points.to_dict("records")]
     dataset, source, method = (rows[0][column] for column in ("dataset", "source", "method"))
@@ -148,10 +148,10 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
 
 
 def remove_curve(store: Store, name: str, dataset: str = "") -> str:
-    """Remove an imported curve, and an image set that nothing is known of any more but its name. What was done.
+    """Delete an imported curve, and its image set if nothing else refers to it; a message that says what was done.
 
     Raises:
-        UsageError: there is no such curve, or there are several, of different image sets.
+        UsageError: there is no such curve, or several of different image sets.
     """
     curves = store.rows("SELECT dataset, source, method, COUNT(*) FROM imported GROUP BY dataset, source, method")
     names = {f"{source}/{method}" for _, source, method, _ in curves}

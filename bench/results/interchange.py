@@ -1,8 +1,7 @@
-"""RD points in files of others: the JSON form of CompressAI's results, out and in, and tables in.
+"""RD points in files of other programs: CompressAI's JSON, for import and export, and tables, for import.
 
-In CompressAI's form there is one file a codec: `name`, `description`, `meta`, and `results`, lists of equal length:
-`bpp`, `psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per
-picture.
+CompressAI has one JSON file per codec: `name`, `description`, `meta`, and `results`, with lists of equal length: `bpp`,
+`psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per picture.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _TIMES = {"encoding_time": "encode_s", "decoding_time": "decode_s"}
 
 
 def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> list[Path]:
-    """Write curves (`bench.analysis.compressai_form`) into the folder `target`, one JSON file each; the files written.
+    """Write curves (`bench.analysis.compressai_form`) to the folder `target`, one JSON file each; the files written.
 
     Raises:
         OSError: the folder cannot be written.
     """
     written = []
     for content in contents:
-        # A slash in a name would be a folder.
+        # A slash in a name would make a folder.
         path = target / f"{content['name'].replace('/', '_')}.json"
         with atomic_write(path) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
@@ -46,10 +45,10 @@ def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> lis
 
 
 def import_curve(path: Path, told: Told | None = None) -> ImportedCurve:
-    """Read the RD points of a file: JSON in CompressAI's form, or a table (`bench.results.point_tables`).
+    """Read the RD points of a file: CompressAI's JSON, or a table (`bench.results.point_tables`).
 
     Raises:
-        UsageError: it is neither, or as `import_compressai` and `import_table`.
+        UsageError: it is neither, or as for `import_compressai` and `import_table`.
     """
     if path.suffix.lower() in SUFFIXES:
         return import_table(path, told or Told())
@@ -59,14 +58,13 @@ def import_curve(path: Path, told: Told | None = None) -> ImportedCurve:
 
 
 def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
-    """Read a JSON file of CompressAI's form.
+    """Read a JSON file in CompressAI's form.
 
-    It is of the image set that the file names, as ours do, else of the one that is told, else of Kodak, as all of
-    CompressAI's own.
+    The image set is the one recorded in the file, else the given one, else Kodak, as in CompressAI's own files.
 
     Raises:
-        UsageError: the file cannot be read, is not of this form, holds a value that is not valid, or names another
-            image set than the one that is told.
+        UsageError: the file cannot be read, is not of this form, has an invalid value, or records another image set
+            than the given one.
     """
     told = told or Told()
     content, digest = _parsed(path)
@@ -92,7 +90,7 @@ def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
 
 
 def _points(known: dict[str, list[Any]]) -> pd.DataFrame:
-    """One row a metric and point, whose columns are checked numbers."""
+    """One row per metric and point, with checked numbers."""
     times = {ours: known.get(key, [None] * len(known["bpp"])) for key, ours in _TIMES.items()}
     frames = [
         pd.DataFrame({"rate_bpp": known["bpp"], "value": known[key], "metric": metric, **times}, dtype=object)
@@ -113,7 +111,7 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
         content = json.loads(data.decode("utf-8"))
     except RecursionError:
         raise UsageError(f"{path}: not a result file of CompressAI: it is nested too deeply") from None
-    except ValueError as error:  # of JSON, or of its encoding
+    except ValueError as error:  # invalid JSON or encoding
         raise UsageError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path}: not a result file of CompressAI: there must be 'results' with a list 'bpp'")
@@ -121,7 +119,7 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _title(path: Path, content: dict[str, Any]) -> str:
-    """The name that a file gives its curve; empty where it gives none."""
+    """The curve's name in a file, or ""."""
     if "name" not in content:
         return ""
     try:
@@ -138,7 +136,7 @@ def _check(path: Path, key: str, values: object, length: int) -> None:
     field = FIELDS[{"bpp": "rate_bpp", **_TIMES}.get(key, "value")]
     for value in values:
         try:
-            field.parse([value] if isinstance(value, str) else value)  # a text that looks like a number is none here
+            field.parse([value] if isinstance(value, str) else value)  # a string is not accepted as a number
         except ValueError as error:
             raise UsageError(f"{path}: in '{key}' each {error}") from None
 

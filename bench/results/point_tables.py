@@ -1,8 +1,8 @@
-"""RD points in tables: CSV or TSV, a row a point, or a row a picture and setting as Cool-Chic's result files have.
+"""RD points in tables: CSV or TSV, with one row per point, or per picture and setting as in Cool-Chic's result files.
 
-A column is known by its name in any writing: "bpp", "Rate (bpp)" and "rate_bpp" are one. Needed are a rate in bits per
-pixel and a metric: PSNR is of RGB in dB unless it says "y", MS-SSIM is from 0 to 1 unless it says "db". Times are in
-seconds a picture.
+Columns are recognised by name in any notation: "bpp", "Rate (bpp)" and "rate_bpp" are the same. A rate in bits per
+pixel and a metric are required. PSNR is that of RGB in dB unless the name has a "y"; MS-SSIM is linear unless it has
+"db". Times are in seconds per picture.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ROLES: Mapping[str, str] = {
     **dict.fromkeys(("seq-name", "seq", "image", "picture"), "picture"),
     **dict.fromkeys(("lmbda", "lambda", "quality", "qp"), "setting"),
 }
-"""Names of columns, and what they hold."""
+"""Names of columns, and their meaning."""
 
 _TEXTS = ("picture", "setting")
 _TIMES = ("encode_s", "decode_s")
@@ -42,10 +42,10 @@ _DECIBELS = "ms_ssim_db_rgb"
 
 
 def import_table(path: Path, told: Told) -> ImportedCurve:
-    """Read the points of a table. Rows of single pictures become points: means over the pictures at each setting.
+    """Read the points of a table. Rows of single pictures are averaged over the pictures at each setting.
 
     Raises:
-        UsageError: the file cannot be read, lacks a column, or holds a value that is not valid.
+        UsageError: the file cannot be read, lacks a column, or has an invalid value.
     """
     columns, digest = _columns(path)
     roles = _roles(path, columns)
@@ -72,13 +72,13 @@ def import_table(path: Path, told: Told) -> ImportedCurve:
 
 
 def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
-    """The columns of a file as texts, and the hash of its bytes."""
+    """The columns of a file as text, and the hash of its bytes."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     try:
-        lines = data.decode("utf-8-sig").splitlines(keepends=True)  # spreadsheets write a mark before the header
+        lines = data.decode("utf-8-sig").splitlines(keepends=True)  # spreadsheets write a byte order mark
         header = next((line for line in lines if line.strip()), "")
         columns = columns_of(lines, max(",;\t", key=header.count))
     except ValueError as error:
@@ -90,10 +90,10 @@ def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
 
 
 def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
-    """The columns that are read, by what they hold.
+    """The columns that are used, by their meaning.
 
     Raises:
-        UsageError: there is no rate or no metric, or two columns hold the same.
+        UsageError: there is no rate or no metric, or two columns have the same meaning.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -129,16 +129,16 @@ def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[obje
 
 
 def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd.DataFrame, int]:
-    """The means over the pictures at each setting, and how many pictures there are.
+    """Means over the pictures at each setting, and the number of pictures.
 
     Raises:
-        UsageError: no column says the setting, or a picture is not once at each.
+        UsageError: there is no column of the setting, or a picture is missing or repeated at one.
     """
     if "setting" not in rows:
         raise UsageError(
             f"{path}: there are rows of several pictures; a column 'lmbda' or 'quality' must say which make one point"
         )
-    # The mean of decibels is another number than the decibels of the mean, which a point has.
+    # MS-SSIM in dB is computed from the mean: the mean of decibels is another number.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
     if not set(numbers) & set(METRIC_NAMES.values()):
         raise UsageError(f"{path}: decibels of single pictures have no mean here; give 'ms-ssim' from 0 to 1")

@@ -1,7 +1,7 @@
-"""RD points that others published: data files in baselines/published, each with its source.
+"""Published RD points: data files in baselines/published, each with its source.
 
-A curve is added as data: rows in a CSV file of that folder and a line in its sources.toml. Rates are bits per pixel;
-PSNR is in dB; `ms_ssim_*` is linear, 0 to 1, and `ms_ssim_db_*` already in dB.
+To add a curve, add rows to a CSV file of that folder and an entry to its sources.toml. Rates are bits per pixel; PSNR
+is in dB; `ms_ssim_*` is linear, 0 to 1, and `ms_ssim_db_*` is in dB.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS = ("psnr_rgb", "psnr_y", "ms_ssim_rgb", "ms_ssim_y", "ms_ssim_db_rgb")
-"""The metrics that a published curve can have."""
+"""Metrics of published curves."""
 
 COLUMNS = FILES["published"]
-"""Columns of a frame of published points. `drawn` is 1 for a curve that the report draws behind the measured ones."""
+"""Columns of a frame of published points. `drawn` is 1 for curves that the report draws behind the measured ones."""
 
 CURVE = ["dataset", "source", "method", "metric"]
-"""What the points of one published curve have in common."""
+"""Columns that identify a published curve."""
 
 OWN = "own"
-"""The source of the curves that the user named without one: `bench import --as mine` makes own/mine."""
+"""Source of curves that the user imported without a source: `bench import --as mine` makes own/mine."""
 
 CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
-"""Columns of `conversion_ceilings`: mean PSNR in dB of pictures that were converted as the codec does, and back."""
+"""Columns of `conversion_ceilings`: mean PSNR in dB of pictures after a codec's colour conversion and back."""
 
 
 def load(folder: Path | None = None) -> pd.DataFrame:
-    """All points of baselines/published, or of another folder of that form, sorted by curve and rate.
+    """All points of baselines/published, or of another folder of this form, sorted by curve and rate.
 
     Raises:
-        UsageError: a file is malformed, or holds a curve that sources.toml does not know.
+        UsageError: a file is malformed, or has a curve without an entry in sources.toml.
     """
     root: Traversable = folder or importlib.resources.files("baselines") / "published"
     known = sources(folder)
@@ -49,7 +49,7 @@ def load(folder: Path | None = None) -> pd.DataFrame:
 
 
 def sources(folder: Path | None = None) -> dict[str, Any]:
-    """Where the curves of baselines/published are from: sources.toml, by the name of the source."""
+    """The entries of sources.toml, by name."""
     root: Traversable = folder or importlib.resources.files("baselines") / "published"
     return tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
 
@@ -77,23 +77,22 @@ def _load_source(entry: Traversable, known: dict[str, Any]) -> pd.DataFrame:
 
 
 def published_names(published: pd.DataFrame) -> pd.Series:
-    """What the curve of each published point goes by."""
+    """The name "source/method" of the curve of each point."""
     names: pd.Series = published["source"] + "/" + published["method"]
     return names
 
 
 def full_name(names: Collection[str], name: str) -> str:
-    """The one of some published curves' names that is meant: the name itself, or that of the user's own curve."""
+    """The full name of a published curve; the source of the user's own curves may be left out."""
     own = f"{OWN}/{name}"
     return own if own in names and name not in names else name
 
 
 def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
-    """Check published points and return them sorted by curve and rate, with exactly the columns of `COLUMNS`.
+    """Check published points, and return the columns `COLUMNS`, sorted by curve and rate.
 
     Raises:
-        UsageError: a metric is not one of `METRICS`, a value is missing or not valid, or a rate comes twice in
-            one curve.
+        UsageError: a metric is not in `METRICS`, a value is missing or invalid, or a curve has a rate twice.
     """
     strange = sorted(set(points["metric"]) - set(METRICS))
     if strange:
@@ -115,13 +114,13 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
 
 
 def reproduced() -> list[dict[str, str]]:
-    """Pairs of a codec and the published curve that it makes again: why the two differ, and the source of that."""
+    """Codecs and the published curves that they reproduce: the reason for the difference, and its source."""
     pairs: list[dict[str, str]] = _anchors()["anchors"]
     return pairs
 
 
 def conversion_ceilings() -> pd.DataFrame:
-    """What colour conversion alone leaves of Kodak, by codec; see `baselines.conversion`, which it is made with."""
+    """PSNR on Kodak after colour conversion alone, by codec; computed by `baselines.conversion`."""
     rows = [{"dataset": "kodak", **ceiling} for ceiling in _anchors()["ceilings"]]
     return pd.DataFrame(rows, columns=CEILING_COLUMNS)
 

@@ -1,7 +1,7 @@
-"""The results database: one SQLite file, safe to kill at any moment and to share between runs.
+"""The results database: one SQLite file, which survives killed processes and can be shared between runs.
 
-Every row of a run is committed by itself, so that a killed run loses the tasks in flight and nothing else. Several
-processes may write at once; each waits for its turn.
+Each row of a run is committed by itself, so that a killed run loses only the tasks in flight. Several processes may
+write at once; each waits for its turn.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WHOLES = {
     "metrics": ("metric",),
     "imported": ("dataset", "source", "method"),
 }
-"""What can be described, and the columns that rows of one whole have in common: an image set, an imported curve."""
+"""Tables of descriptions, and the columns that identify what is replaced together, such as an image set or a curve."""
 
 
 class Store:
@@ -44,16 +44,16 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> Self:
-        """Open a results database, or make a new one. One in a place that cannot be written is opened to be read.
+        """Open a results database, or create one. In a folder that cannot be written it is opened read-only.
 
         Raises:
-            StoreError: it is not there, is not ours, is of another version of bench, or cannot be opened.
+            StoreError: it is missing, is not a results database, is of another version of bench, or cannot be opened.
         """
         stack = contextlib.ExitStack()
         return cls(path, stack.enter_context(connected(path, create=create)), stack.close)
 
     def close(self) -> None:
-        """Close the database; what was added is on disk already."""
+        """Close the database. Rows that were added are on disk already."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is added inside is stored at the end, or nothing of it; one within another is a part of that."""
+        """Commit everything that is added in the block, or nothing. A nested block is part of the outer one."""
         is_within = self._connection.in_transaction
         if is_within:
             yield
@@ -76,7 +76,7 @@ class Store:
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._configuration_ids.clear()
-                if self._connection.in_transaction:  # a full disk may have ended it already
+                if self._connection.in_transaction:  # a full disk may have ended the transaction
                     self._connection.execute("ROLLBACK")
                 raise
 
@@ -88,16 +88,16 @@ class Store:
         self._connection.execute(statement, tuple(row.values()))
 
     def add_run(self, run: RunInfo) -> None:
-        """Record where the rows of a run come from; call it before any of its rows are added."""
+        """Record the provenance of a run, before any of its rows are added."""
         row = dataclasses.asdict(run) | {"provenance": canonical_json(dict(run.provenance))}
         with self.transaction():
             self._insert("runs", row, on_conflict="IGNORE")
 
     def describe(self, table: str, rows: Iterable[Mapping[str, object]], *, replace: bool = True) -> None:
-        """Record what the measurements refer to, in place of what was recorded before, or only where nothing was.
+        """Add descriptions that measurements refer to; they replace earlier ones, unless `replace` is false.
 
         `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
-        images of a set are given at once, and all points of an imported curve: what is not given any more goes.
+        images of a set, and all points of an imported curve, are given at once: others are deleted.
         """
         rows, common = tuple(rows), _WHOLES[table]
         condition = " AND ".join(f"{column} = ?" for column in common)
@@ -111,7 +111,7 @@ class Store:
                     self._insert(table, row)
 
     def forget(self, table: str, **whole: str) -> None:
-        """Remove one whole of what `describe` recorded: an image set's name, or the points of an imported curve."""
+        """Delete what `describe` recorded together: an image set's name, or the points of an imported curve."""
         condition = " AND ".join(f"{column} = ?" for column in _WHOLES[table])
         values = tuple(whole[column] for column in _WHOLES[table])
         with self.transaction():
@@ -128,16 +128,14 @@ class Store:
         return int(known)
 
     def add(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
-        """Store one measurement, in place of an earlier one with the same key, and forget the task's failure.
+        """Store a measurement, replacing one with the same key, and delete the task's failure.
 
-        What the codec told of itself replaces all that it told before.
-
-        `versions` holds the version of each metric that the measurement has a value of.
+        Diagnostics of the codec replace all earlier ones. `versions` has the version of each metric of the measurement.
         """
         key = measurement.key
         with self.transaction():
             configuration_id = self._configuration_id(measurement.configuration)
-            # Values of other metrics stay, unless they belong to other bytes.
+            # Keep values of other metrics, unless they belong to other bytes.
             self._connection.execute(
                 "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
             )
@@ -167,9 +165,9 @@ class Store:
         self._configuration_ids[measurement.configuration] = configuration_id
 
     def supplement(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
-        """Store what is not there yet of a measurement from elsewhere; what was measured here stays as it is.
+        """Add the missing parts of an imported measurement; existing values are kept.
 
-        Values belong to the bytes: where other bytes are there, nothing is stored.
+        Nothing is stored if the existing measurement has other bytes.
         """
         key = measurement.key
         with self.transaction():
@@ -188,13 +186,13 @@ class Store:
                     self._insert("diagnostics", row, on_conflict="IGNORE")
 
     def add_timings(self, timings: Iterable[Timing]) -> None:
-        """Store timing samples, and forget the failures that earlier runs had with the tasks."""
+        """Store timing samples, and delete failures of these tasks in earlier runs."""
         timings = tuple(timings)
         with self.transaction():
             for timing in timings:
                 self._insert("timings", dataclasses.asdict(timing))
             for key, run_id in {(timing.key, timing.run_id) for timing in timings}:
-                # What this run failed to measure stays: a metric may fail on what can be coded.
+                # Failures of this run are kept: a metric may fail although coding works.
                 self._connection.execute(
                     """DELETE FROM failures WHERE run_id < ? AND (configuration_id, image_sha256) IN
                     (SELECT configuration_id, image_sha256 FROM measurements WHERE key = ?)""",
@@ -202,13 +200,13 @@ class Store:
                 )
 
     def supplement_timings(self, timings: Iterable[Timing]) -> None:
-        """Store timing samples from elsewhere where those of the same run are not here."""
+        """Add imported timing samples, unless samples of the same run exist."""
         with self.transaction():
             for timing in timings:
                 self._insert("timings", dataclasses.asdict(timing), on_conflict="IGNORE")
 
     def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
-        """Store that a task gave no measurement, and why: in place of an earlier failure, or only if there is none."""
+        """Store a task's failure, in place of an earlier one, or only if there is none."""
         with self.transaction():
             configuration_id = self._configuration_id(failure.configuration)
             row = {
@@ -220,33 +218,33 @@ class Store:
             self._insert("failures", row, on_conflict="REPLACE" if replace else "IGNORE")
 
     def measured(self, versions: Mapping[str, str]) -> set[str]:
-        """Keys of the measurements that hold a value of each of these metrics in the given version."""
+        """Keys of the measurements that have a value of each of these metrics in the given version."""
         query = "SELECT key FROM distortions WHERE metric = ? AND version = ?"
         keys = [{row[0] for row in self.rows(query, item)} for item in versions.items()]
         return set.intersection(*keys) if keys else set()
 
     def timed(self, machine: str, threads: int, repeats: int) -> set[str]:
-        """Keys that have so many samples, of one run, from this machine with this number of threads."""
-        # A run's samples are counted from 0.
+        """Keys with at least `repeats` samples in one run, on this machine with this number of threads."""
+        # Samples of a run are numbered from 0.
         query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ? AND repeat >= ?"
         return {row[0] for row in self.rows(query, (machine, threads, repeats - 1))}
 
     def datasets(self) -> list[str]:
-        """Names of the image sets that the results have."""
+        """Names of the image sets in the results."""
         return [name for (name,) in self.rows("SELECT dataset FROM datasets ORDER BY dataset")]
 
     def qualities(self, curve: str) -> set[float]:
-        """The qualities that a curve has measurements of."""
+        """The qualities that a curve has been measured at."""
         query = "SELECT DISTINCT quality FROM measurements JOIN configurations USING (configuration_id) WHERE curve = ?"
         return {quality for (quality,) in self.rows(query, (curve,))}
 
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """The rows that a query gives."""
+        """The rows of a query."""
         with explained(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
     def table(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """The column names and rows that a query gives."""
+        """The column names and rows of a query."""
         with explained(self.path):
             cursor = self._connection.execute(query)
             return [column[0] for column in cursor.description], cursor.fetchall()
