@@ -1,7 +1,6 @@
-"""CompressAI's architectures: the names that its users know, and what codes each of them here.
+"""CompressAI's architectures: aliases of families, and those that CompressAI's own code codes.
 
-Those that are a family of ours are other names of it (`ALIASES`). The others are coded by CompressAI's own code
-(`FURTHER`). Nothing here imports torch.
+`ALIASES` has the names of families here, `FURTHER` the other architectures. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """An architecture of CompressAI's that is no family of ours."""
+    """An architecture of CompressAI that is not a family here."""
 
     title: str
     """Name in legends and tables."""
     widths: Literal["N", "N, M"] = "N, M"
-    """What its constructor takes."""
+    """The widths that its constructor takes."""
     is_variable: bool = False
     """Whether one checkpoint has all rates."""
     has_variable_z: bool = False
-    """Whether its constructor takes vr_entbttlnck, with which the step of z varies too."""
+    """Whether its constructor takes vr_entbttlnck, with which the quantisation step of z varies, too."""
 
 
 FURTHER: Mapping[str, Architecture] = {
@@ -46,17 +45,17 @@ FURTHER: Mapping[str, Architecture] = {
     "elic2022-official": Architecture(title="ELIC"),
     "elic2022-chandelier": Architecture(title="ELIC, Chandelier's"),
 }
-"""Name in CompressAI to what there is to know of it."""
+"""Name in CompressAI to the architecture."""
 
 ALIASES: Mapping[str, str] = {
     family.compressai: name for name, family in FAMILIES.items() if family.compressai is not None
 }
-"""CompressAI's name to that of the family here."""
+"""Name in CompressAI to the name of the family here."""
 
 CODECS: Mapping[str, str] = {name: f"bench.learned.codecs:{name}" for name in FURTHER}
 """Codec name to "module:attribute", for `bench.codecs.registry`."""
 
 
 def compressai_name(family: str) -> str:
-    """The name that CompressAI's users know a family or architecture by; its own, if they know none."""
+    """CompressAI's name of a family or architecture; the name itself, if CompressAI has none."""
     return (FAMILIES[family].compressai or family) if family in FAMILIES else family

@@ -1,6 +1,7 @@
-"""The families of learned codecs: one table, which names, weights, training, files and pages derive from.
+"""The families of learned codecs: one table, from which names, weights, training, files and pages derive.
 
-To add a family, write its model in `bench.learned.models` and an entry in `FAMILIES`. Nothing here imports torch.
+To add a family, write its model in `bench.learned.models` and add an entry to `FAMILIES`. This module does not import
+torch.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MODIFIERS = {"qr": "QR", "ft": "tuned synthesis"}
-"""Decoders that are trained further, and what their titles add: a quantization rectifier; the synthesis alone."""
+"""Modifiers of decoders that are trained further, with what they add to titles: a rectifier; the synthesis alone."""
 
 FIXED_POINT = "-int"
-"""How the name of a family goes on where its entropy model is in integers."""
+"""Suffix of a family's name if its entropy model is in integers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,27 +26,27 @@ class LearnedFamily:
     title: str
     """Name in legends and tables."""
     paper: str
-    """Where the model is from."""
+    """The paper of the model."""
     model: str
-    """The class of the model, "module:Class"."""
+    """The model's class, "module:Class"."""
     widths: tuple[int, int]
-    """N and M of the package's own weights; see `bench.learned.models`."""
+    """N and M of the package's weights; see `bench.learned.models`."""
     file_id: int
-    """The byte that stands for the family in files. Never changed, never given to another family."""
+    """The byte that identifies the family in files. It must never change or be used again."""
     options: frozenset[str] = frozenset()
-    """The fields of `ModelConfig` besides the widths that mean something here."""
+    """The fields of `ModelConfig`, besides the widths, that apply to the family."""
     picture: Literal["rgb", "yuv420"] = "rgb"
-    """What the model codes."""
+    """Kind of the pictures."""
     compressai: str | None = None
     """Name of the architecture in CompressAI's zoo."""
     synonyms: tuple[str, ...] = ()
     """Names in published results."""
     modifiers: tuple[str, ...] = ()
-    """The decoders that are trained further (`MODIFIERS`)."""
+    """The family's decoders that are trained further (`MODIFIERS`)."""
     fixed_point_id: int | None = None
-    """The byte of the family's codec in integers, or None if there is none."""
+    """The byte that identifies the family's codec in integers, or None."""
     adds: Mapping[str, str] = field(default_factory=dict)
-    """Families that lack one component of this one, and what that is."""
+    """Families without one component of this one, and that component."""
 
 
 _CONTEXT = frozenset({"kernel", "distribution", "mean"})
@@ -141,22 +142,22 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         fixed_point_id=11,
     ),
 }
-"""Families by name, from the simplest entropy model to the costliest; those of planes last."""
+"""Families by name, from the simplest entropy model to the most complex; those of planes last."""
 
 RGB = tuple(name for name, family in FAMILIES.items() if family.picture == "rgb")
-"""The families whose pictures are RGB."""
+"""The families of RGB pictures."""
 
 YUV420 = tuple(name for name, family in FAMILIES.items() if family.picture == "yuv420")
-"""The families whose pictures are planes of YUV 4:2:0."""
+"""The families of YUV 4:2:0 planes."""
 
 FILE_IDS: Mapping[int, str] = {family.file_id: name for name, family in FAMILIES.items()} | {
     family.fixed_point_id: name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None
 }
-"""The byte in a file to the codec that reads it, modifiers apart: they read the files of their family."""
+"""Byte in a file to the codec that decodes it, without modifiers: these decode the files of their family."""
 
 
 def codec_names() -> tuple[str, ...]:
-    """The learned codecs: families, their decoders that are trained further, and those in integers."""
+    """Names of the learned codecs: families, their modifiers, and those in integers."""
     plain = tuple(FAMILIES)
     modified = (f"{name}+{m}" for m in MODIFIERS for name, family in FAMILIES.items() if m in family.modifiers)
     fixed = (name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None)

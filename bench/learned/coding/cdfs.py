@@ -1,8 +1,8 @@
-"""Symbols to bits and back, by the integer tables that come with the weights.
+"""Range coding of symbols with the integer CDFs that are stored with the weights.
 
-A set of tables is what CompressAI's entropy models hold: for each channel, or each of 64 scales, the cumulative
-frequencies of a run of integers out of 2^16, the last entry an escape. A range coder (the `constriction` package) takes
-all symbols of one table in one call, so that Python sees tables and never symbols.
+As in CompressAI's entropy models, there is a CDF for each channel, or for each of 64 scales: cumulative frequencies out
+of 2^16 of consecutive integers, and of an escape. The range coder (the `constriction` package) codes all symbols of one
+CDF in one call, so that no Python code runs per symbol.
 """
 
 from __future__ import annotations
@@ -36,55 +36,55 @@ OTHER_ARITHMETIC = (
 _TOO_SHORT = "the payload is too short for a picture of the size that the header names"
 
 _STATE_BITS = 64
-"""What a decoder holds beyond the bits that it was given."""
+"""Size of a decoder's state."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """How the coder takes some symbols: by one model, or by a family of them with a row of parameters for each."""
+    """A call of the range coder: with one model, or with a family of models and a row of parameters for each symbol."""
 
     model: stream.model.Categorical
     rows: tuple[NDArray[np.float64], ...] = ()
 
     def encode(self, encoder: stream.queue.RangeEncoder, symbols: Integers) -> None:
-        """Write the symbols."""
+        """Encode symbols."""
         encoder.encode(symbols, self.model, *self.rows)
 
     def decode(self, decoder: stream.queue.RangeDecoder, count: int) -> Integers:
-        """Read so many symbols."""
+        """Decode a number of symbols."""
         symbols: Integers = decoder.decode(self.model, *(self.rows or (count,)))
         return symbols
 
 
 class Distributions(abc.ABC):
-    """What symbols are coded by: runs of integers, each with an escape behind it, that elements refer to by number."""
+    """Distributions of symbols: consecutive integers followed by an escape. Elements refer to them by index."""
 
     first: Integers
-    """The least integer of each run."""
+    """Smallest integer of each distribution."""
     sizes: Integers
-    """How many integers each run holds."""
+    """Number of integers of each distribution."""
 
     @abc.abstractmethod
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """An order of the elements that puts those coded in one call together, and the parts of that order."""
+        """An order of the elements in which those of one call are consecutive, and the slices of the calls."""
 
     @abc.abstractmethod
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
-        """What each entry of an element's distribution takes."""
+        """Information content of each entry of an element's distribution, in bits."""
 
     @property
     @abc.abstractmethod
     def least_bits(self) -> float:
-        """No element takes fewer."""
+        """Lower bound of the bits of an element."""
 
     def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
-        """The place of each symbol relative to its run, the entry that is coded, and whether it escapes."""
+        """Position of each symbol in its distribution, the coded entry, and whether it is the escape."""
         places, sizes = symbols - self.first[indexes], self.sizes[indexes]
         escaped = (places < 0) | (places >= sizes)
         return places, np.where(escaped, sizes, places), escaped
 
     def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
-        """What each symbol takes, escapes and all: a payload is their sum and less than 8 bytes more."""
+        """Bits of each symbol, including escapes; a payload has less than 8 bytes more than their sum."""
         places, entries, escaped = self.entries(indexes, symbols)
         bits = self.entry_bits(indexes, entries)
         if escaped.any():
@@ -94,18 +94,18 @@ class Distributions(abc.ABC):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cdfs(Distributions):
-    """The tables of one entropy model."""
+    """The CDFs of one entropy model."""
 
     models: tuple[stream.model.Categorical, ...]
-    """The distribution of each table: its integers in order, then the escape."""
+    """The distribution of each CDF: its integers in order, then the escape."""
     first: Integers
-    """The least integer of each table."""
+    """Smallest integer of each CDF."""
     sizes: Integers
-    """How many integers each table holds."""
+    """Number of integers of each CDF."""
     costs_bits: NDArray[np.float64]
-    """What each entry of each table takes, table by table, the escape last."""
+    """Information content of each entry of all CDFs, the escape last in each."""
     starts: NDArray[np.intp]
-    """Where each table begins in `costs_bits`."""
+    """Start of each CDF in `costs_bits`."""
 
     @property
     def least_bits(self) -> float:
@@ -114,12 +114,12 @@ class Cdfs(Distributions):
 
     @property
     def least_bits_of_each(self) -> NDArray[np.float64]:
-        """No element takes fewer by each of the tables."""
+        """Lower bound of the bits of an element, for each CDF."""
         return np.minimum.reduceat(self.costs_bits, self.starts)
 
     @classmethod
     def of(cls, entropy_model: EntropyModel) -> Self:
-        """The tables that a weights file gave to one of CompressAI's entropy models."""
+        """The CDFs in one of CompressAI's entropy models, as loaded from a weights file."""
         lengths = entropy_model.cdf_length.numpy()
         rows = zip(entropy_model.quantized_cdf.numpy(), lengths, strict=True)
         cumulative = np.concatenate([row[:length] for row, length in rows])
@@ -127,17 +127,17 @@ class Cdfs(Distributions):
 
     @classmethod
     def of_arrays(cls, cumulative: Integers, lengths: Integers, first: Integers) -> Self:
-        """The tables as a file holds them: cumulative frequencies one after the other, lengths, first integers."""
+        """CDFs from the arrays in a file: concatenated cumulative frequencies, lengths, and smallest integers."""
         rows = np.split(cumulative, np.cumsum(lengths)[:-1])
         frequencies = [np.diff(row).astype(np.float64) for row in rows]
-        # Integers out of 2^16 are exact as floats, and so is what the coder makes of them.
+        # Multiples of 2^-16 are exact as floats, also in the coder.
         models = tuple(stream.model.Categorical(table / (1 << PRECISION), perfect=False) for table in frequencies)
         costs_bits = -np.log2(np.concatenate(frequencies) / (1 << PRECISION))
         starts = np.cumsum(lengths - 1) - (lengths - 1)
         return cls(models, first, lengths - 2, costs_bits, starts)
 
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """See `Distributions`: an element's number is that of its table."""
+        """See `Distributions`; the index of an element is that of its CDF."""
         order = np.argsort(indexes, kind="stable")
         counts = np.bincount(indexes, minlength=len(self.models))
         ends = np.cumsum(counts)
@@ -151,19 +151,19 @@ class Cdfs(Distributions):
 
 
 class RangeCoder(abc.ABC):
-    """One direction of coding. The entropy path is written once against this, so that both directions run alike."""
+    """A range coder in one direction. Latent codecs use this interface, so that both directions run the same code."""
 
     crc = 0
-    """CRC-32 of all symbols that have passed."""
+    """CRC-32 of all symbols so far."""
 
     def code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
-        """Pass some symbols, each by the distribution that `indexes` names (both of one dimension).
+        """Code symbols, each with the distribution at its index; both arrays have one dimension.
 
-        A writer needs them, writes them and returns them; a reader gets none, and returns what was written.
+        An encoder encodes and returns the symbols; a decoder gets None, and returns the decoded symbols.
 
         Raises:
-            CodecError: a symbol is beyond all bounds.
-            DecodeError: no encoder with this arithmetic writes such a payload.
+            CodecError: a symbol is too large.
+            DecodeError: the payload cannot be from an encoder with the same arithmetic.
         """
         passed = self._code(tables, indexes, symbols)
         self.crc = zlib.crc32(passed.astype("<i4", copy=False).data, self.crc)
@@ -174,7 +174,7 @@ class RangeCoder(abc.ABC):
 
 
 class RangeEncoder(RangeCoder):
-    """Encodes."""
+    """Encoder."""
 
     def __init__(self) -> None:
         self._encoder = stream.queue.RangeEncoder()
@@ -197,7 +197,7 @@ class RangeEncoder(RangeCoder):
         return symbols
 
     def _escape(self, values: NDArray[np.int64]) -> None:
-        """Exp-Golomb codes, the number of their bits drawn evenly: all escapes of a piece in two calls."""
+        """Code escaped values as Exp-Golomb codes with uniform bits: all values in two calls."""
         if values.max() >= (1 << ESCAPE_BITS) - 1:
             raise CodecError("the latents of this picture are beyond all bounds")
         widths = _widths(values)
@@ -209,7 +209,7 @@ class RangeEncoder(RangeCoder):
 
 
 class RangeDecoder(RangeCoder):
-    """Decodes."""
+    """Decoder."""
 
     def __init__(self, payload: bytes) -> None:
         self._num_bits = 8 * len(payload)
@@ -218,17 +218,17 @@ class RangeDecoder(RangeCoder):
         self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
     def require_room(self, least_bits: float) -> None:
-        """Refuse to look for more symbols than a payload of this length can hold, before memory is spent on them.
+        """Refuse to decode more symbols than a payload of this length can contain, before allocating memory.
 
         Raises:
-            DecodeError: symbols that take at least so many bits do not fit.
+            DecodeError: symbols with at least this number of bits do not fit.
         """
         if least_bits > self._num_bits + _STATE_BITS:
             raise DecodeError(_TOO_SHORT)
 
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         if self._decoder.maybe_exhausted():
-            # What is left is in the decoder's state. Behind it there are zeros without end, which are symbols, too.
+            # The rest is in the decoder's state. After the payload the decoder reads zeros, which are valid symbols.
             self._bits_beyond += len(indexes) * tables.least_bits
             if self._bits_beyond > _STATE_BITS:
                 raise DecodeError(_TOO_SHORT)
@@ -257,13 +257,13 @@ class RangeDecoder(RangeCoder):
 
 
 def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
-    """Places outside 0 ... sizes - 1 as 0, 1, 2 ...: those above are the even numbers, those below the odd ones."""
+    """Map positions outside 0 ... sizes - 1 to 0, 1, 2 ...: even numbers above, odd numbers below."""
     wide = places.astype(np.int64)
     return np.where(wide < 0, -2 * wide - 1, 2 * (wide - sizes))
 
 
 def _widths(values: NDArray[np.int64]) -> Integers:
-    """The number of digits that follow the leading one of value + 1."""
+    """Number of bits after the leading one of value + 1."""
     widths: Integers = np.frexp(values + 1)[1].astype(np.int32) - 1
     return widths
 

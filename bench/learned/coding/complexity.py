@@ -1,4 +1,4 @@
-"""What a model costs whatever the machine: parameters, and multiply-accumulates for each pixel."""
+"""Complexity of a model: parameters, and multiply-accumulate operations per pixel."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """Parameters, and thousands of multiply-accumulates a pixel, of the model as published: no part is run twice.
+    """Parameters, and thousands of multiply-accumulates (MAC) per pixel of luma, for the published architecture.
 
-    The encoder runs everything but the synthesis, because it needs the distributions that the decoder has; the decoder
-    everything but the analyses. Where there is a filter, the encoder decodes, too, to see where it helps. GDN's
-    products over channels count, element-wise work does not. Pixels are those of luma.
+    Each part counts once. The encoder runs everything but the synthesis, because it needs the decoder's distributions;
+    the decoder everything but the analyses. With a filter, the encoder also decodes, to choose the indicator. Products
+    over channels in GDN count, element-wise operations do not.
     """
 
     parameters: int
     encoder_kmac_per_pixel: float
     decoder_kmac_per_pixel: float
     parts_kmac_per_pixel: dict[str, float]
-    """By sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
+    """Of the sub-networks: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
 
 
 def complexity(model: Codable, height: int, width: int) -> Complexity:
-    """Count what one picture takes, its sides padded to what the model wants."""
+    """Complexity for one picture, padded to the multiple of pixels that the model needs."""
     if isinstance(model, Rectified):
         return _with_rectifier(model, height, width)
     multiple = int(model.downsampling_factor)
@@ -60,7 +60,7 @@ def complexity(model: Codable, height: int, width: int) -> Complexity:
 
 
 def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
-    """A codec whose decoder has one more part; a rectifier that does nothing costs nothing."""
+    """The complexity with a rectifier in the decoder; an identity adds nothing."""
     codec, rectifier = complexity(model.codec, height, width), model.rectifier
     if not isinstance(rectifier, Rectifier):
         return codec
@@ -69,7 +69,7 @@ def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
     latents = torch.zeros(1, rectifier.channels, *sides)
     with torch.inference_mode(), _counting(rectifier) as macs:
         rectifier(latents)
-    # Every position of a window is compared with all others, and takes from all others.
+    # Products of queries and keys, and of weights and values, over all positions of a window.
     products = 2 * HEADS * HEAD_WIDTH * sum(positions**2 for positions in rectifier.attention.windows(latents.shape))
     added = (sum(macs.values()) + products) / (1000 * height * width)
     return Complexity(
@@ -82,7 +82,7 @@ def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
 
 @contextlib.contextmanager
 def _counting(model: nn.Module) -> Iterator[dict[str, int]]:
-    """Multiply-accumulates by sub-network, of what the model runs inside the block."""
+    """Count multiply-accumulates in the block, by sub-network."""
     macs: dict[str, int] = {}
 
     def count(part: str) -> Any:  # noqa: ANN401 - a hook
@@ -108,7 +108,7 @@ def _macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
     if isinstance(layer, GDN):
         return x.numel() * x.shape[1]
     if isinstance(layer, nn.ConvTranspose2d):
-        return x.numel() * layer.weight[0].numel()  # every input meets every tap
+        return x.numel() * layer.weight[0].numel()  # every input is multiplied by every tap
     if not isinstance(layer, nn.Conv2d):
         return 0
     taps = int(layer.mask[0, 0].sum()) if isinstance(layer, CausalConv2d) else layer.weight[0, 0].numel()

@@ -7,13 +7,13 @@
     1      quality
     4      fingerprint of the weights: the first bytes of their file's SHA-256
     2+2    width and height in pixels, as LEB128 (1 byte below 128, 2 below 16,384)
-    1      of YUV 4:2:0 alone: bit 0 full range, bits 1 and 2 whether luma and chroma are filtered
+    1      only for YUV 4:2:0: bit 0 full range, bits 1 and 2 whether luma and chroma are filtered
     4      CRC-32 of the latents that the payload decodes to
     4      CRC-32 of everything else in the file
     rest   payload: one range-coded stream of the symbols of z and y, in words of 4 bytes
 
-The last checksum finds damage. The other finds what damage cannot explain: a decoder whose arithmetic differs from the
-encoder's, which otherwise gives a wrong picture without a word.
+The last checksum detects damage. The other one detects a decoder whose arithmetic differs from the encoder's, and which
+would otherwise give a wrong picture without an error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VERSION = 1
 FINGERPRINT_BYTES = 4
 MAX_SIDE = 65_535
 MAX_PIXELS = 1 << 26
-"""67 million. Compact models take 100 to 180 bytes of memory for each, CompressAI's widest nearly a kilobyte."""
+"""67 million. Compact models need 100 to 180 bytes of memory per pixel, CompressAI's widest nearly a kilobyte."""
 
 _FIXED = struct.Struct(f"<3sBBB{FINGERPRINT_BYTES}s")
 _CHECKSUMS = struct.Struct("<II")
@@ -41,7 +41,7 @@ _ID = {name: number for number, name in FILE_IDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which model wrote a file; another one cannot read it."""
+    """The model that wrote a file, and that is needed to decode it."""
 
     family: str
     quality: int
@@ -49,24 +49,24 @@ class Identity:
 
     @property
     def fingerprint(self) -> bytes:
-        """What a file holds of the weights' SHA-256."""
+        """The stored part of the weights' SHA-256."""
         return bytes.fromhex(self.weights_sha256)[:FINGERPRINT_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the planes of YUV 4:2:0 are."""
+    """Properties of YUV 4:2:0 planes."""
 
     full_range: bool = True
     indicator: int = 0
-    """For what the filter behind the decoder is used: 1 luma, 2 chroma, 3 both."""
+    """Components that the filter is applied to: 1 luma, 2 chroma, 3 both."""
 
     @classmethod
     def of_byte(cls, byte: int) -> Self:
-        """The form that a file's byte stands for.
+        """The form from its byte in a file.
 
         Raises:
-            DecodeError: it stands for none.
+            DecodeError: the byte is invalid.
         """
         if byte >> 3:
             raise DecodeError(f"planes of an unknown form ({byte})")
@@ -74,20 +74,20 @@ class Form:
 
     @property
     def byte(self) -> int:
-        """The form in a file."""
+        """The byte in a file."""
         return self.full_range | self.indicator << 1
 
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file holds besides its identity."""
+    """The content of a file, without its identity."""
 
     width: int
     height: int
     latents_crc: int
     payload: bytes
     form: Form | None = None
-    """Of families of planes; the others have none."""
+    """For families of planes, else None."""
 
 
 def pack(identity: Identity, content: FileContent) -> bytes:
@@ -109,7 +109,7 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     """The content of a file that `pack` wrote for the same model.
 
     Raises:
-        DecodeError: it is of another format, version or model, cut off, damaged, or of an impossible size.
+        DecodeError: the file is of another format, version or model, truncated or damaged, or has an invalid size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a file of a learned codec")
@@ -135,12 +135,12 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
 
 
 def _is_planar(codec: str) -> bool:
-    """Whether the pictures of a codec are planes."""
+    """Whether a codec is of planes."""
     return parts_of(codec)[0] in YUV420
 
 
 def require_size(width: int, height: int, error: type[CodecError]) -> None:
-    """Raise an error of the type given if no file can hold a picture of this size."""
+    """Raise an error of the given type if files cannot have pictures of this size."""
     if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise error(f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all")
 
@@ -160,7 +160,7 @@ def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:
 
 
 def leb128(value: int) -> bytes:
-    """A number that is not negative, seven bits a byte, the lowest first."""
+    """A non-negative number in LEB128: seven bits per byte, the lowest first."""
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)
@@ -169,10 +169,10 @@ def leb128(value: int) -> bytes:
 
 
 def read_leb128(data: bytes, position: int) -> tuple[int, int]:
-    """A number and the position behind it. Five bytes hold more than any side or string.
+    """A number, of at most five bytes, and the position after it.
 
     Raises:
-        DecodeError: the data end, or the number does not.
+        DecodeError: the data end before the number does, or it is too long.
     """
     value = 0
     for shift, byte in enumerate(data[position : position + 5]):

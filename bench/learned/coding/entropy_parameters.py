@@ -1,7 +1,7 @@
-"""The distributions of y: everything that encoder and decoder must compute alike, to the last bit.
+"""Computation of the distributions of y, which must be equal to the last bit in encoder and decoder.
 
-Floating-point sums depend on their order, and the order on shapes, kernels and the number of threads. So both
-directions go through the very same code here, on one thread.
+Floating-point sums depend on their order, and the order on shapes, kernels and the number of threads. Both directions
+therefore run the same code with the same shapes, on one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread, whatever the setting was before and is again afterwards."""
+    """Compute on one thread in the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -35,21 +35,21 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class ContextNetwork:
-    """Context prediction and entropy parameters of an autoregressive model, as matrices.
+    """Context prediction and entropy parameters of an autoregressive model as matrices.
 
-    The masked convolution becomes a product over the taps that it sees. The first entropy layer sees context and
-    hyperprior side by side; the hyperprior's half does not wait for any latent, and is computed once for all positions.
+    The masked convolution becomes a product over its unmasked taps. The part of the first entropy layer for the
+    hyperprior does not depend on latents, and is computed once for all positions.
     """
 
     kernel: int
     context: tuple[Tensor, Tensor]
-    """(taps M, 2M) and (2M)."""
+    """Weights (taps M, 2M) and biases (2M)."""
     layers: tuple[tuple[Tensor, Tensor], ...]
-    """(in, out) and (out): the 1x1 convolutions, the first without its hyperprior's half."""
+    """Weights (in, out) and biases (out) of the 1x1 convolutions, the first without its part for the hyperprior."""
     hyper: Tensor | None
-    """(2M, out) of the first layer's other half."""
+    """Weights (2M, out) of the first layer for the hyperprior."""
     slope: float
-    """Of the leaky rectifiers between the layers."""
+    """Slope of the leaky ReLUs between the layers."""
 
     @classmethod
     def of(cls, model: LearnedModel) -> Self:
@@ -68,9 +68,9 @@ class ContextNetwork:
         return cls(kernel, (matrix, cast("Tensor", causal.bias).detach()), tuple(layers), hyper, slope)
 
     def prepare(self, params: Tensor | None, num_positions: int) -> Tensor:
-        """What the first layer adds at each position, whatever the context: (positions, out).
+        """The part of the first layer's output at each position that does not depend on the context, (positions, out).
 
-        `params` is the hyperprior's word, (positions, 2M).
+        `params` is the output of the hyperprior, (positions, 2M).
         """
         bias = self.layers[0][1]
         if self.hyper is None or params is None:
@@ -78,7 +78,7 @@ class ContextNetwork:
         return torch.addmm(bias, params, self.hyper)
 
     def __call__(self, neighbours: Tensor, prepared: Tensor) -> Tensor:
-        """The entropy parameters (n, 2M) of positions, from their neighbours (n, taps M) and what was prepared."""
+        """The entropy parameters (n, 2M) of positions, from their context (n, taps M) and the prepared part."""
         matrix, bias = self.context
         features = torch.addmm(bias, neighbours, matrix)
         hidden = torch.addmm(prepared, features, self.layers[0][0])

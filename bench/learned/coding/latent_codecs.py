@@ -1,12 +1,12 @@
-"""The entropy paths of the families, each written once for both directions: an encoder gives y, a decoder None.
+"""Latent codecs of the families. Each is written once for both directions: an encoder gives y, a decoder None.
 
-    factorized              y by the tables of its channels
-    scale, hyper            z by the tables of its channels; h_s tells scale and mean of each element of y; y by the
-                            tables of its scales
-    context, joint, attn    the same, but scale and mean come from the latents before as well: y goes in wavefronts
-                            (and context has no z)
+    factorized              y with the CDFs of its channels
+    scale, hyper            z with the CDFs of its channels; h_s gives scale and mean of each element of y; y with the
+                            CDFs of its scales
+    context, joint, attn    the same, with scales and means that also depend on earlier latents: y in wavefronts
+                            (context has no z)
 
-The coded latents are round(y - mean) + mean, on all paths.
+All of them code round(y - mean) + mean.
 """
 
 from __future__ import annotations
@@ -35,54 +35,54 @@ Size = tuple[int, int]
 """Height and width of y."""
 
 HYPER_STRIDE = 4
-"""How much coarser z is than y."""
+"""Size of y relative to z."""
 
 
 def z_size(size: Size) -> Size:
-    """Height and width of z, by those of y."""
+    """Height and width of z, from those of y."""
     return size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE
 
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """What the decoder knows of a picture, and the distributions by which it was told."""
+    """The decoded latents of a picture, and the distributions that they were coded with."""
 
     y_hat: Tensor
     """(1, M, h, w)"""
     z_hat: Tensor | None = None
-    """(1, N, h/4, w/4); none in the factorized and context families."""
+    """(1, N, h/4, w/4); None in the factorized and context families."""
     scales: Tensor | None = None
-    """Of each element of y, as y_hat; none in the factorized family."""
+    """In the shape of y_hat; None in the factorized family."""
     means: Tensor | None = None
-    """As scales; none where all means are 0."""
+    """In the shape of y_hat; None where all means are 0."""
     params: Tensor | None = None
-    """Of the mixtures that are in the place of scales and means, (1, 3 K M, h, w)."""
+    """Parameters of mixtures, instead of scales and means, (1, 3 K M, h, w)."""
 
 
 class LatentCodec(abc.ABC):
-    """What a port passes for a picture, in order. A path holds nothing of any picture."""
+    """Range coding of the latents of a picture. A latent codec keeps no state between pictures."""
 
     y_tables: Cdfs
     num_channels: int
-    """Of y."""
+    """Channels of y."""
     z_channels: Channels | None = None
 
     def least_bits(self, size: Size) -> float:
-        """The least that a payload can take for y of a given size, and what it depends on."""
+        """Lower bound of the payload's bits for y of a given size, with its side information."""
         y_bits = self.y_tables.least_bits * self.num_channels * size[0] * size[1]
         return y_bits + (0 if self.z_channels is None else self.z_channels.least_bits(z_size(size)))
 
     @abc.abstractmethod
     def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
-        """Pass y (1, M, h, w) of a given size, and what it depends on; what the decoder knows is returned."""
+        """Code y (1, M, h, w) of a given size and its side information; the decoded latents."""
 
     @abc.abstractmethod
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """What each element of the coded latents takes by its table, for "y" and, where there is one, "z"."""
+        """Bits of each element of the coded latents, for "y" and, if the model has it, "z"."""
 
 
 class FactorizedLatentCodec(LatentCodec):
-    """y alone, each channel by its table."""
+    """y alone, with one CDF per channel."""
 
     def __init__(self, model: LearnedModel) -> None:
         self._channels = Channels(model)
@@ -90,7 +90,7 @@ class FactorizedLatentCodec(LatentCodec):
         self.num_channels = model.config.M
 
     def least_bits(self, size: Size) -> float:
-        """See `LatentCodec`: each channel has its table."""
+        """See `LatentCodec`; each channel has its own bound."""
         return self._channels.least_bits(size)
 
     def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
@@ -103,7 +103,7 @@ class FactorizedLatentCodec(LatentCodec):
 
 
 class HyperpriorLatentCodec(LatentCodec):
-    """z, then y, all of it at once."""
+    """z, then all of y at once."""
 
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
@@ -124,7 +124,7 @@ class HyperpriorLatentCodec(LatentCodec):
 
 
 class AutoregressiveLatentCodec(LatentCodec):
-    """z if there is one, then y in wavefronts."""
+    """z, if there is one, then y in wavefronts."""
 
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
@@ -148,7 +148,7 @@ class AutoregressiveLatentCodec(LatentCodec):
         return side | {"y": self._elements.bits(latents)}
 
     def _pass(self, port: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
-        """Pass elements of y (positions, M), by what was told of them (positions, outputs of the network)."""
+        """Code elements of y (positions, M), given the outputs of the network for them (positions, outputs)."""
         scales, means = split_parameters(params, mean=self._config.mean)
         return self._elements.code(port, y, scales, means)
 
@@ -168,7 +168,7 @@ class AutoregressiveLatentCodec(LatentCodec):
 
 
 class Channels:
-    """Values by the tables of the bottleneck, one for each channel, rounded around the channel's median."""
+    """Values with one CDF per channel, rounded around the channel's median."""
 
     def __init__(self, model: LearnedModel) -> None:
         bottleneck = cast("Bottleneck", model.entropy_bottleneck)
@@ -176,25 +176,25 @@ class Channels:
         self._medians = bottleneck.quantiles.detach()[:, :, 1:2].clone()  # (C, 1, 1)
 
     def code(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
-        """Pass values (1, C, h, w)."""
+        """Code values (1, C, h, w)."""
         return self.values(self.code_symbols(port, values, size))
 
     def code_symbols(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
-        """Pass the symbols (C, h, w) of values."""
+        """Code the symbols (C, h, w) of values."""
         symbols = None if values is None else symbols_of(values[0], self._medians)
         return torch.from_numpy(port.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
 
     def values(self, symbols: Tensor) -> Tensor:
-        """The values (1, C, h, w) that symbols stand for."""
+        """The values (1, C, h, w) of symbols."""
         values: Tensor = (symbols + self._medians)[None]
         return values
 
     def least_bits(self, size: Size) -> float:
-        """The least that values of a given size take."""
+        """Lower bound of the bits of values of a given size."""
         return float(self.tables.least_bits_of_each.sum()) * size[0] * size[1]
 
     def bits(self, values: Tensor) -> Tensor:
-        """What each of the coded values (1, C, h, w) takes."""
+        """Bits of each of the coded values (1, C, h, w)."""
         indexes = self._indexes((values.shape[2], values.shape[3]))
         bits = self.tables.bits(indexes, symbols_of(values[0].contiguous(), self._medians))
         return torch.from_numpy(bits).view(values.shape)
@@ -204,7 +204,7 @@ class Channels:
 
 
 class Hyperprior:
-    """z and what h_s makes of it."""
+    """z and the output of h_s."""
 
     def __init__(self, model: LearnedModel) -> None:
         self.channels = Channels(model)
@@ -212,33 +212,33 @@ class Hyperprior:
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
     def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
-        """Pass z of y; z_hat and the word of the hyperprior about y."""
+        """Code the z of y; z_hat, and the output of h_s."""
         z = None if y is None else self._analysis(y)
         z_hat = self.channels.code(port, z, z_size(size))
         return z_hat, self._synthesis(z_hat)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """What each element of z takes."""
+        """Bits of each element of z."""
         return {"z": self.channels.bits(cast("Tensor", latents.z_hat))}
 
 
 class _Elements:
-    """Elements of y, each by the table of its scale, rounded around its mean."""
+    """Elements of y, each with the CDF of its scale, rounded around its mean."""
 
     def __init__(self, model: LearnedModel) -> None:
         conditional = cast("Gaussian", model.gaussian_conditional)
         self.tables = Cdfs.of(conditional)
-        # The next wider table, as in CompressAI. The nearest one made files of a trained model .6 % larger.
+        # The next larger scale, as in CompressAI. With the nearest one, files of a trained model were .6 % larger.
         self._bounds = cast("Tensor", conditional.scale_table)[:-1].clone()
 
     def code(self, port: RangeCoder, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
-        """Pass y, of any shape."""
+        """Code y, of any shape."""
         coded = port.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
         values = torch.from_numpy(coded).view(scales.shape)
         return values.float() if means is None else values + means
 
     def bits(self, latents: Latents) -> Tensor:
-        """What each element of y takes."""
+        """Bits of each element of y."""
         y_hat, scales = latents.y_hat.contiguous(), cast("Tensor", latents.scales).contiguous()
         means = None if latents.means is None else latents.means.contiguous()
         return torch.from_numpy(self.tables.bits(self._indexes(scales), symbols_of(y_hat, means))).view(y_hat.shape)
@@ -248,9 +248,9 @@ class _Elements:
 
 
 def symbols_of(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
-    """What is written of values: their distance from the means, rounded, in the order of memory."""
+    """Symbols of values: their rounded differences to the means, in the order of memory."""
     centred = values if means is None else values - means
-    # Larger ones are refused by the writer; nothing may wrap around before it sees them.
+    # The encoder refuses larger symbols; they must not overflow before.
     integers: NDArray[np.int32] = centred.round().clamp_(-MAX_SYMBOL, MAX_SYMBOL).int().flatten().numpy()
     return integers
 

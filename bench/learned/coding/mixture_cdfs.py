@@ -1,9 +1,8 @@
-"""Distributions of elements each by itself: whole frequencies over a window of integers, and an escape.
+"""A distribution for each element: integer frequencies over a window of integers, and an escape.
 
-For models whose distributions are too many for tables. A window is one of a few sizes, so that the elements of each
-size make one array and one call of the coder. What lies outside its window escapes, and is written all the same.
-
-Everything here is in whole numbers; where they come from is the models' affair.
+For models with too many distributions for stored CDFs. Windows have one of a few sizes, so that the elements of each
+size form one array and one call of the coder. Values outside the window are escaped. All computation is in integers;
+the frequencies come from the models.
 """
 
 from __future__ import annotations
@@ -25,50 +24,51 @@ if TYPE_CHECKING:
     from bench.learned.coding.cdfs import Indexes, Integers
 
     Whole = NDArray[np.float64]
-    """Frequencies (elements, integers and the escape): whole numbers from 1, each row adding up to 2^PRECISION."""
+    """Frequencies (elements, integers and the escape): integers from 1, each row adding up to 2^PRECISION."""
     Elements = NDArray[np.intp]
 
 REACHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
-"""How far a window reaches from its centre to both sides, at most."""
+"""Possible half-widths of a window."""
 
 OUTSIDE = 1e-4
-"""What of a distribution may lie outside of the window, as far as the largest reach goes."""
+"""Maximum probability outside the window, up to the largest half-width."""
 
 SUREST = Cdfs.of_arrays(
     np.array([0, 1, (1 << PRECISION) - 2, (1 << PRECISION) - 1, 1 << PRECISION]), np.array([5]), np.array([-1])
 )
-"""The surest that an element can be of its value: no payload holds more elements than by this table."""
+"""The CDF with the least bits per element, which bounds the number of elements in a payload."""
 
 _ROWS = stream.model.Categorical(perfect=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """Elements whose windows are of one size."""
+    """Elements with windows of equal size."""
 
     elements: Elements
-    """Which they are."""
+    """Their indices."""
     frequencies: Whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixtureCdfs(Distributions):
-    """Distributions of some elements, each of which is coded once, in any order."""
+    """Distributions of elements, each of which is coded once, in any order."""
 
     first: Integers
-    """The least integer of each element's window."""
+    """Smallest integer of each element's window."""
     sizes: Integers
-    """How many integers each window holds."""
+    """Number of integers of each window."""
     parts: tuple[Group, ...]
 
     @classmethod
     def of(cls, centres: Integers, reaches: Elements, frequencies: Callable[[Elements, int], Whole]) -> Self:
-        """From the windows of elements, and what gives the frequencies of those that have one reach.
+        """Distributions from windows and frequencies.
 
         Args:
-            centres: of each element's window.
-            reaches: of each element, as an index of `REACHES`.
-            frequencies: of given elements, from their centres less a given reach to their centres plus it.
+            centres: centre of each element's window.
+            reaches: half-width of each element's window, as an index of `REACHES`.
+            frequencies: function of elements and a half-width to their frequencies, over the integers from their
+                centres minus to their centres plus it.
         """
         parts = []
         for index, count in enumerate(np.bincount(reaches)):
@@ -99,7 +99,7 @@ class MixtureCdfs(Distributions):
         return SUREST.least_bits
 
     def _places(self, indexes: Indexes) -> Elements:
-        """Where among the indexes each element is."""
+        """Position of each element among the indexes."""
         if len(indexes) != len(self.first):
             raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements, each of which is coded once")
         places = np.empty(len(indexes), np.intp)

@@ -1,9 +1,9 @@
-"""Coding by a Gaussian mixture: each element has integer frequencies of its own, worked out when its turn comes.
+"""Latent codec with Gaussian mixtures: integer frequencies of each element are computed when it is coded.
 
-A table for each scale, as for one Gaussian, is out of the question: a mixture of three has nine parameters. So the
-frequencies of a whole wavefront are computed at once, over windows of integers around the mixtures' centres (`rows`).
+A table per scale, as for a single Gaussian, is not possible: a mixture of three has nine parameters. The frequencies of
+a wavefront are therefore computed at once, over windows of integers around the mixtures' centres (`rows_of`).
 
-This is the mixture in floats; `fixed_point.integer_mixture` has it in integers.
+This module computes mixtures in floating point, `fixed_point.integer_mixture` in integers.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 _PIECE = 64
-"""Positions whose distributions are worked out at once where no order is to be kept: they take memory."""
+"""Positions whose distributions are computed at once where no order is needed; limits memory."""
 
 
 def rows_of(mixture: Mixture) -> MixtureCdfs:
-    """The distributions of elements by their mixtures (K, n), in float64."""
+    """The distributions of elements with given mixtures (K, n), in float64."""
     centres, reaches = _windows(mixture)
     return MixtureCdfs.of(centres.int().numpy(), reaches.numpy(), functools.partial(_frequencies, mixture, centres))
 
 
 def _windows(mixture: Mixture) -> tuple[Tensor, Tensor]:
-    """The centre of each element's window, a whole number, and the index of its reach."""
+    """Centre of each element's window, an integer, and the index of its half-width."""
     centres = (mixture.weights * mixture.means).sum(0).round().clamp(-MAX_SYMBOL / 2, MAX_SYMBOL / 2)
-    # Of a Gaussian, less than exp(-t^2 / 2) lies more than t away.
+    # The probability of a Gaussian beyond t is less than exp(-t^2 / 2).
     spread = (mixture.weights / OUTSIDE).log().clamp_(min=0).mul_(2).sqrt_().mul_(mixture.scales)
     needed = (mixture.means - centres).abs_().add_(spread).sub_(0.5)
     needed = torch.where(mixture.weights > OUTSIDE, needed, 0.0).amax(0)
@@ -59,7 +59,7 @@ def _windows(mixture: Mixture) -> tuple[Tensor, Tensor]:
 
 
 def _frequencies(mixture: Mixture, centres: Tensor, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
-    """Whole frequencies of the integers around the centres of some elements, and of the escape."""
+    """Integer frequencies of the integers around the centres of elements, and of the escape."""
     chosen = torch.from_numpy(elements)
     edges = centres[chosen, None] + torch.arange(-reach, reach + 2, dtype=torch.float64) - 0.5
     below = torch.zeros_like(edges)
@@ -71,11 +71,11 @@ def _frequencies(mixture: Mixture, centres: Tensor, elements: NDArray[np.intp], 
 
 
 def whole(below: Tensor, total: float) -> NDArray[np.float64]:
-    """Whole frequencies of the integers between edges, and of the escape: (elements, edges).
+    """Integer frequencies of the integers between edges, and of the escape: (elements, edges).
 
     Args:
-        below: what lies below each edge, (elements, edges), not falling from one to the next.
-        total: what there is in all, a power of 2: of whole numbers, the frequencies are exact.
+        below: cumulative probability below each edge, (elements, edges), non-decreasing.
+        total: sum of the probabilities, a power of 2; with integers, the frequencies are exact.
     """
     room = (1 << PRECISION) - below.shape[1]
     inside = below.diff(dim=1).clamp_(min=0).mul_(room / total).floor_().add_(1)
@@ -84,7 +84,7 @@ def whole(below: Tensor, total: float) -> NDArray[np.float64]:
 
 
 def elements_of(params: Tensor) -> Mixture:
-    """The mixtures (K, positions M) of parameters (positions, 3 K M), in float64; scales not below their bound."""
+    """The mixtures (K, positions M) of parameters (positions, 3 K M), in float64; scales are bounded from below."""
     mixture = Mixture.of(params.double())
     scales, means, weights = (
         values.transpose(0, 1).flatten(1) for values in (mixture.scales, mixture.means, mixture.weights)
@@ -93,7 +93,7 @@ def elements_of(params: Tensor) -> Mixture:
 
 
 def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs]) -> Tensor:
-    """What each element of y takes by the distributions of its parameters, (positions, outputs) to `MixtureCdfs`."""
+    """Bits of each element of y, with a function from parameters (positions, outputs) to `MixtureCdfs`."""
     y_hat, positions = latents.y_hat, torch.arange(latents.y_hat[0, 0].numel())
     params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
     bits = [
@@ -104,12 +104,12 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs
 
 
 def pass_integers(port: RangeCoder, y: Tensor | None, rows: MixtureCdfs) -> NDArray[np.int32]:
-    """Pass the elements of y, rounded."""
+    """Code the elements of y, rounded."""
     return port.code(rows, np.arange(len(rows.first)), None if y is None else symbols_of(y, None))
 
 
 class MixtureLatentCodec(AutoregressiveLatentCodec):
-    """z, then y in wavefronts, rounded to integers, each by its mixture."""
+    """z, then y in wavefronts, rounded to integers, each with its mixture."""
 
     _hyperprior: Hyperprior
 

@@ -1,4 +1,4 @@
-"""The transforms of models of YUV 4:2:0: planes to latents and back, and the choice of where to filter."""
+"""Transforms of models of YUV 4:2:0: planes to latents and back, and the choice of the filter's indicator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAIN = Indicator(luma=False, chroma=False)
 
 
 class PlanesTransforms(Transforms):
-    """Transforms of planes, and the filter behind them. They hold nothing of any picture."""
+    """Transforms of planes, and the filter. They keep no state between pictures."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         super().__init__(model, device, precision)
@@ -34,7 +34,7 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def analysis_of_planes(self, picture: Yuv420) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; it is padded by repeating its edges."""
+        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges."""
         samples = torch.from_numpy(pack(picture)).to(self._device)
         x = samples.permute(2, 0, 1)[None].float().div_(255)
         height, width = (self._padded(side) // 2 for side in (picture.height, picture.width))
@@ -44,7 +44,7 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def synthesis_of_planes(self, y_hat: Tensor, size: tuple[int, int], indicator: Indicator = PLAIN) -> Yuv420:
-        """The picture of some latents, in full range: clamped, rounded to 8 bits, cut to its height and width."""
+        """The picture of latents, in full range: clamped, rounded to 8 bits, cropped to its height and width."""
         x_hat = self._decoded(y_hat)
         if indicator != PLAIN and self._acem is not None:
             x_hat = indicator.choose(x_hat, self._filtered(x_hat))
@@ -52,7 +52,7 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def best_indicator(self, y_hat: Tensor, picture: Yuv420) -> Indicator:
-        """Where the filter brings a picture's decoded latents nearer to it, for luma and for chroma; else nowhere."""
+        """The components, luma and chroma, whose squared error the filter reduces."""
         if self._acem is None:
             return PLAIN
         with stage("choice of the filter"):
@@ -79,7 +79,7 @@ def _eight_bits(x_hat: Tensor) -> NDArray[np.uint8]:
 
 
 def _squared_errors(samples: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[int, int]:
-    """Sums over luma and over chroma, where the original is."""
+    """Sums over luma and over chroma, inside the original picture."""
     height, width = original.shape[:2]
     errors = np.square(samples[:height, :width].astype(np.int64) - original)
     return int(errors[..., :LUMA_PLANES].sum()), int(errors[..., LUMA_PLANES:].sum())

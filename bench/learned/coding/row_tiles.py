@@ -1,15 +1,15 @@
-"""Convolutions on all threads whose results do not depend on how many these are.
+"""Convolutions on all threads whose results do not depend on the number of threads.
 
-A library shares a convolution out by the number of threads; where there is little of everything else, in slices of
-its sums as well. The order of additions then decides the last bits, and a last bit how some pixel is rounded. oneDNN
-does so for small pictures, narrow layers and transposed convolutions, and where exactly depends on the processor. Here
-the shape alone says how the rows are cut into bands. Each band is a convolution of its own, on one thread: with more
-threads more of them are computed at a time, and nothing else changes.
+Libraries split a convolution by the number of threads, in some cases also its sums. The order of additions then changes
+the last bits, and so the rounding of some pixels. oneDNN does this for small pictures, narrow layers and transposed
+convolutions, depending on the processor. Here the rows are split into tiles that depend on the shape only. Each tile is
+a convolution on one thread; with more threads, more tiles are computed at the same time.
 
-GDN is a convolution between squares and roots. In bands it needs no more memory than a band's, and stays in the cache.
+GDN is a convolution between squaring and square roots. In tiles it needs the memory of a tile only, and stays in the
+cache.
 
-Sigmoid and softmax are computed on one thread: where a thread's share does not end with a whole vector of the
-processor, the rest is computed by another function, with other last bits.
+Sigmoid and softmax are computed on one thread: where a thread's share is not a multiple of the vector length, the rest
+is computed by another function with other last bits.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 BAND_MACS = 2**27
-"""Multiplications of a band, at least: a millisecond or two, so that handing it over costs little."""
+"""Minimum number of multiplications of a tile: one or two milliseconds, so that scheduling costs little."""
 
 MAX_BANDS = 8
-"""Each rearranges the weights for itself, which costs the more the smaller it is."""
+"""Each tile rearranges the weights, which is relatively expensive for small tiles."""
 
 
 class RowTiled(TorchFunctionMode):
-    """Inside, convolutions and GDN on the CPU are computed in bands, on as many threads as PyTorch has on entering.
+    """In this mode, convolutions and GDN on the CPU are computed in row tiles, on PyTorch's number of threads at entry.
 
-    Sigmoid and softmax take one thread; other operations, and other devices, are left as they are. It is for inference:
-    GDN overwrites its input, which is a convolution's output and nobody else's.
+    Sigmoid and softmax use one thread; other operations and devices are not changed. For inference only: GDN overwrites
+    its input, the output of a convolution that nothing else uses.
     """
 
     def __enter__(self) -> Self:
@@ -73,10 +73,10 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
     dilation: int | tuple[int, int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    if torch.is_autocast_enabled("cpu"):  # of this thread: the others would not know
+    if torch.is_autocast_enabled("cpu"):  # thread-local: not set in the worker threads
         dtype = torch.get_autocast_dtype("cpu")
         x, weight, bias = x.to(dtype), weight.to(dtype), bias if bias is None else bias.to(dtype)
-    x = x.contiguous(memory_format=torch.channels_last)  # in which rows lie together
+    x = x.contiguous(memory_format=torch.channels_last)  # so that rows are contiguous
     (down, across), (above, beside), spacing = (_pair(each) for each in (stride, padding, dilation))
     reach, breadth = (step * (side - 1) + 1 for step, side in zip(spacing, weight.shape[2:], strict=True))
     height, width = (x.shape[2] + 2 * above - reach) // down + 1, (x.shape[3] + 2 * beside - breadth) // across + 1
@@ -121,12 +121,12 @@ _OURS: Mapping[Any, Callable[..., Tensor]] = {
     normalised: _normalised,
     **{func: functools.partial(_alone, func) for func in (torch.sigmoid, torch.softmax)},
 }
-"""What is computed here instead, with the number of threads before its arguments."""
+"""The replaced functions; the first argument is the number of threads."""
 
 
 def _each(compute: Callable[[int, int], None], cuts: list[int], threads: int) -> None:
-    """Compute the bands between some rows, each on one thread."""
-    if len(cuts) == 2:  # no other thread is of any use
+    """Compute the tiles between rows, each on one thread."""
+    if len(cuts) == 2:  # a single tile needs no other thread
         with one_thread():
             compute(*cuts)
         return
@@ -138,7 +138,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _cuts(height: int, macs: int) -> list[int]:
-    """The rows between which there are bands: a power of two of these, which few threads share evenly."""
+    """Boundaries of the tiles: a power of two of tiles, which small numbers of threads divide evenly."""
     most = min(height, MAX_BANDS, max(1, macs // BAND_MACS))
     count = 1 << (most.bit_length() - 1)
     return [height * number // count for number in range(count + 1)]
@@ -146,11 +146,11 @@ def _cuts(height: int, macs: int) -> list[int]:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads in each of which PyTorch computes on one thread."""
+    """Threads in which PyTorch uses one thread."""
     before, ready = torch.get_num_threads(), threading.Barrier(threads + 1)
 
     def begin() -> None:
-        torch.get_num_threads()  # when first asked, a thread takes over the process's number, whatever it had been set
+        torch.get_num_threads()  # on its first call, a thread takes the process's number, even if another one was set
         torch.set_num_threads(1)
         ready.wait()
 
@@ -158,5 +158,5 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     for _ in range(threads):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(before)  # the process's number again, which threads that begin later take over
+    torch.set_num_threads(before)  # restore the process's number for threads that start later
     return pool

@@ -1,4 +1,4 @@
-"""The stages of a model that codes by itself, told to whoever listens: found by the passes through its transforms."""
+"""Stages of a model that codes by itself, reported by hooks on its transforms."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def encoding(model: nn.Module) -> contextlib.AbstractContextManager[None]:
-    """Mark the stages of `compress`: g_a, and the entropy encoding behind it."""
+    """Report the stages of `compress`: g_a, then entropy encoding."""
     return _around(model, "g_a", "", "analysis", "entropy encoding")
 
 
 def decoding(model: nn.Module) -> contextlib.AbstractContextManager[None]:
-    """Mark the stages of `decompress`: the entropy decoding, and g_s behind it."""
+    """Report the stages of `decompress`: entropy decoding, then g_s."""
     return _around(model, "g_s", "entropy decoding", "synthesis", "")
 
 
 @contextlib.contextmanager
 def _around(model: nn.Module, part: str, before: str, inside: str, behind: str) -> Iterator[None]:
-    """Mark stages before, inside of and behind the first pass through a sub-network; nothing where there is none."""
+    """Report stages before, during and after the first call of a sub-network, if the model has one of this name."""
     network = getattr(model, part, None)
     if not isinstance(network, torch.nn.Module):
         yield
@@ -49,7 +49,7 @@ def _removing(handle: Any) -> Iterator[None]:  # noqa: ANN401 - of PyTorch's hoo
 
 
 class _Stages:
-    """One stage after the other; "" is none."""
+    """Consecutive stages; "" is none."""
 
     def __init__(self, first: str) -> None:
         self._open = ExitStack()
@@ -63,7 +63,7 @@ class _Stages:
         self._open.close()
 
     def next(self, name: str | None) -> None:
-        """End the stage and begin another; None: go on with the one there is."""
+        """End the stage and begin another; None continues the current one."""
         if name is None:
             return
         _wait()
@@ -73,6 +73,6 @@ class _Stages:
 
 
 def _wait() -> None:
-    """Let an accelerator finish: its work is the stage's that asked for it."""
+    """Wait for an accelerator: its pending work belongs to the current stage."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

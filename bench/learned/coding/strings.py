@@ -1,4 +1,4 @@
-"""The file of a model with an entropy coder of its own: a header of 17 bytes for most pictures, and what it gave.
+"""The file of a model with its own entropy coder: a header of 17 bytes for most pictures, and the model's strings.
 
     bytes  field
     3      magic, "LIM"
@@ -7,11 +7,11 @@
     2+2    width and height in pixels, as LEB128
     4      CRC-32 of everything else in the file
     1      number of bytes of the outline, as LEB128
-    n      outline: what the model's `decompress` takes, with numbers of bytes where there are bytes; deflated
-    rest   these bytes, one string after the other
+    n      outline: the arguments of the model's `decompress`, with lengths in place of strings; deflated
+    rest   the strings, concatenated
 
-An argument in the outline is a tag and what follows it: a number, a text, or a list, tuple or dictionary of such. All
-that the models of the field give is made of these. Two strings and a shape of two numbers take 17 bytes there.
+An argument in the outline is a tag and a number, a text, or a list, tuple or dictionary of such. Published models
+need no other types. Two strings and a shape of two numbers need 17 bytes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from bench.system.errors import CodecError, DecodeError
 MAGIC = b"LIM"
 VERSION = 1
 DEEPEST = 8
-"""Lists in lists. Latent codecs of latent codecs have four."""
+"""Maximum nesting of lists; CompressAI's nested latent codecs have four levels."""
 
 LONGEST_OUTLINE = 1 << 16
-"""Bytes, before deflating: no model is near."""
+"""Bytes before compression; far above what models need."""
 
 _FIXED = struct.Struct(f"<3sB{FINGERPRINT_BYTES}s")
 _CRC = struct.Struct("<I")
@@ -37,7 +37,7 @@ _FLOAT = struct.Struct("<d")
 _NO_ARGUMENTS = "the file does not hold what a model's decompress takes"
 
 Value = None | bool | int | float | str | bytes | list["Value"] | tuple["Value", ...] | dict[str, "Value"]
-"""What a file holds of an argument."""
+"""Types of arguments in a file."""
 
 _CONSTANTS: dict[bytes, Value] = {b"n": None, b"f": False, b"t": True}
 _TAGS = {id(None): b"n", id(False): b"f", id(True): b"t"}
@@ -45,19 +45,19 @@ _TAGS = {id(None): b"n", id(False): b"f", id(True): b"t"}
 
 @dataclass(frozen=True, slots=True)
 class Strings:
-    """What a file holds."""
+    """The content of a file."""
 
     width: int
     height: int
     arguments: list[Value]
-    """In the order in which `decompress` has them."""
+    """In the order of `decompress`."""
 
 
 def pack(fingerprint: bytes, strings: Strings) -> bytes:
     """The bytes of a file.
 
     Raises:
-        CodecError: the picture is too large, or an argument is of a type that no file holds.
+        CodecError: the picture is too large, or an argument is of an unsupported type.
     """
     require_size(strings.width, strings.height, CodecError)
     start = _FIXED.pack(MAGIC, VERSION, fingerprint) + leb128(strings.width) + leb128(strings.height)
@@ -75,7 +75,7 @@ def unpack(data: bytes, fingerprint: bytes) -> Strings:
     """The content of a file that `pack` wrote for the same weights.
 
     Raises:
-        DecodeError: it is of another format, version or model, cut off, damaged, or of an impossible size.
+        DecodeError: the file is of another format, version or model, truncated or damaged, or has an invalid size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a file of a model with a coder of its own")
@@ -106,7 +106,7 @@ def _inflated(deflated: bytes) -> bytes:
 
 
 def _written(value: object, contents: list[bytes], room: int) -> bytes:
-    """The outline of a value; its bytes are put behind `contents`."""
+    """The outline of a value; its bytes are appended to `contents`."""
     if room < 0:
         raise CodecError(f"compress gave more than {DEEPEST} lists in each other; no file holds that")
     if (tag := _TAGS.get(id(value))) is not None:
@@ -126,7 +126,7 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
 
 
 def _scalar(value: float | str) -> bytes:
-    """A number or text with its tag."""
+    """Tag and value of a number or text."""
     if isinstance(value, str):
         return b"s" + leb128(len(value.encode())) + value.encode()
     if isinstance(value, int):
@@ -135,7 +135,7 @@ def _scalar(value: float | str) -> bytes:
 
 
 class _Reader:
-    """Values of an outline, one after the other, with their bytes."""
+    """Reader of the values in an outline."""
 
     def __init__(self, outline: bytes, contents: bytes) -> None:
         self._outline, self._contents = outline, contents
@@ -143,14 +143,14 @@ class _Reader:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left."""
+        """Whether all values have been read."""
         return self._at == len(self._outline) and self._taken == len(self._contents)
 
     def value(self, room: int) -> Value:
         """The next value.
 
         Raises:
-            DecodeError: there is none.
+            DecodeError: it is invalid or missing.
         """
         tag = self._outline[self._at : self._at + 1]
         self._at += 1
@@ -168,7 +168,7 @@ class _Reader:
         return self._content(number) if tag == b"b" else self._collection(tag, number, room - 1)
 
     def _collection(self, tag: bytes, number: int, room: int) -> Value:
-        if number > len(self._outline) - self._at:  # each item takes a byte or more
+        if number > len(self._outline) - self._at:  # each item has at least one byte
             raise DecodeError(_NO_ARGUMENTS)
         if tag == b"d":
             return {str(self.value(room)): self.value(room) for _ in range(number)}

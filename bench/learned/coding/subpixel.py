@@ -1,6 +1,6 @@
-"""Transposed convolutions as ordinary ones, which can be computed in bands (see `bands`).
+"""Transposed convolutions as ordinary ones, which can be computed in row tiles (see `row_tiles`).
 
-A kernel of 5x5 with stride 2 is four kernels of at most 3x3, one for each pixel of a 2x2 block.
+A 5x5 kernel with stride 2 is equivalent to four kernels of at most 3x3, one for each pixel of a 2x2 block.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 _GEOMETRY = ((5, 5), (2, 2), (2, 2), (1, 1))
-"""Kernel, stride, padding and output padding of the transposed convolutions that the models have."""
+"""Kernel, stride, padding and output padding of the models' transposed convolutions."""
 
 FEW = 16
-"""Outputs that a processor computes side by side: below this, the four kernels are quicker as one of 3x3."""
+"""Number of outputs that a processor computes at once: below this, one 3x3 convolution is faster than four kernels."""
 
 
 class SubpixelConv2d(nn.Module):
-    """What a transposed 5x5 convolution with stride 2 computes, up to rounding.
+    """Computes a transposed 5x5 convolution with stride 2, up to rounding.
 
-    With few outputs it is one convolution with four times as many, rearranged: it multiplies 36 times where 25 would
-    do, and is 3 times as quick as the transposed one. With more it is four, which multiply no more than they must.
+    With few outputs it is one convolution with four times as many, rearranged: 36 multiplications instead of 25, but 3
+    times as fast as the transposed one. With more outputs it is four convolutions without additional multiplications.
     """
 
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
@@ -31,25 +31,25 @@ class SubpixelConv2d(nn.Module):
         inputs, self.outputs = layer.in_channels, layer.out_channels
         weight = layer.weight.new_zeros(2, 2, self.outputs, inputs, 3, 3)
         for row, column in itertools.product((0, 1), repeat=2):
-            # Even outputs see taps 4, 2, 0 of the rows before, at and behind them; odd ones taps 3 and 1.
+            # Even outputs use taps 4, 2, 0 of the rows before, at and after them; odd ones taps 3 and 1.
             taps = layer.weight.detach()[:, :, row::2, column::2].flip(2, 3).transpose(0, 1)
             weight[row, column, :, :, row:, column:] = taps
         bias = torch.zeros(self.outputs) if layer.bias is None else layer.bias.detach()
         self.weight = nn.Parameter(weight.flatten(0, 2), requires_grad=False)
         self.bias = nn.Parameter(bias.repeat(4), requires_grad=False)
-        # Autocast leaves alone what the model keeps in float32; see `bench.learned.models.layers.keep_float32`.
+        # Layers kept in float32 stay in float32; see `bench.learned.models.layers.keep_float32`.
         self._keeps_float32 = type(layer) is not nn.ConvTranspose2d
 
     @classmethod
     def fits(cls, layer: nn.Module) -> TypeGuard[nn.ConvTranspose2d]:
-        """Whether a layer is of the kind that this stands for."""
+        """Whether a layer can be replaced."""
         if not isinstance(layer, nn.ConvTranspose2d) or layer.groups != 1 or layer.dilation != (1, 1):
             return False
         return (layer.kernel_size, layer.stride, layer.padding, layer.output_padding) == _GEOMETRY
 
     @classmethod
     def throughout(cls, part: nn.Sequential) -> nn.Sequential:
-        """A sub-network with these in the place of its transposed convolutions; all other layers are shared."""
+        """A sub-network with its transposed convolutions replaced; other layers are shared."""
         return nn.Sequential(*(cls(layer) if cls.fits(layer) else layer for layer in part))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class SubpixelConv2d(nn.Module):
         return self._spread(x)
 
     def _spread(self, x: Tensor) -> Tensor:
-        if torch.is_autocast_enabled(x.device.type):  # once, and not for each kernel
+        if torch.is_autocast_enabled(x.device.type):  # once for all kernels
             x = x.to(torch.get_autocast_dtype(x.device.type))
         batch, inputs, height, width = x.shape
         if self.outputs < FEW:
@@ -72,7 +72,7 @@ class SubpixelConv2d(nn.Module):
         picture = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
         for row, column in itertools.product((0, 1), repeat=2):
             kernel = kernels[row, column, :, :, row:, column:].contiguous(memory_format=torch.channels_last)
-            # Two rows of a kernel give an output more than there are pixels, the first.
+            # Kernels with two rows give one additional output, the first.
             values = F.conv2d(x, kernel, self.bias[: self.outputs], padding=1)[:, :, row:, column:]
             picture[:, :, row::2, column::2] = values
         return picture

@@ -1,4 +1,4 @@
-"""The transforms of a model as quick as a CPU has them: pictures to latents and back."""
+"""Analysis and synthesis transforms for inference: pictures to latents and back."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
-"""Of the synthesis. bf16 is the faster where the processor multiplies it; some pixels then differ by a level or two."""
+"""Of the synthesis. bf16 is faster on processors that support it; some pixels then differ by a level or two."""
 
 
 class Transforms:
-    """Analysis and synthesis networks of one model on one device, whatever its pictures are."""
+    """Analysis and synthesis networks of one model on one device, for any kind of picture."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         self._device = torch.device(device)
         self._precision = precision
-        # Channels-last is the layout in which oneDNN and cuDNN are at their best; it changes no value of a weight.
+        # oneDNN and cuDNN are fastest with channels-last tensors.
         self._g_a = model.g_a.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         g_s = SubpixelConv2d.throughout(cast("nn.Sequential", model.g_s))
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -36,16 +36,16 @@ class Transforms:
         self._width = model.config.N
 
     def require_memory(self, height: int, width: int) -> None:
-        """Refuse a picture whose synthesis this machine cannot hold, before anything is spent on it.
+        """Refuse a picture if this machine does not have the memory for its synthesis, before it is decoded.
 
-        A payload of a hundred bytes can be whole and yet of a picture of any size that a header can name.
+        A valid payload of a hundred bytes may belong to a picture of any size that a header can have.
 
         Raises:
             DecodeError: it is too large.
         """
         import psutil  # noqa: PLC0415
 
-        # At the least: what goes into the last layer and what it came from, N channels of half the height and width.
+        # Lower bound: input of the last layer and of the layer before, N channels of half the height and width.
         needed = 2 * self._width * self._padded(height) * self._padded(width)
         if self._device.type == "cpu" and needed > (there := psutil.virtual_memory().total):
             raise DecodeError(
@@ -62,11 +62,11 @@ class Transforms:
 
 
 class PictureTransforms(Transforms):
-    """Transforms of RGB pictures. They hold nothing of any picture."""
+    """Transforms of RGB pictures. They keep no state between pictures."""
 
     @torch.inference_mode()
     def analysis(self, picture: Picture) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; it is padded by repeating its edges."""
+        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges."""
         pixels = torch.tensor(picture.pixels, device=self._device)  # a copy: pictures are read-only
         x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
         below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
@@ -76,7 +76,7 @@ class PictureTransforms(Transforms):
 
     @torch.inference_mode()
     def synthesis(self, y_hat: Tensor, height: int, width: int) -> Picture:
-        """The picture of some latents: clamped, rounded to 8 bits, cut to its size."""
+        """The picture of latents: clamped, rounded to 8 bits, cropped to its size."""
         y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
         with RowTiled(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(y_hat)

@@ -1,13 +1,13 @@
-"""The order in which latents with a context model are coded: in wavefronts, not one by one.
+"""Wavefront order for coding latents with a context model.
 
-A causal kernel of radius r sees the r rows above, up to r columns to the right, and what is left in its own row. So all
-positions with the same x + (r+1) y are independent of each other:
+A causal kernel of radius r covers the r rows above, up to r columns to the right, and positions to the left in its row.
+All positions with the same x + (r+1) y are therefore independent of each other:
 
     r = 2, step of each position       0  1  2  3  4  5
                                        3  4  5  6  7  8
                                        6  7  8  9 10 11
 
-W + (r+1) (H-1) steps instead of W H: 141 instead of 1536 for a picture of 768x512.
+There are W + (r+1) (H-1) steps instead of W H: 141 instead of 1536 for a picture of 768x512.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Wavefront:
-    """The steps of a grid of latents, and where each position finds its context.
+    """The steps for a grid of latents, and the context of each position.
 
-    The latents lie in rows of a padded buffer, (H + r) (W + 2r) positions of which the border stays 0.
+    The latents are stored as rows of a padded buffer of (H + r) (W + 2r) positions, whose border is 0.
     """
 
     steps: tuple[slice, ...]
-    """Each step's part of the positions in coding order."""
+    """Slice of the coding order for each step."""
     order: Tensor
-    """The positions in coding order, each as y W + x."""
+    """The positions y W + x in coding order."""
     rows: Tensor
-    """The buffer's row of each position, in coding order."""
+    """Row in the buffer of each position, in coding order."""
     context: Tensor
-    """The buffer's rows that each position sees, in raster order: (positions, taps), in coding order."""
+    """Rows in the buffer of the context of each position: (positions, taps), in coding order, taps in raster order."""
     num_rows: int
-    """Rows of the buffer."""
+    """Number of rows of the buffer."""
 
 
 @functools.lru_cache(maxsize=16)
 def wavefront(height: int, width: int, kernel: int) -> Wavefront:
-    """The wavefront of a grid of latents under a causal kernel of odd side `kernel`."""
+    """The wavefront of a grid of latents for a causal kernel with an odd side."""
     radius = kernel // 2
     y, x = np.divmod(np.arange(height * width), width)
     step = x + (radius + 1) * y
     order = np.argsort(step, kind="stable")
     counts = np.bincount(step)
-    ends = np.cumsum(counts[counts > 0])  # in a narrow grid some steps are empty
+    ends = np.cumsum(counts[counts > 0])  # some steps are empty in narrow grids
     pitch = width + 2 * radius
     rows = ((y + radius) * pitch + x + radius)[order]
     taps = causal_taps(kernel)
@@ -62,5 +62,5 @@ def wavefront(height: int, width: int, kernel: int) -> Wavefront:
 
 
 def causal_taps(kernel: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Which elements of a kernel's window come before its centre in raster order."""
+    """Mask of the elements of a kernel's window before its centre in raster order."""
     return np.arange(kernel * kernel // 2)

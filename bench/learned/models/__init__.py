@@ -1,11 +1,11 @@
 """The learned models, in the papers' notation.
 
 x, x_hat      a picture and its reconstruction, (B, 3, H, W) in [0, 1]
-y, y_hat      its latents (B, M, H/16, W/16), and the quantised ones that the decoder knows
-rectified     what the quantization rectifier makes of y_hat, nearer to y
+y, y_hat      its latents (B, M, H/16, W/16), before and after quantisation
+rectified     output of the quantization rectifier for y_hat, closer to y
 z, z_hat      the hyper-latents (B, N, H/64, W/64): side information about y
 g_a, g_s      analysis and synthesis: x to y, y_hat to x_hat
-h_a, h_s      hyper-analysis and hyper-synthesis: y to z, z_hat to what it says about y
+h_a, h_s      hyper-analysis and hyper-synthesis: y to z, z_hat to parameters of the distribution of y
 scales, means of the conditional distribution of each element of y
 N, M          channels inside the transforms and of z; channels of y
 Q             quantisation: noise while training, rounding otherwise (`entropy.Quantization`)
@@ -13,7 +13,7 @@ EB, GC        entropy bottleneck (density of z), conditional distribution of y g
 CP, EP        context prediction and entropy parameters
 
 The names of sub-modules are CompressAI's, so that its published checkpoints load unchanged; `gaussian_conditional`
-keeps its name where the distribution is another.
+keeps its name where the distribution is not Gaussian.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ __all__ = [
 ]
 
 Codable = LearnedModel | Rectified
-"""What files are written and read with."""
+"""Models that encode and decode files."""
 
 Trainable = Codable | Gained
-"""What a training changes."""
+"""Models that can be trained."""
 
 
 def build(config: ModelConfig) -> LearnedModel:
-    """A model with random weights; its delicate layers stay in float32 under autocast."""
+    """A model with random weights; its sensitive layers stay in float32 under autocast."""
     module, _, name = FAMILIES[config.family].model.partition(":")
     model: LearnedModel = getattr(importlib.import_module(module), name)(config)
     keep_float32(model)

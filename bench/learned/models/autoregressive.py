@@ -1,4 +1,4 @@
-"""Models with a context model: the distribution of each latent depends on those decoded before it."""
+"""Autoregressive models: the distribution of each latent depends on latents decoded before it (context model)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Autoregressive(LearnedModel):
-    """A model whose entropy parameters see the latents above and to the left (Minnen et al. 2018).
+    """A model with entropy parameters that depend on the latents above and to the left (Minnen et al. 2018).
 
     .. code-block:: none
 
@@ -28,16 +28,16 @@ class Autoregressive(LearnedModel):
                                       EP ---> scales, means ---> GC ---> likelihoods of y
            z_hat ---------> h_s ------+
 
-    As in CompressAI, y_hat is rounded without the mean here, because the mean depends on y_hat itself; the likelihoods
-    are of the latents rounded around their means. Only a coder, which goes in raster order, can round y_hat around its
-    means too.
+    As in CompressAI, y_hat is rounded without the mean, because the mean depends on y_hat itself; the likelihoods are
+    those of the latents rounded around their means. Only a coder, which proceeds in raster order, can also round y_hat
+    around its means.
 
-    In training they are two draws of noise, again as in CompressAI: context model and g_s see one noisy y, and the
-    likelihoods are of another. Minnen et al. have one noisy y for all. A mixture (`mixture.MixtureModel`) has one, too.
+    In training there are two draws of noise, also as in CompressAI: one for the input of context model and g_s, one for
+    the likelihoods. Minnen et al. use one draw for both, as do mixtures here (`mixture.MixtureModel`).
     """
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """See `LearnedModel`; height and width of y are multiples of 4 where there is a hyperprior."""
+        """See `LearnedModel`; height and width of y are multiples of 4 if there is a hyperprior."""
         mode = self._mode(mode)
         params, likelihoods = self.side_information(y, mode)
         y_hat, _ = self.gaussian_conditional.quantized(y.float(), mode)
@@ -46,13 +46,13 @@ class Autoregressive(LearnedModel):
         return y_hat, likelihoods
 
     def distribution(self, y_hat: Tensor, params: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Scales and means (B, M, H, W) of y: each position's from the context before it and the hyperprior's word."""
+        """Scales and means (B, M, H, W) of y, from each position's context and the output of the hyperprior."""
         context = self.context_prediction(y_hat)
         features = context if params is None else torch.cat((params, context), dim=1)
         return split_parameters(self.entropy_parameters(features), mean=self.config.mean)
 
     def side_information(self, y: Tensor, mode: Quantization) -> tuple[Tensor | None, Likelihoods]:
-        """What the hyperprior says about y (B, 2M, H, W), and the likelihoods of z."""
+        """Output of the hyperprior (B, 2M, H, W), and the likelihoods of z."""
         z_hat, z_likelihood = self.entropy_bottleneck(self.h_a(y), "round" if mode == "integer" else mode)
         return self.h_s(z_hat), {"z": z_likelihood}
 
@@ -74,10 +74,11 @@ class Joint(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ign
 
 
 class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
-    """The joint entropy model on residual transforms with attention (Cheng et al. 2020, arXiv 2001.01568).
+    """The joint entropy model with residual transforms and attention (Cheng et al. 2020, arXiv 2001.01568).
 
-    As in CompressAI, y is modelled by one Gaussian; the paper has a mixture of three. Paper and CompressAI have M = N.
-    Where M is another number, it is that of the layers at the resolution of y, which cost little at any width.
+    As in CompressAI, y has a Gaussian distribution; the paper has a mixture of three. Paper and CompressAI have M = N.
+    If M differs from N, it is the number of channels of the layers at the resolution of y, which are cheap at any
+    width.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -91,7 +92,7 @@ class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
         self._set_options(config)
 
     def _widen(self, N: int, M: int) -> None:  # noqa: N803 - the papers' names
-        """Give y M channels."""
+        """Change the number of channels of y to M."""
         g_a, g_s, h_a = (cast("nn.Sequential", part) for part in (self.g_a, self.g_s, self.h_a))
         g_a[-2], g_a[-1] = conv3x3(N, M, stride=2), AttentionBlock(M)
         g_s[0], g_s[1] = AttentionBlock(M), ResidualBlock(M, N)
@@ -101,10 +102,10 @@ class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
 
 
 class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
-    """The context model alone, without side information (Minnen et al. 2018 compare it; CompressAI lacks it).
+    """The context model alone, without side information; a variant in Minnen et al. 2018 that CompressAI lacks.
 
-    The entropy parameters are the joint model's, fed by 2M context features instead of 4M. The first latents of a
-    picture have an empty neighbourhood: their distribution comes from the biases.
+    The entropy parameters are those of the joint model, with 2M context features instead of 4M as input. The first
+    latents of a picture have an empty context: their distribution is given by the biases.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -114,12 +115,12 @@ class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
         self._set_options(config)
 
     def side_information(self, y: Tensor, mode: Quantization) -> tuple[None, Likelihoods]:  # noqa: ARG002
-        """Nothing: no z."""
+        """No side information."""
         return None, {}
 
 
 def _entropy_parameters(features: int, M: int) -> nn.Sequential:  # noqa: N803 - the papers' name
-    """The joint model's network from features, of context and hyperprior, to scales and means."""
+    """The joint model's network from features of context and hyperprior to scales and means."""
     return nn.Sequential(
         nn.Conv2d(features, M * 10 // 3, 1),
         nn.LeakyReLU(inplace=True),

@@ -1,4 +1,4 @@
-"""What all learned models have in common: analysis, entropy model, synthesis."""
+"""Base class of all learned models: analysis, entropy model, synthesis."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
 
 Likelihoods = dict[str, Tensor]
-"""For "y" and, where there is one, "z": the probability that the model gives to each coded element."""
+"""Likelihood of each coded element, for "y" and, if the model has it, "z"."""
 
 
 class Output(TypedDict):
-    """What forward() returns, as in CompressAI; with a rectifier, the latents of its feature term as well."""
+    """Output of forward(), as in CompressAI; with a rectifier also the latents of its feature term."""
 
     x_hat: Tensor
     likelihoods: Likelihoods
@@ -46,24 +46,24 @@ class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]
     g_s: nn.Module
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
-        """The reconstruction and the likelihoods; without a mode, noise in training and rounding in evaluation."""
+        """Reconstruction and likelihoods; the default mode is noise in training and rounding in evaluation."""
         y_hat, likelihoods = self.entropy(self.g_a(x), mode)
         return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 
     @abc.abstractmethod
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """The quantised latents and the likelihoods, of latents `y` that may come from a cache as well as from g_a."""
+        """Quantised latents and likelihoods of latents `y`, which may come from a cache instead of g_a."""
 
     def aux_loss(self) -> Tensor:
-        """How far the bottleneck's quantiles are from the tails and the median of its density; 0 without a bottleneck.
+        """Loss of the bottleneck's quantiles against the tails and the median of its density; 0 without a bottleneck.
 
-        Only the quantiles learn from it. They bound the integer tables and centre the rounding of z.
+        It trains only the quantiles. They bound the integer tables and centre the rounding of z.
         """
         losses = [part.loss() for part in self.modules() if isinstance(part, Bottleneck)]
         return torch.stack(losses).sum() if losses else torch.zeros((), device=next(self.parameters()).device)
 
     def compress(self, *_: object) -> NoReturn:
-        """Not here: CompressAI's coder knows none of the options, and would code some of them wrongly."""
+        """Not implemented: CompressAI's coder does not support the options and would code some models wrongly."""
         raise NotImplementedError("bench.learned.coding writes and reads files; a model only gives probabilities")
 
     decompress = compress
@@ -73,7 +73,7 @@ class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]
 
 
 def split_parameters(params: Tensor, *, mean: bool) -> tuple[Tensor, Tensor | None]:
-    """Scales and means out of a network's last layer, the scales in its first half; no means if it has scales only."""
+    """Split the output of a network into scales (first half) and means; no means if it has scales only."""
     if not mean:
         return params, None
     scales, means = params.chunk(2, 1)
@@ -81,7 +81,7 @@ def split_parameters(params: Tensor, *, mean: bool) -> tuple[Tensor, Tensor | No
 
 
 def last_conv(part: nn.Module, out_channels: int) -> None:
-    """Give a sub-network that ends in a convolution another number of outputs."""
+    """Change the number of outputs of a sub-network that ends in a convolution."""
     layers = cast("nn.Sequential", part)
     old = cast("nn.Conv2d", layers[-1])
     layers[-1] = nn.Conv2d(

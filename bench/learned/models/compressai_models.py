@@ -1,4 +1,4 @@
-"""CompressAI's published models: their widths and their checkpoints."""
+"""Widths and checkpoints of CompressAI's published models."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from bench.learned.models.base import LearnedModel
 
 ARCHITECTURES = {name: family.compressai for name, family in FAMILIES.items() if family.compressai is not None}
-"""Family to its name in CompressAI's zoo."""
+"""Family to its name in CompressAI."""
 
 
 def zoo_config(family: str, quality: int) -> ModelConfig:
     """The widths of CompressAI's published weights.
 
     Raises:
-        UsageError: the zoo has no such family, or not this quality of it.
+        UsageError: CompressAI published no such family or quality.
     """
     if family not in ARCHITECTURES:
         raise unknown("family of the zoo", family, ARCHITECTURES)
@@ -38,14 +38,14 @@ def zoo_config(family: str, quality: int) -> ModelConfig:
 
 
 def load_zoo_state(model: LearnedModel, state: Mapping[str, Any]) -> None:
-    """Load a checkpoint with CompressAI's names, also those of its older versions and of a training script's file.
+    """Load a state dict with CompressAI's names, including those of older versions and of training scripts.
 
     Raises:
-        UsageError: the checkpoint is of another family or of other widths.
+        UsageError: the state dict is of another family or of other widths.
     """
     tensors: Mapping[str, Tensor] = state.get("state_dict", state)
     for name, buffer in model.named_buffers():
-        # CompressAI sizes these buffers from the checkpoint only while they are empty.
+        # CompressAI resizes these buffers to those of a checkpoint only if they are empty.
         if name.endswith(("._offset", "._quantized_cdf", "._cdf_length", ".scale_table")):
             buffer.resize_(0)
     try:

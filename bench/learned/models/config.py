@@ -1,4 +1,4 @@
-"""What defines a model's architecture, apart from its weights."""
+"""The architecture of a model, apart from its weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Distribution = Literal["gaussian", "laplacian", "logistic"]
 Guide = Literal["igu", "bgu", "none"]
 
 LATENT_STRIDE = 16
-"""Pixels between neighbouring latents, in every family."""
+"""Pixels between neighbouring latents in every family."""
 
 MAX_WIDTH = 1024
-"""Channels of a layer at most; the widest models of the field have 384."""
+"""Maximum number of channels of a layer; the widest published models have 384."""
 
 _TYPES = {
     **dict.fromkeys(("family", "distribution", "guide"), str),
@@ -26,17 +26,17 @@ _TYPES = {
 _LATER = {"guide", "attention", "acem"}
 
 KERNELS = (3, 5, 7)
-"""Sizes of the context model's masked convolution that Minnen et al. 2018 compare."""
+"""Sizes of the masked convolution of the context model that Minnen et al. 2018 compare."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The architecture of a model: family, widths, and the options of its entropy model.
+    """The architecture of a model: family, widths, and options of its entropy model.
 
-    An option that a family lacks (see `LearnedFamily.options`) keeps its default there and means nothing.
+    An option that does not apply to a family (see `LearnedFamily.options`) keeps its default.
 
     Raises:
-        UsageError: a family, width or option that no model has, or an option that this family lacks.
+        UsageError: an unknown family, an invalid width or option, or an option that does not apply to the family.
     """
 
     family: str
@@ -45,17 +45,17 @@ class ModelConfig:
     M: int
     """Channels of y."""
     kernel: int = 5
-    """Side of the context model's masked convolution."""
+    """Side of the masked convolution of the context model."""
     distribution: Distribution = "gaussian"
     """Shape of the conditional distribution of y."""
     mean: bool = True
-    """Whether the conditional distribution has a mean of its own; otherwise its mean is 0 (scale-only)."""
+    """Whether the conditional distribution has a mean; otherwise it is 0 (scale-only)."""
     guide: Guide = "igu"
-    """How luma and chroma guide each other: from luma to chroma, both ways, not at all."""
+    """Guidance between luma and chroma: from luma to chroma, in both directions, or none."""
     attention: bool = True
-    """Whether the blocks have attention besides their residual blocks."""
+    """Whether the blocks have attention in addition to residual blocks."""
     acem: bool = True
-    """Whether there is a filter behind the decoder."""
+    """Whether there is a filter after the decoder."""
 
     def __post_init__(self) -> None:
         self._require_types()
@@ -79,13 +79,13 @@ class ModelConfig:
                 raise UsageError(f"{name} is {value!r}, which is no {kind.__name__}")
 
     def described(self) -> dict[str, Any]:
-        """The fields as files hold them: options that came later are named only where a family has them."""
+        """The fields as stored in files: options added later are stored only for families that have them."""
         fields = dataclasses.asdict(self)
         return {name: fields[name] for name in fields if name not in _LATER or name in FAMILIES[self.family].options}
 
 
 def compact_config(family: str) -> ModelConfig:
-    """The widths of the weights that ship with the package, small enough to train and run on a CPU.
+    """The widths of the package's weights, which are small enough for training and use on a CPU.
 
     Raises:
         UsageError: there is no such family.

@@ -1,4 +1,4 @@
-"""Entropy models: CompressAI's, in float32 under autocast, with the ways of quantising that training phases need."""
+"""Entropy models: those of CompressAI, in float32 under autocast, with several modes of quantisation."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor
 from bench.system.errors import unknown
 
 Quantization = Literal["noise", "round", "mixed", "integer"]
-"""How y becomes y_hat, and which values the likelihoods are of.
+"""Mode of quantisation: how y_hat is computed, and of which values the likelihoods are.
 
-noise    y + U(-.5, .5) for both, one draw of it: CompressAI's training mode.
-round    round(y - mean) + mean for both: CompressAI's evaluation mode, and what a file carries.
-mixed    likelihoods of the noisy y, while g_s and the context model see the rounded one through a straight-through
-         gradient (Minnen and Singh 2020, arXiv 2007.08739): training as in `noise`, but the decoder knows real latents.
-integer  round(y) for both, whatever the mean: models of the entropy compared on equal latents.
+noise    y + U(-.5, .5) for both, with the same draw: CompressAI's training mode.
+round    round(y - mean) + mean for both: CompressAI's evaluation mode, and the content of files.
+mixed    likelihoods of the noisy y; g_s and the context model get the rounded y with a straight-through gradient
+         (Minnen and Singh 2020, arXiv 2007.08739).
+integer  round(y) for both, whatever the mean: for comparing entropy models on equal latents.
 
-Where a Gaussian's parameters depend on y_hat itself, the two are quantised one after the other: by two draws of noise,
-and y_hat by round(y). See `autoregressive.Autoregressive`.
+Where a Gaussian's parameters depend on y_hat, y_hat and the likelihoods are computed one after the other: from two
+draws of noise, and with y_hat = round(y). See `autoregressive.Autoregressive`.
 """
 
 
@@ -32,10 +32,10 @@ PRECISION = 16
 """The frequencies of an integer table add up to 2^PRECISION; each is at least 1."""
 
 ESCAPE_BITS = 24
-"""Escaped values are below 2^ESCAPE_BITS - 1; the coder can draw evenly from no more."""
+"""Escaped values are below 2^ESCAPE_BITS - 1, the largest range of the coder's uniform distribution."""
 
 MAX_SYMBOL = 1 << ESCAPE_BITS
-"""No escape holds a symbol of this magnitude. Those of real pictures are in the hundreds."""
+"""Symbols of this magnitude or more cannot be escaped. Those of real pictures are in the hundreds."""
 
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
@@ -44,13 +44,13 @@ def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
 
 
 class Quantizer:
-    """The four ways of quantising, for classes that have CompressAI's `quantize`."""
+    """The modes of quantisation, for classes with CompressAI's `quantize`."""
 
     def quantized(self, y: Tensor, mode: Quantization, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`y_hat`, which goes on to the decoder, and the values whose likelihoods are counted.
+        """`y_hat`, the input of the decoder, and the values of which the likelihoods are computed.
 
         Raises:
-            UsageError: there is no such mode.
+            UsageError: the mode is unknown.
         """
         if mode not in MODES:
             raise unknown("quantization", mode, MODES)
@@ -69,7 +69,7 @@ class Quantizer:
 class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
     """CompressAI's entropy bottleneck: a learned factorized density for each channel (Balle et al. 2018, appendix 6.1).
 
-    The values are CompressAI's. The rearrangement of dimensions does not wait for the GPU, and bf16 never enters.
+    The values equal CompressAI's. Reordering dimensions does not synchronise with the GPU, and all is in float32.
     """
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Tensor]:
@@ -86,16 +86,16 @@ class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
         )
 
     def _logits_cumulative(self, inputs: Tensor, stop_gradient: bool) -> Tensor:
-        # Likelihoods are differences of nearly equal numbers: matrix products in bf16 would leave nothing of them.
+        # Likelihoods are differences of nearly equal numbers, for which bf16 is too coarse.
         with torch.autocast(inputs.device.type, enabled=False):
             return cast("Tensor", super()._logits_cumulative(inputs, stop_gradient))
 
 
 class Gaussian(Quantizer, GaussianConditional):  # type: ignore[misc]
-    """The conditional distribution of y: a Gaussian of given mean and scale, integrated over each unit interval.
+    """The conditional distribution of y: a Gaussian with given mean and scale, integrated over each unit interval.
 
-    Subclasses change the shape. The scale is the standard deviation in all of them, so that one table of scales and
-    one lower bound (0.11) mean the same for each.
+    Subclasses have other shapes. The scale is always the standard deviation, so that the same table of scales and the
+    same lower bound (0.11) apply.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ class Gaussian(Quantizer, GaussianConditional):  # type: ignore[misc]
 
 
 class Laplacian(Gaussian):
-    """A Laplacian of unit variance in the Gaussian's place."""
+    """A Laplacian of unit variance instead of the Gaussian."""
 
     def _standardized_cumulative(self, inputs: Tensor) -> Tensor:
         # 0.5 exp(-|t|) on either side; the exponent is never positive, so that neither branch overflows.
@@ -125,7 +125,7 @@ class Laplacian(Gaussian):
 
 
 class Logistic(Gaussian):
-    """A logistic distribution of unit variance in the Gaussian's place."""
+    """A logistic distribution of unit variance instead of the Gaussian."""
 
     def _standardized_cumulative(self, inputs: Tensor) -> Tensor:
         return torch.sigmoid(math.pi / math.sqrt(3) * inputs)

@@ -1,8 +1,8 @@
-"""One model for several lambdas, which folds into a plain model for each of them.
+"""One model for several lambdas, which can be folded into a plain model for each.
 
-Gained VAE (Cui et al. 2021, arXiv 2003.02012): all lambdas share the sub-networks, and each has a quantisation step of
-its own for every channel, a learned gain in front of the rounding and another one behind it. A gain next to a
-convolution is that convolution with other weights, so the plain model of a lambda computes the same as the gained one.
+Gained VAE (Cui et al. 2021, arXiv 2003.02012): all lambdas share the sub-networks. Each has its own quantisation step
+for every channel, by a learned gain before the rounding and another one after it. A gain next to a convolution can be
+folded into its weights, so that the plain model of a lambda computes the same as the gained one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.learned.models.entropy import Quantization
 
 _Factor = tuple[str, int, Tensor]
-"""A sub-network, whether the inputs of its first convolution (0) or the outputs of its last (-1), and their factors."""
+"""A sub-network, its first (0) or last (-1) convolution, and the factors of that one's inputs or outputs."""
 
 
 class Gained(nn.Module):
@@ -38,18 +38,18 @@ class Gained(nn.Module):
                  |                                 +--> context model
                  +--> h_a --> * z_gain --> Q --> * z_inverse --> h_s --> (entropy parameters) --> * gain
 
-    Hyperprior, context model and entropy parameters see and predict latents in the units of g_a, whatever the lambda.
-    Gains are (lambdas, channels) and positive; their logarithms are the parameters, the inverse ones relative to the
-    reciprocals of the others.
+    Hyperprior, context model and entropy parameters work on latents in the units of g_a, for all lambdas. Gains are
+    (lambdas, channels) and positive; the parameters are their logarithms, those of the inverse gains relative to the
+    reciprocals of the gains.
 
     Args:
-        codec: of any family; attn unless M = N.
-        lambdas: weights of the distortion, one for each set of gains.
-        reference: the lambda that the codec's weights were trained for, whose gains begin at 1; the others begin at the
-            steps that are best for fine quantisation, which go with the root of lambda.
+        codec: of any family; attn only if M differs from N.
+        lambdas: weight of the distortion for each set of gains.
+        reference: the lambda that the codec's weights were trained for, with initial gains of 1; the others are
+            initialised proportional to the root of lambda, which is optimal for fine quantisation.
 
     Raises:
-        UsageError: a model into which gains cannot be folded.
+        UsageError: gains cannot be folded into this model.
     """
 
     def __init__(self, codec: LearnedModel, lambdas: Sequence[float], reference: float) -> None:
@@ -66,24 +66,23 @@ class Gained(nn.Module):
             self.z_inverse = nn.Parameter(torch.zeros(len(lambdas), N))
 
     def forward(self, x: Tensor, which: Tensor, mode: Quantization | None = None) -> Output:
-        """The codec's output at one of the lambdas; `which` is its index, a tensor for one compiled graph."""
+        """The codec's output at the lambda of index `which`, a tensor so that there is one compiled graph."""
         return cast("Output", functional_call(self.codec, self.folded(which), (x, mode)))
 
     def folded(self, which: Tensor) -> dict[str, Tensor]:
-        """The parameters of the plain model at a lambda that are not those of the codec, by name."""
+        """Parameters of the plain model at a lambda that differ from the codec's, by name."""
         return _multiplied(self.codec, self._factors(which))
 
     @torch.no_grad()
     def plain(self, which: int) -> LearnedModel:
-        """The plain model at a lambda, as a new one in evaluation mode."""
+        """The plain model at a lambda, a new model in evaluation mode."""
         return _with(self.codec, self.folded(self._index(which)))
 
     @torch.no_grad()
     def beside(self, model: LearnedModel, whose: int, which: int) -> LearnedModel:
-        """The plain model at a lambda, made of that of another, whose parameters may have been rounded.
+        """The plain model at a lambda, computed from the plain model at another one with rounded parameters.
 
-        Each convolution differs from the other's by one factor for each channel and no more, so that a file that has
-        the one needs little for the other.
+        Each convolution differs from the other's by one factor per channel only, so that delta weights are small.
         """
         ours, theirs = (self._factors(self._index(index)) for index in (which, whose))
         ratios = [(part, end, mine / other) for (part, end, mine), (_, _, other) in zip(ours, theirs, strict=True)]
@@ -93,7 +92,7 @@ class Gained(nn.Module):
         return torch.tensor(which, device=self.gain.device)
 
     def _factors(self, which: Tensor) -> list[_Factor]:
-        """What the gains of a lambda multiply."""
+        """The factors of the sub-networks for the gains of a lambda."""
         gain, shrink = _row(self.gain, which), _row(self.inverse, which)
         factors: list[_Factor] = [("g_a", -1, gain.exp()), ("g_s", 0, (shrink - gain).exp())]
         if hasattr(self.codec, "context_prediction"):
@@ -105,7 +104,7 @@ class Gained(nn.Module):
         return factors if predicts is None else [*factors, (predicts, -1, self._of_parameters(predicts, gain.exp()))]
 
     def _of_parameters(self, part: str, gain: Tensor) -> Tensor:
-        """The factors of the outputs of a sub-network: scales, means if there are any, and the logits of a mixture."""
+        """Factors of the entropy parameters' outputs: scales, means if there are any, and the logits of a mixture."""
         _, last = _ends(self.codec, part)[-1]
         times = len(cast("Tensor", last.bias)) // len(gain)
         if not isinstance(self.codec, MixtureModel):
@@ -113,7 +112,7 @@ class Gained(nn.Module):
         return torch.cat((gain.repeat(2 * times // 3), torch.ones_like(gain).repeat(times // 3)))
 
     def aux_loss(self) -> Tensor:
-        """The codec's."""
+        """That of the codec."""
         return self.codec.aux_loss()
 
 
@@ -127,14 +126,14 @@ def _with(codec: LearnedModel, parameters: dict[str, Tensor]) -> LearnedModel:
 
 
 def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Tensor]:
-    """The parameters of a codec whose sub-networks get or give multiplied channels."""
+    """The parameters of a codec after multiplying inputs or outputs of its sub-networks."""
     found: dict[str, Tensor] = {}
     for part, end, factor in factors:
         ends = _ends(codec, part)
         name, layer = ends[end]
         multiplied = _scaled if end else _fed
         if isinstance(layer, AttentionBlock):
-            # What comes before an attention gives multiplied channels, or what comes behind it takes them.
+            # The layer before an attention block has multiplied outputs, or the one after it multiplied inputs.
             name, layer = ends[end - 1 if end else 1]
             found |= _between(*ends[end], factor if end else 1 / factor)
         found |= multiplied(name, layer, factor)
@@ -142,12 +141,12 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
 
 
 def _row(table: Tensor, which: Tensor) -> Tensor:
-    # Indexing with a tensor of no dimensions would make the index a number, and each a graph of its own.
+    # Indexing with a tensor of no dimensions would give a number, and compile one graph for each.
     return table.index_select(0, which.view(1))[0]
 
 
 def _ends(codec: LearnedModel, part: str) -> list[tuple[str, nn.Module]]:
-    """The layers of a sub-network that have parameters, with their names: convolutions, and blocks with side paths."""
+    """The layers of a sub-network with parameters, by name: convolutions, and blocks with side paths."""
     return list(_layers(part, codec.get_submodule(part)))
 
 
@@ -160,14 +159,14 @@ def _layers(name: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution whose outputs are multiplied."""
+    """The parameters of a convolution with multiplied outputs."""
     weight, bias = cast("Tensor", layer.weight), cast("Tensor", layer.bias)
     across = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     return {f"{name}.weight": weight * factor.view(across), f"{name}.bias": bias * factor}
 
 
 def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution, or of a residual block with one as its skip, whose inputs are multiplied."""
+    """The parameters of a convolution, or of a residual block with a convolution as skip, for multiplied inputs."""
     if isinstance(layer, ResidualBlock):
         return _fed(f"{name}.conv1", layer.conv1, factor) | _fed(f"{name}.skip", layer.skip, factor)
     across = (-1, 1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (1, -1, 1, 1)
@@ -175,9 +174,10 @@ def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
 
 
 def _between(name: str, block: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of an attention that makes multiplied outputs of inputs that are multiplied likewise.
+    """The parameters of an attention block whose inputs are multiplied, and whose outputs shall be multiplied alike.
 
-    Its residual units rectify the sum of their input and of what their convolutions make of it: multiples all the way.
+    Its residual units apply ReLU to the sum of their input and their convolutions' output, so that factors pass
+    through.
     """
     found: dict[str, Tensor] = {}
     for unit, layer in block.named_modules():

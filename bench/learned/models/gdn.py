@@ -1,4 +1,4 @@
-"""Generalized divisive normalization with its gradient in closed form: a third of a training step is spent here."""
+"""Generalized divisive normalization with a gradient in closed form; it takes a third of a training step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 def normalised(x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tensor:
-    """GDN of (B, C, H, W), or its inverse, with parameters (C) and (C, C); the values are CompressAI's to the bit.
+    """GDN of (B, C, H, W), or its inverse, with parameters (C) and (C, C); values equal CompressAI's to the bit.
 
-    It is a function in PyTorch's sense: a mode may compute it in another way.
+    It is a function with `__torch_function__`, so that a mode can compute it in another way.
     """
     if has_torch_function_unary(x):
         return handle_torch_function(normalised, (x,), x, beta, gamma, inverse=inverse)
@@ -23,10 +23,10 @@ def normalised(x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tens
 
 
 class FusedGDN(GDN):  # type: ignore[misc]
-    """CompressAI's GDN, in float32 under autocast, with a faster gradient in channels-last order.
+    """CompressAI's GDN, in float32 under autocast, with a faster gradient for channels-last tensors.
 
-    y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016,
-    arXiv 1511.06281, with its exponents fixed). Without gradients the values are CompressAI's to the bit.
+    y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016, arXiv
+    1511.06281, with its exponents fixed). Without gradients the values equal CompressAI's to the bit.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class FusedGDN(GDN):  # type: ignore[misc]
 class Normalisation(torch.autograd.Function):
     """Rows of x (P, C) times r = n^(-1/2), or n^(1/2) in the inverse, where n = beta + x^2 gamma^T.
 
-    It keeps x and r only. With g the gradient of the output and d = 2 g x dr/dn, which is -g x r^3, or g x / r in the
+    Only x and r are kept. With g the gradient of the output and d = 2 g x dr/dn, which is -g x r^3, or g x / r in the
     inverse: dx = g r + x (d gamma), dgamma = d^T x^2 / 2, dbeta = sum d / 2.
     """
 

@@ -1,4 +1,4 @@
-"""Models whose entropy model looks at all latents at once: factorized prior and hyperpriors."""
+"""Models with a factorized prior or a hyperprior: the distributions of all latents are known at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]
 
 
 class _Hyperprior(LearnedModel):
-    """A model that sends side information z, from which the decoder derives the distribution of every element of y.
+    """A model with side information z, from which the decoder computes the distribution of each element of y.
 
     .. code-block:: none
 
@@ -66,7 +66,7 @@ class _Hyperprior(LearnedModel):
 
 
 class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
-    """Scale hyperprior: z tells the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
+    """Scale hyperprior: z gives the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
 
     has_mean = False
 
@@ -77,12 +77,12 @@ class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
         self.gaussian_conditional = CONDITIONALS[config.distribution]()
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
-        """The hyper-latents z of the magnitudes of y: with a mean of 0 the sign says nothing about the scale."""
+        """The hyper-latents z of the magnitudes of y: with a mean of 0 the scale does not depend on the sign."""
         return self.h_a(torch.abs(y))  # type: ignore[no-any-return]
 
 
 class Hyper(_Hyperprior, MeanScaleHyperprior):  # type: ignore[misc]
-    """Mean and scale hyperprior: z tells mean and scale (Minnen et al. 2018, arXiv 1809.02736, without context)."""
+    """Mean and scale hyperprior: z gives mean and scale (Minnen et al. 2018, arXiv 1809.02736, without context)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.N, config.M)

@@ -1,4 +1,4 @@
-"""Layers: the causal convolution of the context model, and those that stay in float32 under autocast."""
+"""Layers: the masked convolution of the context model, and layers that stay in float32 under autocast."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from bench.learned.models.gdn import FusedGDN
 
 
 class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
-    """A convolution that sees only what comes before each position in raster order (mask type A).
+    """A convolution over the positions before each position in raster order (mask type A).
 
-    CompressAI's layer writes the masked weights back at each forward pass; here the mask is part of the graph, so that
-    unused taps get no gradient and the layer can be compiled. The values are the same.
+    CompressAI's layer overwrites its weights with the masked ones in each forward pass; here the mask is part of the
+    graph, so that masked taps get no gradient and the layer can be compiled. The values are the same.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features (B, out_channels, H, W) that each position's causal neighbourhood gives."""
+        """Features (B, out_channels, H, W) of the causal neighbourhood of each position."""
         return cast("Tensor", self._conv_forward(x, self.weight * self.mask, self.bias))
 
 
 class StridedPointwise(nn.Conv2d):
-    """A 1x1 convolution with a stride, trained without a fault of oneDNN's.
+    """A 1x1 convolution with a stride, with a workaround for a bug of oneDNN.
 
-    Its gradient of the weights, in channels-last order and with few input channels, writes outside its buffer
-    (uxlfoundation/oneDNN issue 6035; PyTorch 2.15 on a CPU): crashes or wrong gradients in the attn family's first
-    layer. Taking every other pixel first is the same convolution and does not go there.
+    In channels-last order with few input channels, oneDNN's gradient of the weights writes outside its buffer
+    (uxlfoundation/oneDNN issue 6035; PyTorch 2.15 on a CPU): crashes or wrong gradients in the first layer of attn.
+    Selecting every other pixel before the convolution is equivalent and avoids this.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features (B, out_channels, H/stride, W/stride)."""
+        """Features (B, out_channels, H/stride, W/stride)."""
         if torch.is_grad_enabled() and not x.is_contiguous():
             return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
         return super().forward(x)
 
 
 class _Float32(nn.Module):
-    """A layer that computes and answers in float32 whatever autocast is in force."""
+    """A layer that computes in float32, and returns it, also under autocast."""
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:  # noqa: ANN401 - what else the layer takes
         with torch.autocast(x.device.type, enabled=False):
@@ -71,11 +71,11 @@ _FLOAT32: dict[type, type[nn.Module]] = {
 
 
 def keep_float32(model: nn.Module) -> None:
-    """Keep a model's delicate layers in float32 under autocast; without autocast nothing changes.
+    """Keep a model's sensitive layers in float32 under autocast; without autocast nothing changes.
 
-    These are GDN and its inverse, whose divisions blew up a training in bf16, and the last layer of every sub-network:
-    its output is a latent, a parameter of a distribution or a picture, where the 8 bits of bf16 are too coarse.
-    Only the classes of these layers change, never the names or values of their parameters.
+    These are GDN and its inverse, whose divisions made training in bf16 diverge, and the last layer of each
+    sub-network: its output is a latent, a parameter of a distribution or a picture, for which the 8 bits of bf16 are
+    too coarse. Only the classes of these layers change, not the names or values of their parameters.
     """
     ends = [_last_layer(part) for part in model.children() if isinstance(part, nn.Sequential)]
     for layer in (*(module for module in model.modules() if isinstance(module, GDN)), *ends):
@@ -83,6 +83,6 @@ def keep_float32(model: nn.Module) -> None:
 
 
 def _last_layer(part: nn.Sequential) -> nn.Module:
-    """The last layer that has parameters: a convolution, also one before an activation or a pixel shuffle."""
+    """The last layer with parameters: a convolution, also if an activation or a pixel shuffle follows."""
     layer = [child for child in part if next(child.parameters(), None) is not None][-1]
     return _last_layer(layer) if isinstance(layer, nn.Sequential) else layer

@@ -1,4 +1,4 @@
-"""The Gaussian mixture as the conditional distribution of y (Cheng et al. 2020, arXiv 2001.01568, section 3.3)."""
+"""Gaussian mixture as the conditional distribution of y (Cheng et al. 2020, arXiv 2001.01568, section 3.3)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
 
 COMPONENTS = 3
-"""K of the paper."""
+"""Number of components, K in the paper."""
 
 SCALE_BOUND = 0.11
-"""Least scale, as in CompressAI: a distribution narrower than that is certain of its integer."""
+"""Smallest scale, as in CompressAI: a narrower distribution leaves no doubt about the integer."""
 
 _LIKELIHOOD_BOUND = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """The mixtures of some elements: each tensor (..., K, elements), the components along the last axis but one."""
+    """Mixtures of some elements: each tensor is (..., K, elements)."""
 
     scales: Tensor
     means: Tensor
@@ -38,7 +38,7 @@ class Mixture:
 
     @classmethod
     def of(cls, params: Tensor) -> Self:
-        """From the output of the entropy parameters, 3 K M channels in the last dimension: scales, means, logits."""
+        """Mixtures from the output of the entropy parameters, 3 K M channels in the last dimension."""
         scales, means, logits = params.reshape(*params.shape[:-1], 3, COMPONENTS, -1).unbind(-3)
         return cls(scales, means, torch.softmax(logits, dim=-2))
 
@@ -46,7 +46,7 @@ class Mixture:
 class GaussianMixture(Quantizer, nn.Module):
     """P(y) = sum over k of w_k (Phi((y + .5 - mu_k) / sigma_k) - Phi((y - .5 - mu_k) / sigma_k)).
 
-    The coded latents are integers: a mixture has no mean to round around.
+    The coded latents are integers, because a mixture has no single mean to round around.
     """
 
     def __init__(self) -> None:
@@ -58,27 +58,27 @@ class GaussianMixture(Quantizer, nn.Module):
         mixture = Mixture.of(params.float().permute(0, 2, 3, 1))
         distances = (y.float().permute(0, 2, 3, 1).unsqueeze(-2) - mixture.means).abs()
         scales = self.scale_bound(mixture.scales)
-        # Differences of lower tails: those of upper ones would cancel.
+        # Use lower tails: differences of upper tails would cancel.
         mass = _tail((distances - 0.5) / scales) - _tail((distances + 0.5) / scales)
         likelihood: Tensor = self.likelihood_bound((mixture.weights * mass).sum(-2))
         return likelihood.permute(0, 3, 1, 2)
 
     def quantize(self, y: Tensor, mode: str, means: Tensor | None = None) -> Tensor:
-        """As in CompressAI, without means: y with uniform noise, or rounded."""
+        """As in CompressAI without means: y with uniform noise, or rounded."""
         del means
         return y + torch.empty_like(y).uniform_(-0.5, 0.5) if mode == "noise" else y.round()
 
 
 def _tail(x: Tensor) -> Tensor:
-    """The standard normal's probability above x."""
+    """Probability of the standard normal distribution above x."""
     return 0.5 * torch.erfc(x * 2**-0.5)
 
 
 class MixtureModel(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ignore[misc]
-    """The joint entropy model with a mixture in the Gaussian's place; the transforms are a subclass's.
+    """The joint entropy model with a mixture instead of the Gaussian; subclasses have the transforms.
 
-    Hyperprior, context model and entropy parameters have the joint model's layers (our choice: those of Cheng et al.
-    differ in details), but for the last one, whose 3 K M outputs are scales, means and logits of the weights.
+    Hyperprior, context model and entropy parameters have the layers of the joint model (our choice: those of Cheng et
+    al. differ in details), except the last one, with 3 K M outputs: scales, means and logits of the weights.
     """
 
     def __init__(self, config: ModelConfig, g_a: nn.Sequential, g_s: nn.Sequential) -> None:

@@ -1,4 +1,4 @@
-"""The parts of a model: what trains with what, and what one family can take over from another."""
+"""Parts of a model: parameter groups of training, and sub-networks that one model can copy from another."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from bench.learned.models.base import LearnedModel
 
 TRANSFORMS = ("g_a", "g_s")
-"""The sub-networks between pictures and latents. Everything else is the entropy model."""
+"""The sub-networks between pictures and latents. All others belong to the entropy model."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ParameterGroups:
-    """A model's parameters by name, in three groups that together are all of them."""
+    """A model's parameters by name, in three disjoint groups."""
 
     transforms: dict[str, nn.Parameter]
     entropy: dict[str, nn.Parameter]
     quantiles: dict[str, nn.Parameter]
-    """They learn from the auxiliary loss alone."""
+    """Trained only by the auxiliary loss."""
 
 
 def parameter_groups(model: nn.Module) -> ParameterGroups:
-    """The parameters of the transforms, of the entropy model, and the quantiles of its bottleneck."""
+    """The parameters of the transforms, those of the entropy model, and the quantiles of its bottleneck."""
     groups = ParameterGroups({}, {}, {})
     for name, parameter in model.named_parameters():
         if name.endswith("quantiles"):
@@ -51,16 +51,15 @@ _NEEDS = {
     "entropy_parameters": "context_prediction",
     "acem": "g_s",
 }
-"""Sub-network to the one whose output it was trained on: without that, its weights mean nothing."""
+"""Sub-network to the one whose output it was trained on, and which must be copied, too."""
 
 
 @torch.no_grad()
 def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | None = None) -> tuple[str, ...]:
-    """Copy the sub-networks that two models have alike, also across families; the names of those copied.
+    """Copy the sub-networks that two models have in common, also across families; the names of those copied.
 
-    A sub-network is copied whole or not at all: if its layers are the same and what feeds it was copied too. Two
-    qualities of one family share everything; hyper gives joint its transforms and its hyperprior. With `parts`, no
-    others are copied.
+    A sub-network is copied if its layers are the same and the sub-network that feeds it was copied. Two qualities of
+    one family share everything; joint takes transforms and hyperprior from hyper. With `parts`, only these are copied.
     """
     copied: list[str] = []
     for name, needs in _NEEDS.items():
@@ -70,7 +69,7 @@ def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | N
         if ours is None or theirs is None or unwanted or not fed_alike:
             continue
         if _layers(ours) == _layers(theirs):
-            # Parameters only: the integer tables of a finished source are not the target's.
+            # Copy parameters only: the integer tables of the source do not apply to the target.
             for parameter, source_parameter in zip(ours.parameters(), theirs.parameters(), strict=True):
                 parameter.copy_(source_parameter)
             copied.append(name)
@@ -78,9 +77,9 @@ def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | N
 
 
 def value_bytes(tensor: Tensor) -> bytes:
-    """The bytes that stand for a tensor's values in a hash: tensors that are equal in value and type give the same.
+    """Bytes of a tensor's values for hashing; tensors of equal values and type give the same bytes.
 
-    So -0.0 counts as 0.0, which is what the average of weights that stay as they are makes of it.
+    -0.0 counts as 0.0: averaging constant weights turns one into the other.
     """
     values = tensor.detach().cpu()
     return (values + 0.0 if values.is_floating_point() else values).contiguous().numpy().tobytes()

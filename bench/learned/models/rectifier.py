@@ -1,8 +1,8 @@
-"""The quantization rectifier: a network between entropy decoder and synthesis that undoes some of the rounding.
+"""The quantization rectifier: a network between entropy decoder and synthesis that reduces the quantisation error.
 
-Luo and Chen 2023, arXiv 2403.17236. The paper's text was not available; the layers are those of its authors' code
-(luowei2018/CompressAI at 1157b0b, class `Unet`, which is no U-net), without the time embedding that it builds and never
-uses. With a width of 512 the numbers of parameters are theirs.
+Luo and Chen 2023, arXiv 2403.17236. The paper's text was not available; the layers are those of the authors' code
+(luowei2018/CompressAI at 1157b0b, class `Unet`, which is not a U-Net), without its unused time embedding. With a width
+of 512 the numbers of parameters are the same.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from bench.learned.models.entropy import Quantization
 
 COMPACT_WIDTH = 96
-"""Channels of the rectifiers that ship with the package; the authors have 512."""
+"""Channels of the rectifiers in the package; the authors have 512."""
 
 HEADS, HEAD_WIDTH = 4, 32
 GROUPS = 8
 END_WIDTH = 64
-"""Channels that the last residual block leaves, at any width."""
+"""Output channels of the last residual block, for all widths."""
 
 WINDOW = 64
-"""Latents each way that attention sees at once: 1024 pixels. Up to this size it is over the whole picture."""
+"""Maximum side of an attention window, in latents (1024 pixels). Smaller pictures have global attention."""
 
 
 class Rectifier(nn.Module):
-    """Adds to the decoded latents an estimate of what rounding took away.
+    """Adds to the decoded latents an estimate of the quantisation error.
 
     .. code-block:: none
 
@@ -48,12 +48,12 @@ class Rectifier(nn.Module):
              |                                                                                               |
              +---------------------------------------------------------------------------------------------> + ---> y
 
-    y_hat and the rectified latents are (B, M, h, w). The last convolution begins at 0, so that an untrained rectifier
-    changes nothing; the authors' begins at random. Its result is float32 also under autocast, as latents are.
+    y_hat and the rectified latents are (B, M, h, w). The last convolution is initialised to 0, so that an untrained
+    rectifier changes nothing; the authors' is random. Its output is float32 also under autocast, as latents are.
 
     Args:
         channels: M.
-        width: channels inside, a multiple of `GROUPS`.
+        width: inner channels, a multiple of `GROUPS`.
     """
 
     def __init__(self, channels: int, width: int = COMPACT_WIDTH) -> None:
@@ -79,26 +79,24 @@ class Rectifier(nn.Module):
 
 
 Synthesis = Literal["rectified", "detached", "unrectified", "none"]
-"""What g_s sees, and thereby what the distortion teaches.
+"""Input of g_s in training, and so what the distortion trains.
 
-rectified    the rectified latents: the rectifier learns from the distortion as well
-detached     the same values, but the distortion's gradient goes around the rectifier, as in the authors' code
-unrectified  the latents that go into the rectifier: it learns from the feature term alone, and g_s knows nothing of it
-none         no picture is made
-"""
+rectified    the rectified latents: the distortion also trains the rectifier detached     the same values, but the
+gradient of the distortion bypasses the rectifier, as in the authors' code unrectified  the latents before the
+rectifier: only the feature term trains it none         no synthesis"""
 
 
 @dataclass(frozen=True, slots=True)
 class GradientRouting:
-    """How the gradients of distortion and feature term run through a codec with a rectifier.
+    """How the gradients of distortion and feature term pass through a codec with a rectifier.
 
     Raises:
-        UsageError: there is no such synthesis.
+        UsageError: the synthesis is unknown.
     """
 
     synthesis: Synthesis = "rectified"
     encoder_learns_features: bool = False
-    """Whether the feature term's gradient reaches g_a and the entropy model, or stops at the latents."""
+    """Whether the gradient of the feature term reaches g_a and the entropy model, or stops at the latents."""
 
     def __post_init__(self) -> None:
         if self.synthesis not in get_args(Synthesis):
@@ -106,14 +104,14 @@ class GradientRouting:
 
 
 class Rectified(nn.Module):
-    """A codec with a rectifier between its latents and its synthesis; encoder and entropy model are the codec's own.
+    """A codec with a rectifier between its latents and its synthesis; encoder and entropy model are unchanged.
 
-    With a rectifier that does nothing (`nn.Identity`) it is a codec whose synthesis alone can be trained on.
+    With an identity (`nn.Identity`) as rectifier, the synthesis alone can be trained.
 
     Args:
         codec: any family.
         rectifier: latents in, latents out.
-        wiring: of the gradients in training; in evaluation g_s always sees the rectified latents.
+        wiring: routing of the gradients in training; in evaluation g_s always gets the rectified latents.
     """
 
     def __init__(self, codec: LearnedModel, rectifier: nn.Module, wiring: GradientRouting | None = None) -> None:
@@ -121,7 +119,7 @@ class Rectified(nn.Module):
         self.codec, self.rectifier, self.wiring = codec, rectifier, wiring or GradientRouting()
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
-        """As `LearnedModel`, and the latents before quantisation and after rectification."""
+        """The output of `LearnedModel`, with the latents before quantisation and after rectification."""
         y = self.codec.g_a(x)
         y_hat, likelihoods = self.codec.entropy(y, mode)
         x_hat, rectified = self.decode(y_hat)
@@ -129,7 +127,7 @@ class Rectified(nn.Module):
         return {"x_hat": x_hat, "likelihoods": likelihoods, "y": y, "rectified": rectified}
 
     def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """The picture of some latents, and the rectified latents that the feature term is about."""
+        """The picture of some latents, and the rectified latents for the feature term."""
         stops = latents.requires_grad and not self.wiring.encoder_learns_features
         rectified = self.rectifier(latents.detach() if stops else latents)
         synthesis = self.wiring.synthesis if self.training else "rectified"
@@ -142,17 +140,17 @@ class Rectified(nn.Module):
         return self.codec.g_s(seen), rectified
 
     def aux_loss(self) -> Tensor:
-        """The codec's."""
+        """That of the codec."""
         return self.codec.aux_loss()
 
 
 class StandardizedConv2d(nn.Conv2d):
-    """A convolution whose weights have mean 0 and variance 1 for each output (Qiao et al. 2019, arXiv 1903.10520)."""
+    """A convolution with weights of mean 0 and variance 1 per output channel (Qiao et al. 2019, arXiv 1903.10520)."""
 
     eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """As a convolution."""
+        """Convolve x with the standardised weights."""
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
         weight = (self.weight - mean) * (variance + self.eps).rsqrt()
         features: Tensor = self._conv_forward(x, weight, self.bias)
@@ -160,7 +158,7 @@ class StandardizedConv2d(nn.Conv2d):
 
 
 class NormalizedResidualBlock(nn.Module):
-    """Twice: standardised 3x3 convolution, group normalisation, SiLU; the input is added, through a 1x1 if it must."""
+    """Two times standardised 3x3 convolution, group normalisation and SiLU, with a skip (1x1 if the widths differ)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -179,10 +177,10 @@ def _normalised(in_channels: int, out_channels: int) -> Iterable[nn.Module]:
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over all positions, after a normalisation and added to its input.
+    """Self-attention over all positions, with normalisation before it and a skip.
 
-    Time and memory grow with the square of the number of positions. A picture with a side of more than `WINDOW` latents
-    is therefore cut into windows of at most that, as equal as can be, and each sees only itself.
+    Time and memory grow with the square of the number of positions. Pictures with a side of more than `WINDOW` latents
+    are therefore split into windows of at most this size, as equal as possible, with attention inside each.
     """
 
     def __init__(self, channels: int, window: int = WINDOW) -> None:
@@ -201,18 +199,18 @@ class SelfAttention(nn.Module):
         return x + cast("Tensor", self.to_out(torch.cat([torch.cat(row, dim=3) for row in seen], dim=2)))
 
     def windows(self, shape: torch.Size) -> list[int]:
-        """How many positions each window of features of a shape (B, C, h, w) has."""
+        """Number of positions in each window, for features of shape (B, C, h, w)."""
         down, across = self._cuts(shape)
         rows, columns = torch.arange(shape[2]).tensor_split(down), torch.arange(shape[3]).tensor_split(across)
         return [len(row) * len(column) for row in rows for column in columns]
 
     def _cuts(self, shape: torch.Size) -> tuple[int, int]:
-        """Into how many windows height and width are cut."""
+        """Number of windows along height and width."""
         return -(-shape[2] // self.window), -(-shape[3] // self.window)
 
 
 def _attend(qkv: Tensor) -> Tensor:
-    """What each position of a window takes from all of them: (B, 3 * hidden, h, w) to (B, hidden, h, w)."""
+    """Attention within a window: (B, 3 * hidden, h, w) to (B, hidden, h, w)."""
     batch, _, height, width = qkv.shape
     heads = qkv.reshape(batch, 3, HEADS, HEAD_WIDTH, height * width).transpose(-1, -2)
     q, k, v = (part.contiguous() for part in heads.unbind(1))

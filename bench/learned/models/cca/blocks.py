@@ -1,12 +1,12 @@
-"""Feature attention blocks: a change of resolution, residual channel attention, and attention of each position.
+"""Feature attention blocks: a change of resolution, residual channel attention, and spatial attention.
 
-All of this is our choice but for the order and the names: kernels, activations (leaky rectifiers, which a CPU trains
-faster than PReLU), the reduction of the channel attention, the layers of the mask. The way past all residual branches
-is linear. With a rectifier behind each change of resolution the loss was half as high again after 500 steps, and twice
-that of `joint-yuv` after 6,000: each attenuates half of its signal, where joint's divisive normalisation lets all pass.
+Except for the order and the names, all details are our choice: kernels, activations (leaky ReLU, which trains faster on
+a CPU than PReLU), the reduction of the channel attention, and the layers of the mask. The path around all residual
+branches is linear. With an activation after each change of resolution, the loss was 1.5 times as high after 500 steps,
+and twice that of `joint-yuv` after 6,000: each activation attenuates half of the signal, whereas GDN in joint does not.
 
-Transposed convolutions have the form of sub-pixel ones, which can be computed in bands. A U-FAB mirrors a D-FAB: its
-attention works before the upsampling, at a quarter of the cost.
+Upsampling is by sub-pixel convolutions, which can be computed in row tiles. A U-FAB mirrors a D-FAB: its attention
+comes before the upsampling, at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def halving(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def activation() -> nn.Module:
-    """The rectifier inside the residual branches."""
+    """The activation in the residual branches."""
     return nn.LeakyReLU(_SLOPE)
 
 
@@ -48,7 +48,7 @@ class ResidualBlock(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel times a factor in (0, 1) that the means of all channels decide."""
+    """Multiply each channel by a factor in (0, 1) computed from the means of all channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ChannelAttention(nn.Module):
 
 
 class ResidualChannelAttention(nn.Module):
-    """RCA: two residual blocks and channel attention, around them one skip."""
+    """RCA: two residual blocks and channel attention, with a skip."""
 
     def __init__(self, channels: int, *, attention: bool = True) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class ResidualChannelAttention(nn.Module):
 
 
 class FeatureAttention(nn.Module):
-    """FA: x plus a trunk times a mask in (0, 1), both of x: the attention of Cheng et al. 2020 in few layers."""
+    """FA: x plus a branch times a mask in (0, 1): the attention of Cheng et al. 2020 with fewer layers."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -97,13 +97,13 @@ class FeatureAttention(nn.Module):
 
 
 def refinement(channels: int, *, attention: bool) -> list[nn.Module]:
-    """RCA and FA; without attention the residual blocks alone."""
+    """RCA and FA; without attention, the residual blocks alone."""
     blocks: list[nn.Module] = [ResidualChannelAttention(channels, attention=attention)]
     return [*blocks, FeatureAttention(channels)] if attention else blocks
 
 
 class Doubling(nn.Module):
-    """Twice the height and width, by a sub-pixel convolution."""
+    """Upsampling by 2 with a sub-pixel convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -115,13 +115,13 @@ class Doubling(nn.Module):
 
 
 def down_fab(change: nn.Module, channels: int, *, attention: bool) -> nn.Sequential:
-    """D-FAB: a convolution to the channels and the resolution that it works at, then RCA and FA.
+    """D-FAB: a convolution to the given channels and resolution, then RCA and FA.
 
-    That of a first block has no stride: chroma is at half size already, and so are the planes that luma comes as.
+    The first block of chroma, and of luma as four planes, has no stride, because its input is at half size already.
     """
     return nn.Sequential(change, *refinement(channels, attention=attention))
 
 
 def up_fab(channels: int, change: nn.Module, *, attention: bool) -> nn.Sequential:
-    """U-FAB: RCA and FA, then a convolution to the channels and resolution of what follows."""
+    """U-FAB: RCA and FA, then a convolution to the channels and resolution of the next block."""
     return nn.Sequential(*refinement(channels, attention=attention), change)

@@ -1,4 +1,4 @@
-"""ACEM: the filter behind the decoder, whose luma guides luma and chroma, and which a file switches on for each.
+"""ACEM: the filter after the decoder, guided by luma, and switched on in a file for luma and for chroma.
 
 .. code-block:: none
 
@@ -9,9 +9,9 @@
           |                                                                ^
           +--> U, V features ----------------------------------------------+
 
-Our choices: that the attention is the filter's own, formed as that of IGU is and learnt on decoded
-pictures (the paper reuses IGU's map); the widths (N/8 channels a plane, as where g_s guides), one
-residual block for each enhancement, and that the filter adds to its input, at first nothing.
+Our choices: the filter has its own attention, of the form of IGU's and trained on decoded pictures
+(the paper reuses IGU's map); the widths (N/8 channels per plane, as in the guidance of g_s); one
+residual block per enhancement; and the filter adds to its input, initially zero.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """Which components of a picture the filter is used for: two bits of a file."""
+    """The components that the filter is applied to: two bits in a file."""
 
     luma: bool
     chroma: bool
@@ -44,17 +44,17 @@ class Indicator:
 
     @property
     def bits(self) -> int:
-        """The number: 1 for luma, 2 for chroma."""
+        """1 for luma plus 2 for chroma."""
         return self.luma | self.chroma << 1
 
     def choose(self, plain: Tensor, enhanced: Tensor) -> Tensor:
-        """The components of packed pictures (B, 6, h, w), each filtered or not."""
+        """Packed pictures (B, 6, h, w) with the filtered or the unfiltered components."""
         luma, chroma = (enhanced if self.luma else plain), (enhanced if self.chroma else plain)
         return torch.cat((luma[:, :PLANES], chroma[:, PLANES:]), dim=1)
 
 
 class Acem(nn.Module):
-    """The filter: a packed picture (B, 6, h, w) to a better one. The indicator is the caller's."""
+    """The filter, on packed pictures (B, 6, h, w). It does not apply the indicator."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

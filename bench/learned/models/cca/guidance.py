@@ -1,4 +1,4 @@
-"""Inter-component guidance: what luma tells chroma, sample by sample.
+"""Inter-component guidance of chroma by luma, sample by sample.
 
     raw luma, four planes  (Y_1 ... Y_4) ---+
                                             * ---> + ---> softmax over the four ---> A_1 ... A_4
@@ -6,8 +6,8 @@
                                                                                        v
     luma features, of the four planes  (F_1 ... F_4) --------------------------------> * ---> + ---> guide
 
-The products are Y_i (a U + b V + c). The summary has the plain sum, a = b = 1 and c = 0; that a, b and c are learnt is
-our choice: samples in 0..1 that hardly differ would otherwise be attended to alike.
+The products are Y_i (a U + b V + c). In the summary of the paper a = b = 1 and c = 0. Learning them is our choice:
+otherwise samples in 0..1 with small differences would get nearly equal weights.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PLANES = 4
-"""Of luma: one for each place in a block of 2x2."""
+"""Number of luma planes, one per position in a 2x2 block."""
 
 
 class ComponentAttention(nn.Module):
-    """How much each of the four planes of luma matters at each sample of chroma."""
+    """Weights of the four luma planes at each sample of chroma."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ComponentAttention(nn.Module):
 
     def forward(self, luma: Tensor, chroma: Tensor) -> Tensor:
         """(B, 4, h, w) and (B, 2, h, w) to weights (B, 4, h, w) that add up to 1 over the four."""
-        # Neighbouring samples differ by less than bf16 can tell.
+        # bf16 cannot represent the differences between neighbouring samples.
         with torch.autocast(luma.device.type, enabled=False):
             return torch.softmax(luma.float() * cast("Tensor", self.query(chroma.float())), dim=1)
 
@@ -47,20 +47,20 @@ def attended(features: Tensor, attention: Tensor) -> Tensor:
 
 
 class Igu(nn.Module):
-    """IGU: the features of chroma plus a guide from those of luma, which stay as they are."""
+    """IGU: adds guidance from luma features to chroma features; luma is unchanged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attention = ComponentAttention()
 
     def forward(self, raw: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Features (B, 4C, h, w) and (B, C, h, w) of luma and chroma, by raw planes (B, 4, h, w) and (B, 2, h, w)."""
+        """Guided features: from features (B, 4C, h, w) and (B, C, h, w) of luma and chroma, and raw planes likewise."""
         luma, chroma = features
         return luma, chroma + attended(luma, self.attention(*raw)).sum(1)
 
 
 class Bgu(nn.Module):
-    """BGU: both ways. What chroma adds to each plane of luma is weighted by an attention of its own (our choice)."""
+    """BGU: guidance in both directions. That of each luma plane by chroma has its own attention (our choice)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,13 +76,13 @@ class Bgu(nn.Module):
 
 
 class NoGuidance(nn.Module):
-    """Neither: the branches do not see each other."""
+    """No guidance between the branches."""
 
     def forward(self, raw: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The features as they are."""
+        """The features unchanged."""
         del raw
         return features
 
 
 GUIDES: dict[str, Callable[[], nn.Module]] = {"igu": Igu, "bgu": Bgu, "none": NoGuidance}
-"""Guidance by the name that a configuration gives it."""
+"""Name in `ModelConfig` to guidance."""

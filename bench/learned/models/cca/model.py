@@ -1,4 +1,4 @@
-"""The models of 4:2:0 pictures: that of Duan et al. 2023, and its equal without any of their ideas."""
+"""Models of YUV 4:2:0: that of Duan et al. 2023, and one of equal latents and entropy model without their ideas."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
 
 CHANNELS = 6
-"""Of a packed picture."""
+"""Channels of a packed picture."""
 
 
 class Cca(MixtureModel):
     """Cross-component attention (Duan et al. 2023, IEEE TIP 10268865).
 
-    forward() is the codec without the filter behind it: `acem` is trained by itself, when the codec is done.
+    forward() does not include the filter: `acem` is trained separately, after the codec.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -33,10 +33,10 @@ class Cca(MixtureModel):
 
 
 class JointYuv(MixtureModel):
-    """The joint model's transforms on packed pictures: what a codec of RGB becomes by a change of its input alone.
+    """The joint model's transforms on packed pictures: a codec of RGB with only its input changed.
 
-    Resolutions, widths and normalisations of the layers are those of the joint model; its outermost layers, which go
-    from and to full size, have no stride here. Latents and entropy model are those of `Cca`.
+    Resolutions, widths and normalisations are those of the joint model; the outermost layers have no stride, because
+    packed pictures have half the size. Latents and entropy model are those of `Cca`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -56,9 +56,10 @@ class JointYuv(MixtureModel):
 
 
 def _initialise(part: nn.Module) -> None:
-    """Weights that let every direction of their inputs through; residual branches begin small (our choice).
+    """Initialise weights as orthogonal, and residual branches with small values (our choice).
 
-    A product of so many random matrices hardly passes half of its directions on: 26 of 64 channels of y stayed empty.
+    A product of many random matrices keeps hardly half of the directions of its input: 26 of 64 channels of y stayed
+    empty.
     """
     for name, layer in part.named_modules():
         if not isinstance(layer, nn.Conv2d) or layer.bias is None or name.endswith("query"):

@@ -11,8 +11,8 @@
                     +--> U-FAB --> U-FAB --> U-FAB --> FAB ----+--> conv --> U, V
 
 The order is the paper's. Our choices: the widths (a quarter, a half, three quarters of N, and N, from fine to coarse,
-in both branches, and N/8 where they guide each other), three layers in the core, and the guidance of the synthesis:
-mirrored, with its own first estimate in the place of the raw planes.
+in both branches, and N/8 for the guidance), three layers in the core, and the guidance in the synthesis: mirrored, with
+a first estimate instead of the raw planes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def widths(config: ModelConfig) -> tuple[int, int, int, int]:
 
 
 def guide_width(config: ModelConfig) -> int:
-    """Channels of the features that guide and are guided: of chroma, and of each plane of luma."""
+    """Channels of the features in the guidance: of chroma, and of each luma plane."""
     return config.N // 8
 
 
@@ -51,7 +51,7 @@ def synthesis(config: ModelConfig) -> nn.Sequential:
 
 
 def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """1x1 convolutions and PReLU, whose slopes begin at 1: linear, as the blocks around it begin (our choice)."""
+    """1x1 convolutions with PReLU, initially linear, as are the blocks around it (our choice)."""
     return nn.Sequential(
         nn.Conv2d(inputs, hidden, 1),
         nn.PReLU(init=1.0),
@@ -62,7 +62,7 @@ def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class BranchAnalysis(nn.Module):
-    """The two branches of g_a up to the fusion, which puts their channels side by side."""
+    """The two branches of g_a, up to the fusion, which concatenates their channels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class BranchAnalysis(nn.Module):
 
 
 class BranchSynthesis(nn.Module):
-    """The two branches of g_s from the split on."""
+    """The two branches of g_s, from the split."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -107,6 +107,6 @@ class BranchSynthesis(nn.Module):
         return torch.cat(self._out(*self.guide(self._out(luma, chroma), (luma, chroma))), dim=1)
 
     def _out(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
-        # The 8 bits of bf16 are too coarse for a picture.
+        # bf16 is too coarse for a picture.
         with torch.autocast(luma.device.type, enabled=False):
             return self.luma_out(luma.float()), self.chroma_out(chroma.float())
