@@ -1,4 +1,4 @@
-"""From latents to a payload, and from a payload to the same latents: in another process, under any thread setting."""
+"""Latents to a payload, and back to the same latents, in any process and with any number of threads."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Latents as a file carries them."""
+    """Coded latents of a picture."""
 
     payload: bytes
     crc: int
-    """CRC-32 of the symbols. A decoder whose arithmetic differs finds another one."""
+    """CRC-32 of the symbols. A decoder with other arithmetic gets another value."""
     latents: Latents
-    """What the decoder will know."""
+    """The decoded latents."""
 
 
 class LatentCoder:
-    """The entropy coder of one model, on the CPU. It holds nothing of any picture."""
+    """Entropy coding of the latents of one model, on the CPU. It keeps no state between pictures."""
 
     def __init__(self, model: LearnedModel, path: LatentCodec | None = None) -> None:
         self._path = path or latent_codec(model)
@@ -61,10 +61,10 @@ class LatentCoder:
 
     @torch.inference_mode()
     def decode(self, payload: bytes, size: Size, crc: int) -> Latents:
-        """Decode a payload to latents of a given height and width, with the checksum that its encoder found.
+        """Decode a payload to latents of a given height and width, and verify their checksum.
 
         Raises:
-            DecodeError: no encoder with this arithmetic writes such a payload.
+            DecodeError: the payload cannot be from an encoder with the same arithmetic.
         """
         reader = RangeDecoder(payload)
         reader.require_room(self._path.least_bits(size))
@@ -76,12 +76,12 @@ class LatentCoder:
 
     @torch.inference_mode()
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """What each element of coded latents takes by its table, for "y" and, where there is one, "z"."""
+        """Bits of each element of coded latents, for "y" and, if the model has it, "z"."""
         return self._path.bits(latents)
 
 
 def latent_codec(model: LearnedModel) -> LatentCodec:
-    """The way in which a model's latents are coded."""
+    """The latent codec of a model."""
     if isinstance(model, MixtureModel):
         return MixtureLatentCodec(model)
     if hasattr(model, "context_prediction"):

@@ -1,4 +1,4 @@
-"""A model that is ready to code: its transforms, the coder of its latents, and what it expects a file to take."""
+"""A model that is ready to code: transforms, latent codec, and rectifier."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """One loaded model. Any number of codecs may share it: it holds nothing of any picture."""
+    """A loaded model. Codecs can share it, because it keeps no state between pictures."""
 
     model: LearnedModel
     transforms: Transforms
     coder: LatentCoder
     rectifier: Rectifier | None = None
-    """What the decoded latents go through before the synthesis, on the device of the transforms."""
+    """Applied to decoded latents before the synthesis, on the device of the transforms."""
 
     @classmethod
     def of(
@@ -42,16 +42,16 @@ class LoadedModel:
         *,
         path: LatentCodec | None = None,
     ) -> Self:
-        """Make a finished model ready; its transforms and rectifier move to the device.
+        """Prepare a trained model for coding, and move its transforms and rectifier to the device.
 
-        Its own entropy path is the default.
+        The default latent codec is the model's own.
         """
         share_freed_memory()
         for parameter in model.parameters():
             parameter.requires_grad = False
         codec, rectifier = (model.codec, model.rectifier) if isinstance(model, Rectified) else (model, None)
         if not isinstance(rectifier, Rectifier):
-            rectifier = None  # +ft: the synthesis alone was trained
+            rectifier = None  # +ft: only the synthesis was trained
         else:
             rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         transforms = PlanesTransforms if codec.config.family in YUV420 else PictureTransforms
@@ -59,15 +59,15 @@ class LoadedModel:
 
     @property
     def whole(self) -> Codable:
-        """The model, with its rectifier where it has one."""
+        """The model, including its rectifier if it has one."""
         return self.model if self.rectifier is None else Rectified(self.model, self.rectifier).eval()
 
     @torch.inference_mode()
     def rectified(self, y_hat: Tensor) -> Tensor:
-        """The decoded latents (1, M, h, w), nearer to those of the encoder; in float32 whatever the precision.
+        """The decoded latents (1, M, h, w) after the rectifier, in float32 for any precision.
 
-        All but the convolutions on one thread: group normalisation and SiLU differ in the last bits with the number of
-        threads, and a picture may not.
+        Everything but the convolutions is computed on one thread: the last bits of group normalisation and SiLU depend
+        on the number of threads, and pictures must not.
         """
         if self.rectifier is None:
             return y_hat

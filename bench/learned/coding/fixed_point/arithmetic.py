@@ -1,8 +1,8 @@
-"""Exact integer arithmetic on tensors of floats.
+"""Exact integer arithmetic with tensors of floats.
 
-A float32 holds every integer up to 2^24, a float64 up to 2^53. A sum of products is exact in them, in whatever order
-it is taken, with fused multiply-adds or without, if the sum of the magnitudes of all products keeps below that. Each
-layer's weights say how large its sums can be; the narrowest type that holds them is taken, because it is the quickest.
+float32 represents every integer up to 2^24, float64 up to 2^53. A sum of products is exact in any order, with or
+without fused multiply-adds, if the sum of the magnitudes of all products is below that. The bound follows from each
+layer's weights; the narrowest sufficient type is used, because it is the fastest.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 MULTIPLIER_BITS = 15
 MAX_SHIFT = 44
 SUM_BITS = 37
-"""Sums are below 2^SUM_BITS: then sum * multiplier + 2^(shift-1) is below 2^53, and `Rescaling` exact in float64."""
+"""Sums are below 2^SUM_BITS, so that sum * multiplier + 2^(shift-1) is below 2^53, and `Rescaling` exact in float64."""
 
 ACTIVATION_LEVELS = 256
 WEIGHT_LIMIT = 127
 
 _STRIP = 1 << 23
-"""Elements of the windows that are held at a time."""
+"""Maximum number of elements of windows in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rescaling:
-    """From sums to steps of something else: (sum * multiplier + 2^(shift-1)) >> shift, then clamped.
+    """Rescaling of sums: (sum * multiplier + 2^(shift-1)) >> shift, then clamped.
 
-    All tensors are integers, one a channel.
+    All tensors are integers, one per channel.
     """
 
     multiplier: Tensor
     leak: Tensor
-    """The multiplier of sums below 0; that of the others, if there is no rectifier."""
+    """Multiplier of negative sums; equal to the other one without an activation."""
     shift: Tensor
     """1 to MAX_SHIFT."""
     low: Tensor
     high: Tensor
 
     def ready(self) -> ReadyRescaling:
-        """As floats, to work with."""
+        """The rescaling in floats."""
         unit = torch.ldexp(torch.ones((), dtype=torch.float64), -self.shift.double())
         numbers = (self.multiplier * unit, self.leak * unit, self.low.double(), self.high.double())
         return ReadyRescaling(*numbers, has_leak=not torch.equal(self.multiplier, self.leak))
@@ -53,7 +53,7 @@ class Rescaling:
 
 @dataclass(frozen=True, slots=True)
 class ReadyRescaling:
-    """A `Rescaling` in float64, where each of its steps is exact: floor(sum * factor + 1/2)."""
+    """A `Rescaling` in float64, in which each step is exact: floor(sum * factor + 1/2)."""
 
     factor: Tensor
     leak: Tensor
@@ -69,7 +69,7 @@ class ReadyRescaling:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """A matrix of integers, in the narrowest type of floats that holds the sums."""
+    """A matrix of integers in the narrowest type of floats that represents the sums."""
 
     matrix: Tensor
     """(inputs, outputs)"""
@@ -78,7 +78,7 @@ class Products:
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor, input_limit: int) -> Products:
-        """From integers (outputs, ...) and (outputs), for inputs of a magnitude of at most `input_limit`.
+        """From integer weights (outputs, ...) and biases (outputs), for inputs of at most `input_limit` in magnitude.
 
         Raises:
             ValueError: the sums could exceed 2^SUM_BITS.
@@ -91,12 +91,12 @@ class Products:
         return cls(matrix.to(dtype).contiguous(), bias.double())
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Sums (n, outputs) in float64 of inputs (n, inputs), to which the bias is still to be added."""
+        """Sums (n, outputs) in float64 of inputs (n, inputs), without the bias."""
         return torch.mm(inputs.to(self.matrix.dtype), self.matrix).double()
 
 
 def windows(values: Tensor, kernel: int) -> Iterator[Tensor]:
-    """What a convolution with zeros around sees of values (h, w, c): strips of (positions, c kernel kernel)."""
+    """Windows of a zero-padded convolution over values (h, w, c), as strips of (positions, c kernel kernel)."""
     height, width, channels = values.shape
     around = kernel // 2
     padded = F.pad(values, (0, 0, around, around, around, around))

@@ -1,9 +1,8 @@
-"""A float network to an integer one, on what it sees of photographs: post-training quantisation, nothing is trained.
+"""Post-training quantisation: a float network to an integer one, with activations on photographs.
 
-Layer by layer: the layer before, already in integers, gives the inputs; the weights are rounded such that the sums
-change least on them; the bias is set such that the sums' mean is that of the float network; and observers of the float
-network's activations say what 8 bits have to span. Each channel of activations has a step of its own, which the weights
-behind it take up.
+Layer by layer: the inputs come from the integer layers before; the weights are rounded to the smallest change of the
+sums; the bias gives the sums the mean of the float network; and the range of 8 bits is set by the float network's
+activations. Each channel of activations has its own step, which is included in the weights of the next layer.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 MARGIN = 1.5
-"""How much more 8 bits span than what was seen: what is beyond is clipped, and costs more than a coarser step."""
+"""Range of 8 bits relative to the observed one: clipping costs more than a coarser step."""
 
 GRID = 16
-"""Units of latents in 1: means are multiples of 1/16."""
+"""Units of latents per 1: means are multiples of 1/16."""
 
 SUM_LIMIT = (1 << 31) - 1
 FINENESS = 1 << 10
@@ -36,7 +35,7 @@ FINENESS = 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a network saw of photographs: latents as a file carries them, in float64."""
+    """Latents of photographs as in files, in float64."""
 
     z: Tensor
     """z_hat, (B, N, h/4, w/4)"""
@@ -51,17 +50,17 @@ class _Activations:
     exact: Tensor
     """Of the float network, (B, C, h, w)."""
     integers: Tensor
-    """Of the integer network, likewise."""
+    """Of the integer network, (B, C, h, w)."""
     steps: Tensor
-    """What 1 of the integers stands for, (C)."""
+    """Value of 1 in integers, (C)."""
 
 
 @torch.no_grad()
 def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
-    """The integer network of a model with a hyperprior and a context model, on latents of training photographs.
+    """The integer network of a model with hyperprior and context model, from latents of training photographs.
 
     Raises:
-        UsageError: the model has layers of another kind.
+        UsageError: the model has unsupported layers.
     """
     floats = linear_network(model)
     z, z_entry = _entered(seen.z)
@@ -90,12 +89,12 @@ def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
 
 
 def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescaling:
-    """The integers that come nearest to factors, (channels), and to slope times them below 0.
+    """The nearest integers to factors (channels), and to slope times them for negative sums.
 
     Raises:
-        ValueError: a factor is too large for any shift.
+        ValueError: a factor is too large.
     """
-    exponent = torch.frexp(factor.double())[1]  # factor is 1/2 to 1 times 2^exponent
+    exponent = torch.frexp(factor.double())[1]  # factor = (1/2 to 1) * 2^exponent
     shift = (MULTIPLIER_BITS - exponent).clamp_max(MAX_SHIFT)
     if int(shift.min()) < 1:
         raise ValueError(f"a factor of {float(factor.max()):g} is too large")
@@ -107,9 +106,9 @@ def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescal
 
 
 def _span(values: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The steps of channels whose 8 bits span MARGIN times what was seen (B, C, h, w), and their bounds in steps.
+    """Steps of channels for a range of MARGIN times the observed one (B, C, h, w), and their bounds in steps.
 
-    No step is finer than the units of what it is made from.
+    No step is finer than the units of the sums.
     """
     rows = MARGIN * values.transpose(0, 1).flatten(1)
     low, high = rows.amin(1).clamp_max(0), rows.amax(1).clamp_min(0)
@@ -132,13 +131,13 @@ def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
 
 
 def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
-    """Integers for weights (outputs, inputs) on given inputs (n, inputs), and the outputs' steps."""
+    """Integers for weights (outputs, inputs) with given inputs (n, inputs), and the steps of the outputs."""
     units = rounding.steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
     return rounding.rounded(weight / units[:, None], rounding.second_moments(inputs)), units
 
 
 def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer's weights in integers, their steps, and their sums without a bias."""
+    """Integer weights of a layer, their steps, and the sums without bias."""
     kernel = layer.weight.shape[-1]
     folded = (layer.weight * values.steps.view(1, -1, 1, 1)).flatten(1)
     columns = F.unfold(values.integers, kernel, padding=kernel // 2).transpose(1, 2).flatten(0, 1)
@@ -148,7 +147,7 @@ def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Ten
 
 
 def _centred(exact: Tensor, sums: Tensor, units: Tensor) -> Tensor:
-    """The bias, in units, that gives sums (B, C, h, w) the mean of the exact ones."""
+    """The bias, in units, with which sums (B, C, h, w) have the mean of the exact ones."""
     return ((exact - sums).mean((0, 2, 3)) / units).round()
 
 
@@ -161,7 +160,7 @@ def _hidden(layer: Linear, values: _Activations) -> tuple[Layer, _Activations]:
 
 
 def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tuple[Rescaling, _Activations]:
-    """How sums become activations of 8 bits, and those."""
+    """The rescaling from sums to activations of 8 bits, and the activations."""
     outputs = layer.finished(exact)
     each = layer.spread**2
     steps, low, high = _span(outputs, units.view(-1, each).amax(1))
@@ -172,9 +171,10 @@ def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tupl
 
 
 def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int) -> tuple[Layer, Layer, _Activations]:
-    """The first entropy layer: its context's half, its hyperprior's half in the same units, and its activations."""
+    """The first entropy layer: the part for the context, the part for the hyperprior in equal units, and activations.
+    """
     told, own, told_sums = _convolved(floats.hyper[-1], z)
-    # Where there is hardly any context, its sums need not be finer than those of the hyperprior by far.
+    # If the context has little effect, its sums need not be much finer than those of the hyperprior.
     finest = own / FINENESS
     weight, units = _quantised((floats.context * y.steps).flatten(1), _neighbours(y.integers, kernel), finest)
     limit = torch.full_like(own, SUM_LIMIT)
@@ -194,7 +194,7 @@ def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int)
 
 
 def _neighbours(values: Tensor, kernel: int) -> Tensor:
-    """What each position sees before it: (positions, taps C), taps in raster order."""
+    """The causal neighbours of each position: (positions, taps C), taps in raster order."""
     batch, channels = values.shape[:2]
     columns = F.unfold(values, kernel, padding=kernel // 2).view(batch, channels, kernel * kernel, -1)
     return columns[:, :, causal_taps(kernel)].permute(0, 3, 2, 1).flatten(0, 1).flatten(1)

@@ -1,4 +1,4 @@
-"""The entropy paths of autoregressive models in integers: by one Gaussian, and by a mixture of them."""
+"""Latent codecs of autoregressive models in integers: with one Gaussian, and with a mixture."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 OUTPUT_LIMIT = (1 << 24) - 1
-"""Of a Gaussian's scale and mean, in their units: a float32 holds them."""
+"""Bound of a Gaussian's scale and mean, in their units, exact in float32."""
 
 
 def outputs_of(model: LearnedModel, grid: int) -> Outputs:
-    """What the integer network of a model puts out; means of one Gaussian are in units of the latents' grid."""
+    """The outputs of a model's integer network; means of one Gaussian are in units of the latents' grid."""
     channels = model.config.M
     if isinstance(model, MixtureModel):
         return integer_mixture.outputs(channels)
-    # The scales of the tables; the last table has no bound.
+    # The scales of the CDFs; the last one has no upper bound.
     scales = cast("Tensor", model.gaussian_conditional.scale_table)[:-1]
     limit = torch.full((2 * channels,), OUTPUT_LIMIT)
     bounds = (scales.double() * SCALE_GRID).floor().int()
@@ -53,15 +53,15 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
 
 
 def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCodec:
-    """The way in which a model's latents are coded with an integer network."""
+    """The latent codec of a model with an integer network."""
     return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianPath)(model, network)
 
 
 class FixedPointLatentCodec(LatentCodec):
     """z, then y in wavefronts; see `bench.learned.coding.latent_codecs`.
 
-    What is float here is the encoder's: y, z and their distance from the means. A decoder sees integers alone, and
-    divides by the grids in the end, which are powers of 2: that is exact.
+    Only the encoder uses floats: y, z and their differences to the means. A decoder uses integers, and finally divides
+    by the grids, which are powers of 2: that is exact.
     """
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
@@ -81,17 +81,17 @@ class FixedPointLatentCodec(LatentCodec):
 
     @abc.abstractmethod
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
-        """What the decoder knows."""
+        """The decoded latents."""
 
     @abc.abstractmethod
     def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
-        """Pass elements of y (positions, M), by what was told of them, in its units; values in those of the grid."""
+        """Code elements of y (positions, M), given the network's outputs for them; values in units of the grid."""
 
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
 
     def _wavefronts(self, port: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """All of y (1, M, h, w), and the outputs of the network for it (1, outputs, h, w), in units of their grids."""
+        """All of y (1, M, h, w), and the network's outputs (1, outputs, h, w), in units of their grids."""
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
         entered = torch.zeros(wave.num_rows, self.num_channels, dtype=self._evaluator.dtype)
@@ -105,7 +105,7 @@ class FixedPointLatentCodec(LatentCodec):
 
 
 class GaussianPath(FixedPointLatentCodec):
-    """Each element by the table of its scale, around its mean: the tables of the float model."""
+    """Each element with the CDF of its scale, around its mean; the CDFs are those of the float model."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)
@@ -129,12 +129,12 @@ class GaussianPath(FixedPointLatentCodec):
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
-        """The tables of scales in units of their grid."""
+        """The CDFs of scales in units of their grid."""
         return torch.bucketize(scales.int().flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
 class IntegerMixtureLatentCodec(FixedPointLatentCodec):
-    """Each element, rounded to an integer, by its mixture."""
+    """Each element, rounded to an integer, with its mixture."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)

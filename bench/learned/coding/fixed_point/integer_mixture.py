@@ -1,19 +1,19 @@
-"""A Gaussian mixture in integers: from the outputs of the network to the frequencies of each element.
+"""Gaussian mixtures in integers: from the outputs of the network to the frequencies of each element.
 
     scales s             in 1/1024
     means m              in 1/64
     logits               in 1/64: `exponential` has exp(-difference to the largest), in 2^-16
-    weights w            whole numbers that add up to 2^14: the differences of floor(2^14 sum of the first k / sum)
+    weights w            integers that add up to 2^14: the differences of floor(2^14 sum of the first k / sum)
     steps of a position  floor((edge - m) floor(2^32 / s) / 2^18): standard deviations, in 1/1024
     below an edge        sum over k of w_k normal[steps]: `normal` has the distribution function, in 2^-20
     frequencies          1 + floor(difference of two edges * room / 2^34)
     window               centre floor(sum of w m + 1/2); it reaches to max over k of |m - centre| + t(w) s, where
                          `spreads` has the largest weights of each t in 1/8
 
-`normal` does not fall, so no frequency is below 1, whatever the outputs are.
+`normal` is non-decreasing, so that every frequency is at least 1.
 
-All of it is held in float64 and stays below 2^53, so each product and sum is exact. A quotient of integers is rounded,
-but never over the next integer, from which it is 1 / divisor away at least: its floor is that of integers.
+All values are float64 below 2^53, so that products and sums are exact. A quotient of integers is rounded, but not
+beyond the next integer, which differs by at least 1 / divisor: its floor is exact.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
 SCALE_GRID = 1024
 MEAN_GRID = 64
 LOGIT_GRID = 64
-"""Units in 1."""
+"""Units per 1."""
 
 LIMIT = 1 << 20
-"""No output is of a larger magnitude: means are below 16,384, and scales below 1024."""
+"""Bound of the outputs' magnitude: means are below 16,384, and scales below 1024."""
 
 WEIGHT_BITS = 14
 EXPONENTIAL_BITS = 16
 NORMAL_BITS = 20
 RECIPROCAL_BITS = 32
 STEP_BITS = 10
-"""Steps in a standard deviation. An interval of a Gaussian with a scale of 64 is still 16 steps wide."""
+"""Steps per standard deviation. An interval of a Gaussian with a scale of 64 is 16 steps wide."""
 
 TAIL = 5
-"""Standard deviations in `normal`; what is beyond is less than its unit."""
+"""Range of `normal` in standard deviations; probabilities beyond are less than its unit."""
 
 SPREAD_GRID = 8
 POSITION_SHIFT = RECIPROCAL_BITS - STEP_BITS - int(math.log2(SCALE_GRID // MEAN_GRID))
@@ -61,7 +61,7 @@ LOOKUPS = ("exponential", "normal", "spreads")
 
 
 def outputs(channels: int) -> Outputs:
-    """What a mixture's network puts out for so many channels: scales, means, logits; each K M."""
+    """The outputs of a mixture's network for a number of channels: scales, means, logits; K M each."""
     each = COMPONENTS * channels
     least = math.ceil(SCALE_BOUND * SCALE_GRID)
     return Outputs(
@@ -73,8 +73,8 @@ def outputs(channels: int) -> Outputs:
 
 
 def lookups() -> dict[str, Tensor]:
-    """The integer tables, as a weights file holds them."""
-    # Where 2^EXPONENTIAL_BITS exp(-x) is less than 1/2.
+    """The integer tables, as in a weights file."""
+    # From here on 2^EXPONENTIAL_BITS exp(-x) is less than 1/2.
     differences = torch.arange(math.ceil((EXPONENTIAL_BITS + 1) * math.log(2)) * LOGIT_GRID + 1) / LOGIT_GRID
     steps = torch.arange(-TAIL << STEP_BITS, (TAIL << STEP_BITS) + 1, dtype=torch.float64)
     normal = torch.special.ndtr((steps + 0.5) / (1 << STEP_BITS))
@@ -89,7 +89,7 @@ def lookups() -> dict[str, Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class _MixtureElements:
-    """Of elements, each (K, n), and their windows' centres, (n)."""
+    """Parameters of elements, (K, n), and the centres of their windows, (n)."""
 
     means: Tensor
     reciprocals: Tensor
@@ -98,7 +98,7 @@ class _MixtureElements:
 
 
 class IntegerMixture:
-    """What makes frequencies of a network's outputs. It holds nothing of any picture."""
+    """Frequencies from a network's outputs. It keeps no state between pictures."""
 
     def __init__(self, tables: Mapping[str, Tensor]) -> None:
         self._exponential, self._normal = tables["exponential"].double(), tables["normal"].double()
@@ -107,10 +107,10 @@ class IntegerMixture:
 
     @classmethod
     def of(cls, found: Outputs) -> Self:
-        """For outputs of given limits.
+        """For outputs with given limits.
 
         Raises:
-            ValueError: scales could be 0, outputs so large that no float64 holds what follows, or a table is no table.
+            ValueError: scales could be 0, values could exceed float64, or a table is invalid.
         """
         tables = found.lookups
         exponential, normal = tables["exponential"], tables["normal"]
@@ -125,7 +125,7 @@ class IntegerMixture:
         return cls(tables)
 
     def rows(self, values: Tensor) -> MixtureCdfs:
-        """The distributions of elements, position by position, by outputs (positions, 3 K M) in float64."""
+        """Distributions of elements, in the order of positions, from outputs (positions, 3 K M) in float64."""
         scales, means, logits = (
             part.reshape(len(values), COMPONENTS, -1).transpose(0, 1).flatten(1) for part in values.chunk(3, 1)
         )
@@ -143,7 +143,7 @@ class IntegerMixture:
         return torch.cat((shares[:1], shares.diff(dim=0)))
 
     def _reaches_of(self, found: _MixtureElements, scales: Tensor) -> Tensor:
-        """The index of each window's reach; lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
+        """The index of each window's half-width; lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
         unit = SCALE_GRID * SPREAD_GRID
         spreads = torch.bucketize(found.weights, self._spreads)
         away = (found.means - found.centres * MEAN_GRID).abs_().mul_(unit // MEAN_GRID)
@@ -151,7 +151,7 @@ class IntegerMixture:
         return torch.bucketize(needed, self._reaches).clamp_(max=len(REACHES) - 1)
 
     def _frequencies(self, found: _MixtureElements, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
-        """Whole frequencies of the integers around the centres of some elements, and of the escape."""
+        """Integer frequencies of the integers around the centres of elements, and of the escape."""
         chosen = torch.from_numpy(elements)
         means, reciprocals, weights = (
             part[:, chosen, None] for part in (found.means, found.reciprocals, found.weights)
@@ -160,7 +160,7 @@ class IntegerMixture:
         first = (found.centres[chosen, None] - reach) * MEAN_GRID - MEAN_GRID // 2 - means
         first.mul_(steps).add_(TAIL << STEP_BITS)
         edges = torch.arange(2 * reach + 2, dtype=torch.float64) * MEAN_GRID
-        # Truncated below; what is below 0 is clamped before.
+        # Truncation equals floor: negative values are clamped before.
         places = torch.addcmul(first, steps, edges).clamp_(0, len(self._normal) - 1).int()
         below = self._normal.index_select(0, places.flatten()).view(places.shape).mul_(weights).sum(0)
         return whole(below, 1 << (WEIGHT_BITS + NORMAL_BITS))

@@ -1,4 +1,4 @@
-"""The float networks between z and the entropy parameters as linear layers with leaky rectifiers."""
+"""The float networks between z and the entropy parameters, as linear layers with leaky ReLUs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A convolution in float64 with zeros around, a pixel shuffle if it spreads, and a leaky rectifier."""
+    """A zero-padded convolution in float64, optionally with a pixel shuffle, and a leaky ReLU."""
 
     weight: Tensor
     """(outputs, inputs, kernel, kernel)"""
@@ -27,32 +27,32 @@ class Linear:
     """(outputs)"""
     spread: int = 1
     slope: float = 1.0
-    """Of values below 0; 1 without a rectifier."""
+    """For negative values; 1 without an activation."""
 
     def sums(self, x: Tensor) -> Tensor:
-        """(B, inputs, h, w) to (B, outputs, h, w): before the shuffle and the rectifier."""
+        """(B, inputs, h, w) to (B, outputs, h, w), before pixel shuffle and activation."""
         return F.conv2d(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
 
     def finished(self, sums: Tensor) -> Tensor:
-        """What the next layer sees."""
+        """The input of the next layer."""
         values = F.pixel_shuffle(sums, self.spread) if self.spread > 1 else sums
         return torch.where(values < 0, values * self.slope, values)
 
 
 @dataclass(frozen=True, slots=True)
 class LinearNetwork:
-    """Hyper-synthesis, context model and entropy parameters, linear layers in a row taken together."""
+    """Hyper-synthesis, context model and entropy parameters, with consecutive linear layers merged."""
 
     hyper: tuple[Linear, ...]
-    """z_hat to what it adds to the first entropy layer."""
+    """From z_hat to its part of the first entropy layer."""
     context: Tensor
-    """(outputs, taps, M): what the neighbours add to it."""
+    """(outputs, taps, M): from the context to its part of the first entropy layer."""
     entropy: tuple[Linear, ...]
-    """The layers behind that."""
+    """The further entropy layers."""
     bias: Tensor
-    """Of the first entropy layer, and all that is constant before it."""
+    """Of the first entropy layer, with all constants of the layers before."""
     slope: float
-    """Of its rectifier."""
+    """Of the first entropy layer's activation."""
 
 
 @torch.no_grad()
@@ -60,7 +60,7 @@ def linear_network(model: LearnedModel) -> LinearNetwork:
     """The networks of an autoregressive model with a hyperprior.
 
     Raises:
-        UsageError: it has none, or layers of another kind.
+        UsageError: the model has none, or unsupported layers.
     """
     if not (hasattr(model, "h_s") and hasattr(model, "context_prediction")):
         raise UsageError(
@@ -100,7 +100,7 @@ def _linear(layer: nn.Module) -> Linear:
         return Linear(inner.weight, inner.bias, int(shuffle.upscale_factor))
     if SubpixelConv2d.fits(layer):
         ours = SubpixelConv2d(layer)
-        # Its outputs are ordered by pixel and channel, those of a pixel shuffle by channel and pixel.
+        # The outputs are ordered by pixel and channel; a pixel shuffle needs the order of channel and pixel.
         order = torch.arange(4 * ours.outputs).view(4, ours.outputs).t().flatten()
         return Linear(ours.weight[order].double(), ours.bias[order].double(), 2)
     if isinstance(layer, nn.Conv2d) and layer.stride == (1, 1) and layer.padding[0] == layer.kernel_size[0] // 2:

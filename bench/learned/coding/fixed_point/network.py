@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A linear layer and what becomes of its sums. All tensors are integers."""
+    """A linear layer and the rescaling of its sums. All tensors are integers."""
 
     weight: Tensor
     """int8, (outputs, inputs, kernel, kernel); of the context (outputs, taps, M), taps in raster order."""
@@ -26,61 +26,61 @@ class Layer:
     """int32, (outputs)"""
     rescaling: Rescaling
     spread: int
-    """2 if its outputs are pixels of 2x2 blocks, channel by channel; else 1."""
+    """2 if the outputs are pixels of 2x2 blocks, channel by channel; else 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What the last layer's outputs are, and what makes distributions of them. All tensors are integers."""
+    """The outputs of the last layer, and the tables for their distributions. All tensors are integers."""
 
     grids: Tensor
-    """Units of each in 1: powers of 2."""
+    """Units of each output per 1: powers of 2."""
     low: Tensor
     high: Tensor
-    """Limits of each, in its units."""
+    """Upper limit of each output, in its units."""
     lookups: Mapping[str, Tensor]
-    """CDFs by name: "scale_bounds" of a Gaussian; those of `mixture.lookups`."""
+    """Tables by name: "scale_bounds" of a Gaussian; those of `integer_mixture.lookups`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What a weights file of a fixed-point codec holds.
+    """The network in a weights file of a fixed-point codec.
 
-    z and y are what the file carries, in units of 1/`grid`: symbols times `grid`, and a median or mean on top.
+    z and y are the coded values in units of 1/`grid`: symbols times `grid`, plus a median or mean.
     """
 
     grid: int
-    """Units of the latents in 1."""
+    """Units of the latents per 1."""
     medians: Tensor
     """Of z, in units of the grid, (N)."""
     z_entry: Rescaling
     y_entry: Rescaling
     """From units of the grid to 8 bits."""
     hyper: tuple[Layer, ...]
-    """z to the sums of the first entropy layer, in its units."""
+    """From z to the sums of the first entropy layer, in its units."""
     context: Layer
-    """The causal neighbours of a position to the same sums, which are then rectified."""
+    """From the causal neighbours of a position to the same sums; the activation follows."""
     entropy: tuple[Layer, ...]
-    """The entropy layers that are left; the last one's outputs are the parameters, in units of `output_grids`."""
+    """The further entropy layers; the outputs of the last one are the parameters, in units of `output_grids`."""
     output_grids: Tensor
-    """Units of each output of the last layer in 1, (outputs): powers of 2."""
+    """Units of each output of the last layer per 1, (outputs): powers of 2."""
     lookups: Mapping[str, Tensor]
     """See `Outputs`."""
 
     @property
     def kernel(self) -> int:
-        """Side of the context model's kernel, (kernel^2 - 1) / 2 of whose taps are causal."""
+        """Side of the context model's kernel, with (kernel^2 - 1) / 2 causal taps."""
         return math.isqrt(2 * self.context.weight.shape[1] + 1)
 
     @property
     def outputs(self) -> Outputs:
-        """Of the last layer."""
+        """The outputs of the last layer."""
         last = self.entropy[-1].rescaling
         return Outputs(self.output_grids, last.low, last.high, self.lookups)
 
 
 class Evaluator:
-    """A network at work. It holds nothing of any picture; all tensors are floats that hold integers."""
+    """A network ready for evaluation. It keeps no state between pictures; tensors are floats with integer values."""
 
     def __init__(self, network: Network) -> None:
         self._medians = network.medians.double()
@@ -100,18 +100,18 @@ class Evaluator:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the neighbours that `__call__` wants."""
+        """Type of the neighbours in `__call__`."""
         return self._context.products.matrix.dtype
 
     def prepare(self, symbols: Tensor) -> Tensor:
-        """What z, and a bias, say to the first entropy layer: (positions, hidden), from symbols (N, h/4, w/4)."""
+        """Part of the first entropy layer from z and biases: (positions, hidden), from symbols (N, h/4, w/4)."""
         values = self._z_entry(symbols.permute(1, 2, 0).double() * self._grid + self._medians)
         for layer in self._hyper:
             values = layer.convolved(values)
         return values.flatten(0, 1).add_(self._context.products.bias)
 
     def __call__(self, neighbours: Tensor, prepared: Tensor) -> Tensor:
-        """The entropy parameters (n, outputs) of positions, from their neighbours (n, taps M), entered."""
+        """The entropy parameters (n, outputs) of positions, from their neighbours (n, taps M) in 8 bits."""
         values = self._context.rescaling(self._context.products(neighbours).add_(prepared))
         for layer in self._entropy:
             values = layer.rescaling(layer.products(values).add_(layer.products.bias))

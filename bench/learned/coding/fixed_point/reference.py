@@ -1,7 +1,7 @@
-"""The latents of a fixed-point file in plain NumPy: what a decoder on another machine, in another language, has to do.
+"""Reference implementation in NumPy of decoding the latents of a fixed-point file, as a model for decoders elsewhere.
 
-Integers of 64 bits throughout, no torch, no float but the range coder's own; one position after the other in plain
-loops over wavefronts. It is slow, and the referee of the quick one.
+It uses 64-bit integers, neither torch nor floats (except inside the range coder), and plain loops over wavefronts. It
+is slow; tests compare the fast implementation with it.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ COMPONENTS = 3
 MEAN_GRID, SCALE_GRID, SPREAD_GRID = 64, 1024, 8
 WEIGHT_BITS, NORMAL_BITS, RECIPROCAL_BITS, POSITION_SHIFT = 14, 20, 32, 18
 NORMAL_CENTRE = 5 * 1024
-"""See `mixture`; written again here, as a decoder elsewhere has to."""
+"""See `integer_mixture`; repeated here, so that this module is independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A fixed-point weights file and the tables of the file that it goes with."""
+    """A fixed-point weights file, and the CDFs of its base."""
 
     tensors: dict[str, NDArray[Any]]
     shape: dict[str, Any]
     """The header's entry "fixed_point"."""
     z_tables: Cdfs
     y_tables: Cdfs | None
-    """None where y goes by mixtures."""
+    """None where y is coded with mixtures."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a file, and its bases beside it."""
+        """Read a file and its bases."""
         header, tensors = _read(path)
         base = _whole(path.parent / header["base"]["file"])
         z_tables = _tables(base, "entropy_bottleneck")
@@ -86,7 +86,7 @@ class Reference:
         return y.transpose(2, 0, 1)
 
     def _elements(self, reader: RangeDecoder, told: Wide) -> Wide:
-        """Elements of y (positions, M) in units of the grid, by what the network says of them."""
+        """Elements of y (positions, M) in units of the grid, from the network's outputs for them."""
         if self.y_tables is None:
             rows = integer_mixture(told, self.tensors)
             symbols = reader.code(rows, np.arange(len(rows.first), dtype=np.int32), None).reshape(len(told), -1)
@@ -133,7 +133,7 @@ class Reference:
 
 
 def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> MixtureCdfs:
-    """The distributions of elements, position by position, by outputs (positions, 3 K M); see `mixture`."""
+    """Distributions of elements, in the order of positions, from outputs (positions, 3 K M); see `integer_mixture`."""
     scales, means, logits = (
         part.reshape(len(told), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
         for part in np.split(told, 3, axis=1)
@@ -177,7 +177,7 @@ def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int
 
 
 def _whole(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file, upon those of the file that it is a part of."""
+    """The arrays of a file, added to those of its base."""
     header, arrays = _read(path)
     return {**_whole(path.parent / header["base"]["file"]), **arrays} if "base" in header else arrays
 

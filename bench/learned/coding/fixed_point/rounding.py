@@ -1,8 +1,8 @@
-"""Float weights to 8 bits, such that the sums of a layer change least on given inputs.
+"""Rounding of float weights to 8 bits with the smallest change of a layer's sums on given inputs.
 
-Rounding each weight by itself leaves errors that add up. Here weights are rounded one input after the other, and those
-that are still to come are shifted so that they make up for the error (Frantar and Alistarh 2022, arXiv 2208.11580: the
-optimal brain quantiser; here in one order for all outputs, as in arXiv 2210.17323).
+Errors of weights that are rounded independently add up. Here weights are rounded input by input, and the remaining ones
+are adjusted to compensate for the error (Frantar and Alistarh 2022, arXiv 2208.11580: optimal brain quantiser; here in
+one order for all outputs, as in arXiv 2210.17323).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from torch import Tensor
 from bench.learned.coding.fixed_point.arithmetic import WEIGHT_LIMIT
 
 DAMPING = 0.01
-"""Added to the inputs' mean square, as a share of it: inputs that the photographs never showed must not blow up."""
+"""Added to the inputs' mean square, relative to it, to avoid large weights for inputs that were not observed."""
 
 _BLOCK = 128
 
 
 def steps(weight: Tensor) -> Tensor:
-    """The step of each output's weights (outputs, inputs): the largest weight is WEIGHT_LIMIT of them."""
+    """The step of each output's weights (outputs, inputs): the largest weight is WEIGHT_LIMIT steps."""
     largest = weight.abs().amax(1)
     return (largest / WEIGHT_LIMIT).clamp_min(float(largest.max()) * 1e-6 + 1e-30)
 
 
 def second_moments(inputs: Tensor) -> Tensor:
-    """The damped matrix of inputs (n, inputs) that `rounded` takes: their products' means, in float64."""
+    """The damped second moments of inputs (n, inputs) for `rounded`, in float64."""
     inputs = inputs.double()
     moments = inputs.t() @ inputs / len(inputs)
     damping = DAMPING * float(moments.diagonal().mean()) + 1e-9

@@ -1,7 +1,7 @@
-"""Weights files of fixed-point codecs: integer tensors, and which weights they go with.
+"""Weights files of fixed-point codecs: integer tensors, and a reference to their base.
 
-Transforms, hyper-analysis and tables are those of the base: a file of bench's own that lies beside, or a checkpoint of
-CompressAI's zoo. It is known by its SHA-256.
+Transforms, hyper-analysis and CDFs are those of the base, identified by its SHA-256: a weights file of bench in the
+same folder, or a published checkpoint of CompressAI.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 SUFFIX = "-int"
-"""What the name of a family's fixed-point codec ends in."""
+"""Suffix of the names of fixed-point codecs."""
 
 _PLAIN = ("medians", "output_grids")
 _LOOKUPS = ("scale_bounds", *integer_mixture.LOOKUPS)
@@ -45,20 +45,20 @@ class FixedPointWeights:
     base: Weights
     card: ModelCard
     sha256: str
-    """Fingerprint: the SHA-256 of the file."""
+    """Fingerprint: SHA-256 of the file."""
 
 
 def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) -> str:
     """Write an integer network; the file's SHA-256.
 
     Args:
-        path: the file; a base that is a file has to lie beside it when it is loaded.
-        network: as calibrated.
-        card: the base's, and how it was calibrated.
+        path: the file; a base that is a file must be in the same folder when it is loaded.
+        network: the calibrated network.
+        card: that of the base, with the calibration.
         base: its "family", "weights" (a zoo's name, or "file"), "file" (a name) and "sha256".
 
     Raises:
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an earlier file is untouched.
     """
     header = {
         "config": {"family": base["family"] + SUFFIX},
@@ -76,7 +76,7 @@ def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) ->
 
 
 def tensors(network: Network) -> dict[str, Tensor]:
-    """All tensors of a network by name: int8 for the weights of layers, int32 for all else."""
+    """All tensors of a network by name: int8 for the weights of layers, int32 for all others."""
     found = {name: getattr(network, name) for name in _PLAIN} | dict(network.lookups)
     rescalings = {"z_entry": network.z_entry, "y_entry": network.y_entry}
     for name, layer in zip(_names(len(network.hyper), len(network.entropy)), _layers(network), strict=True):
@@ -88,11 +88,11 @@ def tensors(network: Network) -> dict[str, Tensor]:
 
 
 def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights:
-    """Restore what `save` wrote, with its base.
+    """Load a file of `save` with its base.
 
     Raises:
-        MissingError: there is no such file, or its base is not on this machine.
-        UsageError: it is not such a file, damaged, of another version or family, or the base is another one.
+        MissingError: the file or its base is missing.
+        UsageError: the file is invalid, damaged, or of another version or family, or its base has changed.
     """
     header, found = tensor_file.read(path)
     try:
@@ -117,7 +117,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
 
 
 def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
-    """The base, loaded; `catalogue.base` has seen to it that it is the right one."""
+    """The loaded base, which `catalogue.base` has verified."""
     found = catalogue.base(path)
     if base["weights"] in catalogue.ZOOS:
         return load_zoo(base["family"], card.quality, catalogue.ZOOS[base["weights"]])
@@ -148,7 +148,7 @@ def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
 
 
 def _require_fit(network: Network, model: LearnedModel) -> None:
-    """Refuse layers that do not lead, one after the other, from a model's z and y to the parameters of its y."""
+    """Check that the layers lead from a model's z and y to the parameters of its y."""
     config, taps = model.config, (model.config.kernel**2 - 1) // 2
     layers = [(layer, tuple(layer.weight.shape[1:])) for layer in _layers(network)]
     inputs, scale = config.N, 1
