@@ -89,20 +89,20 @@ def seconds(work: Callable[[], object]) -> float:
     return min(times)
 
 
-def our_times(system: LoadedModel, picture: Picture) -> dict[str, float]:
+def our_times(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
     """Seconds of the stages."""
-    size = system.transforms.latent_size(picture.height, picture.width)
-    y = system.transforms.analysis(picture)
-    coded = system.coder.encode(y)
+    size = loaded_model.transforms.latent_size(picture.height, picture.width)
+    y = loaded_model.transforms.analysis(picture)
+    coded = loaded_model.coder.encode(y)
     y_hat = coded.latents.y_hat
     times = {
-        "analysis": seconds(lambda: system.transforms.analysis(picture)),
-        "entropy encoding": seconds(lambda: system.coder.encode(y)),
-        "entropy decoding": seconds(lambda: system.coder.decode(coded.payload, size, coded.crc)),
-        "synthesis": seconds(lambda: system.transforms.synthesis(y_hat, picture.height, picture.width)),
+        "analysis": seconds(lambda: loaded_model.transforms.analysis(picture)),
+        "entropy encoding": seconds(lambda: loaded_model.coder.encode(y)),
+        "entropy decoding": seconds(lambda: loaded_model.coder.decode(coded.payload, size, coded.crc)),
+        "synthesis": seconds(lambda: loaded_model.transforms.synthesis(y_hat, picture.height, picture.width)),
     }
     encode, decode = times["analysis"] + times["entropy encoding"], times["entropy decoding"] + times["synthesis"]
-    quick = LoadedModel.of(system.model, precision="bf16").transforms
+    quick = LoadedModel.of(loaded_model.model, precision="bf16").transforms
     return times | {
         "encode": encode,
         "decode": decode,
@@ -163,11 +163,11 @@ def worker(path: str, who: str, picture: Picture) -> None:
     model = load(Path(path)).model
     before = peak_mib()
     if who == "ours":
-        system = LoadedModel.of(model)
-        coded = system.coder.encode(system.transforms.analysis(picture))
-        size = system.transforms.latent_size(picture.height, picture.width)
-        latents = system.coder.decode(coded.payload, size, coded.crc)
-        system.transforms.synthesis(latents.y_hat, picture.height, picture.width)
+        loaded_model = LoadedModel.of(model)
+        coded = loaded_model.coder.encode(loaded_model.transforms.analysis(picture))
+        size = loaded_model.transforms.latent_size(picture.height, picture.width)
+        latents = loaded_model.coder.decode(coded.payload, size, coded.crc)
+        loaded_model.transforms.synthesis(latents.y_hat, picture.height, picture.width)
     else:
         theirs: Any = compressai_model(model)
         x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255

@@ -56,10 +56,10 @@ def open_codec(name: str, weights: str) -> LearnedCodec:
 def decodes(codec: LearnedCodec, data: bytes) -> bool:
     """Whether the latents come out as they were written."""
     content = unpack(data, codec._identity)  # noqa: SLF001 - latents are no part of a codec's contract
-    system = codec._system  # noqa: SLF001
-    size = system.transforms.latent_size(content.height, content.width)
+    loaded_model = codec._loaded_model  # noqa: SLF001
+    size = loaded_model.transforms.latent_size(content.height, content.width)
     try:
-        system.coder.decode(content.payload, size, content.latents_crc)
+        loaded_model.coder.decode(content.payload, size, content.latents_crc)
     except DecodeError:
         return False
     return True
@@ -70,11 +70,11 @@ def decodes_in_numpy(codec: LearnedCodec, data: bytes, weights: Path) -> bool:
     from bench.learned.coding.fixed_point.reference import Reference  # noqa: PLC0415
 
     content = unpack(data, codec._identity)  # noqa: SLF001
-    system = codec._system  # noqa: SLF001
-    size = system.transforms.latent_size(content.height, content.width)
+    loaded_model = codec._loaded_model  # noqa: SLF001
+    size = loaded_model.transforms.latent_size(content.height, content.width)
     reference = Reference.open(weights)
     found, crc = reference.decode(content.payload, size)
-    latents = system.coder.decode(content.payload, size, content.latents_crc).y_hat[0].double()
+    latents = loaded_model.coder.decode(content.payload, size, content.latents_crc).y_hat[0].double()
     return crc == content.latents_crc and np.array_equal(found, latents.numpy() * reference.shape["grid"])
 
 

@@ -36,6 +36,6 @@ def limit_threads(threads: int | None) -> int:
     count = threads or usable_cores()
     os.environ.update(threads_of(count))
     os.environ.pop("OMP_THREAD_LIMIT", None)
-    # OpenMP's threads would spin while they wait, on cores that others could use: convolutions in bands do.
+    # OpenMP's threads would spin while they wait, on cores that others could use: convolutions in row tiles do.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return count

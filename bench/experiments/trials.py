@@ -83,7 +83,7 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
     weights = load_rectified(path) if is_decoder(path) else load(path)
     if isinstance(weights, Weights) and weights.model.config.family in YUV420:
         raise UsageError(f"{path}: {weights.model.config.family} codes planes; `bench run` compares what codes those")
-    system, card = LoadedModel.of(weights.model), weights.card
+    loaded_model, card = LoadedModel.of(weights.model), weights.card
     shared = {
         "model": _model_name(weights),
         "quality": card.quality,
@@ -98,19 +98,19 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
     with progress(name, len(held), unit="pictures") as advance:
         for index, entry in enumerate(held.entries):
             x = middle_of(held, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-            measured = _task(system, Picture(np.ascontiguousarray(x)))
+            measured = _task(loaded_model, Picture(np.ascontiguousarray(x)))
             distortion = measured["mse"] if card.metric == "mse" else 1 - measured["ms_ssim"]
             loss = measured["rate_bpp"] + card.lmbda * distortion
             yield {**shared, "image": entry.name, **measured, "rd_loss": loss}
             advance(1, entry.name)
 
 
-def _task(system: LoadedModel, picture: Picture) -> dict[str, float]:
-    transforms = cast("PictureTransforms", system.transforms)
+def _task(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
+    transforms = cast("PictureTransforms", loaded_model.transforms)
     y = transforms.analysis(picture)
-    coded = system.coder.encode(y)
+    coded = loaded_model.coder.encode(y)
     y_hat = coded.latents.y_hat
-    rectified = system.rectified(y_hat)
+    rectified = loaded_model.rectified(y_hat)
     decoded = transforms.synthesis(rectified, picture.height, picture.width)
     mse, ms_ssim = cast("float", MSE.function(picture, decoded)), MS_SSIM.function(picture, decoded)
     before, after = (float((latents.double() - y.double()).norm()) for latents in (y_hat, rectified))

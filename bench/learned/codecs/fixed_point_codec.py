@@ -28,5 +28,5 @@ class FixedPointCodec(LearnedCodec):
         loaded = load_fixed_point(source.path, source.family)
         model = loaded.base.model
         return loaded.sha256, LoadedModel.of(
-            model, device, precision, path=fixed_point_latent_codec(model, loaded.network)
+            model, device, precision, latent_codec=fixed_point_latent_codec(model, loaded.network)
         )

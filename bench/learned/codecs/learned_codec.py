@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("fp32", "bf16")
 
-SYSTEMS = 2
+LOADED_MODELS = 2
 """Loaded models that are kept: a run works through one quality after the other."""
 
 
@@ -146,43 +146,45 @@ class LearnedCodec(Codec):
         content = container.unpack(data, self._identity)
         y_hat = self._decode(content)
         with stage("synthesis"):
-            return cast("PictureTransforms", self._system.transforms).synthesis(y_hat, content.height, content.width)
+            return cast("PictureTransforms", self._loaded_model.transforms).synthesis(
+                y_hat, content.height, content.width
+            )
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """What the model makes of a picture, element by element: latents, scales, means, bits."""
         from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
 
-        return diagnose(self._system, self._analysis(picture))
+        return diagnose(self._loaded_model, self._analysis(picture))
 
     @property
     def model(self) -> Codable:
         """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
-        return self._system.whole
+        return self._loaded_model.whole
 
     def _analysis(self, picture: Picture) -> Tensor:
         """The latents of a picture, before quantisation."""
-        return cast("PictureTransforms", self._system.transforms).analysis(picture)
+        return cast("PictureTransforms", self._loaded_model.transforms).analysis(picture)
 
     def _code(self, y: Tensor) -> Coded:
         """The payload of latents, and what the decoder will know."""
-        system = self._system
+        loaded_model = self._loaded_model
         with stage("entropy encoding"):
-            coded = system.coder.encode(y)
-        _note_bits(system, coded.latents)
-        _note_errors(system, y, coded.latents)
+            coded = loaded_model.coder.encode(y)
+        _note_bits(loaded_model, coded.latents)
+        _note_errors(loaded_model, y, coded.latents)
         return coded
 
     def _decode(self, content: FileContent) -> Tensor:
         """The latents in a file, as the synthesis takes them."""
-        system = self._system
-        system.transforms.require_memory(content.height, content.width)
+        loaded_model = self._loaded_model
+        loaded_model.transforms.require_memory(content.height, content.width)
         with stage("entropy decoding"):
-            size = system.transforms.latent_size(content.height, content.width)
-            latents = system.coder.decode(content.payload, size, content.latents_crc)
-        if system.rectifier is None:
+            size = loaded_model.transforms.latent_size(content.height, content.width)
+            latents = loaded_model.coder.decode(content.payload, size, content.latents_crc)
+        if loaded_model.rectifier is None:
             return latents.y_hat
         with stage("rectification"):
-            return system.rectified(latents.y_hat)
+            return loaded_model.rectified(latents.y_hat)
 
     @property
     def _identity(self) -> Identity:
@@ -191,7 +193,7 @@ class LearnedCodec(Codec):
         return Identity(self.family, numbered(self.quality), self._encoder_sha256)
 
     @property
-    def _system(self) -> LoadedModel:
+    def _loaded_model(self) -> LoadedModel:
         source = Source(self.weights or "", self.family, self.quality, self._path, self.weights_sha256 or "")
         return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
 
@@ -214,31 +216,31 @@ def numbered(quality: float) -> int:
     return int(quality) if quality in range(256) else 0
 
 
-@functools.lru_cache(maxsize=SYSTEMS)
+@functools.lru_cache(maxsize=LOADED_MODELS)
 def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> LoadedModel:
-    sha256, system = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
+    sha256, loaded_model = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
     if sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
-    return system
+    return loaded_model
 
 
-def _note_bits(system: LoadedModel, latents: Latents) -> None:
+def _note_bits(loaded_model: LoadedModel, latents: Latents) -> None:
     """Report the bits of the latents: coder bits, in all and of each part, and estimated bits."""
     from bench.learned.coding.diagnosis import estimated_bits  # noqa: PLC0415
 
-    parts = functools.cache(lambda: system.coder_bits(latents))
+    parts = functools.cache(lambda: loaded_model.coder_bits(latents))
     note("coder_bits", lambda: sum(parts().values()))
     note("coder_bits_y", lambda: parts()["y"])
     if latents.z_hat is not None:
         note("coder_bits_z", lambda: parts()["z"])
-    note("estimated_bits", lambda: sum(estimated_bits(system.model, latents).values()))
+    note("estimated_bits", lambda: sum(estimated_bits(loaded_model.model, latents).values()))
 
 
-def _note_errors(system: LoadedModel, y: Tensor, latents: Latents) -> None:
+def _note_errors(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
     """Tell how far the decoded latents are from those of the encoder, and where they are rectified, these too."""
     note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
-    if system.rectifier is not None:
-        note("latent_error_rectified", lambda: _distance(system.rectified(latents.y_hat), y))
+    if loaded_model.rectifier is not None:
+        note("latent_error_rectified", lambda: _distance(loaded_model.rectified(latents.y_hat), y))
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

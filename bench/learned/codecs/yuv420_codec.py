@@ -67,4 +67,4 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
 
     @property
     def _transforms(self) -> PlanesTransforms:
-        return cast("PlanesTransforms", self._system.transforms)
+        return cast("PlanesTransforms", self._loaded_model.transforms)

@@ -54,15 +54,17 @@ class Diagnosis:
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
 
-def diagnose(system: LoadedModel, y: Tensor) -> Diagnosis:
+def diagnose(loaded_model: LoadedModel, y: Tensor) -> Diagnosis:
     """Code the latents of a picture, and return all intermediate values.
 
     Raises:
         CodecError: the latents are out of the range that can be coded.
     """
-    latents = system.coder.encode(y).latents
-    rectified = None if system.rectifier is None else system.rectified(latents.y_hat)
-    return Diagnosis(y, latents, system.coder.bits(latents), estimated_bits(system.model, latents), rectified)
+    latents = loaded_model.coder.encode(y).latents
+    rectified = None if loaded_model.rectifier is None else loaded_model.rectified(latents.y_hat)
+    return Diagnosis(
+        y, latents, loaded_model.coder.bits(latents), estimated_bits(loaded_model.model, latents), rectified
+    )
 
 
 def save(path: Path, diagnosis: Diagnosis) -> None:

@@ -73,7 +73,7 @@ class LatentCodec(abc.ABC):
         return y_bits + (0 if self.z_channels is None else self.z_channels.least_bits(z_size(size)))
 
     @abc.abstractmethod
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """Code y (1, M, h, w) of a given size and its side information; the decoded latents."""
 
     @abc.abstractmethod
@@ -93,9 +93,9 @@ class FactorizedLatentCodec(LatentCodec):
         """See `LatentCodec`; each channel has its own bound."""
         return self._channels.least_bits(size)
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
-        return Latents(self._channels.code(port, y, size))
+        return Latents(self._channels.code(coder, y, size))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
@@ -112,11 +112,11 @@ class HyperpriorLatentCodec(LatentCodec):
         self.z_channels = self._hyperprior.channels
         self._has_mean = bool(model.has_mean)
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
-        z_hat, params = self._hyperprior.code(port, y, size)
+        z_hat, params = self._hyperprior.code(coder, y, size)
         scales, means = split_parameters(params, mean=self._has_mean)
-        return Latents(self._elements.code(port, y, scales, means), z_hat, scales, means)
+        return Latents(self._elements.code(coder, y, scales, means), z_hat, scales, means)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
@@ -134,12 +134,12 @@ class AutoregressiveLatentCodec(LatentCodec):
         self._network = ContextNetwork.of(model)
         self._config = model.config
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
         z_hat = params = None
         if self._hyperprior is not None:
-            z_hat, params = self._hyperprior.code(port, y, size)
-        y_hat, params = self._wavefronts(port, y, params, size)
+            z_hat, params = self._hyperprior.code(coder, y, size)
+        y_hat, params = self._wavefronts(coder, y, params, size)
         return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
@@ -147,13 +147,13 @@ class AutoregressiveLatentCodec(LatentCodec):
         side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
         return side | {"y": self._elements.bits(latents)}
 
-    def _pass(self, port: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
         """Code elements of y (positions, M), given the outputs of the network for them (positions, outputs)."""
         scales, means = split_parameters(params, mean=self._config.mean)
-        return self._elements.code(port, y, scales, means)
+        return self._elements.code(coder, y, scales, means)
 
     def _wavefronts(
-        self, port: RangeCoder, y: Tensor | None, params: Tensor | None, size: Size
+        self, coder: RangeCoder, y: Tensor | None, params: Tensor | None, size: Size
     ) -> tuple[Tensor, Tensor]:
         """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, outputs, h, w)."""
         wave = wavefront(*size, self._config.kernel)
@@ -163,7 +163,7 @@ class AutoregressiveLatentCodec(LatentCodec):
         for step in wave.steps:
             neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
             told.append(self._network(neighbours, prepared[step]))
-            known[wave.rows[step]] = self._pass(port, None if wanted is None else wanted[step], told[-1])
+            known[wave.rows[step]] = self._code_elements(coder, None if wanted is None else wanted[step], told[-1])
         return as_picture(known[wave.rows], wave.order, size), as_picture(torch.cat(told), wave.order, size)
 
 
@@ -175,14 +175,14 @@ class Channels:
         self.tables = Cdfs.of(bottleneck)
         self._medians = bottleneck.quantiles.detach()[:, :, 1:2].clone()  # (C, 1, 1)
 
-    def code(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
+    def code(self, coder: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
         """Code values (1, C, h, w)."""
-        return self.values(self.code_symbols(port, values, size))
+        return self.values(self.code_symbols(coder, values, size))
 
-    def code_symbols(self, port: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
+    def code_symbols(self, coder: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
         """Code the symbols (C, h, w) of values."""
         symbols = None if values is None else symbols_of(values[0], self._medians)
-        return torch.from_numpy(port.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
+        return torch.from_numpy(coder.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
 
     def values(self, symbols: Tensor) -> Tensor:
         """The values (1, C, h, w) of symbols."""
@@ -211,10 +211,10 @@ class Hyperprior:
         self._analysis = cast("torch.nn.Module", getattr(model, "hyper_analysis", model.h_a))
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
         """Code the z of y; z_hat, and the output of h_s."""
         z = None if y is None else self._analysis(y)
-        z_hat = self.channels.code(port, z, z_size(size))
+        z_hat = self.channels.code(coder, z, z_size(size))
         return z_hat, self._synthesis(z_hat)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
@@ -231,9 +231,9 @@ class _Elements:
         # The next larger scale, as in CompressAI. With the nearest one, files of a trained model were .6 % larger.
         self._bounds = cast("Tensor", conditional.scale_table)[:-1].clone()
 
-    def code(self, port: RangeCoder, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
+    def code(self, coder: RangeCoder, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
         """Code y, of any shape."""
-        coded = port.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
+        coded = coder.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
         values = torch.from_numpy(coded).view(scales.shape)
         return values.float() if means is None else values + means
 

@@ -42,8 +42,8 @@ class Coded:
 class LatentCoder:
     """Entropy coding of the latents of one model, on the CPU. It keeps no state between pictures."""
 
-    def __init__(self, model: LearnedModel, path: LatentCodec | None = None) -> None:
-        self._path = path or latent_codec(model)
+    def __init__(self, model: LearnedModel, codec: LatentCodec | None = None) -> None:
+        self._latent_codec = codec or latent_codec(model)
 
     @torch.inference_mode()
     def encode(self, y: Tensor) -> Coded:
@@ -56,7 +56,7 @@ class LatentCoder:
             raise CodecError("the latents of this picture are not finite, or beyond all bounds")
         writer = RangeEncoder()
         with one_thread():
-            latents = self._path.code(writer, y.contiguous(), (y.shape[2], y.shape[3]))
+            latents = self._latent_codec.code(writer, y.contiguous(), (y.shape[2], y.shape[3]))
         return Coded(writer.finish(), writer.crc, latents)
 
     @torch.inference_mode()
@@ -67,9 +67,9 @@ class LatentCoder:
             DecodeError: the payload cannot be from an encoder with the same arithmetic.
         """
         reader = RangeDecoder(payload)
-        reader.require_room(self._path.least_bits(size))
+        reader.require_room(self._latent_codec.least_bits(size))
         with one_thread():
-            latents = self._path.code(reader, None, size)
+            latents = self._latent_codec.code(reader, None, size)
         if reader.crc != crc:
             raise DecodeError(OTHER_ARITHMETIC)
         return latents
@@ -77,7 +77,7 @@ class LatentCoder:
     @torch.inference_mode()
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """Bits of each element of coded latents, for "y" and, if the model has it, "z"."""
-        return self._path.bits(latents)
+        return self._latent_codec.bits(latents)
 
 
 def latent_codec(model: LearnedModel) -> LatentCodec:

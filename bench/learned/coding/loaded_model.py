@@ -40,7 +40,7 @@ class LoadedModel:
         device: str = "cpu",
         precision: Precision = "fp32",
         *,
-        path: LatentCodec | None = None,
+        latent_codec: LatentCodec | None = None,
     ) -> Self:
         """Prepare a trained model for coding, and move its transforms and rectifier to the device.
 
@@ -55,7 +55,7 @@ class LoadedModel:
         else:
             rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         transforms = PlanesTransforms if codec.config.family in YUV420 else PictureTransforms
-        return cls(codec, transforms(codec, device, precision), LatentCoder(codec, path), rectifier)
+        return cls(codec, transforms(codec, device, precision), LatentCoder(codec, latent_codec), rectifier)
 
     @property
     def whole(self) -> Codable:

@@ -103,9 +103,9 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs
     return torch.cat(bits).view(-1, y_hat.shape[1]).t().reshape(y_hat.shape)
 
 
-def pass_integers(port: RangeCoder, y: Tensor | None, rows: MixtureCdfs) -> NDArray[np.int32]:
+def code_integers(coder: RangeCoder, y: Tensor | None, rows: MixtureCdfs) -> NDArray[np.int32]:
     """Code the elements of y, rounded."""
-    return port.code(rows, np.arange(len(rows.first)), None if y is None else symbols_of(y, None))
+    return coder.code(rows, np.arange(len(rows.first)), None if y is None else symbols_of(y, None))
 
 
 class MixtureLatentCodec(AutoregressiveLatentCodec):
@@ -120,10 +120,10 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
         self.y_tables, self.num_channels = SUREST, model.config.M
         self.z_channels = self._hyperprior.channels
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
-        z_hat, params = self._hyperprior.code(port, y, size)
-        y_hat, params = self._wavefronts(port, y, params, size)
+        z_hat, params = self._hyperprior.code(coder, y, size)
+        y_hat, params = self._wavefronts(coder, y, params, size)
         return Latents(y_hat, z_hat, params=params)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
@@ -132,6 +132,6 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
             found = element_bits(latents, lambda params: rows_of(elements_of(params)))
             return self._hyperprior.bits(latents) | {"y": found}
 
-    def _pass(self, port: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
-        coded = pass_integers(port, y, rows_of(elements_of(params)))
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
+        coded = code_integers(coder, y, rows_of(elements_of(params)))
         return torch.from_numpy(coded).view(len(params), -1).float()

@@ -31,10 +31,10 @@ from bench.learned.models.gdn import normalised
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-BAND_MACS = 2**27
+TILE_MACS = 2**27
 """Minimum number of multiplications of a tile: one or two milliseconds, so that scheduling costs little."""
 
-MAX_BANDS = 8
+MAX_TILES = 8
 """Each tile rearranges the weights, which is relatively expensive for small tiles."""
 
 
@@ -81,7 +81,7 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
     reach, breadth = (step * (side - 1) + 1 for step, side in zip(spacing, weight.shape[2:], strict=True))
     height, width = (x.shape[2] + 2 * above - reach) // down + 1, (x.shape[3] + 2 * beside - breadth) // across + 1
 
-    def band(first: int, last: int) -> Tensor:
+    def tile(first: int, last: int) -> Tensor:
         top, bottom = first * down - above, (last - 1) * down - above + reach
         seen = x[:, :, max(top, 0) : bottom]
         if top < 0 or bottom > x.shape[2]:
@@ -93,7 +93,7 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
     )
 
     def compute(first: int, last: int) -> None:
-        features[:, :, first:last] = band(first, last)
+        features[:, :, first:last] = tile(first, last)
 
     _each(compute, _cuts(height, height * width * weight.numel()), threads)
     return features
@@ -139,7 +139,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 def _cuts(height: int, macs: int) -> list[int]:
     """Boundaries of the tiles: a power of two of tiles, which small numbers of threads divide evenly."""
-    most = min(height, MAX_BANDS, max(1, macs // BAND_MACS))
+    most = min(height, MAX_TILES, max(1, macs // TILE_MACS))
     count = 1 << (most.bit_length() - 1)
     return [height * number // count for number in range(count + 1)]
 
@@ -154,7 +154,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
         torch.set_num_threads(1)
         ready.wait()
 
-    pool = ThreadPoolExecutor(threads, "band", begin)
+    pool = ThreadPoolExecutor(threads, "tile", begin)
     for _ in range(threads):
         pool.submit(int)
     ready.wait()

@@ -50,8 +50,8 @@ for name, weights, path in json.loads(sys.argv[2]):
     codec = codec_class(name)(3, weights=weights)
     data = Path(path).read_bytes()
     content = unpack(data, codec._identity)
-    size = codec._system.transforms.latent_size(content.height, content.width)
-    latents = codec._system.coder.decode(content.payload, size, content.latents_crc)
+    size = codec._loaded_model.transforms.latent_size(content.height, content.width)
+    latents = codec._loaded_model.coder.decode(content.payload, size, content.latents_crc)
     values = [latents.y_hat.contiguous().numpy(), codec.decode(data).pixels]
     print(json.dumps([hashlib.sha256(value.tobytes()).hexdigest() for value in values]))
 """
@@ -84,8 +84,8 @@ def files(
             for width, height in SIZES:
                 path, picture = folder / f"{family}-{width}x{height}", photograph(width, height)
                 path.write_bytes(codec.encode(picture))
-                system = codec._system
-                latents = system.coder.encode(system.transforms.analysis(picture)).latents
+                loaded_model = codec._loaded_model
+                latents = loaded_model.coder.encode(loaded_model.transforms.analysis(picture)).latents
                 values = [latents.y_hat.contiguous().numpy(), codec.decode(path.read_bytes()).pixels]
                 hashes = [hashlib.sha256(value.tobytes()).hexdigest() for value in values]
                 rows.append((family, (width, height), path, hashes))
@@ -136,9 +136,9 @@ def test_a_file_takes_what_the_model_expects(
 
 
 def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, portrait: Picture) -> None:
-    system = open_codec(family, weights)._system
-    y = system.transforms.analysis(portrait)
-    latents = system.coder.encode(y).latents
+    loaded_model = open_codec(family, weights)._loaded_model
+    y = loaded_model.transforms.analysis(portrait)
+    latents = loaded_model.coder.encode(y).latents
     assert y.std() > 1  # else there is nothing to code
     assert (latents.y_hat - y).abs().max() <= 0.5001
     assert len(latents.y_hat.round().unique()) > 10
@@ -146,18 +146,18 @@ def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, 
 
 def test_estimated_bits_are_those_of_the_model_in_its_evaluation_mode(weights: Path, portrait: Picture) -> None:
     for family in ("factorized", "scale", "hyper"):  # elsewhere the model rounds without means; see its docstring
-        system = open_codec(family, weights)._system
-        y = system.transforms.analysis(portrait)
+        loaded_model = open_codec(family, weights)._loaded_model
+        y = loaded_model.transforms.analysis(portrait)
         with torch.no_grad():
-            _, likelihoods = system.model.entropy(y, "round")
-        ours = estimated_bits(system.model, system.coder.encode(y).latents)
+            _, likelihoods = loaded_model.model.entropy(y, "round")
+        ours = estimated_bits(loaded_model.model, loaded_model.coder.encode(y).latents)
         assert ours == pytest.approx({part: float(-p.log2().sum()) for part, p in likelihoods.items()}, rel=1e-3)
 
 
 def test_estimated_bits_of_a_context_model_are_those_of_its_convolutions(weights: Path, portrait: Picture) -> None:
     for family in ("context", "joint", "attn"):
-        model = (system := open_codec(family, weights)._system).model
-        latents = system.coder.encode(system.transforms.analysis(portrait)).latents
+        model = (loaded_model := open_codec(family, weights)._loaded_model).model
+        latents = loaded_model.coder.encode(loaded_model.transforms.analysis(portrait)).latents
         with torch.no_grad():
             params = None if latents.z_hat is None else model.h_s(latents.z_hat)
             scales, means = model.distribution(latents.y_hat, params)
@@ -196,7 +196,7 @@ def test_bf16_synthesis_is_a_setting_that_changes_few_pixels_and_no_byte(weights
 def test_a_decoder_whose_arithmetic_differs_refuses(weights: Path, portrait: Picture) -> None:
     codec, other = open_codec("joint", weights), open_codec("joint", weights)
     data = codec.encode(portrait)
-    bias = other._system.coder._path._network.layers[-1][1]
+    bias = other._loaded_model.coder._latent_codec._network.layers[-1][1]
     with torch.inference_mode():
         bias += 0.5
     try:

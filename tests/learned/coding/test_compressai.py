@@ -134,9 +134,9 @@ def code(model: Any, x: torch.Tensor, *, decode: bool) -> Theirs:  # noqa: ANN40
 
 
 @torch.inference_mode()
-def decided(system: LoadedModel, y: torch.Tensor, known: Theirs) -> tuple[torch.Tensor, torch.Tensor]:
+def decided(loaded_model: LoadedModel, y: torch.Tensor, known: Theirs) -> tuple[torch.Tensor, torch.Tensor]:
     """What our coder makes of y, each latent decided on z and a context that are given; how far each was from a tie."""
-    model, params = system.model, None if known.z_hat is None else system.model.h_s(known.z_hat)
+    model, params = loaded_model.model, None if known.z_hat is None else loaded_model.model.h_s(known.z_hat)
     if hasattr(model, "context_prediction"):
         means = means_in_context(model, params, known.latents)
     elif params is not None and model.has_mean:
@@ -159,11 +159,11 @@ def means_in_context(model: LearnedModel, params: torch.Tensor | None, context: 
 
 
 @torch.inference_mode()
-def z_from_tie(system: LoadedModel, y: torch.Tensor, ours: Latents, theirs: Theirs) -> torch.Tensor:
+def z_from_tie(loaded_model: LoadedModel, y: torch.Tensor, ours: Latents, theirs: Theirs) -> torch.Tensor:
     """How far the elements of z in which the two differ were from a tie."""
     if ours.z_hat is None:
         return torch.zeros(0)
-    model: Any = system.model
+    model: Any = loaded_model.model
     z = getattr(model, "hyper_analysis", model.h_a)(y) - model.entropy_bottleneck._get_medians()[None]
     return ((z - z.round()).abs() - 0.5).abs()[ours.z_hat != theirs.z_hat]
 
@@ -173,21 +173,21 @@ def samples(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
 
 
 def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> None:
-    system = codec._system
-    model = compressai_model(system.model)
+    loaded_model = codec._loaded_model
+    model = compressai_model(loaded_model.model)
     equal = total = 0
     differences_db = []
     for path in kodak:
         picture = read_picture(path)
         data = codec.encode(picture)
-        y = system.transforms.analysis(picture)
-        ours = system.coder.encode(y).latents
+        y = loaded_model.transforms.analysis(picture)
+        ours = loaded_model.coder.encode(y).latents
         theirs = code(model, samples(picture.pixels), decode=path == kodak[0])
-        alone, from_tie = decided(system, y, theirs)
+        alone, from_tie = decided(loaded_model, y, theirs)
         alike = (alone - theirs.latents).abs() < 1e-3
         equal, total = equal + int(alike.sum()), total + alike.numel()
         other = (ours.y_hat - theirs.latents).abs() >= NOTICEABLE
-        differing, z_ties = int(other.sum()), z_from_tie(system, y, ours, theirs)
+        differing, z_ties = int(other.sum()), z_from_tie(loaded_model, y, ours, theirs)
         pixels = codec.decode(data).pixels.astype(int)
         differences_db.append(psnr_db(picture.pixels, pixels) - psnr_db(picture.pixels, theirs.pixels))
         largest = np.abs(pixels - theirs.pixels).max()
@@ -209,7 +209,7 @@ def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> N
 
 
 def test_its_eval_model_measures_the_same(codec: LearnedCodec, kodak: list[Path]) -> None:
-    model = compressai_model(codec._system.model)
+    model = compressai_model(codec._loaded_model.model)
     chosen = kodak[::8] if hasattr(model, "_compress_ar") else kodak
     ours, theirs = [], []
     for path in chosen:

@@ -32,15 +32,15 @@ def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     model = copy.deepcopy(fitted(family, steps=2))
     y = LoadedModel.of(model).transforms.analysis(portrait)
-    system = LoadedModel.of(model, device="meta")
-    coded = system.coder.encode(y)
+    loaded_model = LoadedModel.of(model, device="meta")
+    coded = loaded_model.coder.encode(y)
     size = (y.shape[2], y.shape[3])
-    assert torch.equal(system.coder.decode(coded.payload, size, coded.crc).y_hat, coded.latents.y_hat)
+    assert torch.equal(loaded_model.coder.decode(coded.payload, size, coded.crc).y_hat, coded.latents.y_hat)
     # All of the work is done on the device; only then is there nothing to bring back from it.
     with pytest.raises(NotImplementedError, match="meta tensor"):
-        system.transforms.analysis(portrait)
+        loaded_model.transforms.analysis(portrait)
     with pytest.raises(NotImplementedError, match="meta tensor"):
-        system.transforms.synthesis(coded.latents.y_hat, portrait.height, portrait.width)
+        loaded_model.transforms.synthesis(coded.latents.y_hat, portrait.height, portrait.width)
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ torch.set_num_threads(int(sys.argv[1]))
 for name, weights, path in json.loads(sys.argv[2]):
     codec = codec_class(name)(3, weights=weights)
     content = unpack(Path(path).read_bytes(), codec._identity)
-    size = codec._system.transforms.latent_size(content.height, content.width)
-    latents = codec._system.coder.decode(content.payload, size, content.latents_crc)
+    size = codec._loaded_model.transforms.latent_size(content.height, content.width)
+    latents = codec._loaded_model.coder.decode(content.payload, size, content.latents_crc)
     print(hashlib.sha256(latents.y_hat.contiguous().numpy().tobytes()).hexdigest())
 """
 
@@ -101,8 +101,8 @@ def photograph(width: int, height: int) -> Picture:
 
 def decoded_latents(codec: LearnedCodec, data: bytes) -> torch.Tensor:
     content = unpack(data, codec._identity)
-    size = codec._system.transforms.latent_size(content.height, content.width)
-    return codec._system.coder.decode(content.payload, size, content.latents_crc).y_hat
+    size = codec._loaded_model.transforms.latent_size(content.height, content.width)
+    return codec._loaded_model.coder.decode(content.payload, size, content.latents_crc).y_hat
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_latents_are_those_of_plain_numpy(files: list[tuple[str, Path, str]], fi
     for name, path, _ in files:
         codec = open_codec(name, fixed)
         content = unpack(path.read_bytes(), codec._identity)
-        size = codec._system.transforms.latent_size(content.height, content.width)
+        size = codec._loaded_model.transforms.latent_size(content.height, content.width)
         reference = Reference.open(fixed / f"{name}-3.safetensors")
         latents, crc = reference.decode(content.payload, size)
         assert crc == content.latents_crc
@@ -156,7 +156,7 @@ def test_plain_numpy_finds_tables_in_the_base_of_the_base(fixed: Path, tmp_path:
     assert catalogue.bases(tmp_path / "joint-int-3.safetensors") == (base, trunk)
     content = unpack(after.encode(photograph(33, 17)), after._identity)
     assert content.payload == unpack(before.encode(photograph(33, 17)), before._identity).payload
-    size = after._system.transforms.latent_size(content.height, content.width)
+    size = after._loaded_model.transforms.latent_size(content.height, content.width)
     _, crc = Reference.open(tmp_path / "joint-int-3.safetensors").decode(content.payload, size)
     assert crc == content.latents_crc
 

@@ -148,12 +148,12 @@ def test_a_diagnosis_is_of_the_planes_that_a_file_holds(family: str, weights: Pa
 
 
 def test_the_decoded_latents_are_those_of_the_picture_rounded(weights: Path) -> None:
-    system = open_codec("cca", weights)._system
-    transforms = system.transforms
+    loaded_model = open_codec("cca", weights)._loaded_model
+    transforms = loaded_model.transforms
     assert isinstance(transforms, PlanesTransforms)
     y = transforms.analysis_of_planes(photograph(200, 133))
-    coded = system.coder.encode(y)
-    decoded = system.coder.decode(coded.payload, (12, 16), coded.crc)
+    coded = loaded_model.coder.encode(y)
+    decoded = loaded_model.coder.decode(coded.payload, (12, 16), coded.crc)
     assert y.unique().numel() > 1000
     assert torch.equal(decoded.y_hat, y.round())
 
@@ -202,7 +202,7 @@ def test_each_state_of_the_indicator_filters_what_it_says(bits: int, weights: Pa
 
 @pytest.mark.parametrize("bits", range(4))
 def test_the_encoder_filters_what_comes_nearer_to_the_picture(bits: int, weights: Path) -> None:
-    transforms = open_codec("cca", weights)._system.transforms
+    transforms = open_codec("cca", weights)._loaded_model.transforms
     assert isinstance(transforms, PlanesTransforms)
     y_hat = transforms.analysis_of_planes(photograph(200, 133)).round()
     target = transforms.synthesis_of_planes(y_hat, (133, 200), Indicator.of_bits(bits))

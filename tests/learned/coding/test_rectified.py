@@ -80,8 +80,8 @@ def test_base_and_modifiers_write_the_same_bytes_and_read_each_others(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_decoder_is_that_of_the_model(family: str, decoders: Path, portrait: Picture) -> None:
     codec = opened(f"{family}+qr", decoders)
-    system = codec._system
-    y_hat = system.coder.encode(system.transforms.analysis(portrait)).latents.y_hat
+    loaded_model = codec._loaded_model
+    y_hat = loaded_model.coder.encode(loaded_model.transforms.analysis(portrait)).latents.y_hat
     with torch.inference_mode():
         x_hat, _ = load_rectified(decoders / f"{family}+qr-3.safetensors").model.decode(y_hat)
     expected = (x_hat[0, :, : portrait.height, : portrait.width].clamp(0, 1) * 255).permute(1, 2, 0).numpy()
@@ -106,9 +106,9 @@ def test_latent_errors_are_distances_of_whole_tensors(family: str, decoders: Pat
         told[name] = measure(
             opened(name, decoders), adapter.decoder(opened(name, decoders)), portrait, [MSE]
         ).diagnostics
-    system = opened(f"{family}+qr", decoders)._system
-    y = system.transforms.analysis(portrait)
-    y_hat = system.coder.encode(y).latents.y_hat
+    loaded_model = opened(f"{family}+qr", decoders)._loaded_model
+    y = loaded_model.transforms.analysis(portrait)
+    y_hat = loaded_model.coder.encode(y).latents.y_hat
     with torch.inference_mode():
         rectified = load_rectified(decoders / f"{family}+qr-3.safetensors").model.rectifier(y_hat)
     expected = float(np.sqrt(((y_hat - y).numpy().astype(np.float64) ** 2).sum()))
@@ -125,12 +125,12 @@ def test_rectified_latents_do_not_depend_on_the_number_of_threads(fitted: Fitter
     with torch.no_grad():
         for parameter in model.rectifier.parameters():
             parameter.add_(torch.randn(parameter.shape), alpha=0.05)
-    system, y_hat = LoadedModel.of(model), torch.randn(1, 12, 32, 48)
+    loaded_model, y_hat = LoadedModel.of(model), torch.randn(1, 12, 32, 48)
     before = torch.get_num_threads()
     results = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
-        results.append(system.rectified(y_hat))
+        results.append(loaded_model.rectified(y_hat))
     torch.set_num_threads(before)
     assert all(torch.equal(results[0], result) for result in results)
 

@@ -1,4 +1,4 @@
-"""Convolutions in bands: PyTorch's values, and the same bits on any number of threads."""
+"""Convolutions in row tiles: PyTorch's values, and the same bits on any number of threads."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_transposed_convolution_has_the_values_of_pytorchs(outputs: int, size:
             torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_autocast_holds_in_all_bands() -> None:
+def test_autocast_holds_in_all_tiles() -> None:
     conv, x = layer("3x3"), features(96, 128)
     with torch.autocast("cpu", torch.bfloat16), RowTiled():
         found = conv(x)
@@ -126,7 +126,7 @@ def test_settings_of_threads_are_left_as_they_were() -> None:
 
 
 def test_the_first_large_convolution_leaves_one_thread_to_its_caller() -> None:
-    # In a process of its own: the threads of the bands are made once.
+    # In a process of its own: the threads of the tiles are made once.
     code = """
 import torch
 from bench.learned.coding.row_tiles import RowTiled

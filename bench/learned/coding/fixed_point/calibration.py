@@ -171,8 +171,7 @@ def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tupl
 
 
 def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int) -> tuple[Layer, Layer, _Activations]:
-    """The first entropy layer: the part for the context, the part for the hyperprior in equal units, and activations.
-    """
+    """The first entropy layer: its parts for context and hyperprior, in the same units, and its activations."""
     told, own, told_sums = _convolved(floats.hyper[-1], z)
     # If the context has little effect, its sums need not be much finer than those of the hyperprior.
     finest = own / FINENESS

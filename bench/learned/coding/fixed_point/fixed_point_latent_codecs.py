@@ -25,7 +25,7 @@ from bench.learned.coding.latent_codecs import (
     z_size,
 )
 from bench.learned.coding.mixture_cdfs import SUREST
-from bench.learned.coding.mixture_latent_codec import element_bits, pass_integers
+from bench.learned.coding.mixture_latent_codec import code_integers, element_bits
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
 
@@ -54,7 +54,7 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
 
 def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCodec:
     """The latent codec of a model with an integer network."""
-    return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianPath)(model, network)
+    return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianLatentCodec)(model, network)
 
 
 class FixedPointLatentCodec(LatentCodec):
@@ -72,11 +72,11 @@ class FixedPointLatentCodec(LatentCodec):
         self._kernel, self._grid = network.kernel, network.grid
         self._output_grids = network.output_grids.view(1, -1, 1, 1)
 
-    def code(self, port: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
         z = None if y is None else self._analysis(y)
-        symbols = self._z.code_symbols(port, z, z_size(size))
-        values, told = self._wavefronts(port, y, self._evaluator.prepare(symbols), size)
+        symbols = self._z.code_symbols(coder, z, z_size(size))
+        values, told = self._wavefronts(coder, y, self._evaluator.prepare(symbols), size)
         return self._latents(values.float() / self._grid, self._z.values(symbols), told.float() / self._output_grids)
 
     @abc.abstractmethod
@@ -84,13 +84,13 @@ class FixedPointLatentCodec(LatentCodec):
         """The decoded latents."""
 
     @abc.abstractmethod
-    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
         """Code elements of y (positions, M), given the network's outputs for them; values in units of the grid."""
 
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
 
-    def _wavefronts(self, port: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         """All of y (1, M, h, w), and the network's outputs (1, outputs, h, w), in units of their grids."""
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
@@ -99,12 +99,12 @@ class FixedPointLatentCodec(LatentCodec):
         for step in wave.steps:
             neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
             told.append(self._evaluator(neighbours, prepared[step]))
-            values.append(self._pass(port, None if wanted is None else wanted[step], told[-1]))
+            values.append(self._code_elements(coder, None if wanted is None else wanted[step], told[-1]))
             entered[wave.rows[step]] = self._evaluator.y_entry(values[-1].clone()).to(entered.dtype)
         return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(told), wave.order, size)
 
 
-class GaussianPath(FixedPointLatentCodec):
+class GaussianLatentCodec(FixedPointLatentCodec):
     """Each element with the CDF of its scale, around its mean; the CDFs are those of the float model."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
@@ -122,10 +122,10 @@ class GaussianPath(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
 
-    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
         scales, means = told.chunk(2, 1)
         symbols = None if y is None else symbols_of(y, means / self._grid)
-        coded = port.code(self.y_tables, self._indexes(scales), symbols)
+        coded = coder.code(self.y_tables, self._indexes(scales), symbols)
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
@@ -151,6 +151,6 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
 
-    def _pass(self, port: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
-        coded = pass_integers(port, y, self._mixture.rows(told))
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
+        coded = code_integers(coder, y, self._mixture.rows(told))
         return torch.from_numpy(coded).view(len(told), -1).double().mul_(self._grid)
