@@ -1,10 +1,8 @@
-"""Learned models as codecs: a model, the coder of its latents, and a container, under one name.
+"""Learned models as codecs: a model, its latent codec, and a container, under one name.
 
-learned_codec       RGB pictures
-yuv420_codec        pictures of YUV 4:2:0
-decoder_codec       +qr and +ft: the same bytes, decoded by a decoder that was trained further
-fixed_point_codec   -int: entropy models in integers
-model_codec         models with CompressAI's interface: its other architectures, and classes of the user's own
+learned_codec       RGB pictures yuv420_codec        YUV 4:2:0 pictures decoder_codec       +qr and +ft: the same bytes,
+decoded by a decoder that was trained further fixed_point_codec   -int: entropy models in integers model_codec
+models with CompressAI's interface: further architectures, and classes of the user's own
 
 The class of each codec follows from its name and the table of families: `getattr(codecs, "joint+qr")`.
 """

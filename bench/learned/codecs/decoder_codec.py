@@ -1,9 +1,9 @@
-"""+qr and +ft: a learned codec whose decoder was trained further. It writes the same bytes and decodes them better.
+"""+qr and +ft: a learned codec whose decoder was trained further. The bytes are the same, the decoded pictures better.
 
-+qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis trained behind it (Luo and Chen
-2023, arXiv 2403.17236). +ft has only the synthesis, trained in the same way for the same time: what the rectifier gains
-is the distance between the two. Encoder and entropy model are those of the base, and so is the identity in a file's
-header: base, +qr and +ft read each other's files.
++qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis that was trained with it (Luo
+and Chen 2023, arXiv 2403.17236). +ft has only a synthesis, trained in the same way for the same time: the gain of the
+rectifier is the difference between the two. Encoder, entropy model and the identity in the header are those of the
+base: base, +qr and +ft decode each other's files.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class DecoderCodec(LearnedCodec):
-    """A learned codec with a decoder of its own, whose weights name those of its encoder."""
+    """A learned codec with its own decoder; the encoder's weights are the base of its weights."""
 
     modifier: ClassVar[str]
-    """What its weights files and its name have behind the family."""
+    """Suffix of its name, and of its weights files, after the family."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         super().__init__(quality, backend=backend, **options)
@@ -32,7 +32,7 @@ class DecoderCodec(LearnedCodec):
 
     @classmethod
     def file_stem(cls) -> str:
-        """The family and the modifier."""
+        """Family and modifier."""
         return f"{cls.family}+{cls.modifier}"
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The codecs in fixed point: files that decode on another machine."""
+"""Codecs in fixed point, whose files can be decoded on other machines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class FixedPointCodec(LearnedCodec):
-    """A model with a context whose entropy model is in integers; see `bench.learned.coding.fixed_point`.
+    """An autoregressive model with an entropy model in integers; see `bench.learned.coding.fixed_point`.
 
-    The latents of a file are the same wherever it is decoded. Its picture is that of a float synthesis, and may differ
-    by a grey level elsewhere. The bytes that an encoder writes may differ too, because its analysis is in floats.
+    The decoded latents are equal on every machine. The picture is computed by a float synthesis and may differ by a
+    grey level. The bytes of an encoder may differ as well, because the analysis is in floats.
     """
 
     @classmethod

@@ -1,6 +1,6 @@
-"""The learned codecs: a model, the coder of its latents, and a container, under one name.
+"""Learned codecs of RGB pictures: a model, its latent codec, and a container.
 
-Nothing here imports torch until a picture is coded, so that `bench list` need not.
+torch is imported only when a picture is coded, so that `bench list` starts fast.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 PRECISIONS = ("fp32", "bf16")
 
 LOADED_MODELS = 2
-"""Loaded models that are kept: a run works through one quality after the other."""
+"""Number of loaded models that are cached: a run codes one quality after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a model comes from."""
+    """The weights of a model."""
 
     weights: str
     family: str
@@ -51,12 +51,12 @@ class Source:
 class LearnedCodec(Codec):
     """A learned model as a codec.
 
-    The bytes depend on quality and weights; on the processor and the version of torch too, in the last bits of the
-    latents. A file decodes exactly where it was written; elsewhere it may be refused, but is never decoded wrongly.
+    The bytes depend on quality and weights, and in the last bits of the latents on the processor and the version of
+    torch. A file can be decoded on the same machine; on others it may be refused, but never decoded wrongly.
     """
 
     family: ClassVar[str]
-    """Name in `bench.learned.families.FAMILIES`, with -int where the entropy model is in integers."""
+    """Name in `bench.learned.families.FAMILIES`, with -int if the entropy model is in integers."""
 
     scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
     backends = ("torch",)
@@ -76,33 +76,33 @@ class LearnedCodec(Codec):
 
     @classmethod
     def file_stem(cls) -> str:
-        """How its weights files are named: by the family, and a modifier where there is one."""
+        """Prefix of the names of its weights files: the family, and a modifier."""
         return cls.family
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that there are no weights, and how to get some; or None."""
+        """That weights are missing and how to get them, or None."""
         del backend
         return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
-        """The qualities that there are weights of; all, if there are none."""
+        """The qualities with weights; all, if there are none."""
         return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
 
     @classmethod
     def check(cls, name: str, quality: float, **options: str) -> float:
-        """Return a quality that there can be; where files are named, their numbers say which there are.
+        """Return a valid quality; with files named by the user, their numbers decide.
 
         Raises:
-            UsageError: there can be none such.
+            UsageError: it is not valid.
         """
         weights = options.get("weights", cls.options["weights"])
         return quality if catalogue.is_of_files(weights) else cls.scale.check(name, quality)
 
     @property
     def about(self) -> str:
-        """The file of weights that the user named, and what it is of."""
+        """The weights file named by the user, with its architecture."""
         if not catalogue.is_of_files(self.weights or ""):
             return ""
         return f"{self._path}: {self._widths()}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
@@ -117,14 +117,14 @@ class LearnedCodec(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The libraries that decide the bytes."""
+        """The libraries that determine the bytes."""
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "constriction"))
 
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture of any size.
 
         Raises:
-            CodecError: it is too large, or the model goes out of bounds on it.
+            CodecError: it is too large, or its latents cannot be coded.
         """
         from bench.learned.coding import container  # noqa: PLC0415
 
@@ -139,7 +139,7 @@ class LearnedCodec(Codec):
         """Decompress a file that the same model wrote.
 
         Raises:
-            DecodeError: it is not such a file, damaged, or written where arithmetic differs.
+            DecodeError: it is not such a file, is damaged, or was written with other arithmetic.
         """
         from bench.learned.coding import container  # noqa: PLC0415
 
@@ -151,14 +151,14 @@ class LearnedCodec(Codec):
             )
 
     def diagnose(self, picture: Picture) -> Diagnosis:
-        """What the model makes of a picture, element by element: latents, scales, means, bits."""
+        """Latents, scales, means and bits of a picture, element by element."""
         from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
 
         return diagnose(self._loaded_model, self._analysis(picture))
 
     @property
     def model(self) -> Codable:
-        """The model, with its rectifier where it has one; it is loaded when it is first asked for."""
+        """The model, including its rectifier; loaded on first use."""
         return self._loaded_model.whole
 
     def _analysis(self, picture: Picture) -> Tensor:
@@ -166,7 +166,7 @@ class LearnedCodec(Codec):
         return cast("PictureTransforms", self._loaded_model.transforms).analysis(picture)
 
     def _code(self, y: Tensor) -> Coded:
-        """The payload of latents, and what the decoder will know."""
+        """The payload of latents, and the decoded latents."""
         loaded_model = self._loaded_model
         with stage("entropy encoding"):
             coded = loaded_model.coder.encode(y)
@@ -175,7 +175,7 @@ class LearnedCodec(Codec):
         return coded
 
     def _decode(self, content: FileContent) -> Tensor:
-        """The latents in a file, as the synthesis takes them."""
+        """The latents of a file, as the input of the synthesis."""
         loaded_model = self._loaded_model
         loaded_model.transforms.require_memory(content.height, content.width)
         with stage("entropy decoding"):
@@ -199,7 +199,7 @@ class LearnedCodec(Codec):
 
     @classmethod
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
-        """The SHA-256 of the weights that are read, and what codes with them."""
+        """SHA-256 of the weights, and the loaded model."""
         from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
         from bench.learned.weights.compressai_weights import load_zoo  # noqa: PLC0415
         from bench.learned.weights.foreign import load_any  # noqa: PLC0415
@@ -212,7 +212,8 @@ class LearnedCodec(Codec):
 
 
 def numbered(quality: float) -> int:
-    """A quality as a file's byte has it: 0 where it is no such number, and the weights' hash alone tells."""
+    """A quality as the byte in a file: 0 if it is not an integer in 0..255; then only the weights' hash identifies it.
+    """
     return int(quality) if quality in range(256) else 0
 
 
@@ -237,7 +238,7 @@ def _note_bits(loaded_model: LoadedModel, latents: Latents) -> None:
 
 
 def _note_errors(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
-    """Tell how far the decoded latents are from those of the encoder, and where they are rectified, these too."""
+    """Report the distances of decoded latents, and of rectified ones, from those of the encoder."""
     note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
     if loaded_model.rectifier is not None:
         note("latent_error_rectified", lambda: _distance(loaded_model.rectified(latents.y_hat), y))
@@ -251,8 +252,8 @@ def device_name(device: str) -> str:
     """The name of an accelerator.
 
     Raises:
-        UsageError: torch knows no such device.
-        MissingError: this machine has none.
+        UsageError: torch has no such device.
+        MissingError: this machine has no such device.
     """
     import torch  # noqa: PLC0415
 

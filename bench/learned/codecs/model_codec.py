@@ -1,8 +1,8 @@
 """Models with CompressAI's interface as codecs: `compress` to strings and a shape, `decompress` back.
 
-The class is one of CompressAI's or the user's own, the weights a checkpoint that the user names. What `compress` gives
-goes into a file (`bench.learned.coding.strings`), which is all that `decompress` of another object is given. Unlike the
-families, such a codec finds damage only: a decoder whose arithmetic differs from the encoder's gives a wrong picture.
+The class is CompressAI's or the user's own, the weights are a checkpoint. The output of `compress` is written to a file
+(`bench.learned.coding.strings`), from which another object decompresses. Unlike the families, such a codec detects
+damage, but not a decoder with other arithmetic, which gives a wrong picture.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from bench.learned.coding.strings import Value
 
 MULTIPLE = 64
-"""Pixels that pictures are padded to a multiple of, where a model has no `downsampling_factor`."""
+"""Pictures are padded to a multiple of this, if a model has no `downsampling_factor`."""
 
 MODELS = 4
-"""Loaded models that are kept: encoder and decoder of two qualities."""
+"""Number of loaded models that are cached: encoder and decoder of two qualities."""
 
 
 class ModelCodec(Codec):
     """A model with `compress`, `decompress` and `update` as a codec.
 
-    Subclasses say the class, and may say more: what else `compress` and `decompress` are given (`arguments`), and what
-    a loaded model needs before it codes (`prepare`).
+    Subclasses define the class, and optionally further arguments of `compress` and `decompress` (`arguments`) and the
+    preparation of a loaded model (`prepare`).
     """
 
     scale = QualityScale("number of the checkpoint, as --weights has it", (1,), 0, math.inf, integral=False)
@@ -50,20 +50,20 @@ class ModelCodec(Codec):
     options: ClassVar[Mapping[str, str]] = {"weights": "", "device": "cpu"}
 
     model_class: ClassVar[Any] = None
-    """The class; None where `load` knows what to make."""
+    """The class; None if `load` chooses it."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         super().__init__(quality, backend=backend, **options)
         self.weights = self.chosen["weights"]
         self._path = self.checkpoint()
-        # Not from memory: whoever watches which files a codec opens is to see it each time.
+        # Not cached, so that the files that a codec opens are recorded each time.
         self.weights_sha256 = sha256_of(self._path)
         if self.chosen["device"] != "cpu":
             self.device = device_name(self.chosen["device"])
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that no weights are named, or None."""
+        """That no weights are given, or None."""
         del backend
         return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
 
@@ -74,10 +74,10 @@ class ModelCodec(Codec):
 
     @classmethod
     def load(cls, path: Path) -> nn.Module:
-        """The model of a checkpoint, in evaluation mode on the CPU, with tables.
+        """The model of a checkpoint, in evaluation mode on the CPU, with CDFs.
 
         Raises:
-            UsageError: the checkpoint is not of it.
+            UsageError: the checkpoint is of another model.
         """
         from bench.learned.weights.own_models import load_own  # noqa: PLC0415
 
@@ -85,29 +85,29 @@ class ModelCodec(Codec):
 
     @property
     def about(self) -> str:
-        """The file of the weights."""
+        """The weights file."""
         return f"{self._path}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
 
     @property
     def backend_version(self) -> str:
-        """The libraries that decide the bytes."""
+        """The libraries that determine the bytes."""
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "compressai"))
 
     @classmethod
     def arguments(cls, quality: float) -> Mapping[str, Any]:
-        """What `compress` and `decompress` are given besides the picture and the strings: no part of the file."""
+        """Further arguments of `compress` and `decompress`, which are not in the file."""
         del quality
         return {}
 
     @classmethod
     def prepare(cls, model: nn.Module, quality: float) -> None:
-        """Make a loaded model ready for a quality."""
+        """Prepare a loaded model for a quality."""
 
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture of any size.
 
         Raises:
-            CodecError: it is too large, or the model gives something that no file holds.
+            CodecError: it is too large, or the model's output cannot be stored in a file.
         """
         import torch  # noqa: PLC0415
 
@@ -142,7 +142,7 @@ class ModelCodec(Codec):
         return _picture(out["x_hat"] if isinstance(out, dict) else out, content.height, content.width)
 
     def checkpoint(self) -> Path:
-        """The file of the weights of this quality.
+        """The weights file of this quality.
 
         Raises:
             MissingError: there is none.
@@ -160,7 +160,7 @@ class ModelCodec(Codec):
         return bytes.fromhex(self.weights_sha256 or "")[:FINGERPRINT_BYTES]
 
     def _model(self, role: str) -> nn.Module:
-        """The model of this quality. Encoder and decoder have one each, so that none can keep a thing for the other."""
+        """The model of this quality. Encoder and decoder have separate ones, so that no state passes between them."""
         model = _loaded(type(self), self._path, self.weights_sha256 or "", self.quality, (role, self.chosen["device"]))
         if fingerprint(self._path) != self.weights_sha256:
             raise CodecError(f"{self._path} has changed since it was opened; run the same command again")
@@ -168,7 +168,7 @@ class ModelCodec(Codec):
 
 
 class ArchitectureCodec(ModelCodec):
-    """One of CompressAI's architectures that is no family here."""
+    """An architecture of CompressAI that is not a family here."""
 
     architecture: ClassVar[str]
 
@@ -187,12 +187,12 @@ class ArchitectureCodec(ModelCodec):
 
     @property
     def about(self) -> str:
-        """The file of the weights, and what it is of."""
+        """The weights file, with its architecture."""
         return f"{self._path}: {self._identity}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
 
 
 class VariableModelCodec(ModelCodec):
-    """A model whose one checkpoint has all rates. Subclasses say which qualities there are, and what each means."""
+    """A model with all rates in one checkpoint. Subclasses define the qualities and their meaning."""
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
@@ -201,14 +201,14 @@ class VariableModelCodec(ModelCodec):
         return cls.scale.points
 
     def checkpoint(self) -> Path:
-        """The one file."""
+        """The single file."""
         if not (path := Path(self.chosen["weights"])).is_file():
             raise UsageError(f"--weights {path}: {self.title} takes one file, which has all rates")
         return path
 
 
 class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
-    """CompressAI's models of variable rate: qualities are the gains that they were trained with, 1 the coarsest."""
+    """CompressAI's models of variable rate: qualities are the trained gains, 1 the coarsest."""
 
     scale = QualityScale("gain of the model, 1 the smallest files", tuple(range(1, 9)), 1, 8)
 
@@ -219,17 +219,17 @@ class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
 
     @classmethod
     def prepare(cls, model: nn.Module, quality: float) -> None:
-        """Cdfs of the hyper-latents go with one gain."""
+        """Build the CDFs of the hyper-latents, which depend on the gain."""
         if hasattr(model, "gayn2zqstep"):
             gains = cast("Tensor", model.Gain)
             model.update(force=True, scale=gains[int(quality) - 1].abs().detach())  # type: ignore[operator]
 
 
 def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
-    """A codec of a model's class that the user names, or None if it is none.
+    """A codec made of a model's class of the user, or None if it is not one.
 
     Raises:
-        UsageError: it has a part of the interface only.
+        UsageError: it has only a part of the interface.
     """
     if not any(hasattr(cls, method) for method in ("compress", "decompress")):
         return None
@@ -244,14 +244,14 @@ def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
 
 
 def architecture_codec(name: str) -> type[ArchitectureCodec]:
-    """The codec of one of CompressAI's architectures."""
+    """The codec of an architecture of CompressAI."""
     entry = architectures.FURTHER[name]
     base = VariableArchitectureCodec if entry.is_variable else ArchitectureCodec
     return type(name, (base,), {"__module__": __name__, "title": entry.title, "architecture": name})
 
 
 def _files(weights: str) -> dict[float, Path]:
-    """The checkpoints that a text names, by number."""
+    """The checkpoints in a text, by number."""
     if (chosen := file_selection.selected(weights)) is not None:
         return chosen
     if not (path := Path(weights)).is_file():
@@ -269,7 +269,7 @@ def _loaded(codec: type[ModelCodec], path: Path, _sha256: str, quality: float, p
 
 
 def _asked_by(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
-    """What of a model's output its `decompress` wants: strings and shape, and whatever else has no default."""
+    """The part of a model's output that its `decompress` needs: strings, shape, and other arguments without default."""
     parameters = inspect.signature(model.decompress).parameters.values()  # type: ignore[arg-type]
     named = [p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY} and p.default is p.empty]
     return [name for name in named or ("strings", "shape") if name not in given]
@@ -283,7 +283,7 @@ def _of(out: object, name: str) -> Value:
 
 
 def _tensor(picture: Picture, multiple: int, device: str) -> Tensor:
-    """A picture (1, 3, H, W) in [0, 1], padded to the right and below by repeating its edges."""
+    """A picture (1, 3, H, W) in [0, 1], padded right and below by repeating its edges."""
     import torch  # noqa: PLC0415
 
     x = torch.tensor(picture.pixels, device=device).permute(2, 0, 1)[None].float().div(255).contiguous()
@@ -292,7 +292,7 @@ def _tensor(picture: Picture, multiple: int, device: str) -> Tensor:
 
 
 def _picture(x_hat: object, height: int, width: int) -> Picture:
-    """The picture of what a model decoded: cut to its size, clamped, rounded to 8 bits."""
+    """The picture of a model's output: cropped to its size, clamped, rounded to 8 bits."""
     import torch  # noqa: PLC0415
 
     if not isinstance(x_hat, torch.Tensor) or x_hat.ndim != 4 or x_hat.shape[:2] != (1, 3):

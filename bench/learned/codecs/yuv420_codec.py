@@ -1,4 +1,4 @@
-"""The learned codecs of YUV 4:2:0: their pictures are planes, and their files say how each was filtered."""
+"""Learned codecs of YUV 4:2:0 pictures, whose files also record where the filter is applied."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class PlanarCodec(Yuv420Codec, LearnedCodec):
-    """A learned model of planes as a codec; see `LearnedCodec` for what a file depends on.
+    """A learned model of planes as a codec; see `LearnedCodec` about what a file depends on.
 
-    The planes of limited range are coded as they are, and come out as such.
+    Planes of limited range are coded without conversion.
     """
 
     scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 5)), 1, 4)
@@ -31,7 +31,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         """Compress a picture of any size.
 
         Raises:
-            CodecError: it is too large, or the model goes out of bounds on it.
+            CodecError: it is too large, or its latents cannot be coded.
         """
         from bench.learned.coding import container  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         """Decompress a file that the same model wrote.
 
         Raises:
-            DecodeError: it is not such a file, damaged, or written where arithmetic differs.
+            DecodeError: it is not such a file, is damaged, or was written with other arithmetic.
         """
         from bench.learned.coding import container  # noqa: PLC0415
         from bench.learned.models.cca.enhancement import Indicator  # noqa: PLC0415

@@ -1,13 +1,13 @@
-"""Which weights there are, and in which file: known from the files' names, without torch.
+"""Names of weights and their files, found by file name, without torch.
 
-compact       the package's own, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM
-zoo           CompressAI's, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`)
-a folder      files named FAMILY-QUALITY.safetensors, as in compact; or that of a training, with its weights
-a file        one model, as `bench train` writes it, or a checkpoint of CompressAI's (`foreign`)
-files         a glob or a list of such files, each a point of a curve (`file_selection`)
+compact       the package's weights, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM zoo
+CompressAI's weights, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`) a folder      files
+named FAMILY-QUALITY.safetensors, as in compact; or the folder of a training a file        one model, written by `bench
+train`, or a checkpoint of CompressAI's architectures (`foreign`) files         a glob or a list of such files, each a
+point of a curve (`file_selection`)
 
-A file may hold a part of a model: it names the file that the rest is in, its base, which lies beside it and may be a
-part itself. That of +qr and +ft is a decoder; that of -int an entropy model, whose base may be CompressAI's as well.
+A file with delta weights names its base, a file in the same folder with the other tensors, which may itself be delta
+weights. +qr and +ft files have a decoder, -int files an entropy model, whose base may be a checkpoint of CompressAI.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ if TYPE_CHECKING:
 COMPACT = Path(__file__).parent / "compact"
 
 COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
-"""Name of the package's own weights to how the names of their files end."""
+"""Name of the package's weights to the suffix of their file names."""
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
-"""Name of CompressAI's weights to what they were trained for."""
+"""Name of CompressAI's weights to the metric that they were trained for."""
 
 TRAINED = "weights.safetensors"
-"""The weights in the folder of a training, whatever their family and quality are."""
+"""Name of the weights file in the folder of a training."""
 
 DEEPEST = 4
-"""Bases that a file can have, one the base of the other."""
+"""Maximum length of a chain of bases."""
 
 FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
-"""Name of weights trained for MSE to that of their siblings trained for MS-SSIM."""
+"""Name of weights trained for MSE to the name of those trained for MS-SSIM."""
 
 
 def qualities(weights: str, family: str) -> tuple[float, ...]:
-    """The qualities of a family that some weights hold on this machine.
+    """The qualities of a family with weights on this machine.
 
     Raises:
-        UsageError: there is no such name, folder or file, or the file is of no use.
+        UsageError: there is no such name, folder or file, or the file is invalid.
     """
     return tuple(sorted(_files(weights, family)))
 
 
 def find(weights: str, family: str, quality: float) -> Path:
-    """The file of one model.
+    """The weights file of one model.
 
     Raises:
-        MissingError: it is not there; the message says how to get it.
-        UsageError: there is no such name, folder or file, or the file is of no use.
+        MissingError: it is missing; the message says how to get it.
+        UsageError: there is no such name, folder or file, or the file is invalid.
     """
     files = _files(weights, family)
     if quality not in files:
@@ -66,7 +66,7 @@ def find(weights: str, family: str, quality: float) -> Path:
 
 
 def missing(weights: str, family: str) -> str | None:
-    """Say that weights hold nothing of a family, or not all that its files are parts of, and how to get it; or None."""
+    """What is missing for a family, weights or their bases, and how to get it; None if nothing is."""
     if not (files := _files(weights, family)):
         return f"no weights of {family} in {weights}; {_way(weights, family)}"
     if weights in ZOOS:
@@ -75,27 +75,27 @@ def missing(weights: str, family: str) -> str | None:
 
 
 def is_of_files(weights: str) -> bool:
-    """Whether weights are files that the user names, whose numbers are the qualities that there are."""
+    """Whether weights are files named by the user; their numbers are then the qualities."""
     return weights not in {*COMPACTS, *ZOOS} and not Path(weights).is_dir()
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file is a checkpoint of others, not a weights file of bench."""
+    """Whether a file is a checkpoint of other code, and not a weights file of bench."""
     if path.suffix != ".safetensors":
         return True
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             return "bench" not in (file.metadata() or {})
     except (safetensors.SafetensorError, OSError):
-        return False  # damaged: whoever reads it says so
+        return False  # damaged, which is reported when it is read
 
 
 def base(path: Path) -> Path:
-    """The weights that those of a part go with: they lie beside it, or are CompressAI's, and are what it was made for.
+    """The base of delta weights, verified: a file in the same folder, or a checkpoint of CompressAI.
 
     Raises:
-        MissingError: they are not there.
-        UsageError: they are others, or the file holds a whole model.
+        MissingError: it is missing.
+        UsageError: it has changed, or the file has full weights.
     """
     found = header(path)
     if not isinstance(found.get("base"), dict):
@@ -104,11 +104,11 @@ def base(path: Path) -> Path:
 
 
 def bases(path: Path) -> tuple[Path, ...]:
-    """What a file is a part of: its base, the base of that, and so on to a whole model; nothing if it is one.
+    """The base of a file, the base of that, and so on to full weights; empty for full weights.
 
     Raises:
-        MissingError: one is not there.
-        UsageError: one is another than it was, or they have no end.
+        MissingError: one is missing.
+        UsageError: one has changed, or the chain is too long.
     """
     chain = [path]
     while isinstance((found := header(chain[-1])).get("base"), dict):
@@ -119,7 +119,7 @@ def bases(path: Path) -> tuple[Path, ...]:
 
 
 def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
-    """The base that a header names; see `base`. `chain` is what leads to the file, and it."""
+    """The base in a header; see `base`. `chain` are the files that lead to it."""
     named = found["base"]
     file, sha256 = str(named.get("file")), str(named.get("sha256"))
     if named.get("weights") in ZOOS:
@@ -139,7 +139,7 @@ def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path
 
 
 def _unfit(path: Path) -> str | None:
-    """What is wrong with the files that a file is a part of, or None."""
+    """What is wrong with the bases of a file, or None."""
     try:
         bases(path)
     except BenchError as error:
@@ -153,7 +153,7 @@ def _model(header: dict[str, Any]) -> tuple[str, int]:
 
 
 def _another(found: dict[str, Any]) -> str:
-    """How to get a part that goes with the base that is there."""
+    """How to get delta weights for the present base."""
     if "modifier" in found:
         return f"train +{found['modifier']} on this one"
     if "fixed_point" not in found:
@@ -163,11 +163,11 @@ def _another(found: dict[str, Any]) -> str:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """What a weights file of bench says of itself.
+    """The header of a weights file of bench.
 
     Raises:
-        MissingError: there is no file.
-        UsageError: it is none of weights.
+        MissingError: there is no such file.
+        UsageError: it is not a weights file.
     """
     if not path.is_file():
         raise MissingError(f"there is no weights file {path}")
@@ -193,7 +193,7 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
     if not path.is_dir() and weights not in COMPACTS:
         names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
-    # A name with a third part is a variant, for instance of another seed: it is asked for by its path.
+    # A name with a third part is a variant, for instance of another seed, which is used by its path only.
     ending = f"{COMPACTS.get(weights, '')}.safetensors"
     stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
     named: dict[float, Path] = {
@@ -203,7 +203,7 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
 
 
 def _trained_in(folder: Path, family: str) -> dict[float, Path]:
-    """The weights that a training left in its folder, if they are of a family."""
+    """The weights in the folder of a training, if they are of the family."""
     path = folder / TRAINED
     if not path.is_file():
         return {}
@@ -212,10 +212,10 @@ def _trained_in(folder: Path, family: str) -> dict[float, Path]:
 
 
 def _require_family(path: Path, family: str) -> None:
-    """See that a file holds a model of the family.
+    """Check that a file has a model of the family.
 
     Raises:
-        UsageError: it holds another, or none.
+        UsageError: it has not.
     """
     if is_foreign(path):
         from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
@@ -232,7 +232,7 @@ def _zoo_files(metric: str, family: str) -> dict[float, Path]:
 
 
 def _identity(path: Path) -> tuple[str, int]:
-    """Family, with its modifier, and quality of the model in a file."""
+    """Family with modifier, and quality, of the model in a file."""
     found = header(path)
     modifier = f"+{found['modifier']}" if "modifier" in found else ""
     try:

@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 METRICS = ("mse", "ms-ssim")
-"""What checkpoints were trained for."""
+"""Metrics that checkpoints were trained for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedCheckpoint:
-    """One file of the zoo."""
+    """A file of CompressAI's model zoo."""
 
     family: str
     architecture: str
-    """The family's name in the zoo."""
+    """The family's name in CompressAI."""
     metric: str
     """The distortion that it was trained for."""
     quality: int
-    """1 is the smallest file."""
+    """1 has the lowest rate."""
     lmbda: float
     """Weight of the distortion in its loss."""
     url: str
 
     @property
     def file(self) -> str:
-        """The file's name, here as there."""
+        """The file's name."""
         return self.url.rpartition("/")[2]
 
     @property
@@ -53,7 +53,7 @@ class PublishedCheckpoint:
 
     @property
     def fetch_command(self) -> str:
-        """What to type to get it."""
+        """The command that downloads it."""
         metric = "" if self.metric == METRICS[0] else f" --metric {self.metric}"
         return f"bench fetch weights --family {self.family} --quality {self.quality}{metric}"
 
@@ -63,7 +63,7 @@ class PublishedCheckpoint:
 
 @functools.cache
 def all_checkpoints() -> tuple[PublishedCheckpoint, ...]:
-    """The whole zoo, family by family, from the smallest files up."""
+    """All checkpoints, by family, from the lowest rate."""
     text = importlib.resources.files(__package__).joinpath("zoo.toml").read_text(encoding="utf-8")
     zoo: dict[str, Any] = tomllib.loads(text)
     return tuple(
@@ -80,7 +80,7 @@ def find(family: str, quality: int, metric: str = "mse") -> PublishedCheckpoint:
     """The checkpoint of one model.
 
     Raises:
-        UsageError: the zoo has no such family, quality or metric.
+        UsageError: there is no such family, quality or metric.
     """
     return select((family,), (quality,), metric)[0]
 
@@ -88,10 +88,10 @@ def find(family: str, quality: int, metric: str = "mse") -> PublishedCheckpoint:
 def select(
     families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse"
 ) -> list[PublishedCheckpoint]:
-    """The checkpoints of some families at some qualities; nothing named means all. Not every family has every quality.
+    """The checkpoints of some families and qualities (default: all). Not every family has every quality.
 
     Raises:
-        UsageError: the zoo has no such family or metric, or none of the families has one of the qualities.
+        UsageError: there is no such family or metric, or none of the families has one of the qualities.
     """
     zoo = all_checkpoints()
     if metric not in METRICS:
@@ -109,22 +109,22 @@ def select(
 
 
 def weights_folder() -> Path:
-    """Where checkpoints are downloaded to: $BENCH_WEIGHTS, else bench/weights in the user's cache folder."""
+    """Folder of downloaded checkpoints: $BENCH_WEIGHTS, else bench/weights in the user's cache folder."""
     if given := os.environ.get("BENCH_WEIGHTS"):
         return Path(given)
     return _cache_folder() / "bench" / "weights"
 
 
 def locate(checkpoint: PublishedCheckpoint) -> Path | None:
-    """Where a checkpoint lies on this machine, its content not looked at: our folder, else CompressAI's downloads."""
+    """Path of a checkpoint on this machine, not verified: in our folder, else among CompressAI's downloads."""
     return next((path for path in _places(checkpoint) if path.is_file()), None)
 
 
 def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
-    """A checkpoint's file and its SHA-256, found to be right.
+    """A checkpoint's file and its SHA-256, verified.
 
     Raises:
-        MissingError: it is not on this machine, or damaged; the message says how to get it.
+        MissingError: it is missing or damaged; the message says how to get it.
     """
     path = locate(checkpoint)
     if path is None:
@@ -141,12 +141,10 @@ def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
 
 
 def fetch(checkpoints: Sequence[PublishedCheckpoint]) -> list[Path]:
-    """Download those that are not on this machine, verified, and say where each lies.
-
-    What has arrived of a file that was cut off is kept and gone on from.
+    """Download and verify missing checkpoints; the paths of all. Downloads resume.
 
     Raises:
-        MissingError: a file could not be had.
+        MissingError: a download failed.
         OSError: the folder cannot be written.
     """
     with progress("downloading weights", len(checkpoints), unit="files") as advance:
@@ -172,7 +170,7 @@ def _places(checkpoint: PublishedCheckpoint) -> tuple[Path, Path]:
 
 
 def _megabytes(name: str, advance: Callable[[int, str], None]) -> Callable[[int], None]:
-    """Show the megabytes of one file as they arrive."""
+    """Show the progress of one file in megabytes."""
     arrived = 0
 
     def count(num_bytes: int) -> None:

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
-    """Load a checkpoint that is on this machine; see `bench.learned.weights.checkpoints`.
+    """Load a checkpoint on this machine; see `bench.learned.weights.checkpoints`.
 
-    The parameters stay the float32 of the file, and so do the entropy coder's tables; only a file without tables gets
-    new ones.
+    Parameters and CDFs are those of the file, in float32; new CDFs are built only if the file has none.
 
     Raises:
-        MissingError: the file is not on this machine, or damaged; the message says how to get it.
-        UsageError: the zoo has no such model, or the file does not hold it.
+        MissingError: the file is missing or damaged; the message says how to get it.
+        UsageError: there is no such model, or the file has another one.
     """
     checkpoint = checkpoints.find(family, quality, metric)
     path, sha256 = checkpoints.require(checkpoint)
@@ -44,7 +43,7 @@ def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        # Tensors and plain containers only: a pickle of anything else could run code.
+        # Only tensors and plain containers: other pickles could run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -1,13 +1,12 @@
-"""Weights files that hold part of a model: what differs from another file, their base.
+"""Delta weights: files with the tensors that differ from another file, their base.
 
     joint+qr-3 -> joint-3 -> hyper-3
 
-Models that were fitted to the latents of one encoder share its transforms; a decoder that was trained further shares
-all else with its model; models of several lambdas that were trained as one differ by factors of some channels. Such a
-file names its base, which lies in the same folder, the base's SHA-256, the tensors that it takes from there, and those
-that it makes of the base's by factors (see `scaling`); it holds factors and the others. A base may have a base itself.
-`catalogue.bases` finds them and refuses one that has changed, so the SHA-256 of the part's file stands for the whole
-model.
+Models after entropy-model fine-tuning share the transforms of their start; a decoder that was trained further shares
+the rest with its model; models of several lambdas in one training differ by factors of channels. Such a file names its
+base in the same folder, the base's SHA-256, the tensors that equal the base's, and those that are the base's times
+factors (see `scaling`); it contains the factors and all other tensors. A base may have a base itself. `catalogue.bases`
+finds them and refuses one that has changed, so that the SHA-256 of the file identifies the whole model.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ Header = dict[str, Any]
 _Value = TypeVar("_Value")
 
 _ENCODER = "g_a."
-"""How the names of the tensors begin without which two files have nothing to do with each other."""
+"""Prefixes of the tensors without which two files are not stored as delta weights."""
 
 
 def read(path: Path) -> tuple[Header, Tensors]:
-    """Header of a file, and all tensors of its model: its own and those that it takes from its bases.
+    """Header of a file and all tensors of its model, including those of its bases.
 
     Raises:
-        MissingError: there is no such file, or a base is not beside it.
-        UsageError: it is not a weights file, damaged, of another version, or a base is another than it was made for.
+        MissingError: the file or a base is missing.
+        UsageError: the file is not a weights file, is damaged or of another version, or a base has changed.
     """
     header, tensors = tensor_file.read(path)
     whole: Tensors = {}
@@ -54,16 +53,16 @@ def read(path: Path) -> tuple[Header, Tensors]:
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
-    """Write a model as a part of a base that has its encoder, but for factors of some channels, else whole.
+    """Write a model as delta weights of a base with the same encoder, up to factors of channels; else as full weights.
 
     Args:
-        path: the file; `base` has to lie beside it when it is read.
-        header: what else the file says. A base in it is that of before, and is not kept.
+        path: the file; `base` must be in the same folder when it is read.
+        header: further content of the header. A base in it is replaced.
         tensors: of the whole model.
-        base: another file, a whole one or a part.
+        base: another file, with full or delta weights.
 
     Raises:
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an earlier file is untouched.
     """
     header = {name: value for name, value in header.items() if name != "base"}
     held = tensors if base is None else difference(tensors, base)
@@ -79,13 +78,13 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
 
 
 def difference(tensors: Tensors, base: Path) -> Tensors:
-    """The tensors that a base does not have, or has with other values."""
+    """The tensors that a base lacks or has with other values."""
     _, theirs = read(base)
     return {name: value for name, value in tensors.items() if not _equal(value, theirs.get(name))}
 
 
 def _factors(held: Tensors, base: Path) -> dict[str, tuple[int, torch.Tensor]]:
-    """Axis and factors of the tensors that are those of a base with each channel multiplied."""
+    """Axis and factors of the tensors that equal the base's with each channel multiplied."""
     theirs = read(base)[1]
     found = {name: scaling.find(value, theirs[name]) for name, value in held.items() if name in theirs}
     return {name: factors for name, factors in found.items() if factors is not None}
@@ -96,9 +95,9 @@ def _layer(name: str) -> str:
 
 
 def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
-    """Whether two files have equal tensors, all or those of some sub-networks; not if one of the two is of no use.
+    """Whether two files have equal tensors, all or those of some sub-networks; False if one is missing or invalid.
 
-    Asked again, it reads only what has changed since.
+    Results are cached until a file changes.
     """
     try:
         ours, theirs = (
@@ -111,7 +110,7 @@ def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
 
 
 def digests(path: Path) -> dict[str, str]:
-    """The SHA-256 of each tensor of a file's model, of those that it takes from its bases, too.
+    """SHA-256 of each tensor of a file's model, including those of its bases.
 
     Raises:
         MissingError, UsageError: see `read`.
@@ -129,7 +128,7 @@ def _scaled_digest(base: str, factors: str, axis: int) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
-    """Header of a file and the SHA-256 of each tensor in it; it is read again only when it has changed."""
+    """Header of a file and the SHA-256 of each tensor in it, cached until it changes."""
     header, tensors = tensor_file.read(path)
     found = {}
     for name, value in tensors.items():
@@ -140,11 +139,11 @@ def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[
 
 
 def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
-    """Write a model (see `write`) where other files may be parts of what was there.
+    """Write a model (see `write`) in place of a file that may be the base of others.
 
-    Models beside it that shared tensors with it keep theirs, as parts of what is there now, or whole if they have no
-    more in common. Decoders and entropy models in integers go with one model alone: they follow it if its tensors
-    stay. If they do not, they are left to be refused, because they have to be made again.
+    Other models that depend on it keep their tensors: as delta weights of the new file, or as full weights if they have
+    nothing in common with it. Decoders and integer entropy models belong to one model: they are kept if its tensors are
+    unchanged, and are otherwise left to be refused, because they have to be trained again.
     """
     before, followers = _readable(path), _followers(path)
     write(path, header, tensors, base)
@@ -153,12 +152,12 @@ def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Follower:
-    """A file that is a part of another, as it was before that changed, and those that are parts of it."""
+    """A file that depends on another, as it was before that one changed, with its own dependants."""
 
     path: Path
     header: Header
     tensors: Tensors
-    """Of the whole model; those in the file if it goes with one model alone."""
+    """Of the whole model; only those in the file if it belongs to one model."""
     followers: tuple[_Follower, ...]
 
 
@@ -173,7 +172,7 @@ def _followers(path: Path) -> tuple[_Follower, ...]:
 
 
 def _follow(base: Path, followers: tuple[_Follower, ...], *, stays: bool) -> None:
-    """Write files again behind a new base; `stays`: it has the tensors of the one before."""
+    """Write dependants of a new base again; `stays`: its tensors are those of the former one."""
     for file in followers:
         if not _goes_with_one(file.header):
             write(file.path, file.header, file.tensors, base)
@@ -184,7 +183,7 @@ def _follow(base: Path, followers: tuple[_Follower, ...], *, stays: bool) -> Non
 
 
 def _readable(path: Path) -> Tensors | None:
-    """The tensors of a file's model, if it is there with all its bases."""
+    """The tensors of a file's model, if the file and all its bases can be read."""
     try:
         return read(path)[1]
     except BenchError:
@@ -198,9 +197,9 @@ def _on(
     base: dict[str, _Value],
     scaled: Callable[[_Value, _Value, int], _Value],
 ) -> dict[str, _Value]:
-    """A file's own tensors, or what stands for them, upon those that it takes from its base if it has one.
+    """Complete a file's own tensors with those of its base, if it has one.
 
-    `scaled` makes a tensor of the base's, factors and an axis.
+    `scaled` computes a tensor from that of the base, factors and an axis.
     """
     if "base" not in header:
         return held
@@ -219,7 +218,7 @@ def _on(
 
 
 def _parts_of(path: Path) -> Iterator[Path]:
-    """The files beside a file that it is the base of; those that cannot be read are nobody's."""
+    """The files in the same folder with this base; unreadable ones are skipped."""
     if not path.is_file():
         return
     sha256 = sha256_of(path)
@@ -231,7 +230,7 @@ def _parts_of(path: Path) -> Iterator[Path]:
 
 
 def _goes_with_one(header: Header) -> bool:
-    """Whether a file is a decoder, or an entropy model in integers: of no use with another model."""
+    """Whether a file is a decoder or an integer entropy model, which belongs to one model."""
     return "modifier" in header or "fixed_point" in header
 
 

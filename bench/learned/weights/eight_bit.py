@@ -1,8 +1,8 @@
-"""Weights of convolutions in 8 bits with a float32 scale for each output channel, as a file holds them.
+"""Convolutions of rectifiers in 8 bits, with a float32 scale per output channel.
 
-A weight is off by a 254th of the channel's largest one at most. Transforms do not bear that: g_s in 8 bits costs .1 to
-.16 dB, g_a up to .1 dB, an entropy model .1 to .5 % of the rate. A rectifier only corrects what it is given, and does:
-joint+qr loses .002 dB at lambda .025 and .004 dB at .0067. See docs/training.md.
+The error of a weight is at most 1/254 of the channel's largest weight. That is too much for transforms: g_s in 8 bits
+costs .1 to .16 dB, g_a up to .1 dB, an entropy model .1 to .5 % of the rate. For a rectifier it is not: joint+qr loses
+.002 dB at lambda .025 and .004 dB at .0067. See docs/training.md.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from bench.learned.weights.stored_cdfs import Tensors
 
 _SCALE = ".scale"
-"""How the name of the scales ends, behind that of the weights."""
+"""Suffix of the names of scales."""
 _LARGEST = 127
 
 
 def encoded(tensors: Tensors) -> Tensors:
-    """Tensors whose weights of convolutions are in 8 bits, and the scales of these; the others as they are."""
+    """Tensors with the weights of convolutions in 8 bits, and their scales; others are unchanged."""
     found: Tensors = {}
     for name, value in tensors.items():
         if value.dim() != 4:
@@ -36,10 +36,10 @@ def encoded(tensors: Tensors) -> Tensors:
 
 
 def decoded(tensors: Tensors) -> Tensors:
-    """The tensors of which `encoded` made these; those in 8 bits in float32, their products the same on every machine.
+    """The tensors of `encoded`'s output; those in 8 bits as float32, equal on every machine.
 
     Raises:
-        ValueError: scales do not fit their weights, or there are none.
+        ValueError: scales are missing or do not fit their weights.
     """
     return {name: _decoded(name, value, tensors) for name, value in tensors.items() if not name.endswith(_SCALE)}
 

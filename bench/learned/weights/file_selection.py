@@ -1,11 +1,12 @@
-"""What --weights means where it names files: one, a list of them, or a glob; and which quality each of them is.
+"""Files named by --weights: one, a list, or a glob; and the quality of each.
 
     my_q4.pth.tar                   one file
     runs/*.pth.tar                  a curve: each file is a point
-    q1=low.pth,q2=high.pth          a curve whose points are numbered by hand
+    q1=low.pth,q2=high.pth          a curve with explicit qualities
 
-The number of a file is the last one in its name, or, with a glob, in what the wildcards stand for. It depends on that
-file alone: another file beside it changes no point that is measured. Two files of one number are refused. No torch.
+The quality is the last number in the file's name or, with a glob, in the text matched by the wildcards. It depends on
+that file only, so that further files do not change points that are measured. Two files with the same number are
+refused. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SUFFIXES = (".pth.tar", ".pth", ".pt", ".ckpt", ".tar", ".bin", ".safetensors")
-"""How the names of checkpoints end."""
+"""Suffixes of checkpoints."""
 
 ALONE = 1.0
-"""The number of a file whose name has none, if it is the only one."""
+"""The quality of a single file without a number in its name."""
 
 _NUMBERED = re.compile(r"q?(\d+(?:\.\d+)?)=")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?", re.IGNORECASE)
 _ARCHITECTURE = re.compile(r"bmshj2018|mbt2018|cheng2020|elic2022", re.IGNORECASE)
 _HASH = re.compile(r"-[0-9a-f]{8}$")
-"""What CompressAI's update_model puts behind the name of a file."""
+"""Suffix that CompressAI's update_model appends to a file's name."""
 
 _WILDCARDS = "*?["
 
 
 def selected(weights: str) -> dict[float, Path] | None:
-    """The files that a list or glob names, by quality; None if the text is neither.
+    """The files of a list or glob by quality; None if the text is neither.
 
     Raises:
-        UsageError: a file is not there, a glob matches none, or two files have one number.
+        UsageError: a file is missing, a glob matches none, or two files have the same number.
     """
     if Path(weights).exists():
         return None
@@ -51,7 +52,7 @@ def selected(weights: str) -> dict[float, Path] | None:
 
 
 def number_of(path: Path) -> float:
-    """The quality of a file that is named alone: the last number in its name, else 1."""
+    """The quality of a single file: the last number in its name, else 1."""
     number = _number(_stem(path.name))
     return ALONE if number is None else number
 
@@ -70,7 +71,7 @@ def _of_list(text: str) -> dict[float, Path]:
 
 
 def _of_glob(pattern: str) -> dict[float, Path]:
-    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may begin anywhere
+    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     paths = [Path(name) for name in names if Path(name).is_file()]
     if not paths:
         raise UsageError(f"--weights {pattern}: no file has such a name")
@@ -88,15 +89,15 @@ def _of_glob(pattern: str) -> dict[float, Path]:
 
 
 def _by_hand(paths: Iterable[Path]) -> str:
-    """What to type instead."""
+    """The equivalent list with explicit qualities."""
     listed = [f"q{number}={path}" for number, path in enumerate(paths, 1)]
     return f"number them: --weights {','.join(listed[:2])}{',...' if listed[2:] else ''}"
 
 
 def _matched(pattern: str, path: Path) -> list[str]:
-    """What the wildcards of a pattern stand for in a path, folder by folder."""
+    """The parts of a path that the wildcards of a pattern match, folder by folder."""
     wanted, parts = Path(pattern).parts, path.parts
-    if len(wanted) != len(parts):  # "**" stands for any number of folders
+    if len(wanted) != len(parts):  # "**" matches any number of folders
         return [*parts[:-1], _stem(parts[-1])]
     return [_between(glob_part, part) for glob_part, part in zip(wanted, parts, strict=True) if _is_glob(glob_part)]
 
@@ -106,20 +107,20 @@ def _is_glob(text: str) -> bool:
 
 
 def _between(pattern: str, name: str) -> str:
-    """A name without what the pattern says in front of its first wildcard and behind its last one."""
+    """A name without the pattern's text before its first wildcard and after its last one."""
     places = [place for place, character in enumerate(pattern) if character in f"{_WILDCARDS}]"]
     tail = pattern[places[-1] + 1 :]
     return _stem(name[places[0] : len(name) - len(tail)])
 
 
 def _stem(name: str) -> str:
-    """A file's name without what says that it is a checkpoint."""
+    """A file's name without suffixes of checkpoints."""
     ending = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
     return name.removesuffix(ending)
 
 
 def _number(*texts: str) -> float | None:
-    """The last number in the last text that has one: not the year of an architecture, nor a hash behind a number."""
+    """The last number in the last text that has one; neither the year of an architecture nor a hash after a number."""
     for text in reversed(texts):
         plain = _ARCHITECTURE.sub("", text)
         for candidate in (_HASH.sub("", plain), plain):

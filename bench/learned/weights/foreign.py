@@ -1,4 +1,4 @@
-"""Checkpoints that others trained as models, ready for coding, and our weights as checkpoints that CompressAI loads."""
+"""Models from checkpoints of others, and our weights as checkpoints for CompressAI."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def load_checkpoint(path: Path, family: str) -> Weights:
-    """Load a checkpoint of one of CompressAI's architectures that are a family here.
+    """Load a checkpoint of an architecture of CompressAI that is a family here.
 
-    The parameters stay what the file holds, in float32, and so do the entropy coder's tables; what it lacks of these is
-    built by CompressAI's `update()`. The card's quality is the number in the file's name.
+    Parameters and CDFs are those of the file, in float32; missing CDFs are built by CompressAI's `update()`. The
+    quality is the number in the file's name.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no checkpoint, or not of this family.
+        UsageError: it is not a checkpoint, or not of this family.
     """
     found = recognition.require(path, family)
     with recognition.without_initialisation(), torch.random.fork_rng(devices=()):
@@ -48,12 +48,12 @@ def load_checkpoint(path: Path, family: str) -> Weights:
 
 @torch.no_grad()
 def load_theirs(path: Path, architecture: str) -> nn.Module:
-    """Load a checkpoint of one of CompressAI's architectures into CompressAI's own class; see `load_checkpoint`."""
+    """Load a checkpoint of an architecture of CompressAI into CompressAI's class; see `load_checkpoint`."""
     found = recognition.require(path, architecture)
     model: nn.Module = recognition.build(architecture, found.N, found.M, recognition.tensors_of(path))
     tensors = load_pretrained(_completed(model, path, found))
     for name, buffer in model.named_buffers():
-        # CompressAI makes room for the tables of some classes only.
+        # CompressAI resizes the tables of some classes only.
         if name.endswith(recognition.TABLES) and name in tensors:
             buffer.resize_(tensors[name].shape)
     try:
@@ -65,9 +65,9 @@ def load_theirs(path: Path, architecture: str) -> nn.Module:
 
 
 def _completed(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> dict[str, Tensor]:
-    """The tensors of a checkpoint in float32, and those of a new model that files may lack: tables and constants.
+    """The tensors of a checkpoint in float32, completed by those that files may lack: tables and constants.
 
-    A file that lacks a table gives none: tables of two versions need not go together.
+    If one table is missing, all are built, because tables of two versions may not fit together.
     """
     tensors = {name: _float32(value) for name, value in recognition.tensors_of(path).items()}
     if not found.has_tables:
@@ -77,7 +77,7 @@ def _completed(model: nn.Module, path: Path, found: recognition.RecognizedModel)
 
 
 def load_any(path: Path, family: str | None = None) -> Weights:
-    """Load weights of any make: those of bench, or a checkpoint.
+    """Load a weights file of bench or a checkpoint.
 
     Raises:
         MissingError, UsageError: see `full.load` and `load_checkpoint`.
@@ -88,12 +88,12 @@ def load_any(path: Path, family: str | None = None) -> Weights:
 
 
 def export_checkpoint(path: Path, target: Path) -> str:
-    """Write weights of bench as a checkpoint of CompressAI's training script, with tables; the architecture's name.
+    """Write weights as a checkpoint of CompressAI's training script, with tables; the name of the architecture.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no weights file, or of a family that CompressAI does not have.
-        OSError: the checkpoint cannot be written; what was there before is untouched.
+        UsageError: it is not a weights file, or of a family that CompressAI lacks.
+        OSError: the checkpoint cannot be written; an earlier file is untouched.
     """
     weights = full.load(path)
     config = weights.model.config
@@ -116,5 +116,5 @@ def export_checkpoint(path: Path, target: Path) -> str:
 
 
 def _float32(value: Tensor) -> Tensor:
-    """A tensor as a model computes with it: files in half precision hold the same numbers."""
+    """A tensor in float32; checkpoints may be in half precision."""
     return value.float() if value.is_floating_point() else value

@@ -1,9 +1,8 @@
-"""Weights files: a trained model, everything its bitstreams depend on, and how it came to be.
+"""Weights files: a trained model with everything that its bitstreams depend on, and the record of its training.
 
-The parameters are float16. The model is rounded to them first, and the integer tables of the entropy coder are built
-once, from the rounded model, and stored: no machine rebuilds them from floats, because one that rounds differently
-could not decode the others' files. The file's SHA-256 is the weights' fingerprint. A file may hold a part of a model
-and name the file that the rest is in (see `part`): its fingerprint covers that too.
+The parameters are float16. The model is first rounded to them; the integer CDFs are then computed once from the rounded
+model and stored: they are never computed again from floats, because a machine that rounds differently could not decode
+other machines' files. The fingerprint of weights is the SHA-256 of the file, also for delta weights (see `delta`).
 """
 
 from __future__ import annotations
@@ -29,32 +28,32 @@ __all__ = ["ModelCard", "Weights", "finish", "load", "restore", "save"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model was trained for, and how it came to be."""
+    """What a model was trained for, and the record of its training."""
 
     quality: int
-    """Point on the rate-distortion curve, 1 the smallest file."""
+    """Point on the rate-distortion curve, 1 with the lowest rate."""
     lmbda: float
     """Weight of the distortion in the loss."""
     metric: str
     """The distortion: mse or ms-ssim."""
     record: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Steps, seed, hash of the data, commit, versions, SHA-256 of the weights it started from: anything JSON holds."""
+    """Steps, seed, hash of the data, commit, versions, SHA-256 of the initial weights; any JSON."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Weights:
-    """A weights file, loaded."""
+    """A loaded weights file."""
 
     model: LearnedModel
-    """In evaluation mode on the CPU, float32, with its tables."""
+    """In evaluation mode on the CPU, float32, with its CDFs."""
     card: ModelCard
     sha256: str
-    """Fingerprint: the SHA-256 of the file."""
+    """Fingerprint: SHA-256 of the file."""
 
 
 @torch.no_grad()
 def finish(model: LearnedModel) -> LearnedModel:
-    """The model that a weights file restores, as a new one on the CPU: parameters rounded to float16, tables built.
+    """A copy of a model on the CPU as a weights file restores it: parameters rounded to float16, CDFs built.
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
@@ -73,11 +72,11 @@ def finish(model: LearnedModel) -> LearnedModel:
 
 
 def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
-    """Finish a model (see `finish`; the one given stays as it is) and write it; the file's SHA-256.
+    """Finish a model (see `finish`; the given one is unchanged) and write it; the file's SHA-256.
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an earlier file is untouched.
     """
     finished = finish(model)
     header = {"config": model.config.described(), "card": dataclasses.asdict(card)}
@@ -86,11 +85,11 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
 
 
 def load(path: Path, family: str | None = None) -> Weights:
-    """Restore exactly what `save` wrote, whether the file holds all of it or a part.
+    """Load a file of `save`, with full or delta weights.
 
     Raises:
-        MissingError: there is no such file, or another that it is a part of is not beside it.
-        UsageError: it is not a weights file, damaged, of another version, not of the family asked for, or a decoder's.
+        MissingError: the file or a base is missing.
+        UsageError: the file is not a weights file, is damaged, of another version or family, or of a decoder.
     """
     header, tensors = delta.read(path)
     if "modifier" in header:
@@ -112,9 +111,9 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
     """A model in evaluation mode from the tensors of a file.
 
     Raises:
-        KeyError: one is missing.
-        ValueError: one is not finite, tables do not fit together, or the widths are of a larger model.
-        RuntimeError: a tensor has another shape than the model's.
+        KeyError: a tensor is missing.
+        ValueError: a value is not finite, CDFs are inconsistent, or the widths are those of a larger model.
+        RuntimeError: a tensor has the wrong shape.
     """
     if max(config.N, config.M) ** 2 > sum(value.numel() for value in tensors.values()):
         raise ValueError(f"widths {config.N} and {config.M} are of a larger model than it holds")
@@ -122,7 +121,7 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
         raise ValueError(f"'{odd[0]}' is not finite")
     with torch.random.fork_rng(devices=()):
         model = build(config)
-    # CompressAI's own load_state_dict wants its matrices of tables here.
+    # CompressAI's load_state_dict would require its matrices of CDFs.
     torch.nn.Module.load_state_dict(model, {name: tensors[name] for name in _parameters(model)}, strict=False)
     restore_tables(model, tensors)
     model.eval()
@@ -130,6 +129,6 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
 
 
 def _parameters(model: LearnedModel) -> Tensors:
-    """All parameters in float16, but for the quantiles: they are part of the tables."""
+    """All parameters in float16, except the quantiles, which belong to the CDFs."""
     named = model.named_parameters()
     return {name: value.detach().half().contiguous() for name, value in named if not name.endswith("quantiles")}

@@ -1,6 +1,6 @@
-"""The header of a weights file: JSON, of which each known field has a known type, whoever wrote it.
+"""The header of a weights file: JSON whose known fields have known types.
 
-It is read with and without torch, by `weights.tensor_file` and `catalogue`.
+It is read with torch (`weights.tensor_file`) and without (`catalogue`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any
 
-_MAX_QUALITY = 255  # a byte of a coded file
+_MAX_QUALITY = 255  # one byte in a coded file
 
 _TYPES: dict[str, type] = {
     "format": int,
@@ -34,14 +34,14 @@ _TYPES: dict[str, type] = {
     "fixed_point.spread": list,
     "rectifier.width": int,
 }
-"""Of the fields that a header may have, by their path. What else a field has to be is the affair of who reads it."""
+"""Types of a header's fields, by path. Further checks are up to the reader of a field."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The header that is written so.
+    """Parse a header.
 
     Raises:
-        ValueError: it is no JSON object, or a field of it has another type than that field has.
+        ValueError: it is not a JSON object, or a field has the wrong type.
     """
     try:
         found = json.loads(text, parse_constant=_refused, parse_float=_finite)

@@ -1,4 +1,4 @@
-"""Models of a class that bench does not know, from a checkpoint: constructed, loaded whole, with tables."""
+"""Models of a user's own class from a checkpoint: construction, loading of all tensors, and CDFs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _TABLE = re.compile(r"^[\w.]+\.(_offset|_quantized_cdf|_cdf_length|scale_table)$
 
 @torch.no_grad()
 def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
-    """A model in evaluation mode with all that a checkpoint holds, and with tables.
+    """A model in evaluation mode with all tensors of a checkpoint, and with CDFs.
 
-    It is made by the class's `from_state_dict`, else by its constructor without arguments, else with the N and M that
-    the checkpoint's first and last convolutions have; the first that takes every tensor of the checkpoint wins.
+    It is made by the class's `from_state_dict`, else by its constructor without arguments, else with the N and M of the
+    checkpoint's first and last convolutions; the first way that loads every tensor is used.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no checkpoint, or the class takes it in none of these ways; the message has each reason.
+        UsageError: it is not a checkpoint, or the class cannot load it; the message has the reason for each way.
     """
     tensors, reasons = state_dicts.read(path).tensors, []
     for variant in state_dicts.variants(tensors):
@@ -38,7 +38,7 @@ def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
             try:
                 with torch.random.fork_rng(devices=()):
                     model = _with_tables(make, variant)
-            except Exception as error:  # noqa: BLE001 - a class of the user's own may raise anything
+            except Exception as error:  # noqa: BLE001 - a user's class may raise anything
                 reasons.append(f"{title}: {_reason(error)}")
             else:
                 model.update()  # type: ignore[operator]
@@ -49,7 +49,7 @@ def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
 def _ways(
     cls: type[nn.Module], tensors: dict[str, Tensor]
 ) -> Iterator[tuple[str, Callable[[dict[str, Tensor]], nn.Module]]]:
-    """How a model can be made for tensors: a title, and what makes and loads it."""
+    """Ways to make a model for tensors: a title, and a function that makes and loads it."""
     if hasattr(cls, "from_state_dict"):
         yield "from_state_dict", cls.from_state_dict
     named = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -68,7 +68,7 @@ def _loaded(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
 
 
 def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[str, Tensor]) -> nn.Module:
-    """What `make` makes of tensors; tables that it asks for and a file saved before `update()` lacks are empty."""
+    """The model that `make` makes, where CDFs that a file from before `update()` lacks are empty."""
     state = dict(tensors)
     while True:
         try:
@@ -81,17 +81,17 @@ def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[s
 
 
 def _reason(error: Exception) -> str:
-    """The first thing that is wrong, in a few words."""
+    """The first error, in a few words."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
     return f"{type(error).__name__}: {told[:160]}" if not isinstance(error, RuntimeError) else told[:160]
 
 
 def require_interface(cls: type[Any], name: str) -> None:
-    """See that a class has what a codec is made of.
+    """Check that a class has the methods of a codec.
 
     Raises:
-        UsageError: it lacks a method.
+        UsageError: it lacks one.
     """
     for method in ("compress", "decompress", "update", "load_state_dict"):
         if not callable(getattr(cls, method, None)):

@@ -1,4 +1,4 @@
-"""Which architecture and which widths a checkpoint is of, from the names and shapes of its tensors alone."""
+"""Recognition of a checkpoint's architecture and widths from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 WIDEST = 2048
-"""Channels. No model of the field is near; a file that asks for more is no model."""
+"""Maximum number of channels, far above published models."""
 
 _NARROWEST = ("g_a.0.weight", "g_a.0.conv1.weight")
 _LATENTS = ("g_a.6.weight", "g_a.13.weight")
-"""Where an architecture's widths N and M can be read: the channels that these convolutions give."""
+"""The convolutions whose output channels are an architecture's N and M."""
 
 TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
-"""How the names of an entropy coder's tables end. They are built where they are lacking, and their shapes are free."""
+"""Suffixes of the names of CDFs. Missing ones are built, and their shapes are not checked."""
 
 _BOTTLENECK = re.compile(r"\b_?(bias|matri|factor)(?:es|ces|x|s)?\.?(\d)$")
 
 
 @dataclass(frozen=True, slots=True)
 class RecognizedModel:
-    """What a checkpoint is of."""
+    """The architecture of a checkpoint."""
 
     name: str
     """A family here, else CompressAI's name."""
     N: int
     M: int
     place: str
-    """Where in the file its tensors are; see `state_dicts.Checkpoint`."""
+    """Position of the tensors in the file; see `state_dicts.StateDict`."""
     has_tables: bool
-    """Whether the tables of its entropy coder are in the file, all of them."""
+    """Whether the file has all CDFs."""
 
     def __str__(self) -> str:
         taken = f", {self.place}" if self.place not in {"", "state_dict"} else ""
@@ -56,7 +56,7 @@ class RecognizedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How the tensors of a file go with an architecture of the widths that its convolutions have."""
+    """How the tensors of a file fit an architecture with the widths of its convolutions."""
 
     name: str
     N: int
@@ -65,15 +65,15 @@ class _Fit:
     has_tables: bool
     agreeing: int
     complaint: str
-    """The first thing that does not fit; "" if all does."""
+    """The first difference; "" if there is none."""
 
 
 def identify(path: Path) -> RecognizedModel:
-    """What a checkpoint is of. The file is read again only when it has changed.
+    """The architecture of a checkpoint, cached until the file changes.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no checkpoint, or of no architecture that is known here; the message names the nearest.
+        UsageError: it is not a checkpoint, or of an unknown architecture; the message names the nearest.
     """
     if not path.is_file():
         state_dicts.read(path)
@@ -89,7 +89,7 @@ def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> RecognizedModel
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint under the names that its architecture gives them, without those of wrappers.
+    """The tensors of a checkpoint under the names in its architecture, without prefixes of wrappers.
 
     Raises:
         MissingError, UsageError: see `identify`.
@@ -98,7 +98,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
 
 
 def require(path: Path, name: str) -> RecognizedModel:
-    """What a checkpoint is of, which is one architecture or family and no other.
+    """The architecture of a checkpoint that has to be of a given family or architecture.
 
     Raises:
         MissingError, UsageError: see `identify`; or it is of another.
@@ -110,7 +110,7 @@ def require(path: Path, name: str) -> RecognizedModel:
 
 
 class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function
-    """Models that are made inside of the block keep whatever memory holds: their parameters are about to be loaded."""
+    """In this mode, models are made with uninitialised parameters, because these are loaded afterwards."""
 
     def __torch_function__(
         self,
@@ -119,7 +119,7 @@ class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a funct
         args: tuple[object, ...] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        """Leave a tensor as it is where `torch.nn.init` would fill it."""
+        """Skip the functions of `torch.nn.init`."""
         del types
         given = dict(kwargs or {})
         if getattr(func, "__module__", None) == "torch.nn.init":
@@ -128,8 +128,8 @@ class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a funct
 
 
 def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None) -> nn.Module:  # noqa: N803
-    """CompressAI's own model of an architecture, its parameters as memory has them."""
-    import compressai.models  # noqa: F401, PLC0415 - fills the registry
+    """CompressAI's model of an architecture, with uninitialised parameters."""
+    import compressai.models  # noqa: F401, PLC0415 - registers the architectures
     from compressai.registry import MODELS  # noqa: PLC0415
 
     cls = MODELS[compressai_name(name)]
@@ -143,7 +143,7 @@ def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None
 
 
 def widths_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """N and M by the shapes of the first and last convolution of g_a; nothing, where these say nothing."""
+    """N and M from the shapes of the first and last convolution of g_a; empty if these are missing."""
     narrowest = next((tensors[key] for key in _NARROWEST if key in tensors and tensors[key].ndim == 4), None)
     if narrowest is None:
         return {}
@@ -153,7 +153,7 @@ def widths_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def _best(path: Path, tensors: state_dicts.State) -> _Fit:
-    """The architecture that all of the tensors fit, under one of their names.
+    """The architecture that all tensors fit, for one of their sets of names.
 
     Raises:
         UsageError: there is none.
@@ -177,14 +177,14 @@ _OWN = "for a model class of your own, --codec mymodel.py:MyModel"
 
 
 def _fit(name: str, tensors: Mapping[str, Tensor]) -> _Fit | None:
-    """How tensors go with an architecture; None if they do not say how wide it would be."""
+    """How tensors fit an architecture; None if its widths cannot be read from them."""
     if not (widths := widths_of(tensors)):
         return None
     N, M = widths["N"], widths["M"]  # noqa: N806 - the papers' names
     try:
         model = build(name, N, M, tensors)
     except (ValueError, RuntimeError, AssertionError):
-        return None  # no such widths
+        return None  # invalid widths
     wanted, allowed = _shapes(dict(model.named_parameters())), _shapes(model.state_dict())
     held = _shapes(tensors)
     tables = [tensors.get(key) for key in allowed if key.endswith(TABLES)]
@@ -204,7 +204,7 @@ def _complaint(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
-    """Shapes by names that do not depend on CompressAI's version."""
+    """Shapes by names that are independent of CompressAI's version."""
     return {_canonical(name): tuple(value.shape) for name, value in tensors.items()}
 
 

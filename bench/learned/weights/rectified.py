@@ -1,7 +1,7 @@
-"""Weights files of a decoder that was trained further: a rectifier and a synthesis, as a part of a model's weights.
+"""Weights files of +qr and +ft: a rectifier and a synthesis, as delta weights of a model.
 
-Encoder, entropy model and integer tables are those of the base (see `part`): a decoder is of no use with other latents
-than those that it was trained on.
+Encoder, entropy model and CDFs are those of the base (see `delta`): a decoder is useless for other latents than those
+that it was trained on.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from bench.learned.weights.stored_cdfs import Tensors
 
 _CHANGED = ("g_s.", "rectifier.")
-"""What a file holds, by the beginnings of the tensors' names."""
+"""Prefixes of the tensors in the file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RectifiedWeights:
-    """A weights file and its base, loaded."""
+    """A loaded weights file with its base."""
 
     model: Rectified
-    """In evaluation mode on the CPU, float32, with the base's tables."""
+    """In evaluation mode on the CPU, float32, with the base's CDFs."""
     card: ModelCard
     sha256: str
-    """Fingerprint: the SHA-256 of the file."""
+    """Fingerprint: SHA-256 of the file."""
     base: Path
     base_sha256: str
 
 
 def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
-    """Write what differs from the base, rounded to float16, the rectifier's convolutions to 8 bits; the file's SHA-256.
+    """Write the difference to the base in float16, convolutions of the rectifier in 8 bits; the file's SHA-256.
 
     Args:
-        path: the file; `base` has to lie beside it when it is loaded.
+        path: the file; `base` must be in the same folder when it is loaded.
         model: its other parameters are those of the base.
         card: what the decoder was trained for.
-        base: the weights file that wrote the latents.
+        base: the weights whose latents were decoded.
 
     Raises:
         BenchError: a parameter is not finite in float16, or encoder or entropy model are not the base's.
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an earlier file is untouched.
     """
     tensors = delta.read(base)[1] | _parameters(model)
     for name, tensor in delta.difference(tensors, base).items():
@@ -70,7 +70,7 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
 
 
 def is_decoder(path: Path) -> bool:
-    """Whether a weights file is a decoder's.
+    """Whether a weights file is of a decoder.
 
     Raises:
         MissingError: there is no such file.
@@ -80,11 +80,11 @@ def is_decoder(path: Path) -> bool:
 
 
 def load_rectified(path: Path) -> RectifiedWeights:
-    """Restore what `save_rectified` wrote, with its base.
+    """Load a file of `save_rectified` with its base.
 
     Raises:
-        MissingError: there is no such file, or its base is not beside it.
-        UsageError: it is not such a file, damaged, of another version, or the base is another than it was trained on.
+        MissingError: the file or its base is missing.
+        UsageError: the file is invalid, damaged or of another version, or its base has changed.
     """
     header, tensors = delta.read(path)
     if "modifier" not in header:
@@ -104,7 +104,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
 
 
 def modifier_of(model: Rectified) -> str:
-    """The modifier that a model is, as in a codec's name."""
+    """The modifier of a model, as in a codec's name."""
     return "qr" if isinstance(model.rectifier, Rectifier) else "ft"
 
 
@@ -117,12 +117,12 @@ def _rectifier(channels: int, options: dict[str, Any] | None) -> nn.Module:
 
 
 def _parameters(model: Rectified) -> Tensors:
-    """All parameters as a file has them; the quantiles, which are part of the tables, in float32."""
+    """All parameters as in a file; the quantiles, which belong to the CDFs, in float32."""
     codec, rectifier = _rounded(model.codec), _rounded(model.rectifier, "rectifier.")
     return codec | eight_bit.encoded(rectifier)
 
 
 def _rounded(part: nn.Module, prefix: str = "") -> Tensors:
-    """The parameters in float16, those that cannot be finite in it among them; the quantiles in float32."""
+    """The parameters in float16, which may become infinite; the quantiles in float32."""
     found = {prefix + name: value.detach().cpu() for name, value in part.named_parameters()}
     return {name: (value if name.endswith("quantiles") else value.half()).contiguous() for name, value in found.items()}

@@ -1,7 +1,7 @@
-"""Tensors that are another one with each channel multiplied: what a file stores of them is one factor a channel.
+"""Tensors that equal another one with each channel multiplied, stored as one factor per channel.
 
-The models of several lambdas that are trained as one (`models.gained`) differ in little else. A tensor is float16, and
-so is the other one times float32 factors, rounded: IEEE arithmetic, the same on every machine.
+The models of several lambdas in one training (`models.gained`) differ in little else. A tensor is float16 and equals
+the other one times float32 factors, rounded: IEEE arithmetic, equal on every machine.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 _SMALLEST = 2.0**-24
-"""The distance of neighbouring float16 numbers below 2^-13."""
+"""Spacing of float16 numbers below 2^-13."""
 
 _TRIED = 16
-"""float32 numbers on either side of an estimate that are tried."""
+"""Number of float32 values that are tried on each side of an estimate."""
 
 
 def scaled(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
@@ -29,7 +29,7 @@ def scaled(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
 
 
 def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
-    """Axis (0 or 1) and factors that make `tensor` of a base, exactly; None if there are none, or nothing is saved."""
+    """Axis (0 or 1) and factors that give exactly `tensor` from a base; None if there are none, or nothing is saved."""
     if tensor.shape != base.shape or not tensor.dtype == base.dtype == torch.half or tensor.dim() < 2:
         return None
     for axis in (0, 1):
@@ -40,10 +40,10 @@ def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
 
 
 def _factors(rows: Tensor, base: Tensor) -> Tensor:
-    """A factor for each row that makes it of the base's, where there is one.
+    """The factor of each row that gives the tensor's row from the base's; meaningless where there is none.
 
-    How each element was rounded bounds the factor of its row. With many elements the bounds are so near to each other
-    that the rounding of products to float32 matters, too, and the numbers next to their middle are tried.
+    The rounding of each element bounds the factor of its row. With many elements the bounds are so narrow that the
+    rounding of products to float32 matters, too; therefore values next to the middle are tried.
     """
     middle = _middle(rows.double(), base.double()).float()
     found, right = middle, torch.zeros(len(rows), dtype=torch.bool)
@@ -57,7 +57,7 @@ def _factors(rows: Tensor, base: Tensor) -> Tensor:
 
 
 def _middle(rows: Tensor, base: Tensor) -> Tensor:
-    """The middle of what the factor of each row can be; of no meaning where it cannot be anything."""
+    """Middle of the interval of each row's factor; meaningless if the interval is empty."""
     half_step = torch.exp2(torch.frexp(rows).exponent - 12.0).clamp(min=_SMALLEST / 2)
     ratio, width, known = rows / base, (half_step / base).abs(), base != 0
     low = torch.where(known, ratio - width, -torch.inf).amax(1)

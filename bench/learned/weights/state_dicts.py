@@ -1,6 +1,6 @@
-"""Checkpoints of any make as tensors by name: .pth, .pth.tar, .pt, .ckpt and safetensors, in the layouts of the field.
+"""State dicts in checkpoints of any training code: .pth, .pth.tar, .pt, .ckpt and safetensors, in common layouts.
 
-Nothing in a file is run: a pickle of anything but tensors, numbers and plain containers is refused.
+No code in a file is run: pickles of anything but tensors, numbers and plain containers are refused.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ LAYOUTS = (
     *("state_dict_ema", "ema_state_dict", "model_ema", "params_ema", "ema"),
     *("state_dict", "model_state_dict", "network", "model", "net", "params", "module"),
 )
-"""Where training scripts put a model's tensors in their files. Averaged weights first: they are what is evaluated."""
+"""Keys under which training scripts store a model's tensors; averaged weights first, because they are evaluated."""
 
 PREFIXES = ("module.", "net.", "model.", "ema_model.")
-"""What wrappers put in front of the names: DataParallel, Lightning, averages."""
+"""Prefixes of names by wrappers: DataParallel, Lightning, averages."""
 
 _COMPILED = "_orig_mod."
 
@@ -45,24 +45,24 @@ _HARMLESS: tuple[Any, ...] = (
     (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
 )
-"""What training scripts put beside the tensors, and can run nothing: options, and numbers of NumPy."""
+"""Types beside the tensors that cannot run code: options, and numbers of NumPy."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateDict:
-    """The tensors of a file."""
+    """The tensors in a file."""
 
     tensors: State
     place: str
-    """Where in the file they were, as in "state_dict"; "" if the file is nothing else."""
+    """Their key in the file, as "state_dict"; "" if the file has nothing else."""
 
 
 def read(path: Path) -> StateDict:
-    """The tensors of a model in a file.
+    """Read a model's tensors from a file.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no checkpoint, cut off, would run code, or holds no tensors by name.
+        UsageError: it is not a checkpoint, is truncated, would run code, or has no tensors by name.
     """
     if not path.is_file():
         raise MissingError(f"there is no file {path}")
@@ -75,9 +75,9 @@ def read(path: Path) -> StateDict:
 
 
 def variants(tensors: State) -> Iterator[State]:
-    """The tensors under their names, and under those without what wrappers put in front, outermost first.
+    """The tensors with their names, then without prefixes of wrappers, outermost first.
 
-    Others beside the wrapped ones, such as those of a loss, are left out.
+    Tensors without the prefix, such as those of a loss, are left out.
     """
     yield tensors
     for prefix in PREFIXES:
@@ -93,11 +93,11 @@ def _safetensors(path: Path) -> State:
         raise UsageError(f"{path}: not a safetensors file, or cut off ({error})") from error
 
 
-def _pickle(path: Path) -> Any:  # noqa: ANN401 - whatever a file holds
+def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of another pickle protocol than its own
-            # What is mapped is read from the disk only where it is looked at: names and shapes cost nothing.
+            # Mapped tensors are read from the disk only when they are used, not for names and shapes.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
@@ -105,7 +105,7 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - whatever a file holds
                 f"{path}: holds an object of {foreign[1]} beside tensors, which could run code, and is not opened; "
                 "save the model's state_dict() alone"
             ) from error
-        # What PyTorch says of a file that it cannot unpickle is advice to load it without protection.
+        # PyTorch's message would advise to load the file without protection.
         reason = "" if isinstance(error, pickle.UnpicklingError) else f" ({_first_words(error)})"
         raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off{reason}") from error
 
@@ -115,7 +115,7 @@ def _first_words(error: Exception) -> str:
 
 
 def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], State] | None:
-    """A model's tensors in what a file holds, and where they are."""
+    """A model's tensors in the content of a file, and their keys."""
     if not isinstance(content, dict) or len(place) > 3:
         return None
     named = _tensors(content)

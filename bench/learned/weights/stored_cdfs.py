@@ -1,7 +1,7 @@
-"""The integer tables of a model's entropy coder, as tensors that a file can hold.
+"""The integer CDFs of a model's entropy coder, as tensors for a file.
 
-A table is a set of cumulative distributions of very different lengths. CompressAI keeps them as rows of one matrix; a
-file holds the rows one after the other, which is an eighth of the size.
+CDFs have very different lengths. CompressAI pads them to the rows of a matrix; a file concatenates them, which is an
+eighth of the size.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
 Tensors = dict[str, Tensor]
 
 _TOTAL = 1 << PRECISION
-_SHORTEST = 3  # cumulative frequencies of one integer and the escape
-_MOST_SCALES = 256  # the coder keeps the number of an element's table in a byte
+_SHORTEST = 3  # a CDF of one integer and the escape
+_MOST_SCALES = 256  # the coder stores the index of an element's CDF in a byte
 
 
 def table_tensors(model: nn.Module) -> Tensors:
-    """The tables of a model and the floats they were made for: scales, and the quantiles that centre z.
+    """The CDFs of a model and the floats they were computed for: scales, and the quantiles that centre z.
 
-    For each entropy model: `cdf` (int32, all rows), `cdf_length` and `offset` (int32, one a row).
+    For each entropy model: `cdf` (int32, concatenated), `cdf_length` and `offset` (int32, one per CDF).
     """
     tensors: Tensors = {}
     for name, part in _entropy_models(model):
@@ -37,11 +37,11 @@ def table_tensors(model: nn.Module) -> Tensors:
 
 @torch.no_grad()
 def restore_tables(model: nn.Module, tensors: Tensors) -> None:
-    """Put the tables that `table_tensors` took out back into a model.
+    """Restore the CDFs of `table_tensors` in a model.
 
     Raises:
-        KeyError: a table is missing.
-        ValueError: the tensors do not fit together, or not this model, or are no tables.
+        KeyError: one is missing.
+        ValueError: the tensors are inconsistent, of another model, or not CDFs.
     """
     for name, part in _entropy_models(model):
         rows, lengths, offset = (tensors[f"{name}.{field}"] for field in ("cdf", "cdf_length", "offset"))
@@ -62,20 +62,20 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
 
 
 def _check_tables(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
-    """Refuse what is no set of tables, before anything as large as it claims to be is made of it."""
+    """Refuse tensors that are not CDFs, before allocating what they claim to need."""
     for tensor in (rows, lengths, offset):
         if tensor.dtype != torch.int32 or tensor.dim() != 1:
             raise ValueError("they are not lists of 32-bit integers")
     if lengths.shape != offset.shape or not len(lengths) or int(lengths.sum()) != rows.numel():
         raise ValueError("they do not fit together")
-    # An integer and the escape, at most as many as there are frequencies to share.
+    # At least an integer and the escape, at most one entry per unit of frequency.
     if int(lengths.min()) < _SHORTEST or int(lengths.max()) > _TOTAL + 1:
         raise ValueError("one has an impossible length")
     if bool((offset.long().abs() >= MAX_SYMBOL).any()):
         raise ValueError("one begins beyond all bounds")
     ends = lengths.cumsum(0)
     frequencies = rows.long().diff()
-    frequencies[ends[:-1] - 1] = 1  # from one table to the next
+    frequencies[ends[:-1] - 1] = 1  # between consecutive CDFs
     if bool((rows[ends - lengths] != 0).any() or (rows[ends - 1] != _TOTAL).any() or (frequencies < 1).any()):
         raise ValueError("one does not rise from 0 to the total of its frequencies")
 
@@ -101,5 +101,5 @@ def _centre(part: EntropyModel) -> str:
 
 
 def _in_use(lengths: Tensor) -> Tensor:
-    """Which elements of the matrix of CDFs belong to its rows; the others are padding."""
+    """Mask of the elements in the matrix of CDFs that are not padding."""
     return torch.arange(int(lengths.max())) < lengths[:, None]

@@ -24,14 +24,14 @@ FORMAT = 1
 _KEY = "bench"
 
 _TYPES = {"F16", "F32", "I8", "I32"}
-"""Of the tensors that `write` is given, as safetensors names them."""
+"""Types of the tensors, by their names in safetensors."""
 
 
 def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a file in one step; equal content gives equal bytes.
+    """Write a file atomically; equal content gives equal bytes.
 
     Raises:
-        OSError: the file cannot be written; what was there before is untouched.
+        OSError: the file cannot be written; an earlier file is untouched.
     """
     header = {"format": FORMAT, **header}
     header["sha256"] = _checksum(header, tensors)
@@ -40,11 +40,11 @@ def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> Non
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a file that `write` wrote.
+    """Header and tensors of a file of `write`.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not such a file, of another version, cut off or damaged.
+        UsageError: it is not such a file, is of another version, truncated or damaged.
     """
     if not path.is_file():
         raise MissingError(f"there is no weights file {path}")
