@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -17,10 +18,14 @@ import hypothesis
 import numpy as np
 import pytest
 import skimage.data
+from click.testing import CliRunner
 from PIL import Image
 
+from bench.cli.main import main
+from bench.codecs.registry import code_of, codec_class, load_metric
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture
+from bench.system.errors import USER_MODULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,6 +110,14 @@ def photographs() -> dict[str, Picture]:
 ROWS = "SELECT key, num_bytes, bitstream_sha256 FROM measurements ORDER BY key"
 
 
+def forget_user_code() -> None:
+    """Let the next command look codecs and metrics up as a new process would: their paths are relative to a folder."""
+    for cached in (codec_class, code_of, load_metric):
+        cached.cache_clear()
+    for name in [name for name in sys.modules if name.startswith(USER_MODULE)]:
+        del sys.modules[name]
+
+
 @dataclass(frozen=True)
 class Desk:
     """A folder in which a user works: with codecs and a metric of their own, and four small pictures."""
@@ -112,26 +125,28 @@ class Desk:
     path: Path
 
     def bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Any command of bench, to its end."""
-        command = [sys.executable, "-m", "bench", *arguments]
-        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False, timeout=120)
+        """Any command of bench, to its end, in this process: to start Python takes longer than most commands."""
+        forget_user_code()
+        with contextlib.chdir(self.path):
+            result = CliRunner().invoke(main, arguments)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
-    def measuring(self, *arguments: str, codec: str = "own.py:Slow", db: str = "r.sqlite") -> list[str]:
+    def measuring(self, *arguments: str, codec: str = "own.py:Quick", db: str = "r.sqlite") -> tuple[str, ...]:
         """The command that measures a codec on the four pictures."""
-        run = ("run", "--codec", codec, "--dataset", "photos", "--db", db)
-        return [sys.executable, "-m", "bench", *run, *arguments]
+        return ("run", "--codec", codec, "--dataset", "photos", "--db", db, *arguments)
 
     def measure(
-        self, *arguments: str, codec: str = "own.py:Slow", db: str = "r.sqlite"
+        self, *arguments: str, codec: str = "own.py:Quick", db: str = "r.sqlite"
     ) -> subprocess.CompletedProcess[str]:
-        """That command, to its end."""
-        command = self.measuring(*arguments, codec=codec, db=db)
-        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False, timeout=120)
+        """That command, to its end, in this process."""
+        return self.bench(*self.measuring(*arguments, codec=codec, db=db))
 
     def start_measuring(self, *arguments: str, codec: str = "own.py:Slow") -> subprocess.Popen[str]:
-        """The same without waiting for it; the process leads a group of its own."""
+        """That command in a process that leads a group of its own; nobody waits for it."""
         return subprocess.Popen(
-            self.measuring(*arguments, codec=codec),
+            [sys.executable, "-m", "bench", *self.measuring(*arguments, codec=codec)],
             cwd=self.path,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

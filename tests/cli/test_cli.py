@@ -111,7 +111,7 @@ def test_a_picture_that_a_codec_fails_on_is_skipped_where_that_is_asked_for(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(desk.path)  # where its codecs write
-    run = ("run", "--codec", "jpeg@50", "--codec", f"{desk.path}/own.py:Slow@8")
+    run = ("run", "--codec", "jpeg@50", "--codec", f"{desk.path}/own.py:Quick@8")
     options = ("--dataset", str(desk.path / "photos"), "--db", str(desk.path / "r.sqlite"))
     (desk.path / "photos" / "p9.png").write_bytes(b"no picture")
     code, output = invoke(*run, *options)
@@ -122,8 +122,8 @@ def test_a_picture_that_a_codec_fails_on_is_skipped_where_that_is_asked_for(
     reason = "cannot read image .*p9.png: it is not a picture that Pillow can read"
     assert re.search(rf"^skipped p9: jpeg@50 on p9: {reason}$", output, re.MULTILINE)
     assert ", 4 of 5 pictures" in output
-    lines = [line.split()[:3] for line in output.splitlines() if line.startswith(("jpeg ", "slow "))]
-    assert lines == [["jpeg", "50", "4"], ["slow", "8", "4"]]
+    lines = [line.split()[:3] for line in output.splitlines() if line.startswith(("jpeg ", "quick "))]
+    assert lines == [["jpeg", "50", "4"], ["quick", "8", "4"]]
     code, excluded = invoke(*run, *options, "--exclude", "p9")
     assert code == 0, excluded
     assert excluded.partition("photos, ")[2] == output.partition("photos, ")[2]
@@ -131,7 +131,7 @@ def test_a_picture_that_a_codec_fails_on_is_skipped_where_that_is_asked_for(
     code, output = invoke("run", "--codec", f"{desk.path}/own.py:Broken@8", *run[1:], *options, "--skip-failed")
     assert code == 0, output
     assert ", 2 of 5 pictures" in output
-    assert {line.split()[2] for line in output.splitlines() if line.startswith(("jpeg ", "slow ", "broken "))} == {"2"}
+    assert {line.split()[2] for line in output.splitlines() if line.startswith(("jpeg ", "quick ", "broken "))} == {"2"}
 
 
 def test_where_every_picture_fails_nothing_is_skipped(desk: Desk) -> None:
@@ -146,7 +146,7 @@ def test_where_every_picture_fails_nothing_is_skipped(desk: Desk) -> None:
 def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk, workers: int) -> None:
     with (desk.path / "own.py").open("a") as file:
         file.write(
-            "\n\nclass Odd(Slow):\n    def encode(self, picture):\n        raise ValueError('\\udcff \\r \\x1b')\n"
+            "\n\nclass Odd(Quick):\n    def encode(self, picture):\n        raise ValueError('\\udcff \\r \\x1b')\n"
         )
     folder = Path(os.fsdecode(os.fsencode(desk.path) + b"/f\xf1"))
     (desk.path / "photos").rename(folder)

@@ -1,11 +1,11 @@
-"""Runs as a user starts them: in a process of their own, that may be killed, interrupted, or run twice at once."""
+"""Runs as a user starts them. Those that are killed, interrupted or run twice at once have a process of their own."""
 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,14 +81,14 @@ def test_an_edited_metric_is_measured_again_by_whatever_path(desk: Desk) -> None
 
 
 def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> None:
-    desk.measure(db="reference.sqlite")
+    desk.measure(db="reference.sqlite", codec="own.py:Slow")
     process = desk.start_measuring()
     desk.wait_for_rows(5)
     process.kill()
     process.communicate()
     killed_at = len(desk.rows())
     assert 5 <= killed_at < 32
-    result = desk.measure()
+    result = desk.measure(codec="own.py:Slow")
     assert f"{32 - killed_at} tasks measured, {killed_at} were there" in result.stdout
     assert desk.rows() == desk.rows(db="reference.sqlite")
 
@@ -111,7 +111,7 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
     assert process.returncode == 128 + number
     assert errors.strip().splitlines()[-1].startswith("interrupted; what was finished is stored")
     assert "Traceback" not in errors
-    assert "32 tasks measured" not in desk.measure().stdout
+    assert "32 tasks measured" not in desk.measure(codec="own.py:Slow").stdout
     assert len(desk.rows()) == 32
 
 
@@ -134,7 +134,7 @@ WHERE codec = 'broken'",
 def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(desk: Desk, method: str) -> None:
     static = "" if "self" in method else "    @staticmethod\n"
     with (desk.path / "own.py").open("a") as file:
-        file.write(f"\n\nclass Shut(Slow):\n{static}    def {method}:\n        raise KeyError('key')\n")
+        file.write(f"\n\nclass Shut(Quick):\n{static}    def {method}:\n        raise KeyError('key')\n")
     result = desk.measure("--codec", "jpeg@50", codec="own.py:Shut@1")
     assert result.returncode == 0, result.stderr
     assert "4 tasks measured" in result.stdout
@@ -148,9 +148,9 @@ def test_a_codec_that_cannot_be_opened_is_left_out_and_the_others_are_measured(d
 def test_a_metric_that_gives_no_number_fails_its_tasks(desk: Desk, value: str, told: str) -> None:
     with (desk.path / "own_metric.py").open("a") as file:
         file.write(f"\nODD = Metric('odd', lambda a, b: {value} if a.width > 20 else None, 'Odd', True)\n")
-    result = desk.measure("--metric", "own_metric.py:ODD", codec="own.py:Slow@3")
+    result = desk.measure("--metric", "own_metric.py:ODD", codec="own.py:Quick@3")
     assert "3 tasks measured, 0 were there, 1 failed" in result.stdout, result.stderr
-    assert f"failed: slow@3 on p0: metric odd returned {told}, not a number" in result.stderr
+    assert f"failed: quick@3 on p0: metric odd returned {told}, not a number" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["width", "bpp", "name", "psnr", "own_db", "coder_bits"])
@@ -165,24 +165,24 @@ def test_a_metric_called_like_something_else_is_refused_before_anything_is_store
 
 def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metric(desk: Desk) -> None:
     with (desk.path / "own.py").open("a") as file:
-        file.write("\n\nclass Wide(Slow):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")
+        file.write("\n\nclass Wide(Quick):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")
         file.write("        return super().encode(picture)\n")
     result = desk.measure(codec="own.py:Wide@8")
     assert "0 tasks measured, 0 were there, 4 failed" in result.stdout
     assert "failed: wide@8 on p0: it notes 'width', which is the name of a metric or column" in result.stderr
-    assert desk.measure(codec="own.py:Slow@8").returncode == 0
+    assert desk.measure(codec="own.py:Quick@8").returncode == 0
     with (desk.path / "own_metric.py").open("a") as file:
         file.write("\nBRIGHTNESS = Metric('brightness', worst, 'Brightness', True)\n")
     result = desk.measure("--metric", "own_metric.py:BRIGHTNESS", codec="jpeg@50")
     assert result.returncode == 0, result.stderr
     assert desk.bench("export", "out", "--db", "r.sqlite").returncode == 0
     measured = Export.read(desk.path / "out").measurements.set_index("codec")
-    assert measured["brightness"].notna().groupby(level=0).sum().to_dict() == {"jpeg": 4, "slow": 0}
+    assert measured["brightness"].notna().groupby(level=0).sum().to_dict() == {"jpeg": 4, "quick": 0}
 
 
 def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
     (desk.path / "photos" / "p9.png").write_bytes(b"\x89PNG\r\n\x1a\n damaged")
-    result = desk.measure("--codec", "own.py:Slow@4")
+    result = desk.measure("--codec", "own.py:Quick@4")
     assert result.returncode == 1
     assert "cannot read image photos/p9.png" in result.stderr
     assert len(desk.rows()) == 32
@@ -194,7 +194,7 @@ def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
         (("--codec", "jpg"), "unknown codec 'jpg'; did you mean 'jpeg'?"),
         (("--codec", "jpeg@101"), "jpeg@101: quality is a whole number from 1 to 100"),
         (("--codec", "jpeg@high"), "'high' is not a quality"),
-        (("--codec", "own.py:Slow", "--backend", "external"), "has no backend 'external'"),
+        (("--codec", "own.py:Quick", "--backend", "external"), "has no backend 'external'"),
         (("--codec", "own.py:Missing"), "own.py has no Missing"),
         (("--codec", "absent.py:Slow"), "there is no file absent.py"),
         (("--codec", "jpeg@50", "--dataset", "kodac"), "unknown dataset 'kodac'; did you mean 'kodak'?"),
@@ -248,15 +248,17 @@ def test_kodak_without_kodak_says_what_to_do(desk: Desk) -> None:
 
 
 def test_timings_are_taken_once(desk: Desk) -> None:
-    arguments = ("--timing", "--repeats", "3", "--force")
-    assert "32 tasks timed, 0 were there" in desk.measure(*arguments).stdout
-    assert desk.rows("SELECT stage, count(*) FROM timings GROUP BY stage") == [("decode", 96), ("encode", 96)]
+    def timed(repeats: int, qualities: str) -> str:
+        options = ("--timing", "--repeats", str(repeats), "--force")
+        return desk.measure(*options, codec=f"own.py:Slow@{qualities}").stdout
+
+    assert "8 tasks timed, 0 were there" in timed(3, "7,8")
+    assert desk.rows("SELECT stage, count(*) FROM timings GROUP BY stage") == [("decode", 24), ("encode", 24)]
     # The codec sleeps 20 ms in encode and not in decode: the clock is around the right call.
     assert desk.rows("SELECT min(seconds) >= 0.02 FROM timings WHERE stage = 'encode'") == [(1,)]
-    assert "0 tasks timed, 32 were there" in desk.measure(*arguments).stdout
-    more = ("--timing", "--repeats", "4", "--force")
-    assert "4 tasks timed, 0 were there" in desk.measure(*more, codec="own.py:Slow@8").stdout
-    assert "28 tasks timed, 4 were there" in desk.measure(*more).stdout
+    assert "0 tasks timed, 8 were there" in timed(3, "7,8")
+    assert "4 tasks timed, 0 were there" in timed(4, "8")
+    assert "4 tasks timed, 4 were there" in timed(4, "7,8")
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(desk: Desk) -> None:
@@ -286,8 +288,12 @@ def test_an_edited_export_is_refused(desk: Desk) -> None:
 
 def test_a_full_disk_ends_the_run_in_one_line(desk: Desk) -> None:
     """A limit on the size of files stands for the disk: SQLite sees the same failing write."""
-    limited = f"ulimit -f 160; exec {' '.join(desk.measuring())}"
-    result = subprocess.run(["bash", "-c", limited], cwd=desk.path, capture_output=True, text=True, check=False)  # noqa: S607
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (160 * 1024, limits[1]))
+    try:
+        result = desk.measure()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert result.returncode == 1
     assert result.stderr.strip().splitlines()[-1].startswith("Error: r.sqlite: the disk")
     assert "Traceback" not in result.stderr

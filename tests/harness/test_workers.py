@@ -26,7 +26,7 @@ VALUES = "SELECT key, metric, value FROM distortions ORDER BY key, metric"
 
 
 def named(line: str) -> set[str]:
-    """The environment variables of a process that `own.py:Slow` wrote down."""
+    """The environment variables of a process that `own.py:Quick` wrote down."""
     return set(line.split()[2].split(","))
 
 
@@ -56,6 +56,7 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     # Whatever else Dask sets, as glibc's thresholds, would make them slower or faster than the one.
     added = named(lines[0]) - named(alone)
     known = {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"}  # one thread, whose memory is the process's
+    added -= {"COLUMNS", "LINES"}  # which readline sets, and pytest loads
     assert added <= known | {"PYTHONHASHSEED", "PYTHONSAFEPATH", "__DASK_PARENT_PID"}
 
 
@@ -79,7 +80,7 @@ def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
     script.write_text("from bench.cli.main import main\nif __name__ == '__main__':\n    main()\n")
     for name in ("copy", "signal", "pickle"):
         (desk.path / f"{name}.py").write_text("raise SystemExit('in the way')\n")
-    own = ("--codec", "own.py:Slow@1", "--dataset", "photos")
+    own = ("--codec", "own.py:Quick@1", "--dataset", "photos")
     for arguments in (("run", *own, "--db", "r.sqlite", "--workers", "2"), ("verify", *own)):
         line = [sys.executable, str(script), *arguments]
         result = subprocess.run(line, cwd=desk.path, capture_output=True, text=True, check=False, timeout=120)
@@ -87,18 +88,18 @@ def test_a_file_in_the_way_of_a_module_is_in_nobodys_way(desk: Desk) -> None:
 
 
 def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
-    desk.measure(codec="own.py:Slow@1,2")
+    desk.measure(codec="own.py:Quick@1,2")
     before = desk.rows()
-    result = desk.measure("--workers", "2", codec="own.py:Slow@1,2")
+    result = desk.measure("--workers", "2", codec="own.py:Quick@1,2")
     assert "0 tasks measured, 8 were there" in result.stdout
     assert desk.rows() == before
 
 
 def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
-    desk.measure("--threads", "3", codec="own.py:Slow@1")
-    desk.measure("--workers", "2", codec="own.py:Slow@1")
+    desk.measure("--threads", "3", codec="own.py:Quick@1")
+    desk.measure("--workers", "2", codec="own.py:Quick@1")
     timing = ("--timing", "--threads", "3", "--repeats", "1", "--force")
-    assert "4 tasks timed" in desk.measure("--workers", "2", *timing, codec="own.py:Slow@1").stdout
+    assert "4 tasks timed" in desk.measure("--workers", "2", *timing, codec="own.py:Quick@1").stdout
     recorded = [json.loads(text) for (text,) in desk.rows("SELECT provenance FROM runs ORDER BY rowid")]
     assert [(run["threads"], run["workers"]) for run in recorded] == [(3, 1), (1, 2), (3, 2)]
     assert desk.rows("SELECT DISTINCT threads FROM timings") == [(3,)]
@@ -112,7 +113,7 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
     monkeypatch.chdir(desk.path)  # where its codecs write
     (desk.path / "weights").write_text("1")
     with (desk.path / "own.py").open("a") as file:
-        file.write("\n\nclass Heavy(Slow):\n    def __init__(self, quality, **options):\n")
+        file.write("\n\nclass Heavy(Quick):\n    def __init__(self, quality, **options):\n")
         file.write("        super().__init__(quality, **options)\n")
         file.write("        Path(__file__).with_name('weights').read_text()\n")
     (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
