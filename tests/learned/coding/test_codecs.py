@@ -35,8 +35,8 @@ def _is_shipped(name: str) -> bool:
 
 
 FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
-SHIPPED = [name for name in CODECS if _is_shipped(name)]
-SIZES = [(1, 1), (17, 33), (512, 768), (768, 512), (1201, 803)]
+SHIPPED = [name for name in CODECS if _is_shipped(name) and not name.endswith("+ft")]  # whose decoder is the base's
+SIZES = [(1, 1), (17, 33), (256, 384), (401, 267)]
 
 DECODE = """
 import hashlib, json, sys
@@ -112,9 +112,9 @@ def test_latents_and_picture_are_the_same_in_another_process_with_other_threads(
 def test_file_and_picture_do_not_depend_on_the_number_of_threads(name: str) -> None:
     """With the compact weights, whose widths are other than the fixture's; small pictures have least to share out."""
     codec = codec_class(name)(3)
-    for width, height in [(1, 1), (17, 33), (96, 128), (128, 128), (333, 217)]:
+    for width, height in [(1, 1), (17, 33), (96, 128), (201, 135)]:
         picture, found = photograph(width, height), set()
-        for threads in (1, 2, 3, 7):
+        for threads in (1, 2, 7):
             torch.set_num_threads(threads)
             data = codec.encode(picture)
             found.add((data, codec.decode(data).pixels.tobytes()))

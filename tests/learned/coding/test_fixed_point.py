@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 RGB = ("joint", "attn")
 FAMILIES = (*RGB, "joint-yuv")
-SIZES = [(1, 1), (17, 33), (200, 133), (401, 260)]
+SIZES = [(1, 1), (17, 33), (200, 133)]
 
 SWITCHED_OFF = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 """What makes PyTorch, oneDNN and MKL do without AVX, as on a processor that lacks it."""

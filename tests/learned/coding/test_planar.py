@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 FAMILIES = ("cca", "joint-yuv")
-SIZES = [(1, 1), (2, 3), (33, 17), (200, 133), (321, 256)]
+SIZES = [(1, 1), (2, 3), (33, 17), (200, 133)]
 
 DECODE = """
 import hashlib, json, sys
@@ -241,7 +241,7 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
     codec, generator = open_codec(family, weights), np.random.default_rng(8)
     data = codec.encode_yuv420(photograph(33, 17))
     content = unpack(data, codec._identity)
-    for number in range(200):
+    for number in range(60):
         payload = bytearray(content.payload)
         payload[generator.integers(len(payload))] ^= 1 << generator.integers(8)
         damaged = bytearray(data)
