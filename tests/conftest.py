@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import skimage.data
 from click.testing import CliRunner
+from pages import leave_figures_empty
 from PIL import Image
 
 from bench.cli.main import main
@@ -105,6 +106,12 @@ def photographs() -> dict[str, Picture]:
     """Whole photographs, large enough for MS-SSIM."""
     names = ("astronaut", "chelsea", "coffee", "rocket")
     return {name: Picture(np.ascontiguousarray(getattr(skimage.data, name)())) for name in names}
+
+
+@pytest.fixture
+def empty_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have empty figures."""
+    leave_figures_empty(monkeypatch)
 
 
 ROWS = "SELECT key, num_bytes, bitstream_sha256 FROM measurements ORDER BY key"

@@ -63,6 +63,7 @@ def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_b
     assert (code, output) == (0, said.replace("kodak", "my own set") + "\n")
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_database_of_imported_curves_alone_is_compared_and_reported(tmp_path: Path) -> None:
     db, names = str(tmp_path / "r.sqlite"), []
     for factor in (1, 2):

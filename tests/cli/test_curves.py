@@ -36,6 +36,7 @@ def db(tmp_path: Path) -> str:
     return str(tmp_path / "r.sqlite")
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_an_imported_curve_is_in_all_that_shows_curves_at_once_until_it_is_removed(db: str, tmp_path: Path) -> None:
     line = next(line for line in invoke("list", "published", "--db", db)[1].splitlines() if line.startswith("own/"))
     assert line.split() == ["own/mine", "mine", "kodak", "ms_ssim_rgb,", "psnr_rgb", "4"]

@@ -68,6 +68,7 @@ def test_compare_finds_the_set_by_itself_and_by_each_of_its_names(folder: Path, 
         assert bench("compare", "webp", "jpeg", "--dataset", name, *db) == found
 
 
+@pytest.mark.usefixtures("empty_figures")
 @pytest.mark.parametrize("name", ["", "photos"])
 def test_the_report_has_curves_figures_and_pictures_of_the_part(
     folder: Path, part: str, db: tuple[str, str], tmp_path: Path, name: str

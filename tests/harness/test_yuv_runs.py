@@ -180,6 +180,7 @@ def test_files_of_planes_decode_elsewhere_to_the_same_planes(folder: Path) -> No
     assert table.count("the same pictures") == 2
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_the_page_says_how_planes_are_compared(folder: Path, results: DatasetResults, tmp_path: Path) -> None:
     bench("report", "--db", str(folder / "r.sqlite"), "--dataset", results.dataset, "--out", str(tmp_path))
     page = " ".join((tmp_path / "index.html").read_text(encoding="utf-8").split())

@@ -97,6 +97,7 @@ def test_files_that_do_not_decode_are_counted_over_the_qualities(page: Page) -> 
     assert "0 of 24" in page.text
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_experiments_alone_make_a_page_and_nothing_makes_none(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         del row["mse_y"], row["ms_ssim"]

@@ -54,13 +54,28 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_the_same_export_gives_the_same_bytes(out: Path, full_export: Path, tmp_path: Path) -> None:
-    write_report(full_export, tmp_path)
+WRITE = """
+import sys
+from pathlib import Path
+import bench.report
+print("matplotlib" in sys.modules)
+bench.report.write_report(Path(sys.argv[1]), Path(sys.argv[2]))
+print("torch" in sys.modules)
+"""
+
+
+def test_the_same_export_gives_the_same_bytes_in_a_process_that_needs_no_torch(
+    out: Path, full_export: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", WRITE, str(full_export), str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
     first, second = _files(out), _files(tmp_path)
     assert first == second
     assert {"index.html", "tables/points.csv", "tables/bd_rates.csv", "figures/rd_psnr_db.svg"} <= set(first)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_of_an_earlier_report_only_files_of_others_stay(brief: Synthetic, tmp_path: Path) -> None:
     for table in ("measurements", "images", "datasets"):
         rows = brief.tables[table]
@@ -231,6 +246,7 @@ def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(t
     assert "cca-int" in set(content.tables["bd_rates"]["test"])
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path: Path) -> None:
     page = _report(orchard(), tmp_path)
     section = page.text[page.text.index("beside their neighbours") :]
@@ -239,6 +255,7 @@ def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path:
     assert "Nothing was trained twice yet: bench train spread" in section
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
     page = _report(brief, tmp_path)
     for sentence in ("no pictures", "no ablation", "Nothing was measured on YUV", "No codec with a quantization"):
@@ -246,6 +263,7 @@ def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synt
     assert sorted(path.name for path in (tmp_path / "out").glob("*.html")) == ["index.html"]
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in list(synthetic.tables["measurements"]):
         del row["mse_y"], row["ms_ssim"]
@@ -269,6 +287,7 @@ def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path
     assert len(list((tmp_path / "out" / "figures" / "orchard").glob("*.svg"))) == 3
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_picture_that_is_not_there_is_one_clear_line(full_export: Path, tmp_path: Path) -> None:
     export = shutil.copytree(full_export, tmp_path / "export")
     next((export / "pictures").iterdir()).unlink()
@@ -301,12 +320,14 @@ def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
     assert all(re.fullmatch(r"[\w./-]+", name) for name in _files(tmp_path / "out"))
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_path: Path) -> None:
     for row in brief.tables["published"]:
         row["url"] = "javascript:alert(1)"
     assert not [link for link in _report(brief, tmp_path).values("href") if "javascript" in link]
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["datasets"][0]["note"] = (
         "These are not the Kodak pictures: the figures cannot be set beside published ones."
@@ -319,6 +340,7 @@ def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tm
     assert "the figures cannot be set beside published ones" in page.text
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_subset_says_so_and_shows_no_published_curve(brief: Synthetic, tmp_path: Path) -> None:
     page = _report(brief, tmp_path, images=("aubergine", "beetroot"))
     assert "Image codecs on Garden, 2 of 4 pictures" in page.text
@@ -375,6 +397,7 @@ def test_times_of_two_machines_are_two_tables(page: Page) -> None:
     assert "mill; 1 thread, cpu; the same 4 pictures" in page.text
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_dataset("corner", ("carrot", "parsnip"))
     assert main_results(synthetic.read(tmp_path), None, ()).dataset == "garden"
@@ -401,23 +424,10 @@ def test_one_codec_alone_has_a_page_and_a_note_that_is_no_warning_no_banner(
     assert not any(attrs.get("class") == "banner" for _, attrs in page.tags)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_published_curve_can_be_the_anchor(full_export: Path, tmp_path: Path) -> None:
     page = Page(write_report(full_export, tmp_path, anchors=["tfc/bpg444"]))
     assert "Rate relative to BPG 4:4:4" in page.text
-
-
-def test_a_report_needs_neither_torch_nor_pyplot_windows(full_export: Path, tmp_path: Path) -> None:
-    code = """
-import sys
-from pathlib import Path
-import bench.report
-print("matplotlib" in sys.modules)
-bench.report.write_report(Path(sys.argv[1]), Path(sys.argv[2]), anchors=("alpha",))
-print("torch" in sys.modules)
-"""
-    command = [sys.executable, "-c", code, str(full_export), str(tmp_path)]
-    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["False", "False"]
 
 
 @pytest.mark.parametrize(

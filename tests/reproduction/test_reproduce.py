@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.usefixtures("empty_figures")
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> Reproduction:
     return Reproduction(
