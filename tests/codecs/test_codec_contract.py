@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from bench.results.schema import Configuration, canonical_json
 from bench.system.errors import DecodeError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from bench.codecs.codec import Codec
 
@@ -59,36 +60,44 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17), (64, 48), (128, 96)])
+@pytest.fixture(scope="module")
+def encoded(photo: Picture) -> Callable[[str, str], bytes]:
+    """The file of the photograph at the middle quality, written once: name and backend to bytes."""
+    return functools.cache(lambda name, backend: open_codec(name, backend).encode(photo))
+
+
+@pytest.fixture(scope="module")
+def decoded(encoded: Callable[[str, str], bytes]) -> Callable[[str, str], Picture]:
+    """What that file decodes to."""
+    return functools.cache(lambda name, backend: open_codec(name, backend).decode(encoded(name, backend)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17)])
 def test_a_second_codec_decodes_to_the_size_that_was_encoded(case: tuple[str, str], width: int, height: int) -> None:
     data = open_codec(*case).encode(noise(width, height))
     decoded = open_codec(*case).decode(data)
     assert (decoded.width, decoded.height) == (width, height)
 
 
-def test_the_decoded_picture_resembles_the_photograph(case: tuple[str, str], photo: Picture) -> None:
-    codec = open_codec(*case)
-    decoded = codec.decode(codec.encode(photo))
-    mse = np.mean((photo.pixels.astype(float) - decoded.pixels) ** 2)
+def test_the_decoded_picture_resembles_the_photograph(
+    case: tuple[str, str], photo: Picture, decoded: Callable[[str, str], Picture]
+) -> None:
+    mse = np.mean((photo.pixels.astype(float) - decoded(*case).pixels) ** 2)
     assert mse < 100  # 28 dB: swapped channels, a shift by a pixel or a lost plane cost far more
     assert mse < 0.1 * np.var(photo.pixels)
 
 
-def test_bytes_are_deterministic(case: tuple[str, str], photo: Picture) -> None:
-    first, second = open_codec(*case), open_codec(*case)
-    data = first.encode(photo)
-    assert first.encode(photo) == data
-    assert second.encode(photo) == data
-
-
-def test_encoding_leaves_the_picture_as_it_was(case: tuple[str, str], photo: Picture) -> None:
-    before = photo.pixels.copy()
-    open_codec(*case).encode(photo)
+def test_bytes_are_deterministic_and_the_picture_stays_as_it_was(
+    case: tuple[str, str], photo: Picture, encoded: Callable[[str, str], bytes]
+) -> None:
+    before, codec = photo.pixels.copy(), open_codec(*case)
+    assert codec.encode(photo) == encoded(*case)
+    assert codec.encode(photo) == encoded(*case)
     assert np.array_equal(photo.pixels, before)
 
 
 def test_more_quality_costs_more_bytes_and_errs_less(case: tuple[str, str], photographs: dict[str, Picture]) -> None:
-    picture = photographs["chelsea"]
+    picture = Picture(np.ascontiguousarray(photographs["chelsea"].pixels[40:232, 100:356]))
     points = codec_class(case[0]).points()
     sizes, errors = [], []
     for quality in (points[0], points[len(points) // 2], points[-1]):
@@ -100,10 +109,11 @@ def test_more_quality_costs_more_bytes_and_errs_less(case: tuple[str, str], phot
     assert errors == sorted(errors, reverse=True)
 
 
-def test_damaged_bytes_give_a_decode_error_or_a_picture(case: tuple[str, str], photo: Picture) -> None:
+def test_damaged_bytes_give_a_decode_error_or_a_picture(
+    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+) -> None:
     codec = open_codec(*case)
-    data = codec.encode(photo)
-    for damaged in damage(data):
+    for damaged in damage(encoded(*case)):
         try:
             outcome: object = codec.decode(damaged)
         except DecodeError as error:
@@ -113,9 +123,9 @@ def test_damaged_bytes_give_a_decode_error_or_a_picture(case: tuple[str, str], p
 
 def damage(data: bytes) -> list[bytes]:
     generator = np.random.default_rng(20)
-    cuts = [data[: int(share * len(data))] for share in (0.02, 0.1, 0.3, 0.5, 0.9)]
+    cuts = [data[: int(share * len(data))] for share in (0.02, 0.3, 0.9)]
     flips = []
-    for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 12)]:
+    for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 5)]:
         flipped = bytearray(data)
         flipped[position] ^= int(generator.integers(1, 256))
         flips.append(bytes(flipped))
@@ -128,11 +138,12 @@ def test_what_is_no_file_of_the_codec_gives_a_decode_error(case: tuple[str, str]
         open_codec(*case).decode(data)
 
 
-def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], photo: Picture) -> None:
-    codec = open_codec(*case)
-    data = codec.encode(photo)
+def test_a_file_cut_in_half_is_not_silently_a_picture(
+    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+) -> None:
+    data = encoded(*case)
     with pytest.raises(DecodeError):
-        codec.decode(data[: len(data) // 2])
+        open_codec(*case).decode(data[: len(data) // 2])
 
 
 def test_identity_of_a_row_is_json(case: tuple[str, str]) -> None:
@@ -162,11 +173,17 @@ def test_an_unknown_backend_is_refused(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def fresh(photo: Picture, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
+def fresh(
+    encoded: Callable[[str, str], bytes], tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], list[object]]:
     """What one new process decodes from files: (name, backend) to [shape, sha256 of the pixels]."""
     folder = tmp_path_factory.mktemp("files")
     available = [case for case in CASES if codec_class(case[0]).missing(case[1]) is None]
-    tasks = [_write(folder, name, backend, photo) for name, backend in available]
+    tasks = []
+    for name, backend in available:
+        path = folder / f"{name}-{backend}"
+        path.write_bytes(encoded(name, backend))
+        tasks.append({"name": name, "backend": backend, "quality": middle(name), "path": str(path)})
     command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
     # Trainings of other tests leave a thread, and on some processors a float convolution of several rounds otherwise.
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -176,15 +193,8 @@ def fresh(photo: Picture, tmp_path_factory: pytest.TempPathFactory) -> dict[tupl
     return {(name, backend): rest for name, backend, *rest in rows}
 
 
-def _write(folder: Path, name: str, backend: str, picture: Picture) -> dict[str, object]:
-    path = folder / f"{name}-{backend}"
-    path.write_bytes(codec_class(name)(middle(name), backend=backend).encode(picture))
-    return {"name": name, "backend": backend, "quality": middle(name), "path": str(path)}
-
-
 def test_a_fresh_process_decodes_to_the_same_picture(
-    case: tuple[str, str], photo: Picture, fresh: dict[tuple[str, str], list[object]]
+    case: tuple[str, str], decoded: Callable[[str, str], Picture], fresh: dict[tuple[str, str], list[object]]
 ) -> None:
-    codec = open_codec(*case)
-    pixels = codec.decode(codec.encode(photo)).pixels
+    pixels = decoded(*case).pixels
     assert fresh[case] == [list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()]

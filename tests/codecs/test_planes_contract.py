@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import subprocess
@@ -17,7 +18,7 @@ from bench.images.picture import Picture, Yuv420
 from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from bench.codecs.codec import Codec
 
@@ -71,15 +72,28 @@ def test_the_conventional_codecs_of_video_take_planes() -> None:
     assert {"jpeg", "jpeg-opt", "bpg-420", "avif-420", "vvc"} <= {name for name, _ in CASES}
 
 
+@pytest.fixture(scope="module")
+def encoded(planes: Yuv420) -> Callable[[str, str], bytes]:
+    """The file of the planes at the middle quality, written once: name and backend to bytes."""
+    return functools.cache(lambda name, backend: open_codec(name, backend).encode_yuv420(planes))
+
+
+@pytest.fixture(scope="module")
+def decoded(encoded: Callable[[str, str], bytes]) -> Callable[[str, str], Yuv420]:
+    """What that file decodes to."""
+    return functools.cache(lambda name, backend: open_codec(name, backend).decode_yuv420(encoded(name, backend)))
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17), (64, 48)])
 def test_a_second_codec_decodes_to_the_size_that_was_encoded(case: tuple[str, str], width: int, height: int) -> None:
     decoded = open_codec(*case).decode_yuv420(open_codec(*case).encode_yuv420(noise(width, height)))
     assert (decoded.width, decoded.height) == (width, height)
 
 
-def test_every_plane_comes_back_in_its_place(case: tuple[str, str], planes: Yuv420) -> None:
-    codec = open_codec(*case)
-    found = psnrs_db(planes, codec.decode_yuv420(codec.encode_yuv420(planes)))
+def test_every_plane_comes_back_in_its_place(
+    case: tuple[str, str], planes: Yuv420, decoded: Callable[[str, str], Yuv420]
+) -> None:
+    found = psnrs_db(planes, decoded(*case))
     swapped = psnrs_db(planes, Yuv420(planes.y, planes.v, planes.u))
     assert found.min() > 28
     assert found[1:].min() > swapped[1:].max() + 3
@@ -97,16 +111,18 @@ def test_chroma_of_the_last_odd_column_and_row_is_kept(case: tuple[str, str], wi
         assert max(error[:, -1].mean(), error[-1].mean()) < 100
 
 
-def test_bytes_are_deterministic_and_the_planes_stay_as_they_were(case: tuple[str, str], planes: Yuv420) -> None:
+def test_bytes_are_deterministic_and_the_planes_stay_as_they_were(
+    case: tuple[str, str], planes: Yuv420, encoded: Callable[[str, str], bytes]
+) -> None:
     before = planes.to_bytes()
-    data = open_codec(*case).encode_yuv420(planes)
-    assert open_codec(*case).encode_yuv420(planes) == data
+    assert open_codec(*case).encode_yuv420(planes) == encoded(*case)
     assert planes.to_bytes() == before
 
 
-def test_damaged_bytes_give_a_decode_error_or_planes(case: tuple[str, str], planes: Yuv420) -> None:
-    codec = open_codec(*case)
-    data = codec.encode_yuv420(planes)
+def test_damaged_bytes_give_a_decode_error_or_planes(
+    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+) -> None:
+    codec, data = open_codec(*case), encoded(*case)
     generator = np.random.default_rng(21)
     for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 6), len(data)]:
         damaged = bytearray(data + b"\0")
@@ -124,18 +140,26 @@ def test_what_is_no_file_of_the_codec_gives_a_decode_error(case: tuple[str, str]
         open_codec(*case).decode_yuv420(data)
 
 
-def test_a_file_cut_in_half_is_not_silently_a_picture(case: tuple[str, str], planes: Yuv420) -> None:
-    codec = open_codec(*case)
-    data = codec.encode_yuv420(planes)
+def test_a_file_cut_in_half_is_not_silently_a_picture(
+    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+) -> None:
+    data = encoded(*case)
     with pytest.raises(DecodeError):
-        codec.decode_yuv420(data[: len(data) // 2])
+        open_codec(*case).decode_yuv420(data[: len(data) // 2])
 
 
 @pytest.fixture(scope="module")
-def fresh(planes: Yuv420, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[object]]:
+def fresh(
+    encoded: Callable[[str, str], bytes], tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], list[object]]:
     """What one new process decodes from files: (name, backend) to [width, height, sha256 of the planes]."""
     folder = tmp_path_factory.mktemp("files")
-    tasks = [_write(folder, *case, planes) for case in CASES if codec_class(case[0]).missing(case[1]) is None]
+    tasks = []
+    for name, backend in CASES:
+        if codec_class(name).missing(backend) is None:
+            path = folder / f"{name}-{backend}"
+            path.write_bytes(encoded(name, backend))
+            tasks.append((name, backend, middle(name), str(path)))
     command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -143,15 +167,7 @@ def fresh(planes: Yuv420, tmp_path_factory: pytest.TempPathFactory) -> dict[tupl
     return {(name, backend): rest for name, backend, *rest in rows}
 
 
-def _write(folder: Path, name: str, backend: str, planes: Yuv420) -> tuple[str, str, float, str]:
-    path = folder / f"{name}-{backend}"
-    path.write_bytes(codec_class(name)(middle(name), backend=backend).encode_yuv420(planes))
-    return name, backend, middle(name), str(path)
-
-
 def test_a_fresh_process_decodes_to_the_same_planes(
-    case: tuple[str, str], planes: Yuv420, fresh: dict[tuple[str, str], list[object]]
+    case: tuple[str, str], decoded: Callable[[str, str], Yuv420], fresh: dict[tuple[str, str], list[object]]
 ) -> None:
-    codec = open_codec(*case)
-    decoded = codec.decode_yuv420(codec.encode_yuv420(planes))
-    assert fresh[case] == [127, 95, hashlib.sha256(decoded.to_bytes()).hexdigest()]
+    assert fresh[case] == [127, 95, hashlib.sha256(decoded(*case).to_bytes()).hexdigest()]
