@@ -39,7 +39,9 @@ def report(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests but the slow ones (`-- -m slow` runs those, `-- -k name` some of all)."""
-    run(session, "pytest", "--numprocesses=auto", *(session.posargs or ["-m", "not slow"]))
+    session.env["OMP_NUM_THREADS"] = "1"  # there is a worker for each core
+    # The tests of a file share fixtures that take seconds: reports, weights, a process that decodes.
+    run(session, "pytest", "--numprocesses=auto", "--dist=loadfile", *(session.posargs or ["-m", "not slow"]))
 
 
 @nox.session
