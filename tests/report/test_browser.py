@@ -63,8 +63,7 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
     opened.context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Path], width: int, theme: str) -> None:
     size = {"width": width, "height": 900}
     for path in pages:
