@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
 """How the title of an image set ends that says how many images it has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DatasetResults:
     """All results on one image set, or on a stated part of it.
 
@@ -64,12 +65,12 @@ class DatasetResults:
         """Whether images of the set were left out on purpose."""
         return len(self.images) < self.whole
 
-    @property
+    @functools.cached_property
     def families(self) -> tuple[Family, ...]:
         """The curves by their families, learned ones first."""
         return families(self.curves)
 
-    @property
+    @functools.cached_property
     def leading(self) -> frozenset[str]:
         """The curves that stand for their families in a figure of all: settings of one codec would hide each other."""
         return frozenset(name for family in self.families for name in family.leading)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
+from bench.analysis.interpolation import Hermite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,13 +26,13 @@ def rate_difference(anchor: Curve, test: Curve) -> pd.DataFrame:
 
     The curves are those that the PCHIP BD-rate integrates. Empty where the curves do not overlap.
     """
-    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415  # 0.3 s
-
     if min(len(anchor), len(test)) < 2:
         return pd.DataFrame({"quality": [], "rate_difference_percent": []})
     low, high = max(anchor.quality[0], test.quality[0]), min(anchor.quality[-1], test.quality[-1])
     quality = np.linspace(low, high, SAMPLES if low < high else 0)
-    log_rates = [PchipInterpolator(curve.quality, np.log(curve.rate_bpp))(quality) for curve in (anchor, test)]
+    log_rates = [
+        Hermite.through(curve.quality[None], np.log(curve.rate_bpp)[None]).at(quality)[0] for curve in (anchor, test)
+    ]
     return pd.DataFrame({"quality": quality, "rate_difference_percent": np.expm1(log_rates[1] - log_rates[0]) * 100})
 
 

@@ -16,7 +16,7 @@ from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -57,16 +57,14 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     if name not in set(results.curves["name"]):
         raise _not_measured(results, name, results.curves["name"])
     points = results.points[results.points["name"] == name]
-    measurements = results.measurements[results.measurements["name"] == name]
+    table = _Grid(results, results.measurements[results.measurements["name"] == name], points)
     curves, images, left_out = {}, {}, {}
     for axis in results.axes:
-        reasons = _unusable(results, points, measurements, axis)
-        usable = points[~points["quality"].isin(reasons)]
-        curves[axis.name] = Curve.of(usable["bpp"], axis.quality(usable[axis.column]))
-        images[axis.name] = (
-            _matrix(results, measurements, usable, "bpp"),
-            _matrix(results, measurements, usable, axis.column),
-        )
+        reasons = _unusable(results, table, axis)
+        usable = [place for place, quality in enumerate(table.qualities) if quality not in reasons]
+        shown = points.iloc[usable]
+        curves[axis.name] = Curve.of(shown["bpp"], axis.quality(shown[axis.column]))
+        images[axis.name] = (table.of("bpp")[:, usable], table.of(axis.column)[:, usable])
         left_out[axis.name] = tuple(
             f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
@@ -82,25 +80,46 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     )
 
 
-def _unusable(
-    results: DatasetResults, points: pd.DataFrame, measurements: pd.DataFrame, axis: Axis
-) -> dict[float, str]:
+class _Grid:
+    """The measurements of one curve as arrays of shape (images, points)."""
+
+    def __init__(self, results: DatasetResults, measurements: pd.DataFrame, points: pd.DataFrame) -> None:
+        self.images, self.qualities = list(results.images), points["quality"].tolist()
+        self.points = points
+        self._measurements = measurements
+        rows = {image: place for place, image in enumerate(self.images)}
+        columns = {quality: place for place, quality in enumerate(self.qualities)}
+        self._row = measurements["image"].map(rows).to_numpy(dtype=int)
+        self._column = measurements["quality"].map(columns).to_numpy(dtype=int)
+
+    def of(self, values: str | pd.Series) -> NDArray[np.float64]:
+        """A column of the measurements, or values by their rows; NaN where there is none."""
+        found = np.full((len(self.images), len(self.qualities)), np.nan)
+        series = self._measurements[values] if isinstance(values, str) else values
+        found[self._row, self._column] = series.to_numpy(dtype=np.float64)
+        return found
+
+    def with_keys(self, keys: Collection[str]) -> NDArray[np.bool_]:
+        """Which measurements have one of some keys."""
+        return self.of(self._measurements["key"].isin(keys)) == 1
+
+
+def _unusable(results: DatasetResults, table: _Grid, axis: Axis) -> dict[float, str]:
     """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
-    values = measurements[axis.column]
-    undefined = measurements["key"].isin(results.undefined_keys(axis))
-    means = points.set_index("quality")[axis.column]
-    infinite = measurements["quality"].map(dict(zip(means.index, np.isposinf(axis.quality(means)), strict=True)))
+    values = table.of(axis.column)
+    undefined = table.with_keys(results.undefined_keys(axis))
+    lossless = np.isposinf(axis.quality(table.points[axis.column].to_numpy(dtype=np.float64)))
     reasons: dict[float, str] = {}
     for fault, where in {
-        "an empty file of": measurements["num_bytes"] == 0,
-        f"more than {MOST_BPP:g} bits a pixel for": measurements["bpp"] > MOST_BPP,
+        "an empty file of": table.of("num_bytes") == 0,
+        f"more than {MOST_BPP:g} bits a pixel for": table.of("bpp") > MOST_BPP,
         f"{axis.title} is not defined on": undefined,
-        f"{axis.title} is not measured on": values.isna() & ~undefined,
-        f"{axis.title} is infinite (lossless) on": infinite.astype(bool) & np.isposinf(axis.quality(values)),
+        f"{axis.title} is not measured on": np.isnan(values) & ~undefined,
+        f"{axis.title} is infinite (lossless) on": lossless & np.isposinf(axis.quality(values)),
     }.items():
-        faulty = measurements[where]
-        for quality in faulty["quality"].unique():
-            reasons.setdefault(quality, f"{fault} {listed(faulty.loc[faulty['quality'] == quality, 'image'])}")
+        for place in np.flatnonzero(where.any(axis=0)):
+            images = listed(table.images[row] for row in np.flatnonzero(where[:, place]))
+            reasons.setdefault(table.qualities[place], f"{fault} {images}")
     return dict(sorted(reasons.items()))
 
 
@@ -127,14 +146,6 @@ def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> U
     if base and qualities.replace(",", "").replace(".", "").isdigit():
         return UsageError(f"{name}: a curve is all qualities; write {base}")
     return UsageError(f"{name} is not measured on {results.dataset}{codec_hint(name, known)}")
-
-
-def _matrix(
-    results: DatasetResults, measurements: pd.DataFrame, points: pd.DataFrame, column: str
-) -> NDArray[np.float64]:
-    """One column of the measurements as an array of shape (images, points); NaN where there is none."""
-    table = measurements.set_index(["image", "quality"])[column].unstack("quality")  # noqa: PD010  # no mean, no row dropped
-    return table.reindex(index=list(results.images), columns=points["quality"]).to_numpy(dtype=np.float64)
 
 
 def published_curve(published: pd.DataFrame, name: str) -> RdCurve:

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 PACKAGES = (
-    "bjontegaard",
     "compressai",
     "constriction",
     "imageio-ffmpeg",

@@ -4,12 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
-from bjontegaard import bd_rate
+from bjontegaard import bd_psnr, bd_rate
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
 from bench.analysis.batch import bd_rates, interval
 from bench.analysis.bd import Curve, compare
+from bench.analysis.interpolation import Hermite
 from bench.results import published
 
 RATES = [0.1, 0.25, 0.5, 1.0, 2.0]
@@ -171,12 +173,30 @@ def test_bd_quality_has_its_own_overlap() -> None:
     assert delta.quality["pchip"] is None
 
 
-@given(pairs=st.lists(st.tuples(curves(), curves()), min_size=1, max_size=6))
-def test_the_batch_equals_the_package(pairs: list[tuple[tuple[list[float], list[float]], ...]]) -> None:
-    for anchor, test in pairs:
-        ours = bd_rates((np.array([anchor[0]]), np.array([anchor[1]])), (np.array([test[0]]), np.array([test[1]])))[0]
-        theirs = compare(Curve.of(*anchor), Curve.of(*test)).rate_percent["pchip"]
-        assert (theirs is None and np.isnan(ours)) or ours == pytest.approx(theirs, rel=1e-9, abs=1e-9)
+@given(anchor=curves(), test=curves())
+def test_every_method_equals_the_package(
+    anchor: tuple[list[float], list[float]], test: tuple[list[float], list[float]]
+) -> None:
+    batch = bd_rates((np.array([anchor[0]]), np.array([anchor[1]])), (np.array([test[0]]), np.array([test[1]])))[0]
+    ours = compare(Curve.of(*anchor), Curve.of(*test))
+    if ours.reason:
+        assert np.isnan(batch)
+        return
+    points = [np.array(values) for values in (*anchor, *test)]
+    for method, rate in ours.rate_percent.items():
+        options = {"method": method, "require_matching_points": False, "min_overlap": 0}
+        assert rate == pytest.approx(bd_rate(*points, **options), rel=1e-9, abs=1e-9)
+        quality = ours.quality[method]
+        assert quality is None or quality == pytest.approx(bd_psnr(*points, **options), rel=1e-9, abs=1e-9)
+    assert batch == pytest.approx(ours.rate_percent["pchip"], rel=1e-9, abs=1e-9)
+
+
+@given(curve=curves())
+def test_values_between_points_are_those_of_scipy(curve: tuple[list[float], list[float]]) -> None:
+    x, y = (np.array(values) for values in curve)
+    places = np.linspace(x[0], x[-1], 50)
+    for method, of in {"pchip": PchipInterpolator, "akima": Akima1DInterpolator}.items():
+        assert Hermite.through(x[None], y[None], method).at(places)[0] == pytest.approx(of(x, y)(places), rel=1e-9)
 
 
 def test_the_batch_takes_each_row_by_itself() -> None:

@@ -1,0 +1,95 @@
+"""Piecewise cubic curves through points, many rows of them at once: PCHIP and Akima, with values and integrals.
+
+The same interpolants as PchipInterpolator and Akima1DInterpolator of `scipy.interpolate`, written over arrays: a
+thousand resampled curves take milliseconds. The tests hold them to scipy's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hermite:
+    """Cubics between points. `x`, which rises along each row, and `y` are of shape (rows, points).
+
+    Within a piece it is y + t (slope + t (curvature + t twist)), where t is the distance from the piece's first point.
+    """
+
+    x: Array
+    y: Array
+    slope: Array
+    curvature: Array
+    twist: Array
+
+    @classmethod
+    def through(cls, x: Array, y: Array, method: str = "pchip") -> Self:
+        """The curves through at least two points; `method` is "pchip" or "akima"."""
+        width = np.diff(x, axis=1)
+        secant = np.diff(y, axis=1) / width
+        slope = _akima_slopes(secant) if method == "akima" else _pchip_slopes(width, secant)
+        curvature = (3 * secant - 2 * slope[:, :-1] - slope[:, 1:]) / width
+        twist = (slope[:, :-1] + slope[:, 1:] - 2 * secant) / width**2
+        return cls(x, y, slope[:, :-1], curvature, twist)
+
+    def integral(self, low: Array, high: Array) -> Array:
+        """The integral of each row from one limit to the other, which lie within its points."""
+        width = np.diff(self.x, axis=1)
+        start, end = (np.clip(limit[:, None] - self.x[:, :-1], 0, width) for limit in (low, high))
+        return np.asarray((self._antiderivative(end) - self._antiderivative(start)).sum(axis=1))
+
+    def _antiderivative(self, t: Array) -> Array:
+        cubic = self.slope / 2 + t * (self.curvature / 3 + t * self.twist / 4)
+        return np.asarray(t * (self.y[:, :-1] + t * cubic))
+
+    def at(self, x: Array) -> Array:
+        """The values of each row at some places, which lie within its points: shape (rows, places)."""
+        found = np.empty((len(self.x), len(x)))
+        for row, points in enumerate(self.x):
+            piece = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
+            t = x - points[piece]
+            cubic = self.slope[row, piece] + t * (self.curvature[row, piece] + t * self.twist[row, piece])
+            found[row] = self.y[row, piece] + t * cubic
+        return found
+
+
+def _pchip_slopes(width: Array, secant: Array) -> Array:
+    """Slopes at the points (Fritsch and Butland 1984): harmonic means inside, one-sided parabolas at the ends."""
+    if width.shape[1] == 1:
+        return np.repeat(secant, 2, axis=1)
+    left, right = 2 * width[:, 1:] + width[:, :-1], width[:, 1:] + 2 * width[:, :-1]
+    same_sign = secant[:, :-1] * secant[:, 1:] > 0
+    safe = np.where(same_sign[..., None], np.stack([secant[:, :-1], secant[:, 1:]], axis=-1), 1.0)
+    inner = np.where(same_sign, (left + right) / (left / safe[..., 0] + right / safe[..., 1]), 0.0)
+    first = _end_slope(width[:, 0], width[:, 1], secant[:, 0], secant[:, 1])
+    last = _end_slope(width[:, -1], width[:, -2], secant[:, -1], secant[:, -2])
+    return np.column_stack([first, inner, last])
+
+
+def _end_slope(width: Array, next_width: Array, secant: Array, next_secant: Array) -> Array:
+    slope = ((2 * width + next_width) * secant - width * next_secant) / (width + next_width)
+    slope = np.where(slope * secant <= 0, 0.0, slope)
+    too_steep = (secant * next_secant <= 0) & (np.abs(slope) > 3 * np.abs(secant))
+    return np.asarray(np.where(too_steep, 3 * secant, slope))
+
+
+def _akima_slopes(secant: Array) -> Array:
+    """Slopes at the points (Akima 1970): means of the secants, weighted by how much those of the other side turn."""
+    if secant.shape[1] == 1:
+        return np.repeat(secant, 2, axis=1)
+    before, after = 2 * secant[:, :1] - secant[:, 1:2], 2 * secant[:, -1:] - secant[:, -2:-1]
+    ends = 2 * before - secant[:, :1], 2 * after - secant[:, -1:]
+    secants = np.concatenate([ends[0], before, secant, after, ends[1]], axis=1)
+    turn = np.abs(np.diff(secants, axis=1))
+    total = turn[:, 2:] + turn[:, :-2]
+    straight = total <= 1e-9 * total.max(axis=1, keepdims=True)
+    weighted = turn[:, 2:] * secants[:, 1:-2] + turn[:, :-2] * secants[:, 2:-1]
+    return np.where(straight, (secants[:, 3:] + secants[:, :-3]) / 2, weighted / np.where(straight, 1.0, total))
