@@ -32,7 +32,7 @@ class RdCurve:
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
     (images, points), its rows those of `pictures`; a published curve has none. `left_out` says, by axis, which points
-    take no part and why. `learned`: measured with weights.
+    take no part and why. `learned`: measured with weights. `qualities` are, by axis, the settings behind the points.
     """
 
     name: str
@@ -42,6 +42,7 @@ class RdCurve:
     learned: bool = False
     pictures: tuple[str, ...] = ()
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    qualities: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 MOST_BPP = 240.0
@@ -58,12 +59,16 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
         raise _not_measured(results, name, results.curves["name"])
     points = results.points[results.points["name"] == name]
     table = _Grid(results, results.measurements[results.measurements["name"] == name], points)
-    curves, images, left_out = {}, {}, {}
+    curves, images, left_out, qualities = {}, {}, {}, {}
     for axis in results.axes:
         reasons = _unusable(results, table, axis)
         usable = [place for place, quality in enumerate(table.qualities) if quality not in reasons]
         shown = points.iloc[usable]
-        curves[axis.name] = Curve.of(shown["bpp"], axis.quality(shown[axis.column]))
+        curves[axis.name] = curve = Curve.of(shown["bpp"], axis.quality(shown[axis.column]))
+        settings = dict(
+            zip(zip(shown["bpp"], axis.quality(shown[axis.column]), strict=True), shown["quality"], strict=True)
+        )
+        qualities[axis.name] = tuple(settings[point] for point in zip(curve.rate_bpp, curve.quality, strict=True))
         images[axis.name] = (table.of("bpp")[:, usable], table.of(axis.column)[:, usable])
         left_out[axis.name] = tuple(
             f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
@@ -77,6 +82,7 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
         learned=points["weights"].iloc[0] != "",
         pictures=results.images,
         left_out=left_out,
+        qualities=qualities,
     )
 
 
@@ -101,7 +107,7 @@ class _Grid:
 
     def with_keys(self, keys: Collection[str]) -> NDArray[np.bool_]:
         """Which measurements have one of some keys."""
-        return self.of(self._measurements["key"].isin(keys)) == 1
+        return np.asarray(self.of(self._measurements["key"].isin(keys)) == 1)
 
 
 def _unusable(results: DatasetResults, table: _Grid, axis: Axis) -> dict[float, str]:

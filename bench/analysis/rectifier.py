@@ -165,19 +165,24 @@ def _groups(paired: pd.DataFrame, names: list[str]) -> Iterator[tuple[pd.DataFra
 
 
 def _means(group: pd.DataFrame, control: pd.DataFrame) -> dict[str, float]:
+    own, other = _by_picture(group), _by_picture(control)
     found = (
-        _over_pictures(_as_it_is, _by_picture(group, "psnr_gain_db")),
-        _over_pictures(np.subtract, _by_picture(group, "psnr_db"), _by_picture(control, "psnr_db")),
-        _over_pictures(_decibels_more, _by_picture(group, "ms_ssim"), _by_picture(group, "ms_ssim_base")),
-        _over_pictures(_decibels_more, _by_picture(group, "ms_ssim"), _by_picture(control, "ms_ssim")),
-        _over_pictures(_as_it_is, _by_picture(group, "error_reduction_percent")),
+        _over_pictures(_as_it_is, own["psnr_gain_db"]),
+        _over_pictures(np.subtract, own["psnr_db"], other["psnr_db"]),
+        _over_pictures(_decibels_more, own["ms_ssim"], own["ms_ssim_base"]),
+        _over_pictures(_decibels_more, own["ms_ssim"], other["ms_ssim"]),
+        _over_pictures(_as_it_is, own["error_reduction_percent"]),
     )
     return dict(zip(MEANS, itertools.chain(*found), strict=True))
 
 
-def _by_picture(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A column with a row a picture and a column a quality."""
-    return rows.pivot_table(index="image", columns="quality", values=column, dropna=False)
+_AVERAGED = ["psnr_gain_db", "psnr_db", "ms_ssim", "ms_ssim_base", "error_reduction_percent"]
+
+
+def _by_picture(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """What is averaged, by column, with a row a picture and a column a quality."""
+    means = rows.groupby(["image", "quality"])[_AVERAGED].mean()
+    return {column: means[column].unstack("quality") for column in _AVERAGED}  # noqa: PD010  # keeps missing values
 
 
 def _as_it_is(mean: Array) -> Array:

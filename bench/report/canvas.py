@@ -1,4 +1,4 @@
-"""Figures as bytes, the same every time: inline in the page, where they follow its theme, and as files for a paper."""
+"""Figures drawn by matplotlib, the same bytes every time: for the page, where they follow its theme, and as files."""
 
 from __future__ import annotations
 
@@ -7,64 +7,48 @@ import io
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from bench.report.figure import HEIGHT_INCHES, WIDTH_INCHES
+from bench.report.labels import MARKER_POINTS, leader, places
+from bench.report.numbers import percent_tick, tick
 from bench.report.style import css_variables, themed_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-WIDTH_INCHES = 6.0
-HEIGHT_INCHES = 4.3
+    from bench.report.figure import Figure, Scale, Series
+
 FONT_POINTS = 11.5
 NAME_POINTS = 10
-"""Of the names of rows, points and lines."""
+"""Of rows, names and legends where the font has `FONT_POINTS`."""
 
-
-LEGEND_POINTS = 9
-PAPER_LEGEND = {"handlelength": 2.4, "handletextpad": 0.5, "columnspacing": 1.0, "borderpad": 0.0}
-"""That of a paper's figure, in its font's sizes: lines long enough for their dashes, and narrow columns."""
+CHARACTER = 0.6
+"""About the width of a letter, as a part of the font's size."""
 
 PNG_DPI = 600
 """What journals ask for of line art."""
 
+FADED = 0.3
+"""The opacity of what is in doubt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a figure is, without its legend: in inches, and its font in points. Lines and markers follow the font.
-
-    `legend_columns` is None where as many columns are taken as fit.
-    """
+    """How large a figure is, without its legend: in inches, and its font in points, which lines and markers follow."""
 
     width_inches: float = WIDTH_INCHES
     height_inches: float = HEIGHT_INCHES
     font_points: float = FONT_POINTS
-    legend_columns: int | None = 2
 
-
-def scale_of(size: Size) -> float:
-    """How much smaller than in a report lines, markers and names are."""
-    return size.font_points / FONT_POINTS
-
-
-def scale() -> float:
-    """The same of the figure that is being drawn."""
-    import matplotlib as mpl  # noqa: PLC0415  # 0.5 s that only a report needs to pay
-
-    return float(mpl.rcParams["font.size"]) / FONT_POINTS
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """A figure that can be drawn in any palette."""
-
-    name: str  # of its file, and unique in a page
-    caption: str
-    draw: Callable[[Axes, Mapping[str, str]], None]  # on axes, in the colours of the roles
-    height_inches: float = HEIGHT_INCHES
+    @property
+    def scale(self) -> float:
+        """How large lines, markers and names are, where those of the page have 1."""
+        return self.font_points / FONT_POINTS
 
 
 def slug(name: str) -> str:
@@ -73,37 +57,46 @@ def slug(name: str) -> str:
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def inline_svg(plot: Plot) -> str:
-    """The figure as an SVG element of an HTML page: text stays text, colours are the page's CSS variables."""
-    colours = themed_colours()
-    svg = _saved(plot, "svg", colours, {"svg.fonttype": "none"}, Size(height_inches=plot.height_inches)).decode()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+def drawing(figure: Figure) -> str:
+    """The figure as SVG with text as text and a colour of its own for each role: what page and file are made of."""
+    svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size(height_inches=figure.height_inches))
+    text = re.sub(r"<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
+    return re.sub(r"\n\s*", "\n", text[text.index("<svg") :]).strip()
+
+
+def inline_svg(name: str, svg: str) -> str:
+    """A figure's drawing as an SVG element of an HTML page, its colours the page's CSS variables."""
     # Several figures share a page, so their ids must differ.
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{plot.name}-", svg)
-    for role, colour in colours.items():
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    for role, colour in themed_colours().items():
         svg = svg.replace(colour, f"var(--{role})")
     # The page gives size, font and words; the caption beside the figure is what a screen reader reads.
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1)
     svg = re.sub(r"font(?:-size)?: ([\d.]+)px[^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r" font-family: [^;\"]*;", "", svg)
-    return re.sub(r"\n\s*", "\n", svg).strip()
+    return re.sub(r" font-family: [^;\"]*;", "", svg)
 
 
-def file_bytes(plot: Plot, form: str, size: Size | None = None) -> bytes:
-    """The figure as a file, with its legend and in colours for white paper.
+def svg_file(svg: str) -> bytes:
+    """The same drawing as a file in colours for white paper, its text as text."""
+    light = css_variables(dark=False)
+    for role, colour in themed_colours().items():
+        svg = svg.replace(colour, light[role])
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'.encode()
+
+
+def file_bytes(figure: Figure, form: str, size: Size | None = None) -> bytes:
+    """The figure for a paper, in colours for white paper.
 
     `form` is "svg" with text as paths, "pdf" with embedded fonts, or "png". Without a `size` it is as in a report.
     """
     options = {"svg.fonttype": "path", "pdf.fonttype": 42}
-    size = size or Size(height_inches=plot.height_inches)
-    return _saved(plot, form, css_variables(dark=False), options, size, alone=True)
+    size = size or Size(height_inches=figure.height_inches)
+    return _saved(figure, form, css_variables(dark=False), options, size)
 
 
-def _saved(
-    plot: Plot, form: str, colours: Mapping[str, str], options: dict[str, Any], size: Size, *, alone: bool = False
-) -> bytes:
+def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[str, Any], size: Size) -> bytes:
     import matplotlib as mpl  # noqa: PLC0415  # 0.5 s that only a report needs to pay
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
     # Dates, versions and random ids would make two equal reports differ.
     metadata = {
@@ -112,55 +105,187 @@ def _saved(
         "png": {"Software": None},
     }
     content = io.BytesIO()
-    settings: Any = {**_settings(colours, size.font_points), "svg.hashsalt": plot.name, **options}
+    settings: Any = {**_settings(colours, size), "svg.hashsalt": figure.name, **options}
     with mpl.rc_context(settings):
-        figure = Figure(figsize=(size.width_inches, size.height_inches), layout="constrained")
-        axes = figure.add_subplot()
-        plot.draw(axes, colours)
-        if alone:
-            _add_legend(figure, axes, size)
-        # Alone, a figure brings its paper along: dark ink would be lost on a dark page.
+        layout = _Layout(figure, size)
+        canvas = Canvas(figsize=(size.width_inches, layout.height / 72))
+        axes = canvas.add_axes(layout.axes)
+        _Drawing(figure, axes, colours, size, layout).draw()
         dpi = PNG_DPI if form == "png" else "figure"
-        figure.savefig(content, format=form, transparent=not alone, metadata=metadata[form], dpi=dpi)
+        canvas.savefig(content, format=form, metadata=metadata[form], dpi=dpi)
     return content.getvalue()
 
 
-def _add_legend(figure: Figure, axes: Axes, size: Size) -> None:
-    """The legend below the axes, in as many columns as fit, and the figure as much higher as it needs."""
-    entries = len(axes.get_legend_handles_labels()[0])
-    if not entries:
-        return
-    points = LEGEND_POINTS * size.font_points / FONT_POINTS
-    spaces: Mapping[str, float] = {} if size.legend_columns else PAPER_LEGEND
-    for columns in (size.legend_columns,) if size.legend_columns else range(min(entries, 4), 0, -1):
-        legend = figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=points, **spaces)
-        figure.set_figheight(size.height_inches + 0.2 * points / LEGEND_POINTS * math.ceil(entries / columns))
-        if size.legend_columns or columns == 1:
-            return
-        figure.draw_without_rendering()
-        if legend.get_window_extent().width <= figure.bbox.width:
-            return
-        legend.remove()
+class _Layout:
+    """Where the axes and the legend are, in points; worked out from the texts, so that nothing is drawn twice."""
+
+    def __init__(self, figure: Figure, size: Size) -> None:
+        letter = CHARACTER * NAME_POINTS * size.scale
+        self.width = 72 * size.width_inches
+        rows = [len(text) for text in (figure.y.ticks or {}).values()]
+        left = letter * max(rows, default=0) + 8 if rows else (5.2 if figure.y.percent else 4.4) * size.font_points
+        self.above = 10 + size.font_points * (bool(figure.y.label) * 1.4 + bool(figure.headings) * 1.6)
+        below = size.font_points * 3.6
+        entries = [len(series.title) for series in figure.legend]
+        longest = max(entries, default=0) * 0.92 * letter + 46 * size.scale
+        self.columns = max(1, min(len(entries), int((self.width - 8) // longest))) if entries else 1
+        self.legend = 1.45 * NAME_POINTS * size.scale * math.ceil(len(entries) / self.columns) + 4 * bool(entries)
+        self.height = 72 * size.height_inches + self.legend
+        self.inner = np.array([self.width - left - 10, self.height - self.above - below - self.legend])
+        bottom = (below + self.legend) / self.height
+        self.axes = (left / self.width, bottom, self.inner[0] / self.width, self.inner[1] / self.height)
 
 
-def _settings(colours: Mapping[str, str], font_points: float) -> dict[str, Any]:
-    factor = font_points / FONT_POINTS
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A figure on matplotlib's axes, in the colours of the roles."""
+
+    figure: Figure
+    axes: Axes
+    colours: Mapping[str, str]
+    size: Size
+    layout: _Layout
+
+    def draw(self) -> None:
+        x, y = self.figure.x, self.figure.y
+        for scale, line in ((x, self.axes.axvline), (y, self.axes.axhline)):
+            if scale.zero:
+                line(0, color=self.colours["muted"], linewidth=self.size.scale)
+        for series in self.figure.series:
+            self._draw_series(series)
+        self._scale("x", x)
+        self._scale("y", y)
+        self.axes.set_xlabel(x.label)
+        # Beside the axis the label would have to be read sideways.
+        self.axes.set_title(y.label, pad=self.size.font_points * (2.2 if self.figure.headings else 0.8))
+        if self.figure.names_at_points:
+            self._name_points()
+        self._draw_headings()
+        self._draw_legend()
+
+    def _draw_series(self, series: Series) -> None:
+        look, factor = series.look, self.size.scale
+        self.axes.plot(
+            series.x,
+            series.y,
+            label=series.title,
+            color=self.colours[look.colour],
+            alpha=FADED if series.faded else None,
+            marker=look.marker if series.markers else "",
+            markersize=factor * (4.6 if series.line else MARKER_POINTS if len(series.x) == 1 else 6),
+            markevery=(min(series.every - 1, series.every // 2), series.every),
+            markerfacecolor=self.colours["paper"] if look.hollow else self.colours[look.colour],
+            linewidth=factor * look.width * series.line,
+            dashes=look.dash if series.line else (),
+            zorder=2 if look.hollow or not series.name else 3,
+        )
+
+    def _scale(self, which: Literal["x", "y"], scale: Scale) -> None:
+        from matplotlib import ticker  # noqa: PLC0415
+
+        axis = self.axes.xaxis if which == "x" else self.axes.yaxis
+        if scale.log:
+            getattr(self.axes, f"set_{which}scale")("log")
+        self.axes.margins(0.05)
+        if scale.limits:
+            getattr(self.axes, f"set_{which}lim")(*scale.limits)
+        if scale.ticks is not None:
+            axis.set_ticks(list(scale.ticks), labels=list(scale.ticks.values()))
+            self.axes.grid(visible=False, axis=which)
+            if which == "y":
+                self.axes.tick_params(
+                    axis="y", length=0, labelcolor=self.colours["ink"], labelsize=NAME_POINTS * self.size.scale
+                )
+                self.axes.spines["left"].set_visible(False)
+        elif scale.log:
+            axis.set_major_locator(ticker.FixedLocator(log_ticks(*axis.get_view_interval())))
+            axis.set_minor_locator(ticker.NullLocator())
+        else:
+            axis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=scale.whole))
+        if scale.ticks is None:
+            axis.set_major_formatter(ticker.FuncFormatter(percent_tick if scale.percent else tick))
+        if scale.descending:
+            axis.set_inverted(True)
+
+    def _name_points(self) -> None:
+        """The title of each series beside its point, where it covers nothing; see `bench.report.labels.places`."""
+        to_points = (self.axes.transScale + self.axes.transLimits).transform
+        named = [series for series in self.figure.series if series.title]
+        spots = np.array([(series.x[0], series.y[0]) for series in named])
+        lines = [to_points(np.column_stack([s.x, s.y])) * self.layout.inner for s in self.figure.series if s.line]
+        letter = CHARACTER * NAME_POINTS * self.size.scale
+        found = places(to_points(spots) * self.layout.inner, [s.title for s in named], lines, self.layout.inner, letter)
+        for series, spot, place in zip(named, spots, found, strict=True):
+            self.axes.annotate(
+                series.title,
+                spot,
+                place.offset,
+                textcoords="offset points",
+                horizontalalignment=place.side,
+                verticalalignment="center",
+                fontsize=NAME_POINTS * self.size.scale,
+                color=self.colours["muted"],
+                arrowprops=leader(self.colours["muted"]) if place.has_leader else None,
+            )
+
+    def _draw_headings(self) -> None:
+        for x, text, role in self.figure.headings:
+            self.axes.annotate(
+                text,
+                (x, 1),
+                (0, 4),
+                xycoords=self.axes.get_xaxis_transform(),
+                textcoords="offset points",
+                horizontalalignment="center",
+                fontsize=NAME_POINTS * self.size.scale,
+                color=self.colours[role],
+            )
+
+    def _draw_legend(self) -> None:
+        titles = [series.title for series in self.figure.legend]
+        if titles:
+            handles = dict(zip([line.get_label() for line in self.axes.lines], self.axes.lines, strict=True))
+            self.axes.figure.legend(
+                [handles[title] for title in titles],
+                titles,
+                loc="lower left",
+                bbox_to_anchor=(self.layout.axes[0] / 3, 0),
+                ncols=self.layout.columns,
+                frameon=False,
+                fontsize=NAME_POINTS * self.size.scale,
+                handlelength=2.6,
+                handletextpad=0.6,
+                columnspacing=1.2,
+                labelspacing=0.3,
+                borderpad=0.2,
+            )
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Ticks of a logarithmic axis: 1, 2, 5 of each decade, or every decade where these would be too many."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if math.log10(high / low) <= 2.2 else (1, 3) if math.log10(high / low) <= 3.5 else (1,)
+    return [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+
+
+def _settings(colours: Mapping[str, str], size: Size) -> dict[str, Any]:
+    factor = size.scale
     return {
         "font.family": "DejaVu Sans",
         "text.parse_math": False,  # a codec's title may hold a dollar sign
-        "font.size": font_points,
-        "axes.titlesize": font_points,
+        "font.size": size.font_points,
+        "axes.titlesize": size.font_points,
         "axes.titlelocation": "left",
-        "axes.titlepad": 10 * factor,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.axisbelow": True,
         "axes.grid": True,
         "axes.linewidth": 0.8 * factor,
         "grid.linewidth": 0.6 * factor,
-        "lines.linewidth": 1.6 * factor,
-        "lines.markersize": 4.6 * factor,
         "lines.markeredgewidth": factor,
+        "figure.facecolor": colours["paper"],
+        "axes.facecolor": colours["paper"],
+        "savefig.facecolor": colours["paper"],
         "text.color": colours["ink"],
         "axes.labelcolor": colours["muted"],
         "axes.edgecolor": colours["muted"],

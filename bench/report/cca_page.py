@@ -9,16 +9,16 @@ import pandas as pd
 
 from bench.analysis import cca, cca_ablation
 from bench.analysis.ceiling import ceiling_table
-from bench.report.interval_plot import Columns, interval_plot
-from bench.report.pages import Page
-from bench.report.rd_plot import rd_plot
+from bench.report.experiment_plots import Columns, interval_figure
+from bench.report.pages import PAGE_SCRIPTS, Page
+from bench.report.rd_plot import rd_figures
 from bench.report.views import cca as views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.report.canvas import Plot
     from bench.report.content import Content
+    from bench.report.figure import Figure
     from bench.results.extras import Extras
     from bench.results.frames import Export
 
@@ -52,12 +52,11 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
         "image_set_page": files[content.results.dataset] if content else "",
         "axes": content.results.axes if content else (),
         "rates": views.rates(tables["cca_bd_rates"], content.results.axes) if content else [],
-        "legend": _legend(content),
         "rd_plots": rd,
         "part_plots": parts,
     }
     variables["sections"] = [(anchor, title) for name, anchor, title in SECTIONS if variables[name]]
-    return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=("tables.js",))
+    return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=PAGE_SCRIPTS)
 
 
 def _tables(all_results: Sequence[Any], export: Export, extras: Extras) -> dict[str, pd.DataFrame]:
@@ -90,20 +89,14 @@ def _shown(content: Content) -> list[Any]:
     return [rd_curve for rd_curve in content.rd_curves if rd_curve.name in names]
 
 
-def _rd_plots(content: Content | None) -> list[Plot]:
+def _rd_plots(content: Content | None) -> list[Figure]:
     if content is None:
         return []
-    drawn = [rd_plot(axis, _shown(content), content.looks) for axis in content.results.axes]
-    return [dataclasses.replace(plot, name=f"cca_{plot.name}") for plot in drawn if plot is not None]
+    drawn = rd_figures(content.results.axes, _shown(content), content.against.curves)
+    return [dataclasses.replace(figure, name=f"cca_{figure.name}") for figure in drawn]
 
 
-def _legend(content: Content | None) -> list[dict[str, Any]]:
-    if content is None:
-        return []
-    return [{"name": s.name, "title": s.title, "look": content.looks[s.name]} for s in _shown(content)]
-
-
-def _part_plots(table: pd.DataFrame) -> list[Plot]:
+def _part_plots(table: pd.DataFrame) -> list[Figure]:
     rows = table[table["variant"] != cca_ablation.REFERENCE]
     rows = rows.assign(label=[views.part_name(row) for row in rows.to_dict("records")])
     difference = "loss_difference"
@@ -115,5 +108,5 @@ def _part_plots(table: pd.DataFrame) -> list[Plot]:
         "difference in loss to guide IGU without filter",
     )
     caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
-    plot = interval_plot("cca_parts", caption, rows, columns)
+    plot = interval_figure("cca_parts", caption, rows, columns)
     return [] if plot is None else [plot]

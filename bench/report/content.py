@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -16,16 +15,14 @@ from bench.analysis.front import time_against_rate
 from bench.analysis.rd_curve import RdCurve, all_curves, find, published_of
 from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
-from bench.report.difference_plots import difference_plot, per_image_plot
-from bench.report.front_plot import front_plots
-from bench.report.rd_plot import rd_plot
+from bench.report.against import Against
+from bench.report.rd_plot import rd_figures
 from bench.report.style import Colours, Look, looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
-    from bench.report.canvas import Plot
+    from bench.report.figure import Figure
     from bench.results.frames import Export
 
 FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "vvc")
@@ -44,7 +41,9 @@ class Content:
     rd_curves: Sequence[RdCurve]
     anchors: Sequence[RdCurve]
     looks: Mapping[str, Look]
-    plots: Mapping[str, Sequence[Plot]]  # by kind: rd, difference, per_image, front
+    against: Against
+    plots: Mapping[str, Sequence[Figure]]  # by kind: rd, difference, per_image, front
+    chosen: Sequence[str]  # the curves that figures show at first
     tables: Mapping[str, pd.DataFrame]
 
     @classmethod
@@ -56,18 +55,22 @@ class Content:
         """
         rd_curves = all_curves(results, export)
         anchors = [find(results, export, name) for name in anchor_names or _default_anchors(results)]
-        drawn = [rd_curve for rd_curve in rd_curves if rd_curve.name in results.leading or not rd_curve.images]
-        how = looks(results.families, [rd_curve.name for rd_curve in rd_curves if not rd_curve.images], colours)
+        first = chosen_curves(results)
+        drawn = [rd_curve for rd_curve in rd_curves if rd_curve.name in first or not results.images]
+        how = looks(results.families, [rd_curve.name for rd_curve in rd_curves if not rd_curve.images], colours, first)
         tables = _stored_tables(export, results) | _compared(anchors, rd_curves, results)
         rates = tables["bd_rates"]
         comparable = rates[~rates["test"].isin(_of_fewer_qualities(results))] if len(rates) else rates
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
-        titles = {rd_curve.name: rd_curve.title for rd_curve in (*rd_curves, *anchors)}
-        plots = {
-            "rd": _drawn(rd_plot(axis, drawn, how) for axis in results.axes),
-            **_plots_against(anchors, results, tables, titles, how),
-        }
-        return cls(export, results, rd_curves, anchors, how, plots, tables)
+        against = Against(tables, _titles(results, (*rd_curves, *anchors)), how)
+        plots: dict[str, list[Figure]] = {"rd": rd_figures(results.axes, drawn, against.curves)}
+        plots |= {"difference": [], "per_image": [], "front": []}
+        if anchors and len(results.curves) > 1:
+            name, axes = anchors[0].name, results.axes
+            plots["difference"] = _drawn(against.difference(axis, name, first) for axis in axes)
+            plots["per_image"] = _drawn(against.per_image(axis, name, first) for axis in axes)
+            plots["front"] = [figure for axis in axes[:1] for figure in against.fronts(axis, name, first).values()]
+        return cls(export, results, rd_curves, anchors, how, against, plots, first, tables)
 
     @property
     def anchor(self) -> RdCurve | None:
@@ -75,7 +78,7 @@ class Content:
         return self.anchors[0] if self.anchors else None
 
     @property
-    def all_plots(self) -> list[Plot]:
+    def all_plots(self) -> list[Figure]:
         """All plots, in the order of the page."""
         return [plot for plots in self.plots.values() for plot in plots]
 
@@ -99,8 +102,18 @@ def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
     return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
-def _drawn(plots: Iterable[Plot | None]) -> list[Plot]:
-    return [plot for plot in plots if plot is not None]
+MOST_CHOSEN = 8
+FIRST_CONVENTIONAL = ("jpeg", "webp", "bpg-444", "vvc", "bpg-420", "avif", "jpeg2000", "jpegxl")
+
+
+def chosen_curves(results: DatasetResults) -> list[str]:
+    """At most eight curves: the learned codecs, the last of the ladder first, and the best known conventional ones."""
+    leading = [family.leading[0] for family in results.families if family.learned][::-1]
+    conventional = [name for name in FIRST_CONVENTIONAL if name in results.leading]
+    conventional += [name for name in results.leading if name not in {*leading, *conventional}]
+    most = max(MOST_CHOSEN // 2, MOST_CHOSEN - len(leading))
+    chosen = {*leading[: MOST_CHOSEN - min(most, len(conventional))], *conventional[:most]}
+    return [name for name in results.curves["name"] if name in chosen]
 
 
 def _default_anchors(results: DatasetResults) -> list[str]:
@@ -127,27 +140,8 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else frames[0] if frames else pd.DataFrame()
 
 
-def _plots_against(
-    anchors: Sequence[RdCurve],
-    results: DatasetResults,
-    tables: Mapping[str, pd.DataFrame],
-    titles: Mapping[str, str],
-    how: Mapping[str, Look],
-) -> dict[str, list[Plot]]:
-    """The figures with a first anchor; without any, or without another measured curve, there are none."""
-    if not anchors or len(results.curves) < 2:
-        return {"difference": [], "per_image": [], "front": []}
-    own = {name: frame[frame["anchor"] == anchors[0].name] for name, frame in tables.items() if "anchor" in frame}
-    differences, per_image, times = own["rate_differences"], own["per_image_bd_rates"], own["time_and_rate"]
-    differences = differences[differences["test"].isin(results.leading)]
-    per_image = per_image[per_image["test"].isin(results.leading)]
-    times = times[times["test"].isin(results.leading) | times["on_front"].astype(bool)]
-    names = {**titles, **_short_titles(results, {*per_image["test"], *times["test"]})}
-    return {
-        "difference": _drawn(difference_plot(axis, differences, titles, how) for axis in results.axes),
-        "per_image": _drawn(per_image_plot(axis, per_image, own["bd_rates"], names, how) for axis in results.axes),
-        "front": front_plots(times, results.axes[:1], names, how),
-    }
+def _drawn(figures: Iterable[Figure | None]) -> list[Figure]:
+    return [figure for figure in figures if figure is not None]
 
 
 def _of_fewer_qualities(results: DatasetResults) -> list[str]:
@@ -160,13 +154,14 @@ def _of_fewer_qualities(results: DatasetResults) -> list[str]:
     return [name for names in learned for name in names if sizes[name] < sizes[names].max()]
 
 
-def _short_titles(results: DatasetResults, drawn: AbstractSet[str]) -> dict[str, str]:
-    """The titles of the drawn curves without their weights, where these need not tell them apart."""
-    curves = results.curves[results.curves["name"].isin(drawn)]
-    rows = list(zip(curves["name"], curves["title"], curves["weights"], strict=True))
-    short = {name: title.removesuffix(f" [{weights}]") for name, title, weights in rows}
-    uses = Counter(short.values())
-    return {name: short[name] if uses[short[name]] == 1 else title for name, title, _ in rows}
+def _titles(results: DatasetResults, rd_curves: Iterable[RdCurve]) -> dict[str, str]:
+    """The titles of curves, without the weights of measured ones; of several that would be alike only the first."""
+    known = {rd_curve.name: rd_curve.title for rd_curve in rd_curves}
+    curves = results.curves
+    for name, title, weights in zip(curves["name"], curves["title"], curves["weights"], strict=True):
+        short = title.removesuffix(f" [{weights}]")
+        known[name] = title if short in known.values() else short
+    return known
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:

@@ -2,97 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.canvas import NAME_POINTS, Plot, slug
-from bench.report.numbers import signed
+from bench.report.canvas import slug
+from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.style import MEAN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from bench.analysis.axis import Axis
-    from bench.report.style import Look
+    from bench.report.figure import Curves
 
 
-def difference_plot(
-    axis: Axis, rows: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Look]
-) -> Plot | None:
-    """Rate relative to the anchor at equal quality, of the curves in `rows`; None where nothing overlaps."""
-    rows = rows[rows["axis"] == axis.name]
+def difference_figure(axis: Axis, rows: pd.DataFrame, curves: Curves) -> Figure | None:
+    """Rate relative to the anchor at equal quality, of the curves in `rows`; None where there are none."""
     if rows.empty:
         return None
-    caption = f"Rate relative to {titles[rows['anchor'].iloc[0]]} at equal {axis.title}."
-    return Plot(f"difference_{slug(axis.name)}", caption, _DifferenceDrawing(axis, rows, titles, looks), 3.6)
+    anchor = curves.titles[rows["anchor"].iloc[0]]
+    series = [
+        Series.of(
+            str(name),
+            curves.titles[str(name)],
+            curves.looks[str(name)],
+            (line["quality"], line["rate_difference_percent"]),
+            every=max(1, len(line) // 6),
+            faded=name in curves.doubted,
+        )
+        for name, line in rows.groupby("test", sort=False)
+    ]
+    return Figure(
+        f"difference_{slug(axis.name)}",
+        f"Rate relative to {anchor} at equal {axis.title}.",
+        Scale(f"at equal {axis.label}", descending=not axis.higher_is_better),
+        Scale(f"Rate relative to {anchor}", percent=True, zero=True),
+        tuple(series),
+        3.6,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _DifferenceDrawing:
-    axis: Axis
-    rows: pd.DataFrame
-    titles: Mapping[str, str]
-    looks: Mapping[str, Look]
-
-    def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
-        axes.axhline(0, color=colours["muted"], linewidth=1)
-        for name, line in self.rows.groupby("test", sort=False):
-            look = self.looks[str(name)]
-            axes.plot(
-                line["quality"],
-                line["rate_difference_percent"],
-                label=self.titles[str(name)],
-                color=colours[look.colour],
-                dashes=look.dash,
-                marker=look.marker,
-                markevery=(len(line) // 12, len(line) // 6),
-            )
-        axes.set_title(f"Rate relative to {self.titles[self.rows['anchor'].iloc[0]]}")
-        axes.set_xlabel(f"at equal {self.axis.label}")
-        axes.yaxis.set_major_formatter(_percent)
-
-
-def per_image_plot(
-    axis: Axis, rates: pd.DataFrame, table: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Look]
-) -> Plot | None:
+def per_image_figure(axis: Axis, rates: pd.DataFrame, table: pd.DataFrame, curves: Curves) -> Figure | None:
     """Each picture's own BD-rate as a dot in its codec's row, and the mean curve's as a bar; None without any."""
-    rates = rates[(rates["axis"] == axis.name) & rates["bd_rate_pchip_percent"].notna()]
-    means = table[(table["axis"] == axis.name) & table["test"].isin(rates["test"])].set_index("test")
+    if rates.empty:
+        return None
+    rates = rates[rates["bd_rate_pchip_percent"].notna()]
+    means = table[table["test"].isin(rates["test"])]
     if means.empty:
         return None
-    caption = f"BD-rate over {axis.title} of each picture by itself (dots) and of the mean curve (bar)."
-    height = 1.3 + 0.32 * len(means)
-    return Plot(f"per_image_{slug(axis.name)}", caption, _PerImageDrawing(axis, rates, means, titles, looks), height)
-
-
-@dataclass(frozen=True, slots=True)
-class _PerImageDrawing:
-    axis: Axis
-    rates: pd.DataFrame
-    means: pd.DataFrame
-    titles: Mapping[str, str]
-    looks: Mapping[str, Look]
-
-    def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
-        axes.axvline(0, color=colours["muted"], linewidth=1)
-        for row, name in enumerate(self.means.index):
-            values = self.rates.loc[self.rates["test"] == name, "bd_rate_pchip_percent"]
-            colour = colours[self.looks[name].colour]
-            axes.plot(values, [row] * len(values), "o", color=colour, alpha=0.45, markeredgewidth=0, markersize=6)
-            mean = self.means.loc[name, "bd_rate_pchip_percent"]
-            axes.plot([mean, mean], [row - 0.3, row + 0.3], color=colour, linewidth=2.2)
-        axes.set_yticks(range(len(self.means)), [self.titles[name] for name in self.means.index])
-        axes.tick_params(axis="y", length=0, labelcolor=colours["ink"], labelsize=NAME_POINTS)
-        axes.spines["left"].set_visible(False)
-        axes.grid(visible=False, axis="y")
-        axes.set_ylim(len(self.means) - 0.4, -0.6)
-        axes.xaxis.set_major_formatter(_percent)
-        axes.locator_params(axis="x", nbins=5)
-        axes.set_xlabel(f"BD-rate against {self.titles[self.rates['anchor'].iloc[0]]}")
-        axes.set_title(self.axis.title)
-
-
-def _percent(value: float, _: float | None) -> str:
-    return f"{signed(value, 0)} %"
+    series: list[Series] = []
+    for row, (name, mean) in enumerate(zip(means["test"], means["bd_rate_pchip_percent"], strict=True)):
+        own = rates[rates["test"] == name]
+        dots = own["bd_rate_pchip_percent"], [row] * len(own)
+        bar = segments([(mean, mean)], [(row - 0.3, row + 0.3)])
+        look, faded = curves.looks[name], name in curves.doubted
+        series.append(Series.of(name, "", look, dots, line=False, notes=list(own["image"]), faded=faded))
+        series.append(Series.of(name, "", MEAN, bar, markers=False, faded=faded))
+    anchor = curves.titles[means["anchor"].iloc[0]]
+    return Figure(
+        f"per_image_{slug(axis.name)}",
+        f"BD-rate over {axis.title} of each picture by itself (markers) and of the mean curve (bar).",
+        Scale(f"BD-rate against {anchor}, {axis.title}", percent=True, zero=True),
+        Scale.of_rows([curves.titles[name] for name in means["test"]]),
+        tuple(series),
+        1.2 + 0.32 * len(means),
+    )

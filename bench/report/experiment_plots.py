@@ -1,29 +1,22 @@
-"""Figures of the rectifier and of its experiments: gains by model and quality, and a value over alpha or epochs."""
+"""Figures of experiments: gains by model and quality, a value over alpha or epochs, and differences with intervals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.analysis.family import each_alone
-from bench.report.canvas import NAME_POINTS, Plot, slug
+from bench.report.canvas import slug
+from bench.report.figure import Figure, Scale, Series, segments
 from bench.report.numbers import tick
 from bench.report.style import Look, family_colours, looks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
-    from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-HEIGHT_INCHES = 3.6
-LINE_POINTS = 11
-"""Between the names of two lines that end at the same place."""
 
-_AXES_POINTS = 0.76 * 72 * HEIGHT_INCHES
-"""About the height of the axes within a figure, which is known only when all else is drawn."""
+HEIGHT_INCHES = 3.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,81 +31,28 @@ class Lines:
     logarithmic: bool = False
 
 
-def line_plot(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Plot | None:
+def line_figure(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Figure | None:
     """A figure of some rows; None where no row has both values."""
     rows = rows[rows[lines.x].notna() & rows[lines.y].notna()]
     if rows.empty:
         return None
-    names = list(dict.fromkeys(rows[lines.line]))
-    families = each_alone(names)
+    families = each_alone(dict.fromkeys(rows[lines.line]))
     how = looks(families, [], family_colours([families]))
-    return Plot(slug(name), caption, _LineDrawing(rows, lines, names, how), HEIGHT_INCHES)
-
-
-@dataclass(frozen=True, slots=True)
-class _LineDrawing:
-    rows: pd.DataFrame
-    lines: Lines
-    names: Sequence[str]
-    looks: Mapping[str, Look]
-
-    def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
-        from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415  # it takes long to import
-
-        ends: list[tuple[float, float]] = []
-        for name in self.names:
-            look = self.looks[name]
-            own = self.rows[self.rows[self.lines.line] == name].sort_values(self.lines.x)
-            x, y = own[self.lines.x], own[self.lines.y]
-            axes.plot(x, y, label=name, color=colours[look.colour], marker=look.marker, dashes=look.dash)
-            ends.append((x.iloc[-1], y.iloc[-1]))
-        if self.lines.logarithmic:
-            axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(FuncFormatter(lambda _value, _position: ""))
-        elif (self.rows[self.lines.x] % 1 == 0).all():  # qualities and epochs have nothing between them
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(tick))
-        axes.yaxis.set_major_formatter(FuncFormatter(tick))
-        axes.margins(x=0.2)
-        axes.set_xlabel(self.lines.x_label)
-        axes.set_title(self.lines.title)
-        self._name(axes, np.array(ends), colours)
-
-    def _name(self, axes: Axes, ends: NDArray[np.float64], colours: Mapping[str, str]) -> None:
-        """Write each line's name in its colour behind its end, those of ends that lie together one above the other."""
-        axes.autoscale_view()  # the transforms below do not ask for it, as a drawing does
-        height = (axes.transScale + axes.transLimits).transform(ends)[:, 1] * _AXES_POINTS
-        shift = np.zeros(len(ends))
-        for x in np.unique(ends[:, 0]):
-            same = ends[:, 0] == x
-            shift[same] = apart(height[same], LINE_POINTS, LINE_POINTS / 2) - height[same]
-        for name, end, up in zip(self.names, ends, shift, strict=True):
-            colour = colours[self.looks[name].colour]
-            axes.annotate(
-                name,
-                end,
-                (14, up),
-                textcoords="offset points",
-                verticalalignment="center",
-                fontsize=NAME_POINTS,
-                color=colour,
-                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
-            )
-
-
-def apart(places: NDArray[np.float64], gap: float, lowest: float = -np.inf) -> NDArray[np.float64]:
-    """The nearest places (least squares) in the same order of which no two are nearer than a gap, and none too low."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415  # it takes long to import
-
-    order = np.argsort(places, kind="stable")
-    ladder = gap * np.arange(len(places))
-    found = np.empty(len(places))
-    found[order] = np.maximum(isotonic_regression(places[order] - ladder).x, lowest) + ladder
-    return found
+    series = [
+        Series.of(str(title), str(title), how[str(title)], (own[lines.x], own[lines.y]))
+        for title, own in rows.sort_values(lines.x).groupby(lines.line, sort=False)
+    ]
+    # Qualities and epochs have nothing between them.
+    whole = not lines.logarithmic and bool((rows[lines.x] % 1 == 0).all())
+    x = Scale(lines.x_label, log=lines.logarithmic, whole=whole)
+    return Figure(slug(name), caption, x, Scale(lines.title), tuple(series), HEIGHT_INCHES)
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}
 """How the modifiers are told apart; the colour is that of the model."""
+
+MODIFIERS = {"+qr": "+qr, with the rectifier", "+ft": "+ft, the control"}
+"""What the lines of the figures of gains are called."""
 
 LABELLED = 3
 """Of more qualities than these only the first and the last have a number."""
@@ -127,7 +67,7 @@ class Gain:
     interval: tuple[str, str] | None = None
 
 
-def gain_plot(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str, str]) -> Plot | None:
+def gain_figure(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str, str]) -> Figure | None:
     """A column of gains by quality, a panel for each model of `rows`; None without any value.
 
     `rows` are those of `bench.analysis.rectifier.gains` with the column "panel", `colours` the roles by panel.
@@ -135,60 +75,68 @@ def gain_plot(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str, s
     rows = rows[rows[gain.column].notna()]
     if rows.empty:
         return None
+    qualities = sorted(set(rows["quality"]))
+    panels = list(dict.fromkeys(rows["panel"]))
+    width = len(qualities) + 0.6  # of a panel, the space to the next one included
+    places = {
+        (panel, quality): number * width + place
+        for number, panel in enumerate(panels)
+        for place, quality in enumerate(qualities)
+    }
+    labelled = qualities if len(qualities) <= LABELLED else (qualities[0], qualities[-1])
+    ticks = {place: tick(quality) if quality in labelled else "" for (_, quality), place in places.items()}
+    series: list[Series] = []
+    for (panel, modifier), own in rows.sort_values("quality").groupby(["panel", "modifier"], sort=False):
+        shape = GAIN_LOOKS[str(modifier)]
+        look = Look(colours[str(panel)], shape.marker, shape.dash, shape.width)
+        x = [places[str(panel), quality] for quality in own["quality"]]
+        series.append(Series.of(f"{panel}{modifier}", "", look, (x, own[gain.column])))
+        if gain.interval:
+            ends = segments([(place, place) for place in x], zip(*(own[end] for end in gain.interval), strict=True))
+            series.append(Series.of("", "", look.solid, ends, markers=False))
     caption = f"{gain.title}, by quality" + (", with the 95 % interval over pictures." if gain.interval else ".")
-    return Plot(slug(name), caption, _GainDrawing(rows, gain, colours), HEIGHT_INCHES)
+    drawn = [modifier for modifier in GAIN_LOOKS if modifier in set(rows["modifier"])]
+    return Figure(
+        slug(name),
+        caption,
+        Scale("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
+        Scale(gain.title, zero=True),
+        # The legend is in no model's colour.
+        (*series, *(Series.of("", MODIFIERS[modifier], GAIN_LOOKS[modifier], ([], [])) for modifier in drawn)),
+        HEIGHT_INCHES,
+        headings=[
+            (number * width + (len(qualities) - 1) / 2, panel, colours[panel]) for number, panel in enumerate(panels)
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _GainDrawing:
-    rows: pd.DataFrame
-    gain: Gain
-    roles: Mapping[str, str]
+class Columns:
+    """What a figure of intervals draws of a frame: names of its columns, and the title of the axis of values."""
 
-    def __call__(self, axes: Axes, colours: Mapping[str, str]) -> None:
-        from matplotlib.ticker import FuncFormatter  # noqa: PLC0415  # it takes long to import
+    label: str
+    value: str
+    low: str
+    high: str
+    title: str
 
-        axes.axhline(0, color=colours["muted"], linewidth=1)
-        qualities = sorted(set(self.rows["quality"]))
-        panels = list(dict.fromkeys(self.rows["panel"]))
-        width = len(qualities) + 0.6  # of a panel, the space to the next one included
-        for number, panel in enumerate(panels):
-            own = self.rows[self.rows["panel"] == panel]
-            self._draw(axes, own, [number * width + qualities.index(q) for q in own["quality"]], colours)
-            middle = number * width + (len(qualities) - 1) / 2
-            axes.annotate(
-                panel,
-                (middle, 1),
-                (0, 4),
-                xycoords=axes.get_xaxis_transform(),
-                textcoords="offset points",
-                horizontalalignment="center",
-                fontsize=NAME_POINTS,
-                color=colours[self.roles[panel]],
-            )
-            if number:
-                axes.axvline(number * width - 0.8, color=colours["rule"], linewidth=0.8)
-        for modifier in [modifier for modifier in GAIN_LOOKS if modifier in set(self.rows["modifier"])]:
-            look = GAIN_LOOKS[modifier]
-            axes.plot([], [], label=modifier, color=colours[look.colour], marker=look.marker, dashes=look.dash)
-        labels = [
-            tick(quality) if len(qualities) <= LABELLED or quality in (qualities[0], qualities[-1]) else ""
-            for quality in qualities
-        ]
-        spots = [number * width + place for number in range(len(panels)) for place in range(len(qualities))]
-        axes.set_xticks(spots, labels * len(panels))
-        axes.set_xlim(-0.8, len(panels) * width - 0.8)
-        axes.grid(visible=False, axis="x")
-        axes.yaxis.set_major_formatter(FuncFormatter(tick))
-        axes.set_xlabel("quality")
-        axes.set_title(self.gain.title, pad=22)
 
-    def _draw(self, axes: Axes, rows: pd.DataFrame, places: Sequence[float], colours: Mapping[str, str]) -> None:
-        """One panel: a line for each modifier."""
-        rows = rows.assign(place=places).sort_values("quality")
-        for modifier, own in rows.groupby("modifier", sort=False):
-            look, colour = GAIN_LOOKS[str(modifier)], colours[self.roles[own["panel"].iloc[0]]]
-            axes.plot(own["place"], own[self.gain.column], color=colour, marker=look.marker, dashes=look.dash)
-            if self.gain.interval:
-                low, high = self.gain.interval
-                axes.vlines(own["place"], own[low], own[high], color=colour, linewidth=1.6)
+def interval_figure(name: str, caption: str, rows: pd.DataFrame, columns: Columns) -> Figure | None:
+    """A dot and a bar a row, around zero; None where no row has a value."""
+    rows = rows[rows[columns.value].notna()]
+    if rows.empty:
+        return None
+    places = range(len(rows))
+    bars = segments(zip(rows[columns.low], rows[columns.high], strict=True), [(place, place) for place in places])
+    look = Look("series-0", "o", (), 2.2)
+    return Figure(
+        slug(name),
+        caption,
+        Scale(columns.title, percent=True, zero=True),
+        Scale.of_rows(list(rows[columns.label])),
+        (
+            Series.of("mean", "", look, (rows[columns.value], places), line=False, notes=list(rows[columns.label])),
+            Series.of("", "", look, bars, markers=False),
+        ),
+        1.2 + 0.34 * len(rows),
+    )

@@ -1,4 +1,7 @@
-"""The numbers of the interactive figures, as JSON inside the page: the same as in its CSV files, to six digits."""
+"""The interactive figures: descriptions as JSON inside the page, which static/explorer.js draws with plotly.
+
+The numbers are those of the CSV files, to six digits.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.report.front_plot import STAGES
-from bench.report.rd_plot import window
+from bench.report.rd_plot import rd_figure, window
 from bench.report.views.rows import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    import pandas as pd
+    from numpy.typing import NDArray
 
-    from bench.analysis.axis import Axis
     from bench.analysis.rd_curve import RdCurve
     from bench.report.content import Content
+    from bench.report.figure import Figure, Scale, Series
     from bench.report.style import Look
 
 _SYMBOLS = {
@@ -38,125 +40,124 @@ _SYMBOLS = {
 
 def explorer_json(content: Content) -> str:
     """What static/explorer.js draws, safe inside a script element."""
-    text = json.dumps(_explorer(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    found = {
+        "metrics": [{"name": axis.name, "title": axis.label} for axis in content.results.axes],
+        "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
+        "curves": [_curve(rd_curve, content) for rd_curve in content.rd_curves if rd_curve.curves],
+        "chosen": list(content.chosen),
+        **_figures(content),
+    }
+    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     # A name from outside must not end the element.
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _explorer(content: Content) -> dict[str, Any]:
-    shown = [rd_curve for rd_curve in content.rd_curves if rd_curve.curves]
-    return {
-        "axes": [_axis(axis, content) for axis in content.results.axes],
-        "curves": [_curve(rd_curve, content) for rd_curve in shown],
-        "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
-        "differences": _differences(content.tables["rate_differences"]),
-        "images": list(content.results.images),
-        "perImage": _per_image(content.tables["per_image_bd_rates"]),
-        "rates": _rates(content.tables["bd_rates"]),
-        "times": _times(content.tables["time_and_rate"]),
-    }
-
-
-def _axis(axis: Axis, content: Content) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": axis.name,
-        "label": axis.label,
-        "title": axis.title,
-        "unit": axis.unit,
-        "sign": 1 if axis.higher_is_better else -1,
-    }
-    if any(rd_curve.images and len(rd_curve.curves.get(axis.name, ())) for rd_curve in content.rd_curves):
-        rates, qualities = window(axis, content.rd_curves)
-        found["window"] = {"rates": [*map(_rounded, rates)], "qualities": [*map(_rounded, qualities)]}
-    return found
-
-
-def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
-    look = content.looks[rd_curve.name]
-    common = {"name": rd_curve.name, "title": rd_curve.title, **_look(look), "measured": bool(rd_curve.images)}
-    common["leading"] = not rd_curve.images or rd_curve.name in content.results.leading
-    if not rd_curve.images:
-        curves = {
-            axis.name: [_point(r, q) for r, q in zip(curve.rate_bpp, curve.quality, strict=True)]
-            for axis in content.results.axes
-            if (curve := rd_curve.curves.get(axis.name)) is not None
+def _figures(content: Content) -> dict[str, Any]:
+    """The figures by view, metric, anchor and time, and what the times are of."""
+    looks = content.looks
+    names = [rd_curve.name for rd_curve in content.rd_curves]
+    rd, difference, per_image, times = {}, {}, {}, {}
+    places: dict[tuple[str, str], None] = {}
+    for axis in content.results.axes:
+        shown = [rd_curve for rd_curve in content.rd_curves if len(rd_curve.curves.get(axis.name, ()))]
+        first = [rd_curve for rd_curve in shown if rd_curve.name in content.chosen] or shown
+        if not shown:
+            continue
+        rd[axis.name] = described(rd_figure(axis, shown, content.against.curves, window(axis, first)), looks)
+        of = {anchor.name: content.against.difference(axis, anchor.name, names) for anchor in content.anchors}
+        difference[axis.name] = {name: described(figure, looks) for name, figure in of.items() if figure}
+        of = {anchor.name: content.against.per_image(axis, anchor.name, names) for anchor in content.anchors}
+        if len(content.results.images) > 1:
+            per_image[axis.name] = {name: described(figure, looks) for name, figure in of.items() if figure}
+        fronts = {anchor.name: content.against.fronts(axis, anchor.name, names) for anchor in content.anchors}
+        times[axis.name] = {
+            name: {" ".join(key): described(figure, looks) for key, figure in found.items()}
+            for name, found in fronts.items()
         }
-        return common | {"version": "published", "settings": "", "points": curves}
-    row = records(content.results.curves[content.results.curves["name"] == rd_curve.name])[0]
-    return common | {
-        "version": row["backend_version"] or row["backend"],
-        "settings": ", ".join(f"{key} = {value}" for key, value in json.loads(row["settings"] or "{}").items()),
-        "points": {axis.name: _measured(rd_curve.name, axis, content) for axis in content.results.axes},
+        places |= {key: None for found in fronts.values() for key in found}
+    titles = [{"name": " ".join(key), "title": _time(content, *key)} for key in places]
+    return {"times": titles, "figures": {"rd": rd, "difference": difference, "images": per_image, "times": times}}
+
+
+def _time(content: Content, group: str, stage: str) -> str:
+    """A stage, and the machine that a group of times is of."""
+    rows = content.tables["timings_summary"]
+    first = records(rows[rows["group"].astype(str) == group].head(1))[0]
+    threads = f"{first['threads']:g} thread{'' if first['threads'] == 1 else 's'}"
+    return f"{stage}: {first['machine']}, {threads}, {first['device']}"
+
+
+def described(figure: Figure, looks: Mapping[str, Look]) -> dict[str, Any]:
+    """A description as JSON has it; what has its usual value, or follows from the curve, is left out."""
+    return {
+        "name": figure.name,
+        "x": _scale(figure.x),
+        "y": _scale(figure.y),
+        "series": [_series(series, looks) for series in figure.series if len(series.x)],
+        **({"named": True} if figure.names_at_points else {}),
     }
 
 
-def _look(look: Look) -> dict[str, str | float]:
-    dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
-    symbol = _SYMBOLS[look.marker] + ("-open" if look.hollow else "")
-    return {"colour": look.colour, "symbol": symbol, "dash": dash, "width": look.width, "tag": look.tag}
+def _scale(scale: Scale) -> dict[str, Any]:
+    whole = {
+        "log": scale.log,
+        "limits": [*map(_rounded, scale.limits)] if scale.limits else None,
+        "rows": list(scale.ticks.values()) if scale.ticks else None,
+        "descending": scale.descending,
+        "percent": scale.percent,
+        "zero": scale.zero,
+    }
+    return {"label": scale.label} | {name: value for name, value in whole.items() if value}
 
 
-def _measured(name: str, axis: Axis, content: Content) -> list[list[float]]:
-    points = content.results.points
-    rows = points[(points["name"] == name) & points[axis.column].notna()]
-    quality = axis.quality(rows[axis.column])
-    finite = rows.assign(shown=quality)[np.isfinite(quality)].sort_values("bpp")
-    return [[*_point(r["bpp"], r["shown"]), r["quality"]] for r in records(finite)]
+def _series(series: Series, looks: Mapping[str, Look]) -> dict[str, Any]:
+    whole = {
+        "curve": series.name,
+        "look": None if series.look == looks.get(series.name) else look_json(series.look),
+        **_places("x", series.x),
+        "y": _list(series.y),
+        "mode": "+".join(["lines"] * series.line + ["markers"] * series.markers),
+        "every": series.every if series.every > 1 else None,
+        "notes": list(series.notes),
+        "faded": series.faded,
+    }
+    return {name: value for name, value in whole.items() if value or name == "x0"}
 
 
-def _point(rate: float, quality: float) -> list[float]:
-    return [_rounded(rate), _rounded(quality)]
+def _places(axis: str, values: NDArray[np.float64]) -> dict[str, Any]:
+    """The values, or of even ones the first and the step, as plotly takes either."""
+    steps = np.diff(values)
+    if len(steps) > 3 and np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+        return {f"{axis}0": _rounded(values[0]), f"d{axis}": float(f"{steps[0]:.9g}")}
+    return {axis: _list(values)}
+
+
+def _list(values: Iterable[float]) -> list[float | None]:
+    return [_rounded(value) if np.isfinite(value) else None for value in values]
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _list(values: Iterable[float]) -> list[float | None]:
-    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values]
+def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
+    common = {
+        "name": rd_curve.name,
+        "title": content.against.titles[rd_curve.name],
+        **look_json(content.looks[rd_curve.name]),
+        "measured": bool(rd_curve.images),
+    }
+    if not rd_curve.images:
+        return common | {"version": "published", "settings": ""}
+    row = records(content.results.curves[content.results.curves["name"] == rd_curve.name])[0]
+    return common | {
+        "version": row["backend_version"] or row["backend"],
+        "settings": ", ".join(f"{key} = {value}" for key, value in json.loads(row["settings"] or "{}").items()),
+    }
 
 
-def _nested(table: pd.DataFrame, entry: Any) -> dict[str, Any]:  # noqa: ANN401 - a function of rows to JSON
-    """The rows of each axis, anchor and test as {axis: {anchor: {test: entry(rows)}}}."""
-    found: dict[str, Any] = {}
-    if table.empty:
-        return found
-    for (axis, anchor, test), rows in table.groupby(["axis", "anchor", "test"], sort=False):
-        found.setdefault(str(axis), {}).setdefault(str(anchor), {})[str(test)] = entry(rows)
-    return found
-
-
-def _differences(table: pd.DataFrame) -> dict[str, Any]:
-    """The grid of qualities is even, so its ends are enough."""
-    return _nested(
-        table,
-        lambda rows: {
-            "from": _rounded(rows["quality"].iloc[0]),
-            "to": _rounded(rows["quality"].iloc[-1]),
-            "percent": _list(rows["rate_difference_percent"]),
-        },
-    )
-
-
-def _per_image(table: pd.DataFrame) -> dict[str, Any]:
-    return _nested(table, lambda rows: _list(rows["bd_rate_pchip_percent"]))
-
-
-def _rates(table: pd.DataFrame) -> dict[str, Any]:
-    return _nested(table, lambda rows: _list(rows["bd_rate_pchip_percent"].astype(float))[0])
-
-
-def _times(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """One entry a group of comparable times and stage: seconds by curve, and which curves are on the front."""
-    found = []
-    # The whole way comes first: its parts are of learned codecs alone.
-    place = table["stage"].map({stage: place for place, stage in enumerate(STAGES)}).fillna(len(STAGES))
-    for (group, _, stage), rows in table.groupby(["group", place.rename("place"), "stage"], sort=True):
-        first = records(rows.head(1))[0]
-        where = (
-            f"{first['machine']}, {first['threads']:g} thread{'' if first['threads'] == 1 else 's'}, {first['device']}"
-        )
-        seconds = {row["test"]: _rounded(row["median_s"]) for row in records(rows)}
-        front = _nested(rows, lambda own: bool(own["on_front"].iloc[0]))
-        found.append({"group": group, "stage": stage, "where": where, "seconds": seconds, "front": front})
-    return found
+def look_json(look: Look) -> dict[str, str | float]:
+    """How plotly draws a curve; the colour is a role."""
+    dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
+    symbol = _SYMBOLS[look.marker] + ("-open" if look.hollow else "")
+    return {"colour": look.colour, "symbol": symbol, "dash": dash, "width": look.width}

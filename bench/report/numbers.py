@@ -33,6 +33,11 @@ def tick(value: float, _position: float | None = None) -> str:
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
+def percent_tick(value: float, position: float | None = None) -> str:
+    """The same of a difference in percent: with its sign."""
+    return f"{'+' if value > 0 else ''}{tick(value, position)} %"
+
+
 def milliseconds(seconds: float | None) -> str:
     """A time in milliseconds with three significant digits."""
     if seconds is None or math.isnan(seconds):

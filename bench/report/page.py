@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.resources
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from bench.report.canvas import file_bytes, inline_svg
+from bench.report.canvas import drawing, file_bytes, inline_svg, svg_file
 from bench.report.citations import bibliography
+from bench.report.pgfplots import pgf_text
 from bench.report.report import INDEX, Report
 from bench.report.style import css_variables
 from bench.system import manifest
@@ -17,8 +19,10 @@ from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    import pandas as pd
 
     from bench.report.pages import Page
 
@@ -48,34 +52,44 @@ def write_report(
         OSError: the folder cannot be written.
     """
     pages = Report.of(export_dir, datasets=datasets, anchors=anchors, images=images).pages()
-    library = f"plotly-{importlib.metadata.version('plotly')}.min.js"
-    files = {f"{ASSETS}/{library}": _resource("plotly", "package_data", "plotly.min.js")}
+    library = f"{ASSETS}/plotly-{importlib.metadata.version('plotly')}.min.js"
+    files: dict[str, Callable[[], bytes]] = {"references.bib": lambda: bibliography().encode()}
+    if any("explorer.js" in page.scripts for page in pages):
+        files[library] = functools.partial(_resource, "plotly", "package_data", "plotly.min.js")
     for script in sorted({script for page in pages for script in page.scripts}):
-        files[f"{ASSETS}/{script}"] = _resource("bench.report", "static", script)
-    files["references.bib"] = bibliography().encode()
+        files[f"{ASSETS}/{script}"] = functools.partial(_resource, "bench.report", "static", script)
+    shared = {"pages": [(page.file, page.title) for page in pages], "library": library}
     render = _renderer()
     for page in pages:
-        files |= _tables_and_figures(page)
-        libraries = (library,) if "explorer.js" in page.scripts else ()
-        scripts = [f"{ASSETS}/{name}" for name in (*libraries, *page.scripts)]
-        shared = {"pages": [(other.file, other.title) for other in pages], "scripts": scripts}
-        files[page.file] = render(page, shared).encode()
+        files |= _page_files(page, functools.partial(render, page, shared))
     copied = [name for page in pages for name in page.files]
     with manifest.replacing(out_dir / manifest.REPORT, [*files, *copied]):
         for name in copied:
             _copy(export_dir / name, out_dir / name)
         for name, data in files.items():
-            _write(out_dir / name, data)
+            _write(out_dir / name, data())
     return out_dir / INDEX
 
 
-def _tables_and_figures(page: Page) -> dict[str, bytes]:
-    files = {}
+def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[str, Callable[[], bytes]]:
+    """The files of a page, each made when it is written. A figure is drawn once, for the page and for its own file."""
+    figures = {figure.name: figure for figure in page.plots}
+    drawn = functools.cache(lambda name: drawing(figures[name]))
+    files: dict[str, Callable[[], bytes]] = {
+        page.file: lambda: render({name: inline_svg(name, drawn(name)) for name in figures}).encode()
+    }
     for name, frame in page.tables.items():
-        files[_place("tables", page.folder, f"{name}.csv")] = csv_text(frame).encode()
-    for plot in page.plots:
-        files[_place("figures", page.folder, f"{plot.name}.svg")] = file_bytes(plot, "svg")
+        files[_place("tables", page.folder, f"{name}.csv")] = functools.partial(_csv, frame)
+    for name, figure in figures.items():
+        place = _place("figures", page.folder, name)
+        files[f"{place}.svg"] = lambda name=name: svg_file(drawn(name))  # type: ignore[misc]
+        files[f"{place}.csv"] = functools.partial(_csv, figure.table)
+        files[f"{place}.pgf"] = lambda figure=figure: pgf_text(figure).encode()  # type: ignore[misc]
     return files
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return csv_text(frame).encode()
 
 
 def write_figures(
@@ -142,10 +156,15 @@ def _renderer() -> Any:  # noqa: ANN401 - a function of a page and variables tha
         light_variables=css(css_variables(dark=False)), dark_variables=css(css_variables(dark=True))
     )
 
-    def render(page: Page, shared: Mapping[str, Any]) -> str:
-        figures = {plot.name: Markup(inline_svg(plot)) for plot in page.plots}  # noqa: S704  # matplotlib escapes text
+    def render(page: Page, shared: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         folders = {name: f"{name}/{page.folder}".rstrip("/") for name in ("tables", "figures")}
-        variables = {"tables": folders["tables"], "figure_folder": folders["figures"], "figures": figures}
-        return environment.get_template(page.template).render(page.variables, page=page.file, **variables, **shared)
+        variables = {
+            "page": page.file,
+            "tables": folders["tables"],
+            "figure_folder": folders["figures"],
+            "figures": {name: Markup(svg) for name, svg in figures.items()},  # noqa: S704  # matplotlib escapes text
+            "scripts": [f"{ASSETS}/{name}" for name in page.scripts],
+        }
+        return environment.get_template(page.template).render(page.variables, **variables, **shared)
 
     return render

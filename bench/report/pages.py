@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import ablation, rectifier
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.report.assets.limits import FARTHEST
-from bench.report.experiment_plots import GAIN_LOOKS, Gain, Lines, gain_plot, line_plot
-from bench.report.interval_plot import Columns, interval_plot
+from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
 from bench.report.views import experiments
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.report.canvas import Plot
     from bench.report.content import Content
+    from bench.report.figure import Figure
     from bench.results.extras import Extras
 
 
@@ -32,10 +31,14 @@ class Page:
     template: str
     variables: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
-    plots: Sequence[Plot]
+    plots: Sequence[Figure]
     folder: str = ""  # of its tables and figures, within those of the report
     scripts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # of the export, copied beside the page
+
+
+PAGE_SCRIPTS = ("figures.js", "tables.js")
+"""What every page with figures and tables has."""
 
 
 def pictures_page(content: Content, extras: Extras) -> Page | None:
@@ -100,7 +103,6 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
-        "gain_legend": _gain_legend(gains),
         "searches": experiments.searches(search),
         "alpha_plots": alpha_plots,
         "epochs": len(epochs),
@@ -115,7 +117,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     variables["sections"] = [*sections, *((name, TRIALS[name]) for name, means in trials.items() if len(means))]
     filled = {name: frame for name, frame in tables.items() if len(frame)}
     plots = (*gain_plots, *alpha_plots)
-    return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=("tables.js",))
+    return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=PAGE_SCRIPTS)
 
 
 GAINS = (
@@ -129,7 +131,7 @@ GAINS = (
 )
 
 
-def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Plot]:
+def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
     several = len(set(gains["weights"])) > 1
     rows = gains.assign(panel=gains["model"] + (("\n[" + gains["weights"] + "]") if several else ""))
     curves = content.results.curves
@@ -139,31 +141,22 @@ def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Plot]:
     }
     panels = zip(rows["panel"], rows["model"], rows["weights"], strict=True)
     colours = {panel: looks[model, weights].colour for panel, model, weights in panels}
-    plots = [gain_plot(f"rectifier_{gain.column}", rows, gain, colours) for gain in GAINS]
+    plots = [gain_figure(f"rectifier_{gain.column}", rows, gain, colours) for gain in GAINS]
     return [plot for plot in plots if plot is not None]
 
 
-MODIFIERS = {"+qr": "+qr, with the rectifier", "+ft": "+ft, the control"}
-"""What the lines of the figures of gains are called."""
-
-
-def _gain_legend(gains: pd.DataFrame) -> list[dict[str, Any]]:
-    drawn = set(gains["modifier"])
-    return [{"title": text, "look": GAIN_LOOKS[name]} for name, text in MODIFIERS.items() if name in drawn]
-
-
-def _alpha_plots(search: pd.DataFrame) -> list[Plot]:
+def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
     if search.empty:
         return []
     told_apart = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
     names = search[told_apart].astype(str).agg(", ".join, axis=1) if told_apart else search["model"]
     rows = search.assign(line=names)
     lines = Lines("alpha", "psnr_db", "line", "alpha (logarithmic)", "PSNR (dB)", logarithmic=True)
-    plot = line_plot("alpha_search", "PSNR over the weight of the feature distance.", rows, lines)
+    plot = line_figure("alpha_search", "PSNR over the weight of the feature distance.", rows, lines)
     return [plot] if plot else []
 
 
-def _epoch_plots(epochs: pd.DataFrame) -> list[Plot]:
+def _epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
     """A figure for each search, with a line for each alpha."""
     if epochs.empty:
         return []
@@ -172,7 +165,7 @@ def _epoch_plots(epochs: pd.DataFrame) -> list[Plot]:
         rows = group.assign(line="alpha " + group["alpha"].map("{:g}".format))
         caption = f"PSNR over the epochs of each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
         lines = Lines("epoch", "psnr_db", "line", "epoch", "PSNR (dB)")
-        plots.append(line_plot(f"alpha_epochs-{place + 1}", caption, rows, lines))
+        plots.append(line_figure(f"alpha_epochs-{place + 1}", caption, rows, lines))
     return [plot for plot in plots if plot is not None]
 
 
@@ -186,10 +179,10 @@ def ablation_page(extras: Extras) -> Page | None:
     groups = experiments.ablations(table, plots)
     variables = {"heading": "Ablation of the entropy model", "sections": [], "groups": groups}
     tables = {"ablation_table": table, "ablation": rates}
-    return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=("tables.js",))
+    return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=PAGE_SCRIPTS)
 
 
-def _ablation_plots(table: pd.DataFrame) -> list[Plot]:
+def _ablation_plots(table: pd.DataFrame) -> list[Figure]:
     columns = Columns(
         "variant", "difference_percent", "low_percent", "high_percent", "difference in rate to the joint model"
     )
@@ -197,5 +190,5 @@ def _ablation_plots(table: pd.DataFrame) -> list[Plot]:
     plots = []
     for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):
         others = group[group["variant"] != ablation.REFERENCE].sort_values("difference_percent", kind="stable")
-        plots.append(interval_plot(experiments.ablation_id(place), caption, others, columns))
+        plots.append(interval_figure(experiments.ablation_id(place), caption, others, columns))
     return [plot for plot in plots if plot is not None]

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.canvas import Plot, Size, file_bytes, slug
+from bench.report.canvas import Size, file_bytes
 from bench.report.citations import citations
+from bench.report.figure import Curves
 from bench.report.pgfplots import pgf_text
-from bench.report.rd_plot import AROUND, RdDrawing, Window, qualities_between, window_around
+from bench.report.rd_plot import AROUND, Window, qualities_between, rd_figure, window_around
 from bench.report.style import looks_of_few
 from bench.system.csv_files import csv_text
 from bench.system.errors import UsageError, unknown
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.analysis.choice import Choice
+    from bench.report.figure import Figure
 
 FORMS = ("pdf", "svg", "png", "csv", "pgf")
 """What a figure can be written as: csv are its points, pgf is LaTeX for pgfplots."""
@@ -55,9 +57,9 @@ class PaperFigure:
         if not 40 <= width_mm <= 400:
             raise UsageError(f"--width {self.width}: a figure is 40 to 400 mm wide")
         width = width_mm / _MM
-        return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS, legend_columns=None)
+        return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS)
 
-    def drawing(self, choice: Choice) -> RdDrawing:
+    def figure(self, choice: Choice) -> Figure:
         """The curves with their looks, in the window that is asked for.
 
         Raises:
@@ -65,7 +67,8 @@ class PaperFigure:
         """
         own = {rd_curve.name for rd_curve in choice.leading}
         looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.rd_curves})
-        return RdDrawing(choice.axis, choice.rd_curves, looks, self._window(choice), labelled=True)
+        titles = {rd_curve.name: rd_curve.title for rd_curve in choice.rd_curves}
+        return rd_figure(choice.axis, choice.rd_curves, Curves(titles, looks), self._window(choice))
 
     def _window(self, choice: Choice) -> Window:
         if not self.rates:
@@ -99,7 +102,7 @@ def forms_of(text: str) -> tuple[str, ...]:
     return forms
 
 
-def write_figure(choice: Choice, figure: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
+def write_figure(choice: Choice, paper: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
     """Write a figure as files of these forms, and beside them a .bib of what it uses; the files written.
 
     `out` is their path without the suffix; that of one of the forms is taken off.
@@ -108,11 +111,10 @@ def write_figure(choice: Choice, figure: PaperFigure, out: Path, forms: Sequence
         UsageError: width or rates are not valid, or the folder is a file.
         OSError: the folder cannot be written.
     """
-    size, drawing = figure.size, figure.drawing(choice)
-    plot = Plot(f"rd_{slug(choice.axis.name)}", f"{choice.axis.label} over rate.", drawing)
+    size, figure = paper.size, paper.figure(choice)
     stem = out.with_suffix("") if out.suffix.removeprefix(".").lower() in FORMS else out
-    texts = {"csv": lambda: csv_text(choice.points), "pgf": lambda: pgf_text(drawing, size)}
-    data = {form: texts[form]().encode() if form in texts else file_bytes(plot, form, size) for form in forms}
+    texts = {"csv": lambda: csv_text(choice.points), "pgf": lambda: pgf_text(figure, size)}
+    data = {form: texts[form]().encode() if form in texts else file_bytes(figure, form, size) for form in forms}
     data["bib"] = citations(choice).encode()
     paths = []
     for form, content in data.items():

@@ -1,18 +1,17 @@
-r"""RD curves as LaTeX: a tikzpicture for pgfplots, whose fonts are those of the paper that \input{}s it."""
+r"""Figures as LaTeX: a tikzpicture for pgfplots, whose fonts are those of the paper that \input{}s it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.report.canvas import scale_of
-from bench.report.rd_plot import MARKERS, RATE_LABEL, RATE_TICKS
+import numpy as np
+
+from bench.report.canvas import Size, log_ticks
 from bench.report.style import css_variables
 from bench.system.latex import escaped
 
 if TYPE_CHECKING:
-    from bench.analysis.rd_curve import RdCurve
-    from bench.report.canvas import Size
-    from bench.report.rd_plot import RdDrawing
+    from bench.report.figure import Figure, Scale, Series
 
 _MARKS = {
     "o": "*",
@@ -27,50 +26,91 @@ _MARKS = {
 }
 """Markers by pgfplots' names. There is one pentagon; the line tells the two apart."""
 
-
 NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it by \input."
 
 
-def pgf_text(drawing: RdDrawing, size: Size) -> str:
-    """A figure as the text of a .pgf file."""
-    (left, right), (bottom, top) = drawing.window
-    if not drawing.axis.higher_is_better:
-        bottom, top = drawing.axis.shown(top), drawing.axis.shown(bottom)
-    ticks = ",".join(f"{rate:g}" for rate in RATE_TICKS if left <= rate <= right)
-    label = escaped(drawing.axis.label)
+def pgf_text(figure: Figure, size: Size | None = None) -> str:
+    """A figure as the text of a .pgf file, by default in the size of the page."""
+    size = size or Size(height_inches=figure.height_inches)
     options = [
         f"width={size.width_inches:.3f}in, height={size.height_inches:.3f}in, scale only axis=false",
-        f"xmode=log, xmin={left:.6g}, xmax={right:.6g}, xtick={{{ticks}}}, log ticks with fixed point",
-        f"ymin={bottom:.6g}, ymax={top:.6g}" + ("" if drawing.axis.higher_is_better else ", y dir=reverse"),
-        f"xlabel={{{escaped(RATE_LABEL)}}}, ylabel={{{label}}}",
-        "axis lines=left, grid=major, grid style={line width=.3pt, black!15}",
+        *_scale("x", figure.x),
+        *_scale("y", figure.y),
+        "axis lines=left, grid=major, grid style={line width=.3pt, black!15}, unbounded coords=jump",
         "label style={font=\\footnotesize}, tick label style={font=\\footnotesize}",
         "legend style={at={(0.5,-0.25)}, anchor=north, draw=none, font=\\scriptsize}",
         "legend columns=2, legend cell align=left",
     ]
-    lines = [NEEDS, "\\begin{tikzpicture}"]
-    for place, rd_curve in enumerate(drawing.rd_curves):
-        colour = css_variables(dark=False)[drawing.looks[rd_curve.name].colour].lstrip("#").upper()
-        lines.append(f"\\definecolor{{curve{place}}}{{HTML}}{{{colour}}}")
-    lines += ["\\begin{axis}[", *(f"  {option}," for option in options), "]"]
-    for place, rd_curve in enumerate(drawing.rd_curves):
-        lines += _curve(rd_curve, drawing, size, f"curve{place}")
-    return "\n".join([*lines, "\\end{axis}", "\\end{tikzpicture}", ""])
+    roles = {role: f"curve{place}" for place, role in enumerate(dict.fromkeys(s.look.colour for s in figure.series))}
+    light = css_variables(dark=False)
+    return "\n".join(
+        [
+            NEEDS,
+            "\\begin{tikzpicture}",
+            *(f"\\definecolor{{{name}}}{{HTML}}{{{light[role].lstrip('#').upper()}}}" for role, name in roles.items()),
+            "\\begin{axis}[",
+            *(f"  {option}," for option in options),
+            "]",
+            *(line for series in figure.series for line in _series(series, figure, size, roles[series.look.colour])),
+            "\\end{axis}",
+            "\\end{tikzpicture}",
+            "",
+        ]
+    )
 
 
-def _curve(rd_curve: RdCurve, drawing: RdDrawing, size: Size, colour: str) -> list[str]:
-    look, curve = drawing.looks[rd_curve.name], rd_curve.curves[drawing.axis.name]
-    width = look.width * scale_of(size)
+def _scale(which: str, scale: Scale) -> list[str]:
+    options = [f"{which}label={{{escaped(scale.label)}}}"] if scale.label else []
+    if scale.log:
+        options.append(f"{which}mode=log, log ticks with fixed point")
+        if scale.limits:
+            options.append(f"{which}tick={{{','.join(f'{tick:g}' for tick in log_ticks(*scale.limits))}}}")
+    if scale.limits:
+        options.append(f"{which}min={scale.limits[0]:.6g}, {which}max={scale.limits[1]:.6g}")
+    if scale.ticks is not None:
+        texts = ",".join(f"{{{escaped(text)}}}" for text in scale.ticks.values())
+        options.append(
+            f"{which}tick={{{','.join(f'{place:g}' for place in scale.ticks)}}}, {which}ticklabels={{{texts}}}"
+        )
+    if scale.descending:
+        options.append(f"{which} dir=reverse")
+    if scale.zero:
+        options.append(
+            f"extra {which} ticks={{0}}, extra {which} tick labels={{}}, "
+            f"extra {which} tick style={{grid style={{black!50}}}}"
+        )
+    return options
+
+
+def _series(series: Series, figure: Figure, size: Size, colour: str) -> list[str]:
+    look = series.look
+    width = look.width * size.scale
     dash = " ".join(f"{'off' if place % 2 else 'on'} {length * width:.2f}pt" for place, length in enumerate(look.dash))
-    repeat = 1 if rd_curve.images else max(1, len(curve) // MARKERS)
-    turned = ", rotate=180" if look.marker == "v" else ""
-    fill = "white" if look.hollow else colour
-    options = f"color={colour}, line width={width:.2f}pt" + (f", dash pattern={dash}" if dash else "")
-    marks = f"mark={_MARKS[look.marker]}, mark size={2.6 * scale_of(size):.2f}pt, mark repeat={repeat}"
-    pairs = zip(curve.rate_bpp, map(drawing.axis.shown, curve.quality), strict=True)
-    points = " ".join(f"({rate:.6g},{value:.6g})" for rate, value in pairs)
-    return [
-        f"\\addplot[{options}, {marks}, mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}]",
-        f"  coordinates {{{points}}};",
-        f"\\addlegendentry{{{escaped(rd_curve.title)}}}",
-    ]
+    options = f"color={colour}, line width={width:.2f}pt" + (f", dash pattern={dash}" if dash and series.line else "")
+    if not series.line:
+        options += ", only marks"
+    if series.markers and look.marker:
+        turned = ", rotate=180" if look.marker == "v" else ""
+        fill = "white" if look.hollow else colour
+        options += f", mark={_MARKS[look.marker]}, mark size={2.6 * size.scale:.2f}pt, mark repeat={series.every}"
+        options += f", mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}"
+    else:
+        options += ", no marks"
+    if not series.title or figure.names_at_points:
+        options += ", forget plot"
+    if series.faded:
+        options += ", opacity=0.3"
+    points = " ".join(f"({_number(x)},{_number(y)})" for x, y in zip(series.x, series.y, strict=True))
+    lines = [f"\\addplot[{options}]", f"  coordinates {{{points}}};"]
+    if series.title and figure.names_at_points:
+        lines.append(
+            f"\\node[anchor=west, font=\\scriptsize] at (axis cs:{series.x[0]:.6g},{series.y[0]:.6g}) "
+            f"{{{escaped(series.title)}}};"
+        )
+    elif series.title:
+        lines.append(f"\\addlegendentry{{{escaped(series.title)}}}")
+    return lines
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if np.isfinite(value) else "nan"

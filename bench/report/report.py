@@ -18,8 +18,8 @@ from bench.analysis.timing import task_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
-from bench.report.content import Content, first_of, main_results
-from bench.report.pages import Page, ablation_page, pictures_page, rectifier_page
+from bench.report.content import Content, chosen_curves, first_of, main_results
+from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, tally
@@ -112,7 +112,10 @@ class Report:
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
-        colours = family_colours([results.families for results in (main, *others)])
+        shown_results = (main, *others)
+        colours = family_colours(
+            [results.families for results in shown_results], [chosen_curves(results) for results in shown_results]
+        )
         contents = [Content.of(export, main, colours, anchors)]
         contents += [Content.of(export, results, colours) for results in others]
         return cls(export, extras, Book.load(), contents)
@@ -164,7 +167,7 @@ class Report:
             tables,
             content.all_plots,
             name,
-            ("explorer.js", "tables.js"),
+            ("explorer.js", *PAGE_SCRIPTS),
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from bench.analysis.family import rank
+from bench.codecs.registry import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from bench.analysis.family import Family
 
@@ -50,23 +51,7 @@ MARKER_PATHS = {
 }
 """The same markers as SVG paths around (17, 6), for the legend."""
 
-DASHES: tuple[tuple[float, ...], ...] = ((), (7, 1.8, 1.5, 1.8), (1.5, 1.2), (9, 2, 4, 2))
-"""Line patterns in points of a learned family's curves: its first codec's is solid."""
-
-CONVENTIONAL_DASHES: tuple[tuple[float, ...], ...] = ((4.5, 1.8), (2.2, 1.4), (5, 1.5, 1, 1.5, 1, 1.5), (8, 3))
-"""The same of a conventional one's: none is solid."""
-
-REFERENCE_DASHES: tuple[tuple[float, ...], ...] = (
-    (5, 2),
-    (1.5, 1.5),
-    (8, 2, 1.5, 2),
-    (11, 3),
-    (3, 1, 1, 1, 1, 1),
-    (1, 3),
-    (8, 2, 8, 2, 1.5, 2),
-)
-
-FEW_DASHES: tuple[tuple[float, ...], ...] = (
+DASHES: tuple[tuple[float, ...], ...] = (
     (),
     (4.5, 1.6),
     (1.4, 1.2),
@@ -75,15 +60,12 @@ FEW_DASHES: tuple[tuple[float, ...], ...] = (
     (4, 1.2, 1, 1.2, 1, 1.2),
     (2.5, 1.2),
 )
-"""The same of the curves of a figure of some: seven, where there are eight colours and nine markers."""
-
-REFERENCE_MARKERS = ("s", "^", "o", "D", "v", "p")
-"""Hollow, where those of measured curves are filled."""
+"""Line patterns in points: seven, where there are nine markers, so that 63 curves differ in one or the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points, `tag` a letter beside the line.
+    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points.
 
     `hollow` markers are outlines: those of published curves are.
     """
@@ -92,8 +74,17 @@ class Look:
     marker: str
     dash: tuple[float, ...]
     width: float
-    tag: str = ""
     hollow: bool = False
+
+    @classmethod
+    def at(cls, place: int, colour: str, *, hollow: bool = False, width: float = 1.8) -> Self:
+        """The look of the curve at a place: its neighbours have other markers and other lines."""
+        return cls(colour, MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
+
+    @property
+    def solid(self) -> Look:
+        """The same colour as a solid line: of what belongs to the curve and is none."""
+        return Look(self.colour, self.marker, (), 2.2)
 
     @property
     def marker_path(self) -> str:
@@ -106,70 +97,71 @@ class Look:
         return " ".join(f"{length:g}" for length in self.dash)
 
 
+HELPER = Look("muted", "", (), 1.0)
+MEAN = Look("ink", "", (), 2.2)
+"""Of lines that belong to no curve, and of bars that stand for means."""
+
 Colours = Mapping[tuple[bool, str], str]
 """The role of every family's colour, by whether it is learned and its name."""
 
 
-def family_colours(pages: Sequence[Sequence[Family]]) -> Colours:
-    """A colour for each family, the same on every page.
+def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collection[str]] = ()) -> Colours:
+    """A colour for each family, the same on every page; `chosen` are the curves that share a figure, by page.
 
-    On one page learned families differ from each other, as do conventional ones, as long as there are colours; a
-    learned one shares its colour with a conventional one only where there are too few for all.
+    As long as there are colours, the families of one figure differ; on one page learned families differ from each
+    other, as do conventional ones; a learned one shares its colour with a conventional one where there are too few.
     """
+    together_in = [
+        {(family.learned, family.name) for family in families if not names.isdisjoint(family.names)}
+        for families, names in zip(pages, map(set, chosen), strict=False)
+    ]
     where: dict[tuple[bool, str], set[int]] = {}
     for number, families in enumerate(pages):
         for family in families:
             where.setdefault((family.learned, family.name), set()).add(number)
     found: dict[tuple[bool, str], str] = {}
-    for key in sorted(where, key=lambda key: (not key[0], rank(key[1]))):
+    drawn = set().union(*together_in)
+    for key in sorted(where, key=lambda key: (key not in drawn, not key[0], rank(key[1]))):
         clashes = dict.fromkeys((f"series-{index}" for index in range(len(SERIES_LIGHT))), 0)
         for other, colour in found.items():
             together = len(where[key] & where[other])
             clashes[colour] += 100 * together + 10 if key[0] == other[0] else together
+            # The first page is what most readers see.
+            clashes[colour] += sum(1000 >> page for page, figure in enumerate(together_in) if {key, other} <= figure)
         found[key] = min(clashes, key=clashes.__getitem__)
     return found
 
 
-def looks(families: Sequence[Family], references: Sequence[str], colours: Colours) -> Mapping[str, Look]:
-    """A look for every curve.
+def looks(
+    families: Sequence[Family], references: Sequence[str], colours: Colours, first: Sequence[str] = ()
+) -> Mapping[str, Look]:
+    """A look for every curve; those of `first`, which share a figure, are told apart before the others.
 
-    Measured ones are strong and have filled markers: a colour a family, learned ones solid and wide, conventional ones
-    dashed, and the settings of one codec in patterns of their own. Published ones are pale and have hollow markers.
+    Measured ones are strong and have filled markers; those of a family share its colour, and differ in marker and line.
+    Published ones are pale and have hollow markers.
     """
-    found: dict[str, Look] = {}
-    for learned in (True, False):
-        dashes, width = (DASHES, 2.0) if learned else (CONVENTIONAL_DASHES, 1.4)
-        for family in (family for family in families if family.learned == learned):
-            for place, name in enumerate(family.names):
-                marker = MARKERS[len(found) % len(MARKERS)]
-                found[name] = Look(colours[learned, family.name], marker, dashes[place % len(dashes)], width)
-    for index, name in enumerate(references):
-        found[name] = Look(
-            f"reference-{index % len(REFERENCES_LIGHT)}",
-            REFERENCE_MARKERS[index % len(REFERENCE_MARKERS)],
-            REFERENCE_DASHES[index % len(REFERENCE_DASHES)],
-            1.2,
-            chr(ord("a") + index % 26),
-            hollow=True,
-        )
-    return found
+    roles = {name: colours[family.learned, family.name] for family in families for name in family.names}
+    order = dict.fromkeys([*(name for name in first if name in roles), *roles])
+    measured = {name: Look.at(place, roles[name]) for place, name in enumerate(order)}
+    published = {
+        name: Look.at(place + 1, f"reference-{place % len(REFERENCES_LIGHT)}", hollow=True, width=1.2)
+        for place, name in enumerate(references)
+    }
+    return measured | published
 
 
 def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
     """Looks for a figure of some curves, all of one strength; whether each is of others says if markers are hollow.
 
-    Neighbours in the order given differ in each of colour, marker and line.
+    Codecs of one family share a colour; neighbours in the order given differ in marker and line.
     """
-    return {
-        name: Look(
-            f"series-{place % len(SERIES_LIGHT)}",
-            MARKERS[place % len(MARKERS)],
-            FEW_DASHES[place % len(FEW_DASHES)],
-            2.0,
-            hollow=of_others,
-        )
-        for place, (name, of_others) in enumerate(curves.items())
-    }
+    roles: dict[str, str] = {}
+    found = {}
+    for place, (name, of_others) in enumerate(curves.items()):
+        family = name if of_others else stem(name.partition("@")[0])
+        role = roles.setdefault(family, f"series-{len(roles) % len(SERIES_LIGHT)}")
+        found[name] = Look.at(place, role, hollow=of_others)
+    return found
 
 
 def css_variables(*, dark: bool) -> dict[str, str]:

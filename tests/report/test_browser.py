@@ -57,6 +57,7 @@ def open_page(browser: Browser, path: Path, **context: object) -> tuple[Page, li
 @pytest.fixture
 def page(browser: Browser, report: Path) -> Iterator[Page]:
     opened, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
+    opened.wait_for_function("document.getElementById('chart').data")
     yield opened
     assert console == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
@@ -72,6 +73,7 @@ def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Pat
         assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
         if page.locator("#view").count():
+            page.wait_for_function("document.getElementById('chart').data")
             page.locator("#view").select_option("times")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, "a control sticks out"
             page.locator("#view").select_option("rd")
@@ -131,39 +133,36 @@ def layout(page: Page, axis: str) -> dict[str, Any]:
     return found
 
 
-def test_a_click_on_a_name_hides_its_curve_and_another_brings_it_back(page: Page) -> None:
-    before = shown(page)
+def test_at_most_eight_curves_are_shown_at_first_and_a_click_on_a_name_changes_that(page: Page) -> None:
+    assert shown(page) == ["alpha", "beta"]
     toggle = page.locator("#toggles [data-curve='alpha']")
+    assert toggle.get_attribute("aria-pressed") == "true"
     toggle.click()
-    assert set(before) - set(shown(page)) == {"alpha"}
+    assert shown(page) == ["beta"]
     assert toggle.get_attribute("aria-pressed") == "false"
-    toggle.click()
-    assert shown(page) == before
-    page.get_by_role("button", name="none").click()
-    assert shown(page) == []
-
-
-def test_the_settings_of_a_codec_are_hidden_until_they_are_asked_for(page: Page) -> None:
-    assert "alpha+qr" not in shown(page)
     page.locator("#toggles [data-curve='alpha+qr']").click()
-    assert "alpha+qr" in shown(page)
-    page.get_by_role("button", name="none").click()
+    assert shown(page) == ["alpha+qr", "beta"]
+    for choice, curves in {"none": [], "first choice": ["alpha", "beta"]}.items():
+        page.get_by_role("button", name=choice).click()
+        assert shown(page) == curves
     page.get_by_role("button", name="all", exact=True).click()
-    assert {"alpha", "alpha+qr"} <= set(shown(page))
+    assert {"alpha", "alpha+qr"} < set(shown(page))
+    assert any("/" in name for name in shown(page)), "published curves are a click away"
 
 
-def test_a_legend_lists_no_curve_that_is_not_drawn(page: Page) -> None:
-    page.locator("details.static summary").click()
-    assert page.locator(".legend [data-curve='alpha']:visible").count() == 1
-    assert page.locator(".legend [data-curve='alpha+qr']:visible").count() == 0
-
-
-def test_published_curves_come_and_go(page: Page) -> None:
-    published = [name for name in shown(page) if "/" in name]
-    assert published
-    page.locator("#published").uncheck()
-    assert [name for name in shown(page) if "/" in name] == []
-    assert "alpha" in shown(page)
+def test_the_view_of_the_page_and_that_of_the_figure_are_one(page: Page) -> None:
+    page.evaluate("""() => {
+        window.views = [];
+        document.addEventListener("view", ({ detail }) => window.views.push(detail));
+        document.dispatchEvent(new CustomEvent("view", { detail: { metric: "ms_ssim_db", codecs: ["beta"] } }));
+    }""")
+    assert shown(page) == ["beta"]
+    assert page.locator("#metric").input_value() == "ms_ssim_db"
+    assert page.evaluate("window.views.length") == 1, "who hears a view does not answer"
+    page.locator("#toggles [data-curve='alpha']").click()
+    assert page.evaluate("window.views[1]") == {
+        "metric": "ms_ssim_db", "anchor": page.locator("#anchor").input_value(), "codecs": ["beta", "alpha"]
+    }  # fmt: skip
 
 
 def test_the_metric_switch_changes_axis_and_values(page: Page) -> None:
@@ -195,15 +194,69 @@ def test_pointing_at_a_point_shows_rate_quality_setting_and_version(page: Page) 
     label.wait_for()
     text = label.text_content() or ""
     assert "Alpha" in text
-    assert f"{spot[2]:.4g} bpp" in text
+    assert f"rate, bits per pixel: {spot[2]:.4g}" in text
+    assert f"PSNR, RGB (dB): {spot[3]:.4g}" in text
     assert "quality 50" in text
     assert "2.0" in text
+
+
+def test_nothing_of_plotly_can_send_anything_away(page: Page) -> None:
+    titles: list[str] = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)")
+    assert titles == ["Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+    config = page.evaluate("chart._context")
+    assert (config["showSendToCloud"], config["showEditInChartStudio"], config["plotlyServerURL"]) == (False, False, "")
+    assert not config["displaylogo"]
+
+
+def test_plotly_is_loaded_when_the_figure_is_unfolded(browser: Browser, report: Path) -> None:
+    folded = report.with_name("folded.html")
+    html = report.read_text().replace(
+        '<div class="explorer"', '<details id="fold"><summary>open</summary><div class="explorer"'
+    )
+    folded.write_text(
+        html.replace(
+            '<script type="application/json" id="numbers"', '</details><script type="application/json" id="numbers"'
+        )
+    )
+    page, console, requests = open_page(browser, folded)
+    assert not [url for url in requests if "plotly" in url]
+    page.locator("#fold summary").click()
+    page.wait_for_function("document.getElementById('chart').data")
+    assert [url for url in requests if "plotly" in url]
+    assert console == []
+    folded.unlink()
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("csv", b"curve,title"), ("latex", b"% Needs")]
+)
+def test_the_figure_is_saved_as_it_is_shown(page: Page, form: str, start: bytes) -> None:
+    page.locator("#toggles [data-curve='alpha']").click()
+    with page.expect_download() as download:
+        page.locator(f"#chart-files [data-form='{form}']").click()
+    data = Path(download.value.path()).read_bytes()
+    assert data.startswith(start)
+    assert download.value.suggested_filename.startswith("rd_psnr_db")
+    if form in {"csv", "latex"}:
+        assert b"Beta" in data
+        assert b"Alpha" not in data
+        assert data.count(b"\n" if form == "csv" else b"(0.") >= 5
+
+
+def test_a_static_figure_is_saved_as_png(page: Page) -> None:
+    with page.expect_download() as download:
+        page.locator("#difference_psnr_db .formats button").click()
+    with Image.open(download.value.path()) as picture:
+        assert picture.format == "PNG"
+        assert picture.width == 4 * 432
+        assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 3
+    assert download.value.suggested_filename == "difference_psnr_db.png"
 
 
 def test_the_rate_saved_is_drawn_against_the_chosen_anchor(page: Page) -> None:
     page.locator("#view").select_option("difference")
     assert "alpha" not in shown(page)
-    assert layout(page, "yaxis")["title"]["text"] == "rate relative to Alpha"
+    assert layout(page, "yaxis")["title"]["text"] == "Rate relative to Alpha"
     page.locator("#view").select_option("rd")
     assert "alpha" in shown(page)
 
@@ -214,14 +267,17 @@ def test_pictures_one_by_one_and_time_against_rate_have_figures(page: Page) -> N
     page.locator("#view").select_option("times")
     assert layout(page, "xaxis")["type"] == "log"
     assert page.evaluate("chart.data.find(trace => trace.meta === 'beta').x.length") == 1
-    assert layout(page, "xaxis")["title"]["text"] == "milliseconds, encode"
+    assert layout(page, "xaxis")["title"]["text"] == "milliseconds to encode a picture"
 
 
 def test_no_control_is_there_without_effect(page: Page) -> None:
-    views = {"rd": True, "difference": True, "images": False, "times": False}
-    for view, drawn in views.items():
+    published = page.locator("#toggles [data-curve*='/']").first
+    for view, drawn in {"rd": True, "difference": True, "images": False, "times": False}.items():
         page.locator("#view").select_option(view)
-        assert page.locator("#published").is_visible() == drawn
+        assert published.is_visible() == drawn
+        assert page.locator("#anchor-control").is_visible() == (view != "rd")
+        assert page.locator("#time-control").is_visible() == (view == "times")
+        assert page.locator("#scale-control").is_visible() == (view == "rd")
 
 
 def test_the_chart_follows_the_theme(page: Page) -> None:
@@ -275,10 +331,25 @@ def viewer(browser: Browser, report: Path) -> Iterator[Page]:
     opened.context.close()
 
 
+LEFT, RIGHT = ".first img[data-side='left']", ".second img[data-side='right']"
+
+
+def test_the_first_choice_is_a_pair_side_by_side(viewer: Page) -> None:
+    assert viewer.locator(".pane:visible").count() == 2
+    assert viewer.locator(LEFT).get_attribute("src") != viewer.locator(RIGHT).get_attribute("src")
+    label = viewer.locator("#right-label").text_content() or ""
+    assert "% rate" in label
+    assert "dB)" in label
+
+
 def test_the_slider_moves_the_divide_between_two_pictures(viewer: Page) -> None:
+    viewer.locator("#mode").select_option("slider")
     viewer.locator("#slider").fill("25")
-    assert viewer.locator("#over").evaluate("image => image.style.clipPath") == "inset(0px 75% 0px 0px)"
-    assert viewer.locator("#divider").evaluate("line => line.style.left") == "25%"
+    assert viewer.locator(".pane:visible").count() == 1
+    pane, line = (viewer.locator(where).bounding_box() for where in (".first", ".divider"))
+    assert pane
+    assert line
+    assert line["x"] + 1 == pytest.approx(pane["x"] + pane["width"] / 4, abs=1)
 
 
 def test_choosing_a_codec_loads_its_picture_with_rate_and_psnr(viewer: Page) -> None:
@@ -287,31 +358,75 @@ def test_choosing_a_codec_loads_its_picture_with_rate_and_psnr(viewer: Page) -> 
         label = viewer.locator(f"#{side}-label").text_content() or ""
         assert "Beta, quality 50" in label
         assert "bpp" in label
-        assert "dB" in label
-    sources = [viewer.locator(f"#{image}").get_attribute("src") for image in ("over", "under")]
+    sources = [viewer.locator(image).get_attribute("src") for image in (LEFT, RIGHT)]
     assert sources[0] == sources[1]
     viewer.locator("#left").select_option("")
-    assert viewer.locator("#over").get_attribute("src") != sources[0]
-    viewer.wait_for_function("document.getElementById('over').naturalWidth === 400")
+    assert viewer.locator(LEFT).get_attribute("src") != sources[0]
+    viewer.wait_for_function(f"document.querySelector(`{LEFT}`).naturalWidth === 400")
 
 
 def test_the_difference_of_equal_pictures_is_black(viewer: Page) -> None:
     for side in ("left", "right"):
         viewer.locator(f"#{side}").select_option("beta")
-    viewer.wait_for_function("['over', 'under'].every(id => document.getElementById(id).naturalWidth)")
     viewer.locator("#mode").select_option("difference")
+    ready = "[...document.querySelectorAll('.first img')].every(i => i.complete && i.naturalWidth)"
+    viewer.wait_for_function(ready)
     assert _colours(viewer) == {(0, 0, 0)}
     viewer.locator("#left").select_option("")
-    viewer.wait_for_function("document.getElementById('over').complete")
+    viewer.wait_for_function(ready)
     assert _colours(viewer) != {(0, 0, 0)}
 
 
 def _colours(page: Page) -> set[Any]:
     """The colours of the middle of the pictures on the screen."""
-    shot = Image.open(io.BytesIO(page.locator("#pair").screenshot())).convert("RGB")
-    return {shot.getpixel((x, y)) for x in (150, 200, 250) for y in (100, 150, 200)}
+    shot = Image.open(io.BytesIO(page.locator(".first").screenshot())).convert("RGB")
+    return {shot.getpixel((shot.width // 2 + x, shot.height // 2 + y)) for x in (-50, 0, 50) for y in (-50, 0, 50)}
 
 
-def test_zoom_shows_one_sample_on_several_pixels(viewer: Page) -> None:
+def placed(page: Page) -> list[list[float]]:
+    """Scale, left and top of both pictures within their panes."""
+    found: list[list[float]] = page.evaluate("""(images) => images.map((where) => {
+        const { a, e, f } = new DOMMatrix(getComputedStyle(document.querySelector(where)).transform);
+        return [a, e, f];
+    })""", [LEFT, RIGHT])  # fmt: skip
+    return found
+
+
+def test_zoom_and_pan_move_both_pictures_as_one(viewer: Page) -> None:
     viewer.locator("#zoom").select_option("4")
-    assert viewer.locator("#pair").evaluate("pair => pair.getBoundingClientRect().width") == 1600
+    before = placed(viewer)
+    assert before[0] == before[1]
+    assert before[0][0] == 4
+    box = viewer.locator(".second").bounding_box()
+    assert box
+    viewer.mouse.move(box["x"] + 200, box["y"] + 200)
+    viewer.mouse.down()
+    viewer.mouse.move(box["x"] + 150, box["y"] + 170)
+    viewer.mouse.up()
+    after = placed(viewer)
+    assert after[0] == after[1]
+    assert [b - a for a, b in zip(before[0], after[0], strict=True)] == pytest.approx([0, -50, -30], abs=1)
+
+
+def test_the_keyboard_zooms_pans_swaps_and_shows_the_difference(viewer: Page) -> None:
+    stage = viewer.locator("#stage")
+    stage.focus()
+    for key, zoom in (("+", "2"), ("+", "4"), ("-", "2")):
+        stage.press(key)
+        assert viewer.locator("#zoom").input_value() == zoom
+    before = placed(viewer)[0][1]
+    stage.press("ArrowRight")
+    assert placed(viewer)[0][1] == pytest.approx(before - 60, abs=1)
+    stage.press("0")
+    assert viewer.locator("#zoom").input_value() == "fit"
+    names = [viewer.locator(f"#{side}").input_value() for side in ("left", "right")]
+    stage.press("x")
+    assert [viewer.locator(f"#{side}").input_value() for side in ("right", "left")] == names
+    stage.press("d")
+    assert viewer.locator("#mode").input_value() == "difference"
+
+
+def test_crops_are_there_without_a_viewer_and_in_print(browser: Browser, report: Path) -> None:
+    page, _, _ = open_page(browser, report.parent / "pictures.html", java_script_enabled=False)
+    page.emulate_media(media="print")
+    assert page.locator(".crop img:visible").count() == 3

@@ -6,16 +6,13 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import garden
 
 from bench.analysis.choice import Choice, chosen
 from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure
-from bench.report.style import css_variables
 from bench.results import published
 from bench.results.frames import Export
 from bench.system.errors import UsageError
@@ -35,27 +32,23 @@ def choice() -> Choice:
     return chosen(Export.of_published(pd.concat([points, rows.assign(**mine)], ignore_index=True)), NAMES)
 
 
-def test_every_curve_has_one_labelled_line_that_differs_in_colour_marker_and_pattern(choice: Choice) -> None:
-    drawing = PaperFigure().drawing(choice)
-    axes = Figure().add_subplot()
-    with mpl.rc_context({"text.parse_math": False}):
-        drawing(axes, css_variables(dark=False))
-    assert [line.get_label() for line in axes.lines] == [rd_curve.title for rd_curve in choice.rd_curves]
-    for line, rd_curve in zip(axes.lines, choice.rd_curves, strict=True):
+def test_every_curve_differs_from_the_others_in_colour_marker_and_pattern(choice: Choice) -> None:
+    figure = PaperFigure().figure(choice)
+    assert [series.title for series in figure.legend] == [rd_curve.title for rd_curve in choice.rd_curves]
+    for series, rd_curve in zip(figure.series, choice.rd_curves, strict=True):
         curve = rd_curve.curves["psnr_db"]
-        assert (list(line.get_xdata()), list(line.get_ydata())) == (list(curve.rate_bpp), list(curve.quality))
-    looks = list(drawing.looks.values())
+        assert (series.x.tolist(), series.y.tolist()) == (list(curve.rate_bpp), list(curve.quality))
     for feature in ("colour", "marker", "dash"):
-        assert len({getattr(look, feature) for look in looks}) == len(NAMES), feature
-    assert [look.hollow for look in looks] == [False, True, True, True]
+        assert len({getattr(series.look, feature) for series in figure.series}) == len(NAMES), feature
+    assert [series.look.hollow for series in figure.series] == [False, True, True, True]
 
 
 def test_the_rates_are_those_of_ones_own_curve_or_those_asked_for(choice: Choice) -> None:
-    (low, high), _ = PaperFigure().drawing(choice).window
-    assert (low, high) == (pytest.approx(0.1 / 1.5), pytest.approx(0.8 * 1.5))
-    (low, high), (worst, best) = PaperFigure(rates="0.3:0.5").drawing(choice).window
-    assert (low, high) == (0.3, 0.5)
-    assert 25 < worst < best < 36
+    assert PaperFigure().figure(choice).x.limits == pytest.approx((0.1 / 1.5, 0.8 * 1.5))
+    figure = PaperFigure(rates="0.3:0.5").figure(choice)
+    assert figure.x.limits == (0.3, 0.5)
+    assert figure.y.limits is not None
+    assert 25 < figure.y.limits[0] < figure.y.limits[1] < 36
 
 
 @pytest.mark.parametrize(("width", "mm"), [("column", 88.9), ("page", 181.9), ("120", 120), ("120mm", 120)])
@@ -146,7 +139,7 @@ def test_what_is_measured_is_cited_with_its_weights_and_metric(tmp_path: Path) -
     assert re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE) == [
         "bench", "wang2003msssim", "minnen2018joint", "luo2023rectifier", "begaint2020compressai"
     ]  # fmt: skip
-    assert [look.hollow for look in PaperFigure().drawing(choice).looks.values()] == [False, False]
+    assert [series.look.hollow for series in PaperFigure().figure(choice).series] == [False, False]
 
 
 def test_where_less_is_better_files_have_the_values_and_better_is_up(tmp_path: Path) -> None:

@@ -148,8 +148,12 @@ def test_the_numbers_of_the_interactive_figures_are_those_of_the_csv_files(page:
     script = r'<script type="application/json" id="numbers"[^>]*>(.*?)</script>'
     data = json.loads(re.findall(script, page.html, re.DOTALL)[0])
     points = pd.read_csv(out / "tables" / "points.csv").set_index(["name", "quality"])
+    measured = {curve["name"] for curve in data["curves"] if curve["measured"]}
     drawn = [
-        (c["name"], q, bpp, psnr) for c in data["curves"] if c["measured"] for bpp, psnr, q in c["points"]["psnr_db"]
+        (series["curve"], float(note.removeprefix("quality ")), x, y)
+        for series in data["figures"]["rd"]["psnr_db"]["series"]
+        if series["curve"] in measured
+        for x, y, note in zip(series["x"], series["y"], series["notes"], strict=True)
     ]
     assert len(drawn) == len(points)
     for name, quality, bpp, psnr in drawn:
@@ -224,16 +228,35 @@ def test_figures_say_what_they_are_against_and_show_one_setting_of_each_codec(pa
     assert "Alpha, rectified" not in figure
 
 
-def test_the_legend_beside_lines_names_the_curves_that_are_drawn(page: Page) -> None:
-    section = page.html.partition('id="differences"')[2].partition("</section>")[0]
-    assert re.findall(r'data-curve="([^"]*)"', section) == ["beta"]
+def test_every_figure_says_which_curves_it_has(page: Page) -> None:
+    assert re.findall(r">(Alpha|Beta)</text>", _figure(page, "rd_psnr_db")) == ["Alpha", "Beta"]
+    assert re.findall(r">(Alpha|Beta)</text>", _figure(page, "difference_psnr_db")) == ["Beta"]
+
+
+def test_every_figure_has_files_of_its_drawing_its_points_and_its_latex(page: Page, out: Path) -> None:
+    links = set(page.values("href"))
+    figures = [attrs["id"] for tag, attrs in page.tags if tag == "figure"]
+    assert len(figures) >= 6
+    for name in figures:
+        for form in ("svg", "csv", "pgf"):
+            assert f"figures/{name}.{form}" in links
+            assert (out / "figures" / f"{name}.{form}").is_file()
+    points = pd.read_csv(out / "figures" / "rd_psnr_db.csv")
+    assert set(points["curve"]) == {"alpha", "beta"}
+
+
+def test_each_figure_is_drawn_once(full_export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr("bench.report.page.drawing", lambda figure: drawn.append(figure.name) or "<svg></svg>")
+    write_report(full_export, tmp_path)
+    assert len(drawn) == len(set(drawn)) == len(list((tmp_path / "figures").rglob("*.svg")))
 
 
 def test_gains_of_the_rectifier_have_a_panel_for_each_model(out: Path) -> None:
     page = Page(out / "rectifier.html")
     assert ">alpha</text>" in _figure(page, "rectifier_psnr_gain_db")
     # There is no control in this export.
-    assert re.findall(r"</svg>(\+[^<]*)</li>", page.html) == ["+qr, with the rectifier"]
+    assert re.findall(r">(\+[^<]*)</text>", _figure(page, "rectifier_psnr_gain_db")) == ["+qr, with the rectifier"]
 
 
 def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(tmp_path: Path) -> None:

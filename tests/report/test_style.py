@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.analysis.family import families
 from bench.codecs.registry import CODECS
-from bench.report.style import MARKER_PATHS, SERIES_LIGHT, css_variables, family_colours, looks
+from bench.report.style import DASHES, MARKER_PATHS, SERIES_LIGHT, css_variables, family_colours, looks, looks_of_few
 
 LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]
 FAMILIES = families(
@@ -22,13 +22,12 @@ def test_no_two_curves_look_alike() -> None:
     assert len({(look.colour, look.marker, look.dash) for look in found.values()}) == len(CODECS) + len(PUBLISHED)
 
 
-def test_a_family_has_one_colour_and_the_curves_that_lead_learned_ones_are_solid() -> None:
+def test_a_family_has_one_colour_and_its_curves_differ_in_marker_and_line() -> None:
     found = looks(FAMILIES, PUBLISHED, COLOURS)
     for family in FAMILIES:
         assert len({found[name].colour for name in family.names}) == 1, family
-        assert len({found[name].dash for name in family.names}) == len(family.names), family
-    solid = {name for name in CODECS if not found[name].dash}
-    assert solid == {name for family in FAMILIES if family.learned for name in family.leading}
+        for feature in ("marker", "dash"):
+            assert len({getattr(found[name], feature) for name in family.names}) == len(family.names), family
     for learned in (True, False):
         colours = [found[family.names[0]].colour for family in FAMILIES if family.learned == learned]
         assert len(set(colours)) == len(colours)
@@ -50,8 +49,24 @@ def test_a_family_has_its_colour_on_every_page_and_shares_it_only_where_there_ar
 
 def test_the_first_published_curves_differ_in_each_of_colour_dash_and_marker() -> None:
     found = [looks([], PUBLISHED, {})[name] for name in PUBLISHED[:5]]
-    for feature in ("colour", "dash", "marker", "tag"):
+    for feature in ("colour", "dash", "marker"):
         assert len({getattr(look, feature) for look in found}) == 5, feature
+
+
+def test_curves_that_share_a_figure_differ_in_each_of_colour_marker_and_line() -> None:
+    chosen = ["hyper", "context", "joint", "attn", "jpeg", "webp", "bpg-444"]
+    found = looks(FAMILIES, PUBLISHED, family_colours([FAMILIES], [chosen]), chosen)
+    for feature in ("colour", "marker", "dash"):
+        assert len({getattr(found[name], feature) for name in chosen}) == len(chosen) <= len(DASHES), feature
+    assert found["joint"].colour == found["joint+qr"].colour == found["joint-int"].colour
+
+
+def test_a_figure_of_few_gives_codecs_of_one_family_one_colour() -> None:
+    found = looks_of_few({"joint": False, "joint+qr@zoo": False, "jpeg": False, "tfc/jpeg420": True})
+    colours = [look.colour for look in found.values()]
+    assert colours[0] == colours[1]
+    assert len(set(colours)) == 3
+    assert len({(look.marker, look.dash) for look in found.values()}) == 4
 
 
 def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> None:

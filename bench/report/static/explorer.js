@@ -1,23 +1,19 @@
-// The interactive figures: curves, rate saved against an anchor, pictures one by one, time against rate.
-// Numbers come from the page's own JSON (bench/report/explorer.py); plotly.js draws them.
+// The interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
+// plotly.js is loaded when the first of them is looked at. Nothing is sent anywhere.
 "use strict";
 
 (() => {
-  const root = document.getElementById("explorer");
-  const source = document.getElementById("numbers");
-  if (!root || !source || typeof Plotly === "undefined") return;
+  const byId = (id) => document.getElementById(id);
+  const root = byId("explorer");
+  const source = byId("numbers");
+  if (!root || !source) return;
 
   const data = JSON.parse(source.textContent);
-  const byId = (id) => document.getElementById(id);
   const chart = byId("chart");
-  // The settings of one codec would hide each other: at first its first one is shown.
-  const hidden = new Set(data.curves.filter(({ leading }) => !leading).map(({ name }) => name));
-  const control = {
-    view: byId("view"), metric: byId("metric"), anchor: byId("anchor"),
-    time: byId("time"), scale: byId("scale"), published: byId("published"),
-  };
+  const control = Object.fromEntries(["view", "metric", "anchor", "time", "scale"].map((id) => [id, byId(id)]));
+  const curves = new Map(data.curves.map((curve) => [curve.name, curve]));
+  const shown = new Set(data.chosen);
 
-  const NAMED = 10;
   const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
   const VIEWS = [
     ["rd", "quality over rate"],
@@ -25,259 +21,221 @@
     ["images", "BD-rate, picture by picture"],
     ["times", "BD-rate over time"],
   ];
-  const has = {
-    rd: true,
-    difference: Object.keys(data.differences).length > 0,
-    images: Object.keys(data.perImage).length > 0 && data.images.length > 1,
-    times: data.times.length > 0,
-  };
-
-  // ---- colours and text -------------------------------------------------------------------------------------------
 
   const colour = (role) => getComputedStyle(document.documentElement).getPropertyValue(`--${role}`).trim();
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const signed = (value, digits) =>
-    (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
-  const curves = new Map(data.curves.map((curve) => [curve.name, curve]));
-  const title = (name) => curves.get(name)?.title ?? data.anchors.find((anchor) => anchor.name === name)?.title ?? name;
+  const filled = (value) => Boolean(value) && Object.values(value).some((part) => Object.keys(part).length > 0);
 
-  const isShown = (name) => {
-    const curve = curves.get(name);
-    if (!curve || hidden.has(name)) return false;
-    return curve.measured || control.published?.checked !== false;
+  // ---- the figure that is chosen ------------------------------------------------------------------------------------
+
+  /** Its description with the curves that are shown; rows without a curve are left out. */
+  const figure = () => {
+    const { view, metric, anchor, time } = control;
+    let found = data.figures[view.value][metric.value];
+    if (view.value !== "rd") found = found?.[anchor.value];
+    if (view.value === "times") found = found?.[time.value];
+    if (!found) return { name: view.value, x: { label: "" }, y: { label: "" }, series: [] };
+    const series = found.series.filter(({ curve }) => !curve || shown.has(curve));
+    return found.y.rows ? packed(found, series) : { ...found, series };
   };
 
-  const styled = (curve) => ({
-    name: escape(curve.title),
-    meta: curve.name,
-    line: { color: colour(curve.colour), dash: curve.dash, width: curve.width * 1.2 },
-    marker: { color: colour(curve.colour), symbol: curve.symbol, size: curve.measured ? 8 : 7, maxdisplayed: curve.measured ? 0 : 9 },
-  });
-
-  // ---- the figures ------------------------------------------------------------------------------------------------
-
-  const axis = () => data.axes.find(({ name }) => name === control.metric.value);
-
-  /** Quality over rate. A metric of which less is better is stored as its negative; it is labelled as itself. */
-  const rateAndQuality = () => {
-    const { name, sign, unit, label, window } = axis();
-    const traces = data.curves.filter((curve) => isShown(curve.name) && curve.points[name]?.length).map((curve) => ({
-      ...styled(curve),
-      mode: "lines+markers",
-      x: curve.points[name].map((point) => point[0]),
-      y: curve.points[name].map((point) => sign * point[1]),
-      text: curve.points[name].map((point) => [
-        `<b>${escape(curve.title)}</b>`,
-        `${point[0].toPrecision(4)} bpp, ${(sign * point[1]).toPrecision(5)} ${escape(unit)}`,
-        ...(point.length > 2 ? [`quality ${point[2]}`] : []),
-        ...(curve.settings ? [escape(curve.settings)] : []),
-        escape(curve.version),
-      ].join("<br>")),
-      hovertemplate: "%{text}<extra></extra>",
-    }));
-    const log = control.scale.value === "log";
-    // Without a measured curve on this axis there is no window, and plotly chooses one.
-    const range = window && (log ? window.rates.map(Math.log10) : [0, window.rates[1]]);
+  const packed = (found, series) => {
+    const places = [...new Set(series.flatMap(({ y }) => y.filter((value) => value !== null).map(Math.round)))].sort((a, b) => a - b);
+    const place = (value) => value === null ? null : value - Math.round(value) + places.indexOf(Math.round(value));
     return {
-      traces,
-      layout: {
-        xaxis: { title: { text: "rate, bits per pixel" }, type: control.scale.value, range, ...(log && { tickvals: RATES }) },
-        yaxis: { title: { text: escape(label) }, range: window?.qualities.map((quality) => sign * quality) },
-      },
+      ...found,
+      y: { ...found.y, rows: places.map((row) => found.y.rows[row]), limits: [-0.6, places.length - 0.4] },
+      series: series.map((one) => ({ ...one, y: one.y.map(place) })),
     };
   };
 
-  const rateSaved = () => {
-    const { name, label } = axis();
-    const found = data.differences[name]?.[control.anchor.value] ?? {};
-    const traces = Object.entries(found).filter(([test]) => isShown(test)).map(([test, line]) => {
-      const step = (line.to - line.from) / (line.percent.length - 1);
-      return {
-        ...styled(curves.get(test)),
-        mode: "lines",
-        x: line.percent.map((_, index) => line.from + index * step),
-        y: line.percent,
-        hovertemplate: `<b>${escape(title(test))}</b><br>at %{x:.2f}: %{y:+.1f} %<extra></extra>`,
-      };
-    });
+  const places = ({ x, x0, dx, y }) => x ?? y.map((_, index) => x0 + index * dx);
+
+  // ---- plotly ---------------------------------------------------------------------------------------------------------
+
+  const trace = (one, { x, y }) => {
+    const curve = curves.get(one.curve);
+    const { colour: role, dash, width, symbol } = one.look ?? curve;
+    const number = (axis, scale) => `${escape(scale.label)}: %{${axis}:${scale.percent ? "+.1f} %" : ".4g}"}`;
+    const more = [curve?.settings, curve?.version].filter(Boolean).map(escape);
+    const values = [number("x", x), ...(y.rows ? [] : [number("y", y)])];
     return {
-      traces,
-      layout: {
-        xaxis: { title: { text: `at equal ${escape(label)}` } },
-        yaxis: { title: { text: `rate relative to ${escape(title(control.anchor.value))}` }, ticksuffix: " %" },
+      meta: one.curve ?? "",
+      name: escape(curve?.title ?? ""),
+      x: places(one),
+      y: one.y,
+      mode: one.mode,
+      opacity: one.faded ? 0.35 : 1,
+      line: { color: colour(role), dash, width: width * 1.2 },
+      marker: {
+        color: colour(role), symbol, size: one.mode === "markers" ? 10 : 8,
+        maxdisplayed: one.every ? Math.ceil(one.y.length / one.every) : 0,
       },
+      text: one.notes?.map(escape),
+      hovertemplate: [`<b>${escape(curve?.title ?? "")}</b>`, ...(one.notes ? ["%{text}"] : []), ...values, ...more].join("<br>") + "<extra></extra>",
+      ...(curve ? {} : { hoverinfo: "skip", hovertemplate: undefined }),
     };
   };
 
-  const pictureByPicture = () => {
-    const { name } = axis();
-    const narrow = chart.clientWidth < 500; // names take half of it: they and the title are in two lines
-    const size = narrow ? 11 : 13;
-    const label = (test) => escape(title(test)).replace(" [", narrow ? "<br>[" : " [");
-    const found = data.perImage[name]?.[control.anchor.value] ?? {};
-    const means = data.rates[name]?.[control.anchor.value] ?? {};
-    const tests = Object.keys(found).filter(isShown);
-    const traces = tests.map((test) => ({
-      ...styled(curves.get(test)),
-      type: "box",
-      orientation: "h",
-      boxpoints: "all",
-      jitter: 0.5,
-      pointpos: 0,
-      fillcolor: "rgba(0,0,0,0)",
-      x: found[test],
-      y: found[test].map(() => label(test)),
-      text: data.images.map(escape),
-      hoveron: "points",
-      hovertemplate: "%{text}: %{x:+.1f} %<extra></extra>",
-      marker: { ...styled(curves.get(test)).marker, size: 6, opacity: 0.65 },
-    }));
-    traces.push({
-      name: "mean curve",
-      mode: "markers",
-      x: tests.map((test) => means[test]),
-      y: tests.map(label),
-      marker: { symbol: "line-ns-open", size: 18, line: { width: 3, color: colour("ink") }, color: colour("ink") },
-      hovertemplate: "mean curve: %{x:+.1f} %<extra></extra>",
-    });
+  const scaled = (scale, narrow) => {
+    const log = scale.log && (control.view.value !== "rd" || control.scale.value === "log");
+    const limits = scale.limits && (log ? scale.limits.map(Math.log10) : scale.log ? [0, scale.limits[1]] : [...scale.limits]);
+    if (scale.descending) limits?.reverse();
+    const label = escape(scale.label);
     return {
-      traces,
-      layout: {
-        height: Math.max(320, 60 + 46 * tests.length),
-        xaxis: {
-          title: { text: ["BD-rate against", escape(title(control.anchor.value))].join(narrow ? "<br>" : " "), font: { size }, standoff: 8 },
-          ticksuffix: " %", nticks: narrow ? 4 : 9, tickangle: 0,
-        },
-        yaxis: { autorange: "reversed", automargin: true, tickfont: { size } },
-      },
+      title: { text: narrow && label.length > 34 ? label.replace(/^(.{12,30}?) (against|to|relative) /, "$1<br>$2 ") : label, standoff: 8 },
+      type: log ? "log" : "linear",
+      range: limits,
+      autorange: limits ? false : scale.descending ? "reversed" : true,
+      gridcolor: colour("rule"), zerolinecolor: colour("muted"), linecolor: colour("muted"),
+      zeroline: Boolean(scale.zero), automargin: true, tickangle: 0,
+      ...(log && control.view.value === "rd" ? { tickvals: RATES } : {}),
+      ...(scale.percent ? { ticksuffix: " %", nticks: narrow ? 5 : 9 } : {}),
+      ...(scale.rows ? { tickvals: scale.rows.map((_, row) => row), ticktext: scale.rows.map(escape), showgrid: false } : {}),
     };
   };
-
-  const timeAndRate = () => {
-    const { name, title: metric } = axis();
-    const entry = data.times[Number(control.time.value)];
-    const rates = { ...data.rates[name]?.[control.anchor.value], [control.anchor.value]: 0 };
-    const front = entry.front[name]?.[control.anchor.value] ?? {};
-    const tests = Object.keys(entry.seconds).filter((test) => isShown(test) && Number.isFinite(rates[test]));
-    const point = (test) => ({ x: entry.seconds[test] * 1e3, y: rates[test] });
-    const traces = tests.map((test) => ({
-      ...styled(curves.get(test)),
-      // More names than these would lie on each other; pointing at a point tells its codec.
-      mode: tests.length > NAMED ? "markers" : "markers+text",
-      x: [point(test).x],
-      y: [point(test).y],
-      text: [escape(title(test))],
-      textposition: "top center",
-      textfont: { size: 11, color: colour("muted") },
-      cliponaxis: false,
-      marker: { ...styled(curves.get(test)).marker, size: 11 },
-      hovertemplate: `<b>${escape(title(test))}</b><br>%{x:.3g} ms, %{y:+.1f} %<extra></extra>`,
-    }));
-    const best = tests.filter((test) => front[test]).map(point).sort((a, b) => a.x - b.x);
-    traces.unshift({
-      name: "front", mode: "lines", x: best.map(({ x }) => x), y: best.map(({ y }) => y),
-      line: { shape: "hv", color: colour("muted"), width: 1 }, hoverinfo: "skip",
-    });
-    return {
-      traces,
-      layout: {
-        xaxis: { title: { text: `milliseconds, ${entry.stage}` }, type: "log" },
-        yaxis: {
-          title: { text: `BD-rate over ${escape(metric)} against ${escape(title(control.anchor.value))}` },
-          ticksuffix: " %",
-        },
-      },
-    };
-  };
-
-  const FIGURES = { rd: rateAndQuality, difference: rateSaved, images: pictureByPicture, times: timeAndRate };
-
-  // ---- drawing ----------------------------------------------------------------------------------------------------
-
-  const merged = (base, over) => ({ ...base, ...over, title: { ...base.title, ...over?.title } });
 
   const draw = () => {
-    const { traces, layout } = FIGURES[control.view.value]();
-    const line = { gridcolor: colour("rule"), zerolinecolor: colour("muted"), linecolor: colour("muted"), automargin: true };
-    const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("ink") };
-    const whole = {
-      height: 520,
+    if (typeof Plotly === "undefined") return;
+    const drawn = figure();
+    const narrow = chart.clientWidth < 500;
+    const font = { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 13, color: colour("ink") };
+    const layout = {
+      height: drawn.y.rows ? Math.max(240, 90 + 40 * drawn.y.rows.length) : 520,
       margin: { l: 62, r: 16, t: 14, b: 54 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
+      paper_bgcolor: colour("paper"),
+      plot_bgcolor: colour("paper"),
       showlegend: false,
       hovermode: "closest",
       hoverlabel: { bgcolor: colour("paper"), bordercolor: colour("muted"), font, align: "left" },
       font,
-      ...layout,
-      xaxis: merged(line, layout.xaxis),
-      yaxis: merged(line, layout.yaxis),
+      xaxis: scaled(drawn.x, narrow),
+      yaxis: scaled(drawn.y, narrow),
     };
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    return Plotly.react(chart, traces, whole, {
-      responsive: true, displaylogo: false, displayModeBar: still ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    return Plotly.react(chart, drawn.series.map((one) => trace(one, drawn)), layout, {
+      responsive: true, displayModeBar: still ? false : "hover", displaylogo: false,
+      // Nothing leaves the page: no cloud, no editor, no server, and no button but these.
+      showSendToCloud: false, showEditInChartStudio: false, plotlyServerURL: "",
+      modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });
   };
+
+  // ---- files ----------------------------------------------------------------------------------------------------------
+
+  const save = (text, suffix) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = `${figure().name}.${suffix}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+  };
+
+  const picture = (format) => Plotly.downloadImage(chart, {
+    format, filename: figure().name, width: chart.clientWidth, height: chart.clientHeight, scale: format === "png" ? 3 : 1,
+  });
+
+  const csv = () => {
+    const { x, y, series } = figure();
+    const cell = (value) => /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value;
+    const rows = series.filter(({ curve }) => curve).flatMap((one) => places(one).map((value, index) =>
+      [one.curve, curves.get(one.curve).title, one.notes?.[index] ?? "", value, y.rows?.[Math.round(one.y[index])] ?? one.y[index]]));
+    return [["curve", "title", "note", x.label, y.label || "row"], ...rows.filter((row) => row[3] !== null)]
+      .map((row) => row.map(cell).join(",")).join("\n") + "\n";
+  };
+
+  /** As bench/report/pgfplots.py writes it, in pgfplots' own colours and markers. */
+  const latex = () => {
+    const { x, y, series } = figure();
+    const plain = (text) => text.replace(/[&%$#_{}]/g, "\\$&");
+    const options = [["x", x], ["y", y]].flatMap(([name, scale]) => [
+      `${name}label={${plain(scale.label)}}`,
+      ...(scale.log ? [`${name}mode=log, log ticks with fixed point`] : []),
+      ...(scale.limits ? [`${name}min=${scale.limits[0]}, ${name}max=${scale.limits[1]}`] : []),
+      ...(scale.descending ? [`${name} dir=reverse`] : []),
+      ...(scale.rows ? [`${name}tick={${scale.rows.map((_, row) => row)}}, ${name}ticklabels={${scale.rows.map((row) => `{${plain(row)}}`)}}`] : []),
+    ]);
+    const plots = series.filter(({ curve }) => curve).map((one) => [
+      `\\addplot+[${one.mode === "markers" ? "only marks" : one.mode === "lines" ? "no marks, forget plot" : `mark repeat=${one.every ?? 1}`}]`,
+      `  coordinates {${places(one).map((value, index) => `(${value ?? "nan"},${one.y[index] ?? "nan"})`).join(" ")}};`,
+      ...(one.mode === "lines" ? [] : [`\\addlegendentry{${plain(curves.get(one.curve).title)}}`]),
+    ].join("\n"));
+    return ["% Needs \\usepackage{pgfplots}; use it by \\input.", "\\begin{tikzpicture}",
+      `\\begin{axis}[${options.join(", ")}, unbounded coords=jump, legend style={at={(0.5,-0.25)}, anchor=north}, legend columns=2]`,
+      ...plots, "\\end{axis}", "\\end{tikzpicture}", ""].join("\n");
+  };
+
+  // ---- controls -------------------------------------------------------------------------------------------------------
 
   const refresh = () => {
     const view = control.view.value;
     byId("anchor-control").hidden = view === "rd";
     byId("time-control").hidden = view !== "times";
     byId("scale-control").hidden = view !== "rd";
-    const withPublished = view === "rd" || view === "difference";
-    if (control.published) byId("published-control").hidden = !withPublished;
+    const drawable = new Set(data.figures.rd[control.metric.value]?.series.map(({ curve }) => curve));
     for (const button of byId("toggles").querySelectorAll("[data-curve]")) {
-      const curve = curves.get(button.dataset.curve);
-      button.setAttribute("aria-pressed", String(!hidden.has(curve.name)));
-      button.hidden = !curve.measured && (control.published?.checked === false || !withPublished);
+      button.setAttribute("aria-pressed", String(shown.has(button.dataset.curve)));
+      button.hidden = !drawable.has(button.dataset.curve) || (view !== "rd" && view !== "difference" && !curves.get(button.dataset.curve).measured);
     }
     draw();
   };
 
-  // ---- controls ---------------------------------------------------------------------------------------------------
-
-  const option = (value, text) => {
-    const element = document.createElement("option");
-    element.value = value;
-    element.textContent = text;
-    return element;
+  /** Redraws, and says what is shown now: the page has tables that follow, and an address that holds it. */
+  const changed = () => {
+    refresh();
+    const detail = { metric: control.metric.value, anchor: control.anchor.value, codecs: [...shown] };
+    document.dispatchEvent(new CustomEvent("view", { detail }));
   };
 
-  /** The line and marker of the static figures' legend. */
-  const swatches = new Map([...document.querySelectorAll(".legend [data-curve]")].map((entry) =>
-    [entry.dataset.curve, entry.querySelector(".swatch")]));
-  const swatch = ({ name }) => swatches.get(name)?.cloneNode(true) ?? "";
+  document.addEventListener("view", ({ detail }) => {
+    let differs = false;
+    for (const name of ["metric", "anchor"]) {
+      const known = [...control[name].options].some(({ value }) => value === detail[name]);
+      if (known && control[name].value !== detail[name]) { control[name].value = detail[name]; differs = true; }
+    }
+    if (detail.codecs && String([...detail.codecs].sort()) !== String([...shown].sort())) {
+      shown.clear();
+      detail.codecs.forEach((name) => shown.add(name));
+      differs = true;
+    }
+    if (differs) refresh();
+  });
 
-  const button = (text, act) => {
-    const element = document.createElement("button");
-    element.type = "button";
-    element.textContent = text;
-    element.addEventListener("click", act);
-    return element;
-  };
+  const fill = (select, options) => select.append(...options.map(([value, text]) => new Option(text, value)));
 
-  control.view.append(...VIEWS.filter(([view]) => has[view]).map(([view, text]) => option(view, text)));
-  control.metric.append(...data.axes.map(({ name, label }) => option(name, label)));
-  control.anchor.append(...data.anchors.map(({ name, title: text }) => option(name, text)));
-  control.time.append(...data.times.map(({ stage, where }, index) => option(index, `${stage}: ${where}`)));
-  for (const curve of data.curves) {
-    const toggle = button("", () => {
-      if (!hidden.delete(curve.name)) hidden.add(curve.name);
-      refresh();
+  fill(control.view, VIEWS.filter(([view]) => filled(data.figures[view])));
+  fill(control.metric, data.metrics.map(({ name, title }) => [name, title]));
+  fill(control.anchor, data.anchors.map(({ name, title }) => [name, title]));
+  fill(control.time, data.times.map(({ name, title }) => [name, title]));
+  for (const element of Object.values(control)) element.addEventListener("change", changed);
+  for (const button of byId("toggles").querySelectorAll("[data-curve]")) {
+    button.addEventListener("click", () => {
+      if (!shown.delete(button.dataset.curve)) shown.add(button.dataset.curve);
+      changed();
     });
-    toggle.dataset.curve = curve.name;
-    toggle.append(swatch(curve), curve.title);
-    byId("toggles").append(toggle);
   }
-  byId("toggles").append(
-    button("all", () => { hidden.clear(); refresh(); }),
-    button("none", () => { data.curves.forEach(({ name }) => hidden.add(name)); refresh(); }),
-  );
-  for (const element of Object.values(control)) element?.addEventListener("change", refresh);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
+  const choices = { all: [...curves.keys()], none: [], "first choice": data.chosen };
+  for (const button of byId("toggles").querySelectorAll("[data-choice]")) {
+    button.addEventListener("click", () => {
+      shown.clear();
+      choices[button.dataset.choice].forEach((name) => shown.add(name));
+      changed();
+    });
+  }
+  const files = { svg: () => picture("svg"), png: () => picture("png"), csv: () => save(csv(), "csv"), latex: () => save(latex(), "tex") };
+  for (const button of byId("chart-files").querySelectorAll("button")) button.addEventListener("click", files[button.dataset.form]);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
+  const start = () => {
+    if (typeof Plotly !== "undefined") return draw();
+    const script = document.createElement("script");
+    script.src = root.dataset.library;
+    script.addEventListener("load", draw);
+    document.head.append(script);
+  };
+  const folded = root.closest("details:not([open])");
+  if (folded) folded.addEventListener("toggle", start, { once: true });
   root.hidden = false;
-  document.querySelectorAll("details.static").forEach((part) => { part.open = false; });
   refresh();
+  if (!folded) start();
 })();

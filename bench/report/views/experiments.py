@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.report.canvas import Plot
+    from bench.report.figure import Figure
 
 
 def gains(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def ablations(table: pd.DataFrame, plots: Sequence[Plot]) -> list[dict[str, Any]]:
+def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, Any]]:
     """The table of bench.analysis.ablation as text, one group a setting, each with its figure if it has one."""
     return [
         {

@@ -70,14 +70,9 @@ def _grouped(value: float) -> str:
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
-    """The measured curves with their looks; `drawn`: in the figures of all curves."""
+    """The measured curves with their looks."""
     return [
-        {
-            "name": row["name"],
-            "title": row["title"],
-            "look": content.looks[row["name"]],
-            "drawn": row["name"] in content.results.leading,
-        }
+        {"name": row["name"], "title": row["title"], "look": content.looks[row["name"]]}
         for row in records(content.results.curves)
     ]
 

@@ -1,0 +1,126 @@
+"""The description of a figure, its axes and its series: what matplotlib, plotly, pgfplots and CSV files all draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from bench.report.style import Look
+
+WIDTH_INCHES = 6.0
+HEIGHT_INCHES = 4.3
+"""Of a figure in the page, where its font is 11.5 points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What is known of curves by name: title, look, and whether their BD-rate is in doubt."""
+
+    titles: Mapping[str, str]
+    looks: Mapping[str, Look]
+    doubted: AbstractSet[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One axis of a figure. Without `limits` it holds all series; `ticks` are places with their texts, or a choice.
+
+    `descending`: less is better, so that the axis runs from high to low. `percent`: numbers have a sign and a unit.
+    `zero`: there is a line at zero. `whole`: there is nothing between whole numbers.
+    """
+
+    label: str
+    log: bool = False
+    limits: tuple[float, float] | None = None
+    ticks: Mapping[float, str] | None = None
+    descending: bool = False
+    percent: bool = False
+    zero: bool = False
+    whole: bool = False
+
+    @classmethod
+    def of_rows(cls, names: Sequence[str]) -> Scale:
+        """A vertical axis with a row for each name, the first on top."""
+        return cls("", limits=(-0.6, len(names) - 0.4), ticks=dict(enumerate(names)), descending=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve of a figure: points `x`, `y`, joined by a line, shown by markers, or both. NaN parts a line.
+
+    `name` is that of the RD curve that it belongs to, or empty; `title` stands in the legend or beside the point, if at
+    all. `every` is how many points there are to a marker. `notes` say more of each point, for who points at it.
+    `faded`: what it shows is in doubt.
+    """
+
+    name: str
+    title: str
+    look: Look
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    line: bool = True
+    markers: bool = True
+    every: int = 1
+    notes: Sequence[str] = ()
+    faded: bool = False
+
+    @classmethod
+    def of(cls, name: str, title: str, look: Look, points: tuple[ArrayLike, ArrayLike], **options: object) -> Series:
+        """A series of any numbers."""
+        x, y = (np.asarray(values, dtype=np.float64) for values in points)
+        return cls(name, title, look, x, y, **options)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. `names_at_points`: each point has the title of its series beside it, and there is no legend.
+
+    `headings` are texts above places of the horizontal axis, with the role of their colour.
+    """
+
+    name: str  # of its files, and unique in a page
+    caption: str
+    x: Scale
+    y: Scale
+    series: tuple[Series, ...]
+    height_inches: float = HEIGHT_INCHES
+    names_at_points: bool = False
+    headings: Sequence[tuple[float, str, str]] = field(default=())
+
+    @property
+    def legend(self) -> list[Series]:
+        """The series that the legend lists."""
+        return [] if self.names_at_points else [series for series in self.series if series.title]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The points of all series, for a CSV file."""
+        frames = [
+            pd.DataFrame({"curve": s.name, "title": s.title, "note": list(s.notes) or "", "x": s.x, "y": s.y})
+            for s in self.series
+            if s.name or s.title
+        ]
+        found = pd.concat(frames, ignore_index=True)
+        found = found[found["x"].notna() & found["y"].notna()]
+        found = found[[column for column in found if column in {"x", "y"} or found[column].ne("").any()]]
+        return found.rename(columns={"x": self.x.label or "x", "y": self.y.label or "y"})
+
+
+def segments(
+    ends: Iterable[tuple[float, float]], across: Iterable[tuple[float, float]]
+) -> tuple[list[float], list[float]]:
+    """Pieces of a line as points with gaps: `ends` are those along one axis, `across` those along the other."""
+    pairs = list(zip(ends, across, strict=True))
+    return (
+        [value for (low, high), _ in pairs for value in (low, high, np.nan)],
+        [value for _, (low, high) in pairs for value in (low, high, np.nan)],
+    )

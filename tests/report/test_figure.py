@@ -1,0 +1,216 @@
+"""A figure's description, and that all that is drawn from it has the same curves, numbers and looks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure as Canvas
+
+from bench.analysis.axis import PSNR
+from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
+from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
+from bench.report.explorer import described
+from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.front_plot import front_figures
+from bench.report.pgfplots import pgf_text
+from bench.report.style import HELPER, Look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
+
+LOOKS = {name: Look.at(place, f"series-{place}") for place, name in enumerate(("joint", "jpeg"))}
+
+
+def figure(**options: object) -> Figure:
+    """Two curves, the second in doubt and with a gap, and a line that belongs to none."""
+    series = (
+        Series.of(
+            "joint", "Joint & more", LOOKS["joint"], ([0.1, 0.2, 0.4], [30, 32, 34]), notes=["q 1", "q 2", "q 3"]
+        ),
+        Series.of("jpeg", "JPEG", LOOKS["jpeg"], ([0.2, np.nan, 0.8], [28, np.nan, 33]), every=2, faded=True),
+        Series.of("", "", HELPER, ([0.1, 0.8], [31, 31]), markers=False),
+    )
+    scales = Scale("rate", log=True, limits=(0.05, 1.0)), Scale("PSNR (dB)", limits=(26.0, 36.0))
+    return Figure("rd_x", "A caption.", *scales, series, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Axes, Legend | None]]:
+    """What matplotlib was asked to draw: the axes with their lines, of each figure that is saved."""
+    found: list[tuple[Axes, Legend | None]] = []
+    save = Canvas.savefig
+
+    def spy(self: Canvas, *args: object, **options: object) -> None:
+        found.append((self.axes[0], self.legends[0] if self.legends else None))
+        save(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Canvas, "savefig", spy)
+    return found
+
+
+def test_matplotlib_draws_the_series_on_their_scales(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    drawing(figure())
+    ((axes, legend),) = drawn
+    for line, series in zip(axes.lines, figure().series, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), series.x)
+        np.testing.assert_array_equal(line.get_ydata(), series.y)
+    assert [line.get_marker() for line in axes.lines] == [LOOKS["joint"].marker, LOOKS["jpeg"].marker, ""]
+    assert axes.lines[1].get_alpha() is not None
+    assert (axes.get_xscale(), axes.get_xlim(), axes.get_ylim()) == ("log", (0.05, 1.0), (26.0, 36.0))
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["Joint & more", "JPEG"]
+
+
+def test_page_and_file_are_one_drawing_in_the_colours_of_each(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    svg = drawing(figure())
+    inline, file = inline_svg("rd_x", svg), svg_file(svg).decode()
+    assert len(drawn) == 1
+    assert "var(--series-0)" in inline
+    assert "var(" not in file
+    assert "#0b62a4" in file
+    for text in (inline, file):
+        assert "Joint &amp; more" in text
+        assert "#fe" not in text
+    assert file == svg_file(drawing(figure())).decode()
+    assert file_bytes(figure(), "pdf").startswith(b"%PDF")
+
+
+def test_the_table_has_every_point_with_curve_title_and_note() -> None:
+    table = figure().table
+    assert list(table) == ["curve", "title", "note", "rate", "PSNR (dB)"]
+    assert table["rate"].tolist() == [0.1, 0.2, 0.4, 0.2, 0.8]
+    assert table["note"].tolist() == ["q 1", "q 2", "q 3", "", ""]
+    assert set(table["curve"]) == {"joint", "jpeg"}
+
+
+def test_json_has_what_plotly_draws() -> None:
+    found = described(figure(), LOOKS)
+    assert found["x"] == {"label": "rate", "log": True, "limits": [0.05, 1.0]}
+    first, second, helper = found["series"]
+    assert (first["curve"], first["x"], first["y"], first["mode"]) == (
+        "joint",
+        [0.1, 0.2, 0.4],
+        [30, 32, 34],
+        "lines+markers",
+    )
+    assert second["y"] == [28, None, 33]
+    assert (second["faded"], second["every"]) == (True, 2)
+    assert "look" not in first
+    assert helper["look"]["colour"] == "muted"
+    even = Series.of("joint", "", LOOKS["joint"], (np.linspace(30, 40, 61), np.zeros(61)))
+    x = described(Figure("a", "", Scale(""), Scale(""), (even,)), LOOKS)["series"][0]
+    assert (x["x0"], x["dx"]) == (30, pytest.approx(1 / 6))
+
+
+def test_latex_has_the_points_and_the_legend_and_is_balanced() -> None:
+    text = pgf_text(figure())
+    assert "(0.1,30) (0.2,32) (0.4,34)" in text
+    assert "(nan,nan)" in text
+    assert re.findall(r"\\addlegendentry\{(.*)\}", text) == [r"Joint \& more", "JPEG"]
+    assert text.count("{") == text.count("}")
+    assert "xmode=log" in text
+    assert text.count("forget plot") == 1
+
+
+def test_less_is_better_turns_the_axis_in_every_form(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    turned = Figure("a", "", Scale("x"), Scale("error", descending=True), figure().series)
+    drawing(turned)
+    assert drawn[0][0].yaxis_inverted()
+    assert described(turned, LOOKS)["y"]["descending"]
+    assert "y dir=reverse" in pgf_text(turned)
+
+
+def test_names_at_points_take_the_place_of_a_legend(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    points = [Series.of(n, n.title(), LOOKS[n], ([x], [1]), line=False) for n, x in (("joint", 1), ("jpeg", 2))]
+    drawing(Figure("a", "", Scale("x"), Scale("y"), tuple(points), names_at_points=True))
+    axes, legend = drawn[0]
+    assert legend is None
+    assert [text.get_text() for text in axes.texts] == ["Joint", "Jpeg"]
+
+
+def test_ticks_of_a_logarithmic_axis_are_round_and_few() -> None:
+    assert log_ticks(0.09, 1.1) == pytest.approx([0.1, 0.2, 0.5, 1])
+    assert log_ticks(2, 3000) == pytest.approx([3, 10, 30, 100, 300, 1000, 3000])
+    assert log_ticks(1e-5, 1) == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])
+
+
+def test_segments_have_gaps_between_them() -> None:
+    x, y = segments([(1, 2), (3, 4)], [(0, 0), (1, 1)])
+    np.testing.assert_array_equal(x, [1, 2, np.nan, 3, 4, np.nan])
+    np.testing.assert_array_equal(y, [0, 0, np.nan, 1, 1, np.nan])
+
+
+# ---- kinds of figures
+
+
+def test_the_front_steps_from_point_to_point_and_names_each() -> None:
+    rows = pd.DataFrame(
+        {
+            "group": 1,
+            "stage": "encode",
+            "anchor": "jpeg",
+            "test": ["jpeg", "joint", "hyper"],
+            "median_s": [0.01, 0.1, 0.2],
+            "bd_rate_percent": [0.0, -30.0, -20.0],
+            "on_front": [True, True, False],
+        }
+    )
+    titles = {"jpeg": "JPEG", "joint": "Joint", "hyper": "Hyper"}
+    looks = {name: Look.at(place, "series-0") for place, name in enumerate(titles)}
+    ((key, found),) = front_figures(PSNR, rows, titles, looks).items()
+    assert key == ("1", "encode")
+    front, *points = found.series
+    assert (front.x.tolist(), front.y.tolist()) == ([10, 100, 100], [0, 0, -30])
+    assert [(s.title, float(s.x[0]), float(s.y[0])) for s in points] == [
+        ("JPEG", 10, 0), ("Joint", 100, -30), ("Hyper", 200, -20)
+    ]  # fmt: skip
+    assert found.x.limits is not None
+    assert found.x.limits[0] < 10
+    assert found.x.limits[1] > 200
+
+
+def test_lines_of_whole_numbers_have_ticks_at_whole_numbers_alone() -> None:
+    rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "psnr": [30, 31, 30, 32], "alpha": ["a", "a", "b", "b"]})
+    found = line_figure("x", "A caption.", rows, Lines("epoch", "psnr", "alpha", "epoch", "PSNR"))
+    assert found is not None
+    assert found.x.whole
+    assert [(s.title, s.y.tolist()) for s in found.series] == [("a", [30, 31]), ("b", [30, 32])]
+    assert line_figure("x", "", rows.assign(psnr=np.nan), Lines("epoch", "psnr", "alpha", "", "")) is None
+
+
+def test_gains_have_a_panel_for_each_model_in_its_colour() -> None:
+    rows = pd.DataFrame(
+        {
+            "panel": ["joint", "joint", "attn", "attn"],
+            "modifier": ["+qr", "+qr", "+qr", "+ft"],
+            "quality": [1, 3, 1, 1],
+            "gain": [0.1, 0.2, 0.3, 0.1],
+            "low": [0.05, 0.1, 0.2, 0.0],
+            "high": [0.2, 0.3, 0.4, 0.2],
+        }
+    )
+    roles = {"joint": "series-1", "attn": "series-2"}
+    found = gain_figure("gains", rows, Gain("gain", "Gain (dB)", ("low", "high")), roles)
+    assert found is not None
+    assert [(text, role) for _, text, role in found.headings] == list(roles.items())
+    assert [s.title for s in found.legend] == ["+qr, with the rectifier", "+ft, the control"]
+    by_name = {s.name: s for s in found.series if s.name}
+    assert by_name["joint+qr"].look.colour == "series-1"
+    assert by_name["joint+qr"].y.tolist() == [0.1, 0.2]
+    assert by_name["attn+qr"].x[0] > by_name["joint+qr"].x.max()
+    assert {s.y[:2].tolist()[1] for s in found.series if not s.markers} == {0.2, 0.4}
+
+
+def test_intervals_are_rows_with_their_names() -> None:
+    rows = pd.DataFrame({"label": ["a", "b"], "value": [1.0, 2.0], "low": [0.5, 1.0], "high": [2.0, 3.0]})
+    found = interval_figure("x", "", rows, Columns("label", "value", "low", "high", "difference"))
+    assert found is not None
+    assert found.y.ticks == {0: "a", 1: "b"}
+    dots, bars = found.series
+    assert (dots.x.tolist(), dots.y.tolist()) == ([1, 2], [0, 1])
+    assert bars.x[~np.isnan(bars.x)].tolist() == [0.5, 2, 1, 3]
