@@ -115,8 +115,8 @@
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return Plotly.react(chart, drawn.series.map((one) => trace(one, drawn)), layout, {
       responsive: true, displayModeBar: still ? false : "hover", displaylogo: false,
-      // Nothing leaves the page: no cloud, no editor, no server, and no button but these.
-      showSendToCloud: false, showEditInChartStudio: false, plotlyServerURL: "",
+      // Nothing leaves the page: no cloud, no server, and no button but these.
+      showSendToCloud: false, plotlyServerURL: "",
       modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });
   };
