@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from baselines import pillow
 from bench.system.errors import CodecError, DecodeError, MissingError
+from bench.system.tools import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +137,7 @@ def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             for name, content in files.items():
                 Path(folder, name).write_bytes(content)
-            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=limit, check=False)
+            done = run_tool(command, timeout_s=limit, folder=folder)
             if done.returncode != 0:
                 raise CodecError(f"{program}: {_message(done)}")
             if not Path(folder, result).is_file():

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import re
-import subprocess
 from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
 from bench.codecs.codec import Codec
 from bench.images import ffmpeg
 from bench.system.errors import CodecError, DecodeError
+from bench.system.tools import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +115,6 @@ def version(encoder: str, pattern: str, name: str) -> str:
     """
     black = ("-f", "lavfi", "-i", "color=black:size=64x64", "-frames:v", "1")
     command = [ffmpeg.program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]
-    done = subprocess.run(command, capture_output=True, timeout=external.TIME_LIMIT_S, check=False)
+    done = run_tool(command, timeout_s=external.TIME_LIMIT_S)
     match = re.search(pattern, done.stderr.decode(errors="replace"))
     return f"{name} {match[1] if match else 'of unknown version'} ({ffmpeg.version()})"

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.images.picture import Yuv420
 from bench.system.errors import MissingError
+from bench.system.tools import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _run(arguments: Sequence[str], data: bytes, limit_s: float) -> subprocess.Co
     if reason := missing():
         raise MissingError(reason)
     command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", *arguments]
-    return subprocess.run(command, input=data, capture_output=True, timeout=limit_s, check=False)
+    return run_tool(command, timeout_s=limit_s, data=data)
 
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:
