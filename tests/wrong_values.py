@@ -142,6 +142,8 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("nosuch.py:METRIC", "nosuch.py"),
             Wrong("own.py:NOSUCH", "NOSUCH"),
         ),
+        "--task-timeout": BY_TYPE,
+        "--task-memory": BY_TYPE,
         "--timing": BY_TYPE,
         "--repeats": (Wrong("3", "--repeats is for times; add --timing"),),
         "--force": (Wrong("", "--force is for times; add --timing"),),

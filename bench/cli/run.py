@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, PROCESSES, Command
+from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, Command
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -49,6 +49,12 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
 @click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
+@click.option(
+    "--task-timeout", "timeout_s", type=POSITIVE, metavar="SECONDS", help="End a task that takes longer; it failed."
+)
+@click.option(
+    "--task-memory", "memory_gib", type=POSITIVE, metavar="GIB", help="End a task that takes more memory; it failed."
+)
 @click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
 @click.option("--repeats", type=COUNT, help="Samples of a time.  [default: 5]")
 @threads
@@ -61,10 +67,15 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
         raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
     count = limit_threads(threads)
     from bench.harness.request import RunRequest, execute  # noqa: PLC0415
+    from bench.system.worker_process import Limits  # noqa: PLC0415
 
+    memory_gib = options.pop("memory_gib")
+    limits = Limits(options.pop("timeout_s"), memory_gib and int(memory_gib * 2**30))
     chosen = {name: options.pop(name) for name in ("weights", "device", "synthesis")}
     codec_options = {name: value for name, value in chosen.items() if value is not None}
-    summary = execute(RunRequest(**options, codec_options=codec_options, threads=count, command=command_line()))
+    summary = execute(
+        RunRequest(**options, limits=limits, codec_options=codec_options, threads=count, command=command_line())
+    )
     click.echo(str(summary))
     _show_points(options["db"], summary)
     end(summary.failures)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec, Scalar
 
+ANOTHER = "or what it needs is not what the run was planned with; if it was changed since, start the run again"
+
 Version = tuple[str, str | None]
 """A codec's revision, and the SHA-256 of its weights."""
 
@@ -44,24 +46,24 @@ class Recipe:
         """
         codec = self._new()
         if self.version not in {None, self._version_of(codec, self.files)}:
-            raise CodecError(f"{self.name} or what it needs was changed while the run went on; start the run again")
+            raise CodecError(f"{self.name} {ANOTHER}")
         return codec
 
-    def open_pair(self) -> tuple[Recipe, Codec, Codec]:
-        """The recipe with the files and the version that are found here, and two codecs: an encoder and a decoder.
+    def pinned(self) -> tuple[Recipe, Codec]:
+        """The recipe with the files and the version that are found here, and a codec that it gives.
 
         Raises:
             BenchError: as `open`.
         """
         if is_ours(self.name):
-            encoder, decoder, files = self._new(), self._new(), self.files
+            codec, files = self._new(), self.files
         else:
-            encoder, first = self._watched()
-            decoder, second = self._watched()
+            codec, first = self._watched()
+            _, second = self._watched()
             # Files that only the first object opened are in memory, and may serve other qualities, too.
             user_code.keep({path: first[path] for path in first.keys() - second.keys()})
-            files = self._files(encoder, {*first, *second})
-        return replace(self, files=files, version=self._version_of(encoder, files)), encoder, decoder
+            files = self._files(codec, {*first, *second})
+        return replace(self, files=files, version=self._version_of(codec, files)), codec
 
     def configuration(self, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
         """What is stored of an open codec; see `Configuration.of`."""

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
-from bench.codecs.registry import METRICS, load_metric, resolve_codecs
+from bench.codecs.registry import METRICS, codec_class, load_metric, resolve_codecs
+from bench.harness.dispatch import Work
+from bench.harness.jobs import MeasuringJob, TimingJob
 from bench.harness.measure import require_quiet_machine
+from bench.harness.plan import plan
 from bench.harness.run_info import describe_run
-from bench.harness.runner import describe_dataset, plan, register, run_measurements, run_timings
-from bench.harness.workers import measure_in_parallel
+from bench.harness.runner import describe_dataset, register, run_measurements, run_timings
+from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column
 from bench.results.store import Store
 from bench.system.errors import UsageError, listed
+from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-    from bench.harness.runner import Engine, Outcome, Plan
+    from bench.harness.dispatch import Crew
+    from bench.harness.plan import Plan
+    from bench.harness.runner import Outcome
     from bench.images.clips import ClipOptions
     from bench.images.datasets import Dataset
     from bench.images.picture import Kind
@@ -57,6 +63,8 @@ class RunRequest:
     repeats: int | None = None
     force: bool = False
     workers: int = 1
+    limits: Limits = field(default_factory=Limits)
+    """Of a task; see `bench.harness.supervisor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,8 @@ class Summary:
         return "\n".join([*self.about, *lines, *self.notes])
 
 
-def execute(request: RunRequest) -> Summary:
-    """Carry out a run.
+def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
+    """Carry out a run, with a crew of workers that is there already, or as many as the request asks for.
 
     Raises:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
@@ -118,43 +126,35 @@ def execute(request: RunRequest) -> Summary:
     remarks = _remarks(dataset.images)
     run = describe_run(request.command, threads=threads, workers=request.workers, pictures=remarks)
     repeats = request.repeats or REPEATS
-    with closing(Store.open(request.db, create=True)) as store:
+    job = MeasuringJob.by((*_standard(dataset.kind), *request.metrics))
+    with closing(Store.open(request.db, create=True)) as store, _crew(request, crew) as workers:
         if request.timing and not request.force:
             done = store.timed(run.machine, threads, repeats)
-            if any(task.key not in done for task in the_plan.tasks):
+            if any(task.key not in done for task in the_plan):
                 require_quiet_machine()
-        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan.tasks, metrics)
-        outcomes = {
-            "measured": run_measurements(store, run, the_plan.tasks, metrics, engine=_engine(request, dataset.kind))
-        }
+        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan, metrics)
+        outcomes = {"measured": run_measurements(store, run, the_plan, Work(job, request.limits), crew=workers)}
         if request.timing:
-            outcomes["timed"] = run_timings(store, run, the_plan.tasks, repeats=repeats, threads=threads)
+            timing = TimingJob(repeats, threads)
+            outcomes["timed"] = run_timings(store, run, the_plan, Work(timing, request.limits))
         failed = {image: line for outcome in outcomes.values() for image, line in outcome.failed_images.items()}
         skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
         result = whole.part([image for image in dataset.images if image.name not in skipped])
         describe_dataset(store, result)
-        about = (*_about(the_plan), *_left_behind(store, the_plan))
-    configurations = (task.point.configuration for task in the_plan.tasks)
-    points = frozenset((configuration.curve, configuration.quality) for configuration in configurations)
+        about = (*the_plan.about, *_left_behind(store, the_plan))
+    points = frozenset((p.configuration.curve, p.configuration.quality) for p in the_plan.points)
     return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks), about)
-
-
-def _about(the_plan: Plan) -> tuple[str, ...]:
-    """A line for each point whose codec has something to say of itself, the smallest files first."""
-    opened = {(task.point.configuration.codec, task.point.configuration.quality): task.point for task in the_plan.tasks}
-    told = {f"{codec}@{quality:g}": opened[codec, quality].encoder.about for codec, quality in sorted(opened)}
-    return tuple(f"{point} is {about}" for point, about in told.items() if about)
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
     """A line for each curve with points of files that are gone: they are still on it, perhaps of another training."""
     lines = []
-    for point in {task.point.configuration.curve: task.point for task in the_plan.tasks}.values():
-        configuration, encoder = point.configuration, point.encoder
+    for point in {point.configuration.curve: point for point in the_plan.points}.values():
+        configuration, codec = point.configuration, codec_class(point.recipe.name)
         if configuration.weights is None:
             continue
         stored = store.qualities(configuration.curve)
-        if gone := sorted(stored - set(encoder.points(**encoder.chosen))):
+        if gone := sorted(stored - set(codec.points(**{**codec.options, **dict(point.recipe.options)}))):
             listed = ", ".join(f"{quality:g}" for quality in gone)
             lines.append(
                 f"{configuration.codec}@{listed} was measured with files that {configuration.weights} no longer names, "
@@ -181,12 +181,16 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
     return tuple(lines)
 
 
-def _engine(request: RunRequest, kind: Kind) -> Engine | None:
-    """Several processes, or None for this one."""
-    if request.workers == 1:
-        return None
-    names = (*_standard(kind), *request.metrics)
-    return functools.partial(measure_in_parallel, metrics=names, workers=request.workers)
+@contextlib.contextmanager
+def _crew(request: RunRequest, crew: Crew | None) -> Iterator[Crew | None]:
+    """Who measures: those that are there, new processes, or None for this one."""
+    if crew is not None:
+        yield crew
+    elif request.workers > 1:
+        with LocalCrew(request.workers) as workers:
+            yield workers
+    else:
+        yield None
 
 
 def _standard(kind: Kind) -> dict[str, Metric]:

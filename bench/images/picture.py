@@ -36,6 +36,11 @@ class Picture:
         return Picture(self.pixels.copy())
 
     @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return self.pixels.nbytes
+
+    @property
     def width(self) -> int:
         """Columns."""
         return self.pixels.shape[1]
@@ -88,6 +93,11 @@ class Yuv420:
             raise ValueError(f"{width}x{height} in 4:2:0 takes {sum(sizes)} bytes, not {len(samples)}")
         y, u, v = np.split(np.frombuffer(samples, np.uint8), np.cumsum(sizes)[:2])
         return cls(y.reshape(height, width), u.reshape(half), v.reshape(half), full_range)
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return sum(plane.nbytes for plane in self.planes)
 
     def to_bytes(self) -> bytes:
         """The samples as in a .yuv file; see `of_bytes`."""

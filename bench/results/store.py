@@ -18,7 +18,7 @@ from bench.system.errors import StoreError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from bench.results.schema import Failure, Measurement, RunInfo, Timing
@@ -217,11 +217,13 @@ class Store:
             }
             self._insert("failures", row, on_conflict="REPLACE" if replace else "IGNORE")
 
-    def measured(self, versions: Mapping[str, str]) -> set[str]:
-        """Keys of the measurements that have a value of each of these metrics in the given version."""
-        query = "SELECT key FROM distortions WHERE metric = ? AND version = ?"
-        keys = [{row[0] for row in self.rows(query, item)} for item in versions.items()]
-        return set.intersection(*keys) if keys else set()
+    def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
+        """Those of some keys whose measurements hold a value of each of these metrics in the given version."""
+        query = f"SELECT key, metric, version FROM distortions WHERE key IN ({', '.join('?' * len(keys))})"  # noqa: S608  # marks
+        held: dict[str, dict[str, str]] = {}
+        for key, metric, version in self.rows(query, tuple(keys)):
+            held.setdefault(key, {})[metric] = version
+        return {key for key, metrics in held.items() if versions.items() <= metrics.items()}
 
     def timed(self, machine: str, threads: int, repeats: int) -> set[str]:
         """Keys with at least `repeats` samples in one run, on this machine with this number of threads."""

@@ -47,6 +47,12 @@ def threads_in_force() -> dict[str, int]:
     return found
 
 
+def threads_wanted() -> int:
+    """The number of threads that the environment gives to libraries: one a core, if it says nothing."""
+    said = os.environ.get(_THREADS[0], "")
+    return int(said) if said.isdecimal() and int(said) else usable_cores()
+
+
 def usable_cores() -> int:
     """Number of processor cores that this process may use, as limited by `taskset` or a batch system."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -52,6 +52,10 @@ class DecodeError(CodecError):
     """A bitstream cannot be decoded by this codec."""
 
 
+class ClusterError(BenchError):
+    """A cluster that worked for this process is gone."""
+
+
 class StoreError(BenchError):
     """The results database cannot be read or written."""
 

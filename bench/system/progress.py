@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 LOG_INTERVAL_S = 20.0
 
 
+def say(line: str) -> None:
+    """Write what the user must know of work that goes on; a bar stays below it."""
+    sys.stderr.write(f"{line}\n")
+
+
 @contextlib.contextmanager
 def progress(title: str, total: int, *, unit: str = "") -> Iterator[Callable[[int, str], None]]:
     """Show the progress of `total` steps. The block gets a function (steps since the last call, detail)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -10,6 +11,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from bench.system.files import sha256_of
 
 PACKAGES = (
     "compressai",
@@ -72,6 +75,17 @@ def git_state() -> dict[str, object]:
         return {"commit": None, "dirty": None}
     commit = _output_of("git", "-C", str(root), "rev-parse", "HEAD")
     return {"commit": commit or None, "dirty": bool(_output_of("git", "-C", str(root), "status", "--porcelain"))}
+
+
+@functools.cache
+def source_sha256() -> str:
+    """Identity of this project's code: SHA-256 of its Python files, wherever they are installed."""
+    packages = (Path(__file__).parents[1], Path(__file__).parents[2] / "baselines")
+    files = sorted((path.relative_to(package.parent), path) for package in packages for path in package.rglob("*.py"))
+    digest = hashlib.sha256()
+    for name, path in files:
+        digest.update(f"{name.as_posix()} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def package_versions() -> dict[str, str]:

@@ -67,7 +67,7 @@ def forget(folder: Path) -> None:
 
 def version(path: Path, quality: float = 1, *, name: str = "Mine", **options: str) -> Version:
     """Revision of a codec and SHA-256 of its weights."""
-    recipe, _, _ = Recipe(f"{path}:{name}", quality, options=tuple(options.items())).open_pair()
+    recipe, _ = Recipe(f"{path}:{name}", quality, options=tuple(options.items())).pinned()
     assert recipe.version is not None
     return recipe.version
 
@@ -241,7 +241,7 @@ def test_a_recipe_opens_the_version_that_it_is_of_and_no_other(tmp_path: Path) -
     weights = tmp_path / "w.bin"
     weights.write_bytes(b"w")
     path = write(tmp_path / "mine.py", set_up="Path(__file__).with_name('w.bin').read_bytes()")
-    recipe, _, _ = Recipe(f"{path}:Mine", 1).open_pair()
+    recipe, _ = Recipe(f"{path}:Mine", 1).pinned()
     forget(tmp_path)  # another process, in which nothing is known but the recipe
     assert recipe.open().quality == 1
     weights.write_bytes(b"other")

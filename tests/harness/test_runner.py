@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from bench.codecs.registry import resolve_codecs
-from bench.harness import request, runner
-from bench.harness.fresh_process import FreshProcess
+from bench.harness import jobs, request
 from bench.harness.measure import Sample
 from bench.harness.request import RunRequest, Summary, execute
 from bench.harness.runner import register
 from bench.system.errors import UsageError
+from bench.system.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def test_codecs_of_a_family_are_timed_side_by_side(desk: Desk, monkeypatch: pyte
         timed.append((type(encoder).__name__, encoder.quality, picture.pixels.tobytes()))
         return [Sample("encode", 0, 1.0)]
 
-    monkeypatch.setattr(runner, "time_stages", time_stages)
+    monkeypatch.setattr(jobs, "time_stages", time_stages)
     summary = run(desk, "jpeg@30,50,90", "webp@50", "jpeg-444@30,50", timing=True, force=True)
     assert summary.outcomes["timed"].measured == len(set(timed)) == 24
     pairs = [place for place, (codec, *_) in enumerate(timed) if codec == "Jpeg444"]
@@ -156,7 +156,7 @@ def test_a_file_that_exits_when_it_is_loaded_is_told(own: Path) -> None:
 
 
 def test_codecs_of_ours_start_no_process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FreshProcess, "_start", None)
+    monkeypatch.setattr(WorkerProcess, "_start", None)
     assert run(desk, "jpeg@50").outcomes["measured"].measured == 4
 
 

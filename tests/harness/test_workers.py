@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.codecs.registry import code_of, codec_class, load_metric, resolve_codecs
-from bench.harness import workers
-from bench.harness.runner import Measured, plan
-from bench.harness.workers import TaskMessage, carry_out
+from bench.codecs.registry import resolve_codecs
+from bench.harness.jobs import Measured, MeasuringJob
+from bench.harness.plan import plan
+from bench.harness.supervisor import Supervisor, Unable
 from bench.images.datasets import open_dataset
-from bench.system.errors import CodecError
+from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
     from tests.conftest import Desk
@@ -53,11 +53,9 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     lines = (desk.path / "processes").read_text().splitlines()
     assert len({line.split()[0] for line in lines}) == 2
     assert {line.split()[1] for line in lines} == {"1"}
-    # Whatever else Dask sets, as glibc's thresholds, would make them slower or faster than the one.
+    # Other settings, as of glibc, could make them slower or faster than the one.
     added = named(lines[0]) - named(alone)
-    known = {"MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"}  # one thread, whose memory is the process's
-    added -= {"COLUMNS", "LINES"}  # which readline sets, and pytest loads
-    assert added <= known | {"PYTHONHASHSEED", "PYTHONSAFEPATH", "__DASK_PARENT_PID"}
+    assert added <= {"COLUMNS", "LINES"}  # which readline sets, and pytest loads
 
 
 def test_a_codec_of_ours_gives_the_same_bytes(desk: Desk) -> None:
@@ -109,7 +107,6 @@ def test_the_threads_on_record_are_those_of_the_times(desk: Desk) -> None:
 def test_a_worker_measures_what_was_planned_and_nothing_else(
     desk: Desk, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a worker that starts after an edit."""
     monkeypatch.chdir(desk.path)  # where its codecs write
     (desk.path / "weights").write_text("1")
     with (desk.path / "own.py").open("a") as file:
@@ -118,20 +115,19 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
         file.write("        Path(__file__).with_name('weights').read_text()\n")
     (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
     (spec,) = resolve_codecs([f"{desk.path}/own.py:Heavy@8"])
-    (task,) = plan([spec], [image]).tasks
-    message = TaskMessage.of(task, ["mse", f"{desk.path}/own_metric.py:WORST"])
-    result = carry_out(message)
+    (task,) = plan([spec], [image])
+    job = MeasuringJob.by(["mse", f"{desk.path}/own_metric.py:WORST"])
+    with Supervisor() as worker:
+        result = worker.carry_out(job, task, Limits())
     assert isinstance(result, Measured), result
     assert result.result.values == {"mse": 0.0, "worst": 0.0}
     (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
-    for cached in (workers._open, codec_class, code_of, load_metric):
-        cached.cache_clear()
-    failed = carry_out(message)
-    workers._process().close()
-    assert isinstance(failed, CodecError), failed
+    with Supervisor() as worker:
+        failed = worker.carry_out(job, task, Limits())
+    assert isinstance(failed, Unable), failed
     where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
-    assert str(failed).startswith(where)
-    assert str(failed).endswith("was changed while the run went on; start the run again")
+    assert failed.reason.startswith(where)
+    assert failed.reason.endswith("is not what the run was planned with; if it was changed since, start the run again")
 
 
 def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
@@ -142,17 +138,17 @@ def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_worker_that_dies_is_replaced_and_its_cell_measured(desk: Desk) -> None:
+def test_a_worker_that_dies_is_replaced_and_its_task_measured(desk: Desk) -> None:
     result = desk.measure("--workers", "2", codec="own.py:Dying@1,2")
     assert result.returncode == 0, result.stderr
     assert (desk.path / "died").exists()
     assert "8 tasks measured, 0 were there, 0 failed" in result.stdout
 
 
-def test_a_cell_that_kills_every_worker_is_given_up(desk: Desk) -> None:
+def test_a_task_that_kills_every_worker_is_given_up(desk: Desk) -> None:
     result = desk.measure("--images", "p0", "--workers", "2", codec="own.py:Deadly@1")
     assert result.returncode == 1
-    assert "failed: deadly@1 on p0: the process that worked on it died 4 times" in result.stderr
+    assert "failed: deadly@1 on p0: its process exited with code 1\n" in result.stderr
     # On a busy machine the progress is told, too.
     assert len([line for line in result.stderr.splitlines() if not line.startswith("measuring:")]) == 1
 

@@ -123,9 +123,10 @@ def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(expor
     rows.loc[0, "mse_y"] = ""
     rows.assign(mse="").to_csv(export / "measurements.csv", index=False)
     import_csv(store, read_rows(export))
-    assert len(store.measured({"ms_ssim": METRICS["ms_ssim"].version})) == 4
-    assert len(store.measured({"mse_y": METRICS["mse_y"].version})) == 3
-    assert store.measured({"mse": METRICS["mse"].version}) == set()
+    keys = [key for (key,) in store.rows("SELECT key FROM measurements")]
+    assert len(store.measured({"ms_ssim": METRICS["ms_ssim"].version}, keys)) == 4
+    assert len(store.measured({"mse_y": METRICS["mse_y"].version}, keys)) == 3
+    assert store.measured({"mse": METRICS["mse"].version}, keys) == set()
     assert Export.read(export).measurements["ms_ssim"].isna().all()
 
 

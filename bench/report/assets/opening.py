@@ -29,7 +29,7 @@ def weights_found(row: Mapping[str, Any]) -> str:
     Raises:
         BenchError: as `open_again`.
     """
-    recipe, _, _ = _recipe(row).open_pair()
+    recipe, _ = _recipe(row).pinned()
     return (recipe.version and recipe.version[1]) or ""
 
 

@@ -1,0 +1,220 @@
+"""Tasks handed out to several workers, on this machine or on a cluster, and what they give back as it comes.
+
+Each worker has few batches at a time, so that this process holds few tasks and results, and a batch takes about half a
+second, so that little is lost and little is sent. A worker that cannot carry out a point gets no more of its tasks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+from bench.harness.supervisor import Unable
+from bench.system.errors import FROM_USERS, ClusterError, CodecError, one_line
+from bench.system.worker_process import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from bench.harness.jobs import Job
+    from bench.harness.plan import CodecPoint, Task
+    from bench.harness.supervisor import Supervisor
+    from bench.images.picture import AnyPicture
+
+AHEAD = 2
+"""Batches that a worker has at a time: one in hand and one that waits."""
+
+BATCH_S = 0.5
+LARGEST_BATCH = 64
+
+LOOK_S = 1.0
+"""How often it is looked which workers there are."""
+
+LOSSES = 3
+"""So often a task may be lost with its worker before it is given up: it may be the task that ends it."""
+
+_Value = TypeVar("_Value")
+Value_co = TypeVar("Value_co", covariant=True)
+
+Todo: TypeAlias = "Mapping[CodecPoint, Iterator[Task]]"
+"""Points, and the tasks of each that are to be carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Value_co]):
+    """What is done with each task of a run, and what it may take."""
+
+    job: Job[Value_co]
+    limits: Limits = field(default_factory=Limits)
+
+    def carried_out(self, tasks: Iterable[Task], supervisor: Supervisor) -> Done[Value_co]:
+        """What comes of tasks, in the hands of a worker."""
+        start = time.monotonic()
+        values = [supervisor.carry_out(self.job, task, self.limits) for task in tasks]
+        return Done(values, time.monotonic() - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tasks of one point."""
+
+    tasks: Sequence[Task]
+    pictures: Mapping[str, AnyPicture] = field(default_factory=dict)
+    """SHA-256 to picture, of those that the worker cannot read."""
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[Value_co]):
+    """What came of each task of a batch, and how long it took."""
+
+    values: Sequence[Value_co | BaseException | Unable]
+    seconds: float
+
+
+class Future(Protocol):
+    """What comes of a batch; those of `concurrent.futures` and of Dask are such."""
+
+    def add_done_callback(self, fn: Any, /) -> None:  # noqa: ANN401
+        """Call a function with this when it is done."""
+
+    def result(self) -> Any:  # noqa: ANN401
+        """A `Done`."""
+
+
+class Crew(Protocol):
+    """Workers."""
+
+    def workers(self) -> Mapping[str, int]:
+        """Those that there are now, by name, each with how many batches it works on at once."""
+
+    def submit(self, worker: str, work: Work[Any], batch: Batch) -> Future:
+        """Hand a batch to one of them."""
+
+    def tell(self, worker: str, line: str) -> None:
+        """Tell the user what is wrong with one of them."""
+
+
+class Dispatcher(Generic[_Value]):
+    """Hands out the tasks of a run."""
+
+    def __init__(self, work: Work[_Value], todo: Todo, crew: Crew) -> None:
+        self._work = work
+        self._crew = crew
+        self._todo = dict(todo)
+        self._again: deque[Batch] = deque()
+        self._running: dict[Any, tuple[str, Batch]] = {}
+        self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._unable: dict[tuple[str, CodecPoint], str] = {}
+        self._task_s: dict[CodecPoint, float] = {}
+        self._workers: Mapping[str, int] = {}
+        self._looked = float("-inf")
+
+    def results(self) -> Generator[tuple[Task, _Value | BaseException], None, None]:
+        """Each task with its value or what went wrong, as they come."""
+        while True:
+            yield from self._look()
+            self._hand_out()
+            if not self._running and self._workers:
+                yield from self._given_up()
+            if not self._running and not self._todo and not self._again:
+                return
+            try:
+                future = self._finished.get(timeout=LOOK_S)
+            except queue.Empty:
+                continue
+            if future in self._running:  # or its worker was taken to be lost
+                yield from self._taken(*self._running.pop(future), future)
+
+    def _look(self) -> Iterator[tuple[Task, BaseException]]:
+        """See which workers there are; what was in the hands of those that are gone is tried again."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        self._workers = self._crew.workers()
+        for future, (worker, batch) in list(self._running.items()):
+            if worker in self._workers:
+                continue
+            del self._running[future]
+            losses = batch.losses + 1
+            for task in batch.tasks:
+                if losses < LOSSES:
+                    self._again.append(Batch([task], losses=losses))
+                else:
+                    yield task, CodecError(f"it was lost {losses} times with the worker that it was on, last {worker}")
+
+    def _hand_out(self) -> None:
+        load = Counter(worker for worker, _ in self._running.values())
+        # Round by round, so that the first worker does not get all.
+        for level in range(AHEAD * max(self._workers.values(), default=0)):
+            for worker, width in self._workers.items():
+                if load[worker] <= level < AHEAD * width and (batch := self._next(worker)):
+                    load[worker] += 1
+                    self._submit(worker, batch)
+
+    def _submit(self, worker: str, batch: Batch) -> None:
+        future = self._crew.submit(worker, self._work, batch)
+        self._running[future] = worker, batch
+        future.add_done_callback(self._finished.put)
+
+    def _next(self, worker: str) -> Batch | None:
+        """The next batch that a worker can carry out."""
+        for batch in self._again:
+            if (worker, batch.tasks[0].point) not in self._unable:
+                self._again.remove(batch)
+                return batch
+        for point in list(self._todo):
+            if (worker, point) in self._unable:
+                continue
+            number = int(BATCH_S / max(self._task_s.get(point, BATCH_S), BATCH_S / LARGEST_BATCH))
+            if tasks := list(itertools.islice(self._todo[point], max(1, number))):
+                return Batch(tasks)
+            del self._todo[point]
+        return None
+
+    def _taken(self, worker: str, batch: Batch, future: Future) -> Iterator[tuple[Task, _Value | BaseException]]:
+        try:
+            done: Done[_Value] = future.result()
+        except ClusterError:
+            raise
+        except Exception as error:  # noqa: BLE001  # of what carried the batch there and back
+            yield from ((task, CodecError(one_line(error))) for task in batch.tasks)
+            return
+        self._task_s[batch.tasks[0].point] = done.seconds / len(batch.tasks)
+        for task, value in zip(batch.tasks, done.values, strict=True):
+            if not isinstance(value, Unable):
+                yield task, value
+            elif not value.lacks_picture:
+                self._refuse(worker, task, value.reason, batch.losses)
+            elif task.image.sha256 not in batch.pictures:
+                yield from self._send(worker, task)
+            else:
+                yield task, CodecError(value.reason)
+
+    def _send(self, worker: str, task: Task) -> Iterator[tuple[Task, BaseException]]:
+        """Give a task to a worker again, with its picture, or fail if that cannot be read here."""
+        try:
+            batch = Batch([task], {task.image.sha256: task.image.read()})
+        except FROM_USERS as error:
+            yield task, error
+            return
+        self._submit(worker, batch)
+
+    def _refuse(self, worker: str, task: Task, reason: str, losses: int) -> None:
+        if (worker, task.point) not in self._unable:
+            self._unable[worker, task.point] = reason
+            self._crew.tell(worker, f"{task.point}: {reason}")
+        self._again.append(Batch([task], losses=losses))
+
+    def _given_up(self) -> Iterator[tuple[Task, BaseException]]:
+        """The tasks that none of the workers can carry out."""
+        batches, self._again = self._again, deque()
+        left = itertools.chain((task for batch in batches for task in batch.tasks), *self._todo.values())
+        self._todo = {}
+        for task in left:
+            reason = next(self._unable[worker, task.point] for worker in self._workers)
+            yield task, CodecError(reason)

@@ -1,0 +1,175 @@
+"""What is done with a task, in whichever process: it is measured, or timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from bench.codecs import adapter
+from bench.codecs.registry import is_ours, load_metric
+from bench.harness.fresh_process import FreshProcess
+from bench.harness.measure import measure, time_stages
+from bench.harness.recipe import ANOTHER
+from bench.system.errors import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.codecs.adapter import Decode
+    from bench.codecs.codec import Codec
+    from bench.harness.measure import Result, Sample
+    from bench.harness.plan import Task
+    from bench.harness.recipe import Recipe
+    from bench.images.picture import AnyPicture
+    from bench.images.set_images import ImageFile
+
+PICTURES_BYTES = 2**28
+"""Decoded pictures that a process keeps: all of Kodak (1.2 MB each), so that each file is decoded once."""
+
+OPEN_CODECS = 4
+"""Pairs of codecs that a process keeps open: those of a family are timed side by side, and weights are large."""
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What measuring a task gave, with the picture's size in pixels."""
+
+    width: int
+    height: int
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What timing a task gave."""
+
+    device: str
+    samples: Sequence[Sample]
+
+
+class Job(Generic[Value_co]):
+    """What is done with each task of a run. It can be sent to other processes."""
+
+    __slots__ = ()
+
+    @property
+    def rounds(self) -> int:
+        """How often it codes each picture."""
+        return 1
+
+    def prepare(self, task: Task) -> None:
+        """Open the codecs of a task, and what else it needs besides its picture.
+
+        Raises:
+            BenchError: something is not here, or is not what was planned.
+        """
+        recipe, (encoder, _) = task.point.recipe, _opened(task.point.recipe)
+        if recipe.configuration(encoder, adapter.settings(encoder, task.image)) != task.point.configuration:
+            raise CodecError(f"{recipe.name} {ANOTHER}")
+
+    def read(self, task: Task) -> None:
+        """Read the picture of a task.
+
+        Raises:
+            BenchError: it cannot be read, or is not the one that was planned.
+        """
+        picture_of(task.image)
+
+    def carry_out(self, task: Task) -> Value_co:
+        """The value of a task that was prepared; what it raises is the codec's, the metric's or the picture's."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringJob(Job[Measured]):
+    """Rate and distortion."""
+
+    metrics: tuple[tuple[str, str], ...]
+    """As the user asked for it, and the version that was planned."""
+
+    @classmethod
+    def by(cls, metrics: Iterable[str]) -> MeasuringJob:
+        """Measuring by metrics as they are here."""
+        return cls(tuple((name, load_metric(name).version) for name in metrics))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of the metrics by the names that they have in the results."""
+        return {load_metric(name).name: version for name, version in self.metrics}
+
+    def prepare(self, task: Task) -> None:
+        """See `Job.prepare`."""
+        for name, version in self.metrics:
+            if load_metric(name).version != version:
+                raise CodecError(f"{name} {ANOTHER}")
+        super(MeasuringJob, self).prepare(task)
+
+    def carry_out(self, task: Task) -> Measured:
+        """Code the picture, and compare what its file decodes to."""
+        encoder, decoder = _opened(task.point.recipe)
+        picture = picture_of(task.image)
+        decode = _decoding(task.point.recipe, decoder)
+        result = measure(encoder, decode, picture, [load_metric(name) for name, _ in self.metrics])
+        return Measured(picture.width, picture.height, result)
+
+
+@dataclass(frozen=True, slots=True)
+class TimingJob(Job[Timed]):
+    """Times of encoding and decoding."""
+
+    repeats: int
+    threads: int
+
+    @property
+    def rounds(self) -> int:
+        """Each repeat codes the picture, and so does the warm-up."""
+        return self.repeats + 1
+
+    def carry_out(self, task: Task) -> Timed:
+        """Time the stages of the codec."""
+        encoder, decoder = _opened(task.point.recipe)
+        picture = picture_of(task.image)
+        samples = time_stages(encoder, decoder, picture, repeats=self.repeats, threads=self.threads)
+        return Timed(encoder.device, samples)
+
+
+@functools.lru_cache(maxsize=OPEN_CODECS)
+def _opened(recipe: Recipe) -> tuple[Codec, Codec]:
+    """An encoder and a decoder: two objects, so that nothing but the bytes passes from one to the other."""
+    return recipe.open(), recipe.open()
+
+
+@functools.cache
+def _process() -> FreshProcess:
+    return FreshProcess()
+
+
+def _decoding(recipe: Recipe, decoder: Codec) -> Decode:
+    """What decodes the files of a codec.
+
+    That of somebody else does it in another process: if it kept the picture instead of coding it, it would not know
+    it there. The package's own are tested not to.
+    """
+    return adapter.decoder(decoder) if is_ours(recipe.name) else functools.partial(_process().decode, recipe)
+
+
+_pictures: OrderedDict[ImageFile, AnyPicture] = OrderedDict()
+
+
+def picture_of(image: ImageFile) -> AnyPicture:
+    """The picture of an image, which this process may have read before."""
+    picture = _pictures.pop(image, None)
+    keep_picture(image, picture or image.read())
+    return _pictures[image]
+
+
+def keep_picture(image: ImageFile, picture: AnyPicture) -> None:
+    """Keep a picture, and of others as many as there is room for."""
+    _pictures[image] = dataclasses.replace(picture)  # what comes out of a pickle can be written to
+    while len(_pictures) > 1 and sum(kept.nbytes for kept in _pictures.values()) > PICTURES_BYTES:
+        _pictures.popitem(last=False)

@@ -1,0 +1,111 @@
+"""What a run is to measure: tasks, which are one codec at one quality on one image each.
+
+Points and images are all that a plan holds. Its tasks are made as they are asked for, and codecs are closed again when
+their configuration is known: a run may have a million tasks, and models that would not fit into memory together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.codecs import adapter
+from bench.codecs.registry import codec_class, label_of
+from bench.harness.recipe import Recipe
+from bench.system.errors import FROM_USERS, BenchError, MissingError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bench.codecs.codec import CodecSpec
+    from bench.images.set_images import ImageFile
+    from bench.results.schema import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class CodecPoint:
+    """A codec at one quality: how it is opened, and what is stored of it."""
+
+    recipe: Recipe
+    configuration: Configuration
+
+    def __str__(self) -> str:
+        return f"{self.configuration.codec}@{self.configuration.quality:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One codec at one quality on one image, in words that another process understands."""
+
+    point: CodecPoint
+    image: ImageFile
+
+    @property
+    def key(self) -> str:
+        """Identity of the task's measurement."""
+        return self.point.configuration.key(self.image.sha256)
+
+    def __str__(self) -> str:
+        return f"{self.point} on {self.image.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The points of a run and its images, and the codecs that cannot take part with what they lack or what went wrong.
+
+    Its tasks come codec by codec, quality by quality, so that whole RD points are finished early.
+    """
+
+    points: Sequence[CodecPoint]
+    images: Sequence[ImageFile]
+    missing: Sequence[str] = ()
+    about: Sequence[str] = ()
+    """A line for each point whose codec has something to say of itself."""
+
+    def of(self, point: CodecPoint) -> Iterator[Task]:
+        """The tasks of one point."""
+        return (Task(point, image) for image in self.images)
+
+    def __iter__(self) -> Iterator[Task]:
+        return (task for point in self.points for task in self.of(point))
+
+    def __len__(self) -> int:
+        return len(self.points) * len(self.images)
+
+
+def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:
+    """Lay out the tasks.
+
+    The last quality, which is the highest, comes first: high rates take long, and at the end a long task would keep
+    one worker busy while the others wait.
+
+    Raises:
+        MissingError: not one of the codecs can run here.
+    """
+    points: list[CodecPoint] = []
+    missing: list[str] = []
+    about: dict[tuple[str, float], str] = {}
+    for spec in specs:
+        try:
+            if (reason := codec_class(spec.name).missing(backend, **spec.options)) is None:
+                opened = [_open(spec, quality, backend, images[0]) for quality in reversed(spec.qualities)]
+                points += [point for point, _ in opened]
+                about |= {
+                    (p.configuration.codec, p.configuration.quality): f"{p} is {said}" for p, said in opened if said
+                }
+        except BenchError:
+            raise
+        except FROM_USERS as error:
+            reason = one_line(error)
+        if reason is not None:
+            missing.append(f"{label_of(spec.name)}: {reason}")
+    if missing and not points:
+        raise MissingError("; ".join(missing))
+    return Plan(points, images, missing, [about[point] for point in sorted(about)])
+
+
+def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> tuple[CodecPoint, str]:
+    """A point, and what its codec says of itself."""
+    recipe, codec = Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))).pinned()
+    # All images of a set are alike in what the adapter does.
+    return CodecPoint(recipe, recipe.configuration(codec, adapter.settings(codec, image))), codec.about

@@ -1,0 +1,88 @@
+"""Tasks carried out in a process of their own, so that a codec that hangs, exits or crashes loses its task alone.
+
+A task whose process ends is tried once more in a new one: it may have been killed from outside, or by what an earlier
+task left behind. One that takes too long is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from bench.harness.jobs import keep_picture
+from bench.system.errors import CodecError
+from bench.system.worker_process import EndedError, Limits, TimeoutEndedError, WorkerProcess
+
+if TYPE_CHECKING:
+    from bench.harness.jobs import Job
+    from bench.harness.plan import Task
+    from bench.images.picture import AnyPicture
+    from bench.images.set_images import ImageFile
+
+OPENING_S = 600.0
+"""How long codecs may be opened for where time is limited: weights may come from a slow disk."""
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """What is in the way of a task where it was to be carried out."""
+
+    reason: str
+    lacks_picture: bool = False
+
+
+class Supervisor:
+    """Carries out tasks, one after the other, in a process that it replaces when it ends."""
+
+    def __init__(self, threads: int | None = None, folder: str | None = None) -> None:
+        """See `WorkerProcess`."""
+        self._process = WorkerProcess(threads, folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing; another thread may call this."""
+        self._process.close()
+
+    def carry_out(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
+        """What comes of a task."""
+        limits = limits.times(job.rounds)
+        try:
+            return self._once(job, task, limits)
+        except TimeoutEndedError as error:
+            return CodecError(f"its process {error}")
+        except EndedError:
+            try:
+                return self._once(job, task, limits)
+            except EndedError as error:
+                return CodecError(f"its process {error}")
+
+    def give(self, image: ImageFile, picture: AnyPicture) -> None:
+        """Give the process a picture that it cannot read."""
+        with contextlib.suppress(EndedError):  # then the task shows it
+            self._process.call(keep_picture, image, picture)
+
+    def _once(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
+        opening_s = None if limits.timeout_s is None else max(limits.timeout_s, OPENING_S)
+        opening = Limits(opening_s, limits.memory_bytes)
+        for lacks_picture, step in ((False, job.prepare), (True, job.read)):
+            try:
+                self._process.call(step, task, limits=opening)
+            except EndedError:
+                raise
+            except CodecError as error:
+                return Unable(str(error), lacks_picture)
+        try:
+            value: _Value = self._process.call(job.carry_out, task, limits=limits)
+        except EndedError:
+            raise
+        except CodecError as error:
+            return error
+        return value
