@@ -142,6 +142,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("nosuch.py:METRIC", "nosuch.py"),
             Wrong("own.py:NOSUCH", "NOSUCH"),
         ),
+        "--scheduler": (*names("is neither an address"), Wrong("tcp://127.0.0.1:1", "no scheduler answers there")),
         "--task-timeout": BY_TYPE,
         "--task-memory": BY_TYPE,
         "--timing": BY_TYPE,

@@ -49,6 +49,7 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or path/to/file.py:NAME.")
 @click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a cluster of dask.distributed; docs/cluster.md.")
 @click.option(
     "--task-timeout", "timeout_s", type=POSITIVE, metavar="SECONDS", help="End a task that takes longer; it failed."
 )
@@ -63,7 +64,7 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @db
 def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
     """Measure codecs on images. What is measured already is not measured again."""
-    if threads and options["workers"] > 1 and not options["timing"]:
+    if threads and (options["workers"] > 1 or options["scheduler"]) and not options["timing"]:
         raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
     count = limit_threads(threads)
     from bench.harness.request import RunRequest, execute  # noqa: PLC0415

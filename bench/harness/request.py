@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
 from bench.codecs.registry import METRICS, codec_class, load_metric, resolve_codecs
+from bench.harness.cluster import cluster
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob, TimingJob
 from bench.harness.measure import require_quiet_machine
@@ -63,6 +64,8 @@ class RunRequest:
     repeats: int | None = None
     force: bool = False
     workers: int = 1
+    scheduler: str | None = None
+    """Address or file of the scheduler whose workers measure instead."""
     limits: Limits = field(default_factory=Limits)
     """Of a task; see `bench.harness.supervisor`."""
 
@@ -116,24 +119,28 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
+    if request.scheduler and request.workers > 1:
+        raise UsageError("--workers are of this machine, and --scheduler has its own; leave one of them out")
     specs = resolve_codecs(request.codecs, request.codec_options, backend=request.backend)
     whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
     dataset = whole.part(whole.select(request.images, request.exclude))
     metrics = _metrics(request.metrics, dataset.kind)
     the_plan = plan(specs, dataset.images, backend=request.backend)
     # Workers have one thread each; times are taken by this process.
-    threads = request.threads if request.workers == 1 or request.timing else 1
+    is_here = request.workers == 1 and not request.scheduler
+    threads = request.threads if is_here or request.timing else 1
     remarks = _remarks(dataset.images)
-    run = describe_run(request.command, threads=threads, workers=request.workers, pictures=remarks)
+    workers = "cluster" if request.scheduler else request.workers
+    run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks)
     repeats = request.repeats or REPEATS
     job = MeasuringJob.by((*_standard(dataset.kind), *request.metrics))
-    with closing(Store.open(request.db, create=True)) as store, _crew(request, crew) as workers:
+    with _crew(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:
         if request.timing and not request.force:
             done = store.timed(run.machine, threads, repeats)
             if any(task.key not in done for task in the_plan):
                 require_quiet_machine()
         register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan, metrics)
-        outcomes = {"measured": run_measurements(store, run, the_plan, Work(job, request.limits), crew=workers)}
+        outcomes = {"measured": run_measurements(store, run, the_plan, Work(job, request.limits), crew=measuring)}
         if request.timing:
             timing = TimingJob(repeats, threads)
             outcomes["timed"] = run_timings(store, run, the_plan, Work(timing, request.limits))
@@ -182,10 +189,13 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
 
 
 @contextlib.contextmanager
-def _crew(request: RunRequest, crew: Crew | None) -> Iterator[Crew | None]:
-    """Who measures: those that are there, new processes, or None for this one."""
+def _crew(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Crew | None]:
+    """Who measures: those that are there, those of a cluster, new processes, or None for this one."""
     if crew is not None:
         yield crew
+    elif request.scheduler:
+        with cluster(request.scheduler, run_id) as theirs:
+            yield theirs
     elif request.workers > 1:
         with LocalCrew(request.workers) as workers:
             yield workers

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def describe_run(
-    command: Sequence[str], *, threads: int, workers: int = 1, pictures: Mapping[str, Sequence[str]] | None = None
+    command: Sequence[str], *, threads: int, workers: int | str = 1, pictures: Mapping[str, Sequence[str]] | None = None
 ) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats.
 
-    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one.
+    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one. They
+    are a number, or "cluster".
     `pictures` names those that are not wholly what their files hold, by what reading did to them.
     """
     now = dt.datetime.now(dt.UTC)

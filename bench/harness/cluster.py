@@ -1,0 +1,212 @@
+"""Measuring on a cluster of dask.distributed: what `--scheduler` does.
+
+Each of its workers carries out tasks as one on this machine does, in a process of its own for each of its threads
+(`bench.harness.supervisor`). Dask's own process takes batches and gives results back, and no codec can end it. Only the
+client writes the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pickle
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import __version__
+from bench.harness.dispatch import Done
+from bench.harness.supervisor import Supervisor, Unable
+from bench.system.errors import ClusterError, UsageError, one_line
+from bench.system.files import atomic_write
+from bench.system.progress import say
+from bench.system.provenance import source_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bench.harness.dispatch import Batch, Work
+    from bench.images.picture import AnyPicture
+
+CONNECT_S = 10.0
+"""How long a scheduler may take to answer."""
+
+TRIES = 2
+"""So often a process that lacks a picture is given it: it may have been replaced meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the workers know of a run: what one has loaded is not for another, whose files may have been edited."""
+
+    run_id: str
+    folder: str
+    """In which the user's paths begin."""
+
+
+class ClusterCrew:
+    """The workers of a cluster that have this version of bench; see `bench.harness.dispatch.Crew`."""
+
+    def __init__(self, client: Any, name: str, run: _Run) -> None:  # noqa: ANN401  # distributed has no types
+        self._client = client
+        self._name = name
+        self._run = run
+        self._accepted: dict[str, bool] = {}
+        self._is_waiting = False
+
+    def workers(self) -> Mapping[str, int]:
+        """Those that are there and fit; of the others it is told once why they do not."""
+        with self._explained():
+            threads: dict[str, int] = self._client.nthreads()
+            if new := [address for address in threads if address not in self._accepted]:
+                found = self._client.run(_version, workers=new, on_error="return")
+                self._accepted |= {address: self._fits(address, told) for address, told in found.items()}
+        here = {address: number for address, number in threads.items() if self._accepted.get(address)}
+        if not here and not self._is_waiting:
+            say(f"waiting for workers at {self._name}")
+        self._is_waiting = not here
+        return here
+
+    def _fits(self, address: str, told: object) -> bool:
+        if told == _version():
+            return True
+        if isinstance(told, tuple):
+            reason = f"it has bench {told[0]}, of other code than the one here ({__version__})"
+        else:
+            reason = f"it has no such bench ({one_line(told) if isinstance(told, Exception) else told})"
+        self.tell(address, reason)
+        return False
+
+    def submit(self, worker: str, work: Work[Any], batch: Batch) -> _Future:
+        """Hand a batch to a worker."""
+        with self._explained():
+            # Failures are kept for the user, so equal tasks of two runs may not share an answer.
+            future = self._client.submit(_carried_out, self._run, work, batch, workers=[worker], pure=False)
+        return _Future(future, self._explained)
+
+    def tell(self, worker: str, line: str) -> None:
+        """Tell the user why a worker gets no tasks."""
+        say(f"worker {worker} gets no such tasks: {line}")
+
+    def close(self) -> None:
+        """End the processes of the run on all workers, as far as they can be reached."""
+        with contextlib.suppress(Exception):
+            self._client.run(_end, self._run, on_error="ignore")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise ClusterError(
+                f"the scheduler {self._name} is gone ({one_line(error)}); what was finished is stored, and the same "
+                "command goes on from there"
+            ) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Future:
+    """One of Dask's, for which the end of the scheduler is an error."""
+
+    future: Any
+    explained: Callable[[], contextlib.AbstractContextManager[None]]
+
+    def add_done_callback(self, fn: Callable[[_Future], object], /) -> None:
+        self.future.add_done_callback(lambda _: fn(self))
+
+    def result(self) -> Any:  # noqa: ANN401
+        with self.explained():
+            if self.future.status in {"cancelled", "lost"}:
+                raise ConnectionError("it has closed the connection")
+        return self.future.result()
+
+
+@contextlib.contextmanager
+def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
+    """The workers of a scheduler, which is named by its address or by the file that it has written.
+
+    Raises:
+        UsageError: there is none.
+    """
+    given = _address(where)
+    from distributed import Client  # noqa: PLC0415  # 1 s
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(**given, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"--scheduler {where}: no scheduler answers there ({one_line(error)}); start one") from None
+    with client:
+        crew = ClusterCrew(client, where, _Run(run_id, str(Path.cwd())))
+        try:
+            yield crew
+        finally:
+            crew.close()
+
+
+def _address(where: str) -> dict[str, str]:
+    """What Dask's client takes.
+
+    Raises:
+        UsageError: it is neither an address nor a file.
+    """
+    if Path(where).is_file():
+        return {"scheduler_file": where}
+    if ":" in where:
+        return {"address": where}
+    raise UsageError(f"--scheduler {where} is neither an address such as tcp://node1:8786, nor a scheduler's file")
+
+
+def _version() -> tuple[str, str]:
+    """What tells whether a worker has the same bench."""
+    return __version__, source_sha256()
+
+
+_supervisors: dict[int, tuple[_Run, Supervisor]] = {}
+"""In a worker: by thread, the run that it works for."""
+
+
+def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
+    """Carry out a batch, in a worker."""
+    from distributed import get_worker  # noqa: PLC0415
+
+    shelf = Path(get_worker().local_directory) / "bench-pictures"
+    for sha256, picture in batch.pictures.items():
+        _keep(shelf / sha256, picture)
+    supervisor = _supervisor(run)
+    done = work.carried_out(batch.tasks, supervisor)
+    values = list(done.values)
+    for place, task in enumerate(batch.tasks):
+        for _ in range(TRIES):
+            value, path = values[place], shelf / task.image.sha256
+            if isinstance(value, Unable) and value.lacks_picture and path.is_file():
+                supervisor.give(task.image, pickle.loads(path.read_bytes()))  # noqa: S301  # we wrote it
+                (values[place],) = work.carried_out([task], supervisor).values
+    return Done(values, done.seconds)
+
+
+def _keep(path: Path, picture: AnyPicture) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(pickle.dumps(picture))
+
+
+def _supervisor(run: _Run) -> Supervisor:
+    """That of this thread, a new one for a new run."""
+    before, supervisor = _supervisors.get(threading.get_ident(), (None, None))
+    if supervisor is None or before != run:
+        if supervisor is not None:
+            supervisor.close()
+        folder = run.folder if Path(run.folder).is_dir() else None
+        supervisor = Supervisor(threads=1, folder=folder)
+        _supervisors[threading.get_ident()] = run, supervisor
+    return supervisor
+
+
+def _end(run: _Run) -> None:
+    """End the processes of a run, in a worker."""
+    for thread, (theirs, supervisor) in list(_supervisors.items()):
+        if theirs == run:
+            supervisor.close()
+            del _supervisors[thread]
