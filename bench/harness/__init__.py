@@ -3,8 +3,13 @@
 measure        one codec on one image: bytes, distortions, seconds
 recipe         how to open a codec, here and in other processes
 fresh_process  decoding in another process, from the bytes alone
-runner         all tasks of a run: what is stored already, what is measured, what failed
-workers        the same in several processes
+plan           the tasks of a run: points and images
+jobs           what is done with a task, in whichever process
+supervisor     tasks in a process of their own, which may crash or be ended
+dispatch       tasks handed out to several workers, and what they give back
+workers        this process, or several on this machine
+cluster        the workers of a cluster of dask.distributed
+runner         from a plan to rows: what is stored already, what is measured, what failed
 request        a run as the user asked for it
 run_info       where the rows of a run come from
 inventory      which codecs and image sets are here, and what is missing

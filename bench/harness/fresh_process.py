@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.codecs import adapter
 from bench.system.errors import CodecError
 from bench.system.worker_process import EndedError, WorkerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.codecs.codec import Codec
     from bench.harness.recipe import Recipe
     from bench.images.picture import AnyPicture, Kind
@@ -19,19 +21,34 @@ if TYPE_CHECKING:
 class FreshProcess(WorkerProcess):
     """A process that decodes."""
 
+    def open(self, recipe: Recipe) -> None:
+        """Start the process, if there is none, and open a codec there, which decoding would do otherwise.
+
+        Raises:
+            CodecError: as `decode`.
+        """
+        self._told(_open, recipe)
+
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture:
         """What a file decodes to over there, as `adapter.decode` says.
 
         Raises:
             CodecError: it does not, or the codec cannot be opened there.
         """
+        decoded: AnyPicture = self._told(_decode, recipe, data, kind)
+        return dataclasses.replace(decoded)  # what comes out of a pickle can be written to
+
+    def _told(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:
-            decoded: AnyPicture = self.call(_decode, recipe, data, kind)
+            return self.call(function, *arguments)
         except EndedError as error:
             raise CodecError(f"the process that decodes {error}") from None
         except CodecError as error:
             raise CodecError(f"in the process that decodes: {error}") from None
-        return dataclasses.replace(decoded)  # what comes out of a pickle can be written to
+
+
+def _open(recipe: Recipe) -> None:
+    _opened(recipe)
 
 
 def _decode(recipe: Recipe, data: bytes, kind: Kind) -> AnyPicture:

@@ -108,6 +108,8 @@ class MeasuringJob(Job[Measured]):
             if load_metric(name).version != version:
                 raise CodecError(f"{name} {ANOTHER}")
         super(MeasuringJob, self).prepare(task)
+        if not is_ours(task.point.recipe.name):
+            _process().open(task.point.recipe)
 
     def carry_out(self, task: Task) -> Measured:
         """Code the picture, and compare what its file decodes to."""

@@ -1,11 +1,18 @@
 """Infrastructure without knowledge of codecs: errors, files, downloads, progress, interruption, memory, provenance.
 
-errors         exceptions with a one-line message for the user files          atomic writes, hashes, folders csv_files
-CSV files that are safe to open in a spreadsheet, and are read back unchanged latex          escaping of text for LaTeX
-manifest       lists of the files that bench wrote into a folder download       downloads that resume and are verified
-environment    environment variables, threads and cores of this process interruption   Ctrl-C and SIGTERM: stop at the
-next safe point progress       progress bars memory         settings of the C library's memory allocator provenance
-commit, packages and machine
+errors         exceptions with a one-line message for the user
+files          atomic writes, hashes, folders
+csv_files      CSV files that are safe to open in a spreadsheet, and are read back unchanged
+latex          escaping of text for LaTeX
+manifest       lists of the files that bench wrote into a folder
+download       downloads that resume and are verified
+environment    environment variables, threads and cores of this process
+worker_process a process that carries out calls within limits
+tools          programs that are ended with their children
+interruption   Ctrl-C and SIGTERM: stop at the next safe point
+progress       progress bars
+memory         settings of the C library's memory allocator
+provenance     commit, packages and machine
 
 The lowest folder: it imports nothing of bench but its version, and every other folder may import it.
 """

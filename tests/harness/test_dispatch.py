@@ -17,7 +17,7 @@ from bench.harness.plan import CodecPoint, Plan, Task
 from bench.harness.recipe import Recipe
 from bench.harness.supervisor import Unable
 from bench.images.picture import Picture
-from bench.images.sets import ImageFile
+from bench.images.set_images import ImageFile
 from bench.results.schema import Configuration
 from bench.system.errors import ClusterError, CodecError
 

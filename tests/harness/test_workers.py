@@ -44,7 +44,8 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     (desk.path / "processes").unlink()
     two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower")
     assert two.returncode == 0, two.stderr
-    assert two.stderr == one.stderr == ""
+    # On a busy machine the progress is told.
+    assert all(line.startswith("measuring: ") for line in (one.stderr + two.stderr).splitlines())
     assert two.stdout == one.stdout
     assert "32 tasks measured, 0 were there, 0 failed" in two.stdout
     assert desk.rows() == desk.rows(db="one.sqlite")

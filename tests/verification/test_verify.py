@@ -144,7 +144,7 @@ def test_a_file_that_is_another_picture_elsewhere_is_found(own: str, codec: str,
 
 def test_a_process_that_dies_costs_one_picture(own: str) -> None:
     verdict = verify_round_trips(request(own, "Deadly@2", "Raw@1"))
-    assert verdict.failures == ("deadly@2 on high: the process that decodes has died",)
+    assert verdict.failures == ("deadly@2 on high: the process that decodes exited with code 9",)
     assert [row[3] for row in verdict.rows] == ["1 of 2 failed", "the same pictures"]
 
 
