@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.codecs.registry import codec_class, resolve_codecs
 from bench.harness.request import RunRequest, execute
+from bench.harness.workers import LocalCrew
 from bench.images import ffmpeg
 from bench.images.datasets import fetch_dataset, missing, open_dataset
 from bench.learned.weights import catalogue, checkpoints
@@ -120,7 +122,9 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)
-    failures = [line for entry in found for line in _measure_round(entry, options, say)]
+    # One crew for all rounds, so that PyTorch is loaded once; it is gone when times are taken.
+    with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
+        failures = [line for entry in found for line in _measure_round(entry, options, say, crew)]
     for entry in found:
         for part in entry.parts:
             failures += _take_times(entry.timing_request(part, options), say)
@@ -211,16 +215,18 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
             say(f"weights are missing: {error}")
 
 
-def _measure_round(entry: Round, options: Reproduction, say: Callable[[str], None]) -> list[str]:
+def _measure_round(
+    entry: Round, options: Reproduction, say: Callable[[str], None], crew: LocalCrew | None
+) -> list[str]:
     """Rates and distortions of a round; the tasks that failed."""
     pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
     minutes = round(entry.processor_s(pictures) / 60 / options.workers)
     say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")
-    return [line for part in entry.parts for line in _measure(entry.request(part, options), say)]
+    return [line for part in entry.parts for line in _measure(entry.request(part, options), say, crew)]
 
 
-def _measure(request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    summary = execute(request)
+def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | None = None) -> list[str]:
+    summary = execute(request, crew)
     say(str(summary))
     return summary.failures
 

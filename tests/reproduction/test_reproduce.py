@@ -22,6 +22,8 @@ from bench.system.errors import BusyError, MissingError, StoreError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.harness.workers import LocalCrew
+
 
 pytestmark = pytest.mark.usefixtures("empty_figures")
 
@@ -127,9 +129,11 @@ def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
     options: Reproduction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests: list[RunRequest] = []
+    crews: list[LocalCrew | None] = []
 
-    def noted(request: RunRequest) -> Summary:
+    def noted(request: RunRequest, crew: LocalCrew | None) -> Summary:
         requests.append(request)
+        crews.append(crew)
         return Summary("builtin", frozenset(), (), {})
 
     monkeypatch.setattr(module, "execute", noted)
@@ -142,6 +146,7 @@ def test_rates_come_from_all_workers_and_times_from_one_process_afterwards(
         (7, False, ("jpeg@10,30,50,70,80,90,95",)),
         (1, True, ("jpeg@50",)),
     ]
+    assert [crew and len(crew.workers()) for crew in crews] == [7, None]
     budget = Budget.stated(quick=True)
     assert [r.images for r in requests] == [budget.pictures["kodak"], budget.timing.pictures["kodak"]]
 
@@ -152,7 +157,7 @@ def test_planes_are_measured_after_rgb_and_reported_beside_it(
     requests: list[RunRequest] = []
     reported: list[object] = []
 
-    def noted(request: RunRequest) -> Summary:
+    def noted(request: RunRequest, _crew: object) -> Summary:
         requests.append(request)
         return Summary(request.dataset, frozenset(), (), {})
 
