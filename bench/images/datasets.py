@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.images import ffmpeg
+from bench.images.archives import fetch_archive, recorded
 from bench.images.clips import SUFFIXES, ClipOptions, frame_range, open_clip
 from bench.images.image_files import suffixes
 from bench.images.selection import selected
@@ -86,8 +87,12 @@ def missing(name: str, data: Path | None = None) -> list[str]:
     entry = _entry(name)
     if "of" in entry:
         return missing(entry["of"], data)
-    found = _hashes(_folder(name, entry, data), entry)
-    return [file for file, expected in entry["files"].items() if found.get(file) != expected]
+    folder = _folder(name, entry, data)
+    files = _files(folder, entry)
+    if not files:
+        return list(entry["urls"][:1])
+    found = _hashes(folder, files)
+    return [file for file, expected in files.items() if found.get(file) != expected]
 
 
 def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
@@ -157,6 +162,9 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     folder = _folder(name, entry, data)
     if not absent:
         return folder
+    if "archive" in entry:
+        fetch_archive(folder, entry)
+        return folder
     if "urls" not in entry:
         raise MissingError(f"dataset '{name}' comes with {entry['package']}; reinstall scikit-image")
     with progress(f"downloading {name}", len(absent), unit="files") as advance:
@@ -190,8 +198,11 @@ def _open_named(name: str, data: Path | None) -> Dataset:
     entry = _entry(name)
     if "of" in entry:
         return _open_converted(name, entry, data)
-    folder, files = _folder(name, entry, data), entry["files"]
-    found = _hashes(folder, entry)
+    folder = _folder(name, entry, data)
+    files = _files(folder, entry)
+    if not files:
+        raise MissingError(f"dataset '{name}' is not in {folder}; `bench fetch {name}` downloads and unpacks it")
+    found = _hashes(folder, files)
     if absent := files.keys() - found.keys():
         raise MissingError(
             f"dataset '{name}': {len(absent)} of {len(files)} files are missing in {folder}; "
@@ -207,9 +218,14 @@ def _open_named(name: str, data: Path | None) -> Dataset:
     return Dataset(name, entry["title"], entry.get("note", ""), images)
 
 
-def _hashes(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
+def _files(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
+    """The files of a named set with their SHA-256; empty for an archive that is not unpacked yet."""
+    return recorded(folder) if "archive" in entry else dict(entry["files"])
+
+
+def _hashes(folder: Path, files: Iterable[str]) -> dict[str, str]:
     """SHA-256 of the files of a named set that exist. For Kodak this takes 50 ms."""
-    return {file: sha256_of(folder / file) for file in entry["files"] if (folder / file).is_file()}
+    return {file: sha256_of(folder / file) for file in files if (folder / file).is_file()}
 
 
 def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Dataset:
@@ -257,13 +273,22 @@ def _open_files(pattern: str) -> Dataset:
     files = [path for path in there if path.suffix.lower() in suffixes()]
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
-    images = _unique_names([ImageFile(printable(path.stem), path, sha256_of(path)) for path in files])
+    images = _unique_names(_hashed(files, stem))
     note = "The user's own images: the figures cannot be set beside published ones."
     left_out = tuple(p for p in there if p.suffix.lower() not in suffixes() and not p.name.startswith("."))
     # Without the path: the same set may lie in another folder.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
     return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
+
+
+def _hashed(files: Sequence[Path], name: str) -> list[ImageFile]:
+    images = []
+    with progress(f"reading {printable(name)}", len(files), unit="files") as advance:
+        for path in files:
+            images.append(ImageFile(printable(path.stem), path, sha256_of(path)))
+            advance(1, printable(path.name))
+    return images
 
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.system.errors import MissingError
@@ -22,12 +23,19 @@ MAX_BYTES = 1 << 30
 _CHUNK = 1 << 14  # lost at most when a connection is cut
 
 
-def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[[int], None] = lambda _: None) -> None:
+def download(
+    urls: Sequence[str],
+    path: Path,
+    sha256: str,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+    max_bytes: int | None = None,
+) -> None:
     """Download a file to `path`, or leave `path` as it was.
 
     Received data is kept in `path`.part, so that the next call can resume. A file with a wrong hash is deleted.
     `sha256` may be a prefix of the hash, as in the names of CompressAI's checkpoints. `advance` is called with the
-    number of bytes received.
+    number of bytes received. A file larger than `max_bytes` (by default `MAX_BYTES`) is refused.
 
     Raises:
         MissingError: no URL gave a file with this hash; the message gives the reason for each.
@@ -36,42 +44,50 @@ def download(urls: Sequence[str], path: Path, sha256: str, *, advance: Callable[
         return
     reasons = []
     for url in urls:
-        reason = _try(url, path, sha256, advance)
+        reason = _try(url, path, sha256, _Arrival(advance, max_bytes or MAX_BYTES))
         if reason is None:
             return
         reasons.append(f"{url}: {reason}")
     raise MissingError(f"cannot download {path.name}: " + "; ".join(reasons))
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """Callback for received bytes, and their maximum number."""
+
+    advance: Callable[[int], None]
+    max_bytes: int
+
+
 class _TooLargeError(Exception):
-    """A server sends more than `MAX_BYTES`."""
+    """A server sends more than the maximum."""
 
 
-def _try(url: str, path: Path, sha256: str, advance: Callable[[int], None]) -> str | None:
+def _try(url: str, path: Path, sha256: str, arrival: _Arrival) -> str | None:
     """Download from one URL; None if the file is in place, else the reason why it is not."""
     from requests import RequestException  # noqa: PLC0415
 
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, part, advance)
+        _fetch(url, part, arrival)
         if not sha256_of(part).startswith(sha256):
             # A resumed file may consist of parts of two versions: download it again from the start.
             part.unlink()
-            _fetch(url, part, advance)
+            _fetch(url, part, arrival)
         if not (found := sha256_of(part)).startswith(sha256):
             part.unlink()
             return f"wrong SHA-256 {found[:16]}…, expected {sha256[:16]}…"
         part.replace(path)
     except _TooLargeError:
         part.unlink(missing_ok=True)
-        return f"it sends more than {MAX_BYTES} bytes, which no file here has"
+        return f"it sends more than {arrival.max_bytes} bytes, which no file here has"
     except (RequestException, OSError, ValueError) as error:
         return _one_line(error)
     return None
 
 
-def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
+def _fetch(url: str, part: Path, arrival: _Arrival) -> None:
     import requests  # noqa: PLC0415
 
     have = part.stat().st_size if part.exists() else 0
@@ -81,15 +97,15 @@ def _fetch(url: str, part: Path, advance: Callable[[int], None]) -> None:
             return  # the part is complete; its hash decides
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
-        if int(response.headers.get("Content-Length") or 0) > MAX_BYTES:
+        if int(response.headers.get("Content-Length") or 0) > arrival.max_bytes:
             raise _TooLargeError
         try:
             with part.open("ab" if resumed else "wb") as file:
                 for chunk in response.iter_content(_CHUNK):
-                    if file.tell() + len(chunk) > MAX_BYTES:
+                    if file.tell() + len(chunk) > arrival.max_bytes:
                         raise _TooLargeError
                     file.write(chunk)
-                    advance(len(chunk))
+                    arrival.advance(len(chunk))
         except requests.RequestException as error:
             raise _cut_off(part) from error
         _check_length(response, part, have if resumed else 0)

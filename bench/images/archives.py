@@ -1,0 +1,76 @@
+"""Image sets that come as one archive: it is verified, unpacked, and what was in it is on record beside the pictures.
+
+The record is the file SHA256SUMS, as `sha256sum --check` reads it. Where nobody has published the hash of an archive,
+that of the first download is the one that the pictures are held to, and the note of the set says so.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from bench.system.download import download
+from bench.system.errors import MissingError
+from bench.system.files import atomic_write, sha256_of
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+RECORD = "SHA256SUMS"
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """Name to SHA-256 of the files that were unpacked into a folder; nothing, if none were."""
+    path = folder / RECORD
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines) if name}
+
+
+def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
+    """Download the archive of a set, and unpack its pictures into a folder. Its record is written last.
+
+    Raises:
+        MissingError: it cannot be had, or does not hold what the set is known to have.
+    """
+    archive = entry["archive"]
+    path = folder / f"{folder.name}.zip"
+    with progress(f"downloading {path.name}", archive.get("bytes", 0), unit="bytes") as advance:
+        download(
+            entry["urls"],
+            path,
+            archive.get("sha256", ""),
+            advance=lambda number: advance(number, path.name),
+            max_bytes=archive.get("max_bytes"),
+        )
+    try:
+        files = _unpacked(path, folder, archive)
+    except zipfile.BadZipFile as error:
+        path.unlink()
+        raise MissingError(f"{path.name} is not an archive ({error}); fetch it again") from None
+    with atomic_write(folder / RECORD) as file:
+        file.write("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode())
+    path.unlink()
+
+
+def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str, str]:
+    """Name to SHA-256 of the pictures of an archive, which lie in the folder now."""
+    with zipfile.ZipFile(path) as content:
+        found = [
+            member
+            for member in content.infolist()
+            if fnmatch.fnmatchcase(member.filename, archive["members"]) and not member.filename.startswith("__MACOSX")
+        ]
+        names = [PurePosixPath(member.filename).name for member in found]
+        if len(set(names)) != archive["pictures"]:
+            raise MissingError(f"{path} has {len(set(names))} pictures, and the set {archive['pictures']}; remove it")
+        for name, member in zip(names, found, strict=True):
+            with content.open(member) as source, atomic_write(folder / name) as target:
+                while chunk := source.read(2**20):
+                    target.write(chunk)
+    return {name: sha256_of(folder / name) for name in names}
