@@ -53,6 +53,7 @@ BASES: Mapping[str, tuple[str, ...]] = {
     "plot": ("--codec", "jpeg", "--db", "r.sqlite", "--out", "new"),
     "export": ("new", "--db", "r.sqlite"),
     "import": ("curve.json", "--db", "new.sqlite"),
+    "merge": ("r.sqlite", "--db", "new.sqlite"),
     "doctor": (),
     "train one": (
         "joint+qr@3",
@@ -128,6 +129,9 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         ),
         "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
         "--exclude": (*names("unknown image of photos-"), Wrong("*", "--exclude leaves no image of photos-")),
+        "--sample": (Wrong("99", "there are only "),),
+        "--seed": (Wrong("3", "--seed chooses a --sample"),),
+        "--shard": (*names("is not a shard"), Wrong("0/4", "is not a shard"), Wrong("5/4", "is not a shard")),
         "--skip-failed": BY_TYPE,
         "--weights": (
             *names("unknown weights '", *LEARNED),
@@ -206,6 +210,13 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         ),
         "--costs": (Wrong("", "are for CSV files", ("--format", "compressai")),),
         "--data": (Wrong("photos", "--dataset and --data choose the --pictures"),),
+    },
+    "merge": {
+        "databases": (
+            Wrong("nosuch", "there are no results at nosuch"),
+            Wrong("text", "text: it is not a results database of bench"),
+            Wrong("empty", "empty is a folder"),
+        ),
     },
     "import": {
         "source": (

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COMMANDS = (
-    "list", "fetch", "run", "reproduce", "report", "verify", "export", "import", "doctor", "compare", "plot", "train",
-    "diagnose", "quantize",
+    "list", "fetch", "run", "reproduce", "report", "verify", "export", "import", "merge", "doctor", "compare", "plot",
+    "train", "diagnose", "quantize",
 )  # fmt: skip
 """In the order in which they are used. Each is in the module of its name, imported when it is asked for. A name
 that Python has already ends in an underscore."""

@@ -66,6 +66,22 @@ class Number(click.FloatRange):
         return number
 
 
+class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versions of click
+    """A share of some work: 2/10 is the second of ten."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
+        """The number of the share, and how many there are."""
+        if isinstance(value, tuple):
+            return value
+        number, slash, shards = str(value).partition("/")
+        if not (slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
+            self.fail(f"{value!r} is not a shard; write 1/8 for the first of eight, and 8/8 for the last.", param, ctx)
+        return int(number), int(shards)
+
+
+SHARD = Shard()
 FOLDER = Folder()
 FILE = File()
 POSITIVE = Number(min=0, min_open=True)

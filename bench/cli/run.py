@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, Command
+from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -37,6 +37,9 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @_dataset
 @images
 @_exclude
+@click.option("--sample", type=COUNT, metavar="N", help="Only N of the images, which --seed chooses by their content.")
+@click.option("--seed", type=SEED, help="Of --sample.  [default: 0]")
+@click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Only every N-th task, from the I-th on.")
 @click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
 @clip
 @backend

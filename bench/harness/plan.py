@@ -6,6 +6,7 @@ their configuration is known: a run may have a million tasks, and models that wo
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,16 +62,21 @@ class Plan:
     missing: Sequence[str] = ()
     about: Sequence[str] = ()
     """A line for each point whose codec has something to say of itself."""
+    shard: tuple[int, int] = (1, 1)
+    """Which share of the tasks it has, of how many: every n-th one, so that shares take equally long."""
 
-    def of(self, point: CodecPoint) -> Iterator[Task]:
+    def of(self, place: int) -> Iterator[Task]:
         """The tasks of one point."""
-        return (Task(point, image) for image in self.images)
+        number, shards = self.shard
+        first = (number - 1 - place * len(self.images)) % shards
+        return (Task(self.points[place], image) for image in itertools.islice(self.images, first, None, shards))
 
     def __iter__(self) -> Iterator[Task]:
-        return (task for point in self.points for task in self.of(point))
+        return (task for place in range(len(self.points)) for task in self.of(place))
 
     def __len__(self) -> int:
-        return len(self.points) * len(self.images)
+        number, shards = self.shard
+        return len(range(number - 1, len(self.points) * len(self.images), shards))
 
 
 def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
@@ -53,6 +53,12 @@ class RunRequest:
     command: tuple[str, ...]
     images: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    sample: int | None = None
+    """How many of these images are measured; all, if it is not said."""
+    seed: int | None = None
+    """Chooses them."""
+    shard: tuple[int, int] = (1, 1)
+    """Which share of the tasks is measured, of how many."""
     skip_failed: bool = False
     """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
     clip: ClipOptions | None = None
@@ -119,13 +125,18 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
             raise UsageError(f"{option} is for times; add --timing, or leave it out")
+    if request.seed is not None and request.sample is None:
+        raise UsageError("--seed chooses a --sample; add --sample, or leave it out")
     if request.scheduler and request.workers > 1:
         raise UsageError("--workers are of this machine, and --scheduler has its own; leave one of them out")
     specs = resolve_codecs(request.codecs, request.codec_options, backend=request.backend)
     whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
-    dataset = whole.part(whole.select(request.images, request.exclude))
+    images = whole.select(request.images, request.exclude)
+    if request.sample is not None:
+        images = whole.sample(images, request.sample, request.seed or 0)
+    dataset = whole.part(images)
     metrics = _metrics(request.metrics, dataset.kind)
-    the_plan = plan(specs, dataset.images, backend=request.backend)
+    the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
     # Workers have one thread each; times are taken by this process.
     is_here = request.workers == 1 and not request.scheduler
     threads = request.threads if is_here or request.timing else 1

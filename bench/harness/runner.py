@@ -94,7 +94,7 @@ def run_measurements(
     versions = cast("MeasuringJob", work.job).versions
 
     def todo() -> Todo:
-        return {point: _lacking(store, versions, plan.of(point)) for point in plan.points}
+        return {point: _lacking(store, versions, plan.of(place)) for place, point in enumerate(plan.points)}
 
     def keep(task: Task, measured: Measured) -> None:
         store.add(_measurement(task, measured, run), versions)

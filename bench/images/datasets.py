@@ -22,7 +22,7 @@ from bench.images import ffmpeg
 from bench.images.archives import fetch_archive, recorded
 from bench.images.clips import SUFFIXES, ClipOptions, frame_range, open_clip
 from bench.images.image_files import suffixes
-from bench.images.selection import selected
+from bench.images.selection import sampled, selected
 from bench.images.set_images import ClipFrame, ConvertedImage, ImageFile, planes_sha256
 from bench.system.download import download
 from bench.system.errors import MissingError, UsageError, printable, unknown
@@ -62,6 +62,17 @@ class Dataset:
         if not (wanted := set(selected(names, patterns, self.name)) - unwanted):
             raise UsageError(f"--exclude leaves no image of {self.name}")
         return tuple(image for image in self.images if image.name in wanted)
+
+    def sample(self, images: Sequence[ImageFile], number: int, seed: int) -> tuple[ImageFile, ...]:
+        """So many of some images, which a seed chooses by their content (`bench.images.selection.sampled`).
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        if number > len(images):
+            raise UsageError(f"--sample {number}: there are only {len(images)} images of {self.name}")
+        chosen = sampled([image.sha256 for image in images], number, seed)
+        return tuple(image for place, image in enumerate(images) if place in chosen)
 
     def part(self, images: Sequence[ImageFile]) -> Dataset:
         """Some of the images as a set, whose name ends in their hash; all images are the set itself."""

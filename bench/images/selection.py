@@ -1,8 +1,9 @@
-"""Selection of images by name: globs, several in one text separated by commas, as in `--images`."""
+"""Selection of images: by name (globs, several in one text separated by commas, as in `--images`), or at random."""
 
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 from typing import TYPE_CHECKING
 
 from bench.system.errors import unknown
@@ -22,6 +23,15 @@ def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[st
         if not any(fnmatch.fnmatchcase(name, glob) for name in names):
             raise unknown(f"image of {of}", glob, names)
     return tuple(name for name in names if not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs))
+
+
+def sampled(identities: Sequence[str], number: int, seed: int) -> set[int]:
+    """Indices of `number` images, sampled by their SHA-256 and the seed; all if there are fewer.
+
+    The sample does not depend on names or on the order. A larger sample of the same seed contains the smaller one.
+    """
+    order = sorted(range(len(identities)), key=lambda i: hashlib.sha256(f"{seed} {identities[i]}".encode()).digest())
+    return set(order[:number])
 
 
 def _globs(pattern: str, names: Sequence[str]) -> list[str]:

@@ -1,11 +1,17 @@
 """Measurements: schema, database, and exchange with other programs.
 
-schema        fields of a measurement, a timing, a failure and a run, with units fields        every stored field: name,
-type, bounds, whether it may be missing store         the SQLite database (schema.sql) database      opening and
-migrating the SQLite file export        the database as CSV files, and back frames        an export as data frames: the
-input of the analysis interchange   RD points in other formats: CompressAI's JSON; `point_tables`: CSV and TSV imported
-curves imported by the user: names, storage, removal published     published RD points (baselines/published)
-observations  CSV files of experiments extras        optional parts of an export: weights, costs, pictures, experiments
+schema        fields of a measurement, a timing, a failure and a run, with units
+fields        every stored field: name, type, bounds, whether it may be missing
+store         the SQLite database (schema.sql)
+database      opening and migrating the SQLite file
+merge         several databases in one
+export        the database as CSV files, and back
+frames        an export as data frames: the input of the analysis
+interchange   RD points in other formats: CompressAI's JSON; `point_tables`: CSV and TSV
+imported      curves imported by the user: names, storage, removal
+published     published RD points (baselines/published)
+observations  CSV files of experiments
+extras        optional parts of an export: weights, costs, pictures, experiments
 
 Imports `codecs` and what is below. The next folder up is `analysis`.
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench.results.schema import Failure, Measurement, RunInfo, Timing
 
-_WHOLES = {
+WHOLES = {
     "datasets": ("dataset",),
     "images": ("dataset",),
     "codecs": ("codec",),
@@ -80,6 +80,16 @@ class Store:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextlib.contextmanager
+    def attached(self, path: Path) -> Iterator[None]:
+        """Let statements in the block name the tables of another database, as those of `theirs`."""
+        with explained(path):
+            self._connection.execute("ATTACH ? AS theirs", (str(path),))
+        try:
+            yield
+        finally:
+            self._connection.execute("DETACH theirs")
+
     def _insert(self, table: str, row: Mapping[str, object], *, on_conflict: str = "REPLACE") -> None:
         if strange := row.keys() - FIELDS.keys():
             raise StoreError(f"{self.path}: the results have no column {ascii(min(strange))[:SHOWN]}")
@@ -99,7 +109,7 @@ class Store:
         `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
         images of a set, and all points of an imported curve, are given at once: others are deleted.
         """
-        rows, common = tuple(rows), _WHOLES[table]
+        rows, common = tuple(rows), WHOLES[table]
         condition = " AND ".join(f"{column} = ?" for column in common)
         with self.transaction():
             known = set(self.rows(f"SELECT DISTINCT {', '.join(common)} FROM {table}"))  # noqa: S608  # our own names
@@ -112,8 +122,8 @@ class Store:
 
     def forget(self, table: str, **whole: str) -> None:
         """Delete what `describe` recorded together: an image set's name, or the points of an imported curve."""
-        condition = " AND ".join(f"{column} = ?" for column in _WHOLES[table])
-        values = tuple(whole[column] for column in _WHOLES[table])
+        condition = " AND ".join(f"{column} = ?" for column in WHOLES[table])
+        values = tuple(whole[column] for column in WHOLES[table])
         with self.transaction():
             self._connection.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608  # our own names
 

@@ -73,7 +73,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def results(plan: Plan, crew: FakeCrew) -> list[tuple[str, Any]]:
-    todo = {point: plan.of(point) for point in plan.points}
+    todo = {point: plan.of(place) for place, point in enumerate(plan.points)}
     return [(str(task), value) for task, value in Dispatcher(WORK, todo, crew).results()]
 
 

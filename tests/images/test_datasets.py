@@ -9,7 +9,7 @@ from PIL import Image
 
 from bench.harness import inventory
 from bench.images import datasets
-from bench.images.datasets import fetch_dataset, missing, open_dataset
+from bench.images.datasets import Dataset, fetch_dataset, missing, open_dataset
 from bench.images.set_images import ImageFile
 from bench.system.errors import MissingError, UsageError
 from bench.system.files import sha256_of
@@ -170,3 +170,21 @@ def test_names_of_many_files_are_not_each_compared_with_each() -> None:
     images = [ImageFile(Counted(number), Path(f"{number}.png"), "") for number in range(300)]
     assert len(datasets._unique_names(images)) == 300
     assert Counted.comparisons < 10 * 300
+
+
+def test_a_sample_is_chosen_by_content_and_seed_alone(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for index in range(8):
+            called = f"{index}.png" if name == "one" else f"{7 - index}-renamed.png"
+            Image.fromarray(np.full((1, 1, 3), index, np.uint8)).save(tmp_path / name / called)
+    one, two = (open_dataset(str(tmp_path / name)) for name in ("one", "two"))
+
+    def hashes(dataset: Dataset, number: int, seed: int) -> set[str]:
+        return {image.sha256 for image in dataset.sample(dataset.images, number, seed)}
+
+    assert hashes(one, 3, 1) == hashes(two, 3, 1) < hashes(one, 5, 1) < hashes(one, 8, 1)
+    assert len({frozenset(hashes(one, 3, seed)) for seed in range(20)}) > 5
+    assert [image.name for image in one.sample(one.images, 8, 0)] == [image.name for image in one.images]
+    with pytest.raises(UsageError, match="--sample 9: there are only 8 images of one-"):
+        one.sample(one.images, 9, 0)
