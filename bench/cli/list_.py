@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @data
 @db
 def list_(what: str | None, data: Path | None, db: Path) -> None:
-    """List codecs, their backends and qualities, and image sets, with what is missing and how to get it.
+    """List codecs, their backends and qualities, metrics and image sets, with what is missing and how to get it.
 
     The image sets are those that have a name and those that the results have. With `published`: the published curves,
     imported ones included, by the names that `bench compare` takes.
@@ -35,6 +35,7 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     tables.show(("codec", "title", "backend", "qualities", "made by"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
     tables.show(("CompressAI's name", "codec"), inventory.aliases())
+    tables.show(("metric", "title", "better", "measured"), inventory.metrics())
     tables.show(("image set", "state"), inventory.image_sets(data))
     tables.show(("image set in the results", "is"), inventory.measured_sets(db))
     tables.show(("codec", "missing"), inventory.missing(codecs))

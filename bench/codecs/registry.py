@@ -50,6 +50,28 @@ METRICS = {
 }
 """Metric name to "module:NAME". Every run measures those that apply to its kind of picture."""
 
+FURTHER_METRICS = {
+    "vmaf": "bench.metrics.video:VMAF",
+    "xpsnr": "bench.metrics.video:XPSNR",
+    "psnr_hvs": "bench.metrics.vision:PSNR_HVS",
+    "psnr_hvs_m": "bench.metrics.vision:PSNR_HVS_M",
+    "ssimulacra2": "bench.metrics.vision:SSIMULACRA2",
+    "nlpd": "bench.metrics.vision:NLPD",
+    "flip": "bench.metrics.vision:FLIP",
+    "fsim": "bench.metrics.structure:FSIM",
+    "gmsd": "bench.metrics.structure:GMSD",
+    "iw_ssim": "bench.metrics.structure:IW_SSIM",
+    "vif": "bench.metrics.structure:VIF",
+}
+"""The same of metrics that are measured where they are asked for."""
+
+METRIC_SETS = {"jpeg-ai": ("ms_ssim_y", "vmaf", "vif", "fsim", "nlpd", "iw_ssim", "psnr_hvs")}
+"""Name of a set of metrics to its members.
+
+JPEG AI averages the BD-rates of seven: see its common training and test conditions (ISO/IEC JTC 1/SC 29/WG 1), and
+`src/codec/metrics` of its reference software, whose colour conversion is followed here.
+"""
+
 _SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
 """Suffix of a codec's name after that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
@@ -91,10 +113,11 @@ def load_metric(name: str) -> Metric:
     """
     from bench.metrics.distortion import Metric  # noqa: PLC0415
 
-    found = _find("metric", name, _targets(METRICS, "bench.metrics"))
+    ours = {**METRICS, **FURTHER_METRICS}
+    found = _find("metric", name, _targets(ours, "bench.metrics"))
     if not isinstance(found, Metric):
         raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
-    if name in METRICS:
+    if name in ours:
         return found
     # As with a codec: an edited metric must not return stored values.
     code = code_of(name)

@@ -8,7 +8,16 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.codecs.registry import ALIASES, ON_REQUEST, codec_class, codec_names
+from bench.codecs.registry import (
+    ALIASES,
+    FURTHER_METRICS,
+    METRIC_SETS,
+    METRICS,
+    ON_REQUEST,
+    codec_class,
+    codec_names,
+    load_metric,
+)
 from bench.images import datasets
 from bench.results import published
 from bench.results.export import frames
@@ -66,6 +75,17 @@ def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
     """What codecs lack, each thing once: (codecs with their backend, what is missing)."""
     lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
     return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
+
+
+def metrics() -> list[tuple[str, str, str, str]]:
+    """Every registered metric: (name, title, which values are better, when it is measured or what it lacks)."""
+    rows = []
+    for name in (*METRICS, *FURTHER_METRICS):
+        metric = load_metric(name)
+        better = "higher" if metric.higher_is_better else "lower"
+        use = "in every run" if name in METRICS else metric.missing() or f"--metric {name}"
+        rows.append((name, metric.title, better, use))
+    return [*rows, *((name, ", ".join(members), "", f"--metric {name}") for name, members in METRIC_SETS.items())]
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
-from bench.codecs.registry import METRICS, codec_class, load_metric, resolve_codecs
+from bench.codecs.registry import METRIC_SETS, METRICS, codec_class, load_metric, resolve_codecs
 from bench.harness.cluster import cluster
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob, TimingJob
@@ -20,7 +20,7 @@ from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column
 from bench.results.store import Store
-from bench.system.errors import UsageError, listed
+from bench.system.errors import MissingError, UsageError, listed
 from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     if request.sample is not None:
         images = whole.sample(images, request.sample, request.seed or 0)
     dataset = whole.part(images)
-    metrics = _metrics(request.metrics, dataset.kind)
+    metrics, lacking = _metrics(request.metrics, dataset.kind)
     the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
     # Workers have one thread each; times are taken by this process.
     is_here = request.workers == 1 and not request.scheduler
@@ -144,13 +144,13 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     workers = "cluster" if request.scheduler else request.workers
     run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks)
     repeats = request.repeats or REPEATS
-    job = MeasuringJob.by((*_standard(dataset.kind), *request.metrics))
+    job = MeasuringJob.by(tuple(metrics))
     with _crew(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:
         if request.timing and not request.force:
             done = store.timed(run.machine, threads, repeats)
             if any(task.key not in done for task in the_plan):
                 require_quiet_machine()
-        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan, metrics)
+        register(store, run, {one.name: one for one in (whole, dataset)}.values(), the_plan, metrics.values())
         outcomes = {"measured": run_measurements(store, run, the_plan, Work(job, request.limits), crew=measuring)}
         if request.timing:
             timing = TimingJob(repeats, threads)
@@ -161,7 +161,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         describe_dataset(store, result)
         about = (*the_plan.about, *_left_behind(store, the_plan))
     points = frozenset((p.configuration.curve, p.configuration.quality) for p in the_plan.points)
-    return Summary(result.name, points, tuple(the_plan.missing), outcomes, skipped, _notes(whole, remarks), about)
+    return Summary(result.name, points, (*the_plan.missing, *lacking), outcomes, skipped, _notes(whole, remarks), about)
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
@@ -220,20 +220,41 @@ def _standard(kind: Kind) -> dict[str, Metric]:
     return {name: metric for name, metric in metrics.items() if kind in metric.kinds}
 
 
-def _metrics(names: tuple[str, ...], kind: Kind) -> list[Metric]:
-    metrics = _standard(kind)
+def _metrics(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
+    """The metrics of a run by what they were asked for as, and a line for each of a set that cannot run here.
+
+    Raises:
+        UsageError: a name is unknown or taken, or the metric is not for such pictures.
+        MissingError: a metric that was named by itself cannot run here.
+    """
+    metrics, lacking = _standard(kind), []
     for name in names:
-        if stored := DERIVED.get(name.replace("_", "-")) if name not in metrics else None:
-            raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")
-        metric = load_metric(name)
-        if metrics.get(metric.name, metric) != metric:
-            raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
-        if metric.name not in metrics and _is_taken(metric.name):
-            raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
-        if kind not in metric.kinds:
-            raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
-        metrics[metric.name] = metric
-    return list(metrics.values())
+        for member in METRIC_SETS.get(name, (name,)):
+            metric = _checked(member, kind, taken={one.name: one for one in metrics.values()})
+            if metric in metrics.values():
+                continue
+            if (reason := metric.missing()) is None:
+                metrics[member] = metric
+            elif member != name:
+                lacking.append(f"metric {member}: {reason}")
+            else:
+                raise MissingError(f"metric {name}: {reason}")
+    return metrics, lacking
+
+
+def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
+    """The metric that a name means, if it is for such pictures and goes by no name that the results have."""
+    stored = DERIVED.get(name.replace("_", "-"), "") if name not in METRICS else ""
+    if stored and taken.keys() >= set(stored.split(", ")):
+        raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")
+    metric = load_metric(name)
+    if taken.get(metric.name, metric) != metric:
+        raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+    if name not in METRICS and _is_taken(metric.name):
+        raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
+    if not metric.takes(kind):
+        raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
+    return metric
 
 
 def _is_taken(name: str) -> bool:

@@ -38,6 +38,12 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return plane
 
 
+def luma_10_bits(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The luma plane of `luma`, rounded to 10 bits: 0 to 1023. JPEG AI's metrics take luma so."""
+    plane: NDArray[np.uint16] = np.rint(luma(pixels) * (1023 / 255)).astype(np.uint16)
+    return plane
+
+
 def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB to YCbCr of ITU-R BT.601 in full range (as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
 

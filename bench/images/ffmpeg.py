@@ -1,4 +1,4 @@
-"""The ffmpeg binary of the package imageio-ffmpeg: conversion to YUV 4:2:0, and reading of JPEG XL files."""
+"""The ffmpeg binary of the package imageio-ffmpeg: conversion to YUV 4:2:0, reading of JPEG XL files, and metrics."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import functools
 import importlib.util
 import re
 import subprocess
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.images.picture import Yuv420
-from bench.system.errors import MissingError
+from bench.system.errors import BenchError, MissingError
 from bench.system.tools import run_tool
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ With these flags ffmpeg 4.2, 7.0 and 9.0 give the same samples. In full range th
 level lower."""
 
 _TIME_LIMIT_S = 60.0
+
+_COMPARING_LIMIT_S = 600.0
+"""For two pictures, however large."""
 
 _PAM = re.compile(rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH (\d+)\nMAXVAL (\d+)\nTUPLTYPE \w+\nENDHDR\n")
 
@@ -67,6 +72,49 @@ def version() -> str:
     done = subprocess.run([program(), "-version"], capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False)
     match = re.match(r"ffmpeg version (\S+)", done.stdout)
     return f"ffmpeg {match[1]}" if match else "ffmpeg of unknown version"
+
+
+def missing_filter(name: str) -> str | None:
+    """Say that there is no ffmpeg with a filter and how to get it, or None if there is."""
+    if reason := missing():
+        return reason
+    if name in _filters():
+        return None
+    return f"{version()} has no filter {name}; install an ffmpeg that has it and set IMAGEIO_FFMPEG_EXE to its path"
+
+
+@functools.cache
+def _filters() -> frozenset[str]:
+    command = [program(), "-hide_banner", "-filters"]
+    listed = run_tool(command, timeout_s=_TIME_LIMIT_S).stdout.decode(errors="replace")
+    return frozenset(re.findall(r"^ \S+ +(\w+) +\S+->\S+", listed, re.MULTILINE))
+
+
+def compare_luma(first: NDArray[Any], second: NDArray[Any], filter_: str, *, frames: int = 1) -> str:
+    """What a filter of two videos writes to its file `log`: of luma planes of 8 bits, or of 10 bits in uint16.
+
+    Each plane is shown as `frames` equal frames, at 25 a second; chroma is flat.
+
+    Raises:
+        MissingError: there is no ffmpeg.
+        BenchError: ffmpeg fails.
+    """
+    if reason := missing():
+        raise MissingError(reason)
+    (height, width), is_deep = first.shape, first.dtype == np.uint16
+    flat = np.full(2 * -(-height // 2) * -(-width // 2), 512 if is_deep else 128, first.dtype)
+    form = ("-pix_fmt", "yuv420p10le" if is_deep else "yuv420p", "-video_size", f"{width}x{height}")
+    source = ("-f", "rawvideo", "-framerate", "25", *form, "-i")
+    options = ("-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", "-filter_threads", "1")
+    command = [program(), *options, *source, "first", *source, "second", "-lavfi", filter_, "-f", "null", "-"]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for name, plane in (("first", first), ("second", second)):
+            frame = plane.tobytes() + flat.tobytes()
+            Path(folder, name).write_bytes(frame * frames)
+        done = run_tool(command, timeout_s=_COMPARING_LIMIT_S, folder=folder)
+        if done.returncode:
+            raise BenchError(f"{version()} fails at {filter_}: {_message(done) or done.returncode}")
+        return Path(folder, "log").read_text(encoding="utf-8")
 
 
 def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:

@@ -2,6 +2,12 @@
 
 distortion   `Metric`, the contract; MSE of RGB and of planes, and the instances of MS-SSIM
 ms_ssim      multi-scale SSIM
+video        VMAF and XPSNR, by ffmpeg
+structure    FSIM, GMSD, IW-SSIM and VIF, by piq
+vision       PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP
+packages     what metrics of other packages have in common
+
+Those of other packages are measured where they are asked for: `bench run --metric vmaf`; docs/metrics.md.
 
 Imports `system` and `images`. The next folder up is `codecs`.
 """

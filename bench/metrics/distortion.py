@@ -38,8 +38,16 @@ class Metric:
     higher_is_better: bool
     version: str = "1"
     kinds: tuple[Kind, ...] = ("rgb",)
+    on_request: tuple[Kind, ...] = ()
+    """Kinds of pictures that it takes as well, but for which no run measures it unless it is named."""
     files: tuple[str | Path, ...] = ()
     """What else decides its values: files or folders of weights, relative to the file of its code."""
+    missing: Callable[[], str | None] = lambda: None
+    """Says what it lacks on this machine and how to get it; None if it can run."""
+
+    def takes(self, kind: Kind) -> bool:
+        """Whether it is defined on pictures of a kind."""
+        return kind in {*self.kinds, *self.on_request}
 
 
 def _mse(original: Picture, decoded: Picture) -> float:
@@ -77,12 +85,12 @@ def _ms_ssim(original: Picture, decoded: Picture) -> float | None:
     return _ms_ssim_of(original.pixels, decoded.pixels)
 
 
-def _ms_ssim_y(original: Yuv420, decoded: Yuv420) -> float | None:
-    """MS-SSIM of Y; None where the smaller side is 160 pixels or less."""
-    return _ms_ssim_of(original.y[..., None], decoded.y[..., None])
+def _ms_ssim_y(original: AnyPicture, decoded: AnyPicture) -> float | None:
+    """MS-SSIM of the luma planes; None where the smaller side is 160 pixels or less."""
+    return _ms_ssim_of(_luma(original)[..., None], _luma(decoded)[..., None])
 
 
-def _ms_ssim_of(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float | None:
+def _ms_ssim_of(a: NDArray[Any], b: NDArray[Any]) -> float | None:
     return ms_ssim(a, b) if min(a.shape[:2]) >= MIN_SIDE else None
 
 
@@ -91,4 +99,6 @@ MSE_Y = Metric("mse_y", _mse_y, "MSE, luma", higher_is_better=False, kinds=("rgb
 MSE_U = Metric("mse_u", _mse_u, "MSE, U", higher_is_better=False, kinds=("yuv420",))
 MSE_V = Metric("mse_v", _mse_v, "MSE, V", higher_is_better=False, kinds=("yuv420",))
 MS_SSIM = Metric("ms_ssim", _ms_ssim, "MS-SSIM, RGB", higher_is_better=True)
-MS_SSIM_Y = Metric("ms_ssim_y", _ms_ssim_y, "MS-SSIM, luma", higher_is_better=True, kinds=("yuv420",))
+MS_SSIM_Y = Metric(
+    "ms_ssim_y", _ms_ssim_y, "MS-SSIM, luma", higher_is_better=True, kinds=("yuv420",), on_request=("rgb",)
+)

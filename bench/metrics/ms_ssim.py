@@ -14,7 +14,7 @@ import functools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -49,8 +49,8 @@ _BLOCK = 32
 """Rows and columns of a block: the matrix products waste (32 + 10) / 11 of their work, and are fast for it."""
 
 
-def ms_ssim(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> float:
-    """MS-SSIM of two pictures (height, width, channels) of uint8, 0 to 1.
+def ms_ssim(x: NDArray[Any], y: NDArray[Any]) -> float:
+    """MS-SSIM of two pictures (height, width, channels) with samples of 0 to 255, 0 to 1.
 
     Raises:
         ValueError: the pictures differ in shape, or a side is smaller than `MIN_SIDE`.

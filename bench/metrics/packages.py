@@ -1,0 +1,64 @@
+"""What metrics of other packages have in common: whether the package is there, its version, luma, one thread."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from bench.images.colour import luma_10_bits
+from bench.images.picture import Yuv420
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.images.picture import AnyPicture
+
+
+def missing_package(*modules: str) -> Callable[[], str | None]:
+    """What says that one of some modules is not installed, and how to get it."""
+
+    def missing() -> str | None:
+        absent = [module for module in modules if importlib.util.find_spec(module) is None]
+        if not absent:
+            return None
+        return f"the package {absent[0].replace('_', '-')} is not installed: pip install '.[metrics]'"
+
+    return missing
+
+
+def version_with(package: str, own: str = "1") -> str:
+    """The version of a metric whose values are those of a package."""
+    try:
+        return f"{own}, {package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return own
+
+
+def luma_plane(picture: AnyPicture) -> NDArray[Any]:
+    """The luma plane as JPEG AI's metrics take it: Y of BT.709 in full range and 10 bits; of planes Y as it is."""
+    return picture.y if isinstance(picture, Yuv420) else luma_10_bits(picture.pixels)
+
+
+def unit_luma(picture: AnyPicture) -> NDArray[np.float64]:
+    """That plane from 0 to 1."""
+    plane: NDArray[np.float64] = luma_plane(picture) / (255 if isinstance(picture, Yuv420) else 1023)
+    return plane
+
+
+@contextlib.contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let PyTorch have one thread in the block: sums do not depend on the number of cores."""
+    import torch  # noqa: PLC0415
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,60 @@
+"""Metrics of video on still pictures, of luma: VMAF and XPSNR. The ffmpeg of the project has them.
+
+VMAF (Li et al., "Toward a practical perceptual video quality metric", 2016) is the model vmaf_v0.6.1. Its motion
+feature is 0 on a still picture, so that equal pictures have 97.4 and not 100.
+
+XPSNR (Helmrich et al., "XPSNR: a low-complexity extension of the perceptually weighted PSNR", 2020) weights squared
+errors by the activity of their block, in space and in time. The first frame of a video has none before it, and the
+filter takes black for that one; so the picture is shown twice, and the second frame counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING
+
+from bench.images import ffmpeg
+from bench.metrics.distortion import Metric
+from bench.metrics.packages import luma_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.images.picture import AnyPicture, Kind
+
+LIBVMAF_MIN_SIDE = 17
+"""The smaller side that libvmaf takes; below it crashes."""
+
+_KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
+
+
+def _vmaf(original: AnyPicture, decoded: AnyPicture) -> float | None:
+    """VMAF; None where the smaller side is below `LIBVMAF_MIN_SIDE`."""
+    if min(original.height, original.width) < LIBVMAF_MIN_SIDE:
+        return None
+    filter_ = "libvmaf=model=version=vmaf_v0.6.1:log_path=log:log_fmt=json:n_threads=1"
+    log = ffmpeg.compare_luma(luma_plane(decoded), luma_plane(original), filter_)
+    return float(json.loads(log)["frames"][0]["metrics"]["vmaf"])
+
+
+def _xpsnr(original: AnyPicture, decoded: AnyPicture) -> float:
+    log = ffmpeg.compare_luma(luma_plane(original), luma_plane(decoded), "xpsnr=stats_file=log", frames=2)
+    found = re.search(r"^n: +2 +XPSNR y: *(\S+)", log, re.MULTILINE)
+    return float(found[1]) if found else math.nan
+
+
+def _missing(filter_: str) -> Callable[[], str | None]:
+    return lambda: ffmpeg.missing_filter(filter_)
+
+
+def _metric(name: str, function: Callable[[AnyPicture, AnyPicture], float | None], title: str, filter_: str) -> Metric:
+    version = "1" if ffmpeg.missing() else f"1, {ffmpeg.version()}"
+    return Metric(
+        name, function, title, higher_is_better=True, version=version, kinds=_KINDS, missing=_missing(filter_)
+    )
+
+
+VMAF = _metric("vmaf", _vmaf, "VMAF v0.6.1, luma", "libvmaf")
+XPSNR = _metric("xpsnr", _xpsnr, "XPSNR, luma (dB)", "xpsnr")

@@ -1,0 +1,139 @@
+"""Models of human vision: PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP.
+
+PSNR-HVS: Egiazarian et al., "New full-reference quality metrics based on HVS" (2006), without its correction of mean
+and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contrast masking of DCT basis functions"
+(2007), of luma. What libvmaf calls psnr_hvs is another, Daala's.
+NLPD: Laparra et al., "Perceptual image quality assessment using a normalized Laplacian pyramid" (2016), of luma.
+SSIMULACRA 2: Sneyers, https://github.com/cloudinary/ssimulacra2 (2022): 90 is visually lossless, 30 is low quality.
+FLIP: Andersson et al., "FLIP: a difference evaluator for alternating images" (2020), its mean at 67 pixels per degree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.metrics.distortion import Metric
+from bench.metrics.packages import missing_package, one_torch_thread, unit_luma, version_with
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from numpy.typing import NDArray
+
+    from bench.images.picture import AnyPicture, Kind, Picture
+
+NLPD_MIN_SIDE = 33
+"""The smaller side from which on the six scales of the pyramid can be filtered."""
+
+SSIMULACRA2_MIN_SIDE = 8
+
+_BLOCK = 8
+
+_ANY: tuple[Kind, ...] = ("rgb", "yuv420")
+
+
+def _psnr_hvs(original: AnyPicture, decoded: AnyPicture) -> float:
+    return _hvs_db(original, decoded, masked=False)
+
+
+def _psnr_hvs_m(original: AnyPicture, decoded: AnyPicture) -> float:
+    return _hvs_db(original, decoded, masked=True)
+
+
+def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float:
+    """PSNR-HVS or PSNR-HVS-M in dB, infinite for equal pictures; luma is continued to whole blocks of 8x8 pixels."""
+    planes = [_whole_blocks(unit_luma(picture)) for picture in (original, decoded)]
+    with np.errstate(divide="ignore", invalid="ignore"):  # flat blocks mask nothing
+        errors = _psnr_hvsm().hvs_hvsm_mse(*planes)
+        return float(-10 * np.log10(errors[1 if masked else 0]))
+
+
+def _whole_blocks(plane: NDArray[Any]) -> NDArray[Any]:
+    return np.pad(plane, [(0, -size % _BLOCK) for size in plane.shape], mode="edge")
+
+
+@functools.cache
+def _psnr_hvsm() -> ModuleType:
+    # It prints what it was not installed with.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return importlib.import_module("psnr_hvsm")
+
+
+def _nlpd(original: AnyPicture, decoded: AnyPicture) -> float | None:
+    """NLPD of luma; None where the smaller side is below `NLPD_MIN_SIDE`."""
+    if min(original.height, original.width) < NLPD_MIN_SIDE:
+        return None
+    import plenoptic  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    with one_torch_thread():
+        one, other = (torch.tensor(unit_luma(picture))[None, None] for picture in (original, decoded))
+        return float(plenoptic.metric.nlpd(one, other))
+
+
+def _ssimulacra2(original: Picture, decoded: Picture) -> float | None:
+    """SSIMULACRA 2; None where the smaller side is below `SSIMULACRA2_MIN_SIDE`."""
+    if min(original.height, original.width) < SSIMULACRA2_MIN_SIDE:
+        return None
+    from ssimulacra2 import compute_ssimulacra2  # noqa: PLC0415
+
+    return float(compute_ssimulacra2(_file(original), _file(decoded)))
+
+
+def _file(picture: Picture) -> io.BytesIO:
+    """The picture as an uncompressed file."""
+    from PIL import Image  # noqa: PLC0415
+
+    file = io.BytesIO()
+    Image.fromarray(picture.pixels).save(file, "ppm")
+    return file
+
+
+def _flip(original: Picture, decoded: Picture) -> float:
+    from flip_evaluator import evaluate  # noqa: PLC0415
+
+    one, other = (picture.pixels.astype(np.float32) / 255 for picture in (original, decoded))
+    _, mean, _ = evaluate(one, other, "LDR", inputsRGB=True, applyMagma=False, computeMeanError=True)
+    return float(mean)
+
+
+_HVS: dict[str, Any] = {
+    "higher_is_better": True,
+    "version": version_with("psnr-hvsm"),
+    "kinds": _ANY,
+    "missing": missing_package("psnr_hvsm"),
+}
+
+PSNR_HVS = Metric("psnr_hvs", _psnr_hvs, "PSNR-HVS, luma (dB)", **_HVS)
+PSNR_HVS_M = Metric("psnr_hvs_m", _psnr_hvs_m, "PSNR-HVS-M, luma (dB)", **_HVS)
+NLPD = Metric(
+    "nlpd",
+    _nlpd,
+    "NLPD, luma",
+    higher_is_better=False,
+    version=version_with("plenoptic"),
+    kinds=_ANY,
+    missing=missing_package("plenoptic", "pyrtools"),
+)
+SSIMULACRA2 = Metric(
+    "ssimulacra2",
+    _ssimulacra2,
+    "SSIMULACRA 2",
+    higher_is_better=True,
+    version=version_with("ssimulacra2"),
+    missing=missing_package("ssimulacra2"),
+)
+FLIP = Metric(
+    "flip",
+    _flip,
+    "FLIP",
+    higher_is_better=False,
+    version=version_with("flip-evaluator"),
+    missing=missing_package("flip_evaluator"),
+)
