@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import __version__
-from bench.codecs.registry import CODECS
+from bench.codecs.registry import CODECS, FURTHER_METRICS
 from bench.report.citations import _cited, _entries, bibliography
 from bench.results import published
 from bench.results.published import published_names
@@ -25,8 +25,11 @@ def test_every_key_that_is_cited_is_in_the_bibliography() -> None:
     assert len(ENTRIES) == bibliography().count("\n@") + 1
 
 
-@pytest.mark.parametrize(("kind", "names"), [("codecs", CODECS), ("published", set(published_names(published.load())))])
-def test_every_codec_and_every_published_curve_cites_something(kind: str, names: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("codecs", CODECS), ("published", set(published_names(published.load()))), ("metrics", set(FURTHER_METRICS))],
+)
+def test_every_codec_every_published_curve_and_every_metric_on_request_cites_something(kind: str, names: set[str]) -> None:
     assert [name for name in names if not {*_cited(kind, name)} - {"begaint2020compressai"}] == []
 
 
