@@ -4,7 +4,8 @@ dataset_results   all results on one image set: current curves, complete points;
 rd_curve          one RD curve, measured or published, by name; `choice`: some for a figure
 axis, family      metrics as axes; codecs that belong together
 bd, batch         Bjøntegaard deltas of curves; of bootstrap samples
-comparison        two codecs beside each other; `difference` at equal quality; `front` of rate and time
+comparison        two codecs beside each other; `single_point`, where one has one point; `difference` at equal quality
+front             what no other beats in both rate and time
 claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them
 component_gain, rectifier, cca, ceiling, anchors, timing   results of one kind each
 compressai_form   curves as CompressAI writes them

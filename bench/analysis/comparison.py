@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis import batch, bd
+from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import RdCurve, find, listed, published_curve
@@ -176,8 +176,9 @@ class Comparison:
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
-    """The rows of a comparison as `bd_table` has them."""
-    return pd.DataFrame(comparison.rows, columns=list(COLUMNS))
+    """The rows of a comparison as `bd_table` has them, with those of `single_point` where one side is one point."""
+    further = single_point.COLUMNS if any(single_point.COLUMNS[0] in row for row in comparison.rows) else ()
+    return pd.DataFrame(comparison.rows, columns=[*COLUMNS, *further])
 
 
 def compare_rows(
@@ -192,7 +193,8 @@ def compare_rows(
     """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
 
     A name is a codec's ("jpeg"), with backend or weights where there are several ("jpeg@external"), or "source/method"
-    of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`.
+    of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`. Where one of the two is a
+    single point, a row has the columns of `bench.analysis.single_point` as well.
 
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
@@ -226,10 +228,20 @@ def _bd_rows_of(rd_curves: Sequence[RdCurve], axes: Sequence[Axis], metrics: Seq
     for metric in metrics:
         if metric not in names:
             raise unknown("metric", metric, names)
-    rows = bd_rows(rd_curves[0], rd_curves[1], [axis for axis in axes if not metrics or axis.short_name in metrics])
+    anchor, test = rd_curves
+    wanted = {axis.name: axis for axis in axes if not metrics or axis.short_name in metrics}
+    rows = bd_rows(anchor, test, wanted.values())
     if not rows:
-        raise UsageError(f"{rd_curves[1].name} and {rd_curves[0].name} have no metric in common")
-    return rows
+        raise UsageError(f"{test.name} and {anchor.name} have no metric in common")
+    return [_with_point(row, anchor, test, wanted[row["axis"]]) for row in rows]
+
+
+def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
+    """A row with the differences at the point, where one of two curves has no more than one."""
+    point = single_point.at_single_point(anchor, test, axis)
+    if point and point["rate_at_equal_quality_percent"] is None and point["quality_at_equal_rate"] is None:
+        row["notes"] += "; the point is beyond the ends of the curve"
+    return row | point
 
 
 def require_known(published: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401
     """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
+    Where one of them has a single point there is no BD-rate: rate at equal quality and quality at equal rate stand for
+    it.
+
     Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
     `bench list published` has their names.
     """
@@ -64,7 +67,7 @@ def _show(result: Comparison, form: str) -> None:
     from bench.system.csv_files import csv_text  # noqa: PLC0415
 
     heading = f"{result.test} against {result.anchor}; {result.dataset}"
-    headers, rows = tables.bd_rates(result.rows, result.pictures)
+    headers, rows = tables.comparison(result.rows, result.pictures)
     if form == "text":
         click.echo(heading)
         tables.show(headers, rows)

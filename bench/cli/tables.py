@@ -84,11 +84,40 @@ FEWEST_FOR_INTERVAL = 5
 """Pictures: drawn from fewer, the samples of a bootstrap are too few to tell a spread from."""
 
 
-def bd_rates(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of BD-rates over so many pictures, a row a metric."""
+def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of a comparison over so many pictures, a row a metric: BD-rates, or differences at a point."""
+    if all("rate_at_equal_quality_percent" in row for row in rows):
+        return _single_points(rows, pictures)
     headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
     is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
     return headers, [_bd_row(row | {"interval_low_percent": None} if is_few else row) for row in map(dict, rows)]
+
+
+def _single_points(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
+    interval = "95 % interval"
+    headers = ["metric", "rate at equal quality", interval, "quality at equal rate", interval, "remarks"]
+    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
+    few = {"rate_low_percent": None, "quality_low": None} if is_few else {}
+    cells = [
+        [
+            row["axis_title"],
+            _number(row["rate_at_equal_quality_percent"], "+.2f", " %"),
+            _span(row["rate_low_percent"], row["rate_high_percent"], "+.2f"),
+            _number(row["quality_at_equal_rate"], "+.3f"),
+            _span(row["quality_low"], row["quality_high"], "+.3f"),
+            row["notes"],
+        ]
+        for row in ({**row, **few} for row in rows)
+    ]
+    return headers, cells
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return NOTHING if value is None else f"{value:{form}}{unit}"
+
+
+def _span(low: float | None, high: float | None, form: str) -> str:
+    return NOTHING if low is None or high is None else f"{low:{form}} to {high:{form}}"
 
 
 def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -115,20 +144,14 @@ def _percent(value: float, form: str) -> str:
 
 
 def _bd_row(row: Mapping[str, Any]) -> list[str]:
-    def number(key: str, form: str, unit: str = "") -> str:
-        return "-" if row[key] is None else f"{row[key]:{form}}{unit}"
-
-    def span(low: str, high: str, form: str) -> str:
-        return "-" if row[low] is None else f"{row[low]:{form}} to {row[high]:{form}}"
-
     return [
         row["axis_title"],
-        number("bd_rate_pchip_percent", "+.2f", " %"),
-        span("interval_low_percent", "interval_high_percent", "+.2f"),
-        number("bd_rate_akima_percent", "+.2f"),
-        number("bd_rate_cubic_percent", "+.2f"),
-        number("bd_quality_pchip", "+.3f"),
-        span("overlap_low", "overlap_high", ".2f"),
+        _number(row["bd_rate_pchip_percent"], "+.2f", " %"),
+        _span(row["interval_low_percent"], row["interval_high_percent"], "+.2f"),
+        _number(row["bd_rate_akima_percent"], "+.2f"),
+        _number(row["bd_rate_cubic_percent"], "+.2f"),
+        _number(row["bd_quality_pchip"], "+.3f"),
+        _span(row["overlap_low"], row["overlap_high"], ".2f"),
         f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
         row["notes"],
     ]

@@ -168,7 +168,7 @@ def test_curves_that_do_not_overlap_have_no_number_but_a_reason(synthetic: Synth
     assert row["bd_rate_pchip_percent"] is None
     assert row["interval_low_percent"] is None
     assert "do not overlap" in row["notes"]
-    assert tables.bd_rates([row], 4)[1][0][1] == "-"
+    assert tables.comparison([row], 4)[1][0][1] == "-"
 
 
 def test_a_metric_where_less_is_better_counts_the_right_way(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Comparison of a single point with a curve, where there is no BD-rate: rate at equal quality, quality at equal rate.
+
+The curve is the upper envelope of `bench.analysis.bd`, and PCHIP of log rate over quality, or of quality over log rate,
+is taken at the point. A point beyond the ends of the curve has no number: nothing is extrapolated.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.analysis.batch import resample_weights
+from bench.analysis.bd import Curve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.rd_curve import RdCurve
+
+COLUMNS = (
+    "rate_at_equal_quality_percent",
+    "rate_low_percent",
+    "rate_high_percent",
+    "quality_at_equal_rate",
+    "quality_low",
+    "quality_high",
+)
+"""What `at_single_point` gives: each difference, and its 95 % bootstrap interval over images."""
+
+_MOST_MISSING = 0.05
+"""Share of resamples without a number from which on there is no interval."""
+
+
+def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
+    """How the test curve differs from its anchor where one of the two is one point, by `COLUMNS`; {} for two curves.
+
+    Negative rates and positive qualities say that the test curve is better. None stands for no number.
+    """
+    curves = anchor.curves[axis.name], test.curves[axis.name]
+    if min(map(len, curves)) != 1 or max(map(len, curves)) == 1:
+        return {}
+    values = [None if np.isnan(value) else float(value) for value in _differences(*curves)]
+    spans = _intervals(anchor, test, axis)
+    numbers = [number for value, span in zip(values, spans, strict=True) for number in (value, *span)]
+    return dict(zip(COLUMNS, numbers, strict=True))
+
+
+def _differences(anchor: Curve, test: Curve) -> tuple[float, float]:
+    """Rate of the test curve at equal quality in percent, and quality at equal rate; NaN where there is none."""
+    point, curve, sign = (test, anchor, 1) if len(test) == 1 else (anchor, test, -1)
+    if len(point) != 1 or len(curve) < 2:
+        return np.nan, np.nan
+    log_rate, quality = np.log(point.rate_bpp[0]), point.quality[0]
+    rate = sign * (log_rate - _at(quality, curve.quality, np.log(curve.rate_bpp)))
+    gain = sign * (quality - _at(log_rate, np.log(curve.rate_bpp), curve.quality))
+    return float(np.expm1(rate) * 100), float(gain)
+
+
+def _at(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
+    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415  # 0.2 s
+
+    return float(PchipInterpolator(xs, ys, extrapolate=False)(x))
+
+
+def _intervals(anchor: RdCurve, test: RdCurve, axis: Axis) -> list[tuple[float, float] | tuple[None, None]]:
+    """95 % intervals of the two differences, over the resamples of `bench.analysis.batch.interval`."""
+    if axis.name not in anchor.images or axis.name not in test.images:
+        return [(None, None)] * 2
+    pair = anchor.images[axis.name], test.images[axis.name]
+    if (images := len(pair[0][0])) < 2:
+        return [(None, None)] * 2
+    weights = resample_weights(images)
+    means = [(weights @ rate, axis.quality(weights @ value)) for rate, value in pair]
+    drawn = np.array(
+        [_differences(*(Curve.of(rates[row], values[row]) for rates, values in means)) for row in range(len(weights))]
+    )
+    return [_span(column) for column in drawn.T]
+
+
+def _span(values: NDArray[np.float64]) -> tuple[float, float] | tuple[None, None]:
+    if np.isnan(values).mean() > _MOST_MISSING:
+        return None, None
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
