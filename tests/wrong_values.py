@@ -146,6 +146,11 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("nosuch.py:METRIC", "nosuch.py"),
             Wrong("own.py:NOSUCH", "NOSUCH"),
         ),
+        "--bpp": (
+            Wrong("0.5", "--bpp finds the quality; write jpeg instead of jpeg@50"),
+            Wrong("0.5", "--bpp and --psnr are two targets; leave one out", ("--psnr", "30")),
+        ),
+        "--psnr": (Wrong("30", "--psnr finds the quality; write jpeg instead of jpeg@50"),),
         "--scheduler": (*names("is neither an address"), Wrong("tcp://127.0.0.1:1", "no scheduler answers there")),
         "--task-timeout": BY_TYPE,
         "--task-memory": BY_TYPE,

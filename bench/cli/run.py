@@ -51,6 +51,8 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or file.py:NAME.")
+@click.option("--bpp", type=POSITIVE, metavar="RATE", help="Find the quality whose mean rate is nearest to this.")
+@click.option("--psnr", type=POSITIVE, metavar="DB", help="Find the quality whose mean PSNR is nearest to this.")
 @click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a cluster of dask.distributed; docs/cluster.md.")
 @click.option(

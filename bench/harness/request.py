@@ -16,6 +16,7 @@ from bench.harness.measure import require_quiet_machine
 from bench.harness.plan import plan
 from bench.harness.run_info import describe_run
 from bench.harness.runner import describe_dataset, register, run_measurements, run_timings
+from bench.harness.target import Search, target_of
 from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from bench.codecs.codec import CodecSpec
     from bench.harness.dispatch import Crew
     from bench.harness.plan import Plan
     from bench.harness.runner import Outcome
@@ -66,6 +68,10 @@ class RunRequest:
     backend: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    bpp: float | None = None
+    """A mean rate that each codec is to come near to: its quality is searched for."""
+    psnr: float | None = None
+    """Likewise a mean PSNR over R, G and B in dB."""
     timing: bool = False
     repeats: int | None = None
     force: bool = False
@@ -136,6 +142,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         images = whole.sample(images, request.sample, request.seed or 0)
     dataset = whole.part(images)
     metrics, lacking = _metrics(request.metrics, dataset.kind)
+    specs, found = _at_target(request, crew, specs, dataset)
     the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
     # Workers have one thread each; times are taken by this process.
     is_here = request.workers == 1 and not request.scheduler
@@ -159,9 +166,29 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
         result = whole.part([image for image in dataset.images if image.name not in skipped])
         describe_dataset(store, result)
-        about = (*the_plan.about, *_left_behind(store, the_plan))
+        about = (*found, *the_plan.about, *_left_behind(store, the_plan))
     points = frozenset((p.configuration.curve, p.configuration.quality) for p in the_plan.points)
     return Summary(result.name, points, (*the_plan.missing, *lacking), outcomes, skipped, _notes(whole, remarks), about)
+
+
+def _at_target(
+    request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset
+) -> tuple[list[CodecSpec], list[str]]:
+    """The codecs at the qualities that meet the target of a request, if it has one, and a line for each.
+
+    Raises:
+        UsageError: the target is no such, or the pictures have no PSNR of RGB.
+        CodecError: a codec fails on a picture at a quality that is tried.
+    """
+    target = target_of(request.bpp, request.psnr, request.codecs, specs)
+    if target is None:
+        return specs, []
+    if not target.is_rate and dataset.kind != "rgb":
+        raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
+    with _crew(request, crew, "target") as measuring:
+        search = Search(target, dataset, request.backend, request.limits, measuring)
+        found = [search.of(spec) for spec in specs]
+    return [spec for spec, _ in found], [line for _, line in found if line]
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:

@@ -1,0 +1,174 @@
+"""The quality that meets a target rate or PSNR, as means over an image set: what `bench run --bpp` and `--psnr` do."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench.analysis.axis import psnr_db
+from bench.codecs.registry import codec_class, label_of
+from bench.harness.dispatch import Dispatcher, Work
+from bench.harness.jobs import MeasuringJob
+from bench.harness.plan import plan
+from bench.harness.workers import in_turn
+from bench.system.errors import CodecError, UsageError, one_line
+from bench.system.progress import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.codecs.codec import CodecSpec
+    from bench.harness.dispatch import Crew
+    from bench.images.datasets import Dataset
+    from bench.system.worker_process import Limits
+
+TOLERANCE = 0.005
+"""Distance from the target at which the search on a continuous scale ends: half a percent of a rate, .05 dB."""
+
+MOST_STEPS = 12
+"""Qualities of a continuous scale that are tried."""
+
+DIGITS = 4
+"""Significant digits of a quality that is found on a continuous scale."""
+
+Probe = Callable[["CodecSpec"], tuple[float, float]]
+"""Measures a codec at its one quality: mean bits per pixel and mean PSNR in dB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a codec is to come near to: bits per pixel, or PSNR in dB."""
+
+    value: float
+    is_rate: bool
+
+    def distance(self, value: float) -> float:
+        """How far above the target a value is, negative below: log ratio of rates, tenths of a difference in dB."""
+        return math.log(value / self.value) if self.is_rate else (value - self.value) / 10
+
+    def __str__(self) -> str:
+        return self.shown(self.value)
+
+    def shown(self, value: float) -> str:
+        """A value with its unit."""
+        return f"{value:.4g} bpp" if self.is_rate else f"{value:.2f} dB"
+
+
+def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs: Sequence[CodecSpec]) -> Target | None:
+    """The target that options ask for; `texts` are the codecs as the user named them, `specs` as they were resolved.
+
+    Raises:
+        UsageError: both are given, or a codec is named with qualities.
+    """
+    if bpp is None and psnr is None:
+        return None
+    option = "--psnr" if bpp is None else "--bpp"
+    if bpp is not None and psnr is not None:
+        raise UsageError("--bpp and --psnr are two targets; leave one out")
+    names = {spec.name for spec in specs}
+    if chosen := [text for text in texts if text not in names and "@" in text and text.rpartition("@")[0] in names]:
+        raise UsageError(f"{option} finds the quality; write {chosen[0].rpartition('@')[0]} instead of {chosen[0]}")
+    return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search on an image set, with a backend, limits and perhaps workers; nothing of it is stored."""
+
+    target: Target
+    dataset: Dataset
+    backend: str | None
+    limits: Limits
+    crew: Crew | None
+
+    def of(self, spec: CodecSpec) -> tuple[CodecSpec, str]:
+        """What `at_target` says of a codec; one that cannot run here stays as it is.
+
+        Raises:
+            CodecError: it fails on a picture at a quality that is tried.
+        """
+        if codec_class(spec.name).missing(self.backend, **spec.options):
+            return spec, ""
+        return at_target(spec, self.target, self._probe)
+
+    def _probe(self, spec: CodecSpec) -> tuple[float, float]:
+        metric = "mse" if self.dataset.kind == "rgb" else "mse_y"
+        work = Work(MeasuringJob.by([metric]), self.limits)
+        tasks = plan([spec], self.dataset.images, backend=self.backend)
+        results = (
+            Dispatcher(work, {tasks.points[0]: tasks.of(0)}, self.crew).results() if self.crew else in_turn(work, tasks)
+        )
+        rates_bpp, errors = [], []
+        with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
+            for task, measured in results:
+                if isinstance(measured, BaseException):
+                    raise CodecError(f"{task}: {one_line(measured)}; a search for a target needs every picture")
+                rates_bpp.append(8 * measured.result.num_bytes / (measured.width * measured.height))
+                errors.append(measured.result.values[metric] or 0.0)
+                advance(1, str(task))
+        # As they come from workers, the order is not that of the pictures; the exact sum does not depend on it.
+        return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
+
+
+def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
+    """The codec at the quality whose point is nearest to the target, and a line that says how near.
+
+    A codec with weights has the points of its weights; another one has its whole scale, on which rate and quality are
+    taken to rise together.
+    """
+    cls = codec_class(spec.name)
+    has_weights = "weights" in cls.options
+
+    @functools.cache
+    def value_at(quality: float) -> float:
+        rate_bpp, psnr_db = probe(replace(spec, qualities=(quality,)))
+        return rate_bpp if target.is_rate else psnr_db
+
+    tried: dict[float, float] = {}
+
+    def distance(quality: float) -> float:
+        tried[quality] = value_at(quality)
+        return target.distance(tried[quality])
+
+    scale = cls.scale
+    if has_weights:
+        _bisect_list(sorted(spec.qualities), distance)
+    elif scale.integral:
+        whole = range(math.ceil(scale.lowest), math.floor(scale.highest) + 1)
+        _bisect_list(list(reversed(whole) if scale.falling else whole), distance)
+    else:
+        ends = (scale.highest, scale.lowest) if scale.falling else (scale.lowest, scale.highest)
+        _bisect_interval(*ends, distance)
+    quality = min(tried, key=lambda one: abs(target.distance(tried[one])))
+    of = f", the nearest of its {len(spec.qualities)} points" if has_weights else ""
+    line = f"{label_of(spec.name)}: {target} asked for; quality {quality:g} has {target.shown(tried[quality])}{of}"
+    return replace(spec, qualities=(quality,)), line
+
+
+def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float]) -> None:
+    """Evaluate what a binary search looks at: the last quality below the target and the first above are among it."""
+    low, high = 0, len(qualities) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if distance(qualities[middle]) < 0:
+            low = middle + 1
+        else:
+            high = middle
+    distance(qualities[low])
+    if low:
+        distance(qualities[low - 1])
+
+
+def _bisect_interval(worst: float, best: float, distance: Callable[[float], float]) -> None:
+    """Evaluate the middles of an interval that is halved, until one is near enough; scales of rates by their ratio."""
+    for _ in range(MOST_STEPS):
+        middle = math.sqrt(worst * best) if min(worst, best) > 0 else (worst + best) / 2
+        middle = float(f"{middle:.{DIGITS}g}")
+        found = distance(middle)
+        if abs(found) < TOLERANCE:
+            return
+        worst, best = (middle, best) if found < 0 else (worst, middle)
