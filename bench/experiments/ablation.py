@@ -37,7 +37,7 @@ class PictureLatents:
 
 
 def ablation_from_options(options: dict[str, Any]) -> Ablation:
-    """The ablation that the options of `bench train ablation` describe; they are removed from the dictionary.
+    """The ablation in the options of `bench train ablation`, which are removed from the dictionary.
 
     Raises:
         UsageError: a glob matches no variant.

@@ -1,12 +1,12 @@
-"""The search for alpha, the weight of the rectifier's feature distance (Luo and Chen 2023, arXiv 2403.17236).
+"""Search for alpha, the weight of the rectifier's feature distance (Luo and Chen 2023, arXiv 2403.17236).
 
-The paper's procedure: begin with a large alpha; train until the loss has not fallen for some epochs; multiply alpha by
-a factor below 1; stop under a lower bound. The alpha of the highest PSNR is taken. The paper's numbers are not known;
-ours are the defaults of `Search`.
+The paper's procedure: start with a large alpha; train until the loss has not decreased for some epochs; multiply alpha
+by a factor below 1; stop at a lower bound. The alpha with the highest PSNR is chosen. The paper's numbers are not
+known; ours are the defaults of `Search`.
 
-Here every alpha begins from the same weights, so that its result does not depend on those tried before it, and learns
-at one learning rate, because nobody knows beforehand how long it will learn. Pictures are the validation split, never
-those of an evaluation set; the authors' code chooses by Kodak. An epoch is a number of steps and a validation.
+Here every alpha starts from the same weights, so that results do not depend on earlier alphas, and has a constant
+learning rate, because the length of its training is not known in advance. Pictures are those of the validation set,
+never those of an evaluation set; the authors' code chooses on Kodak. An epoch is a number of steps and a validation.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase, Target
 
 EPOCHS = "alpha_epochs.csv"
-"""A row for each validation: how PSNR grows with each alpha, the paper's figure 2."""
+"""One row per validation: PSNR over the epochs of each alpha, as in the paper's figure 2."""
 CHOICES = "alpha_search.csv"
-"""A row for each alpha: which one is best, the paper's table 1."""
+"""One row per alpha, as in the paper's table 1."""
 
 RUNS = Path("runs/alpha")
 OUT = Path("reports/data/experiments")
 
 _SETTING = ("model", "quality", "metric", "synthesis", "distance", "seed")
-"""What tells one search from another in the files."""
+"""Columns that identify a search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The alphas that are tried, and when one of them has had enough."""
+    """The alphas, and the rule that ends the training with each."""
 
     start: float = 1.0
     factor: float = 0.1
     floor: float = 1e-5
     patience: int = 3
-    """Epochs without a smaller loss after which an alpha is done."""
+    """Number of epochs without a smaller loss after which an alpha is done."""
     epoch_steps: int = 100
     max_epochs: int = 300
-    """A bound on the time, far from where patience ends a training: an alpha that it cuts off says nothing."""
+    """Limit of the time per alpha; results of an alpha that reaches it are not conclusive."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
@@ -67,25 +67,25 @@ class Search:
             raise UsageError(f"--floor {self.floor:g}: must be above 0 and not above --start {self.start:g}")
 
     def alphas(self) -> list[float]:
-        """What is tried, largest first."""
+        """The alphas, largest first."""
         found, power = [], 0
-        # A hair below the bound counts as on it: 1 * 0.1^5 is not quite 1e-5.
+        # With a tolerance, because 1 * 0.1^5 is slightly less than 1e-5.
         while (alpha := float(f"{self.start * self.factor**power:.6g}")) >= self.floor * (1 - 1e-6):
             found.append(alpha)
             power += 1
         return found
 
     def phase(self, target: Target, recipe: stp.StpRecipe, **changes: Any) -> Phase:  # noqa: ANN401 - fields of Phase
-        """The predictive phase as long as an epoch follows an epoch: no warm-up but the first, no cosine."""
+        """The predictive phase with a constant learning rate after the warm-up, validated after each epoch."""
         phase = modified_phase("predictive", target, recipe, **changes)
         return replace(phase, validate_steps=self.epoch_steps, patience=self.patience, lr_floor=1.0)
 
 
 def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search, stp.StpRecipe]:
-    """What `bench train alpha FAMILY+qr@QUALITY` and its options describe: what is the same for all alphas, and these.
+    """The search in the options of `bench train alpha FAMILY+qr@QUALITY`: common settings, alphas, phase options.
 
     Raises:
-        UsageError: an unknown name, a target without a rectifier, or a search that has no alpha.
+        UsageError: an unknown name, a target without a rectifier, or a search without any alpha.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = parse_target(text, given.pop("metric", "mse"))
@@ -105,21 +105,21 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search
 def search_alpha(
     base: Job, search: Search, recipe: stp.StpRecipe, train: Callable[[Job], Path], *, out: Path
 ) -> pd.DataFrame:
-    """Train with each alpha that has not been trained with, and write `EPOCHS` and `CHOICES` after each; the latter.
+    """Train with each remaining alpha, write `EPOCHS` and `CHOICES` after each, and return the latter.
 
     Args:
-        base: target, weights to start from, data and device; the alphas' folders are made in its folder.
+        base: target, initial weights, data and device; the folders of the alphas are in its folder.
         search: the alphas.
-        recipe: distance and wiring.
+        recipe: distance and synthesis.
         train: trains a job and returns its weights file.
-        out: folder of the two files. MixtureCdfs of other searches in them stay.
+        out: folder of the two files. Rows of other searches in them are kept.
 
     Returns:
-        One row an alpha; none if the time was over before the first epoch.
+        One row per alpha; none if the time was over before the first epoch.
 
     Raises:
-        BenchError: settings that do not fit, or a training that diverged.
-        KeyboardInterrupt: the search was stopped; the same call goes on where it was.
+        BenchError: settings are inconsistent, or a training diverged.
+        KeyboardInterrupt: the search was stopped; the same call continues it.
     """
     began = time.perf_counter()
     jobs = {alpha: _job(base, search, recipe, alpha) for alpha in search.alphas()}
@@ -133,14 +133,14 @@ def search_alpha(
                 break
             going_on = replace(job, init=None, steps=None, resume=True) if (job.out / CHECKPOINT).is_file() else job
             train(replace(going_on, limit_s=left_s))
-        # Those of alphas that are still to come, too: an earlier call may have trained with them.
+        # Include later alphas, which an earlier call may have trained.
         folders = {alpha: job.out for alpha, job in jobs.items()}
         choices = _keep(folders, search, _setting(base, recipe), out)
     return choices
 
 
 def _job(base: Job, search: Search, recipe: stp.StpRecipe, alpha: float) -> Job:
-    """The training with one alpha, from its beginning."""
+    """The training with one alpha."""
     return replace(
         base,
         phase=search.phase(base.target, replace(recipe, alpha=alpha), **_plain(base.phase)),
@@ -150,7 +150,7 @@ def _job(base: Job, search: Search, recipe: stp.StpRecipe, alpha: float) -> Job:
 
 
 def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
-    """Write what the alphas' folders tell of, and return the choices; without an epoch there is nothing to write."""
+    """Write the results in the alphas' folders, and return the choices; nothing is written without an epoch."""
     found = [{**setting, "alpha": alpha, **row} for alpha in folders for row in _epochs(folders[alpha], search)]
     if not found:
         return pd.DataFrame()
@@ -172,7 +172,7 @@ def _setting(job: Job, recipe: stp.StpRecipe) -> dict[str, Any]:
 
 
 def _rows(folder: Path) -> Iterator[dict[str, str]]:
-    """The validations of a training, in order."""
+    """The validations of a training."""
     path = folder / "curve.csv"
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
@@ -180,13 +180,13 @@ def _rows(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _require_same(job: Job) -> None:
-    """See that what was trained in a folder was trained for this search."""
+    """Check that a folder is of this search."""
     path = job.out / "record.json"
     if not path.is_file():
         return
     record = json.loads(path.read_text(encoding="utf-8"))
     asked = {"phase": json.loads(json.dumps(job.phase.described())), "seed": job.seed}
-    # The number of epochs is no setting of the phase, yet a training goes on to where it was going.
+    # The number of epochs is not part of the phase, but a resumed training continues to its former end.
     other = record["calls"][-1]["to_step"] != job.steps
     other |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
     if other or any(record[key] != value for key, value in asked.items()):
@@ -194,7 +194,7 @@ def _require_same(job: Job) -> None:
 
 
 def _finished(folder: Path, search: Search) -> bool:
-    """Whether the loss has stalled, or the epochs are over, and the weights are those of that."""
+    """Whether the training with an alpha is complete, and its weights are up to date."""
     losses, steps = [], 0
     for row in _rows(folder):
         losses.append(float(row["loss"]))
@@ -223,7 +223,7 @@ def _base_psnr_db(folder: Path) -> float:
 
 
 def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:
-    """One row an alpha: the epoch of its smallest loss, and whether its PSNR is the highest."""
+    """One row per alpha: its epoch with the smallest loss, and whether its PSNR is the highest."""
     best = epochs.loc[epochs.groupby("alpha", sort=False)["loss"].idxmin()].rename(columns={"epoch": "best_epoch"})
     best["epochs"] = best["alpha"].map(epochs.groupby("alpha")["epoch"].max())
     best["base_psnr_db"] = base_psnr_db

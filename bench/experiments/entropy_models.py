@@ -1,11 +1,11 @@
-"""The ablation of Minnen et al. 2018 (arXiv 1809.02736) at a CPU's cost: entropy models compared on equal latents.
+"""Ablation of entropy models on equal latents, after Minnen et al. 2018 (arXiv 1809.02736), at the cost of a CPU.
 
-The transforms of one trained model are frozen, and each variant of the entropy model is fitted to the same latents:
-from random weights, for the same number of steps, on the same crops. Afterwards every variant has to code the same
-integers, round(y). The picture is then the same for all, and only the rate differs.
+The transforms of one trained model are frozen, and each variant of the entropy model is trained on the same latents:
+from random weights, for the same number of steps, on the same crops. Afterwards all variants code the same integers,
+round(y), so that the pictures are equal and only the rates differ.
 
-The paper trains each variant's transforms along with it. Here a variant gets latents that were not made for it, so that
-the differences are those of the entropy models alone, and not what the paper's figures show.
+In the paper the transforms of each variant are trained with it. Here the transforms were not trained for the variants,
+so that the differences are those of the entropy models alone, and not those in the paper's figures.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One entropy model."""
+    """A variant of the entropy model."""
 
     name: str
     family: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `ModelConfig` that differ from the paper's choice."""
+    """Fields of `ModelConfig` that differ from the paper's model."""
 
 
 VARIANTS = (
@@ -60,17 +60,17 @@ VARIANTS = (
     Variant("context-scale-only", "context", {"mean": False}),
     Variant("factorized", "factorized"),
 )
-"""The paper's choice first: context and hyperprior, 5x5, a Gaussian with a mean of its own."""
+"""The paper's model first: context and hyperprior, 5x5, a Gaussian with mean and scale."""
 
 PRIORS = {"joint": "context + hyperprior", "hyper": "hyperprior", "context": "context", "factorized": "factorized"}
-"""Family to what its distributions depend on."""
+"""Family to the inputs of its conditional distribution."""
 
 _CROPS = (CropStage(32, 4),)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A variant from one seed."""
+    """A variant with one seed."""
 
     variant: Variant
     seed: int
@@ -81,26 +81,26 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """Whose latents are modelled, for how long, from which seeds, and where the fits are kept."""
+    """Transforms, length and seeds of the trainings, and their folder."""
 
     transforms: Path
     runs: Path
     steps: int
     seeds: tuple[int, ...] = (1, 2)
-    """Every variant is fitted from each: a difference that two fits of one thing have is none."""
+    """Each variant is trained with each seed, to show the seed variance."""
     variants: tuple[Variant, ...] = VARIANTS
 
     @property
     def transforms_sha256(self) -> str:
-        """The first digits of the hash of the transforms, whatever else their file holds."""
+        """The first digits of the hash of the transforms alone."""
         return transforms_in(self.transforms)[:12]
 
     def fits(self) -> list[Fit]:
-        """What there is to fit: everything from the first seed before anything from the next."""
+        """All trainings: every variant with the first seed, then with the next."""
         return [Fit(variant, seed) for seed in self.seeds for variant in self.variants]
 
     def job(self, fit: Fit, start: Weights, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
-        """The training of one fit; one that was cut off is gone on with."""
+        """The training of a variant, resumed if there is a checkpoint."""
         config, card = start.model.config, start.card
         target = Target(
             fit.variant.family, card.quality, card.metric, {"N": config.N, "M": config.M, **fit.variant.options}
@@ -120,7 +120,7 @@ class Ablation:
 
 
 def phase(steps: int) -> Phase:
-    """What a fit learns: all but the transforms, from the rate of noisy latents."""
+    """The phase of a variant: everything but the transforms is trained for the rate of noisy latents."""
     return Phase(
         {"rate": 1.0},
         name="ablation",
@@ -134,11 +134,11 @@ def phase(steps: int) -> Phase:
 
 
 def start(path: Path) -> Weights:
-    """The weights whose transforms are taken.
+    """The weights with the transforms.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no weights file, or of a family with transforms of its own.
+        UsageError: it is not a weights file, or of a family with other transforms.
     """
     weights = load(path)
     if weights.model.config.family not in (*PRIORS, "scale"):
@@ -154,14 +154,14 @@ def finished(
     budget_s: float | None = None,
     **options: Any,  # noqa: ANN401 - fields of Job
 ) -> Iterator[tuple[Fit, Weights]]:
-    """Each fit with its weights, as it is complete; those that are complete already are not trained again.
+    """The variants with their weights, one after the other; only incomplete ones are trained.
 
     Args:
-        ablation: what to fit.
-        begin: the weights whose transforms are taken.
+        ablation: the trainings.
+        begin: the weights with the transforms.
         train: trains a job and returns its weights file.
-        budget_s: seconds; a fit that they do not suffice for is gone on with by the next call.
-        options: fields of `Job` that hold for all fits.
+        budget_s: seconds; the next call continues a training that is incomplete by then.
+        options: fields of `Job` for all trainings.
     """
     began = time.perf_counter()
     for fit in ablation.fits():
@@ -183,19 +183,19 @@ def _is_complete(path: Path, steps: int) -> bool:
 
 @torch.inference_mode()
 def integer_bits(model: LearnedModel, y: Tensor) -> dict[str, float]:
-    """What an ideal coder needs for round(y), the same integers whatever the means, and for z; y is (1, M, h, w)."""
+    """Estimated bits of round(y), the same integers for all means, and of z; y is (1, M, h, w)."""
     _, likelihoods = model.entropy(y, "integer")
     return {part: float(-values.log2().sum(dtype=torch.float64)) for part, values in likelihoods.items()}
 
 
 def entropy_parameters(model: LearnedModel) -> int:
-    """How many parameters the entropy model has; taps that a context model's mask hides do not count."""
+    """Number of parameters of the entropy model, without masked taps of the context model."""
     hidden = sum(int((part.mask == 0).sum()) for part in model.modules() if isinstance(part, CausalConv2d))
     return sum(parameter.numel() for parameter in parameter_groups(model).entropy.values()) - hidden
 
 
 def described(config: ModelConfig) -> dict[str, str | int]:
-    """A variant's properties, empty where it has no such thing."""
+    """The properties of a variant; "" if they do not apply."""
     conditional = config.family != "factorized"
     return {
         "prior": PRIORS[config.family],

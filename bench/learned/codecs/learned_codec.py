@@ -212,7 +212,7 @@ class LearnedCodec(Codec):
 
 
 def numbered(quality: float) -> int:
-    """A quality as the byte in a file; 0 if it is no integer in 0..255, where the weights' hash alone identifies it."""
+    """A quality as the byte in a file: 0 if it is not an integer in 0..255; then only the weights identify it."""
     return int(quality) if quality in range(256) else 0
 
 

@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights: what is validated and shipped."""
+"""Exponential moving average of the weights, which is validated and saved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Average:
-    """A copy of a model whose weights follow it slowly.
+    """A copy of a model with the moving average of its weights.
 
-    The first steps follow faster, so that the random start is soon forgotten.
+    The average moves faster in the first steps, so that the random initialisation has little weight.
     """
 
     def __init__(self, model: Trainable, decay: float) -> None:
@@ -25,6 +25,6 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move towards the model's weights after step number `step` (counted from 0)."""
+        """Move towards the model's weights after step `step` (counted from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)

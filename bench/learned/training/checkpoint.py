@@ -1,4 +1,4 @@
-"""Checkpoints: one file that holds all that changes while training, replaced in one step, with its own checksum."""
+"""Checkpoints: one file with the whole state of a training, written atomically, with a checksum."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-"""Version of what a checkpoint holds. Files of another version are refused."""
+"""Version of the content of checkpoints. Files of another version are refused."""
 
 _SEALED = b"bench checkpoint\0"
-"""What a file begins with. Then come the SHA-256 of all that follows, and what `torch.save` writes.
+"""First bytes of a file. The SHA-256 of the rest follows, and then the output of `torch.save`.
 
-The zip file of `torch.save` has checksums that `torch.load` does not look at: a flipped bit loads as another tensor.
-"""
+`torch.load` does not verify the checksums in the zip file of `torch.save`: a flipped bit would load as another
+tensor."""
 
 _UNUSABLE = (
     RuntimeError,
@@ -37,11 +37,11 @@ _UNUSABLE = (
     EOFError,
     pickle.UnpicklingError,
 )
-"""What a file raises that holds something else than it should."""
+"""Exceptions for a file with unexpected content."""
 
 
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint; it replaces the previous one only when it is whole and on the disk.
+    """Write a checkpoint. The previous one is replaced only after the new one is complete on the disk.
 
     Args:
         path: the file.
@@ -49,7 +49,7 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
         state: tensors, numbers, text, lists and dictionaries.
 
     Raises:
-        BenchError: it cannot be written (a full disk, say); the previous checkpoint is untouched.
+        BenchError: it cannot be written, for example because the disk is full; the previous checkpoint is untouched.
     """
     content = io.BytesIO()
     try:
@@ -63,17 +63,17 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The state that `save` was given, its tensors on the CPU.
+    """The state given to `save`, with tensors on the CPU.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is no checkpoint, damaged, of another version, or of another training.
+        UsageError: it is not a checkpoint, is damaged, or is of another version or training.
     """
     if not path.is_file():
         raise MissingError(f"no checkpoint {path}: leave out --resume to begin, or name its folder with --out")
     with usable(path):
         with warnings.catch_warnings():
-            # Of another pickle protocol than its own, which what was not written here may have: it is refused or not.
+            # A warning about another pickle protocol: the file is checked below.
             warnings.simplefilter("ignore", UserWarning)
             content = torch.load(_content(path), map_location="cpu", weights_only=True)
         version, theirs, state = content["format"], dict(content["identity"]), dict(content["state"])
@@ -87,10 +87,10 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Say of a checkpoint that what it holds is something else than it should, where that comes out in the block.
+    """Report unexpected content of a checkpoint that raises in the block.
 
     Raises:
-        UsageError: it came out.
+        UsageError: the block raised one of `_UNUSABLE`.
     """
     try:
         yield

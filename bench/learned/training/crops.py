@@ -1,4 +1,4 @@
-"""Random crops and flips, cut where the pictures are: from the memory map on a CPU, from the GPU's memory on a GPU."""
+"""Random crops and flips, cut from a memory map on a CPU, or in the GPU's memory."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CropPlace:
-    """Where one crop is: picture, top and left edge and side (pixels), and whether it is mirrored."""
+    """Position of a crop: picture, top and left edge and side (pixels), and whether it is mirrored."""
 
     picture: int
     top: int
     left: int
     mirrored: bool
     side: int
-    """Of what is cut; it is downscaled to the size of a crop."""
+    """Before downscaling to the size of a crop."""
 
 
 _MIRRORED = {3: (0, 1, 2), 6: (1, 0, 3, 2, 4, 5)}
-"""Where each channel of a mirrored picture comes from: in packed ones, left and right samples of luma change places."""
+"""Source of each channel of a mirrored picture: in packed ones, left and right samples of luma are exchanged."""
 
 
 def generator(seed: int, step: int, rank: int = 0) -> np.random.Generator:
-    """The random numbers of one step: a pure function of seed, step and process.
+    """Random numbers of one step, a pure function of seed, step and process.
 
-    Nothing is drawn from a stream that the steps share, so resuming at a step needs no generator state.
+    No generator state is shared between steps, so that none must be restored.
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, rank])))
 
 
 class Crops:
-    """Batches of square crops; every possible crop of the set is equally likely, but for its scale.
+    """Batches of square crops; at each scale, all possible crops are equally likely.
 
     Args:
-        pictures: all of them at least `size` pixels high and wide.
+        pictures: all at least `size` pixels high and wide.
         size: side of a crop, pixels.
-        batch: crops in a batch.
-        downscale: each crop is cut up to this many times as large and downscaled, every scale equally likely on a
-            logarithmic axis, as far as its picture is large enough; 1: none. For pictures of three channels.
-        device: where batches are wanted.
-        resident: the pictures' samples on that device (see `resident`); without them crops are cut here and sent.
+        batch: crops per batch.
+        downscale: crops are cut up to this factor larger and downscaled, with a log-uniform scale, as far as the
+            picture is large enough; 1: none. For pictures of three channels.
+        device: of the batches.
+        resident: the pictures' samples on that device (see `resident`); without them, crops are cut on the CPU.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Crops:
         self._resident = resident
 
     def places(self, random: np.random.Generator) -> list[CropPlace]:
-        """The places of one batch."""
+        """The positions of one batch."""
         chosen = random.choice(len(self.pictures), size=self.batch, p=self._weights)
         shifts = random.random((self.batch, 2))
         mirrored = random.random(self.batch) < 0.5
@@ -86,7 +86,7 @@ class Crops:
         return found
 
     def __call__(self, random: np.random.Generator) -> Tensor:
-        """One batch: float samples in 0..1 of shape (batch, channels, size, size), in channels-last memory."""
+        """One batch: float samples in 0..1 of shape (batch, channels, size, size), channels-last."""
         places = self.places(random)
         if self._resident is None or self.downscale > 1:
             cut = self._cut_here(places).to(self.device, non_blocking=True)
@@ -106,7 +106,7 @@ class Crops:
         return torch.from_numpy(batch)
 
     def _cut_there(self, places: list[CropPlace], samples: Tensor) -> Tensor:
-        """One gather for the whole batch: the byte offset of every pixel is computed on the device."""
+        """One gather for the whole batch; the byte offset of each pixel is computed on the device."""
         entries = [self.pictures.entries[place.picture] for place in places]
         columns = (
             [entry.offset for entry in entries],
@@ -127,7 +127,7 @@ class Crops:
 
 
 def resident(pictures: Pictures, device: torch.device) -> Tensor | None:
-    """All samples as bytes in a GPU's memory, if they take no more than half of what is free there."""
+    """All samples as bytes in a GPU's memory, if they need at most half of the free memory."""
     if device.type != "cuda" or pictures.samples.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
         return None
     return torch.from_numpy(np.array(pictures.samples)).to(device)

@@ -1,4 +1,4 @@
-"""The learning curve: as rows, and as a figure."""
+"""The learning curve as a CSV file and as a figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
-    """Write one row for each validation, all digits of it; the columns are the fields of `CurvePoint`."""
+    """Write one row per validation, in full precision; the columns are the fields of `CurvePoint`."""
     text = io.StringIO()
     rows = csv.DictWriter(text, [field.name for field in fields(CurvePoint)], lineterminator="\n")
     rows.writeheader()
@@ -26,7 +26,7 @@ def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
 
 
 def read_csv(path: Path) -> list[CurvePoint]:
-    """What `write_csv` wrote; nothing if there is no file. Columns that it did not have yet keep their defaults."""
+    """Read a file of `write_csv`; empty if there is none. Missing columns get their defaults."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -39,7 +39,7 @@ def _point(row: Mapping[str, str]) -> CurvePoint:
 
 
 def draw(path: Path, points: Sequence[CurvePoint], title: str) -> None:
-    """Draw loss, rate and PSNR of the validation pictures over the steps, as SVG."""
+    """Draw loss, rate and PSNR of the validation pictures over the steps as SVG."""
     import matplotlib as mpl  # noqa: PLC0415 - slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 

@@ -1,12 +1,12 @@
-"""Decoders trained on the latents that are really decoded: encoder and entropy model stay, so they are run once.
+"""Training of decoders on decoded latents: encoder and entropy model are frozen, and run only once.
 
-The latents come from the coder that writes files, over whole pictures: round(y - mean) + mean in the context of a
-picture, where a model's forward pass has round(y) (see `models.autoregressive`). A step then costs a rectifier and a
-synthesis, no analysis, no entropy model.
+The latents are those of the entropy coder over whole pictures: round(y - mean) + mean with the context of a picture,
+instead of round(y) in a model's forward pass (see `models.autoregressive`). A step then consists of rectifier and
+synthesis only.
 
-A crop begins at a latent, so that one version of a picture would give crops at every sixteenth pixel alone, and none
-mirrored: a decoder of a million parameters learns such a set by heart. Each picture is therefore coded in several
-versions, mirrored and shifted against the grid of the latents.
+Crops begin at a latent, so that one version of a picture would give crops at every sixteenth pixel only, and no
+mirrored ones: a decoder with a million parameters would overfit to them. Each picture is therefore coded in several
+versions, mirrored, and shifted relative to the grid of latents.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ if TYPE_CHECKING:
     View = Callable[[Pictures, int], Tensor]
 
 _FORMAT = 1
-"""Of what is kept. Latents kept in another one are computed again."""
+"""Version of cached latents; those of another version are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A picture as it is coded: perhaps mirrored, and begun some pixels further down and right."""
+    """A version of a picture: optionally mirrored, and shifted by some pixels."""
 
     mirrored: bool = False
     down: int = 0
     right: int = 0
 
     def corner(self, height: int, width: int, side: int) -> tuple[int, int]:
-        """Where it begins in a picture: it is not shifted where less than `side` pixels would be left."""
+        """First row and column of the version; no shift where less than `side` pixels would remain."""
         down, right = (self.down, height), (self.right, width)
         top, left = (at if _cut(size - at) >= side else 0 for at, size in (down, right))
         return top, left
 
     def of(self, picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-        """The version of a picture (H, W, 3), its sides cut to multiples of 64 pixels."""
+        """The version of a picture (H, W, 3), cropped to multiples of 64 pixels."""
         found = picture[:, ::-1] if self.mirrored else picture
         top, left = self.corner(found.shape[0], found.shape[1], side)
         height, width = _cut(found.shape[0] - top), _cut(found.shape[1] - left)
@@ -72,10 +72,10 @@ def _cut(side: int) -> int:
 
 
 WHOLE = 64
-"""Pixels between whole hyper-latents."""
+"""Pixels per hyper-latent."""
 
 VERSIONS = (Version(), Version(True, 4, 8), Version(False, 8, 12), Version(True, 12, 4))
-"""What each training picture is coded as: one latent is of 16 pixels, and no two of these lie alike on them."""
+"""Versions of each training picture. A latent is 16 pixels wide, and the shifts differ modulo 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,18 @@ class Decoded:
     y_hat: Tensor
     """(M, h, w), float32"""
     error: Tensor
-    """y - y_hat, as float16: never more than .5, so that nothing that matters is lost."""
+    """y - y_hat, as float16: at most .5, so that the rounding does not matter."""
     bpp: float
-    """What the coder wrote, without a container."""
+    """Rate of the payload, without the container."""
 
     @property
     def y(self) -> Tensor:
-        """What g_a made of the picture."""
+        """Output of g_a."""
         return self.y_hat + self.error.float()
 
 
 class LatentCrops(NamedTuple):
-    """A batch: pixels x (B, 3, 16 h, 16 w), and latents y and y_hat (B, M, h, w) of the same places."""
+    """A batch: pixels x (B, 3, 16 h, 16 w), and latents y and y_hat (B, M, h, w) at the same positions."""
 
     x: Tensor
     y: Tensor
@@ -104,7 +104,7 @@ class LatentCrops(NamedTuple):
 
 
 class DecoderOf(nn.Module):
-    """A model's decoder as a module of its own: latents in, picture and rectified latents out."""
+    """A model's decoder as a module: from latents to picture and rectified latents."""
 
     def __init__(self, model: Rectified) -> None:
         super().__init__()
@@ -116,19 +116,19 @@ class DecoderOf(nn.Module):
 
 
 class DecodedObjective:
-    """Distortion and feature distance of a decoder, given the latents of pictures.
+    """Distortion and feature distance of a decoder on latents of pictures.
 
-    The rectifier gets y_hat, or y with noise where the phase says so. Validation has the latents, the rates and the
-    float32 arithmetic of real files, whatever the phase.
+    The input of the rectifier is y_hat, or y with noise if the phase says so. Validation always uses the latents, rates
+    and float32 arithmetic of real files.
 
     Args:
-        model: its g_a and entropy model make the latents, with the integer tables of its weights file.
-        pictures: split into training and validation here; a whole crop fits into each.
-        phase: crops in latents.
+        model: its g_a and entropy model, with the CDFs of its weights file, give the latents.
+        pictures: split into training and validation set here; each is at least as large as a crop.
+        phase: its crops are in latents.
         seed: of crops.
-        device: where the decoder computes.
+        device: of the decoder.
         rank: see `PictureObjective`.
-        cache: where latents are kept; all trainings on one encoder share them.
+        cache: folder of the latents, which all trainings with the same encoder share.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class DecodedObjective:
         return DecoderOf(model)
 
     def batch(self, step: int, share: float) -> LatentCrops:
-        """Random crops of random versions, whose corners are on latents."""
+        """Random crops of random versions, aligned with latents."""
         random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
@@ -178,7 +178,7 @@ class DecodedObjective:
         return batch.contiguous(memory_format=torch.channels_last)
 
     def loss(self, network: nn.Module, batch: LatentCrops, mode: Quantization) -> Tensor:
-        """The phase's weighted terms; the distortion is that of the crops' inner pixels."""
+        """The phase's weighted terms; the distortion is that of the inner pixels of crops."""
         latents = batch.y_hat
         if mode == "noise":
             latents = batch.y + torch.rand_like(batch.y) - 0.5
@@ -188,7 +188,7 @@ class DecodedObjective:
 
     @torch.no_grad()
     def validate(self, model: Rectified) -> Validation:
-        """Loss, rate, PSNR and latent error of the held-out pictures, decoded as from files."""
+        """Loss, rate, PSNR and latent error on the validation set, decoded as from files."""
         rows = [self._validated(model, x, latents) for x, latents in self._held]
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
@@ -203,7 +203,7 @@ class DecodedObjective:
 
 
 def _crop(pixels: NDArray[np.uint8], latents: Decoded, corner: Sequence[int], size: int) -> LatentCrops:
-    """A crop of `size` x `size` latents from a corner on, and its pixels."""
+    """A crop of `size` x `size` latents from a corner, and its pixels."""
     rows, columns = (slice(begin, begin + size) for begin in corner)
     along, across = (slice(LATENT_STRIDE * begin, LATENT_STRIDE * (begin + size)) for begin in corner)
     y_hat, error = latents.y_hat[:, rows, columns], latents.error[:, rows, columns]
@@ -220,7 +220,7 @@ def _inner(x: Tensor) -> Tensor:
 
 
 def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of: str) -> list[Decoded]:
-    """The latents of a view of each picture, coded once for each encoder and entropy model; `of` tells views apart."""
+    """Latents of a view of each picture, cached per encoder and entropy model; `of` identifies the view."""
     digest = hashlib.sha256(f"{_FORMAT} {of} {[entry.sha256 for entry in pictures.entries]}".encode())
     for name, value in codec.state_dict().items():
         if not name.startswith("g_s."):
@@ -230,7 +230,7 @@ def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of
         coded = _coded(codec, pictures, view)
         with atomic_write(path) as file:
             torch.save([(entry.y_hat, entry.error, entry.bpp) for entry in coded], file)
-    # Mapped: of all versions of all pictures, a step needs a few crops.
+    # Memory-mapped, because a step needs only a few crops.
     return [Decoded(*entry) for entry in torch.load(path, weights_only=True, mmap=True)]
 
 

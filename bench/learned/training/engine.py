@@ -1,4 +1,4 @@
-"""Where and how fast a training computes: device, precision, memory layout, compilation, memory allocation."""
+"""Device, precision, memory layout, compilation and memory allocation of a training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from bench.system.memory import keep_freed_memory
 Precision = Literal["auto", "bf16", "float32"]
 
 COMPILING_PAYS_S = 600.0
-"""The shortest time budget in which compiling pays: it takes a minute or more, and saves a fifth of a step."""
+"""Shortest time budget for which training is compiled: compiling takes a minute or more, and saves a fifth of a
+step."""
 
 
 def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision: Precision = "auto") -> Fabric:
-    """The engine that a training runs on; several GPUs or nodes train on one batch each and share the gradients.
+    """The Fabric of a training; several GPUs or nodes share gradients.
 
     Raises:
         UsageError: this machine has no such device.
@@ -39,7 +40,7 @@ def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision:
 
 
 def _precision(accelerator: str) -> str:
-    """bf16 where the hardware multiplies it; elsewhere it is slower than float32."""
+    """bf16 if the hardware supports it; otherwise it would be slower than float32."""
     if accelerator == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     probes = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
@@ -47,21 +48,18 @@ def _precision(accelerator: str) -> str:
 
 
 def precision_of(engine: Fabric) -> str:
-    """The engine's precision as Fabric names it."""
+    """The precision by Fabric's name."""
     # Fabric has no public name for it.
     return str(engine._precision.precision)  # noqa: SLF001
 
 
 def dtype_of(engine: Fabric) -> torch.dtype:
-    """What an engine multiplies in."""
+    """Type of the matrix products."""
     return torch.bfloat16 if precision_of(engine).startswith("bf16") else torch.float32
 
 
 def tune(threads: int | None = None) -> int:
-    """Settings of this process that make training faster and its results depend on the thread count alone.
-
-    Returns the number of threads.
-    """
+    """Set up this process for fast training whose results depend only on the number of threads, which is returned."""
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -75,16 +73,16 @@ def tune(threads: int | None = None) -> int:
 
 
 def compiles(accelerator: str, budget_s: float | None) -> bool:
-    """Whether a training is compiled: where that is possible, and the budget long enough to win back what it takes."""
+    """Whether a training is compiled: if that is possible, and the budget is long enough."""
     worth = budget_s is None or budget_s >= COMPILING_PAYS_S
     return worth and can_compile(accelerator)
 
 
 def can_compile(accelerator: str) -> bool:
-    """Whether `torch.compile` finds the compiler that it needs: its own on a GPU, a C++ one on a CPU."""
+    """Whether `torch.compile` has the compiler that it needs: Triton on a GPU, a C++ compiler on a CPU."""
     return accelerator == "cuda" or any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
 def compiled(module: torch.nn.Module) -> torch.nn.Module:
-    """The module with its element-wise operations fused."""
+    """The module with fused element-wise operations."""
     return cast("torch.nn.Module", cast("Any", torch.compile)(module, dynamic=False))

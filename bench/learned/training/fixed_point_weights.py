@@ -1,4 +1,4 @@
-"""What `bench quantize` does: from weights and photographs to the weights of a fixed-point codec."""
+"""`bench quantize`: weights of a fixed-point codec from trained weights and photographs."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ CROP_PIXELS = 256
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be quantised, and on what."""
+    """Options of `bench quantize`."""
 
     family: str
     quality: int
     weights: str
     """compact, a zoo's name, a file or a folder."""
     data: Path | None
-    """Folder of photographs, by default that of trainings."""
+    """Folder of photographs, by default the training pictures."""
     crops: int
     seed: int
     out: Path | None
-    """Folder of the file; by default that of the base."""
+    """Folder of the result, by default that of the base."""
     force: bool = False
-    """Replace a file that is there."""
+    """Whether an existing file is replaced."""
 
     @property
     def base(self) -> Path:
-        """The weights that are quantised.
+        """The weights to quantise.
 
         Raises:
             MissingError: there are none.
@@ -62,11 +62,11 @@ class Request:
 
     @property
     def target(self) -> Path:
-        """The file that is written.
+        """The file to write.
 
         Raises:
             MissingError: there are no weights to quantise.
-            UsageError: they are of a zoo and `out` is not given, or the file is there.
+            UsageError: they are CompressAI's and `out` is not given, or the file exists.
         """
         if self.weights in catalogue.ZOOS and self.out is None:
             raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
@@ -76,11 +76,11 @@ class Request:
         return path
 
     def require_inputs(self) -> None:
-        """See that what is read is there, and that no file is in the way.
+        """Check that all inputs exist, and that the file may be written.
 
         Raises:
             MissingError: there are no such weights or no photographs.
-            UsageError: the file is not one of weights, or see `target`.
+            UsageError: the weights file is invalid, or see `target`.
         """
         if self.weights not in catalogue.ZOOS:
             catalogue.header(self.base)
@@ -88,7 +88,7 @@ class Request:
         training_pictures.find(self.data or training_pictures.default_folder())
 
     def apart(self) -> list[Path]:
-        """What the file needs beside it to be used, and does not have there: its base, and what that is a part of."""
+        """Files that the result needs in its folder and that are elsewhere: its base, and the bases of that."""
         if self.weights in catalogue.ZOOS or self.out is None:
             return []
         needed = (self.base, *catalogue.bases(self.base))
@@ -125,7 +125,7 @@ def quantize(request: Request) -> Path:
 
 @torch.inference_mode()
 def look(model: LearnedModel, x: Tensor) -> Seen:
-    """The latents of photographs, as the model takes them, such as a file of the float model carries them."""
+    """The latents of packed or RGB photographs, as in files of the float model."""
     coder = LatentCoder(model)
     told = []
     with progress("looking at photographs", len(x), unit="crops") as advance:
@@ -143,7 +143,7 @@ def _loaded(request: Request, path: Path) -> Weights:
 
 
 def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
-    """Those that trainings learn from, as the family takes them, and the side of a piece in what they are made of."""
+    """The training set, in the form of the family's input, and the side of a crop."""
     folder, cache = request.data or training_pictures.default_folder(), training_pictures.default_cache()
     found, side = training_pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
     if request.family in YUV420:

@@ -1,4 +1,4 @@
-"""Training for several lambdas at once: each step draws a few of them, and each gets a part of the step's crops."""
+"""Training for several lambdas at once: each step draws some of them, for equal parts of its crops."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from bench.learned.training.objective import PictureObjective
 
 GROUPS = 2
-"""Lambdas in one step; each more makes a step slower, fewer make its gradient noisier."""
+"""Lambdas per step: more make a step slower, fewer make its gradient noisier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Crops, and the lambdas that equal parts of them are for."""
+    """Crops, and the lambdas of equal parts of them."""
 
     x: Tensor
     which: tuple[int, ...]
@@ -34,11 +34,11 @@ class Batch:
 class GainedObjective:
     """Rate and distortion at the phase's qualities.
 
-    Each lambda's loss is divided by the root of lambda, so that all are of about the same size: otherwise the largest
-    one, whose rate and distortion weigh most, would have the gradients to itself.
+    Each loss is divided by the root of its lambda, so that all have a similar magnitude; otherwise the largest lambda
+    would dominate the gradients.
 
     Args:
-        objective: of pictures, or of planes: whose crops are learned from, and which pictures validate.
+        objective: of pictures or planes; its crops are used for training, its pictures for validation.
     """
 
     def __init__(self, objective: PictureObjective) -> None:
@@ -47,21 +47,21 @@ class GainedObjective:
         self._weights = [losses.rate_distortion(quality, metric) for quality in self.phase.qualities]
         self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
         self.validated: dict[int, Validation] = {}
-        """Quality to what its plain model came out at, when all were validated last."""
+        """Quality to the results of its plain model in the last validation."""
 
     def network(self, model: Gained) -> nn.Module:
         """The whole model, with its gains."""
         return model
 
     def batch(self, step: int, share: float) -> Batch:
-        """Random crops, (batch, channels, size, size), and as many different lambdas as there are groups of them."""
+        """Random crops, (batch, channels, size, size), and one lambda for each group of them."""
         x = self._objective.batch(step, share)
         random = generator(self._objective.seed, step, 2000 + self._objective.rank)
         groups = min(GROUPS, len(x), len(self._weights))
         return Batch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
 
     def loss(self, network: nn.Module, batch: Batch, mode: Quantization) -> Tensor:
-        """The mean over the groups, each at its lambda."""
+        """Mean loss of the groups, each at its lambda."""
         parts = []
         for x, index in zip(batch.x.tensor_split(len(batch.which)), batch.which, strict=True):
             output = network(x, torch.tensor(index, device=x.device), mode)
@@ -69,7 +69,7 @@ class GainedObjective:
         return torch.stack(parts).mean()
 
     def validate(self, model: Gained) -> Validation:
-        """The means over all qualities, of the plain models."""
+        """Means over all qualities, with the plain models."""
         for index, quality in enumerate(self.phase.qualities):
             self.validated[quality] = self._objective.validate(model.plain(index), self._weights[index])
         rows = self.validated.values()

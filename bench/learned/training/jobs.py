@@ -1,4 +1,4 @@
-"""From what a user asks for to the settings of a training."""
+"""Jobs: the settings of a training, from the command line or a recipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RUNS = Path("runs")
-"""Where trainings are kept unless the user names a folder."""
+"""Default folder of trainings."""
 
 _CROPS = {
     "mse": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
@@ -34,7 +34,7 @@ _LR = {"soap": 1e-3, "adam": 4e-4}
 class Job:
     """The settings of one training.
 
-    `steps` or `budget_s` say how long; with neither, a resumed training goes on to where it was going.
+    `steps` or `budget_s` set its length; without them, a resumed training continues to its former end.
     """
 
     target: Target
@@ -48,9 +48,9 @@ class Job:
     resume: bool = False
     init: Path | None = None
     take: tuple[str, ...] | None = None
-    """Sub-networks to take over from the weights in `init`; None: all that the two models have alike."""
+    """Sub-networks to copy from the weights in `init`; None: all that the two models have in common."""
     width: int | None = None
-    """Channels of the rectifier; None: those of the one to start from, or the compact ones of a new one."""
+    """Channels of the rectifier; None: those of the initial one, or the default for a new one."""
     seed: int = 0
     device: str = "auto"
     devices: int = 1
@@ -60,24 +60,24 @@ class Job:
     threads: int | None = None
     checkpoint_s: float = 60.0
     restart: bool = False
-    """Begin again where the folder holds a checkpoint already."""
+    """Whether to start again if the folder has a checkpoint."""
     limit_s: float | None = None
-    """Stop after so long, wherever the schedule is; --resume goes on."""
+    """Stop after this time, independently of the schedule; --resume continues."""
     stage: str | None = None
     """Name of the phase in a recipe."""
     history: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Stages that the weights in `init` have behind them: name to steps and seconds."""
+    """Earlier stages of the weights in `init`: name to steps and seconds."""
     began_s: float = field(default_factory=time.perf_counter, compare=False)
-    """When the time of its budget began, on the clock of `time.perf_counter`."""
+    """Start of the time budget, on the clock of `time.perf_counter`."""
 
     @property
     def config(self) -> ModelConfig:
-        """The architecture: compact widths and the target's options."""
+        """The architecture: default widths and the target's options."""
         return dataclasses.replace(compact_config(self.target.family), **self.target.options)
 
 
 def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = None) -> Phase:
-    """The plain rate-distortion phase of a target.
+    """The rate-distortion phase of a target.
 
     Raises:
         UsageError: an unknown family, metric, quality or optimiser.
@@ -100,7 +100,7 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
 
 
 def filter_phase(target: Target, **changes: Any) -> Phase:  # noqa: ANN401 - see `phase_for`
-    """The phase that trains the filter behind the decoder of cca, on decoded pictures, and nothing else.
+    """The phase that trains only the filter of cca, on decoded pictures.
 
     Raises:
         UsageError: see `phase_for`.
@@ -109,7 +109,7 @@ def filter_phase(target: Target, **changes: Any) -> Phase:  # noqa: ANN401 - see
 
 
 def modified_phase(name: str, target: Target, recipe: stp.StpRecipe | None = None, **changes: Any) -> Phase:  # noqa: ANN401
-    """A phase of a target with a modifier (see `stp.PHASES`), with changes that hold for any phase.
+    """A phase of a target with a modifier (see `stp.PHASES`), with changes to its fields.
 
     Raises:
         UsageError: an unknown name, a phase that the modifier does not have, or a family without modifiers.
@@ -119,7 +119,7 @@ def modified_phase(name: str, target: Target, recipe: stp.StpRecipe | None = Non
 
 
 def _phase(target: Target, given: dict[str, Any]) -> Phase:
-    """The phase that options describe; they are taken out of `given`, but for the width."""
+    """The phase in the options; its options are removed from `given`, except the width."""
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
     name = given.pop("phase", None)
     if name == "acem" and (target.family != "cca" or target.modifier is not None):
@@ -136,7 +136,7 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
 
 
 def _as_asked(target: Target, given: dict[str, Any]) -> Target:
-    """The target with the widths and the lambda that options name; they are taken out of `given`."""
+    """The target with the widths and lambda in the options, which are removed from `given`."""
     own: dict[str, int] = {name: given.pop(name) for name in ("N", "M") if name in given}
     lmbda = given.pop("lmbda", None)
     if (own or lmbda) and target.modifier is not None:
@@ -144,12 +144,12 @@ def _as_asked(target: Target, given: dict[str, Any]) -> Target:
         raise UsageError(f"{option}: {target.name} has that of the weights that it starts from; leave it out")
     if own and target.family in FAMILIES:
         compact = compact_config(target.family)
-        dataclasses.replace(compact, N=own.get("N", compact.N), M=own.get("M", compact.M))  # refuses what no model has
+        dataclasses.replace(compact, N=own.get("N", compact.N), M=own.get("M", compact.M))  # refuses invalid widths
     return dataclasses.replace(target, options={**target.options, **own}, own_lmbda=lmbda)
 
 
 def _require_whole_latents(target: Target, phase: Phase) -> None:
-    """Crops of pictures have to be those of whole latents, and of whole hyper-latents; others come back larger."""
+    """Check that crops have whole latents and hyper-latents; otherwise their reconstructions would be larger."""
     multiple = int(build(compact_config(target.family)).downsampling_factor) if phase.source == "pictures" else 1
     for stage in phase.crops:
         if stage.size % multiple:
@@ -157,7 +157,7 @@ def _require_whole_latents(target: Target, phase: Phase) -> None:
 
 
 def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
-    """The phase with the crops and for the qualities that options name; they are taken out of `given`."""
+    """The phase with the crops and qualities in the options, which are removed from `given`."""
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if qualities := given.pop("qualities", None):
@@ -174,7 +174,7 @@ def _qualities(text: str) -> tuple[int, ...]:
 
 
 def _require_agreement(given: Mapping[str, Any]) -> None:
-    """Options of length and start do not contradict each other."""
+    """Check that options of length and start do not contradict each other."""
     if "steps" in given and "budget_s" in given:
         raise UsageError("--steps and --budget contradict each other; give one")
     if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
@@ -186,7 +186,7 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
 
 
 def job_from_options(text: str, options: dict[str, Any]) -> Job:
-    """The job that the options of `bench train FAMILY@QUALITY` describe; options that are None are left at defaults.
+    """The job in the options of `bench train FAMILY@QUALITY`; None means the default.
 
     Raises:
         UsageError: an unknown name, options that contradict each other, or a glob to exclude that matches no picture.

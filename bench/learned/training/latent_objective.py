@@ -1,7 +1,7 @@
-"""Entropy models fitted on latents: the transforms stay as they are, so that their latents are computed once.
+"""Entropy-model fine-tuning: the transforms are frozen, so that latents are computed once.
 
-A crop of 32 x 32 latents stands for 512 x 512 pixels, yet costs a small part of a step on pictures. It gives a context
-model its whole neighbourhood nearly everywhere; a crop of 128 x 128 pixels is 8 x 8 latents, most of them at the edge.
+A crop of 32 x 32 latents corresponds to 512 x 512 pixels, but costs a small part of a step on pictures. Nearly all of
+its latents have a complete context, whereas in a crop of 128 x 128 pixels, with 8 x 8 latents, most are at the border.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
 
 
 _FORMAT = 1
-"""Of what is kept. Latents kept in another one are computed again."""
+"""Version of cached latents; those of another version are computed again."""
 
 
 class EntropyOf(nn.Module):
-    """A model's entropy part as a module of its own: latents in, likelihoods out."""
+    """A model's entropy model as a module: from latents to likelihoods."""
 
     def __init__(self, model: LearnedModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, y: Tensor, mode: Quantization) -> dict[str, Tensor]:
-        """The likelihoods of latents (B, M, H, W) and of what is sent about them."""
+        """The likelihoods of latents (B, M, H, W) and of their side information."""
         return self.model.entropy(y, mode)[1]
 
 
 class LatentObjective:
-    """Rate of latents under an entropy model; validation looks at whole pictures as in any other training.
+    """Rate of latents under an entropy model; validation is on whole pictures, as in other trainings.
 
     Args:
-        model: its g_a makes the latents.
-        pictures: split into training and validation here; a whole crop fits into each.
-        phase: crops in latents; its loss is the rate, whatever its terms.
+        model: its g_a computes the latents.
+        pictures: split into training and validation set here; each is at least as large as a crop.
+        phase: its crops are in latents; the loss is the rate, independently of its terms.
         seed: of crops.
-        device: where g_a and the entropy model compute.
+        device: of g_a and the entropy model.
         rank: see `PictureObjective`.
-        cache: where latents are kept; all families with one g_a share them.
+        cache: folder of the latents, which all families with the same g_a share.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class LatentObjective:
         return batch.contiguous(memory_format=torch.channels_last)
 
     def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
-        """Bits a pixel."""
+        """Bits per pixel."""
         likelihoods = network(batch, mode)
         pixels = LATENT_STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
         return losses.bits(likelihoods) / pixels
 
     def validate(self, model: LearnedModel) -> Validation:
-        """Rate and PSNR of the held-out pictures; the loss is the rate."""
+        """Rate and PSNR on the validation set; the loss is the rate."""
         return self._held_out(model)
 
 
 def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
-    """The latents (M, H/16, W/16) of each picture as float16, computed once for each g_a."""
+    """The latents (M, H/16, W/16) of each picture as float16, cached per g_a."""
     digest = hashlib.sha256(f"{_FORMAT} {[entry.sha256 for entry in pictures.entries]}".encode())
     for value in model.g_a.state_dict().values():
         digest.update(value_bytes(value))

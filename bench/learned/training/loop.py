@@ -1,4 +1,4 @@
-"""The training loop: one phase, from its first step or from a checkpoint, to the end of a segment."""
+"""The training loop: one phase, from its first step or a checkpoint to the end of a segment."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase
 
 PATIENCE_SKIPPED = 50
-"""Steps skipped in a row after which a training counts as lost."""
+"""Number of consecutive skipped steps after which a training is stopped as diverged."""
 _SMOOTHING = 0.98
 
 
 class DivergedError(BenchError):
-    """The loss is not a number, or no step can be taken any more."""
+    """The loss is not finite, or too many steps were skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One validation, and the training loss (running mean) at that step."""
+    """Results of one validation, and the running mean of the training loss."""
 
     step: int
     elapsed_s: float
@@ -49,52 +49,52 @@ class CurvePoint:
     lr: float
     latent_error_ratio: float | None = None
     cpu_s: float | None = None
-    """Processor time, of all threads; None in curves of older versions."""
+    """Processor time of all threads; None in curves of older versions."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a training is."""
+    """Progress of a training."""
 
     step: int = 0
     elapsed_s: float = 0.0
     """Seconds of training, over all calls."""
     cpu_s: float = 0.0
-    """Seconds of processor time, of all threads: what does not depend on what else the machine does."""
+    """Processor time of all threads, which does not depend on other load of the machine."""
     segment: TrainingSegment = field(default_factory=lambda: TrainingSegment(steps=1))
     segment_s: float = 0.0
-    """Seconds of the segment in force, over all calls."""
+    """Seconds of the current segment, over all calls."""
     train_loss: float = math.nan
     curve: list[CurvePoint] = field(default_factory=list)
 
 
 class Observer(Protocol):
-    """Told about what happens in a loop."""
+    """Receives the events of a loop."""
 
     def stepped(self, loop: Loop) -> None:
-        """After each step."""
+        """Called after each step."""
 
     def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """After each validation."""
+        """Called after each validation."""
 
     def stop(self, loop: Loop) -> bool:
-        """Whether to end now, whatever the segment says."""
+        """Whether to stop now, before the end of the segment."""
 
 
 def stalled(losses: Sequence[float], patience: int) -> bool:
-    """Whether so many validations, or more, have had no smaller loss than one before them."""
+    """Whether the smallest loss is at least `patience` validations old."""
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 class Loop:
-    """A model in training: everything that changes from step to step.
+    """A model in training, with all state that changes from step to step.
 
     Args:
         model: trained in place.
         phase: what is trained and how.
         objective: batches, loss and validation.
         fabric: the engine.
-        seed: of the noise that stands for quantisation.
+        seed: of the noise that models quantisation.
         clock: seconds, for time budgets.
     """
 
@@ -126,7 +126,7 @@ class Loop:
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
         module = self.objective.network(self.model)
-        # The auxiliary loss does not depend on the batch: each process computes the same gradient by itself.
+        # The auxiliary loss does not depend on the batch: all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
         parallel._set_params_and_buffers_to_ignore_for_model(module, quantiles)  # noqa: SLF001
@@ -136,10 +136,10 @@ class Loop:
         return forward
 
     def run(self, segment: TrainingSegment, observer: Observer, *, spent_s: float = 0.0) -> None:
-        """Train to the end of the segment, of which `spent_s` seconds are gone already if it is a new one.
+        """Train to the end of the segment; `spent_s` seconds of a new one have already passed.
 
         Raises:
-            DivergedError: the loss is not a number, or too many steps in a row were skipped.
+            DivergedError: the loss is not finite, or too many consecutive steps were skipped.
         """
         progress = self.progress
         if segment != progress.segment:
@@ -152,7 +152,7 @@ class Loop:
             spent_s = self.clock() - began
             progress.elapsed_s, progress.segment_s = before_s + spent_s, before_stretch_s + spent_s
             progress.cpu_s = before_cpu_s + time.process_time()
-            # The last validation is part of the time as well.
+            # Reserve time for the last validation.
             share = self._agreed(segment.share(progress.step, progress.segment_s + self._validation_s))
             if self._validation_due(share):
                 began_validation = self.clock()
@@ -163,17 +163,17 @@ class Loop:
                 return
 
     def _validation_due(self, share: float) -> bool:
-        """Now and then, at the end, and halfway where there was none before."""
+        """At intervals, at the end, and once halfway if there was no validation before."""
         progress = self.progress
         seen = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
         return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not seen)
 
     def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - whatever goes in comes out
-        """The first process's word where several train together: their clocks differ, their steps must not."""
+        """The value in the first process: clocks differ between processes, but their steps must not."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 
     def advance(self, share: float) -> None:
-        """Take one step; `share` (0..1) of the segment is done."""
+        """Take one step at `share` (0..1) of the segment."""
         progress = self.progress
         factor = progress.segment.lr_factor(progress.step, share, self.phase)
         for group in self._main.param_groups:
@@ -214,7 +214,7 @@ class Loop:
         self._auxiliary.step()
 
     def validate(self) -> CurvePoint:
-        """Validate the averaged weights and put the result on the curve."""
+        """Validate the averaged weights and add the result to the curve."""
         with self.fabric.autocast():
             result: Validation = self.objective.validate(self.average.model)
         progress = self.progress
@@ -238,7 +238,7 @@ class Loop:
         return self.phase.patience is not None and stalled(losses, self.phase.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes. Random numbers are functions of seed and step, so none are here."""
+        """The state. Random numbers are functions of seed and step, and need none."""
         auxiliary = None if self._auxiliary is None else self._auxiliary.state_dict()
         return {
             "model": self.model.state_dict(),
@@ -250,7 +250,7 @@ class Loop:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the output of `state_dict`."""
         torch.nn.Module.load_state_dict(self.model, state["model"])
         torch.nn.Module.load_state_dict(self.average.model, state["average"])
         self._main.load_state_dict(state["optimizer"])

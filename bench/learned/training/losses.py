@@ -1,8 +1,8 @@
-"""What a training minimises: named terms, each a number for a batch, weighted and summed.
+"""Losses: named terms, each a number per batch, weighted and summed.
 
-The plain objective is CompressAI's rate-distortion loss, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R
-in bits a pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI). Models of YUV 4:2:0 have the
-four lambdas of Duan et al. 2023.
+The rate-distortion loss is CompressAI's, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per
+pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI). Models of YUV 4:2:0 have the four
+lambdas of Duan et al. 2023.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ LAMBDAS: Mapping[str, tuple[float, ...]] = {
     "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
     "mse-611": (0.015, 0.03, 0.045, 0.06),
 }
-"""Weight of the distortion for qualities 1, 2, ..., 8, for each metric that can be trained for."""
+"""Weight of the distortion for qualities 1, 2, ..., 8, by metric."""
 
 
 SCALE_611 = 0.25
-"""What lambda times the squared error of planes, in 8-bit levels, is multiplied by (our choice)."""
+"""Factor of lambda times the squared error of planes in 8-bit levels (our choice)."""
 
 
 def lambda_of(quality: int, metric: str = "mse") -> float:
-    """The weight of the distortion that stands for a quality.
+    """The weight of the distortion for a quality.
 
     Raises:
         UsageError: there is no such metric or quality.
@@ -48,12 +48,12 @@ def lambda_of(quality: int, metric: str = "mse") -> float:
 
 
 def bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
-    """What an ideal entropy coder needs for the latents: the sum of -log2 of their likelihoods."""
+    """Bits of an ideal entropy coder: the sum of -log2 of all likelihoods."""
     return -torch.stack([likelihood.log2().sum() for likelihood in likelihoods.values()]).sum()
 
 
 def rate_bpp(output: Output, x: Tensor) -> Tensor:
-    """Bits a pixel of x, which is RGB, or the packed planes of 4:2:0: one position for four pixels."""
+    """Bits per pixel of x, which is RGB, or packed planes of 4:2:0 with one position per four pixels."""
     pixels = 4 if x.shape[1] == CHANNELS else 1
     return bits(output["likelihoods"]) / (pixels * x.shape[0] * x.shape[2] * x.shape[3])
 
@@ -66,12 +66,12 @@ def squared_error(output: Output, x: Tensor) -> Tensor:
 def squared_error_611(output: Output, x: Tensor) -> Tensor:
     """255^2 / 4 (6 MSE_Y + MSE_U + MSE_V) / 8 of packed planes.
 
-    Which scale and which weights of the planes go with the lambdas of Duan et al. 2023 is unknown. With a quarter of
-    the plain objective's scale they lie between its qualities 2 and 4; with the whole of it they ask for more than the
-    latents of the compact models hold. The weights are the usual ones of 4:2:0.
+    The scale and weights of the planes for the lambdas of Duan et al. 2023 are unknown. With a quarter of the scale of
+    RGB they correspond to its qualities 2 to 4; with the full scale they would need more than the latents of the
+    compact models can represent. The weights are the usual ones for 4:2:0.
     """
     errors = functional.mse_loss(output["x_hat"], x, reduction="none").mean((0, 2, 3))
-    # Not a matrix product: autocast would round it to 8 bits.
+    # Not a matrix product, which autocast would compute in bf16.
     return SCALE_611 * 255**2 * (errors * _plane_weights(x)).sum()
 
 
@@ -81,31 +81,31 @@ def _plane_weights(x: Tensor) -> Tensor:
 
 
 def structural_error(output: Output, x: Tensor) -> Tensor:
-    """1 - MS-SSIM, in float32 under autocast. Pictures must have more than 160 pixels a side."""
+    """1 - MS-SSIM, in float32 under autocast. Both sides of pictures must exceed 160 pixels."""
     from pytorch_msssim import ms_ssim  # noqa: PLC0415 - compiles TorchScript on import
 
-    # A variance is a small difference of squares: bf16 would leave nothing of it.
+    # A variance is a small difference of squares, for which bf16 is too coarse.
     with torch.autocast(x.device.type, enabled=False):
         similarity: Tensor = ms_ssim(output["x_hat"].float(), x.float(), data_range=1.0)
     return 1 - similarity
 
 
 def _feature_error(output: Output) -> Tensor:
-    """How far the rectified latents are from those of the encoder."""
+    """Difference between the rectified latents and those of the encoder."""
     return output["rectified"].float() - output["y"].float()
 
 
 def feature_l1(output: Output, x: Tensor) -> Tensor:
-    """Sum of the latents' absolute errors, over the whole batch."""
+    """Sum of the absolute errors of the latents in a batch."""
     del x
     return _feature_error(output).abs().sum()
 
 
 def feature_l2(output: Output, x: Tensor) -> Tensor:
-    """Euclidean length of the latents' error, over the whole batch, as in the rectifier's authors' code.
+    """Euclidean norm of the error of all latents in a batch, as in the code of the rectifier's authors.
 
-    It is neither squared nor divided by anything: it grows with the square root of the batch's size, and so does what
-    one alpha means.
+    It is neither squared nor normalised: it grows with the square root of the batch size, which must be considered when
+    choosing alpha.
     """
     del x
     length: Tensor = torch.linalg.vector_norm(_feature_error(output))
@@ -113,14 +113,14 @@ def feature_l2(output: Output, x: Tensor) -> Tensor:
 
 
 def feature_smooth_l1(output: Output, x: Tensor) -> Tensor:
-    """Sum of half the squares of the latents' errors, absolute errors less a half above 1, over the whole batch."""
+    """Sum over the latents in a batch of half the squared error, or of the absolute error minus a half above 1."""
     del x
     error = _feature_error(output)
     return functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum")
 
 
 def feature_cosine(output: Output, x: Tensor) -> Tensor:
-    """1 - cosine of the angle between the vectors of the M latents at each position, mean over the batch."""
+    """1 - cosine similarity of the vectors of M latents at each position, mean over the batch."""
     del x
     return 1 - functional.cosine_similarity(output["rectified"].float(), output["y"].float(), dim=1).mean()
 
@@ -135,23 +135,23 @@ TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
     "feature-smooth-l1": feature_smooth_l1,
     "feature-cosine": feature_cosine,
 }
-"""Loss terms by the name that a phase gives them."""
+"""Loss terms by name."""
 
 
 def rate_distortion(quality: int, metric: str = "mse", own_lmbda: float | None = None) -> dict[str, float]:
-    """The weights of the plain objective: rate 1, distortion lambda, that of the quality unless one is given."""
+    """Weights of the rate-distortion loss: 1 for the rate, lambda (default: that of the quality) for the distortion."""
     return {"rate": 1.0, metric: lambda_of(quality, metric) if own_lmbda is None else own_lmbda}
 
 
 def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:
-    """The sum of the terms that `weights` names."""
+    """Weighted sum of terms."""
     return torch.stack([weight * TERMS[name](output, x) for name, weight in weights.items()]).sum()
 
 
 def psnr_db(output: Output, x: Tensor) -> float:
-    """PSNR in dB of the reconstruction as a user would see it: clamped and rounded to 8 bits.
+    """PSNR in dB of the reconstruction, clamped and rounded to 8 bits.
 
-    Of packed planes it is (6 PSNR_Y + PSNR_U + PSNR_V) / 8.
+    For packed planes it is (6 PSNR_Y + PSNR_U + PSNR_V) / 8.
     """
     seen = (output["x_hat"].float().clamp(0, 1) * 255).round()
     errors = functional.mse_loss(seen, (x * 255).round(), reduction="none")

@@ -1,4 +1,4 @@
-"""What a loop trains on: where batches come from, what the loss is, and what validation looks at."""
+"""Objectives: batches, the loss on them, and validation. Here for whole models on crops of pictures."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ VALIDATION_SIDE = 512
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Means over the validation pictures, with rounded latents and the averaged weights."""
+    """Means over the validation set, with rounded latents and averaged weights."""
 
     loss: float
     rate_bpp: float
     psnr_db: float
     latent_error_ratio: float | None = None
-    """Distance of the rectified latents from y as a share of the decoded ones', where there is a rectifier."""
+    """Error of the rectified latents relative to that of the decoded ones, if there is a rectifier."""
 
 
 class Objective(Protocol):
-    """A source of batches and the loss on them."""
+    """Batches, the loss on them, and validation."""
 
     def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - a model of the kind that the objective is for
-        """What the engine wraps: a module whose forward is all that the loss needs of the model."""
+        """The module that the engine wraps: its forward is the part of the model that the loss needs."""
 
     def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same objective takes
-        """The batch of a step, a pure function of the step; `share` (0..1) of the phase is done."""
+        """The batch of a step, a pure function of the step, at `share` (0..1) of the phase."""
 
     def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - of `batch`
-        """What the step minimises, the latents quantised as the phase says."""
+        """The loss of a batch, with the given mode of quantisation."""
 
     def validate(self, model: Any) -> Validation:  # noqa: ANN401 - the same
-        """How good a model in evaluation mode is."""
+        """Results of a model in evaluation mode."""
 
 
 class PictureObjective:
     """Rate and distortion of whole models on crops of pictures.
 
     Args:
-        pictures: split into training and validation here; a whole crop fits into each.
+        pictures: split into training and validation set here; each is at least as large as a crop.
         phase: its loss terms, quantisation and crops.
         seed: of crops.
-        device: where batches are made.
-        rank: number of this process among those that train together; each draws crops of its own.
+        device: of batches.
+        rank: of this process; each process draws other crops.
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
@@ -80,17 +80,17 @@ class PictureObjective:
         return losses.weighted(network(batch, mode), batch, self.phase.weights)
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
-        """Loss, rate and PSNR of the held-out pictures; with other loss terms than the phase's if they are given."""
+        """Loss, rate and PSNR on the validation set, optionally with other loss terms than the phase's."""
         return self._held_out(model, weights)
 
 
 class HeldOut:
-    """The validation pictures, each cut to the middle 512 x 512 pixels at most.
+    """The validation set, each picture cropped to its central 512 x 512 pixels at most.
 
     Args:
-        pictures: those held out.
+        pictures: of the validation set.
         weights: the loss terms.
-        device: where models are.
+        device: of models.
     """
 
     def __init__(self, pictures: Pictures, weights: Mapping[str, float], device: torch.device) -> None:
@@ -100,7 +100,7 @@ class HeldOut:
 
     @torch.no_grad()
     def __call__(self, model: nn.Module, weights: Mapping[str, float] | None = None) -> Validation:
-        """Mean loss, rate and PSNR of a model in evaluation mode; other loss terms may be given."""
+        """Mean loss, rate and PSNR of a model in evaluation mode, optionally with other loss terms."""
         rows = []
         for picture in self._pictures:
             x = picture.to(self._device)
@@ -111,7 +111,7 @@ class HeldOut:
 
 
 def middle_of(pictures: Pictures, index: int) -> Tensor:
-    """The middle of a picture, its sides multiples of 64; one below 64 pixels is padded by its edges."""
+    """The centre of a picture, with sides of multiples of 64; smaller pictures are padded by repeating edges."""
     picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
     scale = 1 if pictures.channels == 3 else 2  # packed planes are of half the size
     multiple, most = 64 // scale, VALIDATION_SIDE // scale
@@ -123,7 +123,7 @@ def middle_of(pictures: Pictures, index: int) -> Tensor:
 
 
 def whole_of(pictures: Pictures, index: int) -> Tensor:
-    """A picture (1, 3, H, W) whose sides are cut to multiples of 64 pixels."""
+    """A picture (1, 3, H, W) cropped to multiples of 64 pixels."""
     picture = pictures[index]
     height, width = (side // 64 * 64 for side in picture.shape[:2])
     return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)

@@ -1,4 +1,4 @@
-"""The optimisers that a phase can name."""
+"""Optimisers of phases, by name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OPTIMIZERS: Mapping[str, Callable[[Iterable[nn.Parameter], float, torch.dtype], 
 
 
 def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
-    """The optimiser of a phase, over all of `parameters` but the quantiles; `dtype` is what the training multiplies in.
+    """The optimiser of a phase for `parameters` without quantiles; `dtype` is the type of matrix products.
 
     Raises:
         UsageError: there is no such optimiser.
@@ -44,6 +44,6 @@ def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float, dtype: to
 
 
 def make_auxiliary(parameters: Mapping[str, nn.Parameter]) -> torch.optim.Optimizer | None:
-    """The optimiser of the auxiliary loss, over the quantiles; None where the phase trains none."""
+    """The optimiser of the auxiliary loss for the quantiles; None if the phase trains none."""
     quantiles = [p for key, p in parameters.items() if key.endswith("quantiles")]
     return torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None

@@ -1,4 +1,4 @@
-"""Phases of training, as data: what learns, from which loss, through which quantisation, how fast and for how long."""
+"""Phases of training as data: what is trained, with which loss, quantisation, learning rate and length."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 Source = Literal["pictures", "latents", "decoded"]
 
 METRICS = ("mse", "ms-ssim")
-"""What a user can train for; mse is that of the planes in families of planes."""
+"""Metrics that can be trained for; for families of planes, mse is that of planes."""
 
 _LATER: Mapping[str, Any] = {"wiring": GradientRouting(), "mixed_begins": None, "qualities": (), "downscale": 1.0}
-"""Fields that older checkpoints and records do not have, and their defaults."""
+"""Fields that older checkpoints and records lack, and their defaults."""
 
 MARGIN = 2
-"""Latents at the edge of a crop of latents whose pixels are not looked at: g_s would need their neighbours there."""
+"""Border of a crop of latents, in latents, whose pixels are not used: g_s would need neighbours there."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropStage:
-    """Crops of `size` x `size` pixels (or latents), `batch` at a time, from the share `begins` of a phase on."""
+    """Crops of `size` x `size` pixels (or latents) in batches of `batch`, from the share `begins` of a phase on."""
 
     size: int
     batch: int
@@ -43,59 +43,59 @@ class CropStage:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of training with one objective. A recipe is a sequence of these."""
+    """One phase of a training, with one objective. A recipe is a sequence of phases."""
 
     weights: Mapping[str, float]
     """Loss terms (`losses.TERMS`) and their weights."""
     name: str = "rate-distortion"
     trainable: tuple[str, ...] = ("*",)
-    """Glob patterns of the parameters that learn; one that begins with ! takes away. The others stay as they are."""
+    """Glob patterns of the trained parameters; patterns that begin with ! exclude. All others are frozen."""
     source: Source = "pictures"
-    """What batches are of: crops of pictures, of the latents that the frozen g_a makes of whole pictures, or of the
+    """Batches: crops of pictures; crops of the latents that the frozen g_a computes for whole pictures; or crops of the
     latents that a frozen codec decodes, with their pixels."""
     quantization: Quantization = "noise"
     mixed_begins: float | None = None
-    """Share of the phase from which on noise stands for rounding in the rate alone, and g_s sees rounded latents
-    ("mixed"); None: never."""
+    """Share of the phase from which on g_s gets rounded latents, and only the rate noisy ones ("mixed"); None:
+    never."""
     qualities: tuple[int, ...] = ()
-    """Qualities that one model is trained for at once, with gains for each (`models.Gained`); none: the target's."""
+    """Qualities of one model with gains for each (`models.Gained`); empty: only that of the target."""
     wiring: GradientRouting = field(default_factory=GradientRouting)
-    """How gradients run where the model has a rectifier."""
+    """Routing of gradients if the model has a rectifier."""
     optimizer: str = "soap"
     lr: float = 1e-3
     lr_floor: float = 0.02
-    """The smallest learning rate, as a share of `lr`; the cosine ends there."""
+    """Final learning rate of the cosine, relative to `lr`."""
     warmup_steps: int = 200
     crops: tuple[CropStage, ...] = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
     downscale: float = 1.0
-    """How many times as large a crop may be cut before it is downscaled, see `crops.Crops`."""
+    """Maximum factor by which crops are larger before downscaling, see `crops.Crops`."""
     ema_decay: float = 0.999
-    """How much of the averaged weights each step keeps. The average is what is validated and shipped."""
+    """Decay of the averaged weights per step. The average is validated and saved."""
     validate_steps: int = 1000
     patience: int | None = None
-    """Stop after so many validations without a smaller loss; None: only the length ends the phase."""
+    """Stop after this number of validations without a smaller loss; None: never."""
 
     def crop(self, share: float) -> CropStage:
-        """The crops in force when `share` (0..1) of the phase is done."""
+        """The crops at `share` (0..1) of the phase."""
         return [stage for stage in self.crops if stage.begins <= share][-1]
 
     def mode(self, share: float) -> Quantization:
-        """How latents are quantised when `share` (0..1) of the phase is done."""
+        """The mode of quantisation at `share` (0..1) of the phase."""
         return "mixed" if self.mixed_begins is not None and share >= self.mixed_begins else self.quantization
 
     @property
     def side(self) -> int:
-        """Pixels that a picture must have each way to be used: the largest crop."""
+        """Minimum side of a picture in pixels: that of the largest crop."""
         return max(stage.size for stage in self.crops) * (1 if self.source == "pictures" else LATENT_STRIDE)
 
     @property
     def seen(self) -> int:
-        """Pixels each way that a distortion looks at: those of the smallest crop, or of its inner part."""
+        """Side in pixels of the part of the smallest crop that the distortion is computed on."""
         smallest = min(stage.size for stage in self.crops)
         return smallest if self.source == "pictures" else LATENT_STRIDE * (smallest - 2 * MARGIN)
 
     def learns(self, model: nn.Module) -> dict[str, nn.Parameter]:
-        """The model's parameters that this phase changes, by name.
+        """The parameters of a model that this phase trains, by name.
 
         Raises:
             UsageError: a pattern matches no parameter.
@@ -112,25 +112,25 @@ class Phase:
         return learning
 
     def described(self) -> dict[str, Any]:
-        """The phase as plain values, for records and checkpoints; what came later only where it is not the default."""
+        """The phase as plain values, for records and checkpoints; later fields only if they differ from the default."""
         values = asdict(replace(self, weights=dict(self.weights)))
         absent = {name for name, default in _LATER.items() if getattr(self, name) == default}
         return {name: value for name, value in values.items() if name not in absent}
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Whether a pattern is for a parameter, which has its own name also where its codec is a part of the model."""
+    """Whether a pattern matches a parameter, whose name may have the prefix of a codec inside another module."""
     return fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix("codec."), pattern)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSegment:
-    """How long one call trains: to a total number of steps, or for a time. A resumed call may begin a new segment."""
+    """The part of a training in one call: to a number of steps, or for a time. A resumed call may start another."""
 
     begins: int = 0
-    """Step at which it begins."""
+    """Its first step."""
     steps: int | None = None
-    """Total steps at its end, or None where time decides."""
+    """Total number of steps at its end, or None if its length is a time."""
     budget_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -142,30 +142,30 @@ class TrainingSegment:
             raise UsageError(f"the training has {self.begins} steps already; give a larger --steps, or --budget")
 
     def share(self, step: int, elapsed_s: float) -> float:
-        """How much of the segment is done, 0..1."""
+        """Completed share of the segment, 0..1."""
         if self.steps is not None:
             return min(1.0, (step - self.begins) / (self.steps - self.begins))
         return min(1.0, elapsed_s / (self.budget_s or math.inf))
 
     def lr_factor(self, step: int, share: float, phase: Phase) -> float:
-        """The learning rate as a share of `phase.lr`: linear warm-up, then a cosine down to the floor."""
+        """Learning rate relative to `phase.lr`: linear warm-up, then a cosine to the floor."""
         warmup = min(1.0, (step - self.begins + 1) / max(1, phase.warmup_steps))
         return warmup * (phase.lr_floor + (1 - phase.lr_floor) * (1 + math.cos(math.pi * share)) / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is trained: a family at a quality for a metric, or a modifier of it."""
+    """What is trained: a family at a quality for a metric, with an optional modifier."""
 
     family: str
     quality: int
     metric: str = "mse"
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the model's configuration that differ from the compact ones."""
+    """Fields of the model's configuration that differ from the defaults of the family."""
     modifier: str | None = None
-    """qr, a rectifier, or ft, the synthesis alone; the rest is that of other weights."""
+    """qr (rectifier and synthesis) or ft (synthesis alone); everything else is that of other weights."""
     own_lmbda: float | None = None
-    """Weight of the distortion, where it is not the one that stands for the quality."""
+    """Weight of the distortion, if it is not that of the quality."""
 
     @property
     def base(self) -> str:
@@ -175,21 +175,21 @@ class Target:
 
     @property
     def name(self) -> str:
-        """As a user writes it: `joint@3`, `joint+qr@3`, with the metric where it is not MSE."""
+        """As on the command line: `joint@3`, `joint+qr@3`, with the metric if it is not MSE."""
         family, at, rest = self.base.partition("@")
         return f"{family}+{self.modifier}{at}{rest}" if self.modifier else self.base
 
 
 def plain_metric(family: str) -> str:
-    """The squared error that a family is trained for unless another metric is asked for."""
+    """The squared error that a family is trained for by default."""
     return "mse-611" if family in YUV420 else "mse"
 
 
 def parse_target(text: str, metric: str = "mse") -> Target:
-    """A target from `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; mse is that of the planes where they are coded.
+    """Parse `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; for families of planes, mse is that of planes.
 
     Raises:
-        UsageError: the text has another form, or there is no such metric.
+        UsageError: the text is invalid, or there is no such metric.
     """
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
@@ -202,10 +202,10 @@ def parse_target(text: str, metric: str = "mse") -> Target:
 
 
 def seconds(text: str) -> float:
-    """A time such as 90s, 30m or 1.5h, in seconds.
+    """Parse a time such as 90s, 30m or 1.5h, in seconds.
 
     Raises:
-        UsageError: the text has another form, or is no time at all.
+        UsageError: the text is invalid, or the time is not positive.
     """
     units = {"s": 1, "m": 60, "h": 3600}
     try:

@@ -1,8 +1,8 @@
-"""Training on pictures of YUV 4:2:0: the photographs converted once, and what models of planes learn from them.
+"""Training of models of YUV 4:2:0: conversion of the photographs, and the objective on planes.
 
-The conversion is the one of `bench.images.colour.to_yuv420` in limited range, of whole pictures, so that a crop is a
-crop of what a codec is given: kodak-yuv420 and most clips are of limited range, and a model trained on full range
-spends 1 % more on them. A crop of n x n pixels is one of n/2 x n/2 positions with six samples each.
+Whole pictures are converted by `bench.images.colour.to_yuv420` in limited range, so that crops are those of a codec's
+input: kodak-yuv420 and most clips have limited range, for which a model trained on full range needs 1 % more rate. A
+crop of n x n pixels has n/2 x n/2 positions with six samples each.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase
 
 RANGE = "limited"
-"""Of the samples that models of planes learn from."""
+"""Range of the training samples."""
 
 _FORMAT = f"2 {RANGE}"
 
 
 class Enhanced(nn.Module):
-    """A codec with the filter behind it: what a phase trains that trains the filter alone."""
+    """A codec followed by its filter, for phases that train only the filter."""
 
     def __init__(self, model: Trainable) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor, mode: Quantization) -> Output:
-        """The codec's output, both components of its picture filtered."""
+        """The codec's output with both components filtered."""
         output: Output = self.model(x, mode)
         return {**output, "x_hat": cast("nn.Module", self.model.acem)(output["x_hat"])}
 
@@ -57,12 +57,12 @@ class PlanesObjective(PictureObjective):
 
     Args:
         pictures: in RGB.
-        phase: its crops in pixels of luma.
-        cache: where the converted pictures are kept.
+        phase: its crops are in pixels of luma.
+        cache: folder of the converted pictures.
         options: those of `PictureObjective`.
 
     Raises:
-        UsageError: a phase that downscales.
+        UsageError: the phase downscales.
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
@@ -73,11 +73,11 @@ class PlanesObjective(PictureObjective):
         super().__init__(converted(pictures, cache), dataclasses.replace(phase, crops=halved), **options)
 
     def network(self, model: Trainable) -> nn.Module:
-        """The whole model, with its filter where that is what learns."""
+        """The whole model, with its filter if that is trained."""
         return Enhanced(model) if self._filters else model
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
-        """Loss, rate and PSNR (6:1:1) of the held-out pictures."""
+        """Loss, rate and PSNR (6:1:1) on the validation set."""
         return self._held_out(self.network(model), weights)
 
 
@@ -86,7 +86,7 @@ def _planes(pixels: NDArray[np.uint8]) -> Yuv420:
 
 
 def converted(pictures: Pictures, cache: Path) -> Pictures:
-    """The pictures in 4:2:0, packed, from a file under `cache`; the first call writes it."""
+    """The pictures in 4:2:0, packed, cached in a file under `cache`."""
     digest = hashlib.sha256(f"{_FORMAT} {[(entry.sha256, entry.offset) for entry in pictures.entries]}".encode())
     path = cache / f"planes-{digest.hexdigest()[:24]}.u8"
     entries, offset = [], 0

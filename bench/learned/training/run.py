@@ -47,20 +47,20 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = start.WEIGHTS
 OWN = (CHECKPOINT, WEIGHTS, "record.json", "curve.csv", "curve.svg")
-"""What a training writes into its folder, a decoder's base apart."""
+"""Files of a training's folder, except the base of a decoder."""
 
 
 class Unheard:
-    """What all processes but the first say."""
+    """Ignores all messages, in all processes but the first."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        """Take anything and do nothing."""
+        """A function that does nothing."""
         return lambda *_: None
 
 
 @dataclass(slots=True)
 class TrainingFolder:
-    """Writes what happens in a loop to the training's folder, and tells `say` about it."""
+    """Observer that writes the files of a training, and forwards events to `say`."""
 
     job: Job
     identity: dict[str, Any]
@@ -72,19 +72,19 @@ class TrainingFolder:
     _saved_s: float = field(default_factory=time.perf_counter)
 
     def stepped(self, loop: Loop) -> None:
-        """Show the step, and write a checkpoint when the last one is old."""
+        """Show the step, and write a checkpoint if the last one is old."""
         self.say.stepped(loop)
         if time.perf_counter() - self._saved_s >= self.job.checkpoint_s:
             self.save(loop)
 
     def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """Show the point and rewrite the curve."""
+        """Show the point and write the curve."""
         self.say.validated(loop, point)
         if self.leader:
             curve.write_csv(self.job.out / "curve.csv", loop.progress.curve)
 
     def stop(self, loop: Loop) -> bool:  # noqa: ARG002 - part of the protocol
-        """Whether the user or the scheduler asked for an end, or the time is over."""
+        """Whether a signal was received, or the time is over."""
         late = self.job.limit_s is not None and time.perf_counter() - self.began_s >= self.job.limit_s
         return late or self.stopped.is_set()
 
@@ -96,17 +96,17 @@ class TrainingFolder:
         self._saved_s = time.perf_counter()
 
     def write_record(self, loop: Loop) -> None:
-        """Write how the weights came to be."""
+        """Write the training record."""
         with atomic_write(self.job.out / "record.json") as file:
             file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
 
 
 def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
-    """Train, and write the weights; what it returns is their file.
+    """Train, write the weights, and return their file.
 
     Raises:
-        BenchError: settings that do not fit, data or files that cannot be used, or a training that diverged.
-        KeyboardInterrupt: a signal asked for an end; checkpoint and weights are written all the same.
+        BenchError: settings are inconsistent, data or files cannot be used, or the training diverged.
+        KeyboardInterrupt: after a signal; checkpoint and weights have been written.
     """
     _require_inputs(job)
     _require_folder(job.out)
@@ -140,11 +140,11 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
 
 
 def _require_inputs(job: Job) -> None:
-    """See that what a training reads is there, before a folder is made for it and pictures are decoded.
+    """Check the inputs of a training, before its folder is made and pictures are decoded.
 
     Raises:
         MissingError: there are no pictures.
-        UsageError: the weights to start from are no weights file, or the architecture is none.
+        UsageError: the initial weights or the architecture are invalid.
     """
     training_pictures.find(job.data, job.exclude)
     if job.init is not None:
@@ -153,7 +153,7 @@ def _require_inputs(job: Job) -> None:
 
 
 def _require_folder(folder: Path) -> None:
-    """Make a training's folder, and try whether it can be written: else that would be noticed at the first checkpoint.
+    """Make a training's folder and check that it can be written, before the first checkpoint.
 
     Raises:
         UsageError: it cannot.
@@ -182,7 +182,7 @@ def _begin(
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
         model, initial = start.begin(job, None if state is None else state["record"]["initial"])
         if state is not None:
-            # Before the objective is made: latents come from the model as it is.
+            # Before the objective, which computes latents with the model.
             torch.nn.Module.load_state_dict(model, state["model"])
     objective = _objective(job, model, data, fabric)
     if state is None and isinstance(objective, DecodedObjective):
@@ -213,7 +213,7 @@ def _objective(job: Job, model: Trainable, data: training_pictures.Pictures, fab
 
 
 def _identity(job: Job, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
-    """What must be the same for a checkpoint to be gone on from."""
+    """What must be equal in a checkpoint for resuming from it."""
     identity = {
         "target": job.target.name,
         "model": job.config.described(),
@@ -226,7 +226,7 @@ def _identity(job: Job, data: training_pictures.Pictures, precision: str) -> dic
 
 
 def _segment(job: Job, loop: Loop) -> TrainingSegment:
-    """How far this call goes: on where the checkpoint was going, or from here with a new schedule."""
+    """The segment of this call: the rest of the checkpoint's segment, or a new one."""
     old = loop.progress.segment
     if job.resume and (job.steps, job.budget_s) in ((None, None), (old.steps, None)):
         return old
@@ -234,7 +234,7 @@ def _segment(job: Job, loop: Loop) -> TrainingSegment:
 
 
 def steps_of(path: Path) -> int | None:
-    """The steps that a weights file is of, or None where there is none."""
+    """Number of steps of a weights file, or None if there is none."""
     return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
@@ -258,7 +258,7 @@ def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
         return
     assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
     if not objective.validated:
-        # Stopped before the first validation of this call.
+        # Stopped before the first validation.
         with loop.fabric.autocast():
             objective.validate(model)
     start.write_all(job, model, card, objective.validated)

@@ -3,9 +3,10 @@
 For a gradient G with covariances L = E[G G^T] and R = E[G^T G], Adam runs on Q_L^T G Q_R, where Q_L and Q_R are the
 eigenvectors of L and R. Convolutions have a third factor, for the positions of the kernel.
 
-Libraries keep every axis of a kernel apart and rotate by general tensor contractions, which on a CPU takes half as long
-as the network itself. Here a channels-last weight is the matrix that it already is in memory, the two axes of a kernel
-are one, the averaged gradient stays in the eigenbasis, and each step renews the bases of a few parameters only.
+Other implementations treat the axes of a kernel separately and rotate by general tensor contractions, which on a CPU
+takes half as long as the network. Here a channels-last weight is used as the matrix that it is in memory, the two axes
+of a kernel are one, the averaged gradient stays in the eigenbasis, and each step updates the bases of only a few
+parameters.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
     from torch import nn
 
 _LARGEST = 512
-"""Axes longer than this keep their own basis: their covariance would cost more than it gives."""
+"""Longer axes are not rotated, because their covariances would be too expensive."""
 _COVARIANCE_EVERY = 4
 _BASIS_EVERY = 16
 
 
 class Soap(torch.optim.Optimizer):
-    """The optimiser; matrices and convolutions are preconditioned, everything else is left to Adam.
+    """SOAP for matrices and convolutions, and Adam for all other parameters.
 
     Args:
         params: parameters or groups.
-        lr: learning rate, of the size that Adam likes.
-        betas: memory of the averaged gradient, and of its square and the covariances.
+        lr: learning rate, of the magnitude for Adam.
+        betas: decay of the averaged gradient, and of its square and the covariances.
         eps: added to the root of the squares.
-        rotate_in: type of the numbers in rotations and covariances. bfloat16 is four times as fast where the hardware
-            multiplies it; a gradient is known far less exactly than that. Averages and bases stay as they are.
+        rotate_in: type of rotations and covariances. bfloat16 is four times as fast where the hardware supports it, and
+            precise enough for gradients. Averages and bases keep their type.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step. The first one only learns the bases."""
+        """Take one step. The first one only initialises the bases."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:
             for number, parameter in enumerate(group["params"]):
@@ -79,7 +80,7 @@ class Soap(torch.optim.Optimizer):
         mean = state["mean"].lerp_(rotated, 1 - beta1)
         square = state["square"].lerp_(rotated.square_(), 1 - beta2)
         size = group["lr"] * math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
-        # Where a gradient has few dimensions, a new basis can put the mean where the squares are nearly nothing.
+        # For gradients of low rank, a new basis can have a large mean where the squares are nearly 0.
         bound = _largest_ratio(beta1, beta2)
         ratio = (mean / square.sqrt().add_(group["eps"])).clamp_(-bound, bound)
         update = _rotate(ratio, state["bases"], self._rotate_in, back=True)
@@ -87,12 +88,12 @@ class Soap(torch.optim.Optimizer):
 
 
 def _largest_ratio(beta1: float, beta2: float) -> float:
-    """What the mean over the root of the squares can reach in a basis that never moves (Cauchy-Schwarz): 2.35."""
+    """Upper bound of mean / root of squares in a constant basis (Cauchy-Schwarz): 2.35."""
     return (1 - beta1) / math.sqrt((1 - beta2) * (1 - beta1**2 / beta2))
 
 
 def _as_cube(tensor: Tensor) -> Tensor:
-    """A view of (out, positions, in) for weights; one axis for biases and everything else that has no matrix."""
+    """Weights as a view (out, positions, in); one axis for biases and other parameters without a matrix."""
     if tensor.dim() == 4:
         return tensor.permute(0, 2, 3, 1).flatten(1, 2)
     return tensor.unsqueeze(1) if tensor.dim() == 2 else tensor.reshape(-1)
@@ -109,7 +110,7 @@ def _begin(state: dict[str, Any], gradient: Tensor) -> None:
 
 
 def _remember(state: dict[str, Any], gradient: Tensor, weight: float) -> None:
-    """Move the covariance of each axis towards that of the gradient."""
+    """Update the covariance of each axis with the gradient."""
     for axis, covariance in enumerate(state["covariances"]):
         if covariance.numel():
             rows = gradient.movedim(axis, 0).flatten(1)
@@ -117,7 +118,7 @@ def _remember(state: dict[str, Any], gradient: Tensor, weight: float) -> None:
 
 
 def _renew(state: dict[str, Any]) -> None:
-    """One power iteration of every basis, the moments taken along."""
+    """One power iteration of every basis, with the moments rotated accordingly."""
     if not state["covariances"]:
         return
     mean = _rotate(state["mean"], state["bases"], back=True)
@@ -131,7 +132,7 @@ def _renew(state: dict[str, Any]) -> None:
 
 
 def _rotate(cube: Tensor, bases: list[Tensor], dtype: torch.dtype | None = None, *, back: bool = False) -> Tensor:
-    """(out, positions, in) seen in the bases of its axes, or back from there; multiplied in `dtype`."""
+    """Rotate (out, positions, in) into the bases of its axes, or back, in type `dtype`."""
     if not bases:
         return cube.clone()
     shape, kept = cube.shape, cube.dtype

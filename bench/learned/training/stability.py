@@ -1,4 +1,4 @@
-"""Protection of a training from the rare batch whose gradient would wreck it."""
+"""Gradient clipping and skipping of outliers, relative to the median gradient norm."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 
 class GradientGuard:
-    """Decides from the norm of each gradient whether its step is taken, taken shorter, or skipped.
+    """Decides from the gradient norm whether a step is taken, scaled down, or skipped.
 
-    A norm above `outlier` times the running median, or one that is not finite, skips the step: Adam's second moments
-    would remember it for thousands of steps. Norms above `clip` times the median are scaled down to that.
+    A step is skipped if its norm is not finite, or above `outlier` times the running median: Adam's second moments
+    would be affected for thousands of steps. Norms above `clip` times the median are scaled down to that.
 
     Args:
-        outlier: how many medians make an outlier.
-        clip: how many medians a step may have.
-        window: norms that the median is of.
-        trusted: norms needed before the median is believed.
+        outlier: limit of the norm, in medians.
+        clip: maximum norm of a step, in medians.
+        window: number of norms for the median.
+        trusted: number of norms before the median is used.
     """
 
     def __init__(self, outlier: float = 10.0, clip: float = 3.0, window: int = 200, trusted: int = 20) -> None:
@@ -30,7 +30,7 @@ class GradientGuard:
         self.skipped_in_a_row = 0
 
     def factor(self, norm: float) -> float:
-        """What to multiply the gradient by: 1, less where it is clipped, 0 where the step is skipped."""
+        """Factor of the gradient: 1, less if it is clipped, 0 if the step is skipped."""
         median = statistics.median(self.norms) if len(self.norms) >= self.trusted else math.inf
         if not math.isfinite(norm) or norm > self.outlier * median:
             self.skipped += 1
@@ -41,11 +41,11 @@ class GradientGuard:
         return min(1.0, self.clip * median / norm) if norm > 0 else 1.0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as plain values."""
+        """The state, as plain values."""
         return {"norms": list(self.norms), "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the output of `state_dict`."""
         self.norms.clear()
         self.norms.extend(state["norms"])
         self.skipped = state["skipped"]

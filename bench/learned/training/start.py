@@ -1,4 +1,4 @@
-"""What a training begins with, and the weights that it leaves: those of a whole model, or of a decoder for one."""
+"""The model at the start of a training, and the weights files at its end."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from bench.learned.weights.full import ModelCard
 
 WEIGHTS = catalogue.TRAINED
-"""The file that a training leaves in its folder."""
+"""Name of the weights file in a training's folder."""
 
 
 def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
-    """The model that a job trains, with what it takes over from other weights, and the record of that.
+    """The model of a job, with sub-networks of other weights, and the record of these.
 
     Args:
         job: the training.
-        initial: that record, if a training is gone on with; its checkpoint is yet to be loaded into the model.
+        initial: that record, if a training is resumed; the checkpoint is loaded into the model afterwards.
 
     Raises:
-        UsageError: the weights to start from do not fit.
+        UsageError: the initial weights do not fit.
         MissingError: there are none.
     """
     torch.manual_seed(job.seed)
@@ -62,12 +62,12 @@ def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
 
 
 def base_of(job: Job) -> Rectified:
-    """The base of a decoder's training with its own synthesis, in evaluation mode: what there is to gain upon."""
+    """The base of a decoder's training with its original synthesis, in evaluation mode: the reference for its gain."""
     return Rectified(load(_base(job)).model, nn.Identity()).eval()
 
 
 def write(job: Job, model: Trainable, card: ModelCard) -> Path:
-    """Write a job's weights and return their file; a decoder's base lies beside it.
+    """Write a job's weights and return their file; the base of a decoder is written beside it.
 
     Raises:
         BenchError: a parameter is not finite in float16, or a decoder's training changed its encoder.
@@ -80,7 +80,7 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
         return path
     base = _base(job)
     if job.phase.source != "decoded":
-        # The codec learned as well: it is a base of its own now, with tables of its own.
+        # The codec was trained as well: it is a new base, with its own CDFs.
         save(base, model.codec, card)
         model = Rectified(load(base).model, model.rectifier)
     save_rectified(path, model, card, base)
@@ -88,15 +88,15 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
 
 
 def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
-    """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's as the job's weights too.
+    """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's also as the job's weights.
 
-    That of the target is whole; the others are parts of it, and made of it as it is after rounding.
+    The target's file has full weights, the others are delta weights, computed from the target's rounded parameters.
 
     Args:
         job: the training.
-        model: the averaged one.
-        card: the target's; the others' differ in quality, lambda and validation.
-        validated: quality to what its plain model came out at.
+        model: the averaged model.
+        card: of the target; those of the others differ in quality, lambda and validation.
+        validated: quality to the results of its plain model.
 
     Raises:
         BenchError: see `write`.
@@ -123,7 +123,7 @@ def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation
 
 
 def _require_gains(job: Job) -> None:
-    """See that a target can be trained for several qualities at once."""
+    """Check that a target can be trained for several qualities at once."""
     names = ",".join(map(str, job.phase.qualities))
     if job.target.modifier is not None:
         raise UsageError(f"{job.target.name}: decoders are trained for one quality each, not for {names}")
@@ -141,10 +141,10 @@ def _gained(job: Job, model: LearnedModel) -> Gained:
 
 
 def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> Record:
-    """Take over the sub-networks (see `share`) that another model's weights have alike; what was taken.
+    """Copy the sub-networks that another model's weights have in common (see `share`); the record of those.
 
     Raises:
-        UsageError: the two models share nothing, or the file is no weights file.
+        UsageError: there are none, or the file is not a weights file.
     """
     weights = load_any(path)
     taken = share(weights.model, model, parts)
@@ -156,7 +156,7 @@ def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = 
 
 
 def _modified(job: Job) -> tuple[Rectified, Record]:
-    """A decoder to be trained: that of the weights in `init`, with a new rectifier if they have none."""
+    """The decoder to train: that of the weights in `init`, with a new rectifier if they have none."""
     target = job.target
     weights = "compact" if target.metric == "mse" else f"compact-{target.metric}"
     path = job.init or catalogue.find(weights, target.family, target.quality)
@@ -188,18 +188,18 @@ def _modified(job: Job) -> tuple[Rectified, Record]:
 
 
 def _require_width(job: Job, width: int | None) -> None:
-    """See that the rectifier there is has the width that was asked for."""
+    """Check that an existing rectifier has the requested width."""
     if None not in {job.width, width} and job.width != width:
         raise UsageError(f"--width {job.width}: the rectifier to go on with has {width} channels; leave --width out")
 
 
 def _base(job: Job) -> Path:
-    """The file of the plain model in a job's folder, under the name that it has among other weights."""
+    """Path of the base in a job's folder, with its usual name."""
     return job.out / f"{job.target.base.replace('@', '-')}.safetensors"
 
 
 def _opened(path: Path) -> tuple[LearnedModel, nn.Module, Path]:
-    """The codec, the rectifier and the base in a weights file; a whole model is its own base."""
+    """Codec, rectifier and base in a weights file; full weights are their own base."""
     if not is_decoder(path):
         return load(path).model, nn.Identity(), path
     found = load_rectified(path)

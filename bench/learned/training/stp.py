@@ -1,18 +1,18 @@
 """Soft-then-predictive training of the quantization rectifier (Luo and Chen 2023, arXiv 2403.17236), as phases.
 
-R is the rate, D the distortion weighted by lambda, F the distance of the rectified latents from y; alpha weighs F.
+R is the rate, D the distortion weighted by lambda, F the distance of the rectified latents from y; alpha weights F.
 
-    soft        latents with noise, R + D + alpha F, everything learns
-    predictive  rounded latents, D + alpha F; encoder and entropy model are frozen, g_s and rectifier learn
+    soft        latents with noise, R + D + alpha F, everything is trained
+    predictive  rounded latents, D + alpha F; encoder and entropy model are frozen, g_s and rectifier are trained
 
-So that one file serves a codec, its +qr and its +ft, the gradient of F stops before the encoder here, and D of the soft
-phase looks at unrectified latents. The soft loss then falls into two sums without a common parameter: R + D, which is
-the codec's own training, and alpha F, in which the rectifier learns to remove noise. They may be trained together
-(`soft`) or one after the other, the second on the latents of the finished codec (`soft-rectifier`), which costs a
-fraction. `soft-literal` is the paper's soft phase word by word: D is of g_s(y_hat) there as well, and F's gradient
-reaches the encoder, so that the codec becomes another one.
+So that a codec, its +qr and its +ft have the same files, the gradient of F here stops before the encoder, and D of the
+soft phase is that of unrectified latents. The soft loss then consists of two sums without common parameters: R + D, the
+training of the codec, and alpha F, in which the rectifier learns to remove noise. They can be trained together (`soft`)
+or one after the other, the second on latents of the finished codec (`soft-rectifier`), at a fraction of the cost.
+`soft-literal` is the soft phase as in the paper: D is that of g_s(y_hat) there as well, and the gradient of F reaches
+the encoder, which changes the codec.
 
-What the paper argues against is `direct`: rounding from the first step, with the gradient passed straight through.
+`direct` is what the paper argues against: rounding from the first step, with a straight-through gradient.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ Distance = Literal["l1", "l2", "smooth-l1", "cosine"]
 Taught = Literal["rectified", "detached"]
 
 ALPHAS: Mapping[str, float] = {"l1": 5e-6, "l2": 1e-3, "smooth-l1": 3e-5, "cosine": 1.0}
-"""Weight of each feature distance unless one is given.
+"""Default weight of each feature distance.
 
-That of l2 is the largest of the best in a search on joint (docs/quantization-rectifier.md); with those of the others
-each distance starts at about the same part of the loss.
-"""
+That of l2 is the largest of the best values in a search on joint (docs/quantization-rectifier.md); with those of the
+others, each distance has initially about the same share of the loss."""
 
 _DECODED = (CropStage(16, 2),)
 _PICTURES = {
@@ -50,17 +49,17 @@ _PICTURES = {
 
 @dataclass(frozen=True, slots=True)
 class StpRecipe:
-    """What may be chosen; which phase reads what is in `OPTIONS`.
+    """Options of the phases; `OPTIONS` says which phase has which.
 
     Raises:
         UsageError: there is no such distance or synthesis.
     """
 
     alpha: float | None = None
-    """None: that of `ALPHAS`, a tenth of it for MS-SSIM, as the paper found."""
+    """None: that of `ALPHAS`, or a tenth of it for MS-SSIM, as in the paper."""
     distance: Distance = "l2"
     synthesis: Taught = "rectified"
-    """Whether the distortion teaches the rectifier."""
+    """Whether the distortion trains the rectifier."""
 
     def __post_init__(self) -> None:
         if self.distance not in ALPHAS:
@@ -118,7 +117,7 @@ PHASES: Mapping[str, Callable[[Target, StpRecipe], Phase]] = {
     "predictive": _predictive,
     "direct": _direct,
 }
-"""The phases by the name that a user gives them."""
+"""Phases by name."""
 
 _FEATURE = frozenset({"alpha", "distance", "width"})
 
@@ -126,14 +125,14 @@ OPTIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "qr": {name: _FEATURE | {"synthesis"} if name == "predictive" else _FEATURE for name in PHASES},
     "ft": {"predictive": frozenset()},
 }
-"""Modifier to its phases, and to what may be chosen in each."""
+"""Modifier to its phases, and the options of each."""
 
 
 def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phase:
-    """A phase for a target with a modifier.
+    """A phase of a target with a modifier.
 
     Raises:
-        UsageError: there is no such phase or modifier, or the two do not go together.
+        UsageError: there is no such phase or modifier, or the phase is not one of the modifier.
     """
     if name not in PHASES:
         raise unknown("phase", name, PHASES)
@@ -147,15 +146,15 @@ def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phas
 
 
 def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
-    """See that a phase of a target reads the options that were chosen for it.
+    """Check that a phase has all the options that were given.
 
     Args:
-        name: of the phase; anything where the target has no modifier.
+        name: of the phase; ignored if the target has no modifier.
         target: what is trained.
         chosen: names of options.
 
     Raises:
-        UsageError: it does not read one of them.
+        UsageError: it lacks one.
     """
     read = OPTIONS.get(target.modifier or "", {}).get(name, frozenset())
     if not (unread := sorted(set(chosen) - read)):

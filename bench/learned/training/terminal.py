@@ -1,4 +1,4 @@
-"""What a training shows: a bar with the latest figures on a terminal, a line for each validation in a log."""
+"""Progress of a training: a bar with the latest results on a terminal, a line per validation in a log."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 SHOWN = 8
-"""Points of a learning curve that are printed at most."""
+"""Maximum number of points of a learning curve that are printed."""
 
 
 class Terminal:
-    """Shows one training after the other on standard error.
+    """Shows the progress of a training on standard error.
 
     Args:
-        title: what is trained, `joint@3`.
+        title: name of the training, such as `joint@3`.
     """
 
     def __init__(self, title: str) -> None:
@@ -40,7 +40,7 @@ class Terminal:
         self._point: CurvePoint | None = None
 
     def began(self, loop: Loop, segment: TrainingSegment, pictures: Pictures) -> None:
-        """Say what is trained on, and open the bar."""
+        """Print the data and the length of the training, and open the bar."""
         length = (
             f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
@@ -55,13 +55,13 @@ class Terminal:
         self._percent = percent
 
     def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """Remember the point for the bar; in a log, write it."""
+        """Show the results in the bar, or as a line in a log."""
         self._point = point
         if not sys.stderr.isatty():
             sys.stderr.write(f"{self._title}: {self._detail(loop)}\n")
 
     def finished(self, loop: Loop, weights: Path, sha256: str) -> None:
-        """Close the bar and say where the weights are."""
+        """Close the bar and print the path of the weights."""
         self._bar.close()
         state = loop.progress
         reached = f"{self._title}: step {state.step} after {state.elapsed_s:.0f} s, {loop.guard.skipped} steps skipped"
@@ -79,10 +79,10 @@ class Terminal:
 
 
 def show_zoo(zoo: Zoo) -> None:
-    """Print each step of the recipe with how far it is and the hours it took; an arrow marks the next one.
+    """Print each step of the recipe with its progress and hours; an arrow marks the next one.
 
-    Hours are of processor time, or of the clock where that was not counted. Below is how the loss of the next step has
-    fallen over its hours, as far as it was trained on this machine.
+    Hours are of processor time, or of wall time where that was not recorded. The last line is the loss of the next step
+    over time, as far as it was trained on this machine.
     """
     following, total_s = zoo.next(), 0.0
     for step in zoo.recipe.steps:
@@ -101,7 +101,7 @@ def show_zoo(zoo: Zoo) -> None:
 
 
 def _falling(points: Sequence[CurvePoint]) -> str:
-    """The loss at a few of the hours that a training took."""
+    """The loss at some points in time of a training."""
     every = -(-len(points) // SHOWN)
     chosen = points[::-every][::-1]
     hours = [(point.elapsed_s if point.cpu_s is None else point.cpu_s) / 3600 for point in chosen]

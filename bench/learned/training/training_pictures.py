@@ -1,7 +1,8 @@
-"""The training pictures: a folder, decoded once into one flat file that later runs map into memory.
+"""Training pictures: a folder, decoded once into one flat file that is memory-mapped by later runs.
 
-Decoding JPEG or PNG files for every crop would cost more than the training step itself. The pack is keyed by the names,
-sizes and dates of the files, so that a changed folder is packed again and an unchanged one is opened in milliseconds.
+Decoding JPEG or PNG files for every crop would take longer than the training step. The key of the file consists of the
+names, sizes and dates of the pictures, so that a changed folder is decoded again, and an unchanged one is opened in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class PackedPicture:
-    """One picture of a pack: where its samples begin (bytes), its size in pixels and the SHA-256 of its file."""
+    """A picture in the file: offset of its samples (bytes), size in pixels, and SHA-256 of the original."""
 
     name: str
     sha256: str
@@ -44,12 +45,12 @@ class PackedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Decoded pictures, 8 bits a sample, in one flat array of bytes (usually a memory map)."""
+    """Decoded 8-bit pictures in one flat array of bytes, usually a memory map."""
 
     entries: tuple[PackedPicture, ...]
     samples: npt.NDArray[np.uint8]
     channels: int = 3
-    """RGB; or the 6 of a packed 4:2:0 picture, whose entry has the size of its chroma (see `planes`)."""
+    """3 for RGB; 6 for packed 4:2:0, whose entries have the size of chroma."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -62,15 +63,15 @@ class Pictures:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what the pictures are (the files' contents), whatever their names and order."""
+        """Hash of the pictures' contents, independent of their names and order."""
         return hashlib.sha256("".join(sorted(entry.sha256 for entry in self.entries)).encode()).hexdigest()
 
     def where(self, indices: Sequence[int]) -> Pictures:
-        """The pictures at `indices`, sharing the samples."""
+        """The pictures at `indices`, with shared samples."""
         return Pictures(tuple(self.entries[index] for index in indices), self.samples, self.channels)
 
     def at_least(self, size: int) -> Pictures:
-        """The pictures whose two sides have `size` pixels or more.
+        """The pictures with sides of at least `size` pixels.
 
         Raises:
             UsageError: there is none.
@@ -81,9 +82,9 @@ class Pictures:
         return self.where(kept)
 
     def split(self, share: float = VALIDATION_SHARE) -> tuple[Pictures, Pictures]:
-        """(training, validation): a picture's side is decided by its file's SHA-256, so it never changes sides.
+        """Training set and validation set. The SHA-256 of a picture's file decides, so that it never changes.
 
-        At least one picture goes to each side.
+        Each set has at least one picture.
 
         Raises:
             UsageError: there are fewer than two pictures.
@@ -99,10 +100,10 @@ class Pictures:
 
 
 def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
-    """The picture files under `folder`, in order of their relative names, without those that match `exclude`.
+    """The picture files under `folder`, sorted by relative name, without those that match `exclude`.
 
     Raises:
-        MissingError: the folder does not exist or holds no picture.
+        MissingError: the folder does not exist or has no pictures.
     """
     if not folder.is_dir():
         raise MissingError(f"no training folder '{folder}': give --data DIR or set BENCH_DATA (see data/README.md)")
@@ -114,10 +115,10 @@ def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
 
 
 def require_matched(folder: Path, exclude: Collection[str]) -> None:
-    """See that each glob leaves out some picture: one with a slip in it would leave in what is not to be trained on.
+    """Check that each glob excludes a picture, so that a misspelt one does not go unnoticed.
 
     Raises:
-        UsageError: it matches none.
+        UsageError: one matches none.
         MissingError: see `find`.
     """
     names = [path.relative_to(folder).as_posix() for path in find(folder)] if exclude else []
@@ -127,16 +128,16 @@ def require_matched(folder: Path, exclude: Collection[str]) -> None:
 
 
 def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Collection[str] = ()) -> Pictures:
-    """The pictures of `folder`, packed under `cache` by the first call that sees them.
+    """The pictures of `folder`, cached in a file under `cache`.
 
     Args:
         folder: searched with its subfolders.
-        cache: where packs are kept.
-        exclude: glob patterns of names to leave out.
-        refuse: SHA-256 of files that must never be trained on (evaluation sets).
+        cache: folder of the files.
+        exclude: globs of names to leave out.
+        refuse: SHA-256 of files that must not be used for training (evaluation sets).
 
     Raises:
-        MissingError: there is no picture.
+        MissingError: there are no pictures.
         UsageError: a file cannot be read as a picture, or is one of `refuse`.
     """
     paths = find(folder, exclude)
@@ -144,7 +145,7 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
     index = pack.with_suffix(".json")
     if not (pack.exists() and index.exists()):
         for path in paths if refuse else ():
-            _require_not(refuse, sha256_of(path), path)  # before minutes of decoding
+            _require_not(refuse, sha256_of(path), path)  # before decoding, which takes minutes
         _pack(folder, paths, pack)
     entries = tuple(PackedPicture(**entry) for entry in json.loads(index.read_text(encoding="utf-8")))
     for entry in entries:
@@ -200,10 +201,10 @@ def _decode(paths: Sequence[Path]) -> Iterator[tuple[Path, npt.NDArray[np.uint8]
 
 
 def default_folder() -> Path:
-    """Where training pictures are looked for: $BENCH_DATA/train, else ./data/train."""
+    """Default folder of training pictures: $BENCH_DATA/train, else ./data/train."""
     return Path(os.environ.get("BENCH_DATA", "data")) / "train"
 
 
 def default_cache() -> Path:
-    """Where packed pictures are kept: `bench` under $XDG_CACHE_HOME, else under ~/.cache."""
+    """Default cache folder: `bench` under $XDG_CACHE_HOME, else under ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench"

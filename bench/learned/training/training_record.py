@@ -1,4 +1,4 @@
-"""How weights came to be: settings, data, and every call with its machine and versions."""
+"""The record of a training: settings, data, and each call with its machine and versions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from bench.learned.training.training_pictures import Pictures
 
 Record = dict[str, Any]
-"""Plain values, as JSON holds them."""
+"""JSON-compatible values."""
 
 
 def new(job: Job, data: Pictures, initial: Record | None) -> Record:
-    """The record of a training that begins; `initial` says what it took over from other weights."""
+    """The record of a new training; `initial` describes what was copied from other weights."""
     learn, held = data.split()
     return {
         "target": job.target.name,
@@ -41,7 +41,7 @@ def new(job: Job, data: Pictures, initial: Record | None) -> Record:
 
 
 def call(job: Job, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Record:
-    """One call of the command, from where to where, and on what."""
+    """The entry of one call: its steps, machine and versions."""
     return {
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "from_step": loop.progress.step,
@@ -59,7 +59,7 @@ def call(job: Job, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Reco
 
 
 def described(record: Record, loop: Loop) -> Record:
-    """The record with what the loop has reached."""
+    """The record with the results so far."""
     progress = loop.progress
     last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
     reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "cpu_s": round(progress.cpu_s, 1)}
@@ -77,17 +77,17 @@ def _range(job: Job) -> Record:
 
 
 def steps_behind(record: Record) -> int | None:
-    """All steps behind weights, those of the weights that they began with among them; None where nobody counted."""
+    """Total number of steps of weights, including those of the initial weights; None if not all were recorded."""
     initial = record.get("initial") or {"steps_behind": 0}
     steps, before = record.get("steps"), initial.get("steps_behind")
     return None if steps is None or before is None else int(steps + before)
 
 
 def _stages(record: Record, reached: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """All that the weights have behind them: the stages of those they started from, and this one."""
+    """All stages of the weights: those of the initial weights, and this one."""
     stages: dict[str, dict[str, float]] = dict(record["history"])
     if record["stage"] is not None:
-        # Stages from before processor time was counted have none, and get none.
+        # Stages of older versions have no processor time.
         before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0, "cpu_s": 0.0})
         stages[record["stage"]] = {key: before[key] + reached[key] for key in before}
     return stages

@@ -40,7 +40,7 @@ def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
 
 
 def _factors(rows: Tensor, base: Tensor) -> Tensor:
-    """The factor of each row that gives the tensor's row from the base's; meaningless where there is none.
+    """The factor of each row that gives the tensor's row from the base's; arbitrary where there is none.
 
     The rounding of each element bounds the factor of its row. With many elements the bounds are so narrow that the
     rounding of products to float32 matters, too; therefore values next to the middle are tried.
