@@ -66,10 +66,10 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
         UsageError: a weights file is invalid, its base has changed, it codes planes, or `out` is another kind of file.
         MissingError: a file or its base is missing.
     """
-    _, held = pictures.split()
+    _, validation_set = pictures.split()
     file = observations(out)
     file.read()  # refuse another kind of file before anything is measured
-    rows = [row for name, path in variants.items() for row in _measured(name, path, held)]
+    rows = [row for name, path in variants.items() for row in _measured(name, path, validation_set)]
     table = file.replace(pd.DataFrame(rows))
     return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
 
@@ -79,7 +79,7 @@ def observations(path: Path) -> Observations:
     return Observations(path, (*_REQUIRED, *_MEANS), _VARIANT, "bench train trials")
 
 
-def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]:
+def _measured(name: str, path: Path, validation_set: Pictures) -> Iterator[dict[str, Any]]:
     weights = load_rectified(path) if is_decoder(path) else load(path)
     if isinstance(weights, Weights) and weights.model.config.family in YUV420:
         raise UsageError(f"{path}: {weights.model.config.family} codes planes; `bench run` compares what codes those")
@@ -95,9 +95,9 @@ def _measured(name: str, path: Path, held: Pictures) -> Iterator[dict[str, Any]]
         "seconds": card.record.get("seconds"),
         "encoder": _encoder(path),
     }
-    with progress(name, len(held), unit="pictures") as advance:
-        for index, entry in enumerate(held.entries):
-            x = middle_of(held, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+    with progress(name, len(validation_set), unit="pictures") as advance:
+        for index, entry in enumerate(validation_set.entries):
+            x = middle_of(validation_set, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
             measured = _task(loaded_model, Picture(np.ascontiguousarray(x)))
             distortion = measured["mse"] if card.metric == "mse" else 1 - measured["ms_ssim"]
             loss = measured["rate_bpp"] + card.lmbda * distortion

@@ -143,10 +143,12 @@ class DecodedObjective:
         rank: int = 0,
     ) -> None:
         self.phase, self.seed, self.rank, self._device = phase, seed, rank, device
-        self._learn, held = pictures.split()
+        self._training_set, validation_set = pictures.split()
         self._latents = [self._coded(model.codec, version, cache) for version in VERSIONS]
-        validated = decoded(model.codec, held, middle_of, cache, "middle_of")
-        self._held = [(middle_of(held, index), latents) for index, latents in enumerate(validated)]
+        validated = decoded(model.codec, validation_set, middle_of, cache, "middle_of")
+        self._validated_latents = [
+            (middle_of(validation_set, index), latents) for index, latents in enumerate(validated)
+        ]
 
     def network(self, model: Rectified) -> nn.Module:
         """The decoder."""
@@ -157,21 +159,21 @@ class DecodedObjective:
         random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
-            version, index = int(random.integers(len(VERSIONS))), int(random.integers(len(self._learn)))
+            version, index = int(random.integers(len(VERSIONS))), int(random.integers(len(self._training_set)))
             latents = self._latents[version][index]
             corner = [int(random.integers(side - stage.size + 1)) for side in latents.y_hat.shape[1:]]
-            pixels = VERSIONS[version].of(self._learn[index], self.phase.side)
+            pixels = VERSIONS[version].of(self._training_set[index], self.phase.side)
             crops.append(_crop(pixels, latents, corner, stage.size))
         return LatentCrops(*(self._sent(parts) for parts in zip(*crops, strict=True)))
 
     def _coded(self, codec: LearnedModel, version: Version, cache: Path) -> list[Decoded]:
         side = self.phase.side
-        corners = [version.corner(entry.height, entry.width, side) for entry in self._learn.entries]
+        corners = [version.corner(entry.height, entry.width, side) for entry in self._training_set.entries]
 
         def view(pictures: Pictures, index: int) -> Tensor:
             return _tensor(version.of(pictures[index], side))[None]
 
-        return decoded(codec, self._learn, view, cache, f"mirrored {version.mirrored}, from {corners}")
+        return decoded(codec, self._training_set, view, cache, f"mirrored {version.mirrored}, from {corners}")
 
     def _sent(self, parts: Sequence[Tensor]) -> Tensor:
         batch = torch.stack(list(parts)).to(self._device, non_blocking=True)
@@ -189,7 +191,7 @@ class DecodedObjective:
     @torch.no_grad()
     def validate(self, model: Rectified) -> Validation:
         """Loss, rate, PSNR and latent error on the validation set, decoded as from files."""
-        rows = [self._validated(model, x, latents) for x, latents in self._held]
+        rows = [self._validated(model, x, latents) for x, latents in self._validated_latents]
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
     def _validated(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:

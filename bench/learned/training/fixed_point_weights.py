@@ -104,15 +104,15 @@ def quantize(request: Request) -> Path:
     """
     path, target = request.base, request.target
     base = _loaded(request, path)
-    learn, side = _photographs(request)
-    crops = Crops(learn, size=side, batch=request.crops, device=torch.device("cpu"))
+    training_set, side = _photographs(request)
+    crops = Crops(training_set, size=side, batch=request.crops, device=torch.device("cpu"))
     seen = look(base.model, crops(generator(request.seed, 0)))
     network = calibrated(base.model, seen, outputs_of(base.model, GRID))
     record = {
         "crops": request.crops,
         "crop_pixels": CROP_PIXELS,
         "seed": request.seed,
-        "pictures": {"count": len(learn), "sha256": learn.fingerprint},
+        "pictures": {"count": len(training_set), "sha256": training_set.fingerprint},
         "packages": package_versions(),
         **git_state(),
     }
@@ -148,5 +148,5 @@ def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
     found, side = training_pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
     if request.family in YUV420:
         found, side = converted(found, cache), CROP_PIXELS // 2
-    learn, _ = found.split()
-    return learn, side
+    training_set, _ = found.split()
+    return training_set, side

@@ -16,7 +16,7 @@ from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
 from bench.learned.training.crops import generator
-from bench.learned.training.objective import HeldOut, whole_of
+from bench.learned.training.objective import ValidationSet, whole_of
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ class LatentObjective:
         rank: int = 0,
     ) -> None:
         self.phase, self.seed, self.rank = phase, seed, rank
-        learn, held = pictures.split()
-        self._held_out = HeldOut(held, {"rate": 1.0}, device)
-        self._latents = _analysed(model, learn, device, cache)
+        training_set, validation_set = pictures.split()
+        self._validation_set = ValidationSet(validation_set, {"rate": 1.0}, device)
+        self._latents = _analysed(model, training_set, device, cache)
         self._device = device
 
     def network(self, model: LearnedModel) -> nn.Module:
@@ -97,7 +97,7 @@ class LatentObjective:
 
     def validate(self, model: LearnedModel) -> Validation:
         """Rate and PSNR on the validation set; the loss is the rate."""
-        return self._held_out(model)
+        return self._validation_set(model)
 
 
 def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:

@@ -62,10 +62,12 @@ class PictureObjective:
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
         self.phase, self.seed, self.rank = phase, seed, rank
-        learn, held = pictures.split()
-        options: Any = {"device": device, "downscale": phase.downscale, "resident": resident(learn, device)}
-        self._crops = {stage: Crops(learn, size=stage.size, batch=stage.batch, **options) for stage in phase.crops}
-        self._held_out = HeldOut(held, phase.weights, device)
+        training_set, validation_set = pictures.split()
+        options: Any = {"device": device, "downscale": phase.downscale, "resident": resident(training_set, device)}
+        self._crops = {
+            stage: Crops(training_set, size=stage.size, batch=stage.batch, **options) for stage in phase.crops
+        }
+        self._validation_set = ValidationSet(validation_set, phase.weights, device)
 
     def network(self, model: Trainable) -> nn.Module:
         """The whole model."""
@@ -81,10 +83,10 @@ class PictureObjective:
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
         """Loss, rate and PSNR on the validation set, optionally with other loss terms than the phase's."""
-        return self._held_out(model, weights)
+        return self._validation_set(model, weights)
 
 
-class HeldOut:
+class ValidationSet:
     """The validation set, each picture cropped to its central 512 x 512 pixels at most.
 
     Args:

@@ -78,7 +78,7 @@ class PlanesObjective(PictureObjective):
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
         """Loss, rate and PSNR (6:1:1) on the validation set."""
-        return self._held_out(self.network(model), weights)
+        return self._validation_set(self.network(model), weights)
 
 
 def _planes(pixels: NDArray[np.uint8]) -> Yuv420:

@@ -75,7 +75,7 @@ class Terminal:
             return shown
         point = self._point
         rectified = "" if point.latent_error_ratio is None else f", latent error x {point.latent_error_ratio:.3f}"
-        return f"{shown}; held out {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB{rectified}"
+        return f"{shown}; validation {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB{rectified}"
 
 
 def show_zoo(zoo: Zoo) -> None:

@@ -90,13 +90,13 @@ class Pictures:
             UsageError: there are fewer than two pictures.
         """
         if len(self) < 2:
-            raise UsageError("training needs at least two pictures: one to learn from and one to validate on")
+            raise UsageError("training needs at least two pictures: one for training and one for validation")
         order = sorted(range(len(self)), key=lambda index: self.entries[index].sha256)
         threshold = f"{int(share * 2**32):08x}"
-        held = [index for index in order if self.entries[index].sha256[:8] < threshold] or order[:1]
-        held = held[: len(self) - 1]
-        kept = sorted(set(order) - set(held))
-        return self.where(kept), self.where(sorted(held))
+        validation = [index for index in order if self.entries[index].sha256[:8] < threshold] or order[:1]
+        validation = validation[: len(self) - 1]
+        kept = sorted(set(order) - set(validation))
+        return self.where(kept), self.where(sorted(validation))
 
 
 def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:

@@ -27,13 +27,18 @@ Record = dict[str, Any]
 
 def new(job: Job, data: Pictures, initial: Record | None) -> Record:
     """The record of a new training; `initial` describes what was copied from other weights."""
-    learn, held = data.split()
+    training_set, validation_set = data.split()
     return {
         "target": job.target.name,
         "seed": job.seed,
         "phase": job.phase.described(),
         "initial": initial,
-        "pictures": {"training": len(learn), "validation": len(held), "sha256": data.fingerprint, **_range(job)},
+        "pictures": {
+            "training": len(training_set),
+            "validation": len(validation_set),
+            "sha256": data.fingerprint,
+            **_range(job),
+        },
         "stage": job.stage,
         "history": {name: dict(stage) for name, stage in job.history.items()},
         "calls": [],
