@@ -1,4 +1,4 @@
-"""AVIF (AV1 intra pictures in HEIF) as libaom writes it, through the package pillow-avif-plugin."""
+"""AVIF (AV1 intra pictures in HEIF), encoded by libaom through the package pillow-avif-plugin."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 _FORM = pillow.Format("AVIF", ())
-_MAX_SIDE = 65536  # AV1 has 16 bits for a side
+_MAX_SIDE = 65536  # AV1 stores a side in 16 bits
 
-# Decoding takes all cores otherwise, and its time would not stand beside that of others.
+# By default decoding uses all cores, and times would not be comparable.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class Avif(Codec):
     """AVIF at full chroma resolution, tuned for PSNR.
 
-    libaom's own tuning of still pictures is for the eye; it needs about a tenth more rate at equal PSNR. 267 bytes of
-    each file are boxes around the picture.
+    libaom's default tuning of still pictures is perceptual and needs about 10 % more rate at equal PSNR. Each file has
+    267 bytes of boxes around the picture.
 
-    libavif cuts chroma off where it should round it: without any coding, 49.5 dB are left of Kodak, where 53.1 could be
-    (`baselines.conversion`). At 45 dB, a third of the squared error is that.
+    libavif truncates chroma instead of rounding it: without any coding, Kodak has 49.5 dB, where 53.1 would be possible
+    (`baselines.conversion`). At 45 dB this is a third of the squared error.
     """
 
     title = "AVIF 4:4:4 (libaom)"
@@ -49,7 +49,7 @@ class Avif(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that the plug-in lacks libaom, or None if it has it."""
+        """That the plug-in lacks libaom, or None."""
         del backend, options
         if _avif.encoder_codec_available("aom"):
             return None
@@ -57,10 +57,10 @@ class Avif(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The libraries that code, and the plug-in of Pillow that is registered for AVIF at this moment.
+        """The libraries, and the plug-in of Pillow that is currently registered for AVIF.
 
         Raises:
-            CodecError: it is another plug-in than the one that this class drives.
+            CodecError: it is not the plug-in that this class uses.
         """
         _check_plugin()
         aom = AvifImagePlugin.get_codec_version("aom")
@@ -84,13 +84,13 @@ class Avif(Codec):
         """Decompress an AVIF file.
 
         Raises:
-            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
         """
         return pillow.decode(data, _FORM)
 
 
 def _check_plugin() -> None:
-    """Refuse to work with Pillow's own AVIF plug-in, which has the same name and other libraries."""
+    """Refuse Pillow's own AVIF plug-in, which has the same name and other libraries."""
     Image.preinit()
     module = Image.SAVE[_FORM.name].__module__
     if module != AvifImagePlugin.__name__:

@@ -1,4 +1,4 @@
-"""AVIF 4:2:0 (AV1 intra pictures in HEIF) as libaom writes it, through ffmpeg, which takes planes."""
+"""AVIF 4:2:0 (AV1 intra pictures in HEIF), encoded by libaom through ffmpeg, which takes planes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
 _BRAND = b"ftypavif"
 _SIZE = b"ispe"  # box: version and flags, width, height; 4 bytes each
 _NO_MODEL = ("-aom-params", "enable-tpl-model=0")
-"""libaom's model of later frames is of no use to one picture, and loses the last chroma where a side is odd.
+"""libaom's temporal model is of no use for one picture, and loses the last chroma samples if a side is odd.
 
-Kodak's files are the same without it, to the bit.
-"""
+Files of Kodak are identical without it."""
 
 _COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the first bit behind them says full range
 
@@ -31,10 +30,10 @@ _COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the fir
 class Avif420(Yuv420Codec, FfmpegCodec):
     """AVIF with chroma at half the resolution, tuned for PSNR.
 
-    It takes the planes of video. RGB pictures are converted by BT.601 in full range.
+    Planes of video are coded directly. RGB pictures are converted by BT.601 in full range.
 
-    This is libaom's usage "good", which intra pictures have to themselves no less than "allintra", libavif's choice:
-    at equal PSNR-Y it spends 8 % less, and 5 % less again at speed 4 instead of 6 (two pictures of Kodak).
+    libaom's usage is "good", which can be used for intra pictures as well as "allintra", libavif's choice: at equal
+    PSNR-Y it needs 8 % less rate, and 5 % less again at speed 4 instead of 6 (two pictures of Kodak).
     """
 
     title = "AVIF 4:2:0 (libaom)"
@@ -51,11 +50,11 @@ class Avif420(Yuv420Codec, FfmpegCodec):
 
     @property
     def backend_version(self) -> str:
-        """The libaom that codes, and the ffmpeg around it."""
+        """The versions of libaom and of ffmpeg."""
         return ffmpeg_codec.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to an AVIF file, which says whether they are of full range.
+        """Compress planes to an AVIF file, which records whether their range is full.
 
         Raises:
             CodecError: the picture is too large, or libaom fails.
@@ -70,10 +69,10 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         return ffmpeg_codec.run(command, {"planes.yuv": picture.to_bytes()})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress an AVIF file of 8-bit 4:2:0 to its planes.
+        """Decompress an AVIF file of 8-bit 4:2:0 to planes.
 
         Raises:
-            DecodeError: the bytes are damaged, are not of such a file, or claim an absurd size.
+            DecodeError: the bytes are damaged, not such a file, or claim an excessive size.
         """
         if data[4 : 4 + len(_BRAND)] != _BRAND:
             raise DecodeError("not an AVIF file")
@@ -90,7 +89,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
 
 
 def _behind(data: bytes, box: bytes, offset: int, count: int) -> bytes:
-    """Bytes at a distance behind the name of a box."""
+    """Bytes at a distance after the name of a box."""
     start = data.find(box)
     field = data[start + len(box) + offset :][:count]
     if start < 0 or len(field) < count:

@@ -1,4 +1,4 @@
-"""What the conventional codecs share: two backends that are to give the same from the same settings."""
+"""Base class of conventional codecs with two backends: Pillow and reference binaries with the same settings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class ConventionalCodec(Codec):
-    """A codec that Pillow carries in process, and a pair of reference binaries outside.
+    """A codec in Pillow, and in a pair of reference binaries.
 
-    The backends differ in the version of the library. The binaries are also slower by what a process and two files
-    cost, 2 to 10 ms; Pillow is the backend to time.
+    The backends differ in the version of the library. Binaries also need time for a process and two files, 2 to 10 ms;
+    times should be taken with Pillow.
     """
 
     backends = ("pillow", "external")
@@ -33,22 +33,22 @@ class ConventionalCodec(Codec):
     """Name of the compressed file in a command line."""
 
     max_side: ClassVar[int]
-    """Most pixels that the format holds in a row or a column."""
+    """Maximum width and height of the format."""
 
     @abstractmethod
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The arguments of Pillow's `save`."""
+        """Arguments of Pillow's `save`."""
 
     @abstractmethod
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The encoder's command line: from `external.PICTURE` to `coded`."""
+        """Command line of the encoder, from `external.PICTURE` to `coded`."""
 
     decoder_arguments: ClassVar[Sequence[str]]
-    """The decoder's command line: from `coded` to `external.PICTURE`."""
+    """Command line of the decoder, from `coded` to `external.PICTURE`."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say which library or binaries the backend lacks and how to get them, or None."""
+        """The library or binaries that the backend lacks, with the way to get them; or None."""
         del options
         if backend == "external":
             return external.missing((cls.encoder, cls.decoder))
@@ -56,13 +56,13 @@ class ConventionalCodec(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The library that does the work, and the Pillow or the binaries around it."""
+        """The library, and the version of Pillow or of the binaries."""
         if self.backend == "external":
             return external.version((self.encoder, self.decoder))
         return pillow.version(self.form)
 
     def check_size(self, picture: AnyPicture) -> None:
-        """Refuse a picture that the format does not hold.
+        """Refuse a picture that is too large for the format.
 
         Raises:
             CodecError: a side has more than `max_side` pixels.
@@ -75,7 +75,7 @@ class ConventionalCodec(Codec):
         """Compress a picture to a file of the format.
 
         Raises:
-            CodecError: the format does not hold such a picture, or the backend fails.
+            CodecError: the picture is too large, or the backend fails.
         """
         self.check_size(picture)
         if self.backend == "external":
@@ -86,7 +86,7 @@ class ConventionalCodec(Codec):
         """Decompress a file of the format.
 
         Raises:
-            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
         """
         if self.backend == "external":
             pillow.check_header(data, self.form)

@@ -1,8 +1,8 @@
-"""What colour conversion alone costs a codec: the PSNR that it cannot exceed, however many bits it spends.
+"""PSNR after the colour conversion of a codec alone, which bounds the codec's PSNR at any rate.
 
-A codec that works on YCbCr samples of 8 bits rounds twice before it has coded anything, and halves chroma if it is
-4:2:0. Each conversion here is that of one codec, without any coding. JPEG 2000 and JPEG XL convert, too, but do not
-round what they convert to, and the reversible JPEG 2000 loses nothing; they have no ceiling.
+A codec of 8-bit YCbCr samples rounds twice without coding anything, and halves chroma in 4:2:0. Each conversion here is
+that of one codec, without coding. JPEG 2000 and JPEG XL do not round after conversion, and reversible JPEG 2000 is
+lossless; they have no such bound.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _through_bpg(subsampling: str) -> Callable[[Picture], Picture]:
 
 
 def _through_planes(picture: Picture) -> Picture:
-    """What the harness does for codecs of planes."""
+    """The conversion by the harness for codecs of planes."""
     return from_yuv420(to_yuv420(picture))
 
 
@@ -46,7 +46,7 @@ def _through_vvc(picture: Picture) -> Picture:
 
 
 def _through_avif(picture: Picture) -> Picture:
-    """At its best quality, libaom loses nothing: what is lost is libavif's conversion, which cuts chroma off."""
+    """Without loss in libaom, at its best quality: the loss is that of libavif's conversion, which truncates chroma."""
     codec = Avif(Avif.scale.highest)
     return codec.decode(codec.encode(picture))
 
@@ -56,14 +56,14 @@ def _through_jpeg_444(picture: Picture) -> Picture:
 
 
 def _through_jpeg_420(picture: Picture) -> Picture:
-    """libjpeg: four chroma samples make one by their mean; "fancy upsampling" makes four of them again."""
+    """libjpeg: chroma is downsampled by the mean of four samples and upsampled by "fancy upsampling"."""
     luma, *chroma = to_ycbcr(_even(picture.pixels))
     full = [_rounded(luma), *(_doubled(_rounded(_means_of_four(_rounded(plane)))) for plane in chroma)]
     return to_rgb(*(np.ascontiguousarray(plane[: picture.height, : picture.width]) for plane in full))
 
 
 def _through_webp(picture: Picture) -> Picture:
-    """libwebp: limited range; chroma is of the mean of four pixels, taken on a scale nearer to light."""
+    """libwebp: limited range; chroma is computed from the mean of four pixels on a nearly linear scale."""
     even = _even(picture.pixels).astype(np.float64)
     luma = _rounded(np.asarray(even @ _WEBP_LUMA + _BLACK))
     means = np.moveaxis(255 * _means_of_four(np.moveaxis((even / 255) ** _WEBP_GAMMA, 2, 0)) ** (1 / _WEBP_GAMMA), 0, 2)
@@ -74,7 +74,7 @@ def _through_webp(picture: Picture) -> Picture:
 
 
 def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels with their last row and column again, where the number of rows or columns is odd."""
+    """Pixels with the last row or column repeated if their number is odd."""
     return np.pad(pixels, [*((0, size % 2) for size in pixels.shape[:2]), (0, 0)], mode="edge")
 
 
@@ -91,7 +91,7 @@ def _means_of_four(planes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any
 
 
 def _doubled(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A plane at twice the size: three parts of the nearest sample and one of the next, both ways, then rounded."""
+    """A plane upsampled by 2: three parts of the nearest sample and one of the next in both directions, rounded."""
     return _rounded(_doubled_rows(_doubled_rows(plane).T).T)
 
 
@@ -115,11 +115,11 @@ CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
     "avif-420": _through_planes,
     "vvc": _through_vvc,
 }
-"""Codec to what becomes of a picture that is converted and back, without being coded."""
+"""Codec to the conversion of a picture and back, without coding."""
 
 
 def ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:
-    """The mean PSNR in dB of pictures that were only converted."""
+    """Mean PSNR in dB of converted pictures."""
     return float(np.mean([_psnr_db(picture, CONVERSIONS[codec](picture)) for picture in pictures]))
 
 

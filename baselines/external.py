@@ -1,7 +1,7 @@
-"""The backend "external": the reference binaries of a format, fed with and giving back PPM files.
+"""The backend "external": reference binaries of a format, with PPM files as input and output.
 
-PPM, because it holds nothing but pixels: opj_compress applies the gamma that a PNG of Kodak names, which ruins the
-picture, and a decoder that writes PNG spends most of its time in zlib.
+PPM contains only pixels: opj_compress would apply the gamma in Kodak's PNG files, which changes the picture, and
+decoders that write PNG spend most of their time in zlib.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 PICTURE = "picture.ppm"
-"""Name of the uncompressed file in a command line."""
+"""File name of the uncompressed picture in a command line."""
 
 TIME_LIMIT_S = 600.0
-"""A binary that takes longer on one picture hangs."""
+"""Time limit of a binary for one picture."""
 
 _LONGEST_MESSAGE = 600
 
@@ -37,10 +37,10 @@ PPM = pillow.Format("PPM", ())
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """A program, where it comes from, and how it tells its version.
+    """A program, how to get it, and how to find its version.
 
-    Run with `version_option`, it prints what `version_pattern` matches, and `version_text` is a template for
-    `re.Match.expand` that makes "library number" of it.
+    With `version_option` it prints text that `version_pattern` matches; `version_text` is a template for
+    `re.Match.expand` that gives "library number".
     """
 
     name: str
@@ -51,7 +51,7 @@ class Binary:
 
 
 def missing(binaries: Sequence[Binary]) -> str | None:
-    """Say which binaries are not on PATH and how to get them, or None if all are there."""
+    """The binaries that are not on PATH, with the way to get them; or None."""
     absent = [binary for binary in binaries if not shutil.which(binary.name)]
     if not absent:
         return None
@@ -59,12 +59,12 @@ def missing(binaries: Sequence[Binary]) -> str | None:
 
 
 def packages(debian: str, homebrew: str) -> str:
-    """How to get a binary that package managers have."""
+    """How to get a binary from package managers."""
     return f"apt install {debian} (Debian) or brew install {homebrew} (macOS)"
 
 
 def version(binaries: Sequence[Binary]) -> str:
-    """The versions of binaries that work together: "libwebp 1.2.4 (cwebp, dwebp)"."""
+    """The versions of binaries that are used together: "libwebp 1.2.4 (cwebp, dwebp)"."""
     users: dict[str, list[str]] = {}
     for binary in binaries:
         users.setdefault(_version(find(binary), binary), []).append(binary.name)
@@ -72,7 +72,7 @@ def version(binaries: Sequence[Binary]) -> str:
 
 
 def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: str) -> bytes:
-    """Encode a picture: the binary reads `PICTURE` and writes the file named `coded`.
+    """Encode a picture: the binary reads `PICTURE` and writes the file `coded`.
 
     Raises:
         CodecError: the binary refuses, hangs or crashes.
@@ -82,7 +82,7 @@ def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: s
 
 
 def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -> Picture:
-    """Decode a file: the binary reads the file named `coded` and writes `PICTURE`.
+    """Decode a file: the binary reads the file `coded` and writes `PICTURE`.
 
     Raises:
         DecodeError: the binary refuses the bytes, hangs or crashes.
@@ -118,7 +118,7 @@ def _version(path: str, binary: Binary) -> str:
 
 @functools.cache
 def said(path: str, option: str) -> str:
-    """What a binary prints with an option such as "-h": nothing if it cannot be run."""
+    """The output of a binary with an option such as "-h"; "" if it cannot be run."""
     try:
         done = subprocess.run([path, option], capture_output=True, timeout=TIME_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -127,10 +127,10 @@ def said(path: str, option: str) -> str:
 
 
 def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time_limit_s: float | None = None) -> bytes:
-    """Run a command in a temporary folder that holds `files` only, and return the bytes of the file `result`.
+    """Run a command in a temporary folder with `files`, and return the content of the file `result`.
 
     Raises:
-        CodecError: the command refuses, hangs or crashes, or writes no such file.
+        CodecError: the command fails, hangs or crashes, or does not write the file.
     """
     program, limit = Path(command[0]).name, time_limit_s or TIME_LIMIT_S
     try:
@@ -150,7 +150,7 @@ def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time
 
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:
-    """What a binary said on its way out, in one line."""
+    """The error output of a binary, in one line."""
     if done.returncode < 0:
         return f"killed by signal {-done.returncode}"
     text = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")

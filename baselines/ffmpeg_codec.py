@@ -1,7 +1,7 @@
-"""The backend "ffmpeg": the static binary of the imageio-ffmpeg package, which has x265, vvenc and libjxl inside.
+"""The backend "ffmpeg": the static binary of the imageio-ffmpeg package, which includes x265, vvenc and libjxl.
 
-The binary is a program of its own, under the GPL; nothing is linked. It runs with one thread, so that workers do not
-get into each other's way and bytes do not depend on the machine.
+The binary is a separate program under the GPL; nothing is linked. It runs with one thread, so that workers do not
+compete for cores, and bytes do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture, Picture
 
 RESULT = "result"
-"""Name of the file that a command line writes."""
+"""Name of the output file in command lines."""
 
 _ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
-"""What ffmpeg puts before a message: in each process another address."""
+"""Prefix of ffmpeg's messages, with an address that differs between processes."""
 
 DECODING_LIMIT_S = 60.0
-"""The largest picture takes about half of this."""
+"""About twice the time for the largest picture."""
 
 MAX_PIXELS = 2**25
-"""Larger pictures (8192 x 4096) are neither coded nor decoded: a damaged file may claim them at no cost, and decoding
-one takes 2 GB and many seconds."""
+"""Larger pictures (8192 x 4096) are neither coded nor decoded: a damaged file can claim any size, and decoding takes 2
+GB and many seconds."""
 
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
 _STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(MAX_PIXELS), "-threads", "1")
-"""Decoder options: no picture from damaged bytes where ffmpeg notices, and none of an absurd size."""
+"""Decoder options that refuse damaged bytes, where ffmpeg detects them, and excessive sizes."""
 
 
 class FfmpegCodec(Codec):
-    """A codec that ffmpeg carries."""
+    """Base class of codecs in ffmpeg."""
 
     backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that ffmpeg is missing and how to get it, or None."""
+        """That ffmpeg is missing and how to get it, or None."""
         del backend, options
         return ffmpeg.missing()
 
@@ -64,10 +64,10 @@ class FfmpegCodec(Codec):
 
 
 def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: float | None = None) -> bytes:
-    """Run ffmpeg in a folder that holds `files` only, and return the file that it writes: `RESULT`.
+    """Run ffmpeg in a folder with `files`, and return the content of its output file `RESULT`.
 
     Raises:
-        CodecError: ffmpeg refuses, hangs or crashes.
+        CodecError: ffmpeg fails, hangs or crashes.
     """
     try:
         return external.run(
@@ -78,10 +78,10 @@ def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: f
 
 
 def decode(arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int) -> bytes:
-    """Run ffmpeg as `run` does, for raw samples: `num_bytes` of them.
+    """Run ffmpeg as in `run`, for `num_bytes` of raw samples.
 
     Raises:
-        DecodeError: ffmpeg refuses the file, hangs or crashes, or writes another number of bytes.
+        DecodeError: ffmpeg refuses the file, hangs or crashes, or the number of bytes is wrong.
     """
     samples = _run_strictly(arguments, files, DECODING_LIMIT_S)
     if len(samples) != num_bytes:
@@ -109,9 +109,9 @@ def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], time_lim
 
 @functools.cache
 def version(encoder: str, pattern: str, name: str) -> str:
-    """An encoder's own version and ffmpeg's, as in "x265 4.3 (ffmpeg n9.0.2)".
+    """The versions of an encoder and of ffmpeg, as in "x265 4.3 (ffmpeg n9.0.2)".
 
-    `pattern` finds the encoder's version in what ffmpeg prints while it encodes a black picture.
+    `pattern` matches the encoder's version in the log of encoding a black picture.
     """
     black = ("-f", "lavfi", "-i", "color=black:size=64x64", "-frames:v", "1")
     command = [ffmpeg.program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]

@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81) as libjpeg-turbo writes it."""
+"""JPEG (ITU-T T.81), encoded by libjpeg-turbo."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _CJPEG_SAMPLING = {"4:2:0": "2x2", "4:4:4": "1x1"}
 
 
 def _binary(name: str) -> external.Binary:
-    # MozJPEG's binaries have the same names and write other bytes; the pattern keeps the library's name.
+    # MozJPEG's binaries have the same names and write other bytes, so the pattern includes the library's name.
     return external.Binary(
         name, external.packages("libjpeg-turbo-progs", "jpeg-turbo"), "-version", r"^(.+) version (\S+)", r"\1 \2"
     )
 
 
 class Jpeg(ConventionalCodec):
-    """Baseline JPEG, 4:2:0, standard Huffman tables: what `save` does by default, and CompressAI's "jpeg".
+    """Baseline JPEG, 4:2:0, standard Huffman tables: the default of Pillow's `save`, and CompressAI's "jpeg".
 
-    CompressAI's published points come from IJG libjpeg 9 and lie .1 dB lower on Kodak at equal bytes. cjpeg of
-    libjpeg-turbo writes the bytes of Pillow. Both decoders interpolate chroma ("fancy upsampling").
+    CompressAI's published points were made with IJG libjpeg 9 and are .1 dB lower on Kodak at equal bytes. cjpeg of
+    libjpeg-turbo writes the same bytes as Pillow. Both decoders interpolate chroma ("fancy upsampling").
     """
 
     title = "JPEG"
@@ -54,7 +54,7 @@ class Jpeg(ConventionalCodec):
     decoder_arguments = ("-ppm", "-outfile", external.PICTURE, coded)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, under the names that Pillow has for them."""
+        """The settings, with Pillow's names."""
         del picture
         return self._options
 
@@ -63,18 +63,18 @@ class Jpeg(ConventionalCodec):
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings in the words of cjpeg."""
+        """The settings as arguments of cjpeg."""
         del picture
         sampling = _CJPEG_SAMPLING[str(self.settings["subsampling"])]
         switches = [f"-{name}" for name in ("optimize", "progressive") if self.settings[name]]
-        # -baseline keeps quantiser steps to 8 bits, as Pillow always does; without it, the lowest qualities differ.
+        # -baseline limits quantiser steps to 8 bits, as Pillow does; otherwise the lowest qualities would differ.
         quality = ["-quality", f"{self.quality:g}", "-baseline"]
         return [*quality, "-sample", sampling, *switches, "-outfile", self.coded, external.PICTURE]
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to a JPEG file, which takes them as of full range, whatever they are of.
+        """Compress planes to a JPEG file, which treats them as full range.
 
-        libjpeg halves chroma by the mean of four samples, so chroma that repeats each sample comes out as it was.
+        libjpeg downsamples chroma by the mean of four samples, so that repeated samples are restored exactly.
 
         Raises:
             CodecError: the picture is too large, or the library fails.
@@ -85,29 +85,29 @@ class Jpeg(ConventionalCodec):
         return pillow.save(Image.merge("YCbCr", channels), self.form, self._options)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress a JPEG file of 4:2:0 to its planes, before any chroma is interpolated.
+        """Decompress a JPEG file of 4:2:0 to planes, without interpolation of chroma.
 
-        At half the size libjpeg scales luma down in its transform, and has nothing to do to chroma.
+        At half the size libjpeg scales luma in the inverse transform, and leaves chroma as it is.
 
         Raises:
-            DecodeError: the bytes are damaged, are of another kind of JPEG, or claim an absurd size.
+            DecodeError: the bytes are damaged, of another kind of JPEG, or claim an excessive size.
         """
         luma, chroma = (self._decoded(data, scale) for scale in (1, 2))
         y, u, v = (np.ascontiguousarray(plane) for plane in (luma[..., 0], chroma[..., 1], chroma[..., 2]))
         return Yuv420(y, u, v)
 
     def _decoded(self, data: bytes, scale: int) -> NDArray[np.uint8]:
-        """YCbCr at the original size or a part of it."""
+        """YCbCr at the original size or a fraction of it."""
         with pillow.opened(data, self.form) as image:
             if JpegImagePlugin.get_sampling(image) != _SAMPLING_420:
                 raise DecodeError("JPEG file holds other planes than those of 4:2:0")
-            # Quotients that are not whole make sides of a single pixel count.
+            # Division without rounding, for sides of a single pixel.
             image.draft("YCbCr", (image.width / scale, image.height / scale))  # type: ignore[arg-type]
             return pillow.samples(image, self.form)
 
 
 class Jpeg444(Jpeg):
-    """Baseline JPEG that keeps chroma at full resolution."""
+    """Baseline JPEG with chroma at full resolution."""
 
     title = "JPEG 4:4:4"
     yuv420_backends = ()
@@ -115,9 +115,9 @@ class Jpeg444(Jpeg):
 
 
 class JpegOptimised(Jpeg):
-    """JPEG 4:2:0 with Huffman tables made for the picture, and progressive.
+    """Progressive JPEG 4:2:0 with optimised Huffman tables.
 
-    The same pixels in fewer bytes: 4 to 10 % from quality 20 on, 30 % at quality 5 (Kodak).
+    The pixels are those of `jpeg` with fewer bytes: 4 to 10 % from quality 20, 30 % at quality 5 (Kodak).
     """
 
     title = "JPEG, optimised"

@@ -1,6 +1,6 @@
-"""JPEG 2000 (ITU-T T.800) as OpenJPEG writes it: JP2 files of one tile and one quality layer.
+"""JPEG 2000 (ITU-T T.800), encoded by OpenJPEG: JP2 files with one tile and one quality layer.
 
-The quality is the rate that the encoder is told to meet, in bits a pixel of the whole file.
+The quality is the target rate of the encoder, in bits per pixel of the whole file.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def _binary(name: str) -> external.Binary:
 
 
 class Jpeg2000(ConventionalCodec):
-    """JPEG 2000 at its best for PSNR: irreversible 9/7 wavelet and colour transform.
+    """JPEG 2000 with the best PSNR: irreversible 9/7 wavelet and colour transform.
 
-    Neither is a default: opj_compress takes the 5/3 wavelet without -I, and Pillow leaves the colour transform out,
-    which costs 4 dB at 1 bpp. The colour planes keep their full resolution.
+    Neither is the default: opj_compress uses the 5/3 wavelet without -I, and Pillow omits the colour transform, which
+    costs 4 dB at 1 bpp. The colour planes have full resolution.
     """
 
     title = "JPEG 2000"
@@ -41,7 +41,7 @@ class Jpeg2000(ConventionalCodec):
     settings: ClassVar[Mapping[str, Scalar]] = {
         "irreversible": True,
         "mct": 1,
-        "num_resolutions": 6,  # at most: a picture of less than 32 pixels a side has fewer
+        "num_resolutions": 6,  # at most: pictures with a side below 32 pixels have fewer
         "codeblock_size": 64,
         "progression": "LRCP",
     }
@@ -54,7 +54,7 @@ class Jpeg2000(ConventionalCodec):
     decoder_arguments = ("-i", coded, "-o", external.PICTURE)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, under the names that Pillow has for them."""
+        """The settings, with Pillow's names."""
         block = self.settings["codeblock_size"]
         return {
             **self.settings,
@@ -65,7 +65,7 @@ class Jpeg2000(ConventionalCodec):
         }
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings in the words of opj_compress."""
+        """The settings as arguments of opj_compress."""
         block = self.settings["codeblock_size"]
         return [
             *("-i", external.PICTURE, "-o", self.coded),
@@ -82,15 +82,15 @@ class Jpeg2000(ConventionalCodec):
         return _BITS_PER_PIXEL / self.quality
 
     def _resolutions(self, picture: Picture) -> int:
-        """Levels of the wavelet and one; each level halves the picture, and OpenJPEG refuses to go below one pixel."""
+        """Levels of the wavelet plus one; OpenJPEG refuses levels below one pixel."""
         return min(int(self.settings["num_resolutions"]), min(picture.width, picture.height).bit_length())
 
 
 class Jpeg2000Reversible(Jpeg2000):
-    """JPEG 2000 with the reversible 5/3 wavelet, cut to the rate: the published OpenJPEG curve on Kodak.
+    """JPEG 2000 with the reversible 5/3 wavelet, truncated to the rate: the published OpenJPEG curve on Kodak.
 
-    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") names no flags; this setting gives its numbers. The
-    9/7 wavelet reaches the same PSNR with 11 % less rate on average up to 2 bpp, 13 % up to 4 bpp.
+    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") does not name its options; this setting gives its
+    numbers. The 9/7 wavelet needs 11 % less rate on average at the same PSNR up to 2 bpp, 13 % up to 4 bpp.
     """
 
     title = "JPEG 2000, 5/3"

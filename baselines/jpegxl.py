@@ -1,4 +1,4 @@
-"""Lossy JPEG XL (ISO/IEC 18181, VarDCT) as libjxl writes it, through ffmpeg."""
+"""Lossy JPEG XL (ISO/IEC 18181, VarDCT), encoded by libjxl through ffmpeg."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _DISTANCES = (9, 6.5, 4.5, 3, 2, 1.3, 0.8, 0.5)
 
 
 class JpegXl(FfmpegCodec):
-    """JPEG XL at effort 7, libjxl's default, in its own colour space XYB at full resolution.
+    """JPEG XL at effort 7, libjxl's default, in its colour space XYB at full resolution.
 
-    It aims at what the eye sees at close range, not at PSNR: the "butteraugli" distance is 1 where differences begin
-    to show. The points end at 9, because beyond it the rate hardly falls and the error grows: a point at 12 would
-    add 9 % to the BD-rate against BPG on Kodak.
+    It optimises perceptual quality, not PSNR: at a "butteraugli" distance of 1 differences become visible. The points
+    end at 9, because at higher distances the rate hardly decreases and the error grows: a point at 12 would add 9 % to
+    the BD-rate against BPG on Kodak.
     """
 
     title = "JPEG XL (libjxl)"
@@ -34,7 +34,7 @@ class JpegXl(FfmpegCodec):
 
     @property
     def backend_version(self) -> str:
-        """The ffmpeg that libjxl is in, which does not tell libjxl's own version."""
+        """The version of ffmpeg, because libjxl's own version is not available."""
         return f"libjxl of {binary.version()}"
 
     def encode(self, picture: Picture) -> bytes:
@@ -52,11 +52,11 @@ class JpegXl(FfmpegCodec):
         """Decompress a JPEG XL codestream.
 
         Raises:
-            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
         """
-        # Without these bytes in front, ffmpeg may look for a picture for ever.
+        # Without this signature, ffmpeg may search for a picture without end.
         if not data.startswith(_SIGNATURE):
             raise DecodeError("not a JPEG XL codestream")
-        # Bytes behind the picture make it spin, so it gets ten times what a slow machine needs.
+        # ffmpeg does not end if bytes follow the picture. The limit is ten times the time that a slow machine needs.
         limit_s = 3 + len(data) / 100_000
         return ffmpeg_codec.decode_picture("jpegxl_pipe", "libjxl", data, time_limit_s=limit_s)

@@ -1,4 +1,4 @@
-"""JPEG as mozjpeg writes it: trellis quantisation and progressive scans that are searched for each picture."""
+"""JPEG encoded by mozjpeg: trellis quantisation, and progressive scans optimised for each picture."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class MozJpeg(Codec):
-    """JPEG 4:2:0 with the defaults of mozjpeg's cjpeg, through the libvips of the pyvips-binary package."""
+    """JPEG 4:2:0 with the defaults of mozjpeg's cjpeg, through libvips in the pyvips-binary package."""
 
     title = "JPEG, mozjpeg"
     scale = Jpeg.scale
     backends = ("pyvips",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsample_mode": "on",
-        "interlace": True,  # progressive, and with Huffman tables made for the picture
+        "interlace": True,  # progressive, with optimised Huffman tables
         "optimize_scans": True,
         "trellis_quant": True,
         "overshoot_deringing": True,
@@ -38,7 +38,7 @@ class MozJpeg(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that pyvips or its mozjpeg is missing and how to get them, or None."""
+        """That pyvips or its mozjpeg is missing and how to get it, or None."""
         del backend, options
         if importlib.util.find_spec("pyvips") is None:
             return "the package pyvips is not installed: pip install 'pyvips[binary]'"
@@ -50,7 +50,7 @@ class MozJpeg(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The libvips that mozjpeg is in, which does not tell mozjpeg's own version, and pyvips."""
+        """The versions of libvips and pyvips, because mozjpeg's own version is not available."""
         vips = _pyvips()
         number = ".".join(str(vips.version(part)) for part in range(3))
         return f"mozjpeg of libvips {number} (pyvips {vips.__version__})"
@@ -67,10 +67,10 @@ class MozJpeg(Codec):
         return _save(picture, Q=int(self.quality), **self.settings)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a JPEG file, with the decoder of the other JPEG codecs (Pillow's).
+        """Decompress a JPEG file with Pillow, as the other JPEG codecs do.
 
         Raises:
-            DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
         """
         return pillow.decode(data, Jpeg.form)
 
@@ -86,17 +86,17 @@ def _save(picture: Picture, **options: Scalar) -> bytes:
 
 @functools.cache
 def _pyvips() -> Any:  # noqa: ANN401  # pyvips has no types
-    # libvips reads it when it starts; its threads would wait for the encoder anyway.
+    # read by libvips when it starts; further threads would only wait for the encoder
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips  # noqa: PLC0415  # an extra
 
-    pyvips.cache_set_max(0)  # or the second encode of a picture would take no time
+    pyvips.cache_set_max(0)  # otherwise the second encoding of a picture would take no time
     return pyvips
 
 
 @functools.cache
 def _is_mozjpeg() -> bool:
-    """Whether the trellis changes the bytes: another libjpeg ignores it."""
+    """Whether the trellis option changes the bytes, which other libjpegs ignore."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     sizes = {len(_save(Picture(noise), Q=50, trellis_quant=trellis)) for trellis in (False, True)}
     return len(sizes) > 1

@@ -1,4 +1,4 @@
-"""The in-process backend: Pillow, with the libraries that its wheel brings along."""
+"""The backend "pillow": Pillow with the libraries in its wheel."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A file format as Pillow knows it.
+    """A file format of Pillow.
 
-    `libraries` maps Pillow's features to the names of the libraries behind them, the most telling first: the first
-    that has a version is the one that works. The last is the feature without which Pillow lacks the format.
+    `libraries` maps Pillow's features to the names of the libraries, the most specific first: the first one with a
+    version is in use. The last is the feature without which Pillow lacks the format.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Format:
 
 
 def missing(form: Format) -> str | None:
-    """Say that this Pillow lacks a format and how to get it, or None if it has it."""
+    """That this Pillow lacks a format and how to get it, or None."""
     if features.check(form.libraries[-1][0]):
         return None
     return f"this Pillow was built without {form.name}; get one that has it: pip install --force-reinstall pillow"
@@ -50,10 +50,10 @@ def version(form: Format) -> str:
 def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> bytes:
     """Encode a picture with Pillow's `save` and these options.
 
-    An image that starts from an array carries no colour profile or comment that Pillow could write along.
+    An image made from an array has no colour profile or comment that Pillow would write.
 
     Raises:
-        CodecError: the library refuses.
+        CodecError: the library refuses it.
     """
     return save(Image.fromarray(picture.pixels), form, options)
 
@@ -61,7 +61,7 @@ def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> byt
 def save(image: Image.Image, form: Format, options: Mapping[str, object]) -> bytes:
     """Encode an image of three channels; see `encode`."""
     file = io.BytesIO()
-    # Pillow gives libjpeg a buffer of one byte a pixel for progressive files, which noise at high quality overflows.
+    # Pillow's buffer for progressive files has one byte per pixel, too little for noise at high quality.
     ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 3 * image.width * image.height)
     try:
         image.save(file, form.name, **options)
@@ -74,20 +74,20 @@ def decode(data: bytes, form: Format) -> Picture:
     """Decode a file with Pillow to 8-bit RGB.
 
     Raises:
-        DecodeError: the bytes are damaged, are not of this format, or claim an absurd size.
+        DecodeError: the bytes are damaged, of another format, or claim an excessive size.
     """
     with opened(data, form) as image:
         return Picture(samples(image, form))
 
 
 def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
-    """The samples (height, width, 3) of an opened file, decoded now.
+    """The samples (height, width, 3) of an opened file.
 
     Raises:
         DecodeError: the file is damaged, or has other channels.
     """
     try:
-        # Pillow's plug-ins raise nearly anything on damaged files: OSError, SyntaxError, ValueError, struct.error.
+        # Pillow's plug-ins raise many types for damaged files: OSError, SyntaxError, ValueError, struct.error.
         image.load()
     except Exception as error:
         raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error
@@ -97,21 +97,21 @@ def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
 
 
 def check_header(data: bytes, form: Format) -> None:
-    """Refuse bytes whose header is not of this format or claims an absurd size, without decoding them.
+    """Refuse bytes whose header is of another format or claims an excessive size, without decoding them.
 
-    A binary would be given minutes and gigabytes for a header that claims 65500 x 65500 pixels.
+    A binary would need minutes and gigabytes for a header that claims 65500 x 65500 pixels.
 
     Raises:
-        DecodeError: as `decode` does.
+        DecodeError: as for `decode`.
     """
     opened(data, form).close()
 
 
 def opened(data: bytes, form: Format) -> Image.Image:
-    """A file whose header was read, and nothing else.
+    """An opened file, of which only the header has been read.
 
     Raises:
-        DecodeError: the bytes are not of this format, or claim an absurd size.
+        DecodeError: the bytes are of another format, or claim an excessive size.
     """
     try:
         return Image.open(io.BytesIO(data), formats=[form.name])

@@ -1,4 +1,4 @@
-"""VVC (ITU-T H.266), one intra picture, as vvenc writes it, through ffmpeg."""
+"""VVC (ITU-T H.266), one intra picture, encoded by vvenc through ffmpeg."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le")
 
-_OF_PLANES = b"\0"  # no file of RGB begins so: that would be a width of 0
+_OF_PLANES = b"\0"  # in a file of RGB, this would be a width of 0
 _FURTHER_BITS = 2
 
 _CHROMA_ZERO = 128
@@ -34,19 +34,19 @@ _LUMA_GAIN = 1023 / 255
 
 
 class Vvc(FfmpegCodec):
-    """VVC intra, YCbCr 4:2:0 with 10 bits, which is all that vvenc codes.
+    """VVC intra, YCbCr 4:2:0 with 10 bits, the only format of vvenc.
 
-    The chroma of photographs is halved: above 40 dB that costs more than VVC saves. A file is width and height in
-    pixels and the length of the stream in bytes (ue7, as in BPG), and the stream. Its picture is padded to whole
-    coding units by repeating the edge.
+    Above 40 dB, halving the chroma of photographs costs more than VVC saves. A file consists of width and height in
+    pixels and the length of the stream in bytes (ue7, as in BPG), and the stream. Its picture is padded to whole coding
+    units by repeating the edge.
 
-    Planes of 8 bits are coded as they are, times four. A byte of 0 in front tells such a file from one of RGB, whose
-    levels are spread over all of the 10 bits.
+    Planes of 8 bits are coded as four times their value. A first byte of 0 distinguishes such a file from one of RGB,
+    whose levels use the whole range of 10 bits.
 
-    At low quantisers, the stream overflows the buffer that ffmpeg gives vvenc, which is a CodecError: that of noise
-    up to 19 or 20, that of photographs up to 4.
+    At low quantisers the stream exceeds the buffer that ffmpeg gives vvenc, which is a CodecError: for noise up to 19
+    or 20, for photographs up to 4.
 
-    The preset "fast" costs 2 % of rate against the default "medium" and takes a quarter of its time.
+    The preset "fast" needs 2 % more rate than the default "medium" and a quarter of its time.
     """
 
     title = "VVC 4:2:0 10 bit (vvenc)"
@@ -61,7 +61,7 @@ class Vvc(FfmpegCodec):
 
     @property
     def backend_version(self) -> str:
-        """The vvenc that codes, and the ffmpeg around it."""
+        """The versions of vvenc and of ffmpeg."""
         return ffmpeg_codec.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
 
     def encode(self, picture: Picture) -> bytes:
@@ -77,7 +77,7 @@ class Vvc(FfmpegCodec):
         return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
 
     def _code(self, planes: Sequence[NDArray[np.uint16]]) -> bytes:
-        """The stream of padded planes of 10 bits."""
+        """The stream of padded 10-bit planes."""
         height, width = planes[0].shape
         source = (*_RAW, "-video_size", f"{width}x{height}", "-framerate", "25", "-i", "planes.yuv")
         coder = ("-c:v", "libvvenc", "-preset", str(self.settings["preset"]), "-qpa", str(self.settings["qpa"]))
@@ -89,7 +89,7 @@ class Vvc(FfmpegCodec):
         """Decompress a file of `encode`.
 
         Raises:
-            DecodeError: the bytes are damaged, or claim an absurd size.
+            DecodeError: the bytes are damaged, or claim an excessive size.
         """
         planes, width, height = _decode(ByteReader(data))
         return to_picture(planes, height, width)
@@ -109,7 +109,7 @@ class Vvc(FfmpegCodec):
         """Decompress a file of `encode_yuv420`.
 
         Raises:
-            DecodeError: the bytes are damaged, or claim an absurd size.
+            DecodeError: the bytes are damaged, or claim an excessive size.
         """
         if not data.startswith(_OF_PLANES):
             raise DecodeError("not a VVC file of planes")
@@ -120,7 +120,7 @@ class Vvc(FfmpegCodec):
 
 
 def _decode(reader: ByteReader) -> tuple[list[NDArray[np.uint16]], int, int]:
-    """Padded planes of 10 bits, and the width and height that the picture has."""
+    """Padded 10-bit planes, and the picture's width and height."""
     width, height = reader.ue7(), reader.ue7()
     if not 0 < width * height <= ffmpeg_codec.MAX_PIXELS:
         raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg_codec.MAX_PIXELS} are decoded")
@@ -138,14 +138,14 @@ def _padded(size: int) -> int:
 
 
 def to_planes(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint16]]:
-    """What is coded of pixels (even height and width): Y, Cb, Cr of BT.601, 4:2:0, 10 bits, full range."""
+    """The coded planes of pixels with even height and width: Y, Cb, Cr of BT.601, 4:2:0, 10 bits, full range."""
     luma, *chroma = to_ycbcr(pixels)
     scaled = [luma * _LUMA_GAIN, *((halve(plane) - _CHROMA_ZERO) * _LUMA_GAIN + 4 * _CHROMA_ZERO for plane in chroma)]
     return [np.clip(np.rint(plane), 0, 1023).astype("<u2") for plane in scaled]
 
 
 def to_picture(planes: Sequence[NDArray[np.uint16]], height: int, width: int) -> Picture:
-    """The picture of coded planes, cut to its size."""
+    """The picture of decoded planes, cropped to its size."""
     luma, *chroma = (plane.astype(np.float32) for plane in planes)
     scaled = [(plane - 4 * _CHROMA_ZERO) / _LUMA_GAIN + _CHROMA_ZERO for plane in chroma]
     full = [luma / _LUMA_GAIN, *(double(plane, *luma.shape) for plane in scaled)]

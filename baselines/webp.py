@@ -1,4 +1,4 @@
-"""Lossy WebP (RFC 9649, VP8 key frames) as libwebp writes it. Chroma is always 4:2:0."""
+"""Lossy WebP (RFC 9649, VP8 key frames), encoded by libwebp. Chroma is always 4:2:0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _binary(name: str) -> external.Binary:
 
 
 class WebP(ConventionalCodec):
-    """Lossy WebP at method 4, the default of Pillow and of cwebp: CompressAI's "webp" to the byte."""
+    """Lossy WebP with method 4, the default of Pillow and cwebp; the bytes equal those of CompressAI's "webp"."""
 
     title = "WebP"
     scale = QualityScale("libwebp's quality", tuple(range(5, 100, 5)), lowest=0, highest=100)
@@ -34,12 +34,12 @@ class WebP(ConventionalCodec):
     decoder_arguments = ("-quiet", "-ppm", coded, "-o", external.PICTURE)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, under the names that Pillow has for them."""
+        """The settings, with Pillow's names."""
         del picture
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings in the words of cwebp."""
+        """The settings as arguments of cwebp."""
         del picture
         quality, method = f"{self.quality:g}", str(self.settings["method"])
         return ["-quiet", "-q", quality, "-m", method, external.PICTURE, "-o", self.coded]

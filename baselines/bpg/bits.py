@@ -1,4 +1,4 @@
-"""Bit fields as HEVC and BPG have them: fixed length u(n), Exp-Golomb ue(v), and BPG's byte-wise ue7."""
+"""Bit fields of HEVC and BPG: fixed length u(n), Exp-Golomb ue(v), and BPG's byte-wise ue7."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.system.errors import DecodeError
 
 _LONGEST_UE = 31
-"""Leading zeros of the longest ue(v) that the formats allow (32-bit values)."""
+"""Leading zeros of the longest ue(v) in the formats (32-bit values)."""
 
 
 class BitReader:
@@ -33,7 +33,7 @@ class BitReader:
         return self.u(1) == 1
 
     def ue(self) -> int:
-        """The next Exp-Golomb number: n zeros, then n + 1 bits that hold the number plus one.
+        """The next Exp-Golomb number: n zeros, then n + 1 bits with the number plus one.
 
         Raises:
             DecodeError: the data ends before, or the number needs more than 32 bits.
@@ -66,7 +66,7 @@ class BitWriter:
         return self
 
     def to_bytes(self, *, stop_bit: bool) -> bytes:
-        """The bits, with a one behind them if `stop_bit`, and zeros up to a whole byte."""
+        """The bits, followed by a one if `stop_bit`, and by zeros up to a whole byte."""
         if stop_bit:
             self.u(1, 1)
         self.u(0, -self._length % 8)
@@ -74,7 +74,7 @@ class BitWriter:
 
 
 def ue7(value: int) -> bytes:
-    """A number in groups of seven bits; all bytes but the last have their first bit set."""
+    """A number in groups of seven bits; all bytes but the last have their highest bit set."""
     groups = [value & 127]
     while value := value >> 7:
         groups.append(value & 127 | 128)
@@ -83,7 +83,7 @@ def ue7(value: int) -> bytes:
 
 @dataclass(slots=True)
 class ByteReader:
-    """Reads bytes and ue7 numbers from the front of `data`."""
+    """Reads bytes and ue7 numbers from the start of `data`."""
 
     data: bytes
     position: int = 0
@@ -117,5 +117,5 @@ class ByteReader:
         return value
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """The remaining bytes."""
         return self.take(len(self.data) - self.position)

@@ -1,4 +1,4 @@
-"""The BPG file: what its header says, and how an HEVC stream is put in and taken out (BPG specification 0.9.5, 3)."""
+"""BPG files: the header, and the conversion from and to HEVC streams (BPG specification 0.9.5, section 3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
-"""Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma amid four luma samples, as JPEG has."""
+"""Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma centred between luma samples, as
+JPEG."""
 
 _PIXEL_FORMAT_NAMES = ("grey", "4:2:0", "4:2:2", "4:4:4", "4:2:0 (video)", "4:2:2 (video)")
 _COLOUR_SPACES = ("BT.601", "RGB", "YCgCo", "BT.709", "BT.2020", "BT.2020 of constant luminance")
@@ -20,21 +21,21 @@ _COLOUR_SPACES = ("BT.601", "RGB", "YCgCo", "BT.709", "BT.2020", "BT.2020 of con
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A picture as a BPG file holds it."""
+    """The content of a BPG file."""
 
     width: int
     height: int
     subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601
-    stream: bytes  # HEVC byte stream that any decoder takes
-    coded: hevc.CodedFormat  # the picture of that stream: of the same size or up to a block larger
+    stream: bytes  # HEVC byte stream for any decoder
+    coded: hevc.CodedFormat  # the stream's picture, up to one block larger than the file's
     limited: bool = False  # levels of 16 to 235 instead of 0 to 255
 
 
 def write(stream: bytes, *, width: int, height: int, limited: bool = False) -> bytes:
-    """Put the stream of one coded picture into a BPG file; the picture is cropped to `width` x `height`.
+    """Write the stream of one picture to a BPG file; the picture is cropped to `width` x `height`.
 
     Raises:
-        CodecError: the stream holds something that BPG has no place for.
+        CodecError: the stream uses features that BPG does not have.
     """
     units = {hevc.nal_type(nal): nal for nal in hevc.split(stream)}
     if not {Nal.SPS, Nal.PPS} <= set(units):
@@ -45,18 +46,18 @@ def write(stream: bytes, *, width: int, height: int, limited: bool = False) -> b
     slices = [nal for nal in hevc.split(stream) if _is_slice(nal)]
     if not slices:
         raise CodecError("the encoder wrote no picture that starts a stream")
-    # The first start code is left out.
+    # The first start code is omitted.
     data = hevc.join([units[Nal.PPS], *slices]).removeprefix(hevc.START_CODE)
     picture = _with_length(_write_tools(tools)) + data
     return b"".join([_write_format(coded, limited=limited), ue7(width), ue7(height), _with_length(picture)])
 
 
 def read(file: bytes) -> Stored:
-    """Take a BPG file apart.
+    """Parse a BPG file.
 
     Raises:
-        DecodeError: the bytes are no BPG file, are cut off, or hold another kind of picture than 8-bit YCbCr BT.601,
-            4:4:4 or 4:2:0, without alpha; or the picture has more than `MAX_PIXELS`.
+        DecodeError: the bytes are not a BPG file, are truncated, or have a picture other than 8-bit YCbCr BT.601, 4:4:4
+            or 4:2:0, without alpha; or the picture has more than `MAX_PIXELS`.
     """
     reader = ByteReader(file)
     if file[:4] != MAGIC:
@@ -71,7 +72,7 @@ def read(file: bytes) -> Stored:
     picture = ByteReader(reader.take(length) if length else reader.rest())
     tools = _read_tools(picture.take(picture.ue7()))
     coded = hevc.CodedFormat(_padded(width, tools), _padded(height, tools), pixel_format)
-    # A file may not bring parameter sets of its own: their claims of size are not checked.
+    # Parameter sets in a file are refused, because their sizes are not checked.
     units = [nal for nal in hevc.split(picture.rest()) if hevc.nal_type(nal) == Nal.PPS or _is_slice(nal)]
     stream = hevc.join([*hevc.parameter_sets(coded, tools), *units])
     return Stored(width, height, _PIXEL_FORMAT_NAMES[pixel_format], stream, coded, limited)
@@ -98,7 +99,7 @@ def _read_format(fields: bytes) -> tuple[int, bool, bool]:
     """pixel_format, whether an extension follows the sizes, and whether the range is limited.
 
     Raises:
-        DecodeError: the picture is not of the kind that this project codes.
+        DecodeError: the picture is of an unsupported kind.
     """
     bits = BitReader(fields)
     pixel_format, alpha, depth, colour_space = bits.u(3), bits.flag(), 8 + bits.u(4), bits.u(4)

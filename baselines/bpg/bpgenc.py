@@ -1,7 +1,7 @@
-"""The backend "external" of BPG: bpgenc and bpgdec of libbpg, where the user has them.
+"""The backend "external" of BPG: bpgenc and bpgdec of libbpg.
 
-bpgenc holds two encoders of HEVC. At the same quantiser they code at different ones (x265 at three less), so their
-points are not those of one curve, and each row says which it was.
+bpgenc includes two HEVC encoders. At the same quantiser parameter they code with different ones (x265 with three less),
+so that their points are not on one curve; each row records the encoder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WAYS = "build libbpg from bellard.org/bpg, or port install libbpg (macOS)"
 _CODED = "coded.bpg"
-# bpgenc reads PNG or JPEG. What Pillow writes names no gamma and holds no profile.
+# bpgenc reads PNG or JPEG. Pillow writes PNG without gamma or profile.
 _PICTURE = "picture.png"
 _PNG = pillow.Format("PNG", ())
 
@@ -34,7 +34,7 @@ DECODER = _binary("bpgdec", "Decoder")
 
 
 def missing(hevc_encoder: str) -> str | None:
-    """Say that the binaries or the encoder of HEVC inside of bpgenc are missing, or None."""
+    """That the binaries, or the HEVC encoder in bpgenc, are missing; or None."""
     if reason := external.missing((ENCODER, DECODER)):
         return reason
     built = _hevc_encoders(external.find(ENCODER))
@@ -44,7 +44,7 @@ def missing(hevc_encoder: str) -> str | None:
 
 
 def version() -> str:
-    """The version of libbpg: "libbpg 0.9.8 (bpgenc, bpgdec)". bpgenc does not tell that of its HEVC encoders."""
+    """The version of libbpg: "libbpg 0.9.8 (bpgenc, bpgdec)". Those of bpgenc's HEVC encoders are not available."""
     return external.version((ENCODER, DECODER))
 
 
@@ -70,7 +70,7 @@ def decode(data: bytes) -> Picture:
 
 
 def arguments(settings: Mapping[str, Scalar], qp: int) -> Sequence[str]:
-    """The settings in the words of bpgenc."""
+    """The settings as arguments of bpgenc."""
     return [
         *("-e", str(settings["encoder"])),
         *("-m", str(settings["level"])),
@@ -83,6 +83,6 @@ def arguments(settings: Mapping[str, Scalar], qp: int) -> Sequence[str]:
 
 
 def _hevc_encoders(path: str) -> list[str]:
-    """What the help of a bpgenc lists for its option -e."""
+    """The encoders in bpgenc's help for its option -e."""
     match = re.search(r"^-e .*\(([^,)]*)", external.said(path, "-h"), re.MULTILINE)
     return match[1].split() if match else []

@@ -1,10 +1,10 @@
-"""BPG made without libbpg: x265 in a BPG container, which Bellard's decoder reads; and bpgenc, where the user has it.
+"""BPG without libbpg: x265 in a BPG container that Bellard's decoder reads; and bpgenc, if it is installed.
 
-The first is not bpgenc, and is not called so. With the multipliers of x265's old lambda tables it gives bpgenc's
-points on Kodak (bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
+The first is not bpgenc. With the multipliers of x265's former lambda tables it reproduces bpgenc's points on Kodak
+(bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
 
-bpgenc is the backend "external". Its -e x265 is a backend of the codecs that are x265 here, too; its -e jctvc, whose
-quantisers and rates are others, makes codecs of its own. None of this project's own results come from bpgenc.
+bpgenc is the backend "external". With -e x265 it is a backend of the same codecs; with -e jctvc, which has other
+quantisers and rates, it is codecs of its own. No results of this project come from bpgenc.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Bpg444(FfmpegCodec):
-    """BPG that keeps chroma at full resolution: YCbCr, 8 bits."""
+    """BPG with chroma at full resolution: YCbCr, 8 bits."""
 
     title = "BPG 4:4:4 (x265)"
     # The points of CompressAI's published curve.
@@ -46,19 +46,19 @@ class Bpg444(FfmpegCodec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Say that ffmpeg, or bpgenc and bpgdec, are missing and how to get them, or None."""
+        """That ffmpeg, or bpgenc and bpgdec, are missing and how to get them; or None."""
         if (backend or cls.backends[0]) == "external":
             return bpgenc.missing(cls.hevc_encoder)
         return super().missing(backend, **options)
 
     @property
     def backend_version(self) -> str:
-        """The x265 that codes and the ffmpeg around it, or the libbpg of bpgenc."""
+        """The versions of x265 and ffmpeg, or of libbpg."""
         return bpgenc.version() if self.backend == "external" else x265.version()
 
     @property
     def backend_settings(self) -> Mapping[str, Scalar]:
-        """The settings, or what bpgenc is told."""
+        """The settings, or the arguments of bpgenc."""
         if self.backend != "external":
             return self.settings
         kept = {name: self.settings[name] for name in ("subsampling", "bit_depth")}
@@ -76,24 +76,24 @@ class Bpg444(FfmpegCodec):
         subsampling = str(self.settings["subsampling"])
         block = x265.smallest_block(picture.width, picture.height)
         height, width = (-(-size // block) * block for size in (picture.height, picture.width))
-        # What is coded beyond the picture repeats its edge.
+        # The padding repeats the picture's edge.
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
         planes = to_planes(Picture(np.pad(picture.pixels, beyond, mode="edge")), subsampling)
         stream = self._code(planes, block)
         return bpg_file.write(stream, width=picture.width, height=picture.height)
 
     def _code(self, planes: Sequence[NDArray[np.uint8]], block: int) -> bytes:
-        """The HEVC stream of planes whose sides are multiples of the smallest coding block."""
+        """The HEVC stream of planes with sides that are multiples of the smallest coding block."""
         height, width = planes[0].shape
         coded = CodedFormat(width, height, bpg_file.CHROMA_FORMATS[str(self.settings["subsampling"])])
         samples = b"".join(plane.tobytes() for plane in planes)
         return x265.encode(samples, coded, qp=int(self.quality), block=block)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a BPG file: ours, or one of bpgenc's with 8-bit YCbCr.
+        """Decompress a BPG file, also of bpgenc, with 8-bit YCbCr.
 
         Raises:
-            DecodeError: the bytes are damaged, or are of another kind of BPG.
+            DecodeError: the bytes are damaged, or of another kind of BPG.
         """
         stored = bpg_file.read(data)
         if self.backend == "external":
@@ -106,7 +106,7 @@ class Bpg444(FfmpegCodec):
 class Bpg420(Bpg444):
     """BPG with chroma at half the resolution, bpgenc's default: YCbCr, 8 bits.
 
-    bpgenc reduces chroma by a filter of its own; ours is Lanczos.
+    bpgenc downsamples chroma with its own filter, this codec with Lanczos.
     """
 
     title = "BPG 4:2:0 (x265)"
@@ -114,7 +114,7 @@ class Bpg420(Bpg444):
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444.settings, "subsampling": "4:2:0", "reduction": "lanczos"}
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to a BPG file, which says whether they are of limited range.
+        """Compress planes to a BPG file, which records whether their range is limited.
 
         Raises:
             CodecError: the picture is too large, or the encoder fails.
@@ -130,7 +130,7 @@ class Bpg420(Bpg444):
         """Decompress a BPG file to planes.
 
         Raises:
-            DecodeError: the bytes are damaged, or are of another kind of BPG.
+            DecodeError: the bytes are damaged, or of another kind of BPG.
         """
         stored = bpg_file.read(data)
         if stored.subsampling != "4:2:0":
@@ -143,7 +143,7 @@ class Bpg420(Bpg444):
 class Bpg444Jctvc(Bpg444):
     """BPG by bpgenc -e jctvc -m 9, HEVC's reference encoder: the published curves of tensorflow/compression.
 
-    It codes at the quantiser that it is given, where x265 codes at three less.
+    It codes with the given quantiser parameter, x265 with three less.
     """
 
     title = "BPG 4:4:4 (jctvc)"
@@ -162,26 +162,26 @@ class Bpg420Jctvc(Bpg444Jctvc):
 
 
 def to_planes(picture: Picture, subsampling: str) -> list[NDArray[np.uint8]]:
-    """What is coded of a picture: Y, Cb, Cr in 8 bits."""
+    """The coded planes of a picture: Y, Cb, Cr in 8 bits."""
     luma, *chroma = to_ycbcr(picture.pixels)
     planes = [luma, *(map(halve, chroma) if subsampling == "4:2:0" else chroma)]
     return [np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes]
 
 
 def to_picture(planes: Sequence[NDArray[np.uint8]]) -> Picture:
-    """The picture of coded planes, as Bellard's decoder makes it: chroma is doubled where it is smaller than luma."""
+    """The picture of decoded planes, as in Bellard's decoder: smaller chroma planes are upsampled."""
     luma, *chroma = (plane.astype(np.float32) for plane in planes)
     return to_rgb(luma, *(plane if plane.shape == luma.shape else _doubled(plane, luma.shape) for plane in chroma))
 
 
 def _doubled(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    # Bellard's decoder keeps doubled chroma in 8 bits. Not to round it would gain .02 dB over every published point.
+    # Bellard's decoder rounds upsampled chroma to 8 bits. Without this, PSNR would be .02 dB above published points.
     rounded: NDArray[np.float32] = np.clip(np.floor(double(plane, *shape) + 0.5), 0, 255)
     return rounded
 
 
 def _cropped_planes(stored: bpg_file.Stored, samples: bytes) -> list[NDArray[np.uint8]]:
-    """The three planes without what was coded beyond the picture."""
+    """The three planes without padding."""
     planes, start = [], 0
     for step in (1, 2, 2) if stored.subsampling == "4:2:0" else (1, 1, 1):
         height, width = stored.coded.height // step, stored.coded.width // step

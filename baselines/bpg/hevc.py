@@ -1,8 +1,8 @@
-"""HEVC streams (ITU-T H.265, Annex B) as far as BPG needs them: NAL units and sequence parameter sets.
+"""HEVC streams (ITU-T H.265, Annex B), as far as BPG needs them: NAL units and sequence parameter sets.
 
-BPG leaves the video and the sequence parameter set (VPS, SPS) out of the file and keeps the few fields of the SPS
-that matter to an intra picture. `parse_sps` takes them from an encoder's stream, `parameter_sets` makes a VPS and an
-SPS that hold them. Section numbers are those of H.265.
+BPG omits the video and sequence parameter sets (VPS, SPS) and stores the few fields of the SPS that an intra picture
+depends on. `parse_sps` reads them from an encoder's stream, `parameter_sets` makes a VPS and an SPS from them. Section
+numbers are those of H.265.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RANGE_EXTENSION_BITS = 9
 
 
 class Nal(IntEnum):
-    """Types of NAL units (table 7-1). Those of coded slices of a picture that starts a stream are 16 to 21."""
+    """Types of NAL units (table 7-1). Coded slices of a picture that starts a stream have types 16 to 21."""
 
     FIRST_IRAP = 16
     IDR_N_LP = 20
@@ -43,7 +43,7 @@ class Pcm:
 
 @dataclass(frozen=True, slots=True)
 class CodingTools:
-    """The SPS fields that an intra picture depends on, in the order in which SPS and BPG have them."""
+    """The SPS fields that an intra picture depends on, in the order of SPS and BPG."""
 
     log2_min_coding_block_minus3: int
     log2_coding_block_difference: int
@@ -57,7 +57,7 @@ class CodingTools:
 
     @property
     def min_coding_block(self) -> int:
-        """Pixels: the coded picture is a whole number of such blocks wide and high."""
+        """In pixels; width and height of the coded picture are multiples of it."""
         return 8 << self.log2_min_coding_block_minus3
 
 
@@ -72,12 +72,12 @@ class CodedFormat:
 
 
 def nal_type(nal: bytes) -> int:
-    """The type of a NAL unit (7.3.1.2), or -1 for one too short to have a header."""
+    """Type of a NAL unit (7.3.1.2), or -1 if it is too short for a header."""
     return nal[0] >> 1 & 63 if len(nal) > 2 else -1
 
 
 def split(stream: bytes) -> list[bytes]:
-    """The NAL units of a byte stream, without start codes and the zeros around them."""
+    """The NAL units of a byte stream, without start codes and surrounding zeros."""
     return [unit.rstrip(b"\0") for unit in stream.split(START_CODE) if unit.strip(b"\0")]
 
 
@@ -87,10 +87,10 @@ def join(nals: list[bytes]) -> bytes:
 
 
 def parse_sps(nal: bytes) -> tuple[CodedFormat, CodingTools]:
-    """What an encoder's SPS says (7.3.2.2).
+    """Parse an encoder's SPS (7.3.2.2).
 
     Raises:
-        CodecError: the encoder used something that BPG has no place for.
+        CodecError: the encoder used features that BPG does not have.
     """
     bits = BitReader(nal[2:].replace(b"\0\0\3", b"\0\0"))
     bits.u(4)
@@ -99,7 +99,7 @@ def parse_sps(nal: bytes) -> tuple[CodedFormat, CodingTools]:
     bits.u(1 + 96)  # profile, tier and level
     bits.ue()
     size_format = _parse_format(bits)
-    bits.ue()  # length of the picture order count, which an IDR picture does not use
+    bits.ue()  # length of the picture order count, not used by IDR pictures
     bits.u(1)
     _skip_numbers(bits, 3)
     return size_format, _parse_tools(bits)
@@ -121,7 +121,7 @@ def _parse_format(bits: BitReader) -> CodedFormat:
 def _parse_tools(bits: BitReader) -> CodingTools:
     coding_block = bits.ue(), bits.ue()
     transform_block = bits.ue(), bits.ue()
-    bits.ue()  # transform depth of inter blocks, which an intra picture has not
+    bits.ue()  # transform depth of inter blocks, not used by intra pictures
     transform_depth = bits.ue()
     if bits.flag():
         raise CodecError("the encoder used scaling lists, which BPG has not")
@@ -141,7 +141,7 @@ def _parse_tools(bits: BitReader) -> CodingTools:
 
 
 def _skip_vui(bits: BitReader) -> None:
-    """Pass over what describes display and timing (E.2.1)."""
+    """Skip the video usability information (E.2.1)."""
     _skip_display(bits)
     bits.u(3)  # neutral chroma, fields
     if bits.flag():
@@ -158,7 +158,7 @@ def _skip_vui(bits: BitReader) -> None:
 
 
 def _skip_display(bits: BitReader) -> None:
-    """Pass over the shape of pixels, the colour description and the position of chroma."""
+    """Skip pixel aspect ratio, colour description and position of chroma."""
     if bits.flag() and bits.u(8) == _EXTENDED_SAR:
         bits.u(32)
     if bits.flag():
@@ -208,7 +208,7 @@ def _sps(picture: CodedFormat, tools: CodingTools) -> bytes:
 
 
 def write_pcm(bits: BitWriter, pcm: Pcm | None) -> None:
-    """Append the PCM flag and its fields, which SPS and BPG have in the same form."""
+    """Append the PCM flag and its fields, which are equal in SPS and BPG."""
     bits.u(pcm is not None, 1)
     if pcm:
         bits.u(pcm.luma_depth_minus1, 4).u(pcm.chroma_depth_minus1, 4)
@@ -216,7 +216,7 @@ def write_pcm(bits: BitWriter, pcm: Pcm | None) -> None:
 
 
 def write_extension(bits: BitWriter, range_extension: int | None) -> None:
-    """Append the extension flags and the range extension, which SPS and BPG have in the same form."""
+    """Append the extension flags and the range extension, which are equal in SPS and BPG."""
     bits.u(range_extension is not None, 1)
     if range_extension is not None:
         bits.u(0b1000_0000, 8).u(range_extension, _RANGE_EXTENSION_BITS)
@@ -234,7 +234,7 @@ def _nal(kind: Nal, bits: BitWriter) -> bytes:
 
 
 def _with_emulation_prevention(payload: bytes) -> bytes:
-    """Put a 3 behind two zeros before a byte up to 3, so that the payload holds no start code (7.4.2)."""
+    """Insert a 3 after two zeros before a byte up to 3, so that the payload contains no start code (7.4.2)."""
     out = bytearray()
     for byte in payload:
         if byte <= 3 and out[-2:] == b"\0\0":

@@ -1,4 +1,4 @@
-"""x265 driven as bpgenc drives the x265 of 2016 that it carries."""
+"""x265 with the settings of bpgenc and of the x265 version of 2016 in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SETTINGS: Mapping[str, Scalar] = {
     "preset": "veryslow",
-    # Without it (or tune psnr), psychovisual terms spoil chroma: 1 dB of PSNR.
+    # Without it (or tune psnr), psychovisual terms cost 1 dB of PSNR of chroma.
     "tune": "ssim",
     "lambda": "2^(qp/6-2), 0.85 2^((qp-12)/3)",
 }
@@ -26,10 +26,10 @@ _PER_LINE = 5
 
 
 def smallest_block(width: int, height: int) -> int:
-    """Side of the smallest coding block for a picture: what is coded is a whole number of blocks wide and high.
+    """Side of the smallest coding block for a picture; the coded picture is a whole number of blocks wide and high.
 
-    It is 8, but x265 takes no picture of less than 16 pixels a side, and of less than 32 if the other side is so long
-    that the picture is of level 5 (H.265, A.4.1), which has no coding tree blocks of 16.
+    It is 8, but x265 refuses pictures with a side below 16, and below 32 if the other side is so long that the picture
+    is of level 5 (H.265, A.4.1), which has no coding tree blocks of 16.
     """
     if min(width, height) <= 24 and max(width, height) > _LONGEST_SIDE_BELOW_LEVEL_5:
         return 32
@@ -37,21 +37,21 @@ def smallest_block(width: int, height: int) -> int:
 
 
 def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> bytes:
-    """Code the planes of one 8-bit picture, whose sides are multiples of its smallest `block`, to an HEVC stream.
+    """Code the planes of one 8-bit picture, with sides that are multiples of its smallest `block`, to an HEVC stream.
 
-    x265 codes an intra picture at `qp` - 3, by its ratio of 1.4 between pictures that others refer to and the rest.
+    x265 codes an intra picture at `qp` - 3, by its ratio of 1.4 between reference pictures and others.
 
     Raises:
-        CodecError: x265 refuses.
+        CodecError: x265 fails.
     """
     parameters = {
         "qp": qp,
         "keyint": 1,
         "info": 0,
         "min-cu-size": block,
-        "pools": 1,  # the bytes do not depend on it
+        "pools": 1,  # does not change the bytes
         "lambda-file": "lambda.txt",
-        "log-level": "warning",  # some of which are the reason for the error that follows
+        "log-level": "warning",  # some of which explain the following error
     }
     source = ("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[picture.chroma_format])
     size = ("-video_size", f"{picture.width}x{picture.height}", "-framerate", "25", "-i", "planes.yuv")
@@ -74,15 +74,15 @@ def decode(stream: bytes, picture: CodedFormat) -> bytes:
 
 
 def version() -> str:
-    """The version of x265 and of the ffmpeg that it is in."""
+    """The versions of x265 and of ffmpeg."""
     return ffmpeg_codec.version("libx265", r"HEVC encoder version (\S+)", "x265")
 
 
 def lambda_file() -> bytes:
-    """The Lagrange multipliers of x265 until 2016, for a QP of 0 to 69: of the SATD cost, then of the squared error.
+    """The Lagrange multipliers of x265 until 2016, for a QP of 0 to 69: for the SATD cost, then for the squared error.
 
-    Newer releases weigh bits by 0.038 exp(0.234 qp) instead, which at equal QP spends 6 to 13 % more of them. The
-    file has five numbers a line, because x265 reads lines of 2048 characters at most.
+    Newer versions weight bits by 0.038 exp(0.234 qp) instead, which at equal QP gives 6 to 13 % more. The file has five
+    numbers per line, because x265 reads lines of at most 2048 characters.
     """
     return (_table(lambda qp: 2 ** (qp / 6 - 2)) + _table(lambda qp: 0.85 * 2 ** ((qp - 12) / 3))).encode()
 
