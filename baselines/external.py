@@ -155,5 +155,5 @@ def _message(done: subprocess.CompletedProcess[bytes]) -> str:
         return f"killed by signal {-done.returncode}"
     text = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
     lines = [line.strip().removeprefix("[ERROR] ") for line in text.splitlines()]
-    told = "; ".join(filter(None, lines)) or f"exit status {done.returncode}"
-    return told if len(told) <= _LONGEST_MESSAGE else f"{told[:_LONGEST_MESSAGE]}…"
+    message = "; ".join(filter(None, lines)) or f"exit status {done.returncode}"
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"

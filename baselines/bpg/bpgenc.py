@@ -40,7 +40,7 @@ def missing(hevc_encoder: str) -> str | None:
     built = _hevc_encoders(external.find(ENCODER))
     if hevc_encoder in built:
         return None
-    return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'nothing that it tells'}"
+    return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'no encoder that it lists'}"
 
 
 def version() -> str:

@@ -200,10 +200,10 @@ def _y4m_layout(path: Path, fields: dict[str, str]) -> Layout:
 
 
 def _y4m_full_range(path: Path, words: list[str], levels: Levels | None) -> bool:
-    told = [word.removeprefix(_COLOUR_RANGE) for word in words if word.startswith(_COLOUR_RANGE)]
-    if told and levels:
-        raise UsageError(f"{path}: its header says its range ({told[0].lower()}); leave out --range {levels}")
-    return "FULL" in told or levels == "full"
+    ranges = [word.removeprefix(_COLOUR_RANGE) for word in words if word.startswith(_COLOUR_RANGE)]
+    if ranges and levels:
+        raise UsageError(f"{path}: its header says its range ({ranges[0].lower()}); leave out --range {levels}")
+    return "FULL" in ranges or levels == "full"
 
 
 def _frames(path: Path, file: BinaryIO, length: int, frame_bytes: int) -> Iterator[int]:

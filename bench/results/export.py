@@ -258,7 +258,7 @@ def _configuration(row: Mapping[str, Any]) -> Configuration:
 
 def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measurement:
     """A row of `measurements`; columns that are neither in the schema nor metrics are diagnostics."""
-    told = {name: value for name, value in row.items() if name not in FILES["measurements"] and value is not None}
+    measured = {name: value for name, value in row.items() if name not in FILES["measurements"] and value is not None}
     measurement = Measurement(
         configuration=_configuration(row),
         image_sha256=row["image_sha256"],
@@ -266,9 +266,9 @@ def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measuremen
         height=row["height"],
         num_bytes=row["num_bytes"],
         bitstream_sha256=row["bitstream_sha256"],
-        values={name: told[name] for name in metrics if name in told},  # "nan" is stored as NULL
+        values={name: measured[name] for name in metrics if name in measured},  # "nan" is stored as NULL
         run_id=row["run_id"],
-        diagnostics={name: value for name, value in told.items() if name not in metrics},
+        diagnostics={name: value for name, value in measured.items() if name not in metrics},
     )
     _check_names(measurement.diagnostics)
     if measurement.key != row["key"]:

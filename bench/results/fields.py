@@ -1,6 +1,6 @@
-"""The fields of the results: name, type, bounds, and whether a value may be missing. Every check and column follows.
+"""Fields of the results: name, type, bounds, and whether a value may be missing. All columns derive from them.
 
-A name means the same in the database (`schema.sql`), in the CSV files of an export, and in what is imported.
+A name has the same meaning in the database (`schema.sql`), in the CSV files of an export, and in imported files.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Value = str | int | float | None
 SHOWN = 40  # characters of a wrong value in a message
 
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
-"""What UTF-8 or SQLite cannot hold."""
+"""Characters that UTF-8 or SQLite cannot store."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
-"""What a terminal, a page or a figure cannot show."""
+"""Characters that a terminal, a page or a figure cannot show."""
 
 
 def parsed_json(text: str) -> object:
-    """What a JSON text holds, or None where it is not JSON, or is nested too deeply to be read."""
+    """Parse JSON; None if the text is invalid or too deeply nested."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -51,16 +51,16 @@ _TEXTS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "time": ("a time such as 2026-01-31T12:00:00+00:00", _is_time),
     "json": ("a JSON object", lambda text: isinstance(parsed_json(text), dict)),
 }
-"""The kinds of text: what each must be, in words and as a check."""
+"""Kinds of text: description and check."""
 
 _NUMBERS = {"integer": "a whole number", "number": "a number", "metric": "a number"}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the values of a field may be: a kind of text, or numbers from `low` to `high`.
+    """The valid values of a field: a kind of text, or numbers from `low` to `high`.
 
-    A "number" is finite; a "metric" may be infinite, or not a number where it is not defined on a picture.
+    A "number" is finite; a "metric" may be infinite, or NaN where it is not defined for a picture.
     """
 
     kind: str = "text"
@@ -74,7 +74,7 @@ class Field:
         return self.kind in _NUMBERS
 
     def parse(self, value: object) -> Value:
-        """A value from a database, a CSV cell or a JSON file in the type of this field; None where there is none.
+        """Convert a value from a database, a CSV file or a JSON file to the type of this field; None if it is missing.
 
         Raises:
             ValueError: it is not valid; the message says what it must be.
@@ -186,10 +186,10 @@ FIELDS: Mapping[str, Field] = {
     "url": _TEXT,
     "name": _NAME,
 }
-"""Every field that has a name of its own."""
+"""All fields with a fixed name."""
 
 MEASURED = Field("metric", nullable=True)
-"""A field that has not: a metric or diagnostic of the user's own, which is a column of an export's measurements."""
+"""Metrics and diagnostics of the user's own, which are columns of an export's measurements."""
 
 _CONFIGURATION = (
     "codec", "quality", "settings", "backend", "backend_version", "revision", "weights", "weights_sha256",
@@ -215,11 +215,11 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "imported": _POINTS,
     "published": _POINTS,
 }  # fmt: skip
-"""The columns of each CSV file of an export, in order. `measurements` has metrics and diagnostics behind these."""
+"""The columns of each CSV file of an export, in order. In `measurements`, metrics and diagnostics follow."""
 
 
 FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
-"""Columns that had another name in databases before schema 4 and in their exports."""
+"""Former names of columns, in databases before schema 4 and in their exports."""
 
 DIAGNOSTICS_FORMERLY = {
     "estimated_bits": "coder_bits",
@@ -227,7 +227,7 @@ DIAGNOSTICS_FORMERLY = {
     "estimated_bits_z": "coder_bits_z",
     "likelihood_bits": "estimated_bits",
 }
-"""Diagnostics that had another name before schema 5, in the order in which they can be renamed."""
+"""Former names of diagnostics, before schema 5, in the order in which they can be renamed."""
 
 
 def current_columns(columns: Sequence[str]) -> list[str]:
@@ -240,15 +240,15 @@ def current_columns(columns: Sequence[str]) -> list[str]:
 
 
 def field_of(column: str) -> Field:
-    """The field that a column of an export holds."""
+    """The field of a column of an export."""
     return FIELDS.get(column, MEASURED)
 
 
 def parse_column(name: str, values: Sequence[object]) -> list[Value]:
-    """The values of a column in the type of its field.
+    """Convert the values of a column to the type of its field.
 
     Raises:
-        ValueError: one of them is not valid; the message names its row, from 1, and the column.
+        ValueError: a value is not valid; the message names its row, from 1, and the column.
     """
     field, known = field_of(name), {}
     for value in dict.fromkeys(values):

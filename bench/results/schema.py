@@ -1,7 +1,7 @@
-"""What is stored: the schema of a measurement, a timing and a run, with units. No input or output here.
+"""Schema of measurements, timings and runs, with units. This module does no input or output.
 
-Only primitives are stored (bytes, squared errors); rates and decibels are derived from them in `bench.analysis`, so
-that every convention of the literature can be computed from the same rows.
+Only primitives are stored (bytes, squared errors); `bench.analysis` computes rates and decibels from them, so that
+every convention in the literature can be computed from the same rows.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def canonical_json(value: object) -> str:
-    """The one way in which a value is written as JSON: sorted keys, no spaces. Equal values give equal text."""
+    """Canonical JSON: sorted keys, no spaces. Equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 _IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
-"""Fields that had another name when keys were first made."""
+"""Former names of fields, which keys are computed with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything besides the picture that decides what a codec writes and what it decodes to."""
+    """Everything besides the picture that determines the bytes of a codec and the decoded picture."""
 
     codec: str
     quality: float
@@ -43,8 +43,8 @@ class Configuration:
 
     @classmethod
     def of(cls, name: str, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
-        """The configuration of an open codec that is stored under `name`; `further` settings are not its own."""
-        # Weights have columns of their own.
+        """The configuration of an open codec with the name `name`; `further` settings are added to its own."""
+        # Weights have separate columns.
         chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
         return cls(
             codec=name,
@@ -59,19 +59,19 @@ class Configuration:
 
     @property
     def identity(self) -> dict[str, object]:
-        """The fields as keys are made of them, by names that never change: results of earlier versions stay found."""
+        """The fields for computing keys, under constant names, so that results of earlier versions stay valid."""
         return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @property
     def curve(self) -> str:
-        """Identity of the RD curve that this point lies on: what all its qualities have in common, 16 hex digits."""
+        """Identity of the RD curve of this point, common to all its qualities: 16 hexadecimal digits."""
         common = self.identity
-        # Each quality of a learned codec has weights of its own; their name is what the curve shares.
+        # Each quality of a learned codec has other weights; the curve has their name in common.
         del common["quality"], common["weights_sha256"]
         return _digest(common)[:16]
 
     def key(self, image_sha256: str) -> str:
-        """Identity of this configuration's measurement on one image, 64 hex digits. It is what resume goes by."""
+        """Identity of the measurement on one image, by which runs resume: 64 hexadecimal digits."""
         return _digest({**self.identity, "image_sha256": image_sha256})
 
 
@@ -91,25 +91,24 @@ DIAGNOSTICS: Mapping[str, str] = {
     "round_trip_mse_u": "that of U",
     "round_trip_mse_v": "that of V",
 }
-"""Numbers beside a measurement, and what they are.
+"""Diagnostics of measurements, and their meaning.
 
-Most of them are known to the codec alone, which reports them while it encodes (`bench.codecs.probe.note`); what the
-round trip to RGB alone costs comes from `bench.codecs.adapter`.
+Most are reported by the codec while it encodes (`bench.codecs.probe.note`); the errors of the round trip to RGB come
+from `bench.codecs.adapter`.
 
-The distances are over the whole latent tensor of a picture, in units of the quantisation step (1) and before any
-division by the number of elements. They grow with the square root of the picture's size. A codec of the user's own may
-note others. None of them decides anything: rate is what the file takes, distortion is between pictures.
-"""
+The distances are over the whole latent tensor of a picture, in units of the quantisation step (1), and not normalised:
+they grow with the square root of the picture's size. A user's codec may report other diagnostics. Rate and distortion
+do not depend on any of them: the rate is that of the file, the distortion that of the pictures."""
 
 _COLUMNS = frozenset(FILES["measurements"]) | {
     "started", "name", "title", "default_backend", "conventional", "place", "images", "mean_bytes", "bpp",
     "bpp_of_all_pixels",
 }  # fmt: skip
-"""The stored columns, and those that the analysis adds."""
+"""The stored columns, and those added by the analysis."""
 
 
 def is_column(name: str) -> bool:
-    """Whether a table of measurements, here or in the analysis, has a column of this name: no metric or note can."""
+    """Whether tables of measurements have a column of this name, which a metric or diagnostic must not have."""
     return name in _COLUMNS or name.endswith("_db")
 
 
@@ -125,7 +124,7 @@ class Measurement:
     bitstream_sha256: str
     values: Mapping[str, float | None]  # metric name to value on the 8-bit pictures; None where it is not defined
     run_id: str
-    diagnostics: Mapping[str, float] = field(default_factory=dict)  # what the codec told of itself; see DIAGNOSTICS
+    diagnostics: Mapping[str, float] = field(default_factory=dict)  # reported by the codec; see DIAGNOSTICS
 
     @property
     def key(self) -> str:
@@ -149,7 +148,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that gave no measurement, and why."""
+    """A task without a measurement, and the reason."""
 
     configuration: Configuration
     image_sha256: str
@@ -159,7 +158,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Where the rows of one run come from."""
+    """The provenance of the rows of a run."""
 
     run_id: str
     started: str  # ISO 8601, UTC

@@ -63,7 +63,7 @@ CREATE TABLE measurements (
 CREATE TABLE diagnostics (
     key TEXT NOT NULL REFERENCES measurements ON DELETE CASCADE,
     name TEXT NOT NULL, -- see DIAGNOSTICS in bench/results/schema.py
-    value REAL, -- NULL where the codec told something that is not a number
+    value REAL, -- NULL where the codec reported NaN
     PRIMARY KEY (key, name)
 ) STRICT, WITHOUT ROWID;
 

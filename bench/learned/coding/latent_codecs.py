@@ -159,12 +159,14 @@ class AutoregressiveLatentCodec(LatentCodec):
         wave = wavefront(*size, self._config.kernel)
         prepared = self._network.prepare(in_order(params, wave.order), len(wave.order))
         wanted = in_order(y, wave.order)
-        known, told = torch.zeros(wave.num_rows, self._config.M), []
+        known, parameters = torch.zeros(wave.num_rows, self._config.M), []
         for step in wave.steps:
             neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            told.append(self._network(neighbours, prepared[step]))
-            known[wave.rows[step]] = self._code_elements(coder, None if wanted is None else wanted[step], told[-1])
-        return as_picture(known[wave.rows], wave.order, size), as_picture(torch.cat(told), wave.order, size)
+            parameters.append(self._network(neighbours, prepared[step]))
+            known[wave.rows[step]] = self._code_elements(
+                coder, None if wanted is None else wanted[step], parameters[-1]
+            )
+        return as_picture(known[wave.rows], wave.order, size), as_picture(torch.cat(parameters), wave.order, size)
 
 
 class Channels:

@@ -55,7 +55,7 @@ class RowTiled(TorchFunctionMode):
         types: object,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - whatever the function gives
+    ) -> Any:  # noqa: ANN401 - any result of the function
         """Call a function of PyTorch."""
         ours = _OURS.get(func)
         if ours is not None and args[0].device.type == "cpu":

@@ -19,7 +19,7 @@ noise    y + U(-.5, .5) for both, with the same draw: CompressAI's training mode
 round    round(y - mean) + mean for both: CompressAI's evaluation mode, and the content of files.
 mixed    likelihoods of the noisy y; g_s and the context model get the rounded y with a straight-through gradient
          (Minnen and Singh 2020, arXiv 2007.08739).
-integer  round(y) for both, whatever the mean: for comparing entropy models on equal latents.
+integer  round(y) for both, independent of the mean: for comparing entropy models on equal latents.
 
 Where a Gaussian's parameters depend on y_hat, y_hat and the likelihoods are computed one after the other: from two
 draws of noise, and with y_hat = round(y). See `autoregressive.Autoregressive`.

@@ -95,6 +95,6 @@ class MixtureModel(Autoregressive, JointAutoregressiveHierarchicalPriors):  # ty
         params, likelihoods = self.side_information(y, mode)
         y_hat, coded = self.gaussian_conditional.quantized(y.float(), mode)
         context = self.context_prediction(y_hat)
-        told = self.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1))
-        likelihoods["y"] = self.gaussian_conditional(coded, told)
+        parameters = self.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1))
+        likelihoods["y"] = self.gaussian_conditional(coded, parameters)
         return y_hat, likelihoods

@@ -127,13 +127,13 @@ def quantize(request: Request) -> Path:
 def look(model: LearnedModel, x: Tensor) -> Seen:
     """The latents of packed or RGB photographs, as in files of the float model."""
     coder = LatentCoder(model)
-    told = []
+    coded = []
     with progress("looking at photographs", len(x), unit="crops") as advance:
         for number, photograph in enumerate(x):
-            told.append(coder.encode(model.g_a(photograph[None])).latents)
+            coded.append(coder.encode(model.g_a(photograph[None])).latents)
             advance(1, f"{number + 1}")
-    z = torch.cat([latents.z_hat for latents in told if latents.z_hat is not None])
-    return Seen(z.double().contiguous(), torch.cat([latents.y_hat for latents in told]).double().contiguous())
+    z = torch.cat([latents.z_hat for latents in coded if latents.z_hat is not None])
+    return Seen(z.double().contiguous(), torch.cat([latents.y_hat for latents in coded]).double().contiguous())
 
 
 def _loaded(request: Request, path: Path) -> Weights:

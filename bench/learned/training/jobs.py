@@ -182,7 +182,7 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
     if given.get("resume") and given.get("restart"):
         raise UsageError("--resume and --restart contradict each other; give one")
     if given.get("resume") and "init" in given:
-        raise UsageError("--init is for a new training; --resume goes on with one")
+        raise UsageError("--init is for a new training; --resume continues an existing one")
 
 
 def job_from_options(text: str, options: dict[str, Any]) -> Job:

@@ -168,7 +168,7 @@ class Loop:
         seen = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
         return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not seen)
 
-    def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - whatever goes in comes out
+    def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - returns the type of `value`
         """The value in the first process: clocks differ between processes, but their steps must not."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 

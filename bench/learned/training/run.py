@@ -172,7 +172,7 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
     if job.resume:
         return checkpoint.load(path, identity)
     if path.exists() and not job.restart:
-        raise UsageError(f"{path} is there already: --resume goes on from it, --restart begins again")
+        raise UsageError(f"{path} exists: --resume continues from it, --restart starts again")
     return None
 
 
@@ -267,5 +267,5 @@ def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
 def _last_good(job: Job) -> str:
     path = job.out / CHECKPOINT
     if not path.is_file():
-        return "no checkpoint was written yet: begin again with a smaller --lr"
-    return f"the last good checkpoint is {path}: --resume goes on from it"
+        return "no checkpoint was written: start again with a smaller --lr"
+    return f"the last good checkpoint is {path}: --resume continues from it"

@@ -251,5 +251,5 @@ def _way(weights: str, family: str) -> str:
         return f"`bench quantize {base}` makes them of those of {base}"
     if weights in ZOOS and "+" not in family:
         metric = "" if weights == "zoo" else f" --metric {ZOOS[weights]}"
-        return f"`bench fetch weights --family {family}{metric}` downloads what there is"
+        return f"`bench fetch weights --family {family}{metric}` downloads the available ones"
     return f"`bench train {family}@QUALITY` makes some, --weights names others"

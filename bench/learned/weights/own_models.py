@@ -83,8 +83,8 @@ def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[s
 def _reason(error: Exception) -> str:
     """The first error, in a few words."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
-    return f"{type(error).__name__}: {told[:160]}" if not isinstance(error, RuntimeError) else told[:160]
+    message = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
+    return f"{type(error).__name__}: {message[:160]}" if not isinstance(error, RuntimeError) else message[:160]
 
 
 def require_interface(cls: type[Any], name: str) -> None:

@@ -143,7 +143,7 @@ def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Pat
 def test_a_training_that_is_there_is_not_overwritten_by_accident(job: Job) -> None:
     run.train(job, Silent())
     before = (job.out / CHECKPOINT).read_bytes()
-    with pytest.raises(UsageError, match="--resume goes on from it, --restart begins again"):
+    with pytest.raises(UsageError, match="--resume continues from it, --restart starts again"):
         run.train(job, Silent())
     assert (job.out / CHECKPOINT).read_bytes() == before
     run.train(dataclasses.replace(job, restart=True), Silent())

@@ -172,20 +172,20 @@ def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tupl
 
 def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int) -> tuple[Layer, Layer, _Activations]:
     """The first entropy layer: its parts for context and hyperprior, in the same units, and its activations."""
-    told, own, told_sums = _convolved(floats.hyper[-1], z)
+    hyper_weights, own, hyper_sums = _convolved(floats.hyper[-1], z)
     # If the context has little effect, its sums need not be much finer than those of the hyperprior.
     finest = own / FINENESS
     weight, units = _quantised((floats.context * y.steps).flatten(1), _neighbours(y.integers, kernel), finest)
     limit = torch.full_like(own, SUM_LIMIT)
     into = rescaling(own / units, 1, -limit, limit)
-    hyper = Layer(told.to(torch.int8), torch.zeros_like(own).int(), into, 1)
+    hyper = Layer(hyper_weights.to(torch.int8), torch.zeros_like(own).int(), into, 1)
 
     def context(values: Tensor, matrix: Tensor) -> Tensor:
         sums = _neighbours(values, kernel) @ matrix.t()
         return sums.view(values.shape[0], *values.shape[2:], -1).permute(0, 3, 1, 2)
 
     exact = context(y.exact, floats.context.flatten(1)) + floats.hyper[-1].sums(z.exact) + floats.bias.view(1, -1, 1, 1)
-    sums = context(y.integers, weight) + _applied(into, told_sums)
+    sums = context(y.integers, weight) + _applied(into, hyper_sums)
     bias = _centred(exact, sums * units.view(1, -1, 1, 1), units)
     layer = Linear(floats.context, floats.bias, slope=floats.slope)
     finished, activations = _finished(layer, exact, sums + bias.view(1, -1, 1, 1), units)

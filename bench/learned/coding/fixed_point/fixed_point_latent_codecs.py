@@ -76,15 +76,17 @@ class FixedPointLatentCodec(LatentCodec):
         """See `LatentCodec`."""
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(coder, z, z_size(size))
-        values, told = self._wavefronts(coder, y, self._evaluator.prepare(symbols), size)
-        return self._latents(values.float() / self._grid, self._z.values(symbols), told.float() / self._output_grids)
+        values, parameters = self._wavefronts(coder, y, self._evaluator.prepare(symbols), size)
+        return self._latents(
+            values.float() / self._grid, self._z.values(symbols), parameters.float() / self._output_grids
+        )
 
     @abc.abstractmethod
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         """The decoded latents."""
 
     @abc.abstractmethod
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
         """Code elements of y (positions, M), given the network's outputs for them; values in units of the grid."""
 
     def _z_bits(self, latents: Latents) -> Tensor:
@@ -95,13 +97,13 @@ class FixedPointLatentCodec(LatentCodec):
         wave = wavefront(*size, self._kernel)
         prepared, wanted = prepared[wave.order], in_order(y, wave.order)
         entered = torch.zeros(wave.num_rows, self.num_channels, dtype=self._evaluator.dtype)
-        values, told = [], []
+        values, parameters = [], []
         for step in wave.steps:
             neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            told.append(self._evaluator(neighbours, prepared[step]))
-            values.append(self._code_elements(coder, None if wanted is None else wanted[step], told[-1]))
+            parameters.append(self._evaluator(neighbours, prepared[step]))
+            values.append(self._code_elements(coder, None if wanted is None else wanted[step], parameters[-1]))
             entered[wave.rows[step]] = self._evaluator.y_entry(values[-1].clone()).to(entered.dtype)
-        return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(told), wave.order, size)
+        return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(parameters), wave.order, size)
 
 
 class GaussianLatentCodec(FixedPointLatentCodec):
@@ -122,8 +124,8 @@ class GaussianLatentCodec(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
 
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
-        scales, means = told.chunk(2, 1)
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
+        scales, means = parameters.chunk(2, 1)
         symbols = None if y is None else symbols_of(y, means / self._grid)
         coded = coder.code(self.y_tables, self._indexes(scales), symbols)
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
@@ -151,6 +153,6 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
 
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, told: Tensor) -> Tensor:
-        coded = code_integers(coder, y, self._mixture.rows(told))
-        return torch.from_numpy(coded).view(len(told), -1).double().mul_(self._grid)
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
+        coded = code_integers(coder, y, self._mixture.rows(parameters))
+        return torch.from_numpy(coded).view(len(parameters), -1).double().mul_(self._grid)

@@ -85,14 +85,14 @@ class Reference:
             entered[rows + radius, columns + radius] = self._rescaled("y_entry", y[rows, columns])
         return y.transpose(2, 0, 1)
 
-    def _elements(self, reader: RangeDecoder, told: Wide) -> Wide:
+    def _elements(self, reader: RangeDecoder, parameters: Wide) -> Wide:
         """Elements of y (positions, M) in units of the grid, from the network's outputs for them."""
         if self.y_tables is None:
-            rows = integer_mixture(told, self.tensors)
-            symbols = reader.code(rows, np.arange(len(rows.first), dtype=np.int32), None).reshape(len(told), -1)
+            rows = integer_mixture(parameters, self.tensors)
+            symbols = reader.code(rows, np.arange(len(rows.first), dtype=np.int32), None).reshape(len(parameters), -1)
             values: Wide = symbols.astype(np.int64) * self.shape["grid"]
             return values
-        scales, means = np.split(told, 2, axis=1)
+        scales, means = np.split(parameters, 2, axis=1)
         indexes = np.searchsorted(self.tensors["scale_bounds"], scales.ravel(), side="left").astype(np.int32)
         symbols = reader.code(self.y_tables, indexes, None).reshape(means.shape)
         around: Wide = symbols.astype(np.int64) * self.shape["grid"] + means
@@ -132,11 +132,11 @@ class Reference:
         return rescaled
 
 
-def integer_mixture(told: Wide, tables: dict[str, NDArray[Any]]) -> MixtureCdfs:
+def integer_mixture(parameters: Wide, tables: dict[str, NDArray[Any]]) -> MixtureCdfs:
     """Distributions of elements, in the order of positions, from outputs (positions, 3 K M); see `integer_mixture`."""
     scales, means, logits = (
-        part.reshape(len(told), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
-        for part in np.split(told, 3, axis=1)
+        part.reshape(len(parameters), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
+        for part in np.split(parameters, 3, axis=1)
     )
     exponential, normal = (tables[name].astype(np.int64) for name in ("exponential", "normal"))
     sums = exponential[np.minimum(logits.max(0) - logits, len(exponential) - 1)].cumsum(0)
