@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import threading
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,7 @@ class ClusterCrew:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, RuntimeError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever Dask raises that cannot reach its scheduler
             raise ClusterError(
                 f"the scheduler {self._name} is gone ({one_line(error)}); what was finished is stored, and the same "
                 "command goes on from there"
@@ -117,10 +118,11 @@ class _Future:
         self.future.add_done_callback(lambda _: fn(self))
 
     def result(self) -> Any:  # noqa: ANN401
-        with self.explained():
-            if self.future.status in {"cancelled", "lost"}:
-                raise ConnectionError("it has closed the connection")
-        return self.future.result()
+        try:
+            return self.future.result()
+        except CancelledError as error:  # by Dask alone, when it has lost its scheduler
+            with self.explained():
+                raise ConnectionError(str(error)) from None
 
 
 @contextlib.contextmanager
