@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from bench.images.sets import ImageFile
 
 from bench.codecs import Codec, QualityScale
 from bench.images import Picture
+from bench.images.set_images import ImageFile
 
 PICTURE = Picture(np.zeros((16, 16, 3), np.uint8))
 
