@@ -11,7 +11,7 @@ import pandas as pd
 from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.rd_curve import RdCurve, find, listed, published_curve
+from bench.analysis.rd_curve import RdCurve, find, listed, published_curve, registered_name
 from bench.analysis.sets import fitting
 from bench.codecs.synonyms import unknown_codec
 from bench.results.published import full_name, published_names
@@ -201,9 +201,8 @@ def compare_rows(
     """
     measured = set(export.measurements["codec"])
     published = set(published_names(export.published))
-    test, anchor = (
-        name if name.partition("@")[0] in measured else full_name(published, name) for name in (test, anchor)
-    )
+    names = (registered_name(name, measured) for name in (test, anchor))
+    test, anchor = (name if name.partition("@")[0] in measured else full_name(published, name) for name in names)
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)

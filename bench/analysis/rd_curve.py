@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
+from bench.codecs.registry import ALIASES
 from bench.codecs.synonyms import codec_hint, unknown_codec
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError
@@ -188,6 +189,7 @@ def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
         UsageError: there is none, or it is a published curve of other pictures.
     """
     measured = set(results.curves["name"])
+    name = registered_name(name, measured)
     if (meant := _meant(name, results.curves["name"])) is not None:
         return measured_curve(results, meant)
     here = published_of(results, export)
@@ -215,9 +217,20 @@ def can_find(results: DatasetResults, export: Export, name: str) -> bool:
     """Whether `find` finds a curve, or `matching` one."""
     if matching(results, export, name):
         return True
+    name = registered_name(name, results.curves["name"])
     measured = any(f"{one}@".startswith(f"{name}@") for one in results.curves["name"])
     published = set(published_names(published_of(results, export)))
     return measured or full_name(published, name) in published
+
+
+def registered_name(name: str, measured: Iterable[str]) -> str:
+    """The name with the codec's own in the place of CompressAI's: joint@zoo for mbt2018@zoo.
+
+    A codec that is measured under CompressAI's name keeps it.
+    """
+    codec, at, settings = name.partition("@")
+    known = any(one.partition("@")[0] == codec for one in measured)
+    return name if known else f"{ALIASES.get(codec, codec)}{at}{settings}"
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:

@@ -77,6 +77,29 @@ def test_weights_that_are_paths_make_no_published_curve(synthetic: Synthetic, tm
     assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
 
 
+def test_compressais_name_finds_the_codec_that_it_is_measured_as(synthetic: Synthetic, tmp_path: Path) -> None:
+    codecs = {"alpha": "joint", "beta": "hyper"}
+    for row in synthetic.tables["measurements"]:
+        row["codec"] = codecs.get(row["codec"], row["codec"])
+    row = compare_rows(synthetic.read(tmp_path), "mbt2018-mean", "mbt2018").rows[0]
+    assert (row["anchor"], row["test"]) == ("joint", "hyper")
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
+def test_compressais_name_may_go_on_with_weights(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row |= {"codec": "joint", "weights": "runs/a" if row["codec"] == "alpha" else "runs/b"}
+    row = compare_rows(synthetic.read(tmp_path), "mbt2018@runs/b", "mbt2018@runs/a").rows[0]
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
+def test_a_codec_that_is_measured_under_compressais_name_keeps_it(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["codec"] = {"alpha": "joint", "beta": "mbt2018"}.get(row["codec"], row["codec"])
+    row = compare_rows(synthetic.read(tmp_path), "mbt2018", "joint").rows[0]
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
 @pytest.mark.parametrize("test", ["tfc/jpeg402", "alpha", "tfc/jpeg421"])
 def test_an_unknown_published_curve_is_told_the_nearest(test: str, synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.tables["published"] = published.load().to_dict("records")
