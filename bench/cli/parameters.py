@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from bench.system.errors import UsageError
 from bench.system.files import require_no_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COUNT = click.IntRange(1, 10**9)
 PROCESSES = click.IntRange(1, 4096)
@@ -87,12 +90,21 @@ FILE = File()
 POSITIVE = Number(min=0, min_open=True)
 
 
+def one_curve(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> str | None:
+    """The one value of `--weights`, which a second one would otherwise replace without a word."""
+    if len(value) > 1:
+        raise click.BadParameter("a curve is one glob or list, as in q1=a.pth,q2=b.pth.", ctx=ctx, param=param)
+    return value[0] if value else None
+
+
 class Command(click.Command):
     """A command that takes no empty text: it is what a variable that is not set comes to in a shell."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Refuse empty values, and parse the others."""
-        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        """Refuse empty values and what a glob without quotes becomes, and parse the rest."""
+        values, excess, order = self.make_parser(ctx).parse_args(args=list(args))
+        if excess and Path(excess[0]).exists():
+            raise click.UsageError(f"{excess[0]} is a value too many; put a glob in quotes: 'runs/*.pth.tar'", ctx)
         for parameter in order:
             given = values.get(parameter.name)
             if given == "" or (isinstance(given, list | tuple) and "" in given):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command
+from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command, one_curve
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -46,6 +46,8 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @click.option(
     "--weights",
     metavar="NAME",
+    multiple=True,
+    callback=one_curve,
     help="Of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
 )
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")

@@ -192,7 +192,10 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
         return {file_selection.number_of(path) if is_foreign(path) else _identity(path)[1]: path}
     if not path.is_dir() and weights not in COMPACTS:
         names = ", ".join((*COMPACTS, *ZOOS))
-        raise UsageError(f"unknown weights '{weights}'; they are one of {names}, a file, or a folder of files")
+        raise UsageError(
+            f"unknown weights '{weights}'; they are one of {names}, a file, a folder of files, a glob as in "
+            "'runs/*.pth.tar', or q1=a.pth,q2=b.pth"
+        )
     # A name with a third part is a variant, for instance of another seed, which is used by its path only.
     ending = f"{COMPACTS.get(weights, '')}.safetensors"
     stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from bench.learned.weights import recognition, state_dicts
+from bench.learned.weights.soundness import require_sound
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a checkpoint, or the class cannot load it; the message has the reason for each way.
+        UsageError: it is not a checkpoint, no model can code with it, or the class cannot load it; the message has the
+            reason for each way.
     """
     tensors, reasons = state_dicts.read(path).tensors, []
+    require_sound(path, tensors)
     for variant in state_dicts.variants(tensors):
         for title, make in _ways(cls, variant):
             try:

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from bench.learned.architectures import ALIASES, FURTHER, compressai_name
 from bench.learned.weights import state_dicts
+from bench.learned.weights.soundness import require_sound
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def identify(path: Path) -> RecognizedModel:
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a checkpoint, or of an unknown architecture; the message names the nearest.
+        UsageError: it is not a checkpoint, or of an unknown architecture (the message names the nearest), or no model
+            can code with it.
     """
     if not path.is_file():
         state_dicts.read(path)
@@ -85,6 +87,8 @@ def identify(path: Path) -> RecognizedModel:
 def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> RecognizedModel:
     checkpoint = state_dicts.read(path)
     fit = _best(path, checkpoint.tensors)
+    dropped = () if fit.has_tables else TABLES
+    require_sound(path, {name: value for name, value in fit.tensors.items() if not name.endswith(tuple(dropped))})
     return RecognizedModel(fit.name, fit.N, fit.M, checkpoint.place, fit.has_tables)
 
 

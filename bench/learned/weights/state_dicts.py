@@ -38,6 +38,9 @@ PREFIXES = ("module.", "net.", "model.", "ema_model.")
 
 _COMPILED = "_orig_mod."
 
+_WRAPPED = re.compile(r"\w+\.(?=(\w+\.)*g_a\.)")
+"""The name that a model has in a class of the user's own, in front of that of its analysis transform."""
+
 _HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
     np.dtype,
@@ -46,6 +49,13 @@ _HARMLESS: tuple[Any, ...] = (
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
 )
 """Types beside the tensors that cannot run code: options, and numbers of NumPy."""
+
+
+_UNREADABLE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+)
+"""What PyTorch raises on a file that it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,8 @@ def variants(tensors: State) -> Iterator[State]:
     Tensors without the prefix, such as those of a loss, are left out.
     """
     yield tensors
-    for prefix in PREFIXES:
+    attributes = (match[0] for name in tensors if (match := _WRAPPED.match(name)))
+    for prefix in dict.fromkeys((*PREFIXES, *attributes)):
         inner = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         if inner:
             yield from variants(inner)
@@ -99,14 +110,18 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
             warnings.simplefilter("ignore", UserWarning)  # of another pickle protocol than its own
             # Mapped tensors are read from the disk only when they are used, not for names and shapes.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise UsageError(
                 f"{path}: holds an object of {foreign[1]} beside tensors, which could run code, and is not opened; "
                 "save the model's state_dict() alone"
             ) from error
+        if odd := re.search(r"but got <class '([\w.]+)'>", str(error)):
+            raise UsageError(
+                f"{path}: holds a {odd[1]} beside tensors, which is not opened; save the model's state_dict() alone"
+            ) from error
         # PyTorch's message would advise to load the file without protection.
-        reason = "" if isinstance(error, pickle.UnpicklingError) else f" ({_first_words(error)})"
+        reason = f" ({_first_words(error)})" if isinstance(error, RuntimeError) else ""
         raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off{reason}") from error
 
 
@@ -124,7 +139,9 @@ def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], Sta
     for key in LAYOUTS:
         if (found := _find(content.get(key), (*place, key))) is not None:
             return found
-    return None
+    others = (_find(value, (*place, str(key))) for key, value in content.items() if key not in LAYOUTS)
+    # Of several models, the one that codes pictures.
+    return max(filter(None, others), key=lambda found: any("g_a." in name for name in found[1]), default=None)
 
 
 def _tensors(content: Mapping[Any, Any]) -> State:

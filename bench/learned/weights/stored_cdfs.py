@@ -47,7 +47,7 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
         rows, lengths, offset = (tensors[f"{name}.{field}"] for field in ("cdf", "cdf_length", "offset"))
         centre = tensors[f"{name}.{_centre(part)}"]
         try:
-            _check_tables(rows, lengths, offset)
+            check_cdfs(rows, lengths, offset)
             _check_centre(part, centre, len(lengths))
         except ValueError as error:
             raise ValueError(f"tables of {name}: {error}") from None
@@ -61,7 +61,7 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
             part.scale_table = centre
 
 
-def _check_tables(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
+def check_cdfs(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
     """Refuse tensors that are not CDFs, before allocating what they claim to need."""
     for tensor in (rows, lengths, offset):
         if tensor.dtype != torch.int32 or tensor.dim() != 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,10 @@ LAYOUTS: dict[str, Callable[[dict[str, Tensor]], object]] = {
         for n, v in state.items()
     },
     "in half precision": lambda state: {n: v.half() if v.is_floating_point() else v for n, v in state.items()},
+    "under names of one's own": lambda state: {
+        "critic": {"net.0.weight": torch.zeros(3)},
+        "generator": {f"codec.{n}": v for n, v in state.items()},
+    },
     "without constants": lambda state: {n: v for n, v in state.items() if not n.endswith((".bound", ".target"))},
     "without tables' names": lambda state: {n: v for n, v in state.items() if not n.endswith(recognition.TABLES)},
 }
@@ -237,7 +242,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(case: Case, capsys:
         recognition.identify(whole)
 
 
-@pytest.mark.parametrize("keep", [0, 10, 1000])
+@pytest.mark.parametrize("keep", [0, 10, 1000, 5000])
 def test_a_file_that_is_cut_off_is_refused(case: Case, keep: int) -> None:
     path = case.written(theirs("bmshj2018-factorized", case.liven).state_dict())
     path.write_bytes(path.read_bytes()[:keep])
@@ -265,6 +270,47 @@ def test_what_does_not_fit_is_said_by_name_and_shape(
     state = theirs("mbt2018", case.liven).state_dict()
     with pytest.raises(UsageError, match=message):
         recognition.identify(case.written(changed(state, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("g_a.1.beta", lambda t: t * torch.nan, r"its g_a\.1\.beta is not finite; the training has diverged"),
+        ("h_s.0.bias", lambda t: t + torch.inf, r"its h_s\.0\.bias is not finite"),
+        ("g_a.0.weight", lambda t: t.to_sparse(), r"its g_a\.0\.weight is no dense tensor of real numbers"),
+        ("g_a.0.weight", lambda t: t.to(torch.complex64), r"its g_a\.0\.weight is no dense tensor"),
+        (
+            "entropy_bottleneck.quantiles",
+            lambda t: t * 1e5,
+            r"the quantiles of entropy_bottleneck are beyond all bounds",
+        ),
+        ("entropy_bottleneck._offset", lambda t: t - 2**30, "CDFs of entropy_bottleneck: one begins beyond all bounds"),
+        (
+            "entropy_bottleneck._offset",
+            lambda t: t[:1],
+            "CDFs of entropy_bottleneck: they do not fit together; leave out",
+        ),
+        ("entropy_bottleneck._offset", lambda t: t[0], "they are not lists of 32-bit integers"),
+        ("entropy_bottleneck._offset", lambda t: t.float(), "they are not lists of 32-bit integers"),
+        ("entropy_bottleneck._cdf_length", lambda t: t * 0, "one has an impossible length"),
+        ("entropy_bottleneck._cdf_length", lambda t: t * 9, "one has an impossible length"),
+        ("entropy_bottleneck._cdf_length", lambda t: t - 1, "one does not rise from 0 to the total"),
+        ("gaussian_conditional._quantized_cdf", lambda t: -t, "CDFs of gaussian_conditional: one does not rise"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t * 0 + 2**31 - 1, "one does not rise"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t[:, :3], "one has an impossible length"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t[:9], "they do not fit together"),
+        ("gaussian_conditional.scale_table", lambda t: -t, "they are not those of 64 rising scales"),
+        ("gaussian_conditional.scale_table", lambda t: t[:9], "they are not those of 64 rising scales"),
+    ],
+)
+@pytest.mark.parametrize("architecture", ["mbt2018", "mbt2018-mean-vbr"])
+def test_what_no_model_can_code_with_is_refused_before_anything_is_coded(
+    case: Case, architecture: str, name: str, change: Callable[[Tensor], Tensor], message: str
+) -> None:
+    state = theirs(architecture, case.liven).state_dict()
+    path = case.written(changed(state, **{name: change(state[name])}))
+    with pytest.raises(UsageError, match=message):
+        codec_class(architecture)(1, weights=str(path))
 
 
 def test_a_checkpoint_of_another_family_names_the_codec_that_takes_it(case: Case) -> None:
@@ -312,7 +358,8 @@ def test_our_weights_are_exported_as_a_checkpoint_that_compressai_loads(case: Ca
         ("none*.pth", r"--weights none\*\.pth: no file has such a name"),
         ("cut.ckpt", r"cut\.ckpt: not a checkpoint of PyTorch, or cut off"),
         ("q1=joint-1.pth,q2=joint-1.pth,q1=hyper-2.pth", r"joint-1\.pth and hyper-2\.pth are both q1"),
-        ("joint-9.pth", r"unknown weights 'joint-9\.pth'"),
+        ("joint-9.pth", r"unknown weights 'joint-9\.pth'; they are .* or q1=a\.pth,q2=b\.pth"),
+        ("joint-1.pth,hyper-2.pth", r"unknown weights 'joint-1\.pth,hyper-2\.pth'; .* q1=a\.pth,q2=b\.pth"),
     ],
 )
 def test_wrong_weights_end_a_run_in_one_line(
@@ -330,6 +377,32 @@ def test_wrong_weights_end_a_run_in_one_line(
     assert re.search(message, result.output), result.output
     assert result.output.count("\n") == 1
     assert not (case.folder / "r.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--weights", "a-1.pth", "--weights", "b-2.pth"),
+            "Invalid value for '--weights': a curve is one glob or list",
+        ),
+        (("--weights", "a-1.pth", "b-2.pth"), "b-2.pth is a value too many; put a glob in quotes: 'runs/*.pth.tar'"),
+    ],
+)
+def test_no_checkpoint_is_left_out_without_a_word(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b-2.pth").touch()
+    result = CliRunner().invoke(main, ["run", "--codec", "mbt2018", *words])
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].startswith(f"Error: {message}")
+
+
+def test_a_pickle_of_other_types_names_them(case: Case) -> None:
+    path = case.written({"state_dict": {}, "losses": defaultdict(list, a=[1.0])})
+    with pytest.raises(UsageError, match=r"holds a collections\.defaultdict beside tensors, .*state_dict\(\) alone"):
+        recognition.identify(path)
 
 
 def test_a_glob_of_checkpoints_is_a_curve_of_the_family(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
