@@ -54,6 +54,16 @@ def sources(folder: Path | None = None) -> dict[str, Any]:
     return tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
 
 
+def stated(dataset: str) -> dict[str, tuple[float, str]]:
+    """The BD-rates on an image set that authors give of their own curves: percent, and against what, by name."""
+    return {
+        f"{source}/{method}": (float(given[dataset]), str(given["against"]))
+        for source, entry in sources().items()
+        for method, known in entry["methods"].items()
+        if dataset in (given := known.get("stated", {}))
+    }
+
+
 def _load_source(entry: Traversable, known: dict[str, Any]) -> pd.DataFrame:
     name = entry.name.removesuffix(".csv")
     if name not in known:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.results import published
+from bench.results.published import published_names
 from bench.system.errors import UsageError
 
 DATA = Path(str(files("baselines") / "published"))
@@ -16,7 +17,23 @@ def test_every_curve_has_a_title_and_a_source_and_rising_rates() -> None:
     points = published.load()
     assert (points[["title", "url"]] != "").all(axis=None)
     assert (points.groupby(published.CURVE)["rate_bpp"].diff().dropna() > 0).all()
-    assert points.groupby("source")["method"].nunique().to_dict() == {"compressai": 46, "compressai-8bit": 6, "tfc": 22}
+    assert points.groupby("source")["method"].nunique().to_dict() == {
+        "c3": 3,
+        "cheng2020": 2,
+        "compressai": 46,
+        "compressai-8bit": 6,
+        "compressai-clic": 8,
+        "cool-chic": 4,
+        "dcae": 1,
+        "ftic": 2,
+        "hpcm": 4,
+        "lotterycodec": 3,
+        "mlic": 3,
+        "stf": 4,
+        "tcm": 3,
+        "tfc": 22,
+        "tfc-tecnick": 5,
+    }
 
 
 def test_points_are_the_published_ones() -> None:
@@ -26,6 +43,50 @@ def test_points_are_the_published_ones() -> None:
     assert list(joint["value"])[-1] == 45.074915
     webp = points.loc[("compressai", "webp")]
     assert ((webp["rate_bpp"] - 0.721817).abs() < 1e-6).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "rate_bpp", "value"),
+    [
+        ("c3/c3", "kodak", 0.578504, 35.016101),
+        ("c3/vtm-17.0", "clic2020-pro-valid", 0.496792, 37.06131),
+        ("cheng2020/cheng2020-mse", "kodak", 0.829, 36.654),
+        ("compressai-clic/vtm", "clic2020-professional", 0.137617, 34.154573),
+        ("cool-chic/cool-chic-5.0", "clic2020-pro-valid", 0.322791, 35.795236),
+        ("dcae/vtm-12.1", "clic2020-pro-valid", 0.351250729, 35.43661971),
+        ("ftic/ftic-mse", "tecnick", 0.42, 37.3),
+        ("hpcm/hpcm-large-mse", "tecnick", 0.26, 35.4888),
+        ("lotterycodec/lotterycodec-large", "kodak", 0.520396, 34.526302),
+        ("lotterycodec/vtm-19.1", "kodak", 0.492018, 34.281996),
+        ("mlic/mlic++", "kodak", 0.4129, 34.1702),
+        ("stf/wacnn", "kodak", 0.649, 35.91),
+        ("tcm/tcm-large", "clic2020-pro-valid", 0.328, 35.62),
+        ("tfc-tecnick/minnen-2018-neurips-opt-mse", "tecnick", 0.433107, 35.946612),
+    ],
+)
+def test_a_point_of_each_further_source_is_as_published(name: str, dataset: str, rate_bpp: float, value: float) -> None:
+    points = published.load()
+    curve = points[
+        (points["dataset"] == dataset) & (points["metric"] == "psnr_rgb") & (published_names(points) == name)
+    ]
+    rows = curve[curve["rate_bpp"] == rate_bpp]
+    assert list(rows["value"]) == [value]
+
+
+def test_further_curves_rise_and_lie_where_psnr_of_photographs_lies() -> None:
+    points = published.load()
+    further = points[~points["source"].isin(["compressai", "compressai-8bit", "tfc"])]
+    assert (further.groupby(published.CURVE)["value"].diff().dropna() > 0).all()
+    assert further.loc[further["metric"] == "psnr_rgb", "value"].between(20, 55).all()
+    assert further.loc[further["metric"] == "ms_ssim_db_rgb", "value"].between(10, 25).all()
+
+
+def test_bd_rates_that_authors_state_are_of_curves_that_are_there() -> None:
+    points = published.load()
+    for dataset in ("kodak", "tecnick", "clic2020-pro-valid"):
+        stated = published.stated(dataset)
+        assert set(stated) <= set(published_names(points[points["dataset"] == dataset]))
+    assert published.stated("kodak")["mlic/mlic++"] == (-13.39, "VTM 17.0 intra")
 
 
 def test_no_two_curves_of_a_source_have_the_same_points() -> None:
