@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import pandas as pd
 from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.rd_curve import RdCurve, find, listed, published_curve, registered_name
+from bench.analysis.rd_curve import RdCurve, find, listed, matching, published_curve, registered_name
 from bench.analysis.sets import fitting
 from bench.codecs.synonyms import unknown_codec
+from bench.results import published
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
 
@@ -192,47 +194,60 @@ def compare_rows(
 ) -> Comparison:
     """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
 
-    A name is a codec's ("jpeg"), with backend or weights where there are several ("jpeg@external"), or "source/method"
-    of a published curve. A negative BD-rate says that `test` needs fewer bits than `anchor`. Where one of the two is a
-    single point, a row has the columns of `bench.analysis.single_point` as well.
+    `test` may be a glob, which gives rows of each curve that it matches. A name is a codec's ("jpeg"), with backend or
+    weights where there are several ("jpeg@external"), or "source/method" of a published curve. A negative BD-rate says
+    that `test` needs fewer bits than `anchor`. Where one of the two is a single point, a row has the columns of
+    `bench.analysis.single_point` as well.
 
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
-    measured = set(export.measurements["codec"])
-    published = set(published_names(export.published))
+    measured, known = set(export.measurements["codec"]), set(published_names(export.published))
     names = (registered_name(name, measured) for name in (test, anchor))
-    test, anchor = (name if name.partition("@")[0] in measured else full_name(published, name) for name in names)
+    test, anchor = (name if name.partition("@")[0] in measured else full_name(known, name) for name in names)
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)
     results = fitting(export, (test, anchor), dataset=dataset, images=images)
-    rd_curves = [find(results, export, name) for name in (anchor, test)]
-    rows = _bd_rows_of(rd_curves, results.axes, metrics)
-    names = [rd_curve.name for rd_curve in rd_curves]
+    against = find(results, export, anchor)
+    is_name = test in set(results.curves["name"])  # of weights by a glob, for instance
+    found = [test] if is_name else matching(results, export, test) or [test]
+    tests = [find(results, export, name) for name in found if name != against.name]
+    rows = _bd_rows_of(against, tests, results.axes, metrics)
+    names = [rd_curve.name for rd_curve in (against, *tests)]
     short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
     notes = [results.note] * bool(results.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
     ]
-    return Comparison(rd_curves[1].title, rd_curves[0].title, results.label, rows, notes, pictures=len(results.images))
+    title = tests[0].title if len(tests) == 1 else test
+    return Comparison(
+        title, against.title, results.label, _with_stated(rows, results.dataset), notes, len(results.images)
+    )
 
 
-def _bd_rows_of(rd_curves: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """BD-rates of the second RD curve against the first, on the axes that `metrics` names, or on all.
+def _bd_rows_of(
+    anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """BD-rates of some RD curves against one, on the axes that `metrics` names, or on all: the best of each axis first.
 
     Raises:
-        UsageError: there is no such axis, or none that both have.
+        UsageError: there is no such axis, or none that a curve has in common with the anchor, or no curve.
     """
     names = [axis.short_name for axis in axes]
     for metric in metrics:
         if metric not in names:
             raise unknown("metric", metric, names)
-    anchor, test = rd_curves
     wanted = {axis.name: axis for axis in axes if not metrics or axis.short_name in metrics}
-    rows = bd_rows(anchor, test, wanted.values())
+    rows = [
+        _with_point(row, anchor, test, wanted[row["axis"]])
+        for test in tests
+        for row in bd_rows(anchor, test, wanted.values())
+    ]
+    if not tests:
+        raise UsageError(f"no curve but {anchor.name} itself is named")
     if not rows:
-        raise UsageError(f"{test.name} and {anchor.name} have no metric in common")
-    return [_with_point(row, anchor, test, wanted[row["axis"]]) for row in rows]
+        raise UsageError(f"{listed(test.name for test in tests)} and {anchor.name} have no metric in common")
+    return sorted(rows, key=lambda row: (list(wanted).index(row["axis"]), _rate(row)))
 
 
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
@@ -243,7 +258,22 @@ def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis)
     return row | point
 
 
-def require_known(published: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:
+def _rate(row: dict[str, Any]) -> float:
+    rate = row["bd_rate_pchip_percent"]
+    return np.inf if rate is None else rate
+
+
+def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
+    """The rows with a note where a curve's authors give its BD-rate, which is of PSNR."""
+    stated = published.stated(dataset)
+    for row in rows:
+        if row["axis"] == PSNR.name and row["test"] in stated:
+            percent, against = stated[row["test"]]
+            row["notes"] = "; ".join(filter(None, (f"stated: {percent:+.2f} % against {against}", row["notes"])))
+    return rows
+
+
+def require_known(points: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:
     """Check that the names which only a published curve can have are those of some.
 
     Raises:
@@ -251,17 +281,18 @@ def require_known(published: pd.DataFrame, *names: str, measured: AbstractSet[st
     """
     for name in names:
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.
-        if "/" in name and name.partition("@")[0] not in measured and not are_published(published, name):
-            raise unknown_codec("published curve", name, set(published_names(published)))
+        if "/" in name and name.partition("@")[0] not in measured and not are_published(points, name):
+            raise unknown_codec("published curve", name, set(published_names(points)))
 
 
-def are_published(published: pd.DataFrame, *names: str) -> bool:
-    """Whether all names are those of published curves."""
-    return set(names) <= set(published_names(published))
+def are_published(points: pd.DataFrame, *names: str) -> bool:
+    """Whether all names, or globs with a slash, are of published curves."""
+    known = set(published_names(points))
+    return all(name in known or ("/" in name and bool(fnmatch.filter(known, name))) for name in names)
 
 
 def compare_published(
-    published: pd.DataFrame,
+    points: pd.DataFrame,
     test: str,
     anchor: str,
     *,
@@ -269,23 +300,26 @@ def compare_published(
     images: Sequence[str] = (),
     metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two published curves, which takes no measurement; see `compare_rows`.
+    """Compare published curves, which takes no measurement; see `compare_rows`.
 
     Raises:
         UsageError: they share no data set, or it must be named, or nothing can be compared, or not on some images.
     """
     if images:
         raise UsageError("published curves are of whole image sets; leave --images out")
-    names = published_names(published)
-    both = [
-        candidate
-        for candidate, rows in published.groupby("dataset")
-        if {test, anchor} <= set(names[rows.index]) and dataset in {None, candidate}
-    ]
-    if len(both) != 1:
-        problem = f"are both published on {', '.join(map(str, both))}; add --dataset" if both else "share no data set"
+    names = published_names(points)
+    found = {
+        str(candidate): fnmatch.filter(dict.fromkeys(names[rows.index]), test) or [test]
+        for candidate, rows in points.groupby("dataset")
+        if are_published(rows, test) and are_published(rows, anchor) and dataset in {None, candidate}
+    }
+    if len(found) != 1:
+        problem = f"are both published on {', '.join(found)}; add --dataset" if found else "share no data set"
         raise UsageError(f"{test} and {anchor} {problem}")
-    points = published[published["dataset"] == both[0]]
-    rd_curves = [published_curve(points, name) for name in (anchor, test)]
-    rows = _bd_rows_of(rd_curves, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
-    return Comparison(rd_curves[1].title, rd_curves[0].title, str(both[0]), rows, ["from published points alone"])
+    [(where, tests)] = found.items()
+    there = points[points["dataset"] == where]
+    against = published_curve(there, anchor)
+    curves = [published_curve(there, name) for name in tests if name != anchor]
+    rows = _bd_rows_of(against, curves, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
+    title = curves[0].title if len(curves) == 1 else test
+    return Comparison(title, against.title, where, _with_stated(rows, where), ["from published points alone"])

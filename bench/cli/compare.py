@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 )
 @db
 def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401
-    """Compare two codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
+    """Compare codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
 
     Where one of them has a single point there is no BD-rate: rate at equal quality and quality at equal rate stand for
     it.
 
     Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
-    `bench list published` has their names.
+    TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published` has the names.
     """
     from bench.analysis import comparison  # noqa: PLC0415
     from bench.images.datasets import stored_name  # noqa: PLC0415

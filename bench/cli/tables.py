@@ -85,9 +85,18 @@ FEWEST_FOR_INTERVAL = 5
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a comparison over so many pictures, a row a metric: BD-rates, or differences at a point."""
-    if all("rate_at_equal_quality_percent" in row for row in rows):
-        return _single_points(rows, pictures)
+    """Headers and rows of a comparison over so many pictures, a row a metric: BD-rates, or differences at a point.
+
+    Rows of several curves begin with the curve's name.
+    """
+    is_of_points = all("rate_at_equal_quality_percent" in row for row in rows)
+    headers, cells = _single_points(rows, pictures) if is_of_points else _bd_rates(rows, pictures)
+    if len({row["test"] for row in rows}) <= 1:
+        return headers, cells
+    return ["curve", *headers], [[row["test"], *cell] for row, cell in zip(rows, cells, strict=True)]
+
+
+def _bd_rates(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
     headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
     is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
     return headers, [_bd_row(row | {"interval_low_percent": None} if is_few else row) for row in map(dict, rows)]

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from bench.analysis.comparison import bd_table, compare_rows
+from bench.analysis import bd
+from bench.analysis.comparison import bd_table, compare_published, compare_rows
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.rd_curve import all_curves
+from bench.analysis.rd_curve import all_curves, published_curve
 from bench.cli import tables
 from bench.results import published
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from synthetic import Synthetic
 
 
@@ -62,6 +63,66 @@ def test_the_joint_model_from_published_points_alone(synthetic: Synthetic, tmp_p
     assert rows["ms_ssim_db"]["bd_rate_cubic_percent"] == pytest.approx(-19.0, abs=0.1)
     assert rows["psnr_db"]["interval_low_percent"] is None
     assert set(rows) == {"psnr_db", "psnr_y_db", "ms_ssim_db", "ms_ssim_y_db"}
+
+
+CLIC = "clic2020-pro-valid"
+
+
+def test_bd_rates_from_the_authors_points_are_those_that_they_state() -> None:
+    """On CLIC against VTM 17.0, whose points are by the authors of MLIC."""
+    found = compare_published(published.load(), "mlic/*", "c3/vtm-17.0", dataset=CLIC)
+    assert [row["test"] for row in found.rows] == ["mlic/mlic++", "mlic/mlic+", "mlic/mlic"]
+    for row in found.rows:
+        percent, against = published.stated(CLIC)[row["test"]]
+        assert row["bd_rate_pchip_percent"] == pytest.approx(percent, abs=0.1)
+        assert row["notes"].startswith(f"stated: {percent:+.2f} % against {against}")
+    assert found.rows[2]["bd_rate_pchip_percent"] == pytest.approx(-8.79, abs=0.01)
+    assert (found.test, found.dataset) == ("mlic/*", CLIC)
+
+
+SETS = {
+    "Kodak": ("kodak",),
+    "CLIC 2020, professional, validation": (CLIC, CLIC, CLIC),
+    "Tecnick": ("tecnick", "tecnick"),
+    "CLIC 2020 as CompressAI has it": ("clic2020-professional", "clic2020-mobile"),
+}
+"""Heading in docs/published.md to the image set of each column of its table."""
+
+
+def test_the_tables_of_published_curves_are_what_compare_gives() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "published.md").read_text(encoding="utf-8")
+    points, checked = published.load(), 0
+    for heading, datasets in SETS.items():
+        section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+        lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+        anchors = [name for cell in lines[0] for name in re.findall("`(.+?)`", cell)]
+        for name, *cells in lines[1:]:
+            for place, dataset in enumerate(datasets):
+                if cells[place] == "0":
+                    continue
+                there, anchor = points[points["dataset"] == dataset], anchors[min(place, len(anchors) - 1)]
+                curves = [published_curve(there, one).curves["psnr_db"] for one in (anchor, name.strip("`"))]
+                assert f"{bd.compare(*curves).rate_percent['pchip']:+.2f} %" == cells[place], (heading, name, dataset)
+                checked += 1
+    assert checked > 100
+
+
+def test_a_glob_is_compared_curve_by_curve_the_best_first_without_the_anchor() -> None:
+    found = compare_published(published.load(), "*/vtm*", "lotterycodec/vtm-19.1", dataset=CLIC, metrics=("psnr",))
+    assert [row["test"] for row in found.rows] == ["c3/vtm-17.0", "dcae/vtm-12.1"]
+    with pytest.raises(UsageError, match=r"are both published on clic2020-pro-valid, .*; add --dataset"):
+        compare_published(published.load(), "tcm/*", "mlic/mlic++")
+    with pytest.raises(UsageError, match=r"no curve but c3/vtm-17\.0 itself is named"):
+        compare_published(published.load(), "*/vtm-17*", "c3/vtm-17.0")
+    with pytest.raises(UsageError, match="share no data set"):
+        compare_published(published.load(), "nosuch/*", "c3/vtm-17.0")
+
+
+def test_a_glob_of_measured_curves_gives_rows_of_each(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_curve("betamax", rate=0.5)
+    found = compare_rows(synthetic.read(tmp_path), "beta*", "alpha", metrics=("psnr",))
+    assert [row["test"] for row in found.rows] == ["betamax", "beta"]
+    assert [row["bd_rate_pchip_percent"] for row in found.rows] == pytest.approx([-50, -20], abs=0.1)
 
 
 def test_two_published_curves_are_not_of_some_pictures(synthetic: Synthetic, tmp_path: Path) -> None:

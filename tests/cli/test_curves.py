@@ -72,6 +72,17 @@ def test_a_comparison_has_the_same_numbers_in_every_form(db: str) -> None:
     assert latex.startswith("% mine against JPEG 4:2:0; kodak\n")
 
 
+def test_several_curves_are_compared_in_one_table_without_results(tmp_path: Path) -> None:
+    command = ("compare", "tcm/*", "compressai/vtm", "--metric", "psnr", "--db", str(tmp_path / "none.sqlite"))
+    code, output = invoke(*command)
+    assert code == 0, output
+    heading, headers, *rows, note = output.splitlines()
+    assert heading == "tcm/* against VVC (VTM), CompressAI; kodak"
+    assert headers.split()[:3] == ["curve", "metric", "BD-rate"]
+    assert [row.split()[0] for row in rows] == ["tcm/tcm-large", "tcm/tcm-middle", "tcm/tcm-small"]
+    assert note == "from published points alone"
+
+
 def test_published_curves_are_plotted_without_results(tmp_path: Path) -> None:
     command = ("plot", "--codec", "tfc/bpg4*", "--metric", "ms-ssim", "--format", "csv", "--out", str(tmp_path / "a"))
     code, output = invoke(*command, "--db", str(tmp_path / "none.sqlite"))
