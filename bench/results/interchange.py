@@ -2,6 +2,7 @@
 
 CompressAI has one JSON file per codec: `name`, `description`, `meta`, and `results`, with lists of equal length: `bpp`,
 `psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per picture.
+Imported files may hold the lists alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from bench.results.imported import ImportedCurve
 
 _TIMES = {"encoding_time": "encode_s", "decoding_time": "decode_s"}
+
+_NO_RESULTS = "not a result file as CompressAI's: there must be a list 'bpp', in 'results' or alone"
 
 
 def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> list[Path]:
@@ -68,14 +71,14 @@ def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
     """
     told = told or Told()
     content, digest = _parsed(path)
-    results = content.get("results")
+    results = content.get("results", content)  # several authors write the lists alone
     if not isinstance(results, dict) or not isinstance(results.get("bpp"), list):
-        raise UsageError(f"{path}: not a result file of CompressAI: there must be 'results' with a list 'bpp'")
+        raise UsageError(f"{path}: {_NO_RESULTS}")
     known = {key: values for key, values in results.items() if key in {"bpp", *METRIC_NAMES, *_TIMES}}
     for key, values in known.items():
         _check(path, key, values, len(results["bpp"]))
     if not known.keys() & METRIC_NAMES.keys():
-        raise UsageError(f"{path}: 'results' has no metric; known: {SHORT_NAMES}")
+        raise UsageError(f"{path}: there is no metric beside 'bpp'; known: {SHORT_NAMES}")
     named = _meta(content, "dataset")
     if told.dataset and named not in {"", told.dataset}:
         raise UsageError(f"{path} is of {named} by its own words, not of {told.dataset}; leave --dataset out")
@@ -110,11 +113,11 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
     try:
         content = json.loads(data.decode("utf-8"))
     except RecursionError:
-        raise UsageError(f"{path}: not a result file of CompressAI: it is nested too deeply") from None
+        raise UsageError(f"{path}: not a result file as CompressAI's: it is nested too deeply") from None
     except ValueError as error:  # invalid JSON or encoding
         raise UsageError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: not a result file of CompressAI: there must be 'results' with a list 'bpp'")
+        raise UsageError(f"{path}: {_NO_RESULTS}")
     return content, hashlib.sha256(data).hexdigest()
 
 

@@ -114,7 +114,7 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
         raise UsageError(f"{origin}: {error}") from None
     linear = points["metric"].isin(["ms_ssim_rgb", "ms_ssim_y"])
     if (points.loc[linear, "value"] > 1).any():
-        raise UsageError(f"{origin}: MS-SSIM is above 1; values in dB are of metric ms_ssim_db_rgb")
+        raise UsageError(f"{origin}: MS-SSIM is above 1; values in dB are ms-ssim-db (ms_ssim_db_rgb)")
     ordered = points.sort_values([*CURVE, "rate_bpp"], kind="stable").reset_index(drop=True)
     twice = ordered.duplicated([*CURVE, "rate_bpp"])
     if twice.any():

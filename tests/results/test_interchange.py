@@ -178,6 +178,13 @@ def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path
         assert store.rows("SELECT title FROM datasets") == [("CLIC 2020",)]
 
 
+def test_lists_without_results_around_them_are_read(tmp_path: Path) -> None:
+    """As in the repositories of MLIC and STF."""
+    curve = import_compressai(_file(tmp_path, {"psnr": [29.161, 30.7137], "bpp": [0.1075, 0.1747]}))
+    assert list(curve.points["rate_bpp"]) == [0.1075, 0.1747]
+    assert list(curve.points["value"]) == [29.161, 30.7137]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -185,6 +192,7 @@ def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path
         ("[]", "not a result file"),
         ({}, "not a result file"),
         ({"results": {}}, "list 'bpp'"),
+        ({"results": [], "bpp": [0.1], "psnr": [30]}, "list 'bpp'"),
         ({"results": {"bpp": [0.1]}}, "no metric"),
         ({"results": {"bpp": [], "psnr-rgb": []}}, "list of numbers"),
         ({"results": {"bpp": 0.1, "psnr-rgb": [30]}}, "list 'bpp'"),
