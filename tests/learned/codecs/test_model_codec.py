@@ -18,6 +18,7 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class, resolve_codecs
 from bench.images.picture import Picture
 from bench.learned.weights.own_models import load_own
+from bench.learned.weights.soundness import require_sound
 from bench.results.export import read_results
 from bench.results.store import Store
 from bench.system.errors import CodecError, UsageError
@@ -187,6 +188,17 @@ def test_a_checkpoint_of_another_class_says_why(own: Path) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         codec.encode(Picture(np.zeros((8, 8, 3), np.uint8)))
     assert "\n" not in str(caught.value)
+
+
+def test_tables_that_no_coder_can_use_are_refused_and_masks_are_not(own: Path) -> None:
+    cls = codec_class("mymodel.py:Mine").model_class  # type: ignore[attr-defined]
+    model = cls()
+    model.update(force=True)
+    state = model.state_dict()
+    torch.save(state | {"entropy_bottleneck._cdf_length": torch.full((8,), 9999)}, own / "hostile.pth")
+    with pytest.raises(UsageError, match=r"hostile\.pth: CDFs of entropy_bottleneck: one has an impossible length"):
+        load_own(cls, own / "hostile.pth")
+    require_sound(own / "masked.pth", {"attention.mask": torch.tensor([0.0, -torch.inf])})
 
 
 def test_what_no_file_holds_is_an_error_of_the_codec(own: Path) -> None:
