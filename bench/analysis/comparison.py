@@ -203,8 +203,8 @@ def compare_rows(
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
     """
     measured, known = set(export.measurements["codec"]), set(published_names(export.published))
-    names = (registered_name(name, measured) for name in (test, anchor))
-    test, anchor = (name if name.partition("@")[0] in measured else full_name(known, name) for name in names)
+    given = (registered_name(name, measured) for name in (test, anchor))
+    test, anchor = (name if name.partition("@")[0] in measured else full_name(known, name) for name in given)
     if are_published(export.published, test, anchor):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)
