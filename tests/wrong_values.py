@@ -146,6 +146,12 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("nosuch.py:METRIC", "nosuch.py"),
             Wrong("own.py:NOSUCH", "NOSUCH"),
         ),
+        "--add-metric": (
+            *names("unknown metric '"),
+            Wrong("mse", "mse is measured in every run; leave --add-metric out"),
+            Wrong("vmaf", "--add-metric takes codecs as they are stored; leave --timing out", ("--timing",)),
+            Wrong("xpsnr", "there are no results at new.sqlite"),
+        ),
         "--bpp": (
             Wrong("0.5", "--bpp finds the quality; write jpeg instead of jpeg@50"),
             Wrong("0.5", "--bpp and --psnr are two targets; leave one out", ("--psnr", "30")),

@@ -30,7 +30,6 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
     "--codec",
     "codecs",
     multiple=True,
-    required=True,
     metavar="NAME[@Q,...]",
     help="A name, a glob or path/to/file.py:Class, perhaps with qualities; repeatable.",
 )
@@ -53,6 +52,7 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
 @click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or file.py:NAME.")
+@click.option("--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all that is stored.")
 @click.option("--bpp", type=POSITIVE, metavar="RATE", help="Find the quality whose mean rate is nearest to this.")
 @click.option("--psnr", type=POSITIVE, metavar="DB", help="Find the quality whose mean PSNR is nearest to this.")
 @click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
@@ -73,7 +73,10 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     """Measure codecs on images. What is measured already is not measured again."""
     if threads and (options["workers"] > 1 or options["scheduler"]) and not options["timing"]:
         raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
+    if not options["codecs"] and not options["added"]:
+        raise UsageError("name what to measure by --codec")
     count = limit_threads(threads)
+    from bench.harness.added_metrics import add_metrics  # noqa: PLC0415
     from bench.harness.request import RunRequest, execute  # noqa: PLC0415
     from bench.system.worker_process import Limits  # noqa: PLC0415
 
@@ -81,9 +84,8 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
     limits = Limits(options.pop("timeout_s"), memory_gib and int(memory_gib * 2**30))
     chosen = {name: options.pop(name) for name in ("weights", "device", "synthesis")}
     codec_options = {name: value for name, value in chosen.items() if value is not None}
-    summary = execute(
-        RunRequest(**options, limits=limits, codec_options=codec_options, threads=count, command=command_line())
-    )
+    request = RunRequest(**options, limits=limits, codec_options=codec_options, threads=count, command=command_line())
+    summary = add_metrics(request) if request.added else execute(request)
     click.echo(str(summary))
     _show_points(options["db"], summary)
     end(summary.failures)

@@ -11,6 +11,7 @@ workers        this process, or several on this machine
 cluster        the workers of a cluster of dask.distributed
 runner         from a plan to rows: what is stored already, what is measured, what failed
 request        a run as the user asked for it
+added_metrics  further metrics of what is stored
 target         the quality that meets a target rate or PSNR
 run_info       where the rows of a run come from
 inventory      which codecs and image sets are here, and what is missing

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.codecs import user_code
 from bench.codecs.registry import code_of, codec_class, is_ours, label_of
@@ -91,3 +92,12 @@ class Recipe:
             return codec.revision, codec.weights_sha256
         content = user_code.content_sha256(files, codec.weights_sha256)
         return code_of(self.name).versioned(codec.revision), content
+
+
+def recipe_of(stored: Mapping[str, Any]) -> Recipe:
+    """How to open the codec of a stored configuration again; `stored` has the fields of `Configuration`."""
+    settings = json.loads(stored["settings"] or "{}")
+    options = {name: str(settings[name]) for name in codec_class(stored["codec"]).options if name in settings}
+    if stored["weights"]:
+        options["weights"] = stored["weights"]
+    return Recipe(stored["codec"], stored["quality"], stored["backend"], tuple(sorted(options.items())))

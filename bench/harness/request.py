@@ -68,6 +68,8 @@ class RunRequest:
     backend: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    """Metrics to measure on what is stored: see `bench.harness.added_metrics`."""
     bpp: float | None = None
     """A mean rate that each codec is to come near to: its quality is searched for."""
     psnr: float | None = None
@@ -141,7 +143,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     if request.sample is not None:
         images = whole.sample(images, request.sample, request.seed or 0)
     dataset = whole.part(images)
-    metrics, lacking = _metrics(request.metrics, dataset.kind)
+    metrics, lacking = metrics_for(request.metrics, dataset.kind)
     specs, found = _at_target(request, crew, specs, dataset)
     the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
     # Workers have one thread each; times are taken by this process.
@@ -152,7 +154,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks)
     repeats = request.repeats or REPEATS
     job = MeasuringJob.by(tuple(metrics))
-    with _crew(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:
+    with crew_for(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:
         if request.timing and not request.force:
             done = store.timed(run.machine, threads, repeats)
             if any(task.key not in done for task in the_plan):
@@ -185,7 +187,7 @@ def _at_target(
         return specs, []
     if not target.is_rate and dataset.kind != "rgb":
         raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
-    with _crew(request, crew, "target") as measuring:
+    with crew_for(request, crew, "target") as measuring:
         search = Search(target, dataset, request.backend, request.limits, measuring)
         found = [search.of(spec) for spec in specs]
     return [spec for spec, _ in found], [line for _, line in found if line]
@@ -227,7 +229,7 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
 
 
 @contextlib.contextmanager
-def _crew(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Crew | None]:
+def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Crew | None]:
     """Who measures: those that are there, those of a cluster, new processes, or None for this one."""
     if crew is not None:
         yield crew
@@ -247,7 +249,7 @@ def _standard(kind: Kind) -> dict[str, Metric]:
     return {name: metric for name, metric in metrics.items() if kind in metric.kinds}
 
 
-def _metrics(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
+def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
     """The metrics of a run by what they were asked for as, and a line for each of a set that cannot run here.
 
     Raises:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from bench.codecs.registry import codec_class
-from bench.harness.recipe import Recipe
+from bench.harness.recipe import recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +18,7 @@ def open_again(row: Mapping[str, Any]) -> Codec:
     Raises:
         BenchError: it is not here any more, or lacks something on this machine.
     """
-    return _recipe(row).open()
+    return recipe_of(row).open()
 
 
 def weights_found(row: Mapping[str, Any]) -> str:
@@ -29,14 +27,5 @@ def weights_found(row: Mapping[str, Any]) -> str:
     Raises:
         BenchError: as `open_again`.
     """
-    recipe, _ = _recipe(row).pinned()
+    recipe, _ = recipe_of(row).pinned()
     return (recipe.version and recipe.version[1]) or ""
-
-
-def _recipe(row: Mapping[str, Any]) -> Recipe:
-    kind = codec_class(row["codec"])
-    settings = json.loads(row["settings"] or "{}")
-    options = {name: str(settings[name]) for name in kind.options if name in settings}
-    if row["weights"]:
-        options["weights"] = row["weights"]
-    return Recipe(row["codec"], row["quality"], row["backend"], tuple(options.items()))
