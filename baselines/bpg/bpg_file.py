@@ -132,7 +132,7 @@ def _read_tools(data: bytes) -> CodingTools:
     pcm = Pcm(bits.u(4), bits.u(4), bits.ue(), bits.ue(), bits.flag()) if bits.flag() else None
     tools = CodingTools(*blocks, depth, adaptive_offset, pcm, bits.flag(), _read_extension(bits))
     if blocks[0] + blocks[1] > 3 or blocks[2] + blocks[3] > 3 or depth > 4:  # blocks of 64, transforms of 32
-        raise DecodeError("damaged BPG file: blocks larger than HEVC has them")
+        raise DecodeError("damaged BPG file: blocks larger than HEVC allows")
     return tools
 
 

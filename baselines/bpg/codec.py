@@ -99,7 +99,7 @@ class Bpg444(FfmpegCodec):
         if self.backend == "external":
             return bpgenc.decode(data)
         if stored.limited:
-            raise DecodeError("BPG file holds limited range, of which only the planes are decoded here")
+            raise DecodeError("BPG file has limited range; only its planes are decoded here")
         return to_picture(_cropped_planes(stored, x265.decode(stored.stream, stored.coded)))
 
 

@@ -95,7 +95,7 @@ def parse_sps(nal: bytes) -> tuple[CodedFormat, CodingTools]:
     bits = BitReader(nal[2:].replace(b"\0\0\3", b"\0\0"))
     bits.u(4)
     if bits.u(3):
-        raise CodecError("the encoder used temporal layers, which BPG has not")
+        raise CodecError("the encoder used temporal layers, which BPG does not support")
     bits.u(1 + 96)  # profile, tier and level
     bits.ue()
     size_format = _parse_format(bits)
@@ -108,13 +108,13 @@ def parse_sps(nal: bytes) -> tuple[CodedFormat, CodingTools]:
 def _parse_format(bits: BitReader) -> CodedFormat:
     chroma_format = bits.ue()
     if chroma_format == 3 and bits.flag():
-        raise CodecError("the encoder used separate colour planes, which BPG has not")
+        raise CodecError("the encoder used separate colour planes, which BPG does not support")
     width, height = bits.ue(), bits.ue()
     if bits.flag():
-        raise CodecError("the encoder used a conformance window, which BPG has not")
+        raise CodecError("the encoder used a conformance window, which BPG does not support")
     depth = 8 + bits.ue()
     if bits.ue() != depth - 8:
-        raise CodecError("the encoder used another bit depth for chroma, which BPG has not")
+        raise CodecError("the encoder used another bit depth for chroma, which BPG does not support")
     return CodedFormat(width, height, chroma_format, depth)
 
 
@@ -124,19 +124,19 @@ def _parse_tools(bits: BitReader) -> CodingTools:
     bits.ue()  # transform depth of inter blocks, not used by intra pictures
     transform_depth = bits.ue()
     if bits.flag():
-        raise CodecError("the encoder used scaling lists, which BPG has not")
+        raise CodecError("the encoder used scaling lists, which BPG does not support")
     bits.u(1)  # asymmetric inter partitions
     adaptive_offset = bits.flag()
     if bits.flag():
-        raise CodecError("the encoder used PCM blocks, which are not expected of it")
+        raise CodecError("the encoder used PCM blocks, which are unexpected")
     if bits.ue():
-        raise CodecError("the encoder used reference pictures, which BPG has not")
+        raise CodecError("the encoder used reference pictures, which BPG does not support")
     bits.u(2)
     smoothing = bits.flag()
     if bits.flag():
         _skip_vui(bits)
     if bits.flag():
-        raise CodecError("the encoder used an extension of HEVC, which is not expected of it")
+        raise CodecError("the encoder used an extension of HEVC, which is unexpected")
     return CodingTools(*coding_block, *transform_block, transform_depth, adaptive_offset, None, smoothing)
 
 
@@ -151,7 +151,7 @@ def _skip_vui(bits: BitReader) -> None:
         if bits.flag():
             _skip_numbers(bits, 1)
         if bits.flag():
-            raise CodecError("the encoder wrote buffering parameters, which are not expected of it")
+            raise CodecError("the encoder wrote buffering parameters, which are unexpected")
     if bits.flag():
         bits.u(3)
         _skip_numbers(bits, 5)

@@ -161,7 +161,7 @@ def _raw_size(path: Path, size: str | None) -> tuple[int, int]:
 
 def _checked_size(path: Path, width: int, height: int) -> tuple[int, int]:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise UsageError(f"{path}: {width}x{height} is no size of a picture")
+        raise UsageError(f"{path}: {width}x{height} is not a valid size of a picture")
     return width, height
 
 

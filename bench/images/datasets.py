@@ -125,7 +125,7 @@ def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | Non
     if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
         return _open_files(name)
     if os.sep in name:
-        raise UsageError(f"dataset '{name}': there is no such folder, and it is no glob that matches")
+        raise UsageError(f"dataset '{name}': there is no such folder, and no file matches it")
     raise unknown("dataset", name, dataset_names())
 
 

@@ -140,7 +140,7 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
         raise ValueError("it has more than 8 bits a sample; convert it to 8 bits first")
     samples = np.frombuffer(done.stdout, np.uint8, offset=header.end())
     if samples.size != width * height * channels:
-        raise ValueError("it holds several pictures; give the one that is meant as a file of its own")
+        raise ValueError("it holds several pictures; save the one to use as a separate file")
     return samples.reshape((height, width) if channels == 1 else (height, width, channels))
 
 

@@ -110,7 +110,7 @@ class ClipFrame(ImageFile):
 
 
 def _changed(path: Path) -> UsageError:
-    return UsageError(f"{path} was changed while the run went on; start the run again")
+    return UsageError(f"{path} was changed during the run; start the run again")
 
 
 def planes_sha256(picture: Yuv420) -> str:

@@ -169,7 +169,7 @@ def test_a_picture_that_changes_while_a_run_goes_on_is_not_measured(
     monkeypatch.setattr(request, "register", lambda *arguments: (register(*arguments), change()))
     summary = run(desk, "jpeg@50")
     (failure,) = summary.failures
-    assert failure == f"jpeg@50 on p1: {desk.path}/photos/p1.png was changed while the run went on; start the run again"
+    assert failure == f"jpeg@50 on p1: {desk.path}/photos/p1.png was changed during the run; start the run again"
     assert len(desk.rows()) == 3
 
 

@@ -94,7 +94,7 @@ def test_ffmpeg_reads_and_writes_the_same_clips(tmp_path: Path) -> None:
         ("C420jpeg It", "is interlaced"),
         ("C420jpeg Ib", "is interlaced"),
         ("C420jpeg Im", "is interlaced"),
-        ("W0", "is no size of a picture"),
+        ("W0", "is not a valid size of a picture"),
         ("Wwide", "does not say width and height"),
     ],
 )
@@ -281,7 +281,7 @@ def test_what_contradicts_the_file_is_one_clear_line(
     [
         ("news.yuv", None, r"news\.yuv does not say its size in its name; write --size WIDTHxHEIGHT"),
         ("news_13x9.yuv", "13 by 9", "--size 13 by 9 is no size; write --size WIDTHxHEIGHT"),
-        ("news.yuv", "0x9", "0x9 is no size of a picture"),
+        ("news.yuv", "0x9", "0x9 is not a valid size of a picture"),
         ("news.y4m", "13x9", "its header says its size; leave out --size"),
         ("news_13x9.yuv", "9x13", r"news_13x9\.yuv: its name says 13x9; leave out --size 9x13"),
     ],

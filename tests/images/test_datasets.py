@@ -136,7 +136,7 @@ def test_a_picture_is_read_only_while_it_is_the_one_that_was_opened(tmp_path: Pa
     (image,) = open_dataset(str(tmp_path)).images
     assert image.read().pixels.max() == 1  # type: ignore[union-attr]
     _save(path, 2)
-    with pytest.raises(UsageError, match=r"a\.png was changed while the run went on; start the run again$"):
+    with pytest.raises(UsageError, match=r"a\.png was changed during the run; start the run again$"):
         image.read()
 
 

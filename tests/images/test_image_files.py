@@ -66,7 +66,7 @@ def test_jpeg_xl_of_more_than_one_picture_or_more_than_8_bits_is_refused(ppm: Pa
     with pytest.raises(UsageError, match=r"deep\.jxl: it has more than 8 bits a sample; convert it to 8 bits first"):
         read_picture(deep)
     moving = convert(ppm, tmp_path / "moving.jxl", "-vf", "loop=1:1", "-c:v", "libjxl_anim", "-f", "image2pipe")
-    with pytest.raises(UsageError, match=r"moving\.jxl: it holds several pictures; give the one that is meant"):
+    with pytest.raises(UsageError, match=r"moving\.jxl: it holds several pictures; save the one to use"):
         read_picture(moving)
 
 

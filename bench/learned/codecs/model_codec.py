@@ -135,7 +135,7 @@ class ModelCodec(Codec):
         model = self._model("decoder")
         names = _asked_by(model, self.arguments(self.quality))
         if len(content.arguments) != len(names):
-            raise DecodeError("the file does not hold what the model's decompress takes")
+            raise DecodeError("the file does not have the arguments of the model's decompress")
         given = dict(zip(names, content.arguments, strict=True))
         with torch.no_grad(), stages.decoding(model):
             out = model.decompress(**given, **self.arguments(self.quality))  # type: ignore[operator]
@@ -277,7 +277,7 @@ def _asked_by(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
 
 def _of(out: object, name: str) -> Value:
     if not isinstance(out, dict) or name not in out:
-        raise CodecError(f"compress gave no '{name}', which decompress asks for")
+        raise CodecError(f"compress did not return '{name}', which decompress needs")
     value: Value = out[name]
     return value
 

@@ -199,7 +199,7 @@ class RangeEncoder(RangeCoder):
     def _escape(self, values: NDArray[np.int64]) -> None:
         """Code escaped values as Exp-Golomb codes with uniform bits: all values in two calls."""
         if values.max() >= (1 << ESCAPE_BITS) - 1:
-            raise CodecError("the latents of this picture are beyond all bounds")
+            raise CodecError("the latents of this picture are out of range")
         widths = _widths(values)
         self._encoder.encode(widths, stream.model.Uniform(ESCAPE_BITS))
         wide = widths > 0

@@ -53,7 +53,7 @@ class LatentCoder:
             CodecError: y is not finite, or too large.
         """
         if not y.abs().max() < MAX_SYMBOL:
-            raise CodecError("the latents of this picture are not finite, or beyond all bounds")
+            raise CodecError("the latents of this picture are not finite, or out of range")
         writer = RangeEncoder()
         with one_thread():
             latents = self._latent_codec.code(writer, y.contiguous(), (y.shape[2], y.shape[3]))

@@ -76,7 +76,7 @@ class ModelConfig:
     def _require_types(self) -> None:
         for name, kind in _TYPES.items():
             if type(value := getattr(self, name)) is not kind:
-                raise UsageError(f"{name} is {value!r}, which is no {kind.__name__}")
+                raise UsageError(f"{name} is {value!r}, not of type {kind.__name__}")
 
     def described(self) -> dict[str, Any]:
         """The fields as stored in files: options added later are stored only for families that have them."""

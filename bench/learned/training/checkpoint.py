@@ -70,7 +70,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: it is not a checkpoint, is damaged, or is of another version or training.
     """
     if not path.is_file():
-        raise MissingError(f"no checkpoint {path}: leave out --resume to begin, or name its folder with --out")
+        raise MissingError(f"no checkpoint {path}: leave out --resume to start, or name its folder with --out")
     with usable(path):
         with warnings.catch_warnings():
             # A warning about another pickle protocol: the file is checked below.
@@ -97,7 +97,7 @@ def usable(path: Path) -> Iterator[None]:
     except (BenchError, torch.OutOfMemoryError):
         raise
     except (OSError, *_UNUSABLE) as error:
-        raise UsageError(f"{path}: not a checkpoint of bench, or damaged; begin again without --resume") from error
+        raise UsageError(f"{path}: not a checkpoint of bench, or damaged; start again without --resume") from error
 
 
 def _content(path: Path) -> io.BytesIO:
@@ -108,5 +108,5 @@ def _content(path: Path) -> io.BytesIO:
     begins = len(_SEALED) + hashlib.sha256().digest_size
     content = memoryview(data)[begins:]
     if hashlib.sha256(content).digest() != data[len(_SEALED) : begins]:
-        raise ValueError("its checksum is another")
+        raise ValueError("its checksum does not match")
     return io.BytesIO(content)

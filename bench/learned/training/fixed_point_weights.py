@@ -69,10 +69,10 @@ class Request:
             UsageError: they are CompressAI's and `out` is not given, or the file exists.
         """
         if self.weights in catalogue.ZOOS and self.out is None:
-            raise UsageError("weights of a zoo have no folder of their own to put files into; give --out DIR")
+            raise UsageError("published weights have no folder for new files; give --out DIR")
         path = (self.out or self.base.parent) / f"{self.family}{SUFFIX}-{self.quality}.safetensors"
         if path.exists() and not self.force:
-            raise UsageError(f"{path} is there already: --force replaces it, --out DIR writes elsewhere")
+            raise UsageError(f"{path} exists: --force replaces it, --out DIR writes elsewhere")
         return path
 
     def require_inputs(self) -> None:

@@ -178,7 +178,7 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
     if "steps" in given and "budget_s" in given:
         raise UsageError("--steps and --budget contradict each other; give one")
     if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
-        raise UsageError("say how long to train: --steps N or --budget 30m")
+        raise UsageError("set the length of the training: --steps N or --budget 30m")
     if given.get("resume") and given.get("restart"):
         raise UsageError("--resume and --restart contradict each other; give one")
     if given.get("resume") and "init" in given:

@@ -137,7 +137,7 @@ class TrainingSegment:
         if (self.steps is None) == (self.budget_s is None):
             raise UsageError("give either --steps or --budget")
         if self.budget_s is not None and self.budget_s <= 0:
-            raise UsageError("--budget must be longer than nothing")
+            raise UsageError("--budget must be longer than 0 s")
         if self.steps is not None and self.steps <= self.begins:
             raise UsageError(f"the training has {self.begins} steps already; give a larger --steps, or --budget")
 

@@ -92,7 +92,7 @@ def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa:
         raise UsageError(f"{place} is no table but {_shown(entry)}")
     for key, value in entry.items():
         if key not in hints:
-            raise UsageError(f"{place} has '{key}', which nothing reads; leave it out")
+            raise UsageError(f"{place} has '{key}', which is not a setting; leave it out")
         if not _fits(value, hints[key]):
             raise UsageError(f"{place} has {key} = {_shown(value)}, a value of another type")
         if isinstance(value, int | float) and value < _LEAST.get(key, -math.inf):

@@ -30,7 +30,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["joint", "--steps", "1"], "'joint' is not FAMILY@QUALITY"),
         (["joint@3", "--metric", "psnr", "--steps", "1"], "unknown metric 'psnr'; known: ms-ssim, mse\n"),
         (["joint@3", "--optimizer", "soup", "--steps", "1"], "unknown optimizer 'soup'; did you mean 'soap'?"),
-        (["joint@3"], "say how long to train"),
+        (["joint@3"], "set the length of the training"),
         (["joint@3", "--steps", "1", "--budget", "3m"], "contradict"),
         (["joint@3", "--budget", "soon"], "'soon' is not a time"),
         (["joint@3", "--steps", "1", "--resume", "--init", "w"], "--init is for a new training"),

@@ -449,7 +449,7 @@ def narrow(step: zoo_recipe.Step) -> object:
         (b'phases = {a = {lr = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "not a recipe, it lacks 'steps'"),
         (
             b'phases = {a = {steps = 1, l = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]',
-            "has 'l', which nothing reads",
+            "has 'l', which is not a setting",
         ),
         (
             b'phases = {a = {steps = 1, alpha = 1}}\nsteps = [{train = ["joint+ft@3"], phases = ["a"]}]',

@@ -86,7 +86,7 @@ class Products:
         matrix = weight.flatten(1).t().double()
         largest = int(matrix.abs().sum(0).max()) * input_limit
         if largest + int(bias.abs().max()) >= 1 << SUM_BITS:
-            raise ValueError("the sums of a layer are beyond all bounds")
+            raise ValueError("the sums of a layer are out of range")
         dtype = torch.float32 if largest <= 1 << 24 else torch.float64
         return cls(matrix.to(dtype).contiguous(), bias.double())
 

@@ -119,7 +119,7 @@ class IntegerMixture:
         if len(normal) != (2 * TAIL << STEP_BITS) + 1 or len(exponential) < 1 or int(exponential[0]) < 1:
             raise ValueError("the tables of the mixture are of another length")
         if int(normal.diff().min()) < 0 or int(normal[0]) < 0 or int(normal[-1]) > 1 << NORMAL_BITS:
-            raise ValueError("the table of the normal distribution falls")
+            raise ValueError("the table of the normal distribution is decreasing")
         if int(exponential.min()) < 0 or int(exponential.max()) > 1 << EXPONENTIAL_BITS:
             raise ValueError("the table of the exponential function is out of bounds")
         return cls(tables)

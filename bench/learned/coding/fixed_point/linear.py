@@ -105,4 +105,4 @@ def _linear(layer: nn.Module) -> Linear:
         return Linear(ours.weight[order].double(), ours.bias[order].double(), 2)
     if isinstance(layer, nn.Conv2d) and layer.stride == (1, 1) and layer.padding[0] == layer.kernel_size[0] // 2:
         return Linear(layer.weight.double(), cast("Tensor", layer.bias).double())
-    raise UsageError(f"fixed point knows no layer of the kind {layer}")
+    raise UsageError(f"fixed point does not support the layer {layer}")
