@@ -144,13 +144,13 @@ class Loop:
         progress = self.progress
         if segment != progress.segment:
             progress.segment, progress.segment_s = segment, spent_s
-        before_s, before_stretch_s, began = progress.elapsed_s, progress.segment_s, self.clock()
+        before_s, before_segment_s, began = progress.elapsed_s, progress.segment_s, self.clock()
         before_cpu_s = progress.cpu_s - time.process_time()
         share = segment.share(progress.step, progress.segment_s)
         while share < 1 and not self._out_of_patience():
             self.advance(share)
             spent_s = self.clock() - began
-            progress.elapsed_s, progress.segment_s = before_s + spent_s, before_stretch_s + spent_s
+            progress.elapsed_s, progress.segment_s = before_s + spent_s, before_segment_s + spent_s
             progress.cpu_s = before_cpu_s + time.process_time()
             # Reserve time for the last validation.
             share = self._agreed(segment.share(progress.step, progress.segment_s + self._validation_s))

@@ -145,38 +145,38 @@ def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = No
     nothing in common with it. Decoders and integer entropy models belong to one model: they are kept if its tensors are
     unchanged, and are otherwise left to be refused, because they have to be trained again.
     """
-    before, followers = _readable(path), _followers(path)
+    before, dependants = _readable(path), _dependants(path)
     write(path, header, tensors, base)
-    _follow(path, followers, stays=before is not None and _same(before, tensors))
+    _rewrite(path, dependants, stays=before is not None and _same(before, tensors))
 
 
 @dataclass(frozen=True, slots=True)
-class _Follower:
+class _Dependant:
     """A file that depends on another, as it was before that one changed, with its own dependants."""
 
     path: Path
     header: Header
     tensors: Tensors
     """Of the whole model; only those in the file if it belongs to one model."""
-    followers: tuple[_Follower, ...]
+    dependants: tuple[_Dependant, ...]
 
 
-def _followers(path: Path) -> tuple[_Follower, ...]:
+def _dependants(path: Path) -> tuple[_Dependant, ...]:
     found = []
-    for file in _parts_of(path):
+    for file in _files_with_base(path):
         header, held = tensor_file.read(file)
-        tensors = held if _goes_with_one(header) else _readable(file)
+        tensors = held if _belongs_to_one(header) else _readable(file)
         if tensors is not None:
-            found.append(_Follower(file, header, tensors, _followers(file)))
+            found.append(_Dependant(file, header, tensors, _dependants(file)))
     return tuple(found)
 
 
-def _follow(base: Path, followers: tuple[_Follower, ...], *, stays: bool) -> None:
+def _rewrite(base: Path, dependants: tuple[_Dependant, ...], *, stays: bool) -> None:
     """Write dependants of a new base again; `stays`: its tensors are those of the former one."""
-    for file in followers:
-        if not _goes_with_one(file.header):
+    for file in dependants:
+        if not _belongs_to_one(file.header):
             write(file.path, file.header, file.tensors, base)
-            _follow(file.path, file.followers, stays=True)
+            _rewrite(file.path, file.dependants, stays=True)
         elif stays:
             linked = {**file.header["base"], "sha256": sha256_of(base)}
             tensor_file.write(file.path, {**file.header, "base": linked}, file.tensors)
@@ -217,7 +217,7 @@ def _on(
     return {**{name: base[name] for name in header["base"]["taken"]}, **held, **made}
 
 
-def _parts_of(path: Path) -> Iterator[Path]:
+def _files_with_base(path: Path) -> Iterator[Path]:
     """The files in the same folder with this base; unreadable ones are skipped."""
     if not path.is_file():
         return
@@ -229,7 +229,7 @@ def _parts_of(path: Path) -> Iterator[Path]:
                 yield file
 
 
-def _goes_with_one(header: Header) -> bool:
+def _belongs_to_one(header: Header) -> bool:
     """Whether a file is a decoder or an integer entropy model, which belongs to one model."""
     return "modifier" in header or "fixed_point" in header
 
