@@ -13,7 +13,7 @@ import click
 from bench.cli.parameters import COUNT, FILE, FOLDER, POSITIVE, PROCESSES, SEED, Command, Number
 
 if TYPE_CHECKING:
-    from bench.learned.training.jobs import Job
+    from bench.learned.training.training_job import TrainingJob
 
 _data = click.option("--data", type=FOLDER, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
 _exclude = click.option(
@@ -132,9 +132,9 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
     began_s = time.perf_counter()  # before the imports, which take seconds of a budget
     _ignore_futures()
-    from bench.learned.training.jobs import job_from_options  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+    from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
 
     job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
     run(job, Terminal(job.target.name))
@@ -187,7 +187,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
         return
     budget_s = None if budget is None else seconds(budget)
 
-    def shown(job: Job) -> Path:
+    def shown(job: TrainingJob) -> Path:
         return run(job, Terminal(f"{job.target.name} {job.stage}"))
 
     recipes.follow(chosen, shown, budget_s=budget_s, **given)
@@ -260,7 +260,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 
     job, search, recipe = searches.search_from_options(target, options)
 
-    def shown(job: Job) -> Path:
+    def shown(job: TrainingJob) -> Path:
         return run(job, Terminal(f"{job.target.name} {job.out.name}"))
 
     choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.experiments.entropy_models import Ablation, Fit
     from bench.images.datasets import Dataset
     from bench.images.picture import Picture
-    from bench.learned.training.jobs import Job
+    from bench.learned.training.training_job import TrainingJob
     from bench.learned.weights.full import Weights
 
 OUT = Path("reports/data/experiments/ablation.csv")
@@ -60,11 +60,11 @@ def ablation_from_options(options: dict[str, Any]) -> Ablation:
 
 def run_ablation(
     ablation: Ablation,
-    train: Callable[[Job], Path],
+    train: Callable[[TrainingJob], Path],
     *,
     out: Path,
     dataset: str | None = None,
-    **options: Any,  # noqa: ANN401 - a time limit and fields of Job
+    **options: Any,  # noqa: ANN401 - a time limit and fields of TrainingJob
 ) -> pd.DataFrame:
     """Train and measure the variants that are missing in the file `out`; the table of all.
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.learned.training import stp
-from bench.learned.training.jobs import Job, modified_phase
 from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
 from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
+from bench.learned.training.training_job import TrainingJob, modified_phase
 from bench.learned.training.training_pictures import require_matched
 from bench.results.observations import Observations
 from bench.system.errors import UsageError
@@ -81,7 +81,7 @@ class Search:
         return replace(phase, validate_steps=self.epoch_steps, patience=self.patience, lr_floor=1.0)
 
 
-def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search, stp.StpRecipe]:
+def search_from_options(text: str, options: dict[str, Any]) -> tuple[TrainingJob, Search, stp.StpRecipe]:
     """The search in the options of `bench train alpha FAMILY+qr@QUALITY`: common settings, alphas, phase options.
 
     Raises:
@@ -97,13 +97,13 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[Job, Search
     if budget := given.pop("budget", None):
         given["limit_s"] = seconds(budget)
     given["out"] = given.pop("runs", RUNS) / f"{target.name}-{recipe.distance}-{recipe.synthesis}"
-    job = Job(target, modified_phase("predictive", target, recipe, **plain), **given)
+    job = TrainingJob(target, modified_phase("predictive", target, recipe, **plain), **given)
     require_matched(job.data, job.exclude)
     return job, search, recipe
 
 
 def search_alpha(
-    base: Job, search: Search, recipe: stp.StpRecipe, train: Callable[[Job], Path], *, out: Path
+    base: TrainingJob, search: Search, recipe: stp.StpRecipe, train: Callable[[TrainingJob], Path], *, out: Path
 ) -> pd.DataFrame:
     """Train with each remaining alpha, write `EPOCHS` and `CHOICES` after each, and return the latter.
 
@@ -139,7 +139,7 @@ def search_alpha(
     return choices
 
 
-def _job(base: Job, search: Search, recipe: stp.StpRecipe, alpha: float) -> Job:
+def _job(base: TrainingJob, search: Search, recipe: stp.StpRecipe, alpha: float) -> TrainingJob:
     """The training with one alpha."""
     return replace(
         base,
@@ -165,7 +165,7 @@ def _plain(phase: Phase) -> dict[str, Any]:
     return {"optimizer": phase.optimizer, "lr": phase.lr, "crops": phase.crops}
 
 
-def _setting(job: Job, recipe: stp.StpRecipe) -> dict[str, Any]:
+def _setting(job: TrainingJob, recipe: stp.StpRecipe) -> dict[str, Any]:
     target = job.target
     values = (f"{target.family}+{target.modifier}", target.quality, target.metric)
     return dict(zip(_SETTING, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))
@@ -179,7 +179,7 @@ def _rows(folder: Path) -> Iterator[dict[str, str]]:
             yield from csv.DictReader(file)
 
 
-def _require_same(job: Job) -> None:
+def _require_same(job: TrainingJob) -> None:
     """Check that a folder is of this search."""
     path = job.out / "record.json"
     if not path.is_file():

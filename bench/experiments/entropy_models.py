@@ -18,10 +18,10 @@ import torch
 
 from bench.learned.models import TRANSFORMS, ModelConfig, parameter_groups
 from bench.learned.models.layers import CausalConv2d
-from bench.learned.training.jobs import Job
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
+from bench.learned.training.training_job import TrainingJob
 from bench.learned.training.zoo_recipe import transforms_in
 from bench.learned.weights.full import Weights, load
 from bench.system.errors import UsageError
@@ -99,14 +99,14 @@ class Ablation:
         """All trainings: every variant with the first seed, then with the next."""
         return [Fit(variant, seed) for seed in self.seeds for variant in self.variants]
 
-    def job(self, fit: Fit, start: Weights, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
+    def job(self, fit: Fit, start: Weights, **options: Any) -> TrainingJob:  # noqa: ANN401 - fields of TrainingJob
         """The training of a variant, resumed if there is a checkpoint."""
         config, card = start.model.config, start.card
         target = Target(
             fit.variant.family, card.quality, card.metric, {"N": config.N, "M": config.M, **fit.variant.options}
         )
         out = self.runs / f"{self.transforms_sha256}-{self.steps}" / f"{fit.variant.name}-{fit.seed}"
-        return Job(
+        return TrainingJob(
             target,
             phase(self.steps),
             out,
@@ -149,10 +149,10 @@ def start(path: Path) -> Weights:
 def finished(
     ablation: Ablation,
     begin: Weights,
-    train: Callable[[Job], Path],
+    train: Callable[[TrainingJob], Path],
     *,
     budget_s: float | None = None,
-    **options: Any,  # noqa: ANN401 - fields of Job
+    **options: Any,  # noqa: ANN401 - fields of TrainingJob
 ) -> Iterator[tuple[Fit, Weights]]:
     """The variants with their weights, one after the other; only incomplete ones are trained.
 
@@ -161,7 +161,7 @@ def finished(
         begin: the weights with the transforms.
         train: trains a job and returns its weights file.
         budget_s: seconds; the next call continues a training that is incomplete by then.
-        options: fields of `Job` for all trainings.
+        options: fields of `TrainingJob` for all trainings.
     """
     began = time.perf_counter()
     for fit in ablation.fits():

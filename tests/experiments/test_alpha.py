@@ -17,7 +17,7 @@ from bench.system.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.training.jobs import Job
+    from bench.learned.training.training_job import TrainingJob
 
 SEARCH = Search(start=1.0, factor=0.01, floor=1e-4, patience=2, epoch_steps=2, max_epochs=4)
 
@@ -25,7 +25,7 @@ SEARCH = Search(start=1.0, factor=0.01, floor=1e-4, patience=2, epoch_steps=2, m
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 
-def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[Job, Path]:  # noqa: ANN401
+def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[TrainingJob, Path]:  # noqa: ANN401
     """A job whose alphas train for moments, and the folder of the two files."""
     folder = landscapes.parent / out
     given = {"init": base, "data": landscapes, "cache": landscapes.parent / "cache", "runs": folder / "runs"}
@@ -34,7 +34,7 @@ def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[Jo
     return dataclasses.replace(job, phase=phase, compile=False, width=16, checkpoint_s=0.0), folder
 
 
-def search(job: Job, out: Path, *, stop_at: int | None = None, **changes: Any) -> pd.DataFrame:  # noqa: ANN401
+def search(job: TrainingJob, out: Path, *, stop_at: int | None = None, **changes: Any) -> pd.DataFrame:  # noqa: ANN401
     recipe = alpha.stp.StpRecipe()
     return search_alpha(
         job, dataclasses.replace(SEARCH, **changes), recipe, lambda job: run.train(job, Silent(stop_at)), out=out
@@ -95,7 +95,7 @@ def test_what_was_trained_is_not_trained_again(landscapes: Path, base: Path) -> 
     search(job, out, floor=0.01)
     trained: list[Path] = []
 
-    def train(job: Job) -> Path:
+    def train(job: TrainingJob) -> Path:
         trained.append(job.out)
         return run.train(job, Silent())
 
@@ -108,7 +108,7 @@ def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path
     search(job, out, floor=1.0, max_epochs=1)
     before = [(out / name).read_bytes() for name in (EPOCHS, CHOICES)]
 
-    def cut_off(job: Job) -> Path:
+    def cut_off(job: TrainingJob) -> Path:
         return run.train(dataclasses.replace(job, limit_s=0.0), Silent())
 
     elsewhere, _ = searched(landscapes, base, "two")

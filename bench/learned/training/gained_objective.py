@@ -23,7 +23,7 @@ GROUPS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class GainedBatch:
     """Crops, and the lambdas of equal parts of them."""
 
     x: Tensor
@@ -53,14 +53,14 @@ class GainedObjective:
         """The whole model, with its gains."""
         return model
 
-    def batch(self, step: int, share: float) -> Batch:
+    def batch(self, step: int, share: float) -> GainedBatch:
         """Random crops, (batch, channels, size, size), and one lambda for each group of them."""
         x = self._objective.batch(step, share)
         random = generator(self._objective.seed, step, 2000 + self._objective.rank)
         groups = min(GROUPS, len(x), len(self._weights))
-        return Batch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
+        return GainedBatch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
 
-    def loss(self, network: nn.Module, batch: Batch, mode: Quantization) -> Tensor:
+    def loss(self, network: nn.Module, batch: GainedBatch, mode: Quantization) -> Tensor:
         """Mean loss of the groups, each at its lambda."""
         parts = []
         for x, index in zip(batch.x.tensor_split(len(batch.which)), batch.which, strict=True):

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from bench.learned.models import Trainable
-    from bench.learned.training.jobs import Job
     from bench.learned.training.loop import CurvePoint
     from bench.learned.training.objective import Objective
+    from bench.learned.training.training_job import TrainingJob
     from bench.learned.training.training_record import Record
 
 CHECKPOINT = "checkpoint.pt"
@@ -62,7 +62,7 @@ class Unheard:
 class TrainingFolder:
     """Observer that writes the files of a training, and forwards events to `say`."""
 
-    job: Job
+    job: TrainingJob
     identity: dict[str, Any]
     record: Record
     say: Any
@@ -101,7 +101,7 @@ class TrainingFolder:
             file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
 
 
-def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
+def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
     """Train, write the weights, and return their file.
 
     Raises:
@@ -139,7 +139,7 @@ def train(job: Job, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, 
     return path
 
 
-def _require_inputs(job: Job) -> None:
+def _require_inputs(job: TrainingJob) -> None:
     """Check the inputs of a training, before its folder is made and pictures are decoded.
 
     Raises:
@@ -167,7 +167,7 @@ def _require_folder(folder: Path) -> None:
         raise UsageError(f"--out {folder}: {error.strerror}") from error
 
 
-def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
+def _state(job: TrainingJob, identity: dict[str, Any]) -> dict[str, Any] | None:
     path = job.out / CHECKPOINT
     if job.resume:
         return checkpoint.load(path, identity)
@@ -177,7 +177,7 @@ def _state(job: Job, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _begin(
-    job: Job, data: training_pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None
+    job: TrainingJob, data: training_pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None
 ) -> tuple[Loop, Record]:
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
         model, initial = start.begin(job, None if state is None else state["record"]["initial"])
@@ -199,7 +199,7 @@ def _begin(
     return loop, record
 
 
-def _objective(job: Job, model: Trainable, data: training_pictures.Pictures, fabric: Fabric) -> Objective:
+def _objective(job: TrainingJob, model: Trainable, data: training_pictures.Pictures, fabric: Fabric) -> Objective:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
     if job.target.family in YUV420 or job.phase.source == "pictures":
         yuv = job.target.family in YUV420
@@ -212,7 +212,7 @@ def _objective(job: Job, model: Trainable, data: training_pictures.Pictures, fab
     return LatentObjective(model, data, job.phase, cache=job.cache, **options)
 
 
-def _identity(job: Job, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
+def _identity(job: TrainingJob, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
     """What must be equal in a checkpoint for resuming from it."""
     identity = {
         "target": job.target.name,
@@ -225,7 +225,7 @@ def _identity(job: Job, data: training_pictures.Pictures, precision: str) -> dic
     return identity | ({"range of the planes": RANGE} if job.target.family in YUV420 else {})
 
 
-def _segment(job: Job, loop: Loop) -> TrainingSegment:
+def _segment(job: TrainingJob, loop: Loop) -> TrainingSegment:
     """The segment of this call: the rest of the checkpoint's segment, or a new one."""
     old = loop.progress.segment
     if job.resume and (job.steps, job.budget_s) in ((None, None), (old.steps, None)):
@@ -238,7 +238,7 @@ def steps_of(path: Path) -> int | None:
     return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
-def _write(job: Job, loop: Loop, folder: TrainingFolder) -> None:
+def _write(job: TrainingJob, loop: Loop, folder: TrainingFolder) -> None:
     if folder.leader:
         card = ModelCard(
             quality=job.target.quality,
@@ -251,7 +251,7 @@ def _write(job: Job, loop: Loop, folder: TrainingFolder) -> None:
         curve.draw(job.out / "curve.svg", loop.progress.curve, job.target.name)
 
 
-def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
+def _write_weights(job: TrainingJob, loop: Loop, card: ModelCard) -> None:
     model, objective = loop.average.model, loop.objective
     if not isinstance(model, Gained):
         start.write(job, model, card)
@@ -264,7 +264,7 @@ def _write_weights(job: Job, loop: Loop, card: ModelCard) -> None:
     start.write_all(job, model, card, objective.validated)
 
 
-def _last_good(job: Job) -> str:
+def _last_good(job: TrainingJob) -> str:
     path = job.out / CHECKPOINT
     if not path.is_file():
         return "no checkpoint was written: start again with a smaller --lr"

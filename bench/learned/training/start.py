@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.learned.models import LearnedModel, Trainable
-    from bench.learned.training.jobs import Job
     from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Target
+    from bench.learned.training.training_job import TrainingJob
     from bench.learned.training.training_record import Record
     from bench.learned.weights.full import ModelCard
 
@@ -35,7 +35,7 @@ WEIGHTS = catalogue.TRAINED
 """Name of the weights file in a training's folder."""
 
 
-def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
+def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record | None]:
     """The model of a job, with sub-networks of other weights, and the record of these.
 
     Args:
@@ -61,12 +61,12 @@ def begin(job: Job, initial: Record | None) -> tuple[Trainable, Record | None]:
     return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.wiring), initial
 
 
-def base_of(job: Job) -> Rectified:
+def base_of(job: TrainingJob) -> Rectified:
     """The base of a decoder's training with its original synthesis, in evaluation mode: the reference for its gain."""
     return Rectified(load(_base(job)).model, nn.Identity()).eval()
 
 
-def write(job: Job, model: Trainable, card: ModelCard) -> Path:
+def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
     """Write a job's weights and return their file; the base of a decoder is written beside it.
 
     Raises:
@@ -87,7 +87,7 @@ def write(job: Job, model: Trainable, card: ModelCard) -> Path:
     return path
 
 
-def write_all(job: Job, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
+def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
     """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's also as the job's weights.
 
     The target's file has full weights, the others are delta weights, computed from the target's rounded parameters.
@@ -122,7 +122,7 @@ def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation
     return dataclasses.replace(card, quality=target.quality, lmbda=lmbda, record=record)
 
 
-def _require_gains(job: Job) -> None:
+def _require_gains(job: TrainingJob) -> None:
     """Check that a target can be trained for several qualities at once."""
     names = ",".join(map(str, job.phase.qualities))
     if job.target.modifier is not None:
@@ -133,7 +133,7 @@ def _require_gains(job: Job) -> None:
         raise UsageError(f"{job.target.name}: its quality must be one of those that are trained, {names}")
 
 
-def _gained(job: Job, model: LearnedModel) -> Gained:
+def _gained(job: TrainingJob, model: LearnedModel) -> Gained:
     """The model with gains for the qualities of the job's phase."""
     target, qualities = job.target, job.phase.qualities
     reference = load(job.init).card.lmbda if job.init else lambda_of(target.quality, target.metric)
@@ -155,7 +155,7 @@ def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = 
     return found if behind is None else {**found, "steps_behind": behind}
 
 
-def _modified(job: Job) -> tuple[Rectified, Record]:
+def _modified(job: TrainingJob) -> tuple[Rectified, Record]:
     """The decoder to train: that of the weights in `init`, with a new rectifier if they have none."""
     target = job.target
     weights = "compact" if target.metric == "mse" else f"compact-{target.metric}"
@@ -187,13 +187,13 @@ def _modified(job: Job) -> tuple[Rectified, Record]:
     return Rectified(codec, rectifier, job.phase.wiring), initial
 
 
-def _require_width(job: Job, width: int | None) -> None:
+def _require_width(job: TrainingJob, width: int | None) -> None:
     """Check that an existing rectifier has the requested width."""
     if None not in {job.width, width} and job.width != width:
         raise UsageError(f"--width {job.width}: the rectifier to go on with has {width} channels; leave --width out")
 
 
-def _base(job: Job) -> Path:
+def _base(job: TrainingJob) -> Path:
     """Path of the base in a job's folder, with its usual name."""
     return job.out / f"{job.target.base.replace('@', '-')}.safetensors"
 

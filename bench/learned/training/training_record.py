@@ -16,16 +16,16 @@ from bench.system.provenance import git_state, machine, package_versions
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from bench.learned.training.jobs import Job
     from bench.learned.training.loop import Loop
     from bench.learned.training.phases import TrainingSegment
+    from bench.learned.training.training_job import TrainingJob
     from bench.learned.training.training_pictures import Pictures
 
 Record = dict[str, Any]
 """JSON-compatible values."""
 
 
-def new(job: Job, data: Pictures, initial: Record | None) -> Record:
+def new(job: TrainingJob, data: Pictures, initial: Record | None) -> Record:
     """The record of a new training; `initial` describes what was copied from other weights."""
     training_set, validation_set = data.split()
     return {
@@ -45,7 +45,7 @@ def new(job: Job, data: Pictures, initial: Record | None) -> Record:
     }
 
 
-def call(job: Job, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Record:
+def call(job: TrainingJob, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Record:
     """The entry of one call: its steps, machine and versions."""
     return {
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -77,7 +77,7 @@ def described(record: Record, loop: Loop) -> Record:
     }
 
 
-def _range(job: Job) -> Record:
+def _range(job: TrainingJob) -> Record:
     return {"range": RANGE} if job.target.family in YUV420 else {}
 
 

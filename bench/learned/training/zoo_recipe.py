@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from bench.learned.models import TRANSFORMS, compact_config
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import recipe_fields, stp
-from bench.learned.training.jobs import Job, modified_phase, phase_for
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
+from bench.learned.training.training_job import TrainingJob, modified_phase, phase_for
 from bench.learned.weights import catalogue, delta
 from bench.system.errors import BenchError, MissingError, UsageError
 
@@ -140,7 +140,7 @@ class Zoo:
         """The first incomplete step, or None."""
         return next((step for step in self.recipe.steps if self.done(step) < step.steps), None)
 
-    def job(self, step: Step, **options: Any) -> Job:  # noqa: ANN401 - fields of Job
+    def job(self, step: Step, **options: Any) -> TrainingJob:  # noqa: ANN401 - fields of TrainingJob
         """The training that continues a step, from its checkpoint or its weights file.
 
         Raises:
@@ -161,13 +161,13 @@ class Zoo:
             and (out / CHECKPOINT).is_file()
             and (total := _total_of_run(out, step.stage, done)) is not None
         ):
-            return Job(step.target, step.phase, steps=total, resume=True, **shared)
+            return TrainingJob(step.target, step.phase, steps=total, resume=True, **shared)
         own = {other.stage for other in self.recipe.steps if step.model in other.models} & stages.keys()
         init = self.path(step.model if own or step.start is None else step.start)
         if not init.is_file() and step.start is not None:
             raise MissingError(f"{step.name} starts from {step.start}, which has no weights in {self.weights}")
         shared |= {"init": init if init.is_file() else None, "history": stages if own else {}}
-        return Job(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
+        return TrainingJob(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
         """Write trained weights to the folder of weights files, if they have more steps than the file there.
@@ -223,7 +223,7 @@ def _total_of_run(out: Path, stage: str, done: int) -> int | None:
     return total
 
 
-def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = None, **options: Any) -> None:  # noqa: ANN401
+def follow(zoo: Zoo, train: Callable[[TrainingJob], Path], *, budget_s: float | None = None, **options: Any) -> None:  # noqa: ANN401
     """Train and publish one step after the other until the recipe is complete or the time is over.
 
     Args:
@@ -231,7 +231,7 @@ def follow(zoo: Zoo, train: Callable[[Job], Path], *, budget_s: float | None = N
         train: trains a job and returns its weights file.
         budget_s: seconds; the next call continues a step that is incomplete by then. The first step is begun even if
             the time is over, so that errors in its inputs are reported.
-        options: fields of `Job` for all steps.
+        options: fields of `TrainingJob` for all steps.
 
     Raises:
         BenchError: a training did not add steps although there was time left.

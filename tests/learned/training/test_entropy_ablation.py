@@ -29,7 +29,7 @@ from bench.system.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.learned.training.jobs import Job
+    from bench.learned.training.training_job import TrainingJob
     from tests.learned.conftest import Maker
 
 FEW = tuple(variant for variant in VARIANTS if variant.name in {"joint", "hyper-scale-only", "factorized"})
@@ -47,9 +47,9 @@ class Trainer:
 
     def __init__(self, reach: int = 100) -> None:
         self.reach = reach
-        self.jobs: list[Job] = []
+        self.jobs: list[TrainingJob] = []
 
-    def __call__(self, job: Job) -> Path:
+    def __call__(self, job: TrainingJob) -> Path:
         self.jobs.append(job)
         path = job.out / run.WEIGHTS
         steps = min(job.steps or 0, self.reach)
@@ -108,7 +108,7 @@ def test_the_transforms_stay_and_nothing_else_is_taken_over(ablation: Ablation, 
 def fit(ablation: Ablation, photos: Path, tmp_path: Path) -> list[Any]:
     """Fit for real, on crops of 4 x 4 latents."""
 
-    def train(job: Job) -> Path:
+    def train(job: TrainingJob) -> Path:
         crop = dataclasses.replace(job.phase.crops[0], size=4, batch=1)
         return run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, crops=(crop,))), Silent())
 
@@ -166,7 +166,7 @@ def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, tmp_path
     out = tmp_path / "ablation.csv"
     stopped = Trainer()
 
-    def interrupted(job: Job) -> Path:
+    def interrupted(job: TrainingJob) -> Path:
         if len(stopped.jobs) == 2:
             raise KeyboardInterrupt
         return stopped(job)

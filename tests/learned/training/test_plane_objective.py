@@ -14,9 +14,9 @@ from bench.images.picture import Yuv420
 from bench.learned.models.packing import pack
 from bench.learned.training import curve, losses, run, training_pictures
 from bench.learned.training.crops import Crops
-from bench.learned.training.jobs import Job, filter_phase, job_from_options, phase_for
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted
+from bench.learned.training.training_job import TrainingJob, filter_phase, job_from_options, phase_for
 from bench.learned.training.training_pictures import PackedPicture, Pictures
 from bench.learned.weights.full import load
 from bench.system.errors import UsageError
@@ -52,12 +52,12 @@ def tensor(picture: Yuv420) -> torch.Tensor:
     return torch.from_numpy(pack(picture)).permute(2, 0, 1)[None].float() / 255
 
 
-def planes_job(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
+def planes_job(photos: Path, out: Path, **changes: Any) -> TrainingJob:  # noqa: ANN401
     target = changes.pop("target", Target("cca", 3, "mse-611", options=SMALL))
     quick: Any = {"crops": (CropStage(64, 2),), "warmup_steps": 2, "validate_steps": 4}
     phase = dataclasses.replace(changes.pop("phase", phase_for(target)), **quick)
     options: dict[str, Any] = {"steps": 4, "threads": 1, "compile": False, "device": "cpu"}
-    return Job(target, phase, out, data=photos, cache=out.parent / "cache", **{**options, **changes})
+    return TrainingJob(target, phase, out, data=photos, cache=out.parent / "cache", **{**options, **changes})
 
 
 def test_photographs_are_converted_whole_and_once(photos: Path, tmp_path: Path) -> None:

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from bench.codecs.registry import codec_class
 from bench.learned.training import checkpoint, curve, engine, run
-from bench.learned.training.jobs import Job, job_from_options, phase_for
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
+from bench.learned.training.training_job import TrainingJob, job_from_options, phase_for
 from bench.learned.weights import tensor_file
 from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
@@ -61,16 +61,16 @@ class Silent:
             signal.raise_signal(signal.SIGTERM)
 
 
-def job_on(photos: Path, out: Path, **changes: Any) -> Job:  # noqa: ANN401
+def job_on(photos: Path, out: Path, **changes: Any) -> TrainingJob:  # noqa: ANN401
     plain = Phase(rate_distortion(3), crops=(CropStage(64, 2),), warmup_steps=4, validate_steps=5)
     options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu", "checkpoint_s": 0.0}
     target = Target("hyper", 3, options=NARROW)
     phase = changes.pop("phase", plain)
-    return Job(target, phase, out, data=photos, **{"cache": out.parent / "cache", **options, **changes})
+    return TrainingJob(target, phase, out, data=photos, **{"cache": out.parent / "cache", **options, **changes})
 
 
 @pytest.fixture
-def job(photos: Path, tmp_path: Path) -> Job:
+def job(photos: Path, tmp_path: Path) -> TrainingJob:
     return job_on(photos, tmp_path / "run")
 
 
@@ -90,7 +90,7 @@ def same(one: Path, other: Path) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
-def in_fresh_process(job: Job, **silent: int) -> subprocess.CompletedProcess[bytes]:
+def in_fresh_process(job: TrainingJob, **silent: int) -> subprocess.CompletedProcess[bytes]:
     """Train in a new interpreter; the job travels as the arguments of `job_on`."""
     code = f"""
 import importlib.util, pathlib, sys
@@ -140,7 +140,7 @@ def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Pat
     assert same(whole, run.train(dataclasses.replace(job, resume=True, init=None), Silent()))
 
 
-def test_a_training_that_is_there_is_not_overwritten_by_accident(job: Job) -> None:
+def test_a_training_that_is_there_is_not_overwritten_by_accident(job: TrainingJob) -> None:
     run.train(job, Silent())
     before = (job.out / CHECKPOINT).read_bytes()
     with pytest.raises(UsageError, match="--resume continues from it, --restart starts again"):
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(pho
     assert not (tmp_path / "cache").exists()
 
 
-def test_going_on_with_what_is_finished_changes_nothing(job: Job) -> None:
+def test_going_on_with_what_is_finished_changes_nothing(job: TrainingJob) -> None:
     path = run.train(job, Silent())
     before = path.read_bytes()
     resumed = dataclasses.replace(job, resume=True, steps=None)
@@ -168,7 +168,7 @@ def test_going_on_with_what_is_finished_changes_nothing(job: Job) -> None:
     assert path.is_file()
 
 
-def test_more_steps_begin_a_new_schedule(job: Job) -> None:
+def test_more_steps_begin_a_new_schedule(job: TrainingJob) -> None:
     run.train(job, Silent())
     with pytest.raises(UsageError, match="12 steps already"):
         run.train(dataclasses.replace(job, resume=True, steps=11), Silent())
@@ -177,7 +177,7 @@ def test_more_steps_begin_a_new_schedule(job: Job) -> None:
     assert (record["steps"], record["calls"][1]["from_step"]) == (20, 12)
 
 
-def test_record_and_card_say_how_the_weights_came_to_be(job: Job) -> None:
+def test_record_and_card_say_how_the_weights_came_to_be(job: TrainingJob) -> None:
     card = load(run.train(job, Silent())).card
     assert (card.quality, card.lmbda, card.metric) == (3, 0.0067, "mse")
     record = card.record
@@ -211,7 +211,7 @@ def test_one_width_leaves_the_other() -> None:
     assert (config.N, config.M) == (64, 80)
 
 
-def test_curve_has_a_row_for_each_validation_and_a_figure(job: Job) -> None:
+def test_curve_has_a_row_for_each_validation_and_a_figure(job: TrainingJob) -> None:
     run.train(job, Silent())
     with (job.out / "curve.csv").open(newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["5", "10", "12"]
@@ -225,7 +225,7 @@ def test_equal_curves_give_equal_figures(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_warm_start_takes_over_the_neighbour(job: Job, photos: Path, tmp_path: Path) -> None:
+def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp_path: Path) -> None:
     first = run.train(job, Silent())
     phase = dataclasses.replace(job.phase, lr=1e-12)
     for family, taken in (
@@ -244,19 +244,19 @@ def test_warm_start_takes_over_the_neighbour(job: Job, photos: Path, tmp_path: P
         assert torch.equal(reached["g_s.6.weight"].half(), started["g_s.6.weight"])
 
 
-def test_checkpoint_of_another_training_is_refused(job: Job) -> None:
+def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
     run.train(job, Silent())
     other = dataclasses.replace(job, target=Target("joint", 3, options=NARROW), resume=True)
     with pytest.raises(UsageError, match=r"its target is hyper@3, not joint@3.*--out"):
         run.train(other, Silent())
 
 
-def test_resuming_nothing_says_so(job: Job) -> None:
+def test_resuming_nothing_says_so(job: TrainingJob) -> None:
     with pytest.raises(MissingError, match="leave out --resume"):
         run.train(dataclasses.replace(job, resume=True), Silent())
 
 
-def test_a_damaged_checkpoint_is_refused(job: Job) -> None:
+def test_a_damaged_checkpoint_is_refused(job: TrainingJob) -> None:
     run.train(job, Silent())
     path = job.out / CHECKPOINT
     path.write_bytes(path.read_bytes()[:1000])
@@ -312,7 +312,7 @@ def test_a_checkpoint_of_other_types_is_refused(tmp_path: Path, content: object)
         ("guard", "x"),
     ],
 )
-def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: Job, key: str, value: object) -> None:
+def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: TrainingJob, key: str, value: object) -> None:
     job = dataclasses.replace(job, steps=1)
     run.train(job, Silent())
     path = job.out / CHECKPOINT
@@ -322,7 +322,7 @@ def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: Job, key: st
         run.train(dataclasses.replace(job, resume=True, steps=3), Silent())
 
 
-def test_what_a_killed_training_left_half_written_is_removed(job: Job) -> None:
+def test_what_a_killed_training_left_half_written_is_removed(job: TrainingJob) -> None:
     job.out.mkdir(parents=True)
     mine = [job.out / f".{name}.x7k2.part" for name in (CHECKPOINT, "weights.safetensors", "record.json")]
     other = job.out / ".notes.txt.x7k2.part"
@@ -333,7 +333,7 @@ def test_what_a_killed_training_left_half_written_is_removed(job: Job) -> None:
     assert other.exists()
 
 
-def test_a_short_budget_is_not_spent_on_compiling(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_budget_is_not_spent_on_compiling(job: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "can_compile", lambda _: True)
     asked = dataclasses.replace(job, compile=True)
     short, long = (dataclasses.replace(asked, steps=None, budget_s=seconds) for seconds in (60.0, 3600.0))
@@ -341,13 +341,13 @@ def test_a_short_budget_is_not_spent_on_compiling(job: Job, monkeypatch: pytest.
     assert compiled == [True, False, True, False]
 
 
-def test_the_time_of_a_budget_begins_with_the_command(job: Job) -> None:
+def test_the_time_of_a_budget_begins_with_the_command(job: TrainingJob) -> None:
     began = time.perf_counter() - 59.9  # imports took so long
     late = dataclasses.replace(job, steps=None, budget_s=60.0, began_s=began)
     assert load(run.train(late, Silent())).card.record["steps"] < 12
 
 
-def test_a_full_disk_leaves_the_previous_checkpoint(job: Job) -> None:
+def test_a_full_disk_leaves_the_previous_checkpoint(job: TrainingJob) -> None:
     run.train(job, Silent())
     path = job.out / CHECKPOINT
     before = path.read_bytes()
@@ -363,7 +363,9 @@ def test_a_full_disk_leaves_the_previous_checkpoint(job: Job) -> None:
     run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
 
 
-def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
+    job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = PictureObjective.loss
     batches = iter(range(100))
 
@@ -378,7 +380,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(job: Job, monk
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
 
 
-def test_weights_of_a_model_that_shares_nothing_are_refused(job: Job, tmp_path: Path) -> None:
+def test_weights_of_a_model_that_shares_nothing_are_refused(job: TrainingJob, tmp_path: Path) -> None:
     first = run.train(job, Silent())
     wider = dataclasses.replace(
         job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=first, out=tmp_path / "w"
@@ -387,11 +389,11 @@ def test_weights_of_a_model_that_shares_nothing_are_refused(job: Job, tmp_path: 
         run.train(wider, Silent())
 
 
-def several(job: Job, **changes: Any) -> Job:  # noqa: ANN401
+def several(job: TrainingJob, **changes: Any) -> TrainingJob:  # noqa: ANN401
     return dataclasses.replace(job, phase=dataclasses.replace(job.phase, qualities=(1, 3, 6), **changes))
 
 
-def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: Job) -> None:
+def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: TrainingJob) -> None:
     path = run.train(several(job), Silent())
     found = {quality: load(job.out / f"hyper-{quality}.safetensors") for quality in (1, 3, 6)}
     assert {quality: weights.card.lmbda for quality, weights in found.items()} == {1: 0.0018, 3: 0.0067, 6: 0.0483}
@@ -417,7 +419,7 @@ def test_a_training_for_several_qualities_is_gone_on_with_exactly(photos: Path, 
     assert same(whole, job.out / run.WEIGHTS)
 
 
-def test_several_qualities_start_from_the_weights_of_one(job: Job, tmp_path: Path) -> None:
+def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_path: Path) -> None:
     first = run.train(job, Silent())
     further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, out=tmp_path / "further", steps=1)
     run.train(further, Silent())
@@ -435,7 +437,7 @@ def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Pa
     assert [(card.quality, card.lmbda, card.metric) for card in cards] == [(1, 0.015, "mse-611"), (3, 0.045, "mse-611")]
 
 
-def test_latents_are_not_those_of_several_qualities(job: Job) -> None:
+def test_latents_are_not_those_of_several_qualities(job: TrainingJob) -> None:
     with pytest.raises(UsageError, match="latents are those of one quality each, not of 1,3,6"):
         run.train(several(job, source="latents", crops=(CropStage(4, 2),)), Silent())
 
@@ -451,13 +453,15 @@ def test_latents_are_not_those_of_several_qualities(job: Job) -> None:
         (Target("joint", 3, modifier="ft"), r"joint\+ft@3: decoders are trained for one quality each"),
     ],
 )
-def test_what_cannot_be_trained_for_several_qualities_is_refused(job: Job, target: Target, message: str) -> None:
+def test_what_cannot_be_trained_for_several_qualities_is_refused(
+    job: TrainingJob, target: Target, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         run.train(dataclasses.replace(several(job), target=target), Silent())
 
 
 def test_the_last_part_of_a_phase_can_feed_the_decoder_rounded_latents(
-    job: Job, monkeypatch: pytest.MonkeyPatch
+    job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes, plain = [], PictureObjective.loss
 

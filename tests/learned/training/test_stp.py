@@ -14,9 +14,9 @@ from trainings import Silent
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import losses, run, start, training_pictures
 from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
-from bench.learned.training.jobs import Job, job_from_options, modified_phase
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, StpRecipe
+from bench.learned.training.training_job import TrainingJob, job_from_options, modified_phase
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import load_rectified, save_rectified
@@ -32,13 +32,22 @@ SMALL = {"decoded": CropStage(6, 2), "pictures": CropStage(64, 2)}
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 
-def job_on(landscapes: Path, base: Path, phase: str = "predictive", *, modifier: str = "qr", **changes: Any) -> Job:  # noqa: ANN401
+def job_on(
+    landscapes: Path,
+    base: Path,
+    phase: str = "predictive",
+    *,
+    modifier: str = "qr",
+    **changes: Any,  # noqa: ANN401
+) -> TrainingJob:
     target = Target("joint", 3, modifier=modifier)
     chosen = modified_phase(phase, target, changes.pop("recipe", None), warmup_steps=2, validate_steps=5, lr=2e-3)
     chosen = dataclasses.replace(chosen, crops=(SMALL[chosen.source],))
     out = landscapes.parent / changes.pop("out", f"{phase}-{modifier}")
     options: dict[str, Any] = {"steps": 6, "threads": 1, "compile": False, "device": "cpu", "width": 16, "init": base}
-    return Job(target, chosen, out, data=landscapes, cache=landscapes.parent / "cache", **{**options, **changes})
+    return TrainingJob(
+        target, chosen, out, data=landscapes, cache=landscapes.parent / "cache", **{**options, **changes}
+    )
 
 
 def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], *, but: str = "-") -> bool:

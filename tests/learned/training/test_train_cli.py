@@ -13,7 +13,7 @@ from bench.cli.main import main
 from bench.learned.training import engine, run
 
 if TYPE_CHECKING:
-    from bench.learned.training.jobs import Job
+    from bench.learned.training.training_job import TrainingJob
 from bench.learned.weights.full import load
 
 
@@ -80,7 +80,7 @@ def test_pictures_too_small_for_the_default_crops_are_refused_before_training(ph
 
 def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a1.png").touch()
-    jobs: list[Job] = []
+    jobs: list[TrainingJob] = []
     monkeypatch.setattr(run, "train", lambda job, _: jobs.append(job))
     data = ("--data", str(tmp_path), "--exclude", "a*")
     code, output = invoke("joint@3", "--budget", "2m", "--crop", "64", "4", "--lr", "1e-4", "--seed", "7", *data)

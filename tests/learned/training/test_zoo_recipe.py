@@ -18,10 +18,10 @@ from bench.cli.main import main
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.training import curve, run, zoo_recipe
-from bench.learned.training.jobs import Job
 from bench.learned.training.loop import CurvePoint
 from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
+from bench.learned.training.training_job import TrainingJob
 from bench.learned.training.zoo_recipe import Zoo
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
@@ -72,9 +72,9 @@ class Trainer:
 
     def __init__(self, reach: int | None = None) -> None:
         self.reach = reach
-        self.jobs: list[Job] = []
+        self.jobs: list[TrainingJob] = []
 
-    def __call__(self, job: Job) -> Path:
+    def __call__(self, job: TrainingJob) -> Path:
         self.jobs.append(job)
         history = {name: dict(stage) for name, stage in job.history.items()}
         before = history.get(job.stage or "", {"steps": 0, "seconds": 0.0})
@@ -91,7 +91,7 @@ class Trainer:
         return job.out / run.WEIGHTS
 
 
-def take_one(small: Zoo, trainer: Callable[[Job], Path]) -> str:
+def take_one(small: Zoo, trainer: Callable[[TrainingJob], Path]) -> str:
     step = small.next()
     assert step is not None
     small.publish(step, trainer(small.job(step)))
@@ -226,7 +226,7 @@ def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
 
 
 def test_what_an_interrupted_training_reached_is_published(small: Zoo) -> None:
-    def interrupted(job: Job) -> Path:
+    def interrupted(job: TrainingJob) -> Path:
         Trainer(reach=7)(job)
         raise KeyboardInterrupt
 
@@ -346,7 +346,7 @@ def test_a_fit_is_published_as_a_part_and_stays_what_it_is_when_its_start_goes_o
     assert joint.stat().st_size < (fits.runs / "joint-3-fit" / run.WEIGHTS).stat().st_size
     for change, bases in (("h_a", (hyper,)), ("g_a", ())):
 
-        def trained(job: Job, change: str = change) -> Path:
+        def trained(job: TrainingJob, change: str = change) -> Path:
             out = Trainer()(job)
             found = load(out)
             with torch.no_grad():
@@ -524,7 +524,7 @@ def _refusal(content: Any) -> str:  # noqa: ANN401 - whatever a file holds
     except UsageError as error:
         return str(error)
     for step in recipe.steps:
-        job = Job(step.target, step.phase, Path("out"), steps=step.steps)
+        job = TrainingJob(step.target, step.phase, Path("out"), steps=step.steps)
         assert step.steps > 0
         assert job.config.family == step.target.family
         assert step.phase.side > 0

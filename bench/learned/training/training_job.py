@@ -31,7 +31,7 @@ _LR = {"soap": 1e-3, "adam": 4e-4}
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TrainingJob:
     """The settings of one training.
 
     `steps` or `budget_s` set its length; without them, a resumed training continues to its former end.
@@ -185,7 +185,7 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
         raise UsageError("--init is for a new training; --resume continues an existing one")
 
 
-def job_from_options(text: str, options: dict[str, Any]) -> Job:
+def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
     """The job in the options of `bench train FAMILY@QUALITY`; None means the default.
 
     Raises:
@@ -208,6 +208,6 @@ def job_from_options(text: str, options: dict[str, Any]) -> Job:
         given["budget_s"] = seconds(budget)
     _require_agreement(given)
     given.setdefault("out", RUNS / target.name)
-    job = Job(target, phase, **given)
+    job = TrainingJob(target, phase, **given)
     training_pictures.require_matched(job.data, job.exclude)
     return job
