@@ -170,4 +170,5 @@ def fresh(
 def test_a_fresh_process_decodes_to_the_same_planes(
     case: tuple[str, str], decoded: Callable[[str, str], Yuv420], fresh: dict[tuple[str, str], list[object]]
 ) -> None:
-    assert fresh[case] == [127, 95, hashlib.sha256(decoded(*case).to_bytes()).hexdigest()]
+    samples = decoded(*case).to_bytes()
+    assert fresh[case] == [127, 95, hashlib.sha256(samples).hexdigest()]
