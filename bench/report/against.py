@@ -42,9 +42,8 @@ class Against:
     def fronts(self, axis: Axis, anchor: str, names: Collection[str]) -> dict[tuple[str, str], Figure]:
         """Time against BD-rate of some curves and of those on the front, by group of comparable times and stage."""
         rows = self._rows("time_and_rate", axis, anchor)
-        return front_figures(
-            axis, rows[rows["test"].isin(names) | rows["on_front"].astype(bool)], self.titles, self.looks
-        )
+        rows = rows[rows["test"].isin(names) | rows["on_front"].astype(bool)]
+        return front_figures(axis, rows, self._curves(axis, anchor))
 
     @property
     def curves(self) -> Curves:

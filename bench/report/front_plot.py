@@ -11,12 +11,10 @@ from bench.report.figure import Figure, Scale, Series
 from bench.report.style import HELPER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.report.style import Look
+    from bench.report.figure import Curves
 
 STAGES = ("encode", "decode")
 
@@ -24,9 +22,7 @@ ROOM = (0.08, 0.28)
 """What the time axis has before the fastest and behind the slowest codec, as parts of its length, for their names."""
 
 
-def front_figures(
-    axis: Axis, rows: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Look]
-) -> dict[tuple[str, str], Figure]:
+def front_figures(axis: Axis, rows: pd.DataFrame, curves: Curves) -> dict[tuple[str, str], Figure]:
     """A figure for each group of comparable times and stage in `rows`, which are of one axis and one anchor."""
     if rows.empty:
         return {}
@@ -35,17 +31,17 @@ def front_figures(
         for group in sorted(set(rows["group"]))
         for stage in STAGES
     }
-    return {key: _front_figure(own, axis, titles, looks) for key, own in parts.items() if len(own) > 1}
+    return {key: _front_figure(own, axis, curves) for key, own in parts.items() if len(own) > 1}
 
 
-def _front_figure(rows: pd.DataFrame, axis: Axis, titles: Mapping[str, str], looks: Mapping[str, Look]) -> Figure:
-    stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], titles[rows["anchor"].iloc[0]]
+def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
+    stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], curves.titles[rows["anchor"].iloc[0]]
     rows = rows.assign(x=1e3 * rows["median_s"])
     front = rows[rows["on_front"].astype(bool)].sort_values("x")
     # From point to point first across, then down.
     corners = np.repeat(front["x"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
     points = [
-        Series.of(name, titles[name], looks[name], ([x], [y]), line=False)
+        Series.of(name, curves.titles[name], curves.looks[name], ([x], [y]), line=False, faded=name in curves.doubted)
         for name, x, y in zip(rows["test"], rows["x"], rows["bd_rate_percent"], strict=True)
     ]
     low, high = np.log(rows["x"].min()), np.log(rows["x"].max())

@@ -14,7 +14,7 @@ from bench.analysis.axis import PSNR
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
 from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
 from bench.report.explorer import described
-from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.figure import Curves, Figure, Scale, Series, segments
 from bench.report.front_plot import front_figures
 from bench.report.pgfplots import pgf_text
 from bench.report.style import HELPER, Look
@@ -162,13 +162,14 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     )
     titles = {"jpeg": "JPEG", "joint": "Joint", "hyper": "Hyper"}
     looks = {name: Look.at(place, "series-0") for place, name in enumerate(titles)}
-    ((key, found),) = front_figures(PSNR, rows, titles, looks).items()
+    ((key, found),) = front_figures(PSNR, rows, Curves(titles, looks, {"hyper"})).items()
     assert key == ("1", "encode")
     front, *points = found.series
     assert (front.x.tolist(), front.y.tolist()) == ([10, 100, 100], [0, 0, -30])
     assert [(s.title, float(s.x[0]), float(s.y[0])) for s in points] == [
         ("JPEG", 10, 0), ("Joint", 100, -30), ("Hyper", 200, -20)
     ]  # fmt: skip
+    assert [s.faded for s in points] == [False, False, True]
     assert found.x.limits is not None
     assert found.x.limits[0] < 10
     assert found.x.limits[1] > 200
