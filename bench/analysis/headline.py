@@ -1,0 +1,101 @@
+"""What a report says first: the codec that it is about, the few curves around it, and the order of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.analysis.axis import PSNR_YUV
+from bench.analysis.evidence import is_published
+from bench.results import published
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.analysis.dataset_results import DatasetResults
+    from bench.analysis.rd_curve import RdCurve
+
+ANCHORS = ("bpg-444", "jpeg", "webp", "jpeg2000", "vvc")
+"""The codecs that BD-rates are taken against if nobody says otherwise, the main one first; else the first
+conventional one that was measured."""
+
+ANCHORS_ON_PLANES = ("bpg-420", "jpeg", "vvc", "joint-yuv")
+"""The same where the pictures are planes: what takes them as they are."""
+
+PAPERS = {"joint": "tfc/minnen-2018-neurips-opt-mse"}
+"""The papers' codec, and the curve that was published of it."""
+
+PAPERS_ON_PLANES = ("cca", "joint-yuv")
+
+MOST = 8
+"""Curves of a figure in which each is to be told from the others."""
+
+
+def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[str]:
+    """The curves that BD-rates are taken against."""
+    measured = set(results.curves["name"])
+    wanted = ANCHORS_ON_PLANES if PSNR_YUV in results.axes else ANCHORS
+    conventional = [rd_curve for rd_curve in rd_curves if rd_curve.images and not rd_curve.learned]
+    first = [rd_curve.name for rd_curve in (conventional or rd_curves)[:1]]
+    return [name for name in wanted if name in measured] or first
+
+
+def ranking(rates: pd.DataFrame, axis: str, anchor: str) -> pd.DataFrame:
+    """BD-rates against one anchor in order: from the fewest bits on, then those that are doubted, then no numbers."""
+    rows = rates[(rates["axis"] == axis) & (rates["anchor"] == anchor)] if len(rates) else rates
+    if rows.empty:
+        return rows
+    rank = rows["doubt"].ne("").astype(int).where(rows["bd_rate_pchip_percent"].notna(), 2)
+    by = pd.DataFrame({"rank": rank, "rate": rows["bd_rate_pchip_percent"].astype(float)})
+    return rows.loc[by.sort_values(["rank", "rate"], kind="stable").index]
+
+
+def trusted(ranked: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a ranking that it rests on."""
+    return ranked[ranked["bd_rate_pchip_percent"].notna() & ranked["doubt"].eq("")] if len(ranked) else ranked
+
+
+def best(ranked: pd.DataFrame, names: Iterable[str], anchor: str) -> str | None:
+    """The one of some curves that needs the fewest bits, the anchor among them; None if none has a number."""
+    rates = {row["test"]: float(row["bd_rate_pchip_percent"]) for row in trusted(ranked).to_dict("records")}
+    found = {name: rate for name, rate in (rates | {anchor: 0.0}).items() if name in set(names)}
+    return str(min(found, key=lambda name: found[name])) if found else None
+
+
+def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.DataFrame, anchor: str) -> str | None:
+    """The curve that a report is about: the papers' codec if it was measured, else the best learned one, else the best.
+
+    Of several weights published ones come first, and those for MS-SSIM last.
+    """
+    curves = results.curves
+    for codec in PAPERS_ON_PLANES if PSNR_YUV in results.axes else PAPERS:
+        own = [(str(row.name), str(row.weights)) for row in curves[curves["codec"] == codec].itertuples(index=False)]
+        if own:
+            return min(own, key=lambda entry: (entry[1].endswith("ms-ssim"), not is_published(entry[1])))[0]
+    learned = [rd_curve.name for rd_curve in rd_curves if rd_curve.learned]
+    measured = [rd_curve.name for rd_curve in rd_curves if rd_curve.images]
+    everything = [rd_curve.name for rd_curve in rd_curves]
+    for names in (learned, measured, everything):
+        if names:
+            return best(ranked, names, anchor) or names[0]
+    return None
+
+
+def few(
+    results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[str], first: Sequence[str]
+) -> list[str]:
+    """The names of at most `MOST` curves that a figure of all begins with, those of `first` before others.
+
+    Then come the published curve of the paper's codec, what the user imported, the anchors, and one curve of each
+    codec: learned ones from the last of the registry's order on, conventional ones, published ones.
+    """
+    sources = published.sources()
+    there = {rd_curve.name: rd_curve for rd_curve in rd_curves}
+    imported = [name for name, curve in there.items() if not curve.images and name.rpartition("/")[0] not in sources]
+    codecs = dict(zip(results.curves["name"], results.curves["codec"], strict=True))
+    papers = [PAPERS.get(codecs.get(name, ""), "") for name in first]
+    learned = [name for name, curve in there.items() if curve.learned and name in results.leading]
+    conventional = [name for name, curve in there.items() if not curve.learned and name in results.leading]
+    wanted = [*first, *papers, *imported, *anchors, *reversed(learned), *conventional, *there]
+    return [name for name in dict.fromkeys(wanted) if name in there][:MOST]

@@ -1,0 +1,57 @@
+"""How large learned models are and how long they were trained: those that were measured, and those of the papers."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+PAPER_RECIPE = "paper.toml"
+"""In `bench.learned.training`: widths and lengths that were published for the papers' models."""
+
+Range = tuple[float, float] | None
+"""From the least to the greatest of what several models have; None where nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The channels of some models' transforms (N) and latents (M), and the steps of their training."""
+
+    N: Range = None
+    M: Range = None
+    steps: Range = None
+
+
+def own_scale(weights: pd.DataFrame) -> Scale:
+    """The scale of the models of some rows of `bench.results.extras.WEIGHTS`."""
+    return Scale(*(_range(pd.to_numeric(weights[column]).dropna()) for column in ("N", "M", "total_steps")))
+
+
+def paper_scale(codec: str) -> Scale:
+    """The scale of a codec in the recipe of the papers' widths; nothing for one that is not in it."""
+    recipe = _recipe()
+    steps = [step for step in recipe["steps"] if codec in {name.partition("@")[0] for name in step["train"]}]
+    steps = [step for step in steps if not all(name.count("-ms-ssim") for name in step["train"])]
+    lengths = [sum(recipe["phases"][phase]["steps"] for phase in step["phases"]) for step in steps]
+    widths: list[Sequence[float]] = [
+        [step["options"][name] for step in steps if name in step.get("options", {})] for name in ("N", "M")
+    ]
+    return Scale(*(_range(values) for values in (*widths, lengths)))
+
+
+def _range(values: Iterable[float]) -> Range:
+    found = list(values)
+    return (min(found), max(found)) if found else None
+
+
+@functools.cache
+def _recipe() -> dict[str, Any]:
+    source = importlib.resources.files("bench.learned.training") / PAPER_RECIPE
+    return tomllib.loads(source.read_text(encoding="utf-8"))

@@ -1,0 +1,136 @@
+"""Which BD-rates no ranking may rest on, and why.
+
+A doubted number is shown, with its reason, and never ranks a codec. These reasons are weightier than the remarks of
+`bench.analysis.comparison.doubts`, which keep a number from judging a claim.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import batch
+from bench.analysis.comparison import LOWEST_SHARE
+from bench.analysis.timing import qualities_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bench.analysis.axis import Axis
+    from bench.analysis.bd import Curve
+    from bench.analysis.dataset_results import DatasetResults
+    from bench.analysis.rd_curve import RdCurve
+
+FEWEST_SHARED = 2
+"""Points that each of two curves has in the range of quality that both cover."""
+
+
+def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: DatasetResults) -> pd.Series[str]:
+    """Why each BD-rate of a table cannot rank its codec, or "": rows as in `bench.analysis.comparison.bd_table`.
+
+    The curves share too little, the learned codec has other qualities than the first of its family, or the number puts
+    two codecs in an order that their BD-rate against each other contradicts.
+    """
+    by_name = {rd_curve.name: rd_curve for rd_curve in rd_curves}
+    others, axes = other_qualities(results), {axis.name: axis for axis in results.axes}
+    numbers = table[table["bd_rate_pchip_percent"].notna()]
+    reasons = {
+        index: _too_little(by_name[row["anchor"]], by_name[row["test"]], row["axis"]) or others.get(row["test"], "")
+        for index, row in numbers.iterrows()
+    }
+    found = pd.Series("", index=table.index, dtype=object)
+    found.update(pd.Series(reasons, dtype=object))
+    usable = numbers[found[numbers.index] == ""]
+    for axis, rows in usable.groupby("axis", sort=False):
+        direct = _Direct(by_name, axes[str(axis)])
+        for _, ranked in rows.groupby("anchor", sort=False):
+            found.update(pd.Series(_contradicted(ranked, direct), dtype=object))
+    return found
+
+
+def other_qualities(results: DatasetResults) -> dict[str, str]:
+    """The learned curves that are of other qualities than the first of their family, by name, and what is to know.
+
+    A BD-rate over two qualities is of another stretch of the curve than that over four.
+    """
+    qualities = results.points.groupby("name")["quality"].agg(qualities_text)
+    return {
+        name: f"qualities {qualities[name]}, where {family.name} has {qualities[family.names[0]]}: another range"
+        for family in results.families
+        for name in (family.names if family.learned else ())
+        if qualities[name] != qualities[family.names[0]]
+    }
+
+
+def shared(one: Curve, other: Curve) -> tuple[int, float]:
+    """What two curves share: the points of the one that has fewer in the common range of quality, and that range.
+
+    The range is a share of the shorter curve's.
+    """
+    low, high = max(one.quality[0], other.quality[0]), min(one.quality[-1], other.quality[-1])
+    points = min(int(((curve.quality >= low) & (curve.quality <= high)).sum()) for curve in (one, other))
+    return points, float(max(high - low, 0) / min(np.ptp(one.quality), np.ptp(other.quality)))
+
+
+def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
+    """Why two curves share too little for their BD-rate to rank one of them, or ""."""
+    points, share = shared(anchor.curves[axis], test.curves[axis])
+    if points < FEWEST_SHARED:
+        return f"{points or 'no'} point{'' if points == 1 else 's'} of a curve in the common range of quality"
+    if share < LOWEST_SHARE:
+        return f"the common range of quality is {100 * share:.0f} % of the shorter curve's"
+    return ""
+
+
+class _Direct:
+    """BD-rates of curves against each other on one axis, each computed once."""
+
+    def __init__(self, by_name: Mapping[str, RdCurve], axis: Axis) -> None:
+        self._by_name = by_name
+        self._axis = axis
+        self._known: dict[tuple[str, str], float] = {}
+
+    def excess(self, test: str, other: str) -> float:
+        """How many percent more bits a curve needs than another beyond doubt, or 0."""
+        if (test, other) not in self._known:
+            self._known[test, other] = self._excess(self._by_name[test], self._by_name[other])
+        return self._known[test, other]
+
+    def _excess(self, test: RdCurve, other: RdCurve) -> float:
+        name = self._axis.name
+        if _too_little(other, test, name):
+            return 0.0
+        rows = [(curve.rate_bpp[None], curve.quality[None]) for curve in (other.curves[name], test.curves[name])]
+        value = float(batch.bd_rates(*rows)[0])
+        if value > 0 and name in test.images and name in other.images:
+            interval = batch.interval(other.images[name], test.images[name], to_axis=self._axis.quality)
+            return value if interval and interval[0] > 0 else 0.0
+        return max(value, 0.0)
+
+    def width(self, anchor: str, test: str) -> float:
+        """The range of quality that two curves share."""
+        curves = [self._by_name[name].curves[self._axis.name].quality for name in (anchor, test)]
+        return float(min(curve[-1] for curve in curves) - max(curve[0] for curve in curves))
+
+
+def _contradicted(ranked: pd.DataFrame, direct: _Direct) -> dict[int, str]:
+    """The rows against one anchor that a direct comparison contradicts: of two, that which shares less with the anchor.
+
+    Numbers whose intervals overlap put nothing in an order.
+    """
+    rows = ranked.sort_values("bd_rate_pchip_percent", kind="stable")
+    value = rows["bd_rate_pchip_percent"].to_numpy(float)
+    low = rows["interval_low_percent"].to_numpy(float)
+    high = rows["interval_high_percent"].to_numpy(float)
+    low, high = np.where(np.isnan(low), value, low), np.where(np.isnan(high), value, high)
+    tests, anchor, found = list(rows["test"]), str(ranked["anchor"].iloc[0]), {}
+    for better, worse in zip(*np.triu_indices(len(rows), 1), strict=True):
+        if high[better] >= low[worse] or not (excess := direct.excess(tests[better], tests[worse])):
+            continue
+        place = min((better, worse), key=lambda place: direct.width(anchor, tests[place]))
+        title = rows["test_title"].iloc[better + worse - place]
+        sign, percent = ("more", excess) if place == better else ("fewer", 100 * excess / (100 + excess))
+        found[rows.index[place]] = f"contradicted: directly compared it needs {percent:.1f} % {sign} bits than {title}"
+    return found
