@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from bench.analysis import evidence, rectifier_evidence
-from bench.analysis.verdict import NOT_TESTED, Claim, Evidence, Rule, judge
+from bench.analysis.verdict import Claim, Evidence, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,23 +27,24 @@ COLUMNS = (
     "unit",
     "claimed",
     "published",
+    "published_verdict",
+    "published_reason",
     "measured",
     "measured_low",
     "measured_high",
     "measured_cases",
     "measured_on",
-    "measured_judges",
-    "difference",
-    "verdict",
-    "judged_on",
+    "measured_verdict",
+    "measured_reason",
     "rule",
     "margin",
-    "reason",
     "command",
 )
-"""Columns of `claim_table`. `difference` is the judged value minus the claimed one. `measured_cases` is the number of
-values that the measured one sums up, if it does. `measured_judges` says whether it could count: a compact model cannot
-disprove what a paper says of its own."""
+"""Columns of `claim_table`. What others published and what was measured here have a verdict each and never share one;
+a reason says why a value is not tested, or what to know of it. `measured_cases` is the number of values that the
+measured one sums up, if it does."""
+
+NOT_PUBLISHED = "no published points"
 
 MEASURES = {**evidence.MEASURES, **rectifier_evidence.MEASURES}
 
@@ -70,11 +71,9 @@ def claim_table(book: Book, sources: Sources) -> pd.DataFrame:
 
 
 def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
-    published = evidence.from_published(claim, sources) if claim.published else None
+    published = evidence.from_published(claim, sources) if claim.published else Evidence(reason=NOT_PUBLISHED)
     measured = MEASURES[claim.measure](claim, sources)
-    found = [piece for piece in (published, measured) if piece is not None]
-    verdict = judge(Rule(claim.rule, claim.claimed, claim.margin, claim.lower_is_better), found)
-    judged = [piece for piece in found if piece.is_usable]
+    rule = Rule(claim.rule, claim.claimed, claim.margin, claim.lower_is_better)
     low, high = measured.interval or (math.nan, math.nan)
     return {
         "id": claim.id,
@@ -83,25 +82,17 @@ def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
         "source": claim.source,
         "unit": claim.unit,
         "claimed": claim.claimed,
-        "published": published.value if published else math.nan,
+        "published": published.value,
+        "published_verdict": rule.verdict(published),
+        "published_reason": published.said,
         "measured": measured.value,
         "measured_low": low,
         "measured_high": high,
         "measured_cases": len(measured.cases),
         "measured_on": measured.basis,
-        "measured_judges": measured.is_usable,
-        # What is measured here weighs more than what others published.
-        "difference": judged[-1].value - claim.claimed if judged else math.nan,
-        "verdict": verdict,
-        "judged_on": ", ".join(piece.basis for piece in judged),
+        "measured_verdict": rule.verdict(measured),
+        "measured_reason": measured.said,
         "rule": book.rules[claim.rule],
         "margin": claim.margin,
-        "reason": _reason(verdict, found),
-        "command": claim.command if verdict == NOT_TESTED or not measured.is_usable else "",
+        "command": "" if measured.is_usable else claim.command,
     }
-
-
-def _reason(verdict: str, found: Sequence[Evidence]) -> str:
-    """Why something was not tested, or why what was measured does not count."""
-    reasons = [piece.said for piece in found if piece.said]
-    return "; ".join(dict.fromkeys(reasons)) if verdict == NOT_TESTED or reasons else ""

@@ -34,13 +34,13 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     """The BD-rate between two published curves of the claim's data set."""
     points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
     if not set(published_names(points)).issuperset(claim.published):
-        return Evidence("published points", reason=f"no published points on {claim.dataset}")
+        return Evidence(reason=f"no published points on {claim.dataset}")
     test, anchor = (published_curve(points, name) for name in claim.published)
     axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
     doubt = _doubts([row])
     reason = _lacks(row, f"{claim.axis} is not published") or doubt
-    return Evidence("published points", _rate(row), judges=not doubt, reason=reason)
+    return Evidence(value=_rate(row), judges=not doubt, reason=reason)
 
 
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:

@@ -88,14 +88,17 @@ def few(
     """The names of at most `MOST` curves that a figure of all begins with, those of `first` before others.
 
     Then come the published curve of the paper's codec, what the user imported, the anchors, and one curve of each
-    codec: learned ones from the last of the registry's order on, conventional ones, published ones.
+    codec: learned ones from the last of the registry's order on, then conventional ones. Published curves come where
+    nothing is measured.
     """
     sources = published.sources()
     there = {rd_curve.name: rd_curve for rd_curve in rd_curves}
     imported = [name for name, curve in there.items() if not curve.images and name.rpartition("/")[0] not in sources]
     codecs = dict(zip(results.curves["name"], results.curves["codec"], strict=True))
     papers = [PAPERS.get(codecs.get(name, ""), "") for name in first]
-    learned = [name for name, curve in there.items() if curve.learned and name in results.leading]
-    conventional = [name for name, curve in there.items() if not curve.learned and name in results.leading]
-    wanted = [*first, *papers, *imported, *anchors, *reversed(learned), *conventional, *there]
+    learned = [family.leading[0] for family in results.families if family.learned]
+    conventional = [family.leading[0] for family in results.families if not family.learned]
+    wanted = [*first, *papers, *imported, *anchors, *reversed(learned), *conventional]
+    if results.curves.empty:
+        wanted += there
     return [name for name in dict.fromkeys(wanted) if name in there][:MOST]

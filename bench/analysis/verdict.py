@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 HOLDS = "holds"
 IN_PART = "holds in part"
 DOES_NOT_HOLD = "does not hold"
-NOT_TESTED = "not tested here"
+NOT_TESTED = "not tested"
 
 VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
 
@@ -66,7 +66,7 @@ class Claim:
 class Evidence:
     """What speaks for or against a claim: a value, or the reason why there is none."""
 
-    basis: str  # "published points"; "measured, weights zoo"
+    basis: str = ""  # "measured, weights zoo"
     value: float = math.nan  # in the claim's unit; for a share, 0 to 1
     interval: tuple[float, float] | None = None  # 95 %, of the value
     cases: tuple[float, ...] = ()  # what `value` sums up, where it does
@@ -105,11 +105,13 @@ class Rule:
     lower_is_better: bool = True
 
     def verdict(self, evidence: Evidence) -> str:
-        """Judge one piece of usable evidence.
+        """Judge one piece of evidence; one that is not usable tests nothing.
 
         Raises:
             KeyError: there is no such rule.
         """
+        if not evidence.is_usable:
+            return NOT_TESTED
         rules = {"figure": self._figure, "direction": self._direction, "ceiling": self._ceiling, "share": self._share}
         return rules[self.name](evidence)
 
@@ -136,11 +138,3 @@ class Rule:
         if evidence.value >= 1:
             return HOLDS
         return IN_PART if evidence.value > 0.5 else DOES_NOT_HOLD
-
-
-def judge(rule: Rule, evidence: Sequence[Evidence]) -> str:
-    """The verdict of all usable evidence: what every piece of it says, or "holds in part" where they disagree."""
-    verdicts = {rule.verdict(piece) for piece in evidence if piece.is_usable}
-    if not verdicts:
-        return NOT_TESTED
-    return verdicts.pop() if len(verdicts) == 1 else IN_PART

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.analysis.comparison import doubts
 from bench.report.difference_plots import difference_figure, per_image_figure
 from bench.report.figure import Curves
 from bench.report.front_plot import front_figures
@@ -56,5 +55,5 @@ class Against:
 
     def _curves(self, axis: Axis, anchor: str) -> Curves:
         rows = self._rows("bd_rates", axis, anchor)
-        doubted = rows.loc[[bool(doubts(notes)) for notes in rows["notes"]], "test"]
+        doubted = rows.loc[rows["doubt"].ne(""), "test"] if len(rows) else ()
         return Curves(self.titles, self.looks, frozenset(doubted))

@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from bench.results.extras import Extras
     from bench.results.frames import Export
 
-SECTIONS = (
-    ("rates", "rates", "Against other codecs"),
-    ("parts", "parts", "What its parts are worth"),
-    ("fixed_point", "fixed-point", "The cost of 8 bits"),
-    ("portability", "portability", "Files that decode elsewhere"),
-)
-"""A variable of the template, the id of the section that it fills, and its title."""
-
 
 def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files: Mapping[str, str]) -> Page | None:
     """Everything that an export holds of cca and of fixed point; None where that is nothing.
@@ -52,10 +44,10 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
         "image_set_page": files[content.results.dataset] if content else "",
         "axes": content.results.axes if content else (),
         "rates": views.rates(tables["cca_bd_rates"], content.results.axes) if content else [],
+        "rates_result": views.rates_result(tables["cca_bd_rates"]) if content else "",
         "rd_plots": rd,
         "part_plots": parts,
     }
-    variables["sections"] = [(anchor, title) for name, anchor, title in SECTIONS if variables[name]]
     return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=PAGE_SCRIPTS)
 
 
@@ -77,6 +69,9 @@ def _variables(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     return {
         "ceilings": views.ceilings(tables.get("round_trip_ceilings", pd.DataFrame())),
         "parts": views.parts(tables["cca_ablation_table"]),
+        "parts_result": views.parts_result(tables["cca_ablation_table"]),
+        "fixed_point_result": views.fixed_point_result(tables["fixed_point_bd_rates"]),
+        "portability_result": views.portability_result(tables["portability"]),
         "fixed_point": views.fixed_point(tables["fixed_point_bd_rates"]),
         "fixed_point_times": views.fixed_point_times(tables["fixed_point_times"]),
         "portability": views.portability(tables["portability"]) if len(tables["portability"]) else None,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
-from bench.analysis.axis import PSNR, PSNR_YUV
-from bench.analysis.comparison import bd_table
+from bench.analysis import headline
+from bench.analysis.axis import PSNR
+from bench.analysis.comparison import COLUMNS, bd_table
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
 from bench.analysis.rd_curve import RdCurve, all_curves, find, published_of
 from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
+from bench.analysis.trust import doubts_of, other_qualities
 from bench.report.against import Against
 from bench.report.rd_plot import rd_figures
 from bench.report.style import Colours, Look, looks
@@ -25,57 +29,71 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure
     from bench.results.frames import Export
 
-FIRST_ANCHORS = ("jpeg", "webp", "jpeg2000", "bpg-444", "vvc")
-"""The codecs that BD-rates are taken against if nobody says otherwise; else the first one measured."""
-
-FIRST_ANCHORS_ON_PLANES = ("jpeg", "bpg-420", "vvc", "joint-yuv")
-"""The same where the pictures are planes: what takes them as they are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page shows of one image set. `tables` are the frames behind it, by the name of their CSV file."""
+    """What a page shows of one image set.
+
+    `titles` are those of the curves, and `tables` the frames behind the page, by the name of their CSV file.
+    `subject` is the curve that the page is about, `chosen` the few that its figure begins with.
+    """
 
     export: Export
     results: DatasetResults
     rd_curves: Sequence[RdCurve]
     anchors: Sequence[RdCurve]
-    looks: Mapping[str, Look]
-    against: Against
-    plots: Mapping[str, Sequence[Figure]]  # by kind: rd, difference, per_image, front
-    chosen: Sequence[str]  # the curves that figures show at first
+    subject: str | None
+    chosen: Sequence[str]
+    titles: Mapping[str, str]
     tables: Mapping[str, pd.DataFrame]
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    plots: Mapping[str, Sequence[Figure]] = field(default_factory=dict)  # by kind: rd, difference, per_image, front
 
     @classmethod
-    def of(cls, export: Export, results: DatasetResults, colours: Colours, anchor_names: Sequence[str] = ()) -> Self:
-        """Compute everything that a page on an image set shows, its families in these colours.
+    def of(cls, export: Export, results: DatasetResults, anchor_names: Sequence[str] = ()) -> Self:
+        """Compute everything that a page on an image set shows but its figures, which take colours: see `drawn`.
 
         Raises:
             UsageError: an anchor is not a measured curve.
         """
-        rd_curves = all_curves(results, export)
-        anchors = [find(results, export, name) for name in anchor_names or _default_anchors(results)]
-        first = chosen_curves(results)
-        drawn = [rd_curve for rd_curve in rd_curves if rd_curve.name in first or not results.images]
-        how = looks(results.families, [rd_curve.name for rd_curve in rd_curves if not rd_curve.images], colours, first)
+        titles = short_titles(results)
+        rd_curves = [_titled(rd_curve, titles) for rd_curve in all_curves(results, export)]
+        names = anchor_names or headline.anchor_names(results, rd_curves)
+        anchors = [_titled(find(results, export, name), titles) for name in names]
         tables = _stored_tables(export, results) | _compared(anchors, rd_curves, results)
+        tables["timings_summary"] = _with_titles(tables["timings_summary"], titles)
         rates = tables["bd_rates"]
-        comparable = rates[~rates["test"].isin(_of_fewer_qualities(results))] if len(rates) else rates
+        comparable = rates[rates["doubt"].eq("") & ~rates["test"].isin(other_qualities(results))]
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
-        against = Against(tables, _titles(results, (*rd_curves, *anchors)), how)
-        plots: dict[str, list[Figure]] = {"rd": rd_figures(results.axes, drawn, against.curves)}
+        subject, chosen = _headline(results, rd_curves, anchors, rates)
+        titles |= {one.name: one.title for one in (*rd_curves, *anchors)}
+        return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
+
+    def drawn(self, colours: Colours) -> Self:
+        """The same with its figures, families in these colours."""
+        results, first, axes = self.results, self.chosen, self.results.axes
+        references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
+        how = looks(results.families, references, colours, first)
+        against = Against(self.tables, self.titles, how)
+        shown = [rd_curve for rd_curve in self.rd_curves if rd_curve.name in first]
+        plots: dict[str, list[Figure]] = {"rd": rd_figures(axes, shown, against.curves)}
         plots |= {"difference": [], "per_image": [], "front": []}
-        if anchors and len(results.curves) > 1:
-            name, axes = anchors[0].name, results.axes
+        if self.anchors and len(results.curves) > 1:
+            name = self.anchors[0].name
             plots["difference"] = _drawn(against.difference(axis, name, first) for axis in axes)
             plots["per_image"] = _drawn(against.per_image(axis, name, first) for axis in axes)
             plots["front"] = [figure for axis in axes[:1] for figure in against.fronts(axis, name, first).values()]
-        return cls(export, results, rd_curves, anchors, how, against, plots, first, tables)
+        return dataclasses.replace(self, looks=how, plots=plots)
 
     @property
     def anchor(self) -> RdCurve | None:
         """The curve that the static figures are drawn against."""
         return self.anchors[0] if self.anchors else None
+
+    @property
+    def against(self) -> Against:
+        """The figures that compare curves with an anchor."""
+        return Against(self.tables, self.titles, self.looks)
 
     @property
     def all_plots(self) -> list[Figure]:
@@ -102,24 +120,33 @@ def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
     return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
-MOST_CHOSEN = 8
-FIRST_CONVENTIONAL = ("jpeg", "webp", "bpg-444", "vvc", "bpg-420", "avif", "jpeg2000", "jpegxl")
+def short_titles(results: DatasetResults) -> dict[str, str]:
+    """The titles of the measured curves, which name weights where they are not those that most learned curves have."""
+    curves = results.curves
+    uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
+    usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
+    rows = zip(curves["name"], curves["title"], curves["weights"], strict=True)
+    return {name: title.replace(f" [{weights}]", "") if weights == usual else title for name, title, weights in rows}
 
 
-def chosen_curves(results: DatasetResults) -> list[str]:
-    """At most eight curves: the learned codecs, the last of the ladder first, and the best known conventional ones."""
-    leading = [family.leading[0] for family in results.families if family.learned][::-1]
-    conventional = [name for name in FIRST_CONVENTIONAL if name in results.leading]
-    conventional += [name for name in results.leading if name not in {*leading, *conventional}]
-    most = max(MOST_CHOSEN // 2, MOST_CHOSEN - len(leading))
-    chosen = {*leading[: MOST_CHOSEN - min(most, len(conventional))], *conventional[:most]}
-    return [name for name in results.curves["name"] if name in chosen]
+def _titled(rd_curve: RdCurve, titles: Mapping[str, str]) -> RdCurve:
+    return dataclasses.replace(rd_curve, title=titles.get(rd_curve.name, rd_curve.title))
 
 
-def _default_anchors(results: DatasetResults) -> list[str]:
-    names = list(results.curves["name"])
-    wanted = FIRST_ANCHORS_ON_PLANES if PSNR_YUV in results.axes else FIRST_ANCHORS
-    return [name for name in wanted if name in names] or names[:1]
+def _with_titles(times: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    return times.assign(title=times["name"].map(titles))
+
+
+def _headline(
+    results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[RdCurve], rates: pd.DataFrame
+) -> tuple[str | None, list[str]]:
+    """The curve that a page is about, and those that its figure begins with, the best one among them."""
+    if not anchors or not results.axes:
+        return None, [rd_curve.name for rd_curve in rd_curves][: headline.MOST]
+    ranked, names = headline.ranking(rates, results.axes[0].name, anchors[0].name), [one.name for one in anchors]
+    subject = headline.subject(results, rd_curves, ranked, names[0])
+    best = headline.best(ranked, results.curves["name"], names[0])
+    return subject, headline.few(results, rd_curves, names, [name for name in (subject, best) if name])
 
 
 def _compared(
@@ -132,7 +159,9 @@ def _compared(
         found["bd_rates"].append(bd_table(anchor, tests, results.axes))
         found["rate_differences"].append(rate_differences(anchor, tests, results.axes))
         found["per_image_bd_rates"].append(per_image_rates(anchor, tests, results.axes, results.images))
-    return {name: _stacked(frames) for name, frames in found.items()}
+    tables = {name: _stacked(frames) for name, frames in found.items()}
+    rates = tables["bd_rates"] if anchors else pd.DataFrame(columns=list(COLUMNS))
+    return tables | {"bd_rates": rates.assign(doubt=doubts_of(rates, [*rd_curves, *anchors], results))}
 
 
 def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -142,26 +171,6 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _drawn(figures: Iterable[Figure | None]) -> list[Figure]:
     return [figure for figure in figures if figure is not None]
-
-
-def _of_fewer_qualities(results: DatasetResults) -> list[str]:
-    """The learned curves of fewer qualities than another of their family: their BD-rates are over a part of its range.
-
-    Conventional ones have so many qualities that their ranges hardly differ.
-    """
-    sizes = results.points.groupby("name").size()
-    learned = [[name for name in family.names if name in sizes.index] for family in results.families if family.learned]
-    return [name for names in learned for name in names if sizes[name] < sizes[names].max()]
-
-
-def _titles(results: DatasetResults, rd_curves: Iterable[RdCurve]) -> dict[str, str]:
-    """The titles of curves, without the weights of measured ones; of several that would be alike only the first."""
-    known = {rd_curve.name: rd_curve.title for rd_curve in rd_curves}
-    curves = results.curves
-    for name, title, weights in zip(curves["name"], curves["title"], curves["weights"], strict=True):
-        short = title.removesuffix(f" [{weights}]")
-        known[name] = title if short in known.values() else short
-    return known
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:

@@ -58,7 +58,7 @@ def write_report(
         files[library] = functools.partial(_resource, "plotly", "package_data", "plotly.min.js")
     for script in sorted({script for page in pages for script in page.scripts}):
         files[f"{ASSETS}/{script}"] = functools.partial(_resource, "bench.report", "static", script)
-    shared = {"pages": [(page.file, page.title) for page in pages], "library": library}
+    shared = {"pages": [(page.file, page.title, page.dataset) for page in pages], "library": library}
     render = _renderer()
     for page in pages:
         files |= _page_files(page, functools.partial(render, page, shared))

@@ -9,7 +9,7 @@ from bench.analysis import ablation, rectifier
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.report.assets.limits import FARTHEST
 from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
-from bench.report.views import experiments
+from bench.report.views import experiments, results
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Page:
     folder: str = ""  # of its tables and figures, within those of the report
     scripts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # of the export, copied beside the page
+    dataset: str = ""  # that it is on, where it is on one
 
 
 PAGE_SCRIPTS = ("figures.js", "tables.js")
@@ -50,7 +51,6 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
     files = shown.drop_duplicates("sha256")
     variables = {
         "heading": "Pictures",
-        "sections": [],
         "sets": sets,
         "sets_json": pictures_json(sets),
         "count": len(files),
@@ -100,21 +100,25 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     variables: dict[str, Any] = {
         "heading": "The quantization rectifier",
         "dataset_title": content.results.title,
+        "result": results.rectifier(summary),
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
         "searches": experiments.searches(search),
+        "alpha_result": results.searches(experiments.searches(search)),
         "alpha_plots": alpha_plots,
         "epochs": len(epochs),
         "trials": [
-            {"name": name, "title": TRIALS[name], "rows": experiments.variant_rows(means)}
+            {
+                "name": name,
+                "title": TRIALS[name],
+                "rows": experiments.variant_rows(means),
+                "result": results.trial(means),
+            }
             for name, means in trials.items()
             if len(means)
         ],
     }
-    sections = [("gains", "Gains at the same rate")] * bool(variables["summary"])
-    sections += [("alpha", "The search of alpha")] * bool(variables["searches"])
-    variables["sections"] = [*sections, *((name, TRIALS[name]) for name, means in trials.items() if len(means))]
     filled = {name: frame for name, frame in tables.items() if len(frame)}
     plots = (*gain_plots, *alpha_plots)
     return Page("rectifier.html", "Rectifier", "rectifier.html", variables, filled, plots, scripts=PAGE_SCRIPTS)
@@ -177,7 +181,7 @@ def ablation_page(extras: Extras) -> Page | None:
     table = ablation.table(rates)
     plots = _ablation_plots(table)
     groups = experiments.ablations(table, plots)
-    variables = {"heading": "Ablation of the entropy model", "sections": [], "groups": groups}
+    variables = {"heading": "Ablation of the entropy model", "result": results.ablation(groups), "groups": groups}
     tables = {"ablation_table": table, "ablation": rates}
     return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=PAGE_SCRIPTS)
 

@@ -18,13 +18,14 @@ from bench.analysis.timing import task_times
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
-from bench.report.content import Content, chosen_curves, first_of, main_results
+from bench.report.content import Content, first_of, main_results
 from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.anchors import anchor_rows, ceilings
-from bench.report.views.claims import claims, tally
+from bench.report.views.claims import claims, main_claim, tallies
+from bench.report.views.component_gain import component_gains
 from bench.report.views.image_set import sections, short_title, study_view
-from bench.report.views.neighbours import neighbours
+from bench.report.views.results import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.published import conversion_ceilings
@@ -46,7 +47,7 @@ DOWNLOADS = (
     ("per_image", "every picture's rate and distortion at every point"),
     ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
     ("per_image_bd_rates", "BD-rates of each picture by itself"),
-    ("neighbours", "learned codecs against those that lack something, and the spread of trainings"),
+    ("component_gains", "learned codecs against those that lack a component, and the seed variance"),
     ("training_spread", "trainings that differ in their seeds"),
     ("rate_differences", "rate relative to the anchors at each quality"),
     ("anchors", "our conventional codecs beside the published curves of the same"),
@@ -112,13 +113,11 @@ class Report:
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
-        shown_results = (main, *others)
+        contents = [Content.of(export, main, anchors), *(Content.of(export, results) for results in others)]
         colours = family_colours(
-            [results.families for results in shown_results], [chosen_curves(results) for results in shown_results]
+            [content.results.families for content in contents], [content.chosen for content in contents]
         )
-        contents = [Content.of(export, main, colours, anchors)]
-        contents += [Content.of(export, results, colours) for results in others]
-        return cls(export, extras, Book.load(), contents)
+        return cls(export, extras, Book.load(), [content.drawn(colours) for content in contents])
 
     def pages(self) -> list[Page]:
         """All pages, the index first."""
@@ -137,26 +136,31 @@ class Report:
         is_main = content is self.contents[0]
         view = study_view(content, self.extras)
         curves = content.results.curves
-        titles = dict(zip(curves["codec"], curves["title"], strict=True))
+        titles = {codec: content.titles[name] for name, codec in zip(curves["name"], curves["codec"], strict=True)}
         tables = dict(content.tables) | self._tables(content)
         view |= {
-            "neighbours": neighbours(tables["neighbours"], content) if "neighbours" in tables else [],
-            "neighbours_axis": content.results.axes[0].title if content.results.axes else "",
+            "component_gains": component_gains(tables["component_gains"], content)
+            if "component_gains" in tables
+            else [],
+            "gains_axis": content.results.axes[0].title if content.results.axes else "",
             "has_training_spread": "training_spread" in tables,
             "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
             "ceilings": ceilings(tables["conversion_ceilings"], titles) if "conversion_ceilings" in tables else [],
             "not_shown": self._not_shown(content) if is_main else [],
+            "claims": [],
+            "main_claim": None,
         }
         if is_main:
             tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.results))
             view |= {
                 "claims": claims(tables["claims"], self.book.papers),
-                "tally": tally(tables["claims"]),
+                "tallies": tallies(tables["claims"]),
+                "main_claim": main_claim(tables["claims"]),
                 "papers": list(self.book.papers.values()),
                 "bibtex": bibliography(),
             }
         view["downloads"] = [(name, text) for name, text in DOWNLOADS if name in tables]
-        view["sections"] = sections(view)
+        view |= {"sections": sections(view), "results_of": results_of(content, tables)}
         view["has_complexity"] = "complexity" in tables
         name = "" if is_main else slug(content.results.dataset)
         return Page(
@@ -167,7 +171,8 @@ class Report:
             tables,
             content.all_plots,
             name,
-            ("explorer.js", *PAGE_SCRIPTS),
+            ("view.js", "explorer.js", *PAGE_SCRIPTS),
+            dataset=content.results.dataset,
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
@@ -177,7 +182,7 @@ class Report:
         left = conversion_ceilings()
         spread = self.extras.experiment("training_spread")
         found = {
-            "neighbours": component_gain_table(results, self.extras),
+            "component_gains": component_gain_table(results, self.extras),
             "training_spread": seed_variance.table(spread[spread["dataset"] == results.dataset]),
             "anchors": anchor_table(results, self.export),
             "round_trip_ceilings": ceiling_table(results),

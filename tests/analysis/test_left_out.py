@@ -126,7 +126,7 @@ def test_undefined_unmeasured_and_lossless_have_signs_of_their_own(partly: Synth
 def test_the_page_has_the_same_signs(partly: Synthetic, tmp_path: Path) -> None:
     export = partly.read(tmp_path)
     results = DatasetResults.of(export, "garden")
-    curves = page_points(Content.of(export, results, family_colours([results.families])))
+    curves = page_points(Content.of(export, results).drawn(family_colours([results.families])))
     cells = {curve["name"]: dict(curve["rows"])["10"] for curve in curves}
     assert cells["alpha"].count("n/a") == 2  # the mean, and that in decibels
     assert "∞" in cells["alpha"]

@@ -108,9 +108,9 @@ def test_claims_are_not_judged_by_a_part(synthetic: Synthetic, tmp_path: Path) -
     export = synthetic.read(tmp_path)
     main = main_results(export, None, ())
     table = claim_table(Book.load(), Sources(export, Extras(), main))
-    told = table[table["reason"].str.contains("only 2 of 4 pictures were measured")]
+    told = table[table["measured_reason"].str.contains("only 2 of 4 pictures were measured")]
     assert len(told)
-    assert set(told["verdict"]) == {"not tested here"}
+    assert set(told["measured_verdict"]) == {"not tested"}
 
 
 def test_the_only_set_that_both_curves_are_of_need_not_be_named(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ANCHORS = ("alpha", "beta")
+"""Of the report on the full export."""
+
+
 @pytest.fixture
 def synthetic() -> Synthetic:
     return garden()
@@ -117,13 +121,19 @@ def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def full_report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the report on the full export."""
-    return write_report(full_export, tmp_path_factory.mktemp("report")).parent.resolve()
+    return write_report(full_export, tmp_path_factory.mktemp("report"), anchors=ANCHORS).parent.resolve()
 
 
 @pytest.fixture(scope="session")
 def planes_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an export of planes, with the experiments on cca."""
-    directory = orchard().write(tmp_path_factory.mktemp("planes-export"))
+    """The folder of an export of planes, with the experiments on cca, and webp, which shares a point with jpeg."""
+    export = orchard()
+    export.add_codec("webp", "Webp")
+    fine = {"codec": "webp", "curve": "webp", "weights": ""}
+    for row in [row for row in export.tables["measurements"] if row["codec"] == "jpeg"]:
+        better = {name: row[name] * 0.085 for name in ("mse_y", "mse_u", "mse_v")}
+        export.tables["measurements"].append(row | fine | {"key": row["key"] + "webp"} | better)
+    directory = export.write(tmp_path_factory.mktemp("planes-export"))
     parts = [("igu", "no", 1.0), ("igu+acem", "yes", 0.98), ("bgu", "no", 1.01), ("none", "no", 1.04)]
     rows = [
         dict.fromkeys(CCA_ABLATION, 1)

@@ -141,5 +141,5 @@ def test_the_committed_evidence_has_the_verdicts_that_its_own_data_bear(tmp_path
     sources = Sources(export, Extras.read(tmp_path / "data"), DatasetResults.of(export, "kodak"))
     found = claim_table(Book.load(), sources)
     told = pd.read_csv(REFERENCE / "tables" / "claims.csv", keep_default_na=False)
-    columns = ["id", "verdict", "judged_on", "reason"]
+    columns = ["id", "published_verdict", "published_reason", "measured_verdict", "measured_reason"]
     assert found[columns].to_dict("records") == told[columns].to_dict("records")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.cca import FIXED_POINT
 from bench.analysis.cca_ablation import REFERENCE
 from bench.analysis.comparison import doubts
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
@@ -36,6 +37,43 @@ def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> dict[str, Any]:
         cells = [_rate(by_axis[axis.name]) if axis.name in by_axis else _rate({}) for axis in axes]
         rows.append({"title": title, "cells": cells})
     return {"rows": rows, "remarks": mark(cell for row in rows for cell in row["cells"])}
+
+
+def rates_result(table: pd.DataFrame) -> str:
+    """The BD-rate of cca on the first axis against each anchor that it has one for, in a sentence."""
+    first = table[table["axis"] == table["axis"].iloc[0]] if len(table) else table
+    numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] is not None]
+    said = [f"{signed(row['bd_rate_pchip_percent'], 1)} % to {row['anchor_title']}{_doubt(row)}" for row in numbers]
+    return ", ".join(said)
+
+
+def parts_result(table: pd.DataFrame) -> str:
+    """How much the loss differs from that of the reference, in the first setting, in a sentence."""
+    first = next((group for _, group in table.groupby(["quality", "lambda", "dataset"], sort=False)), table)
+    rows = first[first["variant"] != REFERENCE].to_dict("records")
+    said = [f"{part_name(row)} {signed(row['loss_difference_percent'], 1)} %" for row in rows]
+    return f"difference in loss: {', '.join(said)}" if said else ""
+
+
+def fixed_point_result(table: pd.DataFrame) -> str:
+    """What 8 bits cost, over all codecs and metrics, in a sentence."""
+    rates = [float(row["bd_rate_pchip_percent"]) for row in records(table) if row["bd_rate_pchip_percent"] is not None]
+    return f"{span(min(rates), max(rates), 1)} % of the bits" if rates else ""
+
+
+def portability_result(table: pd.DataFrame) -> str:
+    """How many files of each kind of entropy model did not decode elsewhere, in a sentence."""
+    counts: dict[str, list[int]] = {}
+    for row in records(table):
+        kind = "fixed point" if str(row["codec"]).partition("@")[0].endswith(FIXED_POINT) else "floats"
+        failed, files = counts.get(kind, [0, 0])
+        counts[kind] = [failed + int(row["failed"]), files + int(row["files"])]
+    said = [f"{failed} of {files} of {kind}" for kind, (failed, files) in counts.items()]
+    return f"files that failed: {', '.join(said)}" if said else ""
+
+
+def _doubt(row: Mapping[str, Any]) -> str:
+    return " (doubtful)" if doubts(str(row["notes"])) else ""
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:

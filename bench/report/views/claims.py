@@ -1,4 +1,4 @@
-"""The claims table: one body of rows a paper."""
+"""The claims: what each says, and a verdict each from the published points and from what was measured here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NOT_TESTED: "are not tested here"}
+COLUMNS = {"published": "In the published points", "measured": "Measured here"}
+"""The two kinds of evidence, which never share a verdict, and how they are headed."""
+
+_VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NOT_TESTED: "are not tested"}
 """The verdicts on several claims."""
 
 
@@ -26,27 +29,54 @@ def claims(table: pd.DataFrame, papers: Mapping[str, Mapping[str, str]]) -> list
     ]
 
 
-def tally(table: pd.DataFrame) -> list[tuple[str, int]]:
-    """How many claims have each verdict, in the order of the verdicts."""
-    counts = table["verdict"].value_counts()
-    return [(_VERBS[verdict], int(counts[verdict])) for verdict in VERDICTS if verdict in counts]
+def main_claim(table: pd.DataFrame) -> dict[str, Any] | None:
+    """The first claim of the first paper, which is its main one."""
+    return _row(records(table.head(1))[0]) if len(table) else None
+
+
+def tallies(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many claims have each verdict, in the order of the verdicts, for each kind of evidence."""
+    return [{"title": title, "counts": _counts(table[f"{kind}_verdict"])} for kind, title in COLUMNS.items()]
+
+
+def _counts(verdicts: pd.Series) -> list[dict[str, Any]]:
+    found = verdicts.value_counts()
+    return [
+        {"number": int(found[verdict]), "verb": _VERBS[verdict], "verdict_class": _class(verdict)}
+        for verdict in VERDICTS
+        if verdict in found
+    ]
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     unit, digits = row["unit"], 2 if row["unit"] == "dB" else 1
     margin = f"; margin {row['margin']:g} {unit}" if row["margin"] else ""
+    cases = {"published": 0, "measured": row["measured_cases"]}
+    evidence = [
+        {
+            "title": title,
+            "value": _value(row[kind], unit, digits, cases[kind]),
+            "verdict": row[f"{kind}_verdict"],
+            "verdict_class": _class(row[f"{kind}_verdict"]),
+            "reason": row[f"{kind}_reason"],
+            "interval": "",
+            "basis": "",
+        }
+        for kind, title in COLUMNS.items()
+    ]
+    if evidence[1]["value"] != NOTHING:
+        evidence[1]["interval"] = span(row["measured_low"], row["measured_high"], digits)
+        evidence[1]["basis"] = row["measured_on"].removeprefix("measured").removeprefix(", ")
     return {
-        **{key: row[key] for key in ("id", "claim", "source", "verdict", "judged_on", "reason", "command")},
-        "verdict_class": row["verdict"].replace(" ", "-"),
+        **{key: row[key] for key in ("id", "paper", "claim", "source", "command")},
         "claimed": _value(row["claimed"], unit, digits),
-        "published": _value(row["published"], unit, digits),
-        "measured": _value(row["measured"], unit, digits, row["measured_cases"]),
-        "interval": span(row["measured_low"], row["measured_high"], digits),
-        "measured_on": row["measured_on"].removeprefix("measured").removeprefix(", "),
-        "counts": bool(row["measured_judges"]),
-        "difference": _value(row["difference"], "points" if unit == "%" else unit, digits),
+        "evidence": evidence,
         "rule": f"{row['rule']}{margin}",
     }
+
+
+def _class(verdict: str) -> str:
+    return verdict.replace(" ", "-")
 
 
 def _value(value: float, unit: str, digits: int, cases: int = 0) -> str:

@@ -9,12 +9,16 @@ from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
 from bench.analysis.rectifier import time_ratios
 from bench.analysis.timing import task_times
+from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
 from bench.report.numbers import NOTHING
-from bench.report.views import points, provenance, rates, times
+from bench.report.views import answer, points, provenance, rates, times
 from bench.report.views.rows import count, records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.analysis.axis import Axis
     from bench.analysis.dataset_results import DatasetResults
     from bench.report.content import Content
     from bench.results.extras import Extras
@@ -31,10 +35,21 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
     """The variables of the sections on one image set."""
     results = content.results
     used = set(results.measurements["weights_sha256"]) - {""}
+    tables = rates.rate_tables(content)
+    first = tables[results.axes[0].name][content.anchors[0].name] if tables and content.anchors else None
     return {
         "heading": heading(results),
         "nothing": NOTHING,
-        "dataset_title": results.label,
+        "dataset": results.dataset,
+        "answer": answer.answer(content, f"{short_title(results)} ({results.extent})"),
+        "banner": answer.weights_banner(content, extras),
+        "ranking": rates.of_few(first, content.chosen) if first else None,
+        "rate_table": first,
+        "rates_json": rates.rates_json(tables),
+        "curve_names": rates.names(content),
+        "cell_heads": cell_heads(results.axes),
+        "costs": answer.costs(content, extras),
+        "timed_on": answer.times(content)[1],
         "note": results.note,
         "warns": NOT_COMPARABLE in results.note,
         "is_subset": results.is_subset,
@@ -50,8 +65,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "legend": provenance.legend(content),
         "references": provenance.references(content),
         "matrices": rates.matrices(content),
-        "other_qualities": rates.other_qualities(results),
-        "details": [rates.details(content, axis) for axis in results.axes] if content.anchors else [],
+        "other_qualities": other_qualities(results),
         "plots": content.plots,
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
         "pairs": times.pairs(time_ratios(task_times(results, content.export), results.curves)),
@@ -87,27 +101,37 @@ def short_title(results: DatasetResults) -> str:
 def _facts(content: Content) -> list[str]:
     results, runs = content.results, content.tables["runs"]
     days = sorted({str(started)[:10] for started in runs["started"]})
-    found = [results.extent, count(len(results.curves), "codec"), count(len(results.points), "RD point")]
+    found = [results.label, count(len(results.curves), "codec"), count(len(results.points), "RD point")]
     if days:
         found.append("measured " + (days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"))
     return found
 
 
-def sections(view: dict[str, Any]) -> list[tuple[str, str]]:
-    """The contents list of the page on an image set: id and title of every section that it has."""
+def cell_heads(axes: Sequence[Axis]) -> dict[str, list[str]]:
+    """The heads of the tables of BD-rates, by the table's id."""
+    unit = axes[0].unit if axes and all(axis.unit == axes[0].unit for axis in axes) else ""
+    quality = f"BD-quality {unit}".rstrip()
+    return {
+        "ranking": ["BD-rate %"],
+        "rates-table": ["BD-rate %", quality, f"Common range {unit}".rstrip(), "Points in it", "By picture %"],
+    }
+
+
+def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The folded sections of the page on an image set: id, title and template of each that it has."""
     missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
     found = [
-        (view.get("claims"), "claims", "Claims"),
-        (view["plots"]["rd"], "curves", "Rate and distortion"),
-        (view["matrices"], "rates", "BD-rates"),
-        (view.get("neighbours"), "neighbours", "Neighbours"),
+        (view.get("claims"), "claims", "What the papers claim"),
+        (view["plots"]["rd"], "curves", "All curves"),
+        (view["rate_table"], "rates", "BD-rates"),
+        (view.get("component_gains"), "component-gain", "Component gain"),
         (view["plots"]["difference"], "differences", "Where the rate is saved"),
-        (view.get("anchor_rows"), "anchors", "Anchors"),
+        (view.get("anchor_rows"), "anchors", "Our anchors beside the published ones"),
         (view["times"], "times", "Time"),
-        (view["details"], "details", "BD-rates in full"),
         (view["points"], "points", "Points"),
         (missing, "missing", "What is missing"),
         (True, "method", "How each number is computed"),
         (True, "provenance", "Where it comes from"),
     ]
-    return [(name, title) for present, name, title in found if present]
+    own = {"curves": "explorer"}
+    return [(name, title, f"{own.get(name, name.replace('-', '_'))}.html") for there, name, title in found if there]

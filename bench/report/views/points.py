@@ -39,6 +39,7 @@ def points(content: Content) -> list[dict[str, Any]]:
         curves.append(
             {
                 **curve,
+                "title": content.titles[curve["name"]],
                 "look": content.looks[curve["name"]],
                 "settings": json.loads(curve["settings"] or "{}"),
                 "rows": [(f"{row['quality']:g}", _point(row, content, undefined)) for row in records(rows)],

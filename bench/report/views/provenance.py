@@ -72,7 +72,7 @@ def _grouped(value: float) -> str:
 def legend(content: Content) -> list[dict[str, Any]]:
     """The measured curves with their looks."""
     return [
-        {"name": row["name"], "title": content.against.titles[row["name"]], "look": content.looks[row["name"]]}
+        {"name": row["name"], "title": content.titles[row["name"]], "look": content.looks[row["name"]]}
         for row in records(content.results.curves)
     ]
 

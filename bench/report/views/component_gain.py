@@ -1,4 +1,4 @@
-"""Learned codecs beside those that lack something, as rows of text."""
+"""What each component of a learned codec gains, as rows of text."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from bench.report.content import Content
 
 
-def neighbours(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
+def component_gains(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
     """The table of bench.analysis.component_gain as text."""
-    titles = content.results.curves.set_index("name")["title"]
+    titles = content.titles
     return [
         {
             "title": titles[row["test"]],

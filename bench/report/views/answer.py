@@ -1,0 +1,173 @@
+"""What the first screen says: one sentence with numbers, the ranking with its costs, and what the weights are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from bench.analysis.headline import best, ranking, trusted
+from bench.analysis.model_scale import Range, own_scale, paper_scale
+from bench.report.numbers import NOTHING, plain
+from bench.report.views.rows import count, records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.report.content import Content
+    from bench.results.extras import Extras
+
+
+def answer(content: Content, where: str) -> list[str]:
+    """The sentences that answer which codec needs how many bits, and what it costs; `where` names the pictures."""
+    if content.anchor is None or content.subject is None:
+        return ["There is nothing to compare yet."]
+    if len(content.rd_curves) == 1:
+        return [f"On {where} there is {content.rd_curves[0].title} alone, and nothing to compare it with."]
+    return [text for text in (_rates(content, where), _speed(content), _best(content)) if text]
+
+
+def _rates(content: Content, where: str) -> str:
+    """The subject's rate against the first two anchors that it can be ranked against."""
+    axis, subject = content.results.axes[0], str(content.subject)
+    name = title(content, subject)
+    others = [anchor for anchor in content.anchors if anchor.name != subject]
+    found: list[str] = []
+    for anchor in others:
+        rows = trusted(ranking(content.tables["bd_rates"], axis.name, anchor.name))
+        own = rows[rows["test"] == subject] if len(rows) else rows
+        if len(own):
+            than = " bits than" if not found else " than"
+            found.append(f"{_percent(float(own['bd_rate_pchip_percent'].iloc[0]))}{than} {_name(anchor.title)}")
+    if found:
+        return f"On {where}, {name} needs {' and '.join(found[:2])} at equal {axis.title.partition(',')[0]}."
+    if others:
+        return (
+            f"On {where}, {name} shares too little with {_listed([_name(one.title) for one in others])} for a number."
+        )
+    return f"On {where}, everything is compared with {name}."
+
+
+def _percent(rate: float) -> str:
+    """A BD-rate in words; what is rounded to nothing is "as many"."""
+    text = plain(abs(rate), 1)
+    return "as many" if not float(text) else f"{text} % {'fewer' if rate < 0 else 'more'}"
+
+
+def _name(title: str) -> str:
+    """A title within a sentence: without the library that it ends with, as in "WebP (libwebp)"."""
+    return re.sub(r" \([^()]*\)$", "", title)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _speed(content: Content) -> str:
+    """How long the subject takes to decode, beside the main anchor where both were timed alike."""
+    seconds, _ = times(content)
+    own = seconds.get(str(content.subject), {}).get("decode")
+    if own is None:
+        return ""
+    other = seconds.get(content.anchors[0].name, {}).get("decode")
+    beside = (
+        f" ({_name(content.anchors[0].title)}: {other})" if other and content.anchors[0].name != content.subject else ""
+    )
+    return f"It decodes a picture in {own} s{beside}."
+
+
+def _best(content: Content) -> str:
+    """Which measured codec needs the fewest bits, where that is not said already."""
+    anchor = content.anchors[0]
+    ranked = ranking(content.tables["bd_rates"], content.results.axes[0].name, anchor.name)
+    name = best(ranked, content.results.curves["name"], anchor.name)
+    if name is None or trusted(ranked).empty:
+        return ""
+    if name == content.subject:
+        return "No other codec measured here needs fewer."
+    if name == anchor.name:
+        return f"The fewest bits of all measured here: {_name(anchor.title)}."
+    rate = float(ranked.loc[ranked["test"] == name, "bd_rate_pchip_percent"].iloc[0])
+    return f"The fewest bits of all measured here: {title(content, name)}, {_percent(rate)} than {_name(anchor.title)}."
+
+
+def title(content: Content, name: str) -> str:
+    """The title of a curve within a sentence."""
+    return next(_name(one.title) for one in (*content.rd_curves, *content.anchors) if one.name == name)
+
+
+def times(content: Content) -> tuple[dict[str, dict[str, str]], str]:
+    """Seconds by curve and stage of the largest group of comparable times, and where they were taken."""
+    table = content.tables["timings_summary"]
+    if table.empty:
+        return {}, ""
+    group = table[table["group"] == table.groupby("group")["name"].nunique().idxmax()]
+    found: dict[str, dict[str, str]] = {}
+    for row in records(group):
+        found.setdefault(row["name"], {})[row["stage"]] = seconds(row["median_s"])
+    first = records(group.head(1))[0]
+    threads, pictures = count(int(first["threads"]), "thread"), count(int(first["images"]), "picture")
+    return found, f"{first['machine']}, {threads}, {first['device']}; medians over {pictures}"
+
+
+def seconds(value: float) -> str:
+    """A time in seconds with two significant digits."""
+    return f"{value:#.2g}" if value < 10 else f"{value:.0f}"
+
+
+def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
+    """What the curves of the ranking cost, by name: seconds to encode and to decode, and the size of their weights."""
+    timed, _ = times(content)
+    sizes = _sizes(content, extras)
+    return {
+        name: {
+            "encode": timed.get(name, {}).get("encode", NOTHING),
+            "decode": timed.get(name, {}).get("decode", NOTHING),
+            "weights": sizes.get(name, NOTHING),
+        }
+        for name in content.chosen
+    }
+
+
+def _sizes(content: Content, extras: Extras) -> dict[str, str]:
+    """The megabytes of each curve's largest weights file; a file that needs another one's is not all of it."""
+    rows = extras.weights.merge(content.results.curves[["name", "codec", "weights"]], on=["codec", "weights"])
+    rows = rows[rows["quantised_from"].eq("") & ~rows["codec"].str.contains("+", regex=False)]
+    largest = pd.to_numeric(rows["num_bytes"]).groupby(rows["name"]).max().dropna()
+    return {str(name): plain(value / 1e6, 1) for name, value in largest.items()}
+
+
+def weights_banner(content: Content, extras: Extras) -> str:
+    """What the weights of the learned codecs are, where they are our own: their size and training, and the papers'."""
+    used = set(content.results.measurements["weights_sha256"]) - {""}
+    rows = extras.weights[extras.weights["weights_sha256"].isin(used)]
+    rows = rows[pd.to_numeric(rows["total_steps"]).notna()]
+    curves = content.results.curves
+    subject = curves[curves["name"].eq(str(content.subject)) & curves["weights"].ne("")]
+    if rows.empty or subject.empty:
+        return ""
+    codec, weights = str(subject["codec"].iloc[0]), str(subject["weights"].iloc[0])
+    own, every = own_scale(rows[(rows["codec"] == codec) & (rows["weights"] == weights)]), own_scale(rows)
+    paper, hours = paper_scale(codec), pd.to_numeric(rows["seconds"]).sum() / 3600
+    names = " and ".join(f'"{name}"' for name in sorted(set(rows["weights"])))
+    widths = [_beside(f"{name} = ", *pair) for name, *pair in (("N", own.N, paper.N), ("M", own.M, paper.M)) if pair[0]]
+    has = f"{title(content, str(content.subject))} has {' and '.join(widths)} channels, and " if widths else ""
+    return (
+        f"The learned codecs are small models trained for this comparison (weights {names}), not the papers' own: {has}"
+        f"trainings took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
+        f"{count(len(rows), 'model')}. They say what the parts of a codec gain, not how good the papers' models are."
+    )
+
+
+def _beside(name: str, own: Range, paper: Range) -> str:
+    """A range of ours, and that of published models where it is known."""
+    return f"{name}{_span(own)}" + (f" (published models: {_span(paper)})" if paper else "")
+
+
+def _span(values: Range) -> str:
+    """One number or two, grouped by thousands."""
+    if values is None:
+        return NOTHING
+    low, high = (f"{value:,.0f}".replace(",", "\N{THIN SPACE}") for value in values)
+    return low if low == high else f"{low} to {high}"

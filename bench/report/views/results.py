@@ -1,0 +1,137 @@
+"""What came out, section by section: the one sentence that stands beside a folded heading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.analysis.comparison import doubts
+from bench.report.numbers import signed
+from bench.report.views import answer, points
+from bench.report.views.rows import count, records, span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.report.content import Content
+
+
+def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """The sentences of the sections on an image set, by the section's id; none where nothing can be said in one."""
+    results = content.results
+    found = {
+        "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, every metric, picture by picture",
+        "rates": _rates(content),
+        "component-gain": component_gain(tables.get("component_gains", pd.DataFrame()), content.titles),
+        "differences": _difference(content),
+        "anchors": _anchors(tables.get("anchors", pd.DataFrame())),
+        "times": _times(content),
+        "points": f"{count(len(results.points), 'RD point')} of {count(len(results.curves), 'codec')}",
+        "missing": _missing(content),
+        "provenance": f"{count(len(content.tables['runs']), 'run')}, software, weights, sources, tables",
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+def _rates(content: Content) -> str:
+    if content.anchor is None:
+        return ""
+    rates = content.tables["bd_rates"]
+    own = rates[(rates["anchor"] == content.anchor.name) & (rates["axis"] == content.results.axes[0].name)]
+    doubted = int(own["doubt"].ne("").sum())
+    ranked = f"{count(int(own['bd_rate_pchip_percent'].notna().sum()) - doubted, 'curve')} ranked"
+    return f"{ranked} against {content.anchor.title}" + (f", {doubted} too doubtful to be" if doubted else "")
+
+
+def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """The largest gain of a component, of those without a doubt if there are any."""
+    if table.empty:
+        return ""
+    sure = [row for row in records(table) if not doubts(row["notes"])] or records(table)
+    numbers = [row for row in sure if row["bd_rate_pchip_percent"] is not None]
+    if not numbers:
+        return ""
+    row = min(numbers, key=lambda row: float(row["bd_rate_pchip_percent"]))
+    rate = f"{signed(row['bd_rate_pchip_percent'], 1)} %"
+    return f"the most: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
+
+
+def _difference(content: Content) -> str:
+    """How the subject's rate relative to the main anchor changes from the lowest quality to the highest."""
+    table = content.tables["rate_differences"]
+    if content.anchor is None or table.empty:
+        return ""
+    axis = content.results.axes[0]
+    rows = table[(table["anchor"] == content.anchor.name) & (table["axis"] == axis.name)]
+    rows = rows[rows["test"] == content.subject].dropna(subset=["rate_difference_percent"]).sort_values("quality")
+    if len(rows) < 2:
+        return ""
+    ends = [
+        f"{signed(row['rate_difference_percent'], 0)} % at {axis.shown(row['quality']):.1f} {axis.unit}".rstrip()
+        for row in records(rows.iloc[[0, -1]])
+    ]
+    return f"{answer.title(content, str(content.subject))} against {content.anchor.title}: {' and '.join(ends)}"
+
+
+def _anchors(table: pd.DataFrame) -> str:
+    rates = pd.to_numeric(table["bd_rate_percent"]).dropna() if len(table) else pd.Series(dtype=float)
+    if rates.empty:
+        return ""
+    return f"within {span(rates.min(), rates.max(), 1)} % of the bits of {count(len(rates), 'published curve')}"
+
+
+def _times(content: Content) -> str:
+    seconds, _ = answer.times(content)
+    said = [
+        f"{one.title} {own['encode']} s to encode and {own['decode']} s to decode"
+        for one in content.rd_curves
+        if one.name == content.subject and {"encode", "decode"} <= set(own := seconds.get(one.name, {}))
+    ]
+    return said[0] if said else ""
+
+
+def _missing(content: Content) -> str:
+    found = {"incomplete point": len(content.results.incomplete), "failure": len(content.tables["failures"])}
+    said = [count(number, thing) for thing, number in found.items() if number]
+    if absent := len(points.absent(content)):
+        said.append(f"{count(absent, 'codec')} not measured here")
+    return ", ".join(said)
+
+
+def rectifier(summary: pd.DataFrame) -> str:
+    """What the rectifier gains over its baselines, and beyond the control, means over the models."""
+    if summary.empty:
+        return ""
+    own = summary[summary["modifier"] == "+qr"]
+    gain = pd.to_numeric(own["psnr_gain_db"]).mean()
+    beyond = pd.to_numeric(own["psnr_beyond_ft_db"]).dropna()
+    text = f"{signed(gain, 3)} dB of PSNR on average over {count(len(own), 'model')}"
+    return text + (f"; beyond the control (+ft) {signed(beyond.mean(), 3)} dB" if len(beyond) else "")
+
+
+def ablation(groups: list[dict[str, Any]]) -> str:
+    """How much more the two halves of the joint model need alone, in the first setting that has them."""
+    for group in groups:
+        said = {row["variant"]: row["difference"] for row in group["rows"]}
+        halves = [f"{name} {said[name]} %" for name in ("hyper", "context") if name in said]
+        if halves:
+            return f"bits beside the joint model: {', '.join(halves)}"
+    return ""
+
+
+def searches(rows: list[dict[str, Any]]) -> str:
+    """The alphas that were chosen."""
+    said = [f"{row['alpha']} for {row['model']}@{row['quality']}" for row in rows if row["chosen"]]
+    return f"chosen: {', '.join(said)}" if said else ""
+
+
+def trial(means: pd.DataFrame) -> str:
+    """The variant of least loss among those of the first model, where all have one."""
+    if means.empty or "rd_loss" not in means:
+        return ""
+    first = means[(means["model"] == means["model"].iloc[0]) & (means["quality"] == means["quality"].iloc[0])]
+    if len(first) < 2 or first["rd_loss"].isna().any():
+        return ""
+    best = first.loc[first["rd_loss"].astype(float).idxmin()]
+    return f"least loss of {len(first)} variants: {best['variant']}"

@@ -1,0 +1,132 @@
+"""What the first screen says, as data: no page is written, and nothing is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from synthetic import orchard
+
+from bench.analysis.dataset_results import DatasetResults
+from bench.report.content import Content
+from bench.report.numbers import NOTHING
+from bench.report.views import answer
+from bench.report.views.rates import of_few, rate_tables
+from bench.results.extras import ORIGINS, WEIGHTS, Extras
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from synthetic import Synthetic
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def _content(synthetic: Synthetic, folder: Path, dataset: str = "garden", anchors: tuple[str, ...] = ()) -> Content:
+    export = synthetic.read(folder)
+    results = DatasetResults.of(export, dataset)
+    return Content.of(export, results, anchors)
+
+
+def _said(content: Content) -> str:
+    return " ".join(answer.answer(content, "Garden"))
+
+
+def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_codec("joint", "Joint")
+    synthetic.add_curve("joint", rate=1.25, weights="own")
+    synthetic.add_timings()
+    said = _said(_content(synthetic, tmp_path, anchors=("alpha", "beta")))
+    assert said == (
+        "On Garden, Joint needs 25.0 % more bits than Alpha and 56.3 % more than Beta at equal PSNR. "
+        "It decodes a picture in 0.011 s (Alpha: 0.011). "
+        "The fewest bits of all measured here: Beta, 20.0 % fewer than Alpha."
+    )
+
+
+def test_without_a_learned_codec_the_best_is_what_the_page_is_about(synthetic: Synthetic, tmp_path: Path) -> None:
+    said = _said(_content(synthetic, tmp_path))
+    assert said == (
+        "On Garden, Beta needs 20.0 % fewer bits than Alpha at equal PSNR. No other codec measured here needs fewer."
+    )
+
+
+def test_learned_codecs_alone_are_compared_with_the_first(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["weights"] = "own"
+    assert "Beta needs 20.0 % fewer bits than Alpha" in _said(_content(synthetic, tmp_path))
+
+
+def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [row for row in rows if row["codec"] == "alpha"]
+    assert _said(_content(synthetic, tmp_path)) == "On Garden there is Alpha alone, and nothing to compare it with."
+
+
+def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        row["mse"] *= 1e4 if row["codec"] == "beta" else 1
+        row["weights"] = "own" if row["codec"] == "beta" else ""
+    content = _content(synthetic, tmp_path)
+    assert _said(content).startswith("On Garden, Beta shares too little with Alpha for a number.")
+    first = of_few(rate_tables(content)["psnr_db"]["alpha"], content.chosen)
+    assert [(row["name"], row["cells"][0][0]) for row in first["rows"]] == [("alpha", "anchor"), ("beta", NOTHING)]
+    assert first["remarks"] == ["the curves do not overlap in quality"]
+
+
+def test_imported_curves_alone_are_compared_with_each_other(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("moor", ())
+    point = {"dataset": "moor", "source": "own", "metric": "psnr_rgb", "drawn": 1, "encoder": "", "note": "", "url": ""}
+    synthetic.tables["published"] = [
+        point | {"method": name, "title": name.title(), "rate_bpp": rate * factor, "value": 30 + rate}
+        for name, factor in (("one", 1.0), ("two", 0.5))
+        for rate in (1, 2, 3, 4)
+    ]
+    content = _content(synthetic, tmp_path, "moor")
+    assert list(content.chosen) == ["own/two", "own/one"]
+    assert _said(content) == "On Garden, Two needs 50.0 % fewer bits than One at equal PSNR."
+
+
+def test_planes_are_about_cca(tmp_path: Path) -> None:
+    content = _content(orchard(), tmp_path)
+    assert content.subject == "cca"
+    assert "Cca needs 50.0 % fewer bits than Jpeg and 20.0 % fewer than Joint-yuv" in _said(content)
+
+
+def test_doubted_rows_come_last_with_their_reason(synthetic: Synthetic, tmp_path: Path) -> None:
+    for codec in ("joint", "joint+qr"):
+        synthetic.add_codec(codec, codec.title())
+        synthetic.add_curve(codec, rate=0.5, weights="own")
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [r for r in rows if r["codec"] != "joint+qr" or r["quality"] in {10, 50}]
+    table = rate_tables(_content(synthetic, tmp_path))["psnr_db"]["alpha"]
+    assert [row["name"] for row in table["rows"]] == ["joint", "beta", "alpha", "joint+qr"]
+    assert [row["doubted"] for row in table["rows"]] == [False, False, False, True]
+    assert table["rows"][-1]["mark"] == 1
+    assert table["remarks"][0].startswith("qualities 10, 50, where joint has 10, 30,")
+    assert table["rows"][0]["cells"][0][0] == f"{MINUS}50.0"
+
+
+def _trained(**changes: object) -> pd.DataFrame:
+    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"weights": "own", "codec": "joint", "weights_sha256": "1"}
+    numbers = {"quality": 3.0, "num_bytes": 3_400_000, "total_steps": 1250.0, "seconds": 5400.0, "N": 64, "M": 96}
+    return pd.DataFrame([row | numbers | changes])
+
+
+@pytest.mark.parametrize("lacking", ["", "record", "learned"])
+def test_the_banner_has_width_and_training_from_the_records(synthetic: Synthetic, tmp_path: Path, lacking: str) -> None:
+    synthetic.add_codec("joint", "Joint")
+    if lacking != "learned":
+        synthetic.add_curve("joint", weights="own", weights_sha256="1")
+    trained = _trained(**({"total_steps": None, "seconds": None} if lacking == "record" else {}))
+    content, extras = _content(synthetic, tmp_path), Extras(weights=trained)
+    said = answer.weights_banner(content, extras)
+    if lacking:
+        assert said == ""
+        return
+    assert 'weights "own"' in said
+    assert "Joint has N = 64 (published models: 192) and M = 96 (published models: 192 to 320) channels" in said
+    steps = "1\N{THIN SPACE}250 (published models: 5\N{THIN SPACE}000\N{THIN SPACE}000) steps"
+    assert f"{steps}, 1.5 hours for all 1 model" in said
+    assert answer.costs(content, extras)["joint"]["weights"] == "3.4"
