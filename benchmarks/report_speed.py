@@ -1,8 +1,9 @@
-"""How long a report on 100,000 measurements takes, and how much memory.
+"""How long a report takes, how much memory, and how large its first page is.
 
-`nox -s speed` runs this on a quiet machine. Exit status 1 says that a bound was missed. The measurements are made up:
-25 codecs at 20 qualities on 200 pictures, with three metrics, and BD-rates against three anchors. The report is written
-by a process of its own, so that the memory is the report's alone.
+`nox -s speed` runs this on a quiet machine. Exit status 1 says that a bound was missed. There are two reports: one on
+100,000 measurements that are made up (25 codecs at 20 qualities on 200 pictures, with three metrics, and BD-rates
+against three anchors), and one on the committed evidence. Each is written by a process of its own, so that the memory
+is the report's alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,15 +24,17 @@ from bench.results.fields import FILES
 
 CODECS, QUALITIES, IMAGES = 25, 20, 200
 ANCHORS = 3
-MOST_S = 20.0
-MOST_MIB = 1024.0
+
+EVIDENCE = Path(__file__).parents[1] / "reports" / "reference" / "data"
 
 _REPORT = """
 import sys
+import time
 from pathlib import Path
 from bench.report import write_report
-write_report(Path(sys.argv[1]), Path(sys.argv[2]), anchors=sys.argv[3:])
-print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024)
+page = write_report(Path(sys.argv[1]), Path(sys.argv[2]), anchors=sys.argv[3:])
+memory = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+print(time.process_time(), memory, page.stat().st_size / 1e6)
 """
 
 
@@ -87,21 +90,49 @@ def _write(directory: Path, name: str, rows: list[dict[str, object]]) -> None:
     pd.DataFrame(rows).to_csv(directory / f"{name}.csv", index=False)
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a report may take: seconds of processor time, memory, and the size of its first page."""
+
+    seconds: float
+    mib: float
+    megabytes: float
+
+
+def write_evidence(directory: Path) -> None:
+    """The committed evidence as a folder that a report is written from."""
+    database = str(directory.with_name("results.sqlite"))
+    for command in (["import", str(EVIDENCE)], ["export", str(directory)]):
+        subprocess.run([sys.executable, "-m", "bench", *command, "--db", database], check=True, capture_output=True)
+
+
+def is_met(name: str, export: Path, anchors: list[str], bounds: Bounds) -> bool:
+    """Write a report, print what it took, and say whether it kept to its bounds."""
+    command = [sys.executable, "-c", _REPORT, str(export), str(export.with_name(f"{export.name}-out")), *anchors]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, mib, megabytes = map(float, done.stdout.split())
+    click.echo(
+        f"{name}: {seconds:.1f} s, {mib:.0f} MiB, first page {megabytes:.1f} MB; "
+        f"at most {bounds.seconds:g} s, {bounds.mib:g} MiB, {bounds.megabytes:g} MB"
+    )
+    return seconds <= bounds.seconds and mib <= bounds.mib and megabytes <= bounds.megabytes
+
+
 def main() -> None:
     """Measure, print, and say whether the bounds are met."""
     if "--force" not in sys.argv:
         require_quiet_machine()
     with tempfile.TemporaryDirectory() as folder:
-        export = Path(folder, "export")
-        export.mkdir()
-        write_export(export)
+        made_up, evidence = Path(folder, "made-up"), Path(folder, "evidence")
+        made_up.mkdir()
+        write_export(made_up)
+        write_evidence(evidence)
         anchors = [f"codec{index:02d}" for index in range(ANCHORS)]
-        start = time.perf_counter()
-        command = [sys.executable, "-c", _REPORT, str(export), str(Path(folder, "out")), *anchors]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        seconds, mib = time.perf_counter() - start, float(done.stdout)
-    click.echo(f"{CODECS * QUALITIES * IMAGES:,} rows: {seconds:.1f} s, {mib:.0f} MiB; {MOST_S:g} and {MOST_MIB:g}")
-    sys.exit(seconds > MOST_S or mib > MOST_MIB)
+        met = [
+            is_met(f"{CODECS * QUALITIES * IMAGES:,} rows", made_up, anchors, Bounds(20, 1024, 6)),
+            is_met("the committed evidence", evidence, [], Bounds(15, 160, 3)),
+        ]
+    sys.exit(not all(met))
 
 
 if __name__ == "__main__":

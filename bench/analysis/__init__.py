@@ -3,7 +3,7 @@
 dataset_results   all results on one image set: current curves, complete points; `sets`: which image set is meant
 rd_curve          one RD curve, measured or published, by name; `choice`: some for a figure
 axis, family      metrics as axes; codecs that belong together
-bd, batch         Bjøntegaard deltas of curves; of bootstrap samples
+bd, batch         Bjøntegaard deltas of curves; of bootstrap samples; `interpolation` through their points
 comparison        two codecs beside each other; `single_point`, where one has one point; `difference` at equal quality
 front             what no other beats in both rate and time
 claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them

@@ -14,6 +14,8 @@ from bench.analysis.interpolation import Hermite
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from bench.analysis.axis import Axis
     from bench.analysis.bd import Curve
     from bench.analysis.rd_curve import RdCurve
@@ -21,30 +23,43 @@ if TYPE_CHECKING:
 SAMPLES = 61
 
 
-def rate_difference(anchor: Curve, test: Curve) -> pd.DataFrame:
-    """Rate of `test` relative to `anchor` at equal quality, in percent, at `SAMPLES` qualities of the overlap.
+def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`SAMPLES` qualities of the overlap, and the rate of `test` relative to `anchor` at each of them, in percent.
 
     The curves are those that the PCHIP BD-rate integrates. Empty where the curves do not overlap.
     """
     if min(len(anchor), len(test)) < 2:
-        return pd.DataFrame({"quality": [], "rate_difference_percent": []})
+        return np.empty(0), np.empty(0)
     low, high = max(anchor.quality[0], test.quality[0]), min(anchor.quality[-1], test.quality[-1])
     quality = np.linspace(low, high, SAMPLES if low < high else 0)
     log_rates = [
         Hermite.through(curve.quality[None], np.log(curve.rate_bpp)[None]).at(quality)[0] for curve in (anchor, test)
     ]
-    return pd.DataFrame({"quality": quality, "rate_difference_percent": np.expm1(log_rates[1] - log_rates[0]) * 100})
+    return quality, np.expm1(log_rates[1] - log_rates[0]) * 100
 
 
 def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis]) -> pd.DataFrame:
     """`rate_difference` of several curves against one, on every axis that both have, `quality` as it is written."""
-    frames = []
+    parts = []
     for axis, test in itertools.product(axes, tests):
         if axis.name in anchor.curves and axis.name in test.curves:
-            frame = rate_difference(anchor.curves[axis.name], test.curves[axis.name])
-            shown = [axis.shown(quality) for quality in frame["quality"]]
-            frames.append(frame.assign(axis=axis.name, anchor=anchor.name, test=test.name, quality=shown))
-    return _stacked(frames, ["axis", "anchor", "test", "quality", "rate_difference_percent"])
+            quality, percent = rate_difference(anchor.curves[axis.name], test.curves[axis.name])
+            parts.append(([axis.name, anchor.name, test.name], quality if axis.higher_is_better else -quality, percent))
+    if not parts:
+        return pd.DataFrame(columns=["axis", "anchor", "test", "quality", "rate_difference_percent"])
+    sizes = [len(quality) for _, quality, _ in parts]
+    names = zip(*(name for name, _, _ in parts), strict=True)
+    columns = {column: np.repeat(np.array(own, object), sizes) for column, own in zip(_NAMES, names, strict=True)}
+    return pd.DataFrame(
+        columns
+        | {
+            "quality": np.concatenate([quality for _, quality, _ in parts]),
+            "rate_difference_percent": np.concatenate([percent for _, _, percent in parts]),
+        }
+    )
+
+
+_NAMES = ("axis", "anchor", "test")
 
 
 def per_image_rates(

@@ -143,9 +143,9 @@ def gains(paired: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(GAINS))
 
 
-def summary(paired: pd.DataFrame) -> pd.DataFrame:
-    """The same over the qualities, a row a model, modifier and weights, with the largest of them: `SUMMARY`."""
-    of_quality = gains(paired).set_index(["model", "modifier", "weights"])
+def summary(paired: pd.DataFrame, gained: pd.DataFrame) -> pd.DataFrame:
+    """The same over the qualities, a row a model, modifier and weights, with the largest of `gains`: `SUMMARY`."""
+    of_quality = gained.set_index(["model", "modifier", "weights"])
     rows = []
     for group, told in _groups(paired, ["model", "modifier", "weights"]):
         largest = of_quality.loc[[(told["model"], told["modifier"], told["weights"])]].max()

@@ -3,9 +3,10 @@
 assets      what a report shows besides measurements: pictures, costs, trainings, experiments
 page        writes the pages and the figures; `report` composes them, `pages` those of details, `cca_page` that of cca
 content     what one page shows of an image set; `numbers` and `views` turn it into text and tables
-style       colours, dashes and markers of curves; `canvas` draws with matplotlib, `explorer` with plotly
-paper_figure   one figure of chosen curves for a paper; `pgfplots` as LaTeX, `citations` its BibTeX
-rd_plot, front_plot, difference_plots, experiment_plots, interval_plot   the figures
+figure      the description of a figure: axes and series. `style` has colours, dashes and markers of curves
+canvas      draws a description with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
+rd_plot, front_plot, difference_plots, experiment_plots   the descriptions; `against` those with any anchor
+paper_figure   one figure of chosen curves for a paper; `citations` its BibTeX
 templates, static   Jinja templates, CSS and JavaScript
 
 Imports `experiments` and what is below. The next folder up is `verification`.

@@ -86,7 +86,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     trials = {name: variant_means(extras.experiment(name)) for name in TRIALS}
     if gains.empty and search.empty and all(means.empty for means in trials.values()):
         return None
-    summary = rectifier.summary(paired)
+    summary = rectifier.summary(paired, gains)
     epochs = extras.experiment("alpha_epochs")
     gain_plots, alpha_plots = _gain_plots(gains, content), [*_epoch_plots(epochs), *_alpha_plots(search)]
     tables = {

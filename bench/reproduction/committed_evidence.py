@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-KEPT = frozenset({".bib", ".csv", ".html", ".svg"})
+KEPT = frozenset({".bib", ".csv", ".html", ".pgf", ".svg"})
 """Suffixes of the files of a report that are evidence."""
 
 TABLE_SCRIPT = "assets/tables.js"

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def test_the_difference_at_each_quality_averages_to_the_bd_rate() -> None:
     anchor = Curve.of([0.1, 0.2, 0.5, 1.0, 2.0], [28, 30, 33.5, 37, 41])
     test = Curve.of([0.09, 0.2, 0.4, 0.9, 2.2], [27.5, 30.5, 33, 37.5, 41.5])
-    rows = rate_difference(anchor, test)
-    area = trapezoid(np.log1p(rows["rate_difference_percent"] / 100), rows["quality"])
-    average = np.expm1(area / (rows["quality"].iloc[-1] - rows["quality"].iloc[0])) * 100
+    quality, percent = rate_difference(anchor, test)
+    area = trapezoid(np.log1p(percent / 100), quality)
+    average = np.expm1(area / (quality[-1] - quality[0])) * 100
     assert average == pytest.approx(compare(anchor, test).rate_percent["pchip"], abs=0.02)
 
 
 def test_curves_without_overlap_differ_nowhere() -> None:
-    assert rate_difference(Curve.of([1, 2], [30, 31]), Curve.of([1, 2], [32, 33])).empty
-    assert rate_difference(Curve.of([1, 2], [30, 31]), Curve.of([1], [30])).empty
+    assert not len(rate_difference(Curve.of([1, 2], [30, 31]), Curve.of([1, 2], [32, 33]))[0])
+    assert not len(rate_difference(Curve.of([1, 2], [30, 31]), Curve.of([1], [30]))[0])
 
 
 def test_differences_are_of_every_curve_and_axis(synthetic: Synthetic, tmp_path: Path) -> None:

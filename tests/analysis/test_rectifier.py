@@ -324,7 +324,7 @@ def test_the_control_is_taken_from_the_gain_picture_by_picture(rectified: Synthe
         if row["codec"] in {"alpha+qr", "alpha+ft"}:
             row["mse"] *= 10 ** (-"abcd".index(row["image"][0]) / 100)  # both gain more on some pictures
     sources = _sources(rectified, tmp_path)
-    table = rectifier.summary(sources.pairs).set_index("modifier")
+    table = rectifier.summary(sources.pairs, sources.gains).set_index("modifier")
     shown = table.loc["+qr", ["psnr_beyond_ft_db", "psnr_beyond_ft_low_db", "psnr_beyond_ft_high_db"]]
     assert list(shown) == pytest.approx([-0.1] * 3)
     assert table.loc["+qr", "psnr_gain_low_db"] < table.loc["+qr", "psnr_gain_db"] == pytest.approx(GAIN_DB + 0.15)
