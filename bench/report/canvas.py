@@ -131,7 +131,9 @@ class _Layout:
         self.columns = max(1, min(len(entries), int((self.width - 8) // longest))) if entries else 1
         self.legend = 1.45 * NAME_POINTS * size.scale * math.ceil(len(entries) / self.columns) + 4 * bool(entries)
         self.height = 72 * size.height_inches + self.legend
-        self.inner = np.array([self.width - left - 10, self.height - self.above - below - self.legend])
+        # The last number of an axis is centred below its end.
+        right = 10 + 1.2 * size.font_points * figure.x.percent
+        self.inner = np.array([self.width - left - right, self.height - self.above - below - self.legend])
         bottom = (below + self.legend) / self.height
         self.axes = (left / self.width, bottom, self.inner[0] / self.width, self.inner[1] / self.height)
 
@@ -201,7 +203,11 @@ class _Drawing:
             axis.set_major_locator(ticker.FixedLocator(log_ticks(*axis.get_view_interval())))
             axis.set_minor_locator(ticker.NullLocator())
         else:
-            axis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=scale.whole))
+            # A number below the axis is as wide as five letters and a space.
+            most = self.layout.inner[0] / (5.5 * self.size.font_points) if which == "x" else 6
+            axis.set_major_locator(
+                ticker.MaxNLocator(min(6, max(2, int(most))), steps=[1, 2, 5, 10], integer=scale.whole)
+            )
         if scale.ticks is None:
             axis.set_major_formatter(ticker.FuncFormatter(percent_tick if scale.percent else tick))
         if scale.descending:

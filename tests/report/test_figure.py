@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 
 from bench.analysis.axis import PSNR
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
@@ -137,6 +139,22 @@ def test_ticks_of_a_logarithmic_axis_are_round_and_few() -> None:
     assert log_ticks(0.09, 1.1) == pytest.approx([0.1, 0.2, 0.5, 1])
     assert log_ticks(2, 3000) == pytest.approx([3, 10, 30, 100, 300, 1000, 3000])
     assert log_ticks(1e-5, 1) == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])
+
+
+def test_numbers_below_an_axis_do_not_touch_nor_leave_the_figure(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    rows = pd.DataFrame({"label": ["VVC 4:2:0 10 bit (vvenc)"], "value": [100.0], "low": [-20.0], "high": [250.0]})
+    found = interval_figure("x", "", rows, Columns("label", "value", "low", "high", "difference"))
+    assert found is not None
+    drawing(found)
+    axes = drawn[0][0]
+    axes.figure.draw_without_rendering()
+    inside = [
+        label for label in axes.get_xticklabels() if axes.get_xlim()[0] <= label.get_position()[0] <= axes.get_xlim()[1]
+    ]
+    boxes = [Text.get_window_extent(label) for label in inside]
+    assert len(boxes) >= 3
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+    assert boxes[-1].x1 <= axes.figure.bbox.width
 
 
 def test_segments_have_gaps_between_them() -> None:
