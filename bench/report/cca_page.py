@@ -33,7 +33,9 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
     content = next((content for content in contents if content.results is results), None)
     tables = _tables(all_results, export, extras)
     if content is not None:
-        tables |= {"cca_bd_rates": cca.rates(content.results), "round_trip_ceilings": ceiling_table(content.results)}
+        rates = cca.rates(content.results)
+        titles = {f"{side}_title": rates[side].map(content.titles) for side in ("anchor", "test")}
+        tables |= {"cca_bd_rates": rates.assign(**titles), "round_trip_ceilings": ceiling_table(content.results)}
     filled = {name: table for name, table in tables.items() if len(table)}
     if not filled:
         return None

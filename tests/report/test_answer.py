@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 from synthetic import orchard
 
+from bench.analysis.claims import Book, claim_table
 from bench.analysis.dataset_results import DatasetResults
+from bench.analysis.sources import Sources
 from bench.report.content import Content
 from bench.report.numbers import NOTHING
-from bench.report.views import answer
+from bench.report.views import answer, claims
 from bench.report.views.rates import of_few, rate_tables
+from bench.results import published
 from bench.results.extras import ORIGINS, WEIGHTS, Extras
 
 if TYPE_CHECKING:
@@ -130,3 +133,20 @@ def test_the_banner_has_width_and_training_from_the_records(synthetic: Synthetic
     steps = "1\N{THIN SPACE}250 (published models: 5\N{THIN SPACE}000\N{THIN SPACE}000) steps"
     assert f"{steps}, 1.5 hours for all 1 model" in said
     assert answer.costs(content, extras)["joint"]["weights"] == "3.4"
+
+
+def test_published_and_measured_values_have_a_verdict_each(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.tables["published"] = published.load().to_dict("records")
+    export = synthetic.read(tmp_path)
+    book = Book.load()
+    table = claim_table(book, Sources(export, Extras(), DatasetResults.of(export, "garden")))
+    row = claims.claims(table, book.papers)[0]["rows"][0]
+    assert (row["id"], row["claimed"]) == ("joint-jpeg", f"{MINUS}59.8 %")
+    by_others, here = row["evidence"]
+    assert (by_others["verdict_class"], by_others["value"]) == ("holds", f"{MINUS}58.9 %")
+    assert (here["verdict_class"], here["value"]) == ("not-tested", NOTHING)
+    assert here["reason"] == "nothing is measured on kodak"
+    assert claims.main_claim(table) == row
+    of_others, ours = claims.tallies(table)
+    assert ours["counts"] == [{"number": len(table), "verb": "are not tested", "verdict_class": "not-tested"}]
+    assert {count["verb"]: count["number"] for count in of_others["counts"]} == {"hold": 9, "are not tested": 26}

@@ -218,7 +218,7 @@ def test_equal_remarks_have_one_number() -> None:
 
 def _figure(page: Page, name: str) -> str:
     """A figure of a page with its words."""
-    return page.html.partition(f'<figure id="{name}">')[2].partition("</figure>")[0]
+    return page.html.partition(f'<figure id="{name}"')[2].partition("</figure>")[0]
 
 
 def test_figures_say_what_they_are_against_and_show_one_setting_of_each_codec(page: Page) -> None:
@@ -319,7 +319,7 @@ def test_a_picture_that_is_not_there_is_one_clear_line(full_export: Path, tmp_pa
 
 
 def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> None:
-    table = pd.read_csv(out / "tables" / "bd_rates.csv").set_index(["test", "axis"])
+    table = pd.read_csv(out / "tables" / "bd_rates.csv").query("anchor == 'alpha'").set_index(["test", "axis"])
     assert table.loc[("beta", "psnr_db"), "bd_rate_pchip_percent"] == pytest.approx((0.8 / 0.95 - 1) * 100, abs=0.05)
     assert "\N{MINUS SIGN}15.8" in page.text
 

@@ -40,11 +40,16 @@ def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> dict[str, Any]:
 
 
 def rates_result(table: pd.DataFrame) -> str:
-    """The BD-rate of cca on the first axis against each anchor that it has one for, in a sentence."""
+    """The BD-rate of cca on the first axis against the first two anchors that it has one for, in a sentence."""
     first = table[table["axis"] == table["axis"].iloc[0]] if len(table) else table
-    numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] is not None]
-    said = [f"{signed(row['bd_rate_pchip_percent'], 1)} % to {row['anchor_title']}{_doubt(row)}" for row in numbers]
-    return ", ".join(said)
+    numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] == row["bd_rate_pchip_percent"]]
+    said = [
+        f"{signed(row['bd_rate_pchip_percent'], 1)} % to {row['anchor_title']}"
+        f"{' (doubtful)' if doubts(row['notes']) else ''}"
+        for row in numbers
+        if row["bd_rate_pchip_percent"] is not None
+    ]
+    return ", ".join(said[:2])
 
 
 def parts_result(table: pd.DataFrame) -> str:
@@ -70,10 +75,6 @@ def portability_result(table: pd.DataFrame) -> str:
         counts[kind] = [failed + int(row["failed"]), files + int(row["files"])]
     said = [f"{failed} of {files} of {kind}" for kind, (failed, files) in counts.items()]
     return f"files that failed: {', '.join(said)}" if said else ""
-
-
-def _doubt(row: Mapping[str, Any]) -> str:
-    return " (doubtful)" if doubts(str(row["notes"])) else ""
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     ]
     if evidence[1]["value"] != NOTHING:
         evidence[1]["interval"] = span(row["measured_low"], row["measured_high"], digits)
+    if row["measured_verdict"] != NOT_TESTED:
         evidence[1]["basis"] = row["measured_on"].removeprefix("measured").removeprefix(", ")
     return {
         **{key: row[key] for key in ("id", "paper", "claim", "source", "command")},
