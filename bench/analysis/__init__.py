@@ -6,10 +6,12 @@ axis, family      metrics as axes; codecs that belong together
 bd, batch         Bjøntegaard deltas of curves; of bootstrap samples; `interpolation` through their points
 comparison        two codecs beside each other; `single_point`, where one has one point; `difference` at equal quality
 front             what no other beats in both rate and time
+headline, trust   what a report says first; which BD-rates are doubtful, and why
 claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them
 component_gain, rectifier, cca, ceiling, anchors, timing   results of one kind each
 compressai_form   curves as CompressAI writes them
 ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments
+model_scale       widths, steps and hours of the learned models, against the papers'
 
 Imports `results` and what is below. The next folder up is `harness`.
 """
