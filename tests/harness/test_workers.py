@@ -39,15 +39,15 @@ def alive(pid: int) -> bool:
 
 
 def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
-    one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite", codec="own.py:Slower@1,2,3")
+    one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite", codec="own.py:Slower")
     alone, *_ = (desk.path / "processes").read_text().splitlines()
     (desk.path / "processes").unlink()
-    two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower@1,2,3")
+    two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower")
     assert two.returncode == 0, two.stderr
     # On a busy machine the progress is told.
     assert all(line.startswith("measuring: ") for line in (one.stderr + two.stderr).splitlines())
     assert two.stdout == one.stdout
-    assert "12 tasks measured, 0 were there, 0 failed" in two.stdout
+    assert "32 tasks measured, 0 were there, 0 failed" in two.stdout
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert desk.rows(VALUES) == desk.rows(VALUES, db="one.sqlite")
     # Two processes, each with one thread.
@@ -161,7 +161,7 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     desk: Desk, *, to_group: bool, number: signal.Signals
 ) -> None:
     """A terminal sends it to all processes of the group, `kill` to one; the impatient send several."""
-    process = desk.start_measuring("--workers", "2", codec="own.py:Slower@1,2,3")
+    process = desk.start_measuring("--workers", "2", codec="own.py:Slower")
     desk.wait_for_rows(1)
     for pause in (0.3, 0.3, 0.6, 0):
         (os.killpg if to_group else os.kill)(process.pid, number)
@@ -177,6 +177,6 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
         time.sleep(0.05)
     assert not any(map(alive, workers))
     stored = len(desk.rows())
-    assert 0 < stored < 12
-    result = desk.measure(codec="own.py:Slower@1,2,3")
-    assert f"{12 - stored} tasks measured, {stored} were there" in result.stdout
+    assert 0 < stored < 32
+    result = desk.measure("--workers", "2", codec="own.py:Slower")
+    assert f"{32 - stored} tasks measured, {stored} were there" in result.stdout
