@@ -129,7 +129,7 @@ def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path
     if located in chain:
         raise UsageError(f"{path} names {file} as its base, which is a part of it: one of the two is not what it was")
     if len(chain) > DEEPEST:
-        raise UsageError(f"{chain[0]}: more than {DEEPEST} files, each a part of the next; train it anew, whole")
+        raise UsageError(f"{chain[0]}: a chain of more than {DEEPEST} bases; train full weights instead")
     if fingerprint(located) != sha256:
         raise UsageError(
             f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "

@@ -175,7 +175,7 @@ def test_a_chain_without_an_end_in_sight_is_refused(parts: Path) -> None:
         delta.write(path_of(parts, name), header, tensors, path_of(parts, base))
     assert len(catalogue.bases(path_of(parts, names[-2]))) == catalogue.DEEPEST
     assert load(path_of(parts, names[-2])).card == CARD
-    with pytest.raises(UsageError, match=f"{names[-1]}-3.*: more than {catalogue.DEEPEST} files"):
+    with pytest.raises(UsageError, match=f"{names[-1]}-3.*: a chain of more than {catalogue.DEEPEST} bases"):
         load(path_of(parts, names[-1]))
 
 
