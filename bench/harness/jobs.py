@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PICTURES_BYTES = 2**28
 """Decoded pictures that a process keeps: all of Kodak (1.2 MB each), so that each file is decoded once."""
 
+OBJECT_BYTES = 2**12
+"""About what a picture takes besides its samples, so that a cache of tiny ones stays small, too."""
+
 OPEN_CODECS = 4
 """Pairs of codecs that a process keeps open: those of a family are timed side by side, and weights are large."""
 
@@ -160,18 +163,40 @@ def _decoding(recipe: Recipe, decoder: Codec) -> Decode:
     return adapter.decoder(decoder) if is_ours(recipe.name) else functools.partial(_process().decode, recipe)
 
 
-_pictures: OrderedDict[ImageFile, AnyPicture] = OrderedDict()
+class _PictureCache:
+    """Pictures that were read last, as many as there is room for."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[ImageFile, AnyPicture] = OrderedDict()
+        self._bytes = 0
+
+    def take(self, image: ImageFile) -> AnyPicture | None:
+        picture = self._kept.pop(image, None)
+        self._bytes -= _size(picture) if picture else 0
+        return picture
+
+    def put(self, image: ImageFile, picture: AnyPicture) -> None:
+        self.take(image)
+        self._kept[image] = picture
+        self._bytes += _size(picture)
+        while len(self._kept) > 1 and self._bytes > PICTURES_BYTES:
+            self.take(next(iter(self._kept)))
+
+
+def _size(picture: AnyPicture) -> int:
+    return picture.nbytes + OBJECT_BYTES
+
+
+_pictures = _PictureCache()
 
 
 def picture_of(image: ImageFile) -> AnyPicture:
     """The picture of an image, which this process may have read before."""
-    picture = _pictures.pop(image, None)
-    keep_picture(image, picture or image.read())
-    return _pictures[image]
+    picture = _pictures.take(image) or image.read()
+    _pictures.put(image, picture)
+    return picture
 
 
 def keep_picture(image: ImageFile, picture: AnyPicture) -> None:
-    """Keep a picture, and of others as many as there is room for."""
-    _pictures[image] = dataclasses.replace(picture)  # what comes out of a pickle can be written to
-    while len(_pictures) > 1 and sum(kept.nbytes for kept in _pictures.values()) > PICTURES_BYTES:
-        _pictures.popitem(last=False)
+    """Keep a picture that came from another process."""
+    _pictures.put(image, dataclasses.replace(picture))  # what comes out of a pickle can be written to
