@@ -14,7 +14,7 @@ import numpy as np
 from baselines import vvc
 from baselines.avif import Avif
 from baselines.bpg import codec as bpg
-from bench.images.colour import from_yuv420, to_rgb, to_ycbcr, to_yuv420
+from bench.images.colour import from_yuv420, luma, to_rgb, to_ycbcr, to_yuv420
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,18 +57,18 @@ def _through_jpeg_444(picture: Picture) -> Picture:
 
 def _through_jpeg_420(picture: Picture) -> Picture:
     """libjpeg: chroma is downsampled by the mean of four samples and upsampled by "fancy upsampling"."""
-    luma, *chroma = to_ycbcr(_even(picture.pixels))
-    full = [_rounded(luma), *(_doubled(_rounded(_means_of_four(_rounded(plane)))) for plane in chroma)]
+    luma_plane, *chroma = to_ycbcr(_even(picture.pixels))
+    full = [_rounded(luma_plane), *(_doubled(_rounded(_means_of_four(_rounded(plane)))) for plane in chroma)]
     return to_rgb(*(np.ascontiguousarray(plane[: picture.height, : picture.width]) for plane in full))
 
 
 def _through_webp(picture: Picture) -> Picture:
     """libwebp: limited range; chroma is computed from the mean of four pixels on a nearly linear scale."""
     even = _even(picture.pixels).astype(np.float64)
-    luma = _rounded(np.asarray(even @ _WEBP_LUMA + _BLACK))
+    luma_plane = _rounded(np.asarray(even @ _WEBP_LUMA + _BLACK))
     means = np.moveaxis(255 * _means_of_four(np.moveaxis((even / 255) ** _WEBP_GAMMA, 2, 0)) ** (1 / _WEBP_GAMMA), 0, 2)
     cb, cr = (_doubled(_rounded(means @ weights + _CHROMA_ZERO)) for weights in _WEBP_CHROMA)
-    full = [(luma - _BLACK) / _LIMITED_LUMA_GAIN]
+    full = [(luma_plane - _BLACK) / _LIMITED_LUMA_GAIN]
     full += [(plane - _CHROMA_ZERO) / _LIMITED_CHROMA_GAIN + _CHROMA_ZERO for plane in (cb, cr)]
     return to_rgb(*(plane[: picture.height, : picture.width].astype(np.float32) for plane in full))
 
@@ -119,10 +119,15 @@ CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
 
 
 def ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:
-    """Mean PSNR in dB of converted pictures."""
-    return float(np.mean([_psnr_db(picture, CONVERSIONS[codec](picture)) for picture in pictures]))
+    """Mean PSNR in dB of converted pictures, over R, G and B."""
+    return _mean_psnr_db(codec, pictures, lambda picture: picture.pixels.astype(float))
 
 
-def _psnr_db(original: Picture, converted: Picture) -> float:
-    mse = np.mean((original.pixels.astype(float) - converted.pixels) ** 2)
-    return float(10 * np.log10(255**2 / mse))
+def luma_ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:
+    """Mean PSNR in dB of the luma of converted pictures: what rounding costs luma, and what clipping adds."""
+    return _mean_psnr_db(codec, pictures, lambda picture: luma(picture.pixels))
+
+
+def _mean_psnr_db(codec: str, pictures: Iterable[Picture], samples: Callable[[Picture], NDArray[Any]]) -> float:
+    errors = [np.mean((samples(picture) - samples(CONVERSIONS[codec](picture))) ** 2) for picture in pictures]
+    return float(np.mean(10 * np.log10(255**2 / np.array(errors))))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from baselines.conversion import CONVERSIONS, ceiling_db
+from baselines.conversion import CONVERSIONS, ceiling_db, luma_ceiling_db
 from bench.codecs.registry import CODECS, codec_class
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture
@@ -79,6 +79,17 @@ def test_every_conventional_codec_that_converts_states_its_ceiling() -> None:
     conventional = {name for name, target in CODECS.items() if target.startswith("baselines.")}
     assert set(CONVERSIONS) == conventional - ROUND_NOTHING - UNKNOWN
     assert set(conversion_ceilings()["codec"]) == set(CONVERSIONS)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "bpg-420", "vvc"])
+def test_halved_chroma_costs_luma_much_less_than_rgb(name: str, photo: Picture) -> None:
+    assert luma_ceiling_db(name, [photo]) > ceiling_db(name, [photo]) + 5
+
+
+def test_the_luma_ceiling_is_that_of_unrounded_bt709(photo: Picture) -> None:
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    error = (photo.pixels @ weights - CONVERSIONS["jpeg-444"](photo).pixels @ weights) ** 2
+    assert luma_ceiling_db("jpeg-444", [photo]) == pytest.approx(10 * np.log10(255**2 / error.mean()), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", CONVERSIONS)
