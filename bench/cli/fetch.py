@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("names", nargs=-1, metavar="[DATASET|weights]...")
+@click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips]...")
 @families
 @qualities
 @click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="What weights are trained for.  [default: mse]")
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
-    """Download image sets (kodak by default) or CompressAI's `weights`, verified; what was cut off goes on.
+    """Download image sets (kodak by default), CompressAI's `weights` or those of the metric `lpips`, verified.
+
+    What was cut off goes on.
 
     Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all of one metric are about 2 GB.
     """
@@ -32,6 +34,10 @@ def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # 
     for name in names or ("kodak",):
         if name == "weights":
             _fetch_weights(**wanted)
+        elif name == "lpips":
+            from bench.metrics.deep import fetch_alexnet  # noqa: PLC0415
+
+            click.echo(f"AlexNet's weights are {fetch_alexnet()}")
         else:
             click.echo(f"{name} is in {fetch_dataset(name, data=data)}")
 

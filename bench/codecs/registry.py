@@ -62,6 +62,7 @@ FURTHER_METRICS = {
     "gmsd": "bench.metrics.structure:GMSD",
     "iw_ssim": "bench.metrics.structure:IW_SSIM",
     "vif": "bench.metrics.structure:VIF",
+    "lpips": "bench.metrics.deep:LPIPS",
 }
 """The same of metrics that are measured where they are asked for."""
 

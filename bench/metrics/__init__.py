@@ -5,6 +5,7 @@ ms_ssim      multi-scale SSIM
 video        VMAF and XPSNR, by ffmpeg
 structure    FSIM, GMSD, IW-SSIM and VIF, by piq
 vision       PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP
+deep         LPIPS
 packages     what metrics of other packages have in common
 
 Those of other packages are measured where they are asked for: `bench run --metric vmaf`; docs/metrics.md.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.system.errors import MissingError
@@ -10,7 +12,6 @@ from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     import requests
 
@@ -57,6 +58,23 @@ class _Arrival:
 
     advance: Callable[[int], None]
     max_bytes: int
+
+
+def weights_folder() -> Path:
+    """Folder of downloaded weights: $BENCH_WEIGHTS, else bench/weights in the user's cache folder."""
+    if given := os.environ.get("BENCH_WEIGHTS"):
+        return Path(given)
+    return _cache_folder() / "bench" / "weights"
+
+
+def locate_weights(file: str) -> Path | None:
+    """Path of a file of weights on this machine, not verified: in our folder, else among PyTorch's downloads."""
+    hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
+    return next((path for path in (weights_folder() / file, hub / file) if path.is_file()), None)
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 class _TooLargeError(Exception):

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-import os
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.system.download import download
+from bench.system.download import download, locate_weights, weights_folder
 from bench.system.errors import MissingError, UsageError, unknown
 from bench.system.files import sha256_of
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 METRICS = ("mse", "ms-ssim")
 """Metrics that checkpoints were trained for."""
@@ -108,16 +107,9 @@ def select(
     return [entry for entry in found if not qualities or entry.quality in qualities]
 
 
-def weights_folder() -> Path:
-    """Folder of downloaded checkpoints: $BENCH_WEIGHTS, else bench/weights in the user's cache folder."""
-    if given := os.environ.get("BENCH_WEIGHTS"):
-        return Path(given)
-    return _cache_folder() / "bench" / "weights"
-
-
 def locate(checkpoint: PublishedCheckpoint) -> Path | None:
     """Path of a checkpoint on this machine, not verified: in our folder, else among CompressAI's downloads."""
-    return next((path for path in _places(checkpoint) if path.is_file()), None)
+    return locate_weights(checkpoint.file)
 
 
 def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
@@ -158,15 +150,6 @@ def _fetch(checkpoint: PublishedCheckpoint, advance: Callable[[int, str], None])
         download([checkpoint.url], path, checkpoint.sha256_prefix, advance=_megabytes(f"{checkpoint}", advance))
     advance(1, f"{checkpoint}")
     return path
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
-def _places(checkpoint: PublishedCheckpoint) -> tuple[Path, Path]:
-    hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
-    return weights_folder() / checkpoint.file, hub / checkpoint.file
 
 
 def _megabytes(name: str, advance: Callable[[int, str], None]) -> Callable[[int], None]:
