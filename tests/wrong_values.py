@@ -100,7 +100,11 @@ COMMON: Mapping[str, tuple[Wrong, ...]] = {
         Wrong("5:9", "--frames 5:9", CLIP),
         Wrong("0:1", "--frames is for clips", ()),
     ),
-    "--size": (*names("--size", *RAW), Wrong("16x0", "16x0 is no size", RAW), Wrong("16x16", "--size is for clips")),
+    "--size": (
+        *names("--size", *RAW),
+        Wrong("16x0", "16x0 is not a valid size", RAW),
+        Wrong("16x16", "--size is for clips"),
+    ),
     "--pixel-format": (
         *names("unknown pixel format '", *RAW, "--size", "16x16"),
         Wrong("nv12", "--pixel-format is for clips"),

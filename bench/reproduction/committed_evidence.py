@@ -1,4 +1,4 @@
-"""What of a report is worth committing: tables, figures and pages, without decoded pictures and libraries."""
+"""What of a report is worth committing: pages with their scripts, tables and figures, without decoded pictures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-KEPT = frozenset({".bib", ".csv", ".html", ".pgf", ".svg"})
-"""Suffixes of the files of a report that are evidence."""
-
-TABLE_SCRIPT = "assets/tables.js"
-"""The one script that comes along: it needs no library."""
+KEPT = frozenset({".bib", ".csv", ".html", ".js", ".svg"})
+"""Suffixes of the files of a report that are evidence: its pages are interactive there, too."""
 
 LEFT_OUT = frozenset(
     {
@@ -40,7 +37,7 @@ EXPERIMENTS = "experiments"
 def write_evidence(report: Path, folder: Path) -> list[str]:
     """Copy a report's evidence, and remove what an earlier one wrote; the files, relative to the folder.
 
-    Its pages lose what leads to files that are not copied: links, scripts, and the numbers that only scripts draw.
+    Its pages lose what leads to files that are not copied.
     `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
 
     Raises:
@@ -97,7 +94,7 @@ def _found(report: Path) -> dict[str, Path]:
     files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
     files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}
     written = sorted(manifest.listed(report / manifest.REPORT) or ())
-    files |= {name: report / name for name in written if PurePosixPath(name).suffix in KEPT or name == TABLE_SCRIPT}
+    files |= {name: report / name for name in written if PurePosixPath(name).suffix in KEPT}
     return {name: path for name, path in files.items() if path.name not in LEFT_OUT}
 
 

@@ -43,7 +43,7 @@ class Limits:
 
     timeout_s: float | None = None
     memory_bytes: int | None = None
-    """Resident memory of the process and all that it started."""
+    """Memory of the process and all that it started, as `WorkerProcess` counts it."""
 
     def __bool__(self) -> bool:
         return self != Limits()
@@ -81,14 +81,19 @@ class _Running:
         return pid
 
     def memory_bytes(self) -> int:
-        """Resident memory of the process and of all that is in its group."""
+        """Memory of the process and of all that is in its group.
+
+        It is the proportional set size where the system has it (Linux): processes that were forked share most of the
+        libraries' pages, and the sum of their resident sizes would count these once for each. Else the resident size.
+        """
         import psutil  # noqa: PLC0415
 
         total = 0
         for pid in psutil.pids():
             with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
                 if os.getpgid(pid) == self.pid:
-                    total += psutil.Process(pid).memory_info().rss
+                    memory = psutil.Process(pid).memory_full_info()
+                    total += getattr(memory, "pss", memory.rss)
         return total
 
     def end(self) -> None:

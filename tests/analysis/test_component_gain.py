@@ -14,7 +14,6 @@ from bench.analysis.component_gain import COMPONENT_GAINS, component_gain_table
 from bench.analysis.dataset_results import DatasetResults
 from bench.codecs.registry import CODECS
 from bench.results.extras import ORIGINS, WEIGHTS, Extras
-from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,9 +117,3 @@ def test_a_study_of_planes_has_the_pair_of_planes(tmp_path: Path) -> None:
 
 def test_neighbours_are_registered_codecs() -> None:
     assert {codec for pair in COMPONENT_GAINS for codec in pair} <= set(CODECS)
-
-
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UsageError, match="not a file of `bench train spread`"):
-        seed_variance.read(tmp_path / "x.csv")

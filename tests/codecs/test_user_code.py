@@ -245,13 +245,13 @@ def test_a_recipe_opens_the_version_that_it_is_of_and_no_other(tmp_path: Path) -
     forget(tmp_path)  # another process, in which nothing is known but the recipe
     assert recipe.open().quality == 1
     weights.write_bytes(b"other")
-    with pytest.raises(CodecError, match=r"mine\.py:Mine or what it needs was changed while the run went on"):
+    with pytest.raises(CodecError, match=r"mine\.py:Mine or what it needs is not what the run was planned with"):
         recipe.open()
     weights.write_bytes(b"w")
     path.write_text(path.read_text() + "\n")
     assert recipe.open().quality == 1  # what is loaded stays as it is
     forget(tmp_path)
-    with pytest.raises(CodecError, match="was changed while the run went on"):
+    with pytest.raises(CodecError, match="is not what the run was planned with"):
         recipe.open()
 
 

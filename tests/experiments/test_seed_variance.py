@@ -122,3 +122,9 @@ def test_the_command_shows_the_table(files: list[Path], folder: str, tmp_path: P
 def test_planes_are_refused(files: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="RGB ones are needed"):
         run_training_spread(files, out=tmp_path / "x.csv", dataset="builtin-yuv420")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UsageError, match="not a file of `bench train spread`"):
+        observations(tmp_path / "x.csv").read()

@@ -100,7 +100,7 @@ def test_a_clip_that_changes_during_a_run_is_told(tmp_path: Path) -> None:
     path = clip(tmp_path / "grey.y4m", 1, 2)
     (_, image) = open_dataset(str(path)).images
     clip(path, 1, 3)
-    with pytest.raises(UsageError, match=r"grey\.y4m was changed while the run went on"):
+    with pytest.raises(UsageError, match=r"grey\.y4m was changed during the run"):
         image.read()
 
 

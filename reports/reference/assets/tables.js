@@ -1,4 +1,4 @@
-// Tables that sort by a click on a column's head, and one metric's matrix at a time.
+// Tables that sort by a click on a column's head, rows that a word filters, and links that open folded sections.
 "use strict";
 
 (() => {
@@ -17,10 +17,13 @@
     return direction * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
   };
 
+  const isDoubted = ({ row }) => Number(row.classList.contains("doubted"));
+
+  /** Rows in the order of a column; those that are doubted come last. */
   const sortBy = (table, index, direction) => {
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row, place) => ({ row, place, key: sortKey(row.cells[index]) }));
-    rows.sort((a, b) => compare(a.key, b.key, direction) || a.place - b.place);
+    rows.sort((a, b) => isDoubted(a) - isDoubted(b) || compare(a.key, b.key, direction) || a.place - b.place);
     body.append(...rows.map(({ row }) => row));
   };
 
@@ -40,27 +43,14 @@
     });
   }
 
-  const tabs = document.getElementById("metric-tabs");
-  const matrices = [...document.querySelectorAll(".matrix")];
-  if (tabs && matrices.length > 1) {
-    const buttons = matrices.map((matrix) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = matrix.querySelector("h3").textContent;
-      button.addEventListener("click", () => show(matrix));
-      return button;
+  for (const field of document.querySelectorAll("input[data-filter]")) {
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/);
+      for (const row of document.getElementById(field.dataset.filter).tBodies[0].rows) {
+        const text = `${row.dataset.curve} ${row.textContent}`.toLowerCase();
+        row.classList.toggle("filtered", !words.every((word) => text.includes(word)));
+      }
     });
-    const show = (shown) => {
-      matrices.forEach((matrix, index) => {
-        matrix.hidden = matrix !== shown;
-        buttons[index].setAttribute("aria-pressed", String(matrix === shown));
-      });
-    };
-    tabs.setAttribute("role", "group");
-    tabs.setAttribute("aria-label", "Metric");
-    tabs.append(...buttons);
-    tabs.hidden = false;
-    show(matrices[0]);
   }
 
   // A link to a place inside a closed part of the page opens it.

@@ -92,7 +92,7 @@ def test_limited_range_is_for_planes_only(photo: Picture) -> None:
     assert data[4:6] == b"\x20\x02"  # specification 3.1: the flag limited_range
     assert bpg_file.read(data).limited
     assert not Bpg420(37).decode_yuv420(data).full_range
-    with pytest.raises(DecodeError, match="limited range, of which only the planes"):
+    with pytest.raises(DecodeError, match="limited range; only its planes"):
         Bpg420(37).decode(data)
 
 
