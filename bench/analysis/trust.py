@@ -78,7 +78,9 @@ def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
     """Why two curves share too little for their BD-rate to rank one of them, or ""."""
     points, share = shared(anchor.curves[axis], test.curves[axis])
     if points < FEWEST_SHARED:
-        return f"{points or 'no'} point{'' if points == 1 else 's'} of a curve in the common range of quality"
+        return (
+            f"one of the curves has {points or 'no'} point{'' if points == 1 else 's'} in the common range of quality"
+        )
     if share < LOWEST_SHARE:
         return f"the common range of quality is {100 * share:.0f} % of the shorter curve's"
     return ""

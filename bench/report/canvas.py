@@ -267,10 +267,15 @@ class _Drawing:
             )
 
 
+_STEPS = {1.0: (1, 2, 3, 5, 7), 2.2: (1, 2, 5), 3.5: (1, 3)}
+"""Widest logarithmic axis, in decades, to the ticks of a decade."""
+
+
 def log_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2, 5 of each decade, or every decade where these would be too many."""
+    """Ticks of a logarithmic axis: some steps of each decade, the fewer the wider it is."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if math.log10(high / low) <= 2.2 else (1, 3) if math.log10(high / low) <= 3.5 else (1,)
+    width = math.log10(high / low)
+    steps = next((steps for widest, steps in _STEPS.items() if width <= widest), (1,))
     return [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
 
 

@@ -42,7 +42,7 @@ def test_curves_that_share_too_little_rank_nothing(results: DatasetResults) -> N
     edge = _curve("edge", [37, 38.5, 50, 51])  # two points of each, but 3 dB of 14
     near = _curve("near", [21, 25, 29])
     assert _doubts([far, edge, near], results) == [
-        "1 point of a curve in the common range of quality",
+        "one of the curves has 1 point in the common range of quality",
         "the common range of quality is 21 % of the shorter curve's",
         "",
     ]

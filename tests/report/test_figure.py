@@ -136,6 +136,7 @@ def test_names_at_points_take_the_place_of_a_legend(drawn: list[tuple[Axes, Lege
 
 
 def test_ticks_of_a_logarithmic_axis_are_round_and_few() -> None:
+    assert log_ticks(0.12, 0.95) == pytest.approx([0.2, 0.3, 0.5, 0.7])
     assert log_ticks(0.09, 1.1) == pytest.approx([0.1, 0.2, 0.5, 1])
     assert log_ticks(2, 3000) == pytest.approx([3, 10, 30, 100, 300, 1000, 3000])
     assert log_ticks(1e-5, 1) == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])

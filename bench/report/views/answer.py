@@ -156,7 +156,7 @@ def weights_banner(content: Content, extras: Extras) -> str:
     return (
         f"The learned codecs are small models trained for this comparison (weights {names}), not the papers' own: {has}"
         f"trainings took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
-        f"{count(len(rows), 'model')}. They say what the parts of a codec gain, not how good the papers' models are."
+        f"{count(len(rows), 'model')}. They show what each part of a codec gains, not how good the papers' models are."
     )
 
 
