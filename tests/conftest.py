@@ -65,7 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("kodak") and not (DATA / "kodak" / "kodim24.png").is_file():
+    needed = item.get_closest_marker("kodak") or "kodak" in getattr(item, "fixturenames", ())
+    if needed and not (DATA / "kodak" / "kodim24.png").is_file():
         pytest.skip(f"no Kodak pictures in {DATA / 'kodak'}")
     if item.get_closest_marker("binaries"):
         absent = [name for name in BINARIES if not shutil.which(name)]
