@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import pickle
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench.learned.weights.state_dicts import UNREADABLE
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import atomic_write
 
@@ -26,18 +26,6 @@ _SEALED = b"bench checkpoint\0"
 
 `torch.load` does not verify the checksums in the zip file of `torch.save`: a flipped bit would load as another
 tensor."""
-
-_UNUSABLE = (
-    RuntimeError,
-    KeyError,
-    IndexError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    EOFError,
-    pickle.UnpicklingError,
-)
-"""Exceptions for a file with unexpected content."""
 
 
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -90,13 +78,13 @@ def usable(path: Path) -> Iterator[None]:
     """Report unexpected content of a checkpoint that raises in the block.
 
     Raises:
-        UsageError: the block raised one of `_UNUSABLE`.
+        UsageError: the block raised one of `UNREADABLE`.
     """
     try:
         yield
     except (BenchError, torch.OutOfMemoryError):
         raise
-    except (OSError, *_UNUSABLE) as error:
+    except UNREADABLE as error:
         raise UsageError(f"{path}: not a checkpoint of bench, or damaged; start again without --resume") from error
 
 

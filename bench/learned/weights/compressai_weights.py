@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +9,7 @@ import torch
 from bench.learned.models import build, load_zoo_state, zoo_config
 from bench.learned.weights import checkpoints
 from bench.learned.weights.full import ModelCard, Weights
+from bench.learned.weights.state_dicts import UNREADABLE
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         # Only tensors and plain containers: other pickles could run code.
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"not a checkpoint of tensors ({reason})") from error
     if not isinstance(state, dict):

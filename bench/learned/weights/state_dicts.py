@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -51,9 +52,9 @@ _HARMLESS: tuple[Any, ...] = (
 """Types beside the tensors that cannot run code: options, and numbers of NumPy."""
 
 
-_UNREADABLE = (
+UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
-    *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error),
 )
 """What PyTorch raises on a file that it cannot read."""
 
@@ -110,7 +111,7 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
             warnings.simplefilter("ignore", UserWarning)  # of another pickle protocol than its own
             # Mapped tensors are read from the disk only when they are used, not for names and shapes.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise UsageError(
                 f"{path}: holds an object of {foreign[1]} beside tensors, which could run code, and is not opened; "
