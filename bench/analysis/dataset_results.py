@@ -14,6 +14,7 @@ import pandas as pd
 from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
 from bench.analysis.family import Family, families, rank
 from bench.images.selection import selected
+from bench.metrics.rate import bits_per_pixel
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -258,7 +259,9 @@ def _measurements(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
     """Per-image values of the complete points, with rate and decibels."""
     measurements = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
     return with_decibels(
-        measurements.assign(bpp=8 * measurements["num_bytes"] / (measurements["width"] * measurements["height"]))
+        measurements.assign(
+            bpp=bits_per_pixel(measurements["num_bytes"], measurements["width"], measurements["height"])
+        )
     )
 
 

@@ -11,6 +11,7 @@ from bench.analysis.axis import with_decibels
 from bench.codecs import adapter
 from bench.codecs.registry import METRICS, load_metric
 from bench.harness.measure import measure
+from bench.metrics.rate import bits_per_pixel
 from bench.results.observations import alike
 from bench.system.progress import progress
 
@@ -69,7 +70,7 @@ def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Data
         for image in dataset.images:
             picture = image.read()
             result = measure(codec, adapter.decoder(codec), picture, metrics)
-            bpp = 8 * result.num_bytes / (picture.width * picture.height)
+            bpp = bits_per_pixel(result.num_bytes, picture.width, picture.height)
             values = dict(result.values)
             rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **values})
             advance(1, image.name)

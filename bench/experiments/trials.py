@@ -22,6 +22,7 @@ from bench.learned.weights import catalogue
 from bench.learned.weights.full import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics.distortion import MS_SSIM, MSE
+from bench.metrics.rate import bits_per_pixel
 from bench.results.observations import Observations
 from bench.system.errors import UsageError
 from bench.system.progress import progress
@@ -115,7 +116,7 @@ def _task(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
     mse, ms_ssim = cast("float", MSE.function(picture, decoded)), MS_SSIM.function(picture, decoded)
     before, after = (float((latents.double() - y.double()).norm()) for latents in (y_hat, rectified))
     return {
-        "rate_bpp": 8 * len(coded.payload) / (picture.width * picture.height),
+        "rate_bpp": bits_per_pixel(len(coded.payload), picture.width, picture.height),
         "mse": mse,
         "psnr_db": 10 * math.log10(255**2 / mse) if mse else math.inf,
         "ms_ssim": math.nan if ms_ssim is None else ms_ssim,  # the picture is too small for it

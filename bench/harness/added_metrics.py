@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from bench.codecs import adapter
 from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import METRICS
-from bench.harness.dispatch import Dispatcher, Work
+from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob
 from bench.harness.plan import CodecPoint, Plan, Task
 from bench.harness.recipe import recipe_of
 from bench.harness.request import Summary, crew_for, metrics_for
 from bench.harness.run_info import describe_run
 from bench.harness.runner import Outcome, register
-from bench.harness.workers import in_turn
+from bench.harness.workers import carried_out
 from bench.images.datasets import open_dataset
 from bench.results.schema import Configuration, Measurement
 from bench.results.store import Store
@@ -141,10 +141,10 @@ class _Keeper:
 
     def carry_out(self, work: Work[Measured], todo: Mapping[CodecPoint, Sequence[Task]], crew: Crew | None) -> Outcome:
         """Code, decode and compare; a task that gives another file has failed, and is stored as it was."""
-        tasks, outcome = [task for some in todo.values() for task in some], Outcome()
+        outcome = Outcome()
         waiting = {point: iter(some) for point, some in todo.items() if some}
-        results = Dispatcher(work, waiting, crew).results() if crew else in_turn(work, tasks)
-        with progress("adding metrics", len(tasks), unit="tasks") as advance, closing(results):
+        number, results = sum(map(len, todo.values())), carried_out(work, waiting, crew)
+        with progress("adding metrics", number, unit="tasks") as advance, closing(results):
             for task, measured in results:
                 advance(1, str(task))
                 if isinstance(measured, BaseException):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from bench.codecs.registry import codec_class, label_of, stem
-from bench.harness.dispatch import Dispatcher
-from bench.harness.workers import in_turn
+from bench.harness.workers import carried_out, in_turn
 from bench.results.schema import Failure, Measurement, Timing
 from bench.system.errors import one_line
 from bench.system.progress import progress
@@ -100,9 +99,8 @@ def run_measurements(
         store.add(_measurement(task, measured, run), versions)
 
     number = sum(1 for tasks in todo().values() for _ in tasks)
-    results = Dispatcher(work, todo(), crew).results() if crew else in_turn(work, chain(*todo().values()))
     outcome = Outcome(skipped=len(plan) - number)
-    return _keep_all(_Keeping("measuring", number, store, run, keep), results, outcome)
+    return _keep_all(_Keeping("measuring", number, store, run, keep), carried_out(work, todo(), crew), outcome)
 
 
 def _lacking(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:

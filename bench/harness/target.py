@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.axis import psnr_db
 from bench.codecs.registry import codec_class, label_of
-from bench.harness.dispatch import Dispatcher, Work
+from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob
 from bench.harness.plan import plan
-from bench.harness.workers import in_turn
+from bench.harness.workers import carried_out
+from bench.metrics.rate import bits_per_pixel
 from bench.system.errors import CodecError, UsageError, one_line
 from bench.system.progress import progress
 
@@ -99,15 +100,13 @@ class Search:
         metric = "mse" if self.dataset.kind == "rgb" else "mse_y"
         work = Work(MeasuringJob.by([metric]), self.limits)
         tasks = plan([spec], self.dataset.images, backend=self.backend)
-        results = (
-            Dispatcher(work, {tasks.points[0]: tasks.of(0)}, self.crew).results() if self.crew else in_turn(work, tasks)
-        )
+        results = carried_out(work, {tasks.points[0]: tasks.of(0)}, self.crew)
         rates_bpp, errors = [], []
         with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
             for task, measured in results:
                 if isinstance(measured, BaseException):
                     raise CodecError(f"{task}: {one_line(measured)}; a search for a target needs every picture")
-                rates_bpp.append(8 * measured.result.num_bytes / (measured.width * measured.height))
+                rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
                 errors.append(measured.result.values[metric] or 0.0)
                 advance(1, str(task))
         # As they come from workers, the order is not that of the pictures; the exact sum does not depend on it.

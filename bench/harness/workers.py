@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bench.codecs.registry import is_ours
-from bench.harness.dispatch import Done
+from bench.harness.dispatch import Dispatcher, Done
 from bench.harness.supervisor import Supervisor, Unable
 from bench.system.errors import FROM_USERS, CodecError
 
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
     from concurrent.futures import Future
 
-    from bench.harness.dispatch import Batch, Work
+    from bench.harness.dispatch import Batch, Crew, Todo, Work
     from bench.harness.plan import Task
 
 _Value = TypeVar("_Value")
+
+
+def carried_out(
+    work: Work[_Value], todo: Todo, crew: Crew | None
+) -> Generator[tuple[Task, _Value | BaseException], None, None]:
+    """Carry out tasks, by a crew of workers or one after the other: each with its value or what went wrong."""
+    return Dispatcher(work, todo, crew).results() if crew else in_turn(work, chain.from_iterable(todo.values()))
 
 
 def in_turn(work: Work[_Value], tasks: Iterable[Task]) -> Generator[tuple[Task, _Value | BaseException], None, None]:

@@ -1,7 +1,8 @@
-"""Distortion metrics: one module a family.
+"""Rate and distortion metrics: one module a family.
 
 distortion   `Metric`, the contract; MSE of RGB and of planes, and the instances of MS-SSIM
 ms_ssim      multi-scale SSIM
+rate         bits per pixel
 video        VMAF and XPSNR, by ffmpeg
 structure    FSIM, GMSD, IW-SSIM and VIF, by piq
 vision       PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP
