@@ -48,7 +48,9 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **t
         with Store.open(db) as store:
             known = store.datasets()
     named = stored_name(dataset, known) if dataset else ""
-    curve = interchange.import_curve(source, imported.Told(dataset=named, name=told["name"], source=told["origin"]))
+    curve = interchange.import_curve(
+        source, imported.CurveMetadata(dataset=named, name=told["name"], source=told["origin"])
+    )
     with Store.open(db, create=True) as store:
         click.echo("\n".join([imported.add_curve(store, curve), *curve.remarks]))
 

@@ -46,7 +46,7 @@ WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CurveMetadata:
     """Properties of a curve from its file or from options; empty if unknown.
 
     `name` is "METHOD" or "SOURCE/METHOD", `source` a description or address of the source of the points.
@@ -74,7 +74,7 @@ class ImportedCurve:
 
 
 def imported_curve(
-    path: Path, digest: str, points: pd.DataFrame, told: Told, remarks: Sequence[str] = ()
+    path: Path, digest: str, points: pd.DataFrame, metadata: CurveMetadata, remarks: Sequence[str] = ()
 ) -> ImportedCurve:
     """The curve of a file with this hash; `points` has metric, rate_bpp, value, encode_s and decode_s.
 
@@ -85,21 +85,21 @@ def imported_curve(
         UsageError: a name or value is not valid.
     """
     stem = path.stem.encode(errors="replace").decode()  # a file name may not be UTF-8
-    source, method = _named(told.name) if told.name else (f"{stem}-{digest[:8]}", told.title or stem)
-    is_address = re.match("https?://", told.source) is not None
+    source, method = _named(metadata.name) if metadata.name else (f"{stem}-{digest[:8]}", metadata.title or stem)
+    is_address = re.match("https?://", metadata.source) is not None
     curve = {
         "source": _text(path, "source", source, "the name"),
         "method": _text(path, "method", method, "the name"),
-        "title": method if told.name else told.title or stem,
-        "dataset": _text(path, "dataset", told.dataset or ASSUMED, "the name of the image set"),
-        "note": "; ".join(filter(None, ("" if is_address else told.source, told.note))),
-        "url": told.source if is_address else told.url,
+        "title": method if metadata.name else metadata.title or stem,
+        "dataset": _text(path, "dataset", metadata.dataset or ASSUMED, "the name of the image set"),
+        "note": "; ".join(filter(None, ("" if is_address else metadata.source, metadata.note))),
+        "url": metadata.source if is_address else metadata.url,
     }
     rows = points.assign(**curve, drawn=1, encoder="")
     # Of points with equal rates, an RD curve keeps the best.
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
     found = list(remarks)
-    if not told.dataset:
+    if not metadata.dataset:
         found.append(f"the file names no image set: {ASSUMED} is assumed, and --dataset NAME says otherwise")
     if left_out := len(rows) - len(best):
         found.append(f"{left_out} left out: another point at the same rate is at least as good")

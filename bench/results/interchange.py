@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.results.fields import FIELDS
-from bench.results.imported import METRIC_NAMES, SHORT_NAMES, Told, imported_curve
+from bench.results.imported import METRIC_NAMES, SHORT_NAMES, CurveMetadata, imported_curve
 from bench.results.point_tables import SUFFIXES, import_table
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
@@ -47,20 +47,20 @@ def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> lis
     return written
 
 
-def import_curve(path: Path, told: Told | None = None) -> ImportedCurve:
+def import_curve(path: Path, metadata: CurveMetadata | None = None) -> ImportedCurve:
     """Read the RD points of a file: CompressAI's JSON, or a table (`bench.results.point_tables`).
 
     Raises:
         UsageError: it is neither, or as for `import_compressai` and `import_table`.
     """
     if path.suffix.lower() in SUFFIXES:
-        return import_table(path, told or Told())
+        return import_table(path, metadata or CurveMetadata())
     if path.suffix.lower() != ".json":
         raise UsageError(f"{path}: neither the folder of an export, nor a file .json, {', '.join(SUFFIXES)}")
-    return import_compressai(path, told)
+    return import_compressai(path, metadata)
 
 
-def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
+def import_compressai(path: Path, metadata: CurveMetadata | None = None) -> ImportedCurve:
     """Read a JSON file in CompressAI's form.
 
     The image set is the one recorded in the file, else the given one, else Kodak, as in CompressAI's own files.
@@ -69,7 +69,7 @@ def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
         UsageError: the file cannot be read, is not of this form, has an invalid value, or records another image set
             than the given one.
     """
-    told = told or Told()
+    metadata = metadata or CurveMetadata()
     content, digest = _parsed(path)
     results = content.get("results", content)  # several authors write the lists alone
     if not isinstance(results, dict) or not isinstance(results.get("bpp"), list):
@@ -80,16 +80,16 @@ def import_compressai(path: Path, told: Told | None = None) -> ImportedCurve:
     if not known.keys() & METRIC_NAMES.keys():
         raise UsageError(f"{path}: there is no metric beside 'bpp'; known: {SHORT_NAMES}")
     named = _meta(content, "dataset")
-    if told.dataset and named not in {"", told.dataset}:
-        raise UsageError(f"{path} is of {named} by its own words, not of {told.dataset}; leave --dataset out")
-    told = replace(
-        told,
-        dataset=named or told.dataset,
+    if metadata.dataset and named not in {"", metadata.dataset}:
+        raise UsageError(f"{path} is of {named} by its own words, not of {metadata.dataset}; leave --dataset out")
+    metadata = replace(
+        metadata,
+        dataset=named or metadata.dataset,
         title=_title(path, content),
         note=" ".join(str(content.get("description") or "").split()),
         url=_meta(content, "url"),
     )
-    return imported_curve(path, digest, _points(known), told)
+    return imported_curve(path, digest, _points(known), metadata)
 
 
 def _points(known: dict[str, list[Any]]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.results.imported import ImportedCurve, Told
+    from bench.results.imported import CurveMetadata, ImportedCurve
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 
@@ -41,7 +41,7 @@ _TIMES = ("encode_s", "decode_s")
 _DECIBELS = "ms_ssim_db_rgb"
 
 
-def import_table(path: Path, told: Told) -> ImportedCurve:
+def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
     """Read the points of a table. Rows of single pictures are averaged over the pictures at each setting.
 
     Raises:
@@ -68,7 +68,7 @@ def import_table(path: Path, told: Told) -> ImportedCurve:
     found = pd.concat(points, ignore_index=True).astype(numbers).dropna(subset="value").drop_duplicates()
     if found.empty:
         raise UsageError(f"{path}: there is no point: no row has a value of a metric")
-    return imported_curve(path, digest, found, told, remarks)
+    return imported_curve(path, digest, found, metadata, remarks)
 
 
 def _columns(path: Path) -> tuple[dict[str, list[str]], str]:

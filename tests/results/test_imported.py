@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.results.imported import Told, add_curve, remove_curve
+from bench.results.imported import CurveMetadata, add_curve, remove_curve
 from bench.results.interchange import import_curve
 from bench.results.store import Store
 from bench.system.errors import UsageError
@@ -22,27 +22,27 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def add(store: Store, psnr: int, told: Told) -> str:
+def add(store: Store, psnr: int, metadata: CurveMetadata) -> str:
     path = store.path.with_name("points.csv")
     path.write_text(f"bpp,psnr\n.1,{psnr}\n.2,{psnr + 3}\n")
-    return add_curve(store, import_curve(path, told))
+    return add_curve(store, import_curve(path, metadata))
 
 
 def test_a_name_stands_for_one_curve_and_is_not_replaced_unasked(store: Store) -> None:
-    told = Told("clic", "mine")
-    assert add(store, 30, told) == "own/mine: 2 points on clic"
-    assert add(store, 30, told) == "own/mine: 2 points on clic, which were there"
+    metadata = CurveMetadata("clic", "mine")
+    assert add(store, 30, metadata) == "own/mine: 2 points on clic"
+    assert add(store, 30, metadata) == "own/mine: 2 points on clic, which were there"
     with pytest.raises(UsageError, match=r"own/mine is there on clic with other points; remove it with .*--remove"):
-        add(store, 31, told)
+        add(store, 31, metadata)
     assert store.rows("SELECT value FROM imported ORDER BY value") == [(30,), (33,)]
     remove_curve(store, "mine")
-    assert add(store, 31, told) == "own/mine: 2 points on clic"
+    assert add(store, 31, metadata) == "own/mine: 2 points on clic"
 
 
 def test_a_removed_curve_takes_along_a_set_that_was_a_name_alone(store: Store) -> None:
     store.describe("datasets", [{"dataset": "kodak", "title": "Kodak, 24 pictures", "note": ""}])
-    for told in (Told("clic", "mine"), Told("clic", "lab/mine"), Told("kodak", "yours")):
-        add(store, 30, told)
+    for metadata in (CurveMetadata("clic", "mine"), CurveMetadata("clic", "lab/mine"), CurveMetadata("kodak", "yours")):
+        add(store, 30, metadata)
     assert remove_curve(store, "mine") == "removed own/mine: 2 points on clic"
     assert store.datasets() == ["clic", "kodak"]
     assert remove_curve(store, "lab/mine") == "removed lab/mine: 2 points on clic"
@@ -53,7 +53,7 @@ def test_a_removed_curve_takes_along_a_set_that_was_a_name_alone(store: Store) -
 
 def test_of_one_name_on_several_sets_one_must_be_chosen(store: Store) -> None:
     for dataset in ("clic", "kodak"):
-        add(store, 30, Told(dataset, "mine"))
+        add(store, 30, CurveMetadata(dataset, "mine"))
     with pytest.raises(UsageError, match="own/mine is imported on clic, kodak; choose one with --dataset"):
         remove_curve(store, "mine")
     assert remove_curve(store, "mine", "clic") == "removed own/mine: 2 points on clic"
@@ -62,7 +62,7 @@ def test_of_one_name_on_several_sets_one_must_be_chosen(store: Store) -> None:
 
 
 def test_what_is_not_there_or_comes_with_bench_cannot_be_removed(store: Store) -> None:
-    add(store, 30, Told("clic", "mine"))
+    add(store, 30, CurveMetadata("clic", "mine"))
     with pytest.raises(UsageError, match="unknown imported curve 'mime'; did you mean 'own/mine'"):
         remove_curve(store, "mime")
     with pytest.raises(UsageError, match="tfc/bpg444 comes with bench"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.results.imported import Told
+from bench.results.imported import CurveMetadata
 from bench.results.interchange import import_curve
 from bench.system.errors import UsageError
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from bench.results.imported import ImportedCurve
 
 
-def read(folder: Path, text: str | bytes, name: str = "points.csv", told: Told | None = None) -> ImportedCurve:
+def read(
+    folder: Path, text: str | bytes, name: str = "points.csv", metadata: CurveMetadata | None = None
+) -> ImportedCurve:
     path = folder / name
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return import_curve(path, told or Told(dataset="kodak"))
+    return import_curve(path, metadata or CurveMetadata(dataset="kodak"))
 
 
 def values(curve: ImportedCurve, metric: str) -> list[tuple[float, float]]:
@@ -31,7 +33,7 @@ def values(curve: ImportedCurve, metric: str) -> list[tuple[float, float]]:
 
 def test_a_row_is_a_point_of_each_metric_that_it_has(tmp_path: Path) -> None:
     text = "psnr,bpp,ms-ssim,psnr-y,encoding_time\n33,.4,.97,34,2\n30,.1,,31,1\n"
-    curve = read(tmp_path, text, told=Told("clic", "mine", "Table 3"))
+    curve = read(tmp_path, text, metadata=CurveMetadata("clic", "mine", "Table 3"))
     assert values(curve, "psnr_rgb") == [(0.1, 30), (0.4, 33)]
     assert values(curve, "psnr_y") == [(0.1, 31), (0.4, 34)]
     assert values(curve, "ms_ssim_rgb") == [(0.4, 0.97)]
@@ -57,13 +59,13 @@ def test_columns_are_known_in_any_writing(tmp_path: Path, text: str) -> None:
 
 
 def test_without_a_name_it_is_that_of_the_file_and_kodak_is_assumed(tmp_path: Path) -> None:
-    curve = read(tmp_path, "bpp,psnr\n.1,30\n", os.fsdecode(b"caf\xf1.tsv"), Told())
+    curve = read(tmp_path, "bpp,psnr\n.1,30\n", os.fsdecode(b"caf\xf1.tsv"), CurveMetadata())
     assert re.fullmatch(r"caf\?-[0-9a-f]{8}/caf\?", curve.name)
     assert curve.remarks == ("the file names no image set: kodak is assumed, and --dataset NAME says otherwise",)
 
 
 def test_an_address_as_source_is_kept_as_one(tmp_path: Path) -> None:
-    points = read(tmp_path, "bpp,psnr\n.1,30\n", told=Told("kodak", "lab/mine", "https://x.org/y")).points
+    points = read(tmp_path, "bpp,psnr\n.1,30\n", metadata=CurveMetadata("kodak", "lab/mine", "https://x.org/y")).points
     assert points[["source", "method", "note", "url"]].to_numpy().tolist() == [["lab", "mine", "", "https://x.org/y"]]
 
 
@@ -133,4 +135,4 @@ def test_a_missing_file_and_one_of_another_kind_are_one_clear_line(tmp_path: Pat
 @pytest.mark.parametrize("name", ["tfc/mine", "compressai/vtm", "/mine", "lab/", "a\nb"])
 def test_a_name_among_those_that_come_with_bench_or_without_letters_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"comes with bench|the name must be a text without control characters"):
-        read(tmp_path, "bpp,psnr\n.1,30\n", told=Told("kodak", name))
+        read(tmp_path, "bpp,psnr\n.1,30\n", metadata=CurveMetadata("kodak", name))
