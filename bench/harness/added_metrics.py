@@ -23,7 +23,8 @@ from bench.harness.run_info import describe_run
 from bench.harness.runner import Outcome, register
 from bench.harness.workers import carried_out
 from bench.images.datasets import open_dataset
-from bench.results.schema import Configuration, Measurement
+from bench.results.resume_key import Configuration
+from bench.results.schema import Measurement
 from bench.results.store import Store
 from bench.system.errors import BenchError, UsageError, one_line
 from bench.system.progress import progress

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import CodecSpec
     from bench.images.set_images import ImageFile
-    from bench.results.schema import Configuration
+    from bench.results.resume_key import Configuration
 
 
 @dataclass(frozen=True, slots=True)

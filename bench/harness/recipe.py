@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.codecs import user_code
 from bench.codecs.registry import code_of, codec_class, is_ours, label_of
-from bench.results.schema import Configuration
+from bench.results.resume_key import Configuration
 from bench.system.errors import CodecError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bench.results.database import REPAIR
 from bench.results.fields import FILES, SHOWN, current_columns, parse_column
-from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing, is_column
+from bench.results.resume_key import Configuration
+from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column
 from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
 

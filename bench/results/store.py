@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bench.results.database import connected, explained
 from bench.results.fields import FIELDS, SHOWN
-from bench.results.schema import Configuration, canonical_json
+from bench.results.resume_key import Configuration, canonical_json
 from bench.system.errors import StoreError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from bench.images.picture import Picture, Yuv420
 from bench.images.pixel_format import FrameFormat
 from bench.images.set_images import ClipFrame, ImageFile
 from bench.metrics.distortion import MS_SSIM_Y, MSE_U, MSE_V, MSE_Y
-from bench.results.schema import Configuration
+from bench.results.resume_key import Configuration
 from bench.system.errors import CodecError
 
 if TYPE_CHECKING:

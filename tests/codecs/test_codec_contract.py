@@ -16,7 +16,7 @@ import torch
 
 from bench.codecs.registry import CODECS, codec_class
 from bench.images.picture import Picture
-from bench.results.schema import Configuration, canonical_json
+from bench.results.resume_key import Configuration, canonical_json
 from bench.system.errors import DecodeError, UsageError
 
 if TYPE_CHECKING:

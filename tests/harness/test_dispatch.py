@@ -18,7 +18,7 @@ from bench.harness.recipe import Recipe
 from bench.harness.supervisor import Unable
 from bench.images.picture import Picture
 from bench.images.set_images import ImageFile
-from bench.results.schema import Configuration
+from bench.results.resume_key import Configuration
 from bench.system.errors import ClusterError, CodecError
 
 if TYPE_CHECKING:

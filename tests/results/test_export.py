@@ -12,7 +12,8 @@ from bench.codecs.registry import load_metric
 from bench.harness.request import RunRequest, execute
 from bench.results.export import export_csv, import_csv, read_results, read_rows
 from bench.results.frames import Export
-from bench.results.schema import Configuration, Failure
+from bench.results.resume_key import Configuration
+from bench.results.schema import Failure
 from bench.results.store import Store
 from bench.system.errors import StoreError, UsageError
 

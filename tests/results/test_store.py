@@ -16,7 +16,8 @@ import pytest
 
 from bench.results import database
 from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
-from bench.results.schema import Configuration, Failure, Measurement, RunInfo, Timing
+from bench.results.resume_key import Configuration
+from bench.results.schema import Failure, Measurement, RunInfo, Timing
 from bench.results.store import Store
 from bench.system.errors import StoreError
 

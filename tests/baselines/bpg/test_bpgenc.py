@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from baselines.bpg.codec import Bpg420, Bpg420Jctvc, Bpg444, Bpg444Jctvc
-from bench.results.schema import Configuration
+from bench.results.resume_key import Configuration
 from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:

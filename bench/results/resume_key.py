@@ -1,0 +1,77 @@
+"""What resume goes by: the key of a measurement, a hash of everything that can change its result.
+
+That is the configuration of the codec and the SHA-256 of the image. A task whose key is in the database is not measured
+again; if the weights, the backend or a setting changes, so does the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.codecs.codec import Codec, Scalar
+
+
+def canonical_json(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces. Equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+_IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
+"""Former names of fields, which keys are computed with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything besides the picture that determines the bytes of a codec and the decoded picture."""
+
+    codec: str
+    quality: float
+    settings: str  # canonical JSON
+    backend: str
+    backend_version: str
+    revision: str
+    weights: str | None
+    weights_sha256: str | None
+
+    @classmethod
+    def of(cls, name: str, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
+        """The configuration of an open codec with the name `name`; `further` settings are added to its own."""
+        # Weights have separate columns.
+        chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
+        return cls(
+            codec=name,
+            quality=float(codec.quality),
+            settings=canonical_json({**codec.backend_settings, **chosen, **(further or {})}),
+            backend=codec.backend,
+            backend_version=codec.backend_version,
+            revision=codec.revision,
+            weights=codec.weights,
+            weights_sha256=codec.weights_sha256,
+        )
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The fields for computing keys, under constant names, so that results of earlier versions stay valid."""
+        return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
+
+    @property
+    def curve(self) -> str:
+        """Identity of the RD curve of this point, common to all its qualities: 16 hexadecimal digits."""
+        common = self.identity
+        # Each quality of a learned codec has other weights; the curve has their name in common.
+        del common["quality"], common["weights_sha256"]
+        return _digest(common)[:16]
+
+    def key(self, image_sha256: str) -> str:
+        """Identity of the measurement on one image, by which runs resume: 64 hexadecimal digits."""
+        return _digest({**self.identity, "image_sha256": image_sha256})
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
