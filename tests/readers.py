@@ -25,7 +25,7 @@ from bench.codecs.registry import codec_class
 from bench.images.clips import ClipOptions, open_clip
 from bench.images.image_files import read_picture
 from bench.learned.coding import container
-from bench.learned.training import checkpoint, zoo_recipe
+from bench.learned.training import checkpoint, training_recipe
 from bench.learned.weights import catalogue, full, tensor_file
 from bench.learned.weights.foreign import load_any
 from bench.results.export import import_csv, read_results, read_rows
@@ -101,7 +101,7 @@ def read_database(path: Path, folder: Path) -> None:
 
 
 def read_recipe(path: Path, _: Path) -> None:
-    zoo_recipe.read(path)
+    training_recipe.read(path)
 
 
 def read_checkpoint(path: Path, _: Path) -> None:

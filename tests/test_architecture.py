@@ -33,7 +33,7 @@ FOLDERS = [
 ]
 """From the ground up; docs/architecture.md draws them."""
 
-LEARNED = ["families", "architectures", "models", "weights", "coding", "codecs", "training"]
+LEARNED = ["families", "lambdas", "architectures", "models", "weights", "coding", "codecs", "training"]
 """Inside of bench/learned, likewise; codecs and training are neighbours."""
 
 LEVEL = {name: level for level, names in enumerate(FOLDERS) for name in names}

@@ -171,19 +171,19 @@ def export(weights: Path, checkpoint: Path) -> None:
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """All the weights of the package, step by step."""
     _ignore_futures()
-    from bench.learned.training import zoo_recipe as recipes  # noqa: PLC0415
+    from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.run import train as run  # noqa: PLC0415
-    from bench.learned.training.terminal import Terminal, show_zoo  # noqa: PLC0415
+    from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
 
     given = {key: value for key, value in options.items() if value is not None}
     name = given.pop("recipe", None)
     recipe, own = recipes.read(name), Path("runs") / str(name)
     folders = {"weights": own / "weights", "runs": own} if str(name) in recipes.PACKAGED else {}
     folders |= {kind: given.pop(kind) for kind in ("weights", "runs") if kind in given}
-    chosen = recipes.Zoo(recipe, **folders)
+    chosen = recipes.RecipeProgress(recipe, **folders)
     if status:
-        show_zoo(chosen)
+        show_progress(chosen)
         return
     budget_s = None if budget is None else seconds(budget)
 

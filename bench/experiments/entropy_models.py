@@ -22,7 +22,7 @@ from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.run import WEIGHTS as TRAINED
 from bench.learned.training.training_job import TrainingJob
-from bench.learned.training.zoo_recipe import transforms_in
+from bench.learned.training.training_recipe import transforms_in
 from bench.learned.weights.full import Weights, load
 from bench.system.errors import UsageError
 

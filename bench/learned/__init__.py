@@ -1,11 +1,13 @@
 """The learned codecs.
 
-families        the table of families, from which everything that names one derives architectures   CompressAI's names:
-aliases of families, and architectures that CompressAI's own code codes models          the networks, in the papers'
-notation, without any coding weights         weights files: formats, the package's own weights, CompressAI's checkpoints
-coding          latents to bytes and back: CDFs, range coder, wavefront, fixed point, row tiles codecs          a model,
-its latent codec and a container as a `Codec` training        losses, phases, the loop, the recipe of the package's
-weights
+families        the table of families, from which everything that names one derives
+lambdas         the lambda of each quality
+architectures   CompressAI's names: aliases of families, and architectures that CompressAI's own code codes
+models          the networks, in the papers' notation, without any coding
+weights         weights files: formats, the package's own weights, CompressAI's checkpoints
+coding          latents to bytes and back: CDFs, range coder, wavefront, fixed point, row tiles
+codecs          a model, its latent codec and a container as a `Codec`
+training        losses, phases, the loop, the recipe of the package's weights
 
 In this order: each imports only those before it; `training` does not import `coding` or `codecs`, and they do not
 import it. Imports `codecs` and what is below, and not `baselines`, which is beside it. The next folder up is `results`.

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from constriction import stream
 
-from bench.learned.models.entropy import ESCAPE_BITS, PRECISION
+from bench.learned.models.entropy import PRECISION
+from bench.learned.models.quantization import ESCAPE_BITS
 from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from bench.learned.coding.cdfs import Cdfs, RangeCoder
 from bench.learned.coding.entropy_parameters import ContextNetwork
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
-from bench.learned.models.entropy import MAX_SYMBOL
+from bench.learned.models.quantization import symbols_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -247,14 +247,6 @@ class _Elements:
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
         return torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
-
-
-def symbols_of(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
-    """Symbols of values: their rounded differences to the means, in the order of memory."""
-    centred = values if means is None else values - means
-    # The encoder refuses larger symbols; they must not overflow before.
-    integers: NDArray[np.int32] = centred.round().clamp_(-MAX_SYMBOL, MAX_SYMBOL).int().flatten().numpy()
-    return integers
 
 
 def in_order(values: Tensor | None, order: Tensor) -> Tensor | None:

@@ -18,8 +18,8 @@ from bench.learned.coding.latent_codecs import (
     Size,
 )
 from bench.learned.coding.mixture_latent_codec import MixtureLatentCodec
-from bench.learned.models.entropy import MAX_SYMBOL
 from bench.learned.models.mixture import MixtureModel
+from bench.learned.models.quantization import MAX_SYMBOL
 from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:

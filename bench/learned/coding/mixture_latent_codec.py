@@ -22,11 +22,11 @@ from bench.learned.coding.latent_codecs import (
     Latents,
     Size,
     in_order,
-    symbols_of,
 )
 from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
-from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
+from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
+from bench.learned.models.quantization import MAX_SYMBOL, symbols_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

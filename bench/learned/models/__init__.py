@@ -8,7 +8,7 @@ g_a, g_s      analysis and synthesis: x to y, y_hat to x_hat
 h_a, h_s      hyper-analysis and hyper-synthesis: y to z, z_hat to parameters of the distribution of y
 scales, means of the conditional distribution of each element of y
 N, M          channels inside the transforms and of z; channels of y
-Q             quantisation: noise while training, rounding otherwise (`entropy.Quantization`)
+Q             quantisation: noise while training, rounding otherwise (`quantization.Quantization`)
 EB, GC        entropy bottleneck (density of z), conditional distribution of y given scales and means
 CP, EP        context prediction and entropy parameters
 
@@ -24,10 +24,10 @@ from bench.learned.families import FAMILIES
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
 from bench.learned.models.compressai_models import load_zoo_state, zoo_config
 from bench.learned.models.config import ModelConfig, compact_config
-from bench.learned.models.entropy import Quantization
 from bench.learned.models.gained import Gained
 from bench.learned.models.layers import keep_float32
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
+from bench.learned.models.quantization import Quantization
 from bench.learned.models.rectifier import GradientRouting, Rectified, Rectifier
 
 __all__ = [

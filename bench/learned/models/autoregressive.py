@@ -10,11 +10,12 @@ from compressai.models import Cheng2020Attention, FactorizedPrior, JointAutoregr
 from torch import Tensor, nn
 
 from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
-from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
+from bench.learned.models.entropy import CONDITIONALS, Bottleneck
 from bench.learned.models.layers import CausalConv2d, StridedPointwise
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
+    from bench.learned.models.quantization import Quantization
 
 
 class Autoregressive(LearnedModel):

@@ -9,10 +9,11 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
-from bench.learned.models.entropy import Bottleneck, Quantization
+from bench.learned.models.entropy import Bottleneck
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
+    from bench.learned.models.quantization import Quantization
 
 Likelihoods = dict[str, Tensor]
 """Likelihood of each coded element, for "y" and, if the model has it, "z"."""

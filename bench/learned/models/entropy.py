@@ -1,69 +1,22 @@
-"""Entropy models: those of CompressAI, in float32 under autocast, with several modes of quantisation."""
+"""Entropy models: those of CompressAI, in float32 under autocast; `quantization` has the rounding of what they code."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, cast
 
 import scipy.stats
 import torch
 from compressai.entropy_models import EntropyBottleneck, GaussianConditional
 from torch import Tensor
 
-from bench.system.errors import unknown
+from bench.learned.models.quantization import Quantizer
 
-Quantization = Literal["noise", "round", "mixed", "integer"]
-"""Mode of quantisation: how y_hat is computed, and of which values the likelihoods are.
-
-noise    y + U(-.5, .5) for both, with the same draw: CompressAI's training mode.
-round    round(y - mean) + mean for both: CompressAI's evaluation mode, and the content of files.
-mixed    likelihoods of the noisy y; g_s and the context model get the rounded y with a straight-through gradient
-         (Minnen and Singh 2020, arXiv 2007.08739).
-integer  round(y) for both, independent of the mean: for comparing entropy models on equal latents.
-
-Where a Gaussian's parameters depend on y_hat, y_hat and the likelihoods are computed one after the other: from two
-draws of noise, and with y_hat = round(y). See `autoregressive.Autoregressive`.
-"""
-
-
-MODES = get_args(Quantization)
+if TYPE_CHECKING:
+    from bench.learned.models.quantization import Quantization
 
 PRECISION = 16
 """The frequencies of an integer table add up to 2^PRECISION; each is at least 1."""
-
-ESCAPE_BITS = 24
-"""Escaped values are below 2^ESCAPE_BITS - 1, the largest range of the coder's uniform distribution."""
-
-MAX_SYMBOL = 1 << ESCAPE_BITS
-"""Symbols of this magnitude or more cannot be escaped. Those of real pictures are in the hundreds."""
-
-
-def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
-    """The rounded values, with the gradient of the values before rounding."""
-    return values + (rounded - values).detach()
-
-
-class Quantizer:
-    """The modes of quantisation, for classes with CompressAI's `quantize`."""
-
-    def quantized(self, y: Tensor, mode: Quantization, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`y_hat`, the input of the decoder, and the values of which the likelihoods are computed.
-
-        Raises:
-            UsageError: the mode is unknown.
-        """
-        if mode not in MODES:
-            raise unknown("quantization", mode, MODES)
-        if mode == "noise":
-            noisy = self._quantize_as(y, "noise", None)
-            return noisy, noisy
-        rounded = self._quantize_as(y, "dequantize", None if mode == "integer" else means)
-        if mode == "mixed":
-            return straight_through(y, rounded), self._quantize_as(y, "noise", None)
-        return rounded, rounded
-
-    def _quantize_as(self, y: Tensor, mode: str, means: Tensor | None) -> Tensor:
-        return cast("Tensor", self.quantize(y, mode, means))  # type: ignore[attr-defined]
 
 
 class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]

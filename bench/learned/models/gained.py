@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.learned.models.base import LearnedModel, Output
-    from bench.learned.models.entropy import Quantization
+    from bench.learned.models.quantization import Quantization
 
 _Factor = tuple[str, int, Tensor]
 """A sub-network, its first (0) or last (-1) convolution, and the factors of that one's inputs or outputs."""

@@ -9,10 +9,11 @@ from compressai.models import FactorizedPrior, MeanScaleHyperprior, ScaleHyperpr
 from torch import Tensor
 
 from bench.learned.models.base import LearnedModel, Likelihoods, last_conv, split_parameters
-from bench.learned.models.entropy import CONDITIONALS, Bottleneck, Quantization
+from bench.learned.models.entropy import CONDITIONALS, Bottleneck
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
+    from bench.learned.models.quantization import Quantization
 
 
 class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]

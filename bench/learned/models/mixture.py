@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from bench.learned.models.autoregressive import Autoregressive
 from bench.learned.models.base import last_conv
-from bench.learned.models.entropy import Bottleneck, Quantization, Quantizer
+from bench.learned.models.entropy import Bottleneck
+from bench.learned.models.quantization import Quantization, Quantizer
 
 if TYPE_CHECKING:
     from bench.learned.models.base import Likelihoods

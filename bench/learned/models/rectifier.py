@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.learned.models.entropy import straight_through
+from bench.learned.models.quantization import straight_through
 from bench.system.errors import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.learned.models.base import LearnedModel, Output
-    from bench.learned.models.entropy import Quantization
+    from bench.learned.models.quantization import Quantization
 
 COMPACT_WIDTH = 96
 """Channels of the rectifiers in the package; the authors have 512."""
@@ -111,26 +111,28 @@ class Rectified(nn.Module):
     Args:
         codec: any family.
         rectifier: latents in, latents out.
-        wiring: routing of the gradients in training; in evaluation g_s always gets the rectified latents.
+        gradient_routing: routing of the gradients in training; in evaluation g_s always gets the rectified latents.
     """
 
-    def __init__(self, codec: LearnedModel, rectifier: nn.Module, wiring: GradientRouting | None = None) -> None:
+    def __init__(
+        self, codec: LearnedModel, rectifier: nn.Module, gradient_routing: GradientRouting | None = None
+    ) -> None:
         super().__init__()
-        self.codec, self.rectifier, self.wiring = codec, rectifier, wiring or GradientRouting()
+        self.codec, self.rectifier, self.gradient_routing = codec, rectifier, gradient_routing or GradientRouting()
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
         """The output of `LearnedModel`, with the latents before quantisation and after rectification."""
         y = self.codec.g_a(x)
         y_hat, likelihoods = self.codec.entropy(y, mode)
         x_hat, rectified = self.decode(y_hat)
-        y = y if self.wiring.encoder_learns_features else y.detach()
+        y = y if self.gradient_routing.encoder_learns_features else y.detach()
         return {"x_hat": x_hat, "likelihoods": likelihoods, "y": y, "rectified": rectified}
 
     def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """The picture of some latents, and the rectified latents for the feature term."""
-        stops = latents.requires_grad and not self.wiring.encoder_learns_features
+        stops = latents.requires_grad and not self.gradient_routing.encoder_learns_features
         rectified = self.rectifier(latents.detach() if stops else latents)
-        synthesis = self.wiring.synthesis if self.training else "rectified"
+        synthesis = self.gradient_routing.synthesis if self.training else "rectified"
         if synthesis == "none":
             return rectified.new_zeros(()), rectified
         if synthesis == "rectified":

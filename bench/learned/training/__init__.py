@@ -4,5 +4,6 @@ phases             what is trained, and how, as data: parameters, quantisation, 
 objective          batches, the loss on them, and validation; others: latent_, decoded_, gained_, plane_objective
 loop               trains a model through one phase, and restores its exact state from a checkpoint
 training_job, run  one training with its files
-zoo_recipe         the recipe (`zoo.toml`) of the weights that ship with the package, as a sequence of trainings
+training_recipe    recipes: the trainings of the package's weights (`compact.toml`), of models as wide as the papers'
+                   (`paper.toml`), or of a user's, step by step
 """

@@ -1,8 +1,7 @@
 """Losses: named terms, each a number per batch, weighted and summed.
 
 The rate-distortion loss is CompressAI's, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per
-pixel and its lambdas for qualities 1 to 8 (docs/source/zoo.rst of CompressAI). Models of YUV 4:2:0 have the four
-lambdas of Duan et al. 2023.
+pixel; `bench.learned.lambdas` has the lambda of each quality.
 """
 
 from __future__ import annotations
@@ -14,37 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.learned.lambdas import lambda_of
 from bench.learned.models.packing import CHANNELS, LUMA_PLANES
-from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bench.learned.models import Output
 
-LAMBDAS: Mapping[str, tuple[float, ...]] = {
-    "mse": (0.0018, 0.0035, 0.0067, 0.0130, 0.0250, 0.0483, 0.0932, 0.1800),
-    "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
-    "mse-611": (0.015, 0.03, 0.045, 0.06),
-}
-"""Weight of the distortion for qualities 1, 2, ..., 8, by metric."""
-
-
 SCALE_611 = 0.25
 """Factor of lambda times the squared error of planes in 8-bit levels (our choice)."""
-
-
-def lambda_of(quality: int, metric: str = "mse") -> float:
-    """The weight of the distortion for a quality.
-
-    Raises:
-        UsageError: there is no such metric or quality.
-    """
-    if metric not in LAMBDAS:
-        raise unknown("metric", metric, LAMBDAS)
-    if not 1 <= quality <= len(LAMBDAS[metric]):
-        raise UsageError(f"quality {quality}: must be 1 to {len(LAMBDAS[metric])}")
-    return LAMBDAS[metric][quality - 1]
 
 
 def bits(likelihoods: Mapping[str, Tensor]) -> Tensor:

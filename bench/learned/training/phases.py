@@ -25,8 +25,16 @@ Source = Literal["pictures", "latents", "decoded"]
 METRICS = ("mse", "ms-ssim")
 """Metrics that can be trained for; for families of planes, mse is that of planes."""
 
-_LATER: Mapping[str, Any] = {"wiring": GradientRouting(), "mixed_begins": None, "qualities": (), "downscale": 1.0}
+_LATER: Mapping[str, Any] = {
+    "gradient_routing": GradientRouting(),
+    "mixed_begins": None,
+    "qualities": (),
+    "downscale": 1.0,
+}
 """Fields that older checkpoints and records lack, and their defaults."""
+
+_IN_FILES = {"gradient_routing": "wiring"}
+"""Fields with another name in checkpoints and records: their former one."""
 
 MARGIN = 2
 """Border of a crop of latents, in latents, whose pixels are not used: g_s would need neighbours there."""
@@ -59,7 +67,7 @@ class Phase:
     never."""
     qualities: tuple[int, ...] = ()
     """Qualities of one model with gains for each (`models.Gained`); empty: only that of the target."""
-    wiring: GradientRouting = field(default_factory=GradientRouting)
+    gradient_routing: GradientRouting = field(default_factory=GradientRouting)
     """Routing of gradients if the model has a rectifier."""
     optimizer: str = "soap"
     lr: float = 1e-3
@@ -115,7 +123,7 @@ class Phase:
         """The phase as plain values, for records and checkpoints; later fields only if they differ from the default."""
         values = asdict(replace(self, weights=dict(self.weights)))
         absent = {name for name, default in _LATER.items() if getattr(self, name) == default}
-        return {name: value for name, value in values.items() if name not in absent}
+        return {_IN_FILES.get(name, name): value for name, value in values.items() if name not in absent}
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -47,7 +47,7 @@ _LEAST: Mapping[str, float] = {
 
 
 def require_step(entry: Any) -> None:  # noqa: ANN401 - any value in a file
-    """Check the types of the values of a [[steps]] entry; `zoo_recipe` checks that none is missing.
+    """Check the types of the values of a [[steps]] entry; `training_recipe` checks that none is missing.
 
     Raises:
         UsageError: a value has the wrong type.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import training_record
-from bench.learned.training.losses import lambda_of
 from bench.learned.weights import catalogue, delta
 from bench.learned.weights.foreign import load_any
 from bench.learned.weights.full import load, save
@@ -58,7 +58,7 @@ def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record |
     _require_width(job, initial["width"])
     frozen = job.phase.source == "decoded"
     codec = load(_base(job)).model if frozen else build(ModelConfig(**initial["config"]))
-    return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.wiring), initial
+    return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.gradient_routing), initial
 
 
 def base_of(job: TrainingJob) -> Rectified:
@@ -184,7 +184,7 @@ def _modified(job: TrainingJob) -> tuple[Rectified, Record]:
         "width": width,
         "base": {"file": kept.name, "sha256": sha256_of(base)},
     }
-    return Rectified(codec, rectifier, job.phase.wiring), initial
+    return Rectified(codec, rectifier, job.phase.gradient_routing), initial
 
 
 def _require_width(job: TrainingJob, width: int | None) -> None:

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from bench.learned.families import YUV420
+from bench.learned.lambdas import lambda_of
 from bench.learned.models.rectifier import GradientRouting
-from bench.learned.training.losses import lambda_of
 from bench.learned.training.phases import CropStage, Phase
 from bench.system.errors import UsageError, unknown
 
@@ -75,19 +75,21 @@ class StpRecipe:
 
 def _soft(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    return Phase(weights, crops=_PICTURES[target.metric], wiring=GradientRouting("unrectified"))
+    return Phase(weights, crops=_PICTURES[target.metric], gradient_routing=GradientRouting("unrectified"))
 
 
 def _soft_literal(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    wiring = GradientRouting("unrectified", encoder_learns_features=True)
-    return Phase(weights, crops=_PICTURES[target.metric], wiring=wiring)
+    routing = GradientRouting("unrectified", encoder_learns_features=True)
+    return Phase(weights, crops=_PICTURES[target.metric], gradient_routing=routing)
 
 
 def _soft_rectifier(target: Target, recipe: StpRecipe) -> Phase:
     weights = recipe.feature(target.metric)
-    wiring = GradientRouting("none")
-    return Phase(weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), wiring=wiring)
+    routing = GradientRouting("none")
+    return Phase(
+        weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), gradient_routing=routing
+    )
 
 
 def _predictive(target: Target, recipe: StpRecipe) -> Phase:
@@ -100,14 +102,14 @@ def _predictive(target: Target, recipe: StpRecipe) -> Phase:
         quantization="round",
         lr=1e-4,
         crops=_DECODED,
-        wiring=GradientRouting(recipe.synthesis),
+        gradient_routing=GradientRouting(recipe.synthesis),
     )
 
 
 def _direct(target: Target, recipe: StpRecipe) -> Phase:
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    wiring = GradientRouting("rectified", encoder_learns_features=True)
-    return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], wiring=wiring)
+    routing = GradientRouting("rectified", encoder_learns_features=True)
+    return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], gradient_routing=routing)
 
 
 PHASES: Mapping[str, Callable[[Target, StpRecipe], Phase]] = {

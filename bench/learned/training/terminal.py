@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.learned.training.loop import CurvePoint, Loop
     from bench.learned.training.phases import TrainingSegment
     from bench.learned.training.training_pictures import Pictures
-    from bench.learned.training.zoo_recipe import Zoo
+    from bench.learned.training.training_recipe import RecipeProgress
 
 
 SHOWN = 8
@@ -78,25 +78,25 @@ class Terminal:
         return f"{shown}; validation {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB{rectified}"
 
 
-def show_zoo(zoo: Zoo) -> None:
+def show_progress(progress: RecipeProgress) -> None:
     """Print each step of the recipe with its progress and hours; an arrow marks the next one.
 
     Hours are of processor time, or of wall time where that was not recorded. The last line is the loss of the next step
     over time, as far as it was trained on this machine.
     """
-    following, total_s = zoo.next(), 0.0
-    for step in zoo.recipe.steps:
-        reached = zoo.stages(step.model).get(step.stage, {"steps": 0, "seconds": 0.0})
+    following, total_s = progress.next(), 0.0
+    for step in progress.recipe.steps:
+        reached = progress.stages(step.model).get(step.stage, {"steps": 0, "seconds": 0.0})
         mark = "->" if following is not None and step.name == following.name else "  "
         seconds = reached.get("cpu_s", reached["seconds"])
         total_s += seconds
         spent = f"{seconds / 3600:.2f} h" if seconds else ""
-        note = f" made for other transforms than {step.start} has now" if zoo.is_outdated(step) else ""
-        click.echo(f"{mark} {step.name:<28} {zoo.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
+        note = f" made for other transforms than {step.start} has now" if progress.is_outdated(step) else ""
+        click.echo(f"{mark} {step.name:<28} {progress.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
     click.echo(f"{total_s / 3600:.2f} h in all")
     if following is None:
         click.echo("the recipe is complete")
-    elif points := curve.read_csv(zoo.runs / following.run / "curve.csv"):
+    elif points := curve.read_csv(progress.runs / following.run / "curve.csv"):
         click.echo(f"{following.name}: {_falling(points)}")
 
 

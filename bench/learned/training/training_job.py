@@ -202,7 +202,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
     if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {MIN_SIDE} pixels or more")
     _require_whole_latents(target, phase)
-    if phase.wiring.synthesis != "none" and phase.seen <= 0:
+    if phase.gradient_routing.synthesis != "none" and phase.seen <= 0:
         raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)

@@ -2,7 +2,7 @@
 
 catalogue           names of weights and where their files are; without torch
 file_selection      files named by the user, and the quality of each; without torch
-checkpoints         CompressAI's published checkpoints: list (zoo.toml), download, verification; without torch
+checkpoints         CompressAI's published checkpoints (compressai_zoo.toml): list, download; without torch
 compressai_weights  CompressAI's published checkpoints as models
 header              the header of a weights file, checked
 tensor_file         tensors and a header in a safetensors file

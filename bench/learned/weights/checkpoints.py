@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.learned.lambdas import LAMBDAS
 from bench.system.download import download, locate_weights, weights_folder
 from bench.system.errors import MissingError, UsageError, unknown
 from bench.system.files import sha256_of
@@ -63,11 +64,11 @@ class PublishedCheckpoint:
 @functools.cache
 def all_checkpoints() -> tuple[PublishedCheckpoint, ...]:
     """All checkpoints, by family, from the lowest rate."""
-    text = importlib.resources.files(__package__).joinpath("zoo.toml").read_text(encoding="utf-8")
+    text = importlib.resources.files(__package__).joinpath("compressai_zoo.toml").read_text(encoding="utf-8")
     zoo: dict[str, Any] = tomllib.loads(text)
     return tuple(
         PublishedCheckpoint(
-            family, entry["architecture"], metric, index + 1, zoo["lmbda"][metric][index], zoo["root"] + file
+            family, entry["architecture"], metric, index + 1, LAMBDAS[metric][index], zoo["root"] + file
         )
         for family, entry in zoo["family"].items()
         for metric in METRICS

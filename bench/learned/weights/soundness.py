@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
+from bench.learned.models.entropy import PRECISION
+from bench.learned.models.quantization import MAX_SYMBOL
 from bench.learned.weights.stored_cdfs import check_cdfs
 from bench.system.errors import UsageError
 

@@ -10,7 +10,8 @@ import torch
 from compressai.entropy_models import EntropyBottleneck, EntropyModel
 from torch import Tensor, nn
 
-from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
+from bench.learned.models.entropy import PRECISION
+from bench.learned.models.quantization import MAX_SYMBOL
 
 Tensors = dict[str, Tensor]
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.learned.coding.cdfs import Cdfs, RangeDecoder, RangeEncoder
-from bench.learned.models.entropy import MAX_SYMBOL, Gaussian
+from bench.learned.models.entropy import Gaussian
+from bench.learned.models.quantization import MAX_SYMBOL
 from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:

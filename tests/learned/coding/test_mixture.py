@@ -7,8 +7,9 @@ import torch
 from bench.learned.coding.cdfs import RangeDecoder, RangeEncoder
 from bench.learned.coding.mixture_cdfs import REACHES, SUREST, MixtureCdfs
 from bench.learned.coding.mixture_latent_codec import elements_of, rows_of
-from bench.learned.models.entropy import MAX_SYMBOL, PRECISION
+from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import COMPONENTS, GaussianMixture, Mixture
+from bench.learned.models.quantization import MAX_SYMBOL
 
 TOTAL = 1 << PRECISION
 

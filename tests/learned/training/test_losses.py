@@ -7,6 +7,7 @@ import pytest
 import torch
 from compressai.losses import RateDistortionLoss
 
+from bench.learned.lambdas import lambda_of
 from bench.learned.training import losses
 from bench.metrics.ms_ssim import ms_ssim
 from bench.system.errors import UsageError
@@ -31,13 +32,13 @@ def output() -> tuple[Output, torch.Tensor]:
 
 @pytest.mark.parametrize("metric", ["mse", "ms-ssim"])
 def test_lambdas_are_those_that_compressai_publishes(metric: str) -> None:
-    assert [losses.lambda_of(quality, metric) for quality in range(1, 9)] == PUBLISHED[metric]
+    assert [lambda_of(quality, metric) for quality in range(1, 9)] == PUBLISHED[metric]
 
 
 @pytest.mark.parametrize("metric", ["mse", "ms-ssim"])
 def test_objective_is_compressais(metric: str, output: tuple[Output, torch.Tensor]) -> None:
     result, x = output
-    theirs = RateDistortionLoss(lmbda=losses.lambda_of(4, metric), metric=metric)(result, x)["loss"]
+    theirs = RateDistortionLoss(lmbda=lambda_of(4, metric), metric=metric)(result, x)["loss"]
     ours = losses.weighted(result, x, losses.rate_distortion(4, metric))
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
 
@@ -74,4 +75,4 @@ def test_psnr_of_a_perfect_picture_is_infinite() -> None:
 @pytest.mark.parametrize(("quality", "metric"), [(0, "mse"), (9, "mse"), (3, "psnr")])
 def test_unknown_quality_or_metric_is_named(quality: int, metric: str) -> None:
     with pytest.raises(UsageError, match=r"quality \d|unknown metric 'psnr'"):
-        losses.lambda_of(quality, metric)
+        lambda_of(quality, metric)

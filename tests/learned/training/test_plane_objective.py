@@ -11,6 +11,7 @@ from PIL import Image
 from bench.images.colour import to_yuv420
 from bench.images.image_files import read_picture
 from bench.images.picture import Yuv420
+from bench.learned.lambdas import lambda_of
 from bench.learned.models.packing import pack
 from bench.learned.training import curve, losses, run, training_pictures
 from bench.learned.training.crops import Crops
@@ -123,7 +124,7 @@ def test_the_psnr_weighs_the_planes_6_1_1(coded: tuple[Output, torch.Tensor, Yuv
 
 
 def test_the_lambdas_are_the_papers() -> None:
-    assert [losses.lambda_of(quality, "mse-611") for quality in (1, 2, 3, 4)] == [0.015, 0.03, 0.045, 0.06]
+    assert [lambda_of(quality, "mse-611") for quality in (1, 2, 3, 4)] == [0.015, 0.03, 0.045, 0.06]
 
 
 def test_a_target_of_planes_is_trained_for_their_error() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from trainings import Silent
 
+from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import losses, run, start, training_pictures
 from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
@@ -230,7 +231,7 @@ def test_phases_are_those_of_the_paper() -> None:
         "predictive": {"mse", "feature-l2"},
         "direct": everything,
     }
-    assert modified_phase("predictive", parse_target("joint+ft@3")).weights == {"mse": losses.lambda_of(3)}
+    assert modified_phase("predictive", parse_target("joint+ft@3")).weights == {"mse": lambda_of(3)}
     quantization = {name: modified_phase(name, target).quantization for name in ("soft", "predictive", "direct")}
     assert quantization == {"soft": "noise", "predictive": "round", "direct": "mixed"}
 

@@ -21,13 +21,13 @@ from bench.learned.coding.latent_codecs import (
     Size,
     as_picture,
     in_order,
-    symbols_of,
     z_size,
 )
 from bench.learned.coding.mixture_cdfs import SUREST
 from bench.learned.coding.mixture_latent_codec import code_integers, element_bits
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel
+from bench.learned.models.quantization import symbols_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

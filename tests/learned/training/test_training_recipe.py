@@ -16,13 +16,13 @@ from click.testing import CliRunner
 
 from bench.cli.main import main
 from bench.learned.families import RGB, YUV420
+from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
-from bench.learned.training import curve, run, zoo_recipe
+from bench.learned.training import curve, run, training_recipe
 from bench.learned.training.loop import CurvePoint
-from bench.learned.training.losses import lambda_of
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.training_job import TrainingJob
-from bench.learned.training.zoo_recipe import Zoo
+from bench.learned.training.training_recipe import RecipeProgress
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
@@ -61,10 +61,10 @@ phases = ["entropy", "trunk"]
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Zoo:
+def small(tmp_path: Path) -> RecipeProgress:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
-    return Zoo(zoo_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
+    return RecipeProgress(training_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
 
 
 class Trainer:
@@ -91,21 +91,21 @@ class Trainer:
         return job.out / run.WEIGHTS
 
 
-def take_one(small: Zoo, trainer: Callable[[TrainingJob], Path]) -> str:
+def take_one(small: RecipeProgress, trainer: Callable[[TrainingJob], Path]) -> str:
     step = small.next()
     assert step is not None
     small.publish(step, trainer(small.job(step)))
     return step.name
 
 
-def test_next_is_right_after_each_step(small: Zoo) -> None:
+def test_next_is_right_after_each_step(small: RecipeProgress) -> None:
     trainer = Trainer()
     names = [take_one(small, trainer) for _ in range(5)]
     assert names == ["hyper@3-base trunk", "hyper@3 entropy", "hyper@3 trunk", "joint@3 entropy", "joint@3 trunk"]
     assert small.next() is None
 
 
-def test_each_step_starts_from_what_the_recipe_says(small: Zoo) -> None:
+def test_each_step_starts_from_what_the_recipe_says(small: RecipeProgress) -> None:
     trainer = Trainer()
     for _ in range(5):
         take_one(small, trainer)
@@ -114,11 +114,11 @@ def test_each_step_starts_from_what_the_recipe_says(small: Zoo) -> None:
     assert all(job.exclude == ("chart.*",) for job in trainer.jobs)
 
 
-def test_a_fresh_clone_goes_on_from_the_weights_alone(small: Zoo, tmp_path: Path) -> None:
+def test_a_fresh_clone_goes_on_from_the_weights_alone(small: RecipeProgress, tmp_path: Path) -> None:
     take_one(small, Trainer())
     take_one(small, Trainer(reach=15))
     shutil.rmtree(small.runs)
-    clone = Zoo(small.recipe, shutil.copytree(small.weights, tmp_path / "clone"), tmp_path / "elsewhere")
+    clone = RecipeProgress(small.recipe, shutil.copytree(small.weights, tmp_path / "clone"), tmp_path / "elsewhere")
     step = clone.next()
     assert step is not None
     assert step.name == "hyper@3 entropy"
@@ -131,11 +131,11 @@ def test_a_fresh_clone_goes_on_from_the_weights_alone(small: Zoo, tmp_path: Path
     assert following.name == "hyper@3 trunk"
 
 
-def test_weights_with_earlier_names_of_stages_are_complete(small: Zoo, tmp_path: Path) -> None:
+def test_weights_with_earlier_names_of_stages_are_complete(small: RecipeProgress, tmp_path: Path) -> None:
     take_one(small, Trainer())
     path = tmp_path / "renamed.toml"
     path.write_text(RECIPE.replace("trunk", "base") + '[formerly]\nbase = "trunk"\n')
-    renamed = Zoo(zoo_recipe.read(path), small.weights, small.runs)
+    renamed = RecipeProgress(training_recipe.read(path), small.weights, small.runs)
     assert renamed.done(renamed.recipe.steps[0]) == 100
     following = renamed.next()
     assert following is not None
@@ -143,12 +143,12 @@ def test_weights_with_earlier_names_of_stages_are_complete(small: Zoo, tmp_path:
 
 
 def test_the_package_has_the_weights_of_the_recipe() -> None:
-    packaged = Zoo(zoo_recipe.read())
+    packaged = RecipeProgress(training_recipe.read())
     first = next(step for step in packaged.recipe.steps if step.name == "hyper@4 warm-start")
     assert packaged.stages(first.model)["warm-start"]["steps"] == 2_500
 
 
-def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_further(small: Zoo) -> None:
+def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_further(small: RecipeProgress) -> None:
     trainer = Trainer(reach=30)
     take_one(small, trainer)
     step = small.next()
@@ -165,7 +165,7 @@ def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_fur
 
 
 def test_what_has_been_reached_is_known_from_each_file_read_once(
-    small: Zoo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: RecipeProgress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(4):
         take_one(small, Trainer())
@@ -183,7 +183,9 @@ def test_what_has_been_reached_is_known_from_each_file_read_once(
     assert len(read) == len(set(read))
 
 
-def test_status_says_how_long_it_took_and_how_the_loss_fell(small: Zoo, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_says_how_long_it_took_and_how_the_loss_fell(
+    small: RecipeProgress, capsys: pytest.CaptureFixture[str]
+) -> None:
     take_one(small, Trainer())
     step = small.next()
     assert step is not None
@@ -204,7 +206,7 @@ def test_a_curve_of_before_processor_time_was_counted_can_be_read(tmp_path: Path
     assert curve.read_csv(tmp_path / "curve.csv") == [CurvePoint(5, 9.5, 2.5, 2.25, 0.5, 30.5, 1, 0.001)]
 
 
-def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
+def test_weights_from_outside_the_recipe_do_not_count(small: RecipeProgress) -> None:
     take_one(small, Trainer())
     step = small.next()
     assert step is not None
@@ -215,27 +217,27 @@ def test_weights_from_outside_the_recipe_do_not_count(small: Zoo) -> None:
     assert (job.init, job.history, job.steps) == (small.path("hyper@3-base"), {}, 40)
 
 
-def test_following_stops_when_the_time_is_over(small: Zoo) -> None:
+def test_following_stops_when_the_time_is_over(small: RecipeProgress) -> None:
     trainer = Trainer()
-    zoo_recipe.follow(small, trainer, budget_s=0.0)
+    training_recipe.follow(small, trainer, budget_s=0.0)
     (first,) = trainer.jobs  # begun, so that its inputs are looked at
     assert first.limit_s == 0.0
-    zoo_recipe.follow(small, trainer, threads=1)
+    training_recipe.follow(small, trainer, threads=1)
     assert len(trainer.jobs) == 5
     assert {job.threads for job in trainer.jobs[1:]} == {1}
 
 
-def test_what_an_interrupted_training_reached_is_published(small: Zoo) -> None:
+def test_what_an_interrupted_training_reached_is_published(small: RecipeProgress) -> None:
     def interrupted(job: TrainingJob) -> Path:
         Trainer(reach=7)(job)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        zoo_recipe.follow(small, interrupted)
+        training_recipe.follow(small, interrupted)
     assert small.done(small.recipe.steps[0]) == 7
 
 
-def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
+def test_weights_are_never_replaced_by_those_of_fewer_steps(small: RecipeProgress) -> None:
     step = small.recipe.steps[0]
     job = small.job(step)
     small.publish(step, Trainer(reach=9)(job))
@@ -244,27 +246,27 @@ def test_weights_are_never_replaced_by_those_of_fewer_steps(small: Zoo) -> None:
     assert small.done(step) == 9
 
 
-def test_a_step_that_is_cut_short_is_gone_on_with(small: Zoo) -> None:
+def test_a_step_that_is_cut_short_is_gone_on_with(small: RecipeProgress) -> None:
     trainer = Trainer(reach=20)
-    zoo_recipe.follow(small, trainer)
+    training_recipe.follow(small, trainer)
     assert len(trainer.jobs) == sum(-(-step.steps // 20) for step in small.recipe.steps)
 
 
-def test_following_says_that_a_step_gets_no_further(small: Zoo) -> None:
+def test_following_says_that_a_step_gets_no_further(small: RecipeProgress) -> None:
     take_one(small, Trainer())
     with pytest.raises(BenchError, match=r"hyper@3 entropy: still 0 of 40 steps.*remove .*hyper-3-entropy") as caught:
-        zoo_recipe.follow(small, lambda job: job.out / run.WEIGHTS)
+        training_recipe.follow(small, lambda job: job.out / run.WEIGHTS)
     assert "\n" not in str(caught.value)
 
 
-def test_no_step_at_all_in_the_time_left_is_no_error(small: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_step_at_all_in_the_time_left_is_no_error(small: RecipeProgress, monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter((0.0, 1.0, 11.0, 12.0))
-    monkeypatch.setattr(zoo_recipe.time, "perf_counter", lambda: next(now))
-    zoo_recipe.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
+    monkeypatch.setattr(training_recipe.time, "perf_counter", lambda: next(now))
+    training_recipe.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
     assert small.done(small.recipe.steps[0]) == 0
 
 
-def test_a_zero_that_lost_its_sign_does_not_outdate_a_fit(small: Zoo) -> None:
+def test_a_zero_that_lost_its_sign_does_not_outdate_a_fit(small: RecipeProgress) -> None:
     take_one(small, Trainer())
     base = load(small.path("hyper@3-base"))
     with torch.no_grad():
@@ -279,7 +281,7 @@ def test_a_zero_that_lost_its_sign_does_not_outdate_a_fit(small: Zoo) -> None:
     assert not small.is_outdated(small.recipe.steps[1])
 
 
-def test_a_fit_to_transforms_that_have_changed_is_made_again(small: Zoo) -> None:
+def test_a_fit_to_transforms_that_have_changed_is_made_again(small: RecipeProgress) -> None:
     take_one(small, Trainer())
     take_one(small, Trainer())
     (trunk, fit), path = small.recipe.steps[:2], small.path("hyper@3-base")
@@ -295,7 +297,7 @@ def test_a_fit_to_transforms_that_have_changed_is_made_again(small: Zoo) -> None
     assert (job.init, job.steps, job.resume, job.history) == (path, 40, False, {})
 
 
-def test_a_model_trained_whole_since_differs_from_its_start_rightly(small: Zoo) -> None:
+def test_a_model_trained_whole_since_differs_from_its_start_rightly(small: RecipeProgress) -> None:
     for _ in range(3):
         take_one(small, Trainer())
     entropy, whole = small.recipe.steps[1:3]
@@ -336,7 +338,7 @@ phases = ["whole"]
 def test_a_fit_is_published_as_a_part_and_stays_what_it_is_when_its_start_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(FITS)
-    fits = Zoo(zoo_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
+    fits = RecipeProgress(training_recipe.read(path), tmp_path / "weights", tmp_path / "runs")
     joint, hyper = fits.path("joint@3"), fits.path("hyper@3")
     names = [take_one(fits, Trainer()) for _ in range(2)]
     before = load(joint)
@@ -368,12 +370,12 @@ def same_tensors(ours: LearnedModel, theirs: LearnedModel) -> bool:
     return all(torch.equal(value, other[name]) for name, value in ours.state_dict().items())
 
 
-def test_a_start_without_weights_is_named(small: Zoo) -> None:
+def test_a_start_without_weights_is_named(small: RecipeProgress) -> None:
     with pytest.raises(MissingError, match="hyper@3 entropy starts from hyper@3-base"):
         small.job(small.recipe.steps[1])
 
 
-def test_real_steps_of_a_recipe(small: Zoo, photos: Path, tmp_path: Path) -> None:
+def test_real_steps_of_a_recipe(small: RecipeProgress, photos: Path, tmp_path: Path) -> None:
     """Trunk cut off by the time, gone on with, then an entropy model on its latents, all by the real loop."""
     short = tuple(dataclasses.replace(step, steps=6, target=narrow(step)) for step in small.recipe.steps[:2])
     recipe = dataclasses.replace(small.recipe, steps=short)
@@ -382,7 +384,7 @@ def test_real_steps_of_a_recipe(small: Zoo, photos: Path, tmp_path: Path) -> Non
     step = short[0]
     real.publish(step, run.train(real.job(step, limit_s=0.0, **options), Silent()))
     assert 1 <= real.done(step) < 6
-    zoo_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
+    training_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
     assert real.next() is None
     base, fitted = load(real.path("hyper@3-base")), load(real.path("hyper@3"))
     assert base.card.record["stages"]["trunk"]["steps"] == fitted.card.record["stages"]["entropy"]["steps"] == 6
@@ -415,14 +417,14 @@ options = { N = 8, M = 12 }
 
 def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(SEVERAL)
-    real = Zoo(zoo_recipe.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
+    real = RecipeProgress(training_recipe.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
     options: dict[str, Any] = {"data": photos, "cache": tmp_path / "cache", "compile": False, "device": "cpu"}
     first, second = real.recipe.steps
     real.publish(first, run.train(real.job(first, **options), Silent()))
     assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
     assert real.stages("hyper@1").keys() == real.stages("hyper@3").keys() == {"all"}
     assert real.next() == second
-    zoo_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
+    training_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
     assert real.next() is None
     tuned = load(real.path("hyper@1")).card
     assert all(done.keys() == {"steps", "seconds", "cpu_s"} for done in tuned.record["stages"].values())
@@ -435,7 +437,7 @@ class Silent:
         return lambda *_: None
 
 
-def narrow(step: zoo_recipe.Step) -> object:
+def narrow(step: training_recipe.Step) -> object:
     return dataclasses.replace(step.target, options={"N": 8, "M": 12})
 
 
@@ -461,14 +463,14 @@ def test_what_is_no_recipe_is_one_clear_line(content: bytes, message: str, tmp_p
     path = tmp_path / "recipe.toml"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message) as caught:
-        zoo_recipe.read(path)
+        training_recipe.read(path)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [None, *zoo_recipe.PACKAGED])
+@pytest.mark.parametrize("name", [None, *training_recipe.PACKAGED])
 def test_recipes_start_only_from_what_comes_before(name: str | None) -> None:
     finished: set[str] = set()
-    for step in zoo_recipe.read(None if name is None else Path(name)).steps:
+    for step in training_recipe.read(None if name is None else Path(name)).steps:
         assert step.start is None or step.start in finished, step.name
         finished.add(step.model)
 
@@ -520,7 +522,7 @@ WRONG: tuple[object, ...] = ([], {}, "x", -1, 0, True, math.inf, math.nan, [1], 
 def _refusal(content: Any) -> str:  # noqa: ANN401 - whatever a file holds
     """Why a recipe is refused, or "" where it can be followed as far as the settings of its trainings."""
     try:
-        recipe = zoo_recipe.parse("recipe.toml", content)
+        recipe = training_recipe.parse("recipe.toml", content)
     except UsageError as error:
         return str(error)
     for step in recipe.steps:
@@ -551,12 +553,14 @@ def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
     """Base model and warm starts are shared: the other families start from that hyper."""
     shared = {"base", "warm-start"}
     budgets = {
-        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo_recipe.read().steps if s.model == model]
+        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in training_recipe.read().steps if s.model == model]
         for quality in (2, 3, 4, 5)
         for model in (f"{family}@{quality}" for family in ("hyper", "joint", "factorized", "scale", "context"))
     } | {
         "seed2": [
-            (s.stage, s.steps, s.phase.crops, s.phase.lr) for s in zoo_recipe.read().steps if s.model == "joint@4-seed2"
+            (s.stage, s.steps, s.phase.crops, s.phase.lr)
+            for s in training_recipe.read().steps
+            if s.model == "joint@4-seed2"
         ]
     }
     own = [[stage for stage in budget if stage[0] not in shared] for budget in budgets.values()]
@@ -566,18 +570,18 @@ def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
 
 def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() -> None:
     for quality in (2, 3, 4, 5):
-        fits = [s for s in zoo_recipe.read().steps if s.stage == "entropy" and s.start == f"hyper@{quality}"]
+        fits = [s for s in training_recipe.read().steps if s.stage == "entropy" and s.start == f"hyper@{quality}"]
         fitted = [s.model for s in fits if s.seed == 1]
         assert fitted[-1] == f"hyper@{quality}"
         assert [s.seed for s in fits] == sorted(s.seed for s in fits)
 
 
 def test_the_shipped_recipe_covers_every_family() -> None:
-    assert {step.target.family for step in zoo_recipe.read().steps} == set(RGB) | set(YUV420)
+    assert {step.target.family for step in training_recipe.read().steps} == set(RGB) | set(YUV420)
 
 
 def test_the_paper_recipe_has_the_papers_widths() -> None:
-    recipe = zoo_recipe.read(Path("paper"))
+    recipe = training_recipe.read(Path("paper"))
     widths = {step.model: tuple(step.target.options.values()) for step in recipe.steps if step.target.modifier is None}
     assert {
         model: widths[model] for model in ("hyper@4", "joint@4", "joint@5", "factorized@5", "attn@3", "attn@4")
@@ -595,8 +599,8 @@ def test_the_paper_recipe_has_the_papers_widths() -> None:
 def test_what_the_paper_recipe_trains_stays_away_from_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen: list[Zoo] = []
-    monkeypatch.setattr(zoo_recipe, "follow", lambda found, *_, **__: chosen.append(found))
+    chosen: list[RecipeProgress] = []
+    monkeypatch.setattr(training_recipe, "follow", lambda found, *_, **__: chosen.append(found))
     runs, paper = tmp_path / "runs", Path("runs/paper")
     for options in ([], ["--runs", str(runs)]):
         assert CliRunner().invoke(main, ["train", "zoo", "--recipe", "paper", *options]).exit_code == 0
@@ -607,19 +611,19 @@ def test_a_recipe_with_an_unknown_phase_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace('phases = ["trunk"]', 'phases = ["trank"]'))
     with pytest.raises(UsageError, match="'trank'"):
-        zoo_recipe.read(path)
+        training_recipe.read(path)
 
 
 def test_a_variant_for_ms_ssim_is_trained_for_it(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.replace('"hyper@3", "joint@3"', '"joint@3-ms-ssim", "joint@3-seed2"'))
-    for_ms_ssim, for_mse = zoo_recipe.read(path).steps[1], zoo_recipe.read(path).steps[3]
+    for_ms_ssim, for_mse = training_recipe.read(path).steps[1], training_recipe.read(path).steps[3]
     assert (for_ms_ssim.target.metric, dict(for_ms_ssim.phase.weights)) == ("ms-ssim", {"rate": 1.0, "ms-ssim": 8.73})
     assert (for_mse.target.metric, dict(for_mse.phase.weights)) == ("mse", {"rate": 1.0, "mse": 0.0067})
 
 
 def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
-    steps = {step.name: step for step in zoo_recipe.read().steps if step.target.modifier}
+    steps = {step.name: step for step in training_recipe.read().steps if step.target.modifier}
     soft, predictive = steps["joint+qr@5 qr-soft"], steps["joint+qr@5 predictive"]
     assert (soft.start, soft.phase.weights.keys()) == ("joint@5", {"feature-l2"})
     assert predictive.phase.weights.keys() == {"mse", "feature-l2"}
@@ -628,8 +632,8 @@ def test_the_recipe_trains_decoders_from_the_bases_of_the_same_name() -> None:
 
 
 def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
-    step = next(step for step in zoo_recipe.read().steps if step.name == "joint+qr@5 qr-soft")
-    small = Zoo(zoo_recipe.ZooRecipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
+    step = next(step for step in training_recipe.read().steps if step.name == "joint+qr@5 qr-soft")
+    small = RecipeProgress(training_recipe.TrainingRecipe((step,), ()), tmp_path / "weights", tmp_path / "runs")
     base = small.path("joint@5")
     for seed in (1, 2):
         torch.manual_seed(seed)

@@ -79,7 +79,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class ZooRecipe:
+class TrainingRecipe:
     """Steps in order, and globs of pictures to leave out."""
 
     steps: tuple[Step, ...]
@@ -89,10 +89,10 @@ class ZooRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Zoo:
+class RecipeProgress:
     """A recipe, the folder of its weights files, and the folder of this machine's checkpoints."""
 
-    recipe: ZooRecipe
+    recipe: TrainingRecipe
     weights: Path = catalogue.COMPACT
     runs: Path = RUNS
 
@@ -223,11 +223,17 @@ def _total_of_run(out: Path, stage: str, done: int) -> int | None:
     return total
 
 
-def follow(zoo: Zoo, train: Callable[[TrainingJob], Path], *, budget_s: float | None = None, **options: Any) -> None:  # noqa: ANN401
+def follow(
+    progress: RecipeProgress,
+    train: Callable[[TrainingJob], Path],
+    *,
+    budget_s: float | None = None,
+    **options: Any,  # noqa: ANN401 - fields of TrainingJob
+) -> None:
     """Train and publish one step after the other until the recipe is complete or the time is over.
 
     Args:
-        zoo: recipe and folders.
+        progress: recipe and folders.
         train: trains a job and returns its weights file.
         budget_s: seconds; the next call continues a step that is incomplete by then. The first step is begun even if
             the time is over, so that errors in its inputs are reported.
@@ -237,27 +243,29 @@ def follow(zoo: Zoo, train: Callable[[TrainingJob], Path], *, budget_s: float | 
         BenchError: a training did not add steps although there was time left.
     """
     began, trained = time.perf_counter(), False
-    while (step := zoo.next()) is not None:
+    while (step := progress.next()) is not None:
         left_s = None if budget_s is None else max(0.0, budget_s - (time.perf_counter() - began))
         if trained and left_s == 0:
             return
-        before = zoo.done(step)
-        job = zoo.job(step, limit_s=left_s, **options)
+        before = progress.done(step)
+        job = progress.job(step, limit_s=left_s, **options)
         try:
             train(job)
         finally:
             trained = True
-            zoo.publish(step, job.out / TRAINED)
-        if zoo.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
-            raise BenchError(_no_progress(zoo, step))
+            progress.publish(step, job.out / TRAINED)
+        if progress.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
+            raise BenchError(_no_progress(progress, step))
 
 
-def _no_progress(zoo: Zoo, step: Step) -> str:
+def _no_progress(progress: RecipeProgress, step: Step) -> str:
     """Message for a training that did not add steps."""
-    reason = f"the weights do not fit those of {step.start}" if zoo.is_outdated(step) else "the weights are no further"
+    reason = (
+        f"the weights do not fit those of {step.start}" if progress.is_outdated(step) else "the weights are no further"
+    )
     return (
-        f"{step.name}: still {zoo.done(step)} of {step.steps} steps after a training, {reason}; "
-        f"remove {zoo.runs / step.run} to train it anew"
+        f"{step.name}: still {progress.done(step)} of {step.steps} steps after a training, {reason}; "
+        f"remove {progress.runs / step.run} to train it anew"
     )
 
 
@@ -266,14 +274,14 @@ def file_stem(model: str) -> str:
     return model.replace("@", "-")
 
 
-def read(path: Path | None = None) -> ZooRecipe:
+def read(path: Path | None = None) -> TrainingRecipe:
     """Read a recipe from a TOML file, or by name from the package; by default that of the shipped weights.
 
     Raises:
         UsageError: the file is not a valid recipe.
         OSError: it cannot be read.
     """
-    source: Traversable = Path("zoo" if path is None else path)
+    source: Traversable = Path("compact" if path is None else path)
     if path is None or str(path) in PACKAGED:
         source = importlib.resources.files(__package__).joinpath(f"{source}.toml")
     try:
@@ -283,7 +291,7 @@ def read(path: Path | None = None) -> ZooRecipe:
     return parse(str(source), content)
 
 
-def parse(name: str, content: Mapping[str, Any]) -> ZooRecipe:
+def parse(name: str, content: Mapping[str, Any]) -> TrainingRecipe:
     """Parse a recipe from the content of a TOML file; `name` is the file's name in errors.
 
     Raises:
@@ -299,7 +307,7 @@ def parse(name: str, content: Mapping[str, Any]) -> ZooRecipe:
         raise UsageError(f"{name}: not a recipe ({error})") from error
 
 
-def _recipe(content: Mapping[str, Any]) -> ZooRecipe:
+def _recipe(content: Mapping[str, Any]) -> TrainingRecipe:
     for name, settings in content["phases"].items():
         recipe_fields.require_phase(name, settings)
     for entry in content["steps"]:
@@ -314,7 +322,7 @@ def _recipe(content: Mapping[str, Any]) -> ZooRecipe:
     )
     formerly = content.get("formerly", {})
     recipe_fields.require_formerly(formerly, content["phases"])
-    return ZooRecipe(steps, tuple(excluded), {old: new for new, old in formerly.items()})
+    return TrainingRecipe(steps, tuple(excluded), {old: new for new, old in formerly.items()})
 
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
