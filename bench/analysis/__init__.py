@@ -8,7 +8,7 @@ comparison        two codecs beside each other; `single_point`, where one has on
 front             what no other beats in both rate and time
 headline, trust   what a report says first; which BD-rates are doubtful, and why
 claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them
-component_gain, rectifier, cca, ceiling, anchors, timing   results of one kind each
+component_gain, rectifier_gain, cca, ceiling, anchors, timing   results of one kind each
 compressai_form   curves as CompressAI writes them
 ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments
 model_scale       widths, steps and hours of the learned models, against the papers'

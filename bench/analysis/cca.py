@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
 from bench.analysis.comparison import bd_table
 from bench.analysis.rd_curve import measured_curve
-from bench.analysis.rectifier import TIMES, time_ratios
+from bench.analysis.rectifier_gain import TIMES, time_ratios
 from bench.analysis.timing import task_times
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
-    """Times in fixed point over those in floats, in pairs; see `bench.analysis.rectifier.time_ratios`."""
+    """Times in fixed point over those in floats, in pairs; see `bench.analysis.rectifier_gain.time_ratios`."""
     found = [
         time_ratios(task_times(results, export), results.curves, (FIXED_POINT,)).assign(dataset=results.dataset)
         for results in all_results

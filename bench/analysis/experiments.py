@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.axis import ratio_to_db
-from bench.analysis.rectifier import CONTROL
+from bench.analysis.rectifier_gain import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bench.analysis import experiments, rectifier
+from bench.analysis import experiments, rectifier_gain
 from bench.analysis.batch import resample_weights
 from bench.analysis.evidence import fewest_seeds, objection, unequal_steps
 from bench.analysis.experiments import FLAT_DB, NO_DIFFERENCE
@@ -79,7 +79,10 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
         return found
     models = rows.groupby("model")[[column, column.replace("gain", "beyond_ft")]].mean()
     value, own = models.mean()
-    reasons = [found.reason, "" if np.isnan(own) else f"beyond {rectifier.CONTROL}, the control, it is {own:+.3f} dB"]
+    reasons = [
+        found.reason,
+        "" if np.isnan(own) else f"beyond {rectifier_gain.CONTROL}, the control, it is {own:+.3f} dB",
+    ]
     reason = "; ".join(filter(None, reasons)).replace("-0.", "\N{MINUS SIGN}0.")
     return dataclasses.replace(found, value=float(value), cases=tuple(models[column]), reason=reason)
 
@@ -204,7 +207,7 @@ def time_ratio(claim: Claim, sources: Sources) -> Evidence:
 
     Published weights (zoo) come before our own, and of several machines or settings the one that timed most models.
     """
-    ratios = rectifier.time_ratios(task_times(sources.main, sources.export), sources.main.curves)
+    ratios = rectifier_gain.time_ratios(task_times(sources.main, sources.export), sources.main.curves)
     wanted = (ratios["modifier"] == claim.codec) & ratios["model"].isin(claim.options["models"])
     rows = ratios[wanted & (ratios["stage"] == "decode")]
     if rows.empty:

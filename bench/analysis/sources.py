@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.analysis import rectifier
+from bench.analysis import rectifier_gain
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import measured_part
 
@@ -40,9 +40,9 @@ class Sources:
     @functools.cached_property
     def pairs(self) -> pd.DataFrame:
         """What the rectifier adds in the main results, by model, quality and picture."""
-        return rectifier.pairs(self.main)
+        return rectifier_gain.pairs(self.main)
 
     @functools.cached_property
     def gains(self) -> pd.DataFrame:
         """The same over the pictures, by model and quality."""
-        return rectifier.gains(self.pairs)
+        return rectifier_gain.gains(self.pairs)

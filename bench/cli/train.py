@@ -132,9 +132,9 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
     began_s = time.perf_counter()  # before the imports, which take seconds of a budget
     _ignore_futures()
-    from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
+    from bench.learned.training.training_run import train as run  # noqa: PLC0415
 
     job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
     run(job, Terminal(job.target.name))
@@ -173,8 +173,8 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
     _ignore_futures()
     from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
-    from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
+    from bench.learned.training.training_run import train as run  # noqa: PLC0415
 
     given = {key: value for key, value in options.items() if value is not None}
     name = given.pop("recipe", None)
@@ -213,8 +213,8 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
-    from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+    from bench.learned.training.training_run import train as run  # noqa: PLC0415
 
     given = {key: value for key, value in options.items() if value is not None}
     chosen = ablation_from_options(given)
@@ -255,8 +255,8 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
     from bench.analysis.experiments import is_capped  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import alpha as searches  # noqa: PLC0415
-    from bench.learned.training.run import train as run  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
+    from bench.learned.training.training_run import train as run  # noqa: PLC0415
 
     job, search, recipe = searches.search_from_options(target, options)
 

@@ -23,9 +23,9 @@ import pandas as pd
 from bench.learned.training import stp
 from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
-from bench.learned.training.run import CHECKPOINT, WEIGHTS, steps_of
 from bench.learned.training.training_job import TrainingJob, modified_phase
 from bench.learned.training.training_pictures import require_matched
+from bench.learned.training.training_run import CHECKPOINT, WEIGHTS, steps_of
 from bench.results.observations import Observations
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of

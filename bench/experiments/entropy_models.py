@@ -19,10 +19,10 @@ import torch
 from bench.learned.models import TRANSFORMS, ModelConfig, parameter_groups
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.training.phases import CropStage, Phase, Target
-from bench.learned.training.run import CHECKPOINT
-from bench.learned.training.run import WEIGHTS as TRAINED
 from bench.learned.training.training_job import TrainingJob
 from bench.learned.training.training_recipe import transforms_in
+from bench.learned.training.training_run import CHECKPOINT
+from bench.learned.training.training_run import WEIGHTS as TRAINED
 from bench.learned.weights.full import Weights, load
 from bench.system.errors import UsageError
 

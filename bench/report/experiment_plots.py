@@ -70,7 +70,7 @@ class Gain:
 def gain_figure(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str, str]) -> Figure | None:
     """A column of gains by quality, a panel for each model of `rows`; None without any value.
 
-    `rows` are those of `bench.analysis.rectifier.gains` with the column "panel", `colours` the roles by panel.
+    `rows` are those of `bench.analysis.rectifier_gain.gains` with the column "panel", `colours` the roles by panel.
     """
     rows = rows[rows[gain.column].notna()]
     if rows.empty:

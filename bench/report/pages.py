@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis import ablation, rectifier
+from bench.analysis import ablation, rectifier_gain
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.report.assets.limits import FARTHEST
 from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
@@ -80,13 +80,13 @@ TRIALS = {
 
 def rectifier_page(content: Content, extras: Extras) -> Page | None:
     """Gains, quantisation errors and experiments of the rectifier; None if there is nothing of it."""
-    paired = rectifier.pairs(content.results)
-    gains = rectifier.gains(paired)
+    paired = rectifier_gain.pairs(content.results)
+    gains = rectifier_gain.gains(paired)
     search = extras.experiment("alpha_search")
     trials = {name: variant_means(extras.experiment(name)) for name in TRIALS}
     if gains.empty and search.empty and all(means.empty for means in trials.values()):
         return None
-    summary = rectifier.summary(paired, gains)
+    summary = rectifier_gain.summary(paired, gains)
     epochs = extras.experiment("alpha_epochs")
     gain_plots, alpha_plots = _gain_plots(gains, content), [*_epoch_plots(epochs), *_alpha_plots(search)]
     tables = {

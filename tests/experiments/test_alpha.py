@@ -9,7 +9,7 @@ from trainings import Silent
 
 from bench.experiments import alpha
 from bench.experiments.alpha import CHOICES, EPOCHS, Search, search_alpha, search_from_options
-from bench.learned.training import curve, run
+from bench.learned.training import curve, training_run
 from bench.learned.training.loop import CurvePoint, stalled
 from bench.learned.training.phases import CropStage
 from bench.system.errors import UsageError
@@ -37,7 +37,11 @@ def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[Tr
 def search(job: TrainingJob, out: Path, *, stop_at: int | None = None, **changes: Any) -> pd.DataFrame:  # noqa: ANN401
     recipe = alpha.stp.StpRecipe()
     return search_alpha(
-        job, dataclasses.replace(SEARCH, **changes), recipe, lambda job: run.train(job, Silent(stop_at)), out=out
+        job,
+        dataclasses.replace(SEARCH, **changes),
+        recipe,
+        lambda job: training_run.train(job, Silent(stop_at)),
+        out=out,
     )
 
 
@@ -97,7 +101,7 @@ def test_what_was_trained_is_not_trained_again(landscapes: Path, base: Path) -> 
 
     def train(job: TrainingJob) -> Path:
         trained.append(job.out)
-        return run.train(job, Silent())
+        return training_run.train(job, Silent())
 
     search_alpha(job, SEARCH, alpha.stp.StpRecipe(), train, out=out)
     assert [folder.name for folder in trained] == ["alpha-0.0001"]
@@ -109,7 +113,7 @@ def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path
     before = [(out / name).read_bytes() for name in (EPOCHS, CHOICES)]
 
     def cut_off(job: TrainingJob) -> Path:
-        return run.train(dataclasses.replace(job, limit_s=0.0), Silent())
+        return training_run.train(dataclasses.replace(job, limit_s=0.0), Silent())
 
     elsewhere, _ = searched(landscapes, base, "two")
     assert search_alpha(elsewhere, SEARCH, alpha.stp.StpRecipe(), cut_off, out=out).empty
@@ -136,7 +140,10 @@ def test_rows_of_other_searches_stay(landscapes: Path, base: Path) -> None:
 def test_a_folder_of_another_search_is_refused(landscapes: Path, base: Path) -> None:
     job, out = searched(landscapes, base, "one")
     search(job, out, floor=1.0)
-    for other in (dataclasses.replace(job, seed=5), dataclasses.replace(job, init=job.out / "alpha-1" / run.WEIGHTS)):
+    for other in (
+        dataclasses.replace(job, seed=5),
+        dataclasses.replace(job, init=job.out / "alpha-1" / training_run.WEIGHTS),
+    ):
         with pytest.raises(UsageError, match="another folder with --runs"):
             search(other, out, floor=1.0)
     with pytest.raises(UsageError, match="another folder with --runs"):

@@ -15,7 +15,7 @@ from pages import Page, cell_numbers, spelt
 from synthetic import orchard
 
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.rectifier import TIMES
+from bench.analysis.rectifier_gain import TIMES
 from bench.analysis.trust import other_qualities
 from bench.report import write_figures, write_report
 from bench.report.content import main_results

@@ -3,7 +3,7 @@
 phases             what is trained, and how, as data: parameters, quantisation, loss terms, crops, learning rate
 objective          batches, the loss on them, and validation; others: latent_, decoded_, gained_, plane_objective
 loop               trains a model through one phase, and restores its exact state from a checkpoint
-training_job, run  one training with its files
+training_job       the settings of one training; training_run carries it out, with its files
 training_recipe    recipes: the trainings of the package's weights (`compact.toml`), of models as wide as the papers'
                    (`paper.toml`), or of a user's, step by step
 """

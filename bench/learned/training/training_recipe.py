@@ -19,9 +19,9 @@ from bench.learned.models import TRANSFORMS, compact_config
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import recipe_fields, stp
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
-from bench.learned.training.run import CHECKPOINT
-from bench.learned.training.run import WEIGHTS as TRAINED
 from bench.learned.training.training_job import TrainingJob, modified_phase, phase_for
+from bench.learned.training.training_run import CHECKPOINT
+from bench.learned.training.training_run import WEIGHTS as TRAINED
 from bench.learned.weights import catalogue, delta
 from bench.system.errors import BenchError, MissingError, UsageError
 

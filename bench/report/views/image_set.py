@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
-from bench.analysis.rectifier import time_ratios
+from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json

@@ -22,7 +22,7 @@ from bench.experiments.entropy_models import (
     start,
 )
 from bench.learned.models import ModelConfig, build
-from bench.learned.training import run
+from bench.learned.training import training_run
 from bench.learned.weights.full import ModelCard, load, save
 from bench.system.errors import UsageError
 
@@ -51,7 +51,7 @@ class Trainer:
 
     def __call__(self, job: TrainingJob) -> Path:
         self.jobs.append(job)
-        path = job.out / run.WEIGHTS
+        path = job.out / training_run.WEIGHTS
         steps = min(job.steps or 0, self.reach)
         torch.manual_seed(job.seed)
         save(path, build(job.config), ModelCard(3, 0.0067, "mse", {"steps": steps, "seconds": 1.5}))
@@ -110,7 +110,9 @@ def fit(ablation: Ablation, photos: Path, tmp_path: Path) -> list[Any]:
 
     def train(job: TrainingJob) -> Path:
         crop = dataclasses.replace(job.phase.crops[0], size=4, batch=1)
-        return run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, crops=(crop,))), Silent())
+        return training_run.train(
+            dataclasses.replace(job, phase=dataclasses.replace(job.phase, crops=(crop,))), Silent()
+        )
 
     options = {"data": photos, "cache": tmp_path / "cache", "threads": 1, "compile": False, "device": "cpu"}
     return list(finished(ablation, start(ablation.transforms), train, **options))

@@ -13,7 +13,7 @@ from bench.images.image_files import read_picture
 from bench.images.picture import Yuv420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models.packing import pack
-from bench.learned.training import curve, losses, run, training_pictures
+from bench.learned.training import curve, losses, training_pictures, training_run
 from bench.learned.training.crops import Crops
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted
@@ -152,9 +152,11 @@ def test_both_phases_of_cca_by_the_command_line() -> None:
 
 
 def test_the_codec_learns_first_and_then_the_filter_alone(photos: Path, tmp_path: Path) -> None:
-    path = run.train(planes_job(photos, tmp_path / "codec"), Silent())
+    path = training_run.train(planes_job(photos, tmp_path / "codec"), Silent())
     phase = filter_phase(Target("cca", 3, "mse-611", options=SMALL))
-    filtered = load(run.train(planes_job(photos, tmp_path / "acem", phase=phase, init=path, steps=30), Silent()))
+    filtered = load(
+        training_run.train(planes_job(photos, tmp_path / "acem", phase=phase, init=path, steps=30), Silent())
+    )
     codec = load(path)
     for name, after in filtered.model.named_parameters():
         changed = not torch.equal(after, dict(codec.model.named_parameters())[name])
@@ -174,8 +176,8 @@ def test_the_codec_learns_first_and_then_the_filter_alone(photos: Path, tmp_path
 def test_a_training_on_planes_of_another_range_is_not_gone_on_with(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "RANGE", "full")
-    run.train(planes_job(photos, tmp_path / "codec", steps=1), Silent())
+    monkeypatch.setattr(training_run, "RANGE", "full")
+    training_run.train(planes_job(photos, tmp_path / "codec", steps=1), Silent())
     monkeypatch.undo()
     with pytest.raises(UsageError, match="its range of the planes is full, not limited"):
-        run.train(planes_job(photos, tmp_path / "codec", steps=None, resume=True), Silent())
+        training_run.train(planes_job(photos, tmp_path / "codec", steps=None, resume=True), Silent())

@@ -13,7 +13,7 @@ from trainings import Silent
 
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
-from bench.learned.training import losses, run, start, training_pictures
+from bench.learned.training import losses, start, training_pictures, training_run
 from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, StpRecipe
@@ -65,7 +65,7 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
     synthesis: Any,  # noqa: ANN401
 ) -> None:
     job = job_on(landscapes, base, modifier=modifier, recipe=StpRecipe(synthesis=synthesis))
-    trained = load_rectified(run.train(job, Silent()))
+    trained = load_rectified(training_run.train(job, Silent()))
     before, after = load(base).model.state_dict(), trained.model.codec.state_dict()
     assert same(before, after, but="g_s.")
     assert not same(before, after)
@@ -74,7 +74,7 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
 
 
 def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) -> None:
-    path = run.train(job_on(landscapes, base), Silent())
+    path = training_run.train(job_on(landscapes, base), Silent())
     header, tensors = tensor_file.read(path)
     assert {name.split(".")[0] for name in tensors} == {"g_s", "rectifier"}
     assert (header["base"]["file"], header["base"]["sha256"]) == ("joint-3.safetensors", load(base).sha256)
@@ -86,14 +86,14 @@ def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, base: P
     trunk = base.with_name("hyper-3.safetensors")
     shutil.copy(base, trunk)
     delta.replace(base, *delta.read(base), trunk)
-    path = run.train(job_on(landscapes, base, steps=1), Silent())
+    path = training_run.train(job_on(landscapes, base, steps=1), Silent())
     assert [file.name for file in catalogue.bases(path)] == [base.name, trunk.name]
     assert all(file.parent == path.parent for file in catalogue.bases(path))
     assert load_rectified(path).base_sha256 == load(base).sha256
 
 
 def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(landscapes: Path, base: Path) -> None:
-    soft = run.train(job_on(landscapes, base, "soft-rectifier", steps=30), Silent())
+    soft = training_run.train(job_on(landscapes, base, "soft-rectifier", steps=30), Silent())
     trained = load_rectified(soft).model
     assert same(load(base).model.state_dict(), trained.codec.state_dict())
     assert trained.rectifier.last.weight.abs().max() > 0  # type: ignore[union-attr, operator]
@@ -104,7 +104,7 @@ def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(landscapes: Pa
 
 def test_the_literal_soft_phase_makes_a_base_of_its_own(landscapes: Path, base: Path) -> None:
     job = job_on(landscapes, base, "soft-literal")
-    trained = load_rectified(run.train(job, Silent()))
+    trained = load_rectified(training_run.train(job, Silent()))
     assert trained.base == job.out / "joint-3.safetensors"
     assert not same(load(base).model.state_dict(), trained.model.codec.state_dict(), but="g_s.")
     assert load(trained.base).model(torch.rand(1, 3, 64, 64))["x_hat"].isfinite().all()
@@ -114,18 +114,18 @@ def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(landscape
     bases = []
     for alpha in (0.0, 100.0):
         job = job_on(landscapes, base, "soft", recipe=StpRecipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
-        bases.append(load_rectified(run.train(job, Silent())).model)
+        bases.append(load_rectified(training_run.train(job, Silent())).model)
     first, second = (model.codec.state_dict() for model in bases)
     assert same(first, second)
 
 
 @pytest.mark.parametrize("phase", ["predictive", "soft-literal"])
 def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, phase: str) -> None:
-    whole = run.train(job_on(landscapes, base, phase, out="whole"), Silent())
+    whole = training_run.train(job_on(landscapes, base, phase, out="whole"), Silent())
     job = job_on(landscapes, base, phase, out="stopped", checkpoint_s=0.0)
     with pytest.raises(KeyboardInterrupt):
-        run.train(job, Silent(stop_at=3))
-    resumed = run.train(dataclasses.replace(job, init=None, resume=True), Silent())
+        training_run.train(job, Silent(stop_at=3))
+    resumed = training_run.train(dataclasses.replace(job, init=None, resume=True), Silent())
     assert same(tensor_file.read(whole)[1], tensor_file.read(resumed)[1])
 
 
@@ -167,7 +167,7 @@ def test_a_picture_that_a_shift_would_make_too_small_is_not_shifted() -> None:
 
 
 def test_validation_is_that_of_real_files(landscapes: Path, base: Path) -> None:
-    path = run.train(job_on(landscapes, base), Silent())
+    path = training_run.train(job_on(landscapes, base), Silent())
     record = load_rectified(path).card.record
     initial, last = record["initial"]["base_validation"], record["validation"]
     assert initial["rate_bpp"] == last["rate_bpp"]
@@ -175,7 +175,7 @@ def test_validation_is_that_of_real_files(landscapes: Path, base: Path) -> None:
 
 
 def test_a_decoder_needs_its_own_base_beside_it(landscapes: Path, base: Path, tmp_path: Path) -> None:
-    path = run.train(job_on(landscapes, base), Silent())
+    path = training_run.train(job_on(landscapes, base), Silent())
     alone = tmp_path / "alone" / path.name
     alone.parent.mkdir()
     shutil.copy(path, alone)
@@ -200,7 +200,7 @@ def test_a_model_whose_encoder_is_not_the_bases_is_not_saved(base: Path, tmp_pat
 
 def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(landscapes: Path, base: Path) -> None:
     for modifier in ("qr", "ft"):
-        run.train(job_on(landscapes, base, modifier=modifier, steps=1), Silent())
+        training_run.train(job_on(landscapes, base, modifier=modifier, steps=1), Silent())
     # Of the training pictures in all versions, and of the validation pictures.
     assert len(list((landscapes.parent / "cache").glob("decoded-*.pt"))) == len(VERSIONS) + 1
 
@@ -306,18 +306,18 @@ def test_weights_to_start_from_must_fit(landscapes: Path, base: Path) -> None:
     other = dataclasses.replace(job_on(landscapes, base), target=Target("hyper", 3, modifier="qr"))
     with pytest.raises(UsageError, match=r"weights of joint; hyper\+qr@3 starts from hyper"):
         start.begin(other, None)
-    qr = run.train(job_on(landscapes, base, steps=1), Silent())
+    qr = training_run.train(job_on(landscapes, base, steps=1), Silent())
     with pytest.raises(UsageError, match=r"it has a rectifier; joint\+ft@3 starts from joint-3"):
         start.begin(job_on(landscapes, qr, modifier="ft"), None)
 
 
 def test_another_width_than_that_of_the_rectifier_to_go_on_with_is_refused(landscapes: Path, base: Path) -> None:
     job = job_on(landscapes, base, steps=1)
-    trained = run.train(job, Silent())
+    trained = training_run.train(job, Silent())
     with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
         start.begin(job_on(landscapes, trained, width=32), None)
     with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
-        run.train(dataclasses.replace(job, init=None, steps=2, resume=True, width=32), Silent())
+        training_run.train(dataclasses.replace(job, init=None, steps=2, resume=True, width=32), Silent())
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -330,7 +330,7 @@ def test_a_phase_of_a_rectifier_reads_the_options_that_it_takes_and_no_others(ph
 
 def test_the_record_says_what_was_chosen(landscapes: Path, base: Path) -> None:
     job = job_on(landscapes, base, recipe=StpRecipe(alpha=0.5, distance="l1", synthesis="detached"))
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     phase = json.loads((job.out / "record.json").read_text())["phase"]
     assert phase["weights"]["feature-l1"] == 0.5
     assert phase["wiring"] == {"synthesis": "detached", "encoder_learns_features": False}

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli.main import main
-from bench.learned.training import engine, run
+from bench.learned.training import engine, training_run
 
 if TYPE_CHECKING:
     from bench.learned.training.training_job import TrainingJob
@@ -81,7 +81,7 @@ def test_pictures_too_small_for_the_default_crops_are_refused_before_training(ph
 def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a1.png").touch()
     jobs: list[TrainingJob] = []
-    monkeypatch.setattr(run, "train", lambda job, _: jobs.append(job))
+    monkeypatch.setattr(training_run, "train", lambda job, _: jobs.append(job))
     data = ("--data", str(tmp_path), "--exclude", "a*")
     code, output = invoke("joint@3", "--budget", "2m", "--crop", "64", "4", "--lr", "1e-4", "--seed", "7", *data)
     assert (code, output) == (0, "")
@@ -102,7 +102,7 @@ def test_options_reach_the_training(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_time_too_short_for_any_result_is_no_failure(
     arguments: list[str], line: str, monkeypatch: pytest.MonkeyPatch, base: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(run, "train", lambda job, _: job.out / run.WEIGHTS)
+    monkeypatch.setattr(training_run, "train", lambda job, _: job.out / training_run.WEIGHTS)
     folders = ["--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs")]
     assert invoke(*arguments, str(base), "--budget", "1m", *folders) == (0, line)
     assert not (tmp_path / "out").exists()
@@ -123,7 +123,7 @@ def test_a_training_from_the_command_line_ends_with_weights(photos: Path, tmp_pa
     code, output = invoke("factorized@1", "--steps", "2", *options, *folders)
     assert code == 0, output
     assert "step 2" in output
-    assert (tmp_path / "run" / run.WEIGHTS).is_file()
+    assert (tmp_path / "run" / training_run.WEIGHTS).is_file()
 
 
 def test_compiling_for_a_cpu_does_not_warn_that_there_is_no_gpu(caplog: pytest.LogCaptureFixture) -> None:
@@ -151,4 +151,4 @@ def test_two_processes_train_one_model(photos: Path, tmp_path: Path) -> None:
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("from step 0 to step 2") == 1
-    assert load(tmp_path / "run" / run.WEIGHTS).card.record["calls"][0]["processes"] == 2
+    assert load(tmp_path / "run" / training_run.WEIGHTS).card.record["calls"][0]["processes"] == 2

@@ -18,7 +18,7 @@ from bench.cli.main import main
 from bench.learned.families import RGB, YUV420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build, share
-from bench.learned.training import curve, run, training_recipe
+from bench.learned.training import curve, training_recipe, training_run
 from bench.learned.training.loop import CurvePoint
 from bench.learned.training.terminal import show_zoo
 from bench.learned.training.training_job import TrainingJob
@@ -86,9 +86,9 @@ class Trainer:
         if job.init is not None:
             share(load(job.init).model, model)
         card = ModelCard(job.target.quality, lambda_of(job.target.quality), "mse", record)
-        save(job.out / run.WEIGHTS, model, card)
+        save(job.out / training_run.WEIGHTS, model, card)
         (job.out / "record.json").write_text(json.dumps(record))
-        return job.out / run.WEIGHTS
+        return job.out / training_run.WEIGHTS
 
 
 def take_one(small: RecipeProgress, trainer: Callable[[TrainingJob], Path]) -> str:
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_fur
     take_one(small, trainer)
     step = small.next()
     assert step is not None
-    (trainer.jobs[0].out / run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
+    (trainer.jobs[0].out / training_run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
     job = small.job(step)
     assert (job.resume, job.steps, job.init) == (True, 100, None)
     other = Trainer(reach=20)
@@ -255,14 +255,14 @@ def test_a_step_that_is_cut_short_is_gone_on_with(small: RecipeProgress) -> None
 def test_following_says_that_a_step_gets_no_further(small: RecipeProgress) -> None:
     take_one(small, Trainer())
     with pytest.raises(BenchError, match=r"hyper@3 entropy: still 0 of 40 steps.*remove .*hyper-3-entropy") as caught:
-        training_recipe.follow(small, lambda job: job.out / run.WEIGHTS)
+        training_recipe.follow(small, lambda job: job.out / training_run.WEIGHTS)
     assert "\n" not in str(caught.value)
 
 
 def test_no_step_at_all_in_the_time_left_is_no_error(small: RecipeProgress, monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter((0.0, 1.0, 11.0, 12.0))
     monkeypatch.setattr(training_recipe.time, "perf_counter", lambda: next(now))
-    training_recipe.follow(small, lambda job: job.out / run.WEIGHTS, budget_s=10.0)
+    training_recipe.follow(small, lambda job: job.out / training_run.WEIGHTS, budget_s=10.0)
     assert small.done(small.recipe.steps[0]) == 0
 
 
@@ -285,7 +285,7 @@ def test_a_fit_to_transforms_that_have_changed_is_made_again(small: RecipeProgre
     take_one(small, Trainer())
     take_one(small, Trainer())
     (trunk, fit), path = small.recipe.steps[:2], small.path("hyper@3-base")
-    (small.runs / fit.run / run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
+    (small.runs / fit.run / training_run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
     assert (small.done(fit), small.is_outdated(fit)) == (40, False)
     changed = load(path)
     with torch.no_grad():
@@ -345,7 +345,7 @@ def test_a_fit_is_published_as_a_part_and_stays_what_it_is_when_its_start_goes_o
     header, held = tensor_file.read(joint)
     assert header["base"]["sha256"] == load(hyper).sha256
     assert not any(name.startswith(("g_a.", "g_s.")) for name in held)
-    assert joint.stat().st_size < (fits.runs / "joint-3-fit" / run.WEIGHTS).stat().st_size
+    assert joint.stat().st_size < (fits.runs / "joint-3-fit" / training_run.WEIGHTS).stat().st_size
     for change, bases in (("h_a", (hyper,)), ("g_a", ())):
 
         def trained(job: TrainingJob, change: str = change) -> Path:
@@ -382,9 +382,9 @@ def test_real_steps_of_a_recipe(small: RecipeProgress, photos: Path, tmp_path: P
     real = dataclasses.replace(small, recipe=recipe)
     options = {"data": photos, "cache": tmp_path / "cache", "threads": 1, "compile": False, "device": "cpu"}
     step = short[0]
-    real.publish(step, run.train(real.job(step, limit_s=0.0, **options), Silent()))
+    real.publish(step, training_run.train(real.job(step, limit_s=0.0, **options), Silent()))
     assert 1 <= real.done(step) < 6
-    training_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
+    training_recipe.follow(real, lambda job: training_run.train(job, Silent()), **options)
     assert real.next() is None
     base, fitted = load(real.path("hyper@3-base")), load(real.path("hyper@3"))
     assert base.card.record["stages"]["trunk"]["steps"] == fitted.card.record["stages"]["entropy"]["steps"] == 6
@@ -420,11 +420,11 @@ def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, 
     real = RecipeProgress(training_recipe.read(tmp_path / "recipe.toml"), tmp_path / "weights", tmp_path / "runs")
     options: dict[str, Any] = {"data": photos, "cache": tmp_path / "cache", "compile": False, "device": "cpu"}
     first, second = real.recipe.steps
-    real.publish(first, run.train(real.job(first, **options), Silent()))
+    real.publish(first, training_run.train(real.job(first, **options), Silent()))
     assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
     assert real.stages("hyper@1").keys() == real.stages("hyper@3").keys() == {"all"}
     assert real.next() == second
-    training_recipe.follow(real, lambda job: run.train(job, Silent()), **options)
+    training_recipe.follow(real, lambda job: training_run.train(job, Silent()), **options)
     assert real.next() is None
     tuned = load(real.path("hyper@1")).card
     assert all(done.keys() == {"steps", "seconds", "cpu_s"} for done in tuned.record["stages"].values())
@@ -647,7 +647,7 @@ def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
     same = small.weights / "again-5.safetensors"
     save(same, load(base).model, ModelCard(5, lambda_of(5), "mse"))
     shutil.copytree(small.weights, small.runs / step.run)
-    shutil.move(small.runs / step.run / "joint+qr-5.safetensors", small.runs / step.run / run.WEIGHTS)
+    shutil.move(small.runs / step.run / "joint+qr-5.safetensors", small.runs / step.run / training_run.WEIGHTS)
     delta.replace(base, *delta.read(base), same)
     assert not small.is_outdated(step), "the base has become a part, and is in all else what it was"
     save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))

@@ -18,13 +18,13 @@ from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
 from bench.codecs.registry import codec_class
-from bench.learned.training import checkpoint, curve, engine, run
+from bench.learned.training import checkpoint, curve, engine, training_run
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage, Phase, Target
-from bench.learned.training.run import CHECKPOINT
 from bench.learned.training.training_job import TrainingJob, job_from_options, phase_for
+from bench.learned.training.training_run import CHECKPOINT
 from bench.learned.weights import tensor_file
 from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
@@ -97,86 +97,86 @@ import importlib.util, pathlib, sys
 spec = importlib.util.spec_from_file_location("test_run", {__file__!r})
 module = importlib.util.module_from_spec(spec); sys.modules["test_run"] = module; spec.loader.exec_module(module)
 job = module.job_on(pathlib.Path({str(job.data)!r}), pathlib.Path({str(job.out)!r}))
-module.run.train(job, module.Silent(**{silent!r}))
+module.training_run.train(job, module.Silent(**{silent!r}))
 """
     return subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True)
 
 
 def test_killed_and_resumed_in_another_process_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
-    whole = run.train(job_on(photos, tmp_path / "whole"), Silent())
+    whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
     killed = job_on(photos, tmp_path / "killed")
     assert in_fresh_process(killed, kill_at=7).returncode == -signal.SIGKILL
-    assert not (killed.out / run.WEIGHTS).exists()
-    assert same(whole, run.train(dataclasses.replace(killed, resume=True), Silent()))
+    assert not (killed.out / training_run.WEIGHTS).exists()
+    assert same(whole, training_run.train(dataclasses.replace(killed, resume=True), Silent()))
     record = json.loads((killed.out / "record.json").read_text())
     assert [call["from_step"] for call in record["calls"]] == [0, 6]
 
 
 def test_same_seed_same_weights_another_seed_others(photos: Path, tmp_path: Path) -> None:
-    first, second = (run.train(job_on(photos, tmp_path / name, seed=3), Silent()) for name in ("a", "b"))
-    other = run.train(job_on(photos, tmp_path / "c", seed=4), Silent())
+    first, second = (training_run.train(job_on(photos, tmp_path / name, seed=3), Silent()) for name in ("a", "b"))
+    other = training_run.train(job_on(photos, tmp_path / "c", seed=4), Silent())
     assert same(first, second)
     assert not same(first, other)
 
 
 def test_a_terminated_training_can_be_gone_on_with(photos: Path, tmp_path: Path) -> None:
-    whole = run.train(job_on(photos, tmp_path / "whole"), Silent())
+    whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
     job = job_on(photos, tmp_path / "stopped", checkpoint_s=1e9)
     with pytest.raises(KeyboardInterrupt):
-        run.train(job, Silent(signal_at=5))
+        training_run.train(job, Silent(signal_at=5))
     assert json.loads((job.out / "record.json").read_text())["steps"] == 5
-    assert same(whole, run.train(dataclasses.replace(job, resume=True, steps=None), Silent()))
+    assert same(whole, training_run.train(dataclasses.replace(job, resume=True, steps=None), Silent()))
 
 
 def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Path) -> None:
-    first = run.train(job_on(photos, tmp_path / "first"), Silent())
+    first = training_run.train(job_on(photos, tmp_path / "first"), Silent())
     phase = Phase({"rate": 1.0}, source="latents", trainable=("*", "!g_?.*"), crops=(CropStage(4, 2),), warmup_steps=4)
-    whole = run.train(job_on(photos, tmp_path / "whole", phase=phase, init=first), Silent())
+    whole = training_run.train(job_on(photos, tmp_path / "whole", phase=phase, init=first), Silent())
     job = job_on(photos, tmp_path / "stopped", phase=phase, init=first)
     with pytest.raises(KeyboardInterrupt):
-        run.train(job, Silent(signal_at=5))
-    assert same(whole, run.train(dataclasses.replace(job, resume=True, init=None), Silent()))
+        training_run.train(job, Silent(signal_at=5))
+    assert same(whole, training_run.train(dataclasses.replace(job, resume=True, init=None), Silent()))
 
 
 def test_a_training_that_is_there_is_not_overwritten_by_accident(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     before = (job.out / CHECKPOINT).read_bytes()
     with pytest.raises(UsageError, match="--resume continues from it, --restart starts again"):
-        run.train(job, Silent())
+        training_run.train(job, Silent())
     assert (job.out / CHECKPOINT).read_bytes() == before
-    run.train(dataclasses.replace(job, restart=True), Silent())
+    training_run.train(dataclasses.replace(job, restart=True), Silent())
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "file/run"):
         with pytest.raises(UsageError, match=f"^{tmp_path / 'file'} is a file, not a folder$"):
-            run.train(job_on(photos, tmp_path / name, cache=tmp_path / "cache"), Silent())
+            training_run.train(job_on(photos, tmp_path / name, cache=tmp_path / "cache"), Silent())
     assert not (tmp_path / "cache").exists()
 
 
 def test_going_on_with_what_is_finished_changes_nothing(job: TrainingJob) -> None:
-    path = run.train(job, Silent())
+    path = training_run.train(job, Silent())
     before = path.read_bytes()
     resumed = dataclasses.replace(job, resume=True, steps=None)
-    assert run.train(resumed, Silent()) == path
+    assert training_run.train(resumed, Silent()) == path
     assert path.read_bytes() == before
     path.unlink()
-    run.train(resumed, Silent())
+    training_run.train(resumed, Silent())
     assert path.is_file()
 
 
 def test_more_steps_begin_a_new_schedule(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     with pytest.raises(UsageError, match="12 steps already"):
-        run.train(dataclasses.replace(job, resume=True, steps=11), Silent())
-    run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+        training_run.train(dataclasses.replace(job, resume=True, steps=11), Silent())
+    training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
     record = json.loads((job.out / "record.json").read_text())
     assert (record["steps"], record["calls"][1]["from_step"]) == (20, 12)
 
 
 def test_record_and_card_say_how_the_weights_came_to_be(job: TrainingJob) -> None:
-    card = load(run.train(job, Silent())).card
+    card = load(training_run.train(job, Silent())).card
     assert (card.quality, card.lmbda, card.metric) == (3, 0.0067, "mse")
     record = card.record
     assert (record["target"], record["steps"], record["seed"], record["skipped_steps"]) == ("hyper@3", 12, 0, 0)
@@ -188,7 +188,7 @@ def test_record_and_card_say_how_the_weights_came_to_be(job: TrainingJob) -> Non
 def test_any_widths_and_lambda_can_be_trained_coded_and_exported(photos: Path, tmp_path: Path) -> None:
     options = {"N": 8, "M": 12, "lmbda": 0.02, "steps": 2, "threads": 1, "compile": False, "crop": (64, 2)}
     folders = {"data": photos, "cache": tmp_path / "cache", "out": tmp_path / "own"}
-    path = run.train(job_from_options("hyper@4", {**options, **folders, "device": "cpu"}), Silent())
+    path = training_run.train(job_from_options("hyper@4", {**options, **folders, "device": "cpu"}), Silent())
     weights = load(path)
     assert (weights.model.config.N, weights.model.config.M, weights.card.lmbda) == (8, 12, 0.02)
     assert weights.card.record["phase"]["weights"] == {"rate": 1.0, "mse": 0.02}
@@ -201,7 +201,7 @@ def test_any_widths_and_lambda_can_be_trained_coded_and_exported(photos: Path, t
     state = torch.load(tmp_path / "theirs.pth.tar", weights_only=True)["state_dict"]
     assert MeanScaleHyperprior.from_state_dict(state).M == 12
     further = {**folders, "out": tmp_path / "further", "init": tmp_path / "theirs.pth.tar"}
-    assert run.train(job_from_options("hyper@5", {**options, **further, "device": "cpu"}), Silent()).is_file()
+    assert training_run.train(job_from_options("hyper@5", {**options, **further, "device": "cpu"}), Silent()).is_file()
 
 
 def test_one_width_leaves_the_other() -> None:
@@ -210,7 +210,7 @@ def test_one_width_leaves_the_other() -> None:
 
 
 def test_curve_has_a_row_for_each_validation_and_a_figure(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     with (job.out / "curve.csv").open(newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["5", "10", "12"]
     assert (job.out / "curve.svg").read_bytes().startswith(b"<?xml")
@@ -224,7 +224,7 @@ def test_equal_curves_give_equal_figures(tmp_path: Path) -> None:
 
 
 def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp_path: Path) -> None:
-    first = run.train(job, Silent())
+    first = training_run.train(job, Silent())
     phase = dataclasses.replace(job.phase, lr=1e-12)
     for family, taken in (
         ("joint", {"g_a", "g_s", "h_a", "h_s", "entropy_bottleneck"}),
@@ -234,7 +234,7 @@ def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp
         next_job = dataclasses.replace(
             job_on(photos, tmp_path / family), target=target, phase=phase, init=first, steps=2
         )
-        weights = load(run.train(next_job, Silent()))
+        weights = load(training_run.train(next_job, Silent()))
         assert set(weights.card.record["initial"]["taken"]) == taken
         assert weights.card.record["initial"]["steps_behind"] == load(first).card.record["steps"]
         started, reached = tensors(first), weights.model.state_dict()
@@ -243,23 +243,23 @@ def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp
 
 
 def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     other = dataclasses.replace(job, target=Target("joint", 3, options=NARROW), resume=True)
     with pytest.raises(UsageError, match=r"its target is hyper@3, not joint@3.*--out"):
-        run.train(other, Silent())
+        training_run.train(other, Silent())
 
 
 def test_resuming_nothing_says_so(job: TrainingJob) -> None:
     with pytest.raises(MissingError, match="leave out --resume"):
-        run.train(dataclasses.replace(job, resume=True), Silent())
+        training_run.train(dataclasses.replace(job, resume=True), Silent())
 
 
 def test_a_damaged_checkpoint_is_refused(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     path = job.out / CHECKPOINT
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UsageError, match="damaged"):
-        run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+        training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
 
 
 def test_a_flipped_bit_in_a_checkpoint_is_seen_wherever_it_is(tmp_path: Path) -> None:
@@ -312,12 +312,12 @@ def test_a_checkpoint_of_other_types_is_refused(tmp_path: Path, content: object)
 )
 def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: TrainingJob, key: str, value: object) -> None:
     job = dataclasses.replace(job, steps=1)
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     path = job.out / CHECKPOINT
     content = torch.load(io.BytesIO(checkpoint._content(path).read()), weights_only=True)
     checkpoint.save(path, content["identity"], {**content["state"], key: value})
     with pytest.raises(UsageError, match="not a checkpoint of bench, or damaged"):
-        run.train(dataclasses.replace(job, resume=True, steps=3), Silent())
+        training_run.train(dataclasses.replace(job, resume=True, steps=3), Silent())
 
 
 def test_what_a_killed_training_left_half_written_is_removed(job: TrainingJob) -> None:
@@ -326,7 +326,7 @@ def test_what_a_killed_training_left_half_written_is_removed(job: TrainingJob) -
     other = job.out / ".notes.txt.x7k2.part"
     for path in (*mine, other):
         path.write_bytes(b"half")
-    run.train(dataclasses.replace(job, steps=1), Silent())
+    training_run.train(dataclasses.replace(job, steps=1), Silent())
     assert not any(path.exists() for path in mine)
     assert other.exists()
 
@@ -342,23 +342,23 @@ def test_a_short_budget_is_not_spent_on_compiling(job: TrainingJob, monkeypatch:
 def test_the_time_of_a_budget_begins_with_the_command(job: TrainingJob) -> None:
     began = time.perf_counter() - 59.9  # imports took so long
     late = dataclasses.replace(job, steps=None, budget_s=60.0, began_s=began)
-    assert load(run.train(late, Silent())).card.record["steps"] < 12
+    assert load(training_run.train(late, Silent())).card.record["steps"] < 12
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint(job: TrainingJob) -> None:
-    run.train(job, Silent())
+    training_run.train(job, Silent())
     path = job.out / CHECKPOINT
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
     try:
         with pytest.raises(BenchError, match=r"cannot write the checkpoint.*previous one is still good"):
-            run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+            training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert [entry.name for entry in job.out.iterdir() if entry.name.endswith(".part")] == []
-    run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+    training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
@@ -372,19 +372,19 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
 
     monkeypatch.setattr(PictureObjective, "loss", poisoned)
     with pytest.raises(DivergedError, match=rf"nan at step 8; the last good checkpoint is .*{CHECKPOINT}: --resume"):
-        run.train(job, Silent())
+        training_run.train(job, Silent())
     state = checkpoint.load(job.out / CHECKPOINT, {})
     assert state["progress"]["step"] == 8
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
 
 
 def test_weights_of_a_model_that_shares_nothing_are_refused(job: TrainingJob, tmp_path: Path) -> None:
-    first = run.train(job, Silent())
+    first = training_run.train(job, Silent())
     wider = dataclasses.replace(
         job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=first, out=tmp_path / "w"
     )
     with pytest.raises(UsageError, match="nothing to share"):
-        run.train(wider, Silent())
+        training_run.train(wider, Silent())
 
 
 def several(job: TrainingJob, **changes: Any) -> TrainingJob:  # noqa: ANN401
@@ -392,7 +392,7 @@ def several(job: TrainingJob, **changes: Any) -> TrainingJob:  # noqa: ANN401
 
 
 def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: TrainingJob) -> None:
-    path = run.train(several(job), Silent())
+    path = training_run.train(several(job), Silent())
     found = {quality: load(job.out / f"hyper-{quality}.safetensors") for quality in (1, 3, 6)}
     assert {quality: weights.card.lmbda for quality, weights in found.items()} == {1: 0.0018, 3: 0.0067, 6: 0.0483}
     assert [weights.card.quality for weights in found.values()] == [1, 3, 6]
@@ -408,19 +408,19 @@ def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: Trai
 
 
 def test_a_training_for_several_qualities_is_gone_on_with_exactly(photos: Path, tmp_path: Path) -> None:
-    whole = run.train(several(job_on(photos, tmp_path / "whole")), Silent())
+    whole = training_run.train(several(job_on(photos, tmp_path / "whole")), Silent())
     job = several(job_on(photos, tmp_path / "stopped", checkpoint_s=1e9))
     with pytest.raises(KeyboardInterrupt):
-        run.train(job, Silent(signal_at=3))
+        training_run.train(job, Silent(signal_at=3))
     assert (job.out / "hyper-6.safetensors").is_file()
-    run.train(dataclasses.replace(job, resume=True), Silent())
-    assert same(whole, job.out / run.WEIGHTS)
+    training_run.train(dataclasses.replace(job, resume=True), Silent())
+    assert same(whole, job.out / training_run.WEIGHTS)
 
 
 def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_path: Path) -> None:
-    first = run.train(job, Silent())
+    first = training_run.train(job, Silent())
     further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, out=tmp_path / "further", steps=1)
-    run.train(further, Silent())
+    training_run.train(further, Silent())
     start, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
     ratio = gained.g_a[-1].weight / start.g_a[-1].weight  # type: ignore[index]
     assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
@@ -430,14 +430,14 @@ def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Pa
     target = Target("cca", 3, "mse-611", {"N": 16, "M": 16})
     phase = dataclasses.replace(phase_for(target), qualities=(1, 3), crops=(CropStage(64, 2),), validate_steps=2)
     job = job_on(photos, tmp_path / "cca", phase=phase, steps=2)
-    run.train(dataclasses.replace(job, target=target), Silent())
+    training_run.train(dataclasses.replace(job, target=target), Silent())
     cards = [load(job.out / f"cca-{quality}.safetensors").card for quality in (1, 3)]
     assert [(card.quality, card.lmbda, card.metric) for card in cards] == [(1, 0.015, "mse-611"), (3, 0.045, "mse-611")]
 
 
 def test_latents_are_not_those_of_several_qualities(job: TrainingJob) -> None:
     with pytest.raises(UsageError, match="latents are those of one quality each, not of 1,3,6"):
-        run.train(several(job, source="latents", crops=(CropStage(4, 2),)), Silent())
+        training_run.train(several(job, source="latents", crops=(CropStage(4, 2),)), Silent())
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_what_cannot_be_trained_for_several_qualities_is_refused(
     job: TrainingJob, target: Target, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        run.train(dataclasses.replace(several(job), target=target), Silent())
+        training_run.train(dataclasses.replace(several(job), target=target), Silent())
 
 
 def test_the_last_part_of_a_phase_can_feed_the_decoder_rounded_latents(
@@ -468,5 +468,5 @@ def test_the_last_part_of_a_phase_can_feed_the_decoder_rounded_latents(
         return plain(self, network, batch, mode)
 
     monkeypatch.setattr(PictureObjective, "loss", watched)
-    run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, mixed_begins=0.75)), Silent())
+    training_run.train(dataclasses.replace(job, phase=dataclasses.replace(job.phase, mixed_begins=0.75)), Silent())
     assert modes == ["noise"] * 9 + ["mixed"] * 3

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from bench.analysis import experiments, rectifier
+from bench.analysis import experiments, rectifier_gain
 from bench.analysis.claims import MEASURES
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
@@ -86,8 +86,8 @@ def test_the_errors_reduction_has_an_interval_over_pictures(rectified: Synthetic
 
 def test_a_picture_alone_has_no_interval(rectified: Synthetic, tmp_path: Path) -> None:
     sources = _sources(rectified, tmp_path)
-    paired = rectifier.pairs(sources.main)
-    gains = rectifier.gains(paired[paired["image"] == paired["image"].iloc[0]])
+    paired = rectifier_gain.pairs(sources.main)
+    gains = rectifier_gain.gains(paired[paired["image"] == paired["image"].iloc[0]])
     assert gains["error_reduction_percent"].notna().all()
     assert gains["error_reduction_low_percent"].isna().all()
 
@@ -115,7 +115,9 @@ def test_times_are_compared_picture_by_picture(rectified: Synthetic, tmp_path: P
         if codec == "alpha+qr" and row["stage"] == "decode":
             row["seconds"] *= 1.03
     sources = _sources(rectified, tmp_path)
-    ratios = rectifier.time_ratios(task_times(sources.main, sources.export), sources.main.curves).set_index("stage")
+    ratios = rectifier_gain.time_ratios(task_times(sources.main, sources.export), sources.main.curves).set_index(
+        "stage"
+    )
     assert ratios.loc["decode", "ratio"] == pytest.approx(1.03)
     assert ratios.loc["encode", "ratio"] == pytest.approx(1)
     found = MEASURES["time_ratio"](_claim("time_ratio", models=["alpha"]), sources)
@@ -324,7 +326,7 @@ def test_the_control_is_taken_from_the_gain_picture_by_picture(rectified: Synthe
         if row["codec"] in {"alpha+qr", "alpha+ft"}:
             row["mse"] *= 10 ** (-"abcd".index(row["image"][0]) / 100)  # both gain more on some pictures
     sources = _sources(rectified, tmp_path)
-    table = rectifier.summary(sources.pairs, sources.gains).set_index("modifier")
+    table = rectifier_gain.summary(sources.pairs, sources.gains).set_index("modifier")
     shown = table.loc["+qr", ["psnr_beyond_ft_db", "psnr_beyond_ft_low_db", "psnr_beyond_ft_high_db"]]
     assert list(shown) == pytest.approx([-0.1] * 3)
     assert table.loc["+qr", "psnr_gain_low_db"] < table.loc["+qr", "psnr_gain_db"] == pytest.approx(GAIN_DB + 0.15)
