@@ -2,7 +2,7 @@
 
 It comes from a server of processes (`multiprocessing`'s forkserver) that has imported what this process had imported
 when it asked for the first one, and knows nothing else of it: the next one takes milliseconds, not the seconds that
-PyTorch takes.
+PyTorch takes. A worker process that starts one itself seldom needs a second: its server imports nothing in advance.
 """
 
 from __future__ import annotations
@@ -126,11 +126,6 @@ class WorkerProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether there is a process, which may know something of earlier calls."""
-        return self._running is not None
-
     def close(self) -> None:
         """End the process for good, whatever it is doing; another thread may call this."""
         self._is_closed = True
@@ -195,7 +190,7 @@ class WorkerProcess:
             settings = _Settings({**os.environ, **SAFE_PATH, **threads_of(threads)}, threads, _group, self._folder)
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
-            context.set_forkserver_preload(_imported_here())
+            context.set_forkserver_preload(_imported_here() if _group == 0 else [])
             # Of the server: it must have one thread, or what it forks would lack the others.
             with environment(SAFE_PATH | threads_of(1)), _may_have_children():
                 process.start()

@@ -77,7 +77,7 @@ def test_a_codec_that_exits_costs_its_file_only(own: Path) -> None:
     with FreshProcess() as process:
         with pytest.raises(CodecError, match=r"^in the process that decodes: SystemExit: 3 \(own_decoding\.py:\d+\)$"):
             process.decode(Recipe(f"{own}:Exits", 1), b"")
-        assert process.is_running
+        assert process._running
 
 
 def test_its_libraries_have_the_threads_that_it_is_given_whatever_the_environment_says(
