@@ -19,6 +19,33 @@ if TYPE_CHECKING:
 
     from bench.learned.training.loop import Loop
 
+RECIPE = """
+[data]
+exclude = ["chart.*"]
+
+[phases.trunk]
+steps = 100
+lr = 2e-3
+crops = [{ size = 64, batch = 2 }]
+
+[phases.entropy]
+steps = 40
+lr = 1e-3
+source = "latents"
+trainable = ["*", "!g_a.*", "!g_s.*"]
+crops = [{ size = 4, batch = 2 }]
+
+[[steps]]
+train = ["hyper@3-base"]
+phases = ["trunk"]
+
+[[steps]]
+train = ["hyper@3", "joint@3"]
+start = "hyper@3-base"
+phases = ["entropy", "trunk"]
+"""
+"""A recipe of three models in two phases."""
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.analysis import rectifier
+from bench.analysis import rectifier_gain
 from bench.analysis.comparison import compare_rows
 from bench.analysis.component_gain import component_gain_table
 from bench.analysis.dataset_results import DatasetResults
@@ -96,10 +96,10 @@ def test_the_two_sides_of_a_pair_are_in_one_setting(synthetic: Synthetic, tmp_pa
     synthetic.add_timings()
     export = synthetic.read(tmp_path)
     results = DatasetResults.of(export, "garden")
-    paired = rectifier.pairs(results)
+    paired = rectifier_gain.pairs(results)
     assert len(paired) == 5 * 4
     assert paired["psnr_gain_db"].to_numpy() == pytest.approx(0.2)
-    times = rectifier.time_ratios(task_times(results, export), results.curves)
+    times = rectifier_gain.time_ratios(task_times(results, export), results.curves)
     assert set(times["tasks"]) == {5 * 4}
 
 
