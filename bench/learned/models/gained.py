@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from bench.learned.models.mixture import MixtureModel
+from bench.learned.models.parts import TRANSFORMS
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from bench.learned.models.base import LearnedModel, Output
     from bench.learned.models.quantization import Quantization
+
+ROUNDING = 2.0**-9
+"""Tolerance for parameters that were rounded to float16, twice."""
 
 _Factor = tuple[str, int, Tensor]
 """A sub-network, its first (0) or last (-1) convolution, and the factors of that one's inputs or outputs."""
@@ -88,6 +92,28 @@ class Gained(nn.Module):
         ratios = [(part, end, mine / other) for (part, end, mine), (_, _, other) in zip(ours, theirs, strict=True)]
         return _with(model, _multiplied(model, ratios))
 
+    @torch.no_grad()
+    def take_transforms(self, which: int, plain: LearnedModel) -> bool:
+        """Take the gains of y from the transforms of the plain model at a lambda; whether these fit.
+
+        They fit if they equal those of the codec, up to one factor for each channel of y and the rounding of weights
+        files. The plain model may be of another family.
+        """
+        (_, analysis), (_, synthesis) = _ends(plain, "g_a")[-1], _ends(plain, "g_s")[0]
+        (_, ours), (_, theirs) = _ends(self.codec, "g_a")[-1], _ends(self.codec, "g_s")[0]
+        gain = _norms(analysis, outputs=True) / _norms(ours, outputs=True)
+        shrink = _norms(synthesis, outputs=False) / _norms(theirs, outputs=False)
+        gains = [("g_a", -1, gain), ("g_s", 0, shrink)]
+        expected = {**dict(self.codec.named_parameters()), **_multiplied(self.codec, gains)}
+        found = {name: value for name, value in plain.named_parameters() if name.partition(".")[0] in TRANSFORMS}
+        for name, value in found.items():
+            tolerance = ROUNDING * float(value.abs().max())
+            if name not in expected or not torch.allclose(value, expected[name], rtol=ROUNDING, atol=tolerance):
+                return False
+        self.gain[which] = gain.log()
+        self.inverse[which] = (shrink * gain).log()
+        return True
+
     def _index(self, which: int) -> Tensor:
         return torch.tensor(which, device=self.gain.device)
 
@@ -138,6 +164,12 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
             found |= _between(*ends[end], factor if end else 1 / factor)
         found |= multiplied(name, layer, factor)
     return found
+
+
+def _norms(layer: nn.Module, *, outputs: bool) -> Tensor:
+    """Norm of a convolution's weights for each output or input channel."""
+    axis = 0 if outputs != isinstance(layer, nn.ConvTranspose2d) else 1
+    return torch.linalg.vector_norm(cast("Tensor", layer.weight).movedim(axis, 0).flatten(1), dim=1)
 
 
 def _row(table: Tensor, which: Tensor) -> Tensor:

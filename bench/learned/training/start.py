@@ -134,10 +134,22 @@ def _require_gains(job: TrainingJob) -> None:
 
 
 def _gained(job: TrainingJob, model: LearnedModel) -> Gained:
-    """The model with gains for the qualities of the job's phase."""
+    """The model with gains for the qualities of the job's phase.
+
+    The gains of y are those of the weights beside the initial ones where they are of the same training.
+    """
     target, qualities = job.target, job.phase.qualities
-    reference = load(job.init).card.lmbda if job.init else lambda_of(target.quality, target.metric)
-    return Gained(model, [lambda_of(quality, target.metric) for quality in qualities], reference)
+    lambdas = [lambda_of(quality, target.metric) for quality in qualities]
+    own = lambda_of(target.quality, target.metric)
+    if job.init is None:
+        return Gained(model, lambdas, own)
+    initial = load_any(job.init)
+    gained = Gained(model, lambdas, initial.card.lmbda or own)  # checkpoints of others do not state theirs
+    for index, quality in enumerate(qualities):
+        beside = job.init.with_name(f"{initial.model.config.family}-{quality}.safetensors")
+        if beside.is_file():
+            gained.take_transforms(index, load(beside).model)
+    return gained
 
 
 def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> Record:

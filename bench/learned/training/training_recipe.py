@@ -60,8 +60,8 @@ class Step:
 
     @property
     def keeps_transforms(self) -> bool:
-        """Whether the step fine-tunes an entropy model on frozen transforms."""
-        return self.phase.source == "latents"
+        """Whether the step trains an entropy model on frozen transforms."""
+        return {f"!{part}.*" for part in TRANSFORMS} <= set(self.phase.trainable)
 
     @property
     def run(self) -> str:

@@ -129,3 +129,29 @@ def test_a_plain_model_is_a_copy(make: Maker) -> None:
 def test_layers_that_do_not_take_gains_are_refused(make: Maker) -> None:
     with pytest.raises(UsageError, match="attn takes the gains of several qualities only with M other than N"):
         Gained(make("attn"), LAMBDAS, LAMBDAS[-1])
+
+
+@pytest.mark.parametrize("other", ["hyper", "joint", "scale"])
+@torch.no_grad()
+def test_gains_of_y_are_found_in_the_transforms_of_plain_models(other: str, make: Maker) -> None:
+    model = gained_of(make("hyper"))
+    with_gains = Gained(make(other), LAMBDAS, LAMBDAS[-1])
+    with_gains.codec.load_state_dict(
+        {name: value for name, value in model.codec.state_dict().items() if name.startswith(("g_a", "g_s"))},
+        strict=False,
+    )
+    for index in range(len(LAMBDAS)):
+        rounded = model.plain(index)
+        for parameter in rounded.parameters():
+            parameter.copy_(parameter.half())
+        assert with_gains.take_transforms(index, rounded)
+    for name in ("gain", "inverse"):
+        torch.testing.assert_close(getattr(with_gains, name), getattr(model, name), rtol=0, atol=1e-3)
+
+
+def test_transforms_of_another_training_have_no_gains(make: Maker) -> None:
+    model = gained_of(make("hyper"))
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    torch.manual_seed(9)
+    assert not model.take_transforms(0, build(model.codec.config))
+    assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())

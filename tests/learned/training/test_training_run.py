@@ -426,6 +426,27 @@ def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_p
     assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
 
 
+def test_entropy_models_are_trained_on_the_transforms_of_several_qualities(
+    job: TrainingJob, photos: Path, tmp_path: Path
+) -> None:
+    trained = several(job, lr=1e-2, warmup_steps=1)
+    run.train(trained, Silent())
+    frozen = ("*", "!g_a.*", "!g_s.*", "!gain", "!inverse")
+    target = dataclasses.replace(job.target, family="scale")
+    fitted = several(job_on(photos, tmp_path / "scale", init=job.out / "hyper-3.safetensors"), trainable=frozen)
+    run.train(dataclasses.replace(fitted, target=target), Silent())
+    for quality in (1, 3, 6):
+        start, model = (
+            load(folder / f"{family}-{quality}.safetensors").model
+            for folder, family in ((job.out, "hyper"), (fitted.out, "scale"))
+        )
+        for name in ("g_a.6.weight", "g_s.0.weight"):
+            torch.testing.assert_close(
+                model.get_parameter(name), start.get_parameter(name), rtol=2**-9, atol=1e-6, msg=f"{name} at {quality}"
+            )
+        assert not torch.equal(model.h_a[0].weight, start.h_a[0].weight)  # type: ignore[index,union-attr]
+
+
 def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Path) -> None:
     target = Target("cca", 3, "mse-611", {"N": 16, "M": 16})
     phase = dataclasses.replace(phase_for(target), qualities=(1, 3), crops=(CropStage(64, 2),), validate_steps=2)
