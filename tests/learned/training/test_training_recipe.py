@@ -56,7 +56,7 @@ def test_recipes_start_only_from_what_comes_before(name: str | None) -> None:
     finished: set[str] = set()
     for step in training_recipe.read(None if name is None else Path(name)).steps:
         assert step.start is None or step.start in finished, step.name
-        finished.add(step.model)
+        finished |= step.models.keys()
 
 
 VARIED = """
@@ -134,30 +134,17 @@ def test_a_value_of_another_type_anywhere_in_a_recipe_is_one_clear_line() -> Non
 
 
 def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
-    """Base model and warm starts are shared: the other families start from that hyper."""
-    shared = {"base", "warm-start"}
-    budgets = {
-        model: [(s.stage, s.steps, s.phase.crops, s.phase.lr) for s in training_recipe.read().steps if s.model == model]
-        for quality in (2, 3, 4, 5)
-        for model in (f"{family}@{quality}" for family in ("hyper", "joint", "factorized", "scale", "context"))
-    } | {
-        "seed2": [
-            (s.stage, s.steps, s.phase.crops, s.phase.lr)
-            for s in training_recipe.read().steps
-            if s.model == "joint@4-seed2"
-        ]
-    }
-    own = [[stage for stage in budget if stage[0] not in shared] for budget in budgets.values()]
-    assert all(budget == own[0] for budget in own)
-    assert [stage[0] for stage in own[0]] == ["entropy", "whole"]
-
-
-def test_the_shipped_recipe_fits_hyper_after_those_that_take_its_hyperprior() -> None:
-    for quality in (2, 3, 4, 5):
-        fits = [s for s in training_recipe.read().steps if s.stage == "entropy" and s.start == f"hyper@{quality}"]
-        fitted = [s.model for s in fits if s.seed == 1]
-        assert fitted[-1] == f"hyper@{quality}"
-        assert [s.seed for s in fits] == sorted(s.seed for s in fits)
+    """joint and hyper have the same start and training; so have scale and context, and factorized at every lambda."""
+    steps = [step for step in training_recipe.read().steps if step.target.modifier is None]
+    for families, stage in (
+        (("joint", "hyper"), "all-lambdas"),
+        (("scale", "context"), "all-lambdas-entropy"),
+        (("factorized",), "entropy"),
+    ):
+        found = [step for step in steps if step.stage == stage]
+        assert {step.target.family for step in found} == set(families)
+        assert len({(step.steps, step.phase.crops, step.phase.lr, step.seed) for step in found}) == 1
+    assert [step.name for step in steps[:3]] == ["hyper@5 base", "joint@5 all-lambdas", "hyper@5 all-lambdas"]
 
 
 def test_the_shipped_recipe_covers_every_family() -> None:
