@@ -1,4 +1,4 @@
-"""What the README prints works as printed."""
+"""What README and docs print works as printed, and the numbers of README are those of the committed evidence."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ from bench.harness.request import RunRequest, execute
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md")])
+TABLES = ROOT / "reports" / "reference" / "tables"
 
 
 def example(name: str) -> str:
     """The block of Python that begins with the name of its file."""
     (found,) = (
-        block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if block.startswith(f"# {name}")
+        block for block in re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL) if block.startswith(f"# {name}")
     )
     return str(found)
 
 
-def test_the_codec_and_the_metric_of_the_readme_work_as_printed(tmp_path: Path) -> None:
+def test_the_codec_and_the_metric_of_the_docs_work_as_printed(tmp_path: Path) -> None:
     for name in ("invert.py", "worst.py"):
         (tmp_path / name).write_text(example(name), encoding="utf-8")
     pixels = np.random.default_rng(1).integers(0, 256, (48, 32, 3), np.uint8)
@@ -81,9 +84,53 @@ def test_the_codec_with_weights_works_as_printed_and_other_weights_are_measured(
     assert told == [1, 0, 1]
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?://|#)([^)#]+)", README))))
-def test_the_links_of_the_readme_lead_somewhere(link: str) -> None:
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table of the README whose first column has this heading."""
+    table = re.search(rf"^\| {heading} \|.*\n\|[-:|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert table is not None
+    return [[cell.strip().strip("`") for cell in line.strip().strip("|").split("|")] for line in table[1].splitlines()]
+
+
+def test_the_ranking_of_the_readme_is_that_of_the_evidence() -> None:
+    rates = pd.read_csv(TABLES / "bd_rates.csv")
+    rates = rates[rates["axis"].eq("psnr_db") & rates["anchor"].eq("jpeg")].set_index("test")
+    rates.index = rates.index.str.removesuffix("@compact")
+    times = pd.read_csv(TABLES / "timings_summary.csv")
+    times = times[times["group"].eq(times["group"].mode()[0])]
+    times = times.assign(name=times["name"].str.removesuffix("@compact")).set_index(["name", "stage"])["median_s"]
+    found = rows("codec")
+    assert len(found) >= 8
+    order = [float(rate.split()[0]) for _, rate, *_ in found if rate != "0"]
+    assert order == sorted(order)
+    for name, rate, encode, decode in found:
+        assert (encode, decode) == tuple(f"{times[name, stage]:#.2g}" for stage in ("encode", "decode")), name
+        if name == "jpeg":
+            assert rate == "0"
+            continue
+        row = rates.loc[name]
+        assert pd.isna(row["doubt"]), name
+        low, high = row["interval_low_percent"], row["interval_high_percent"]
+        assert rate == f"{row['bd_rate_pchip_percent']:.1f} % ({low:.1f} to {high:.1f})", name
+
+
+def test_the_claims_of_the_readme_are_judged_as_in_the_evidence() -> None:
+    claims = pd.read_csv(TABLES / "claims.csv").set_index("id")
+    found = rows("claim")
+    assert len(found) >= 8
+    for name, _, published, measured in found:
+        row = claims.loc[name]
+        for said, verdict, value in (
+            (published, row["published_verdict"], row["published"]),
+            (measured, row["measured_verdict"], row["measured"]),
+        ):
+            number = "" if pd.isna(value) else f" ({value:.1f}{' %' if row['unit'] == '%' else ' ' + row['unit']})"
+            assert said == verdict + number, name
 
 
 @pytest.mark.slow
