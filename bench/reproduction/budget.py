@@ -30,7 +30,7 @@ class TimingPlan:
     def points(self, spec: CodecSpec) -> str:
         """A codec with the qualities that are timed, as on the command line."""
         last = len(spec.qualities) - 1
-        return _asked(spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder)))
+        return asked(spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +78,19 @@ class Budget:
         )
         return wanted and not unwanted
 
-    def measured(self, spec: CodecSpec) -> str:
-        """A codec with the qualities that are measured, as on the command line."""
-        return _asked(spec.name, self.points.get(spec.name, spec.qualities))
+    def share(self, spec: CodecSpec, *, fixed: bool) -> CodecSpec:
+        """A codec with the qualities that are measured; `fixed`: it has only those in `spec`, as one with weights."""
+        points = self.points.get(spec.name, spec.qualities)
+        found = tuple(point for point in points if point in spec.qualities) if fixed else points
+        return replace(spec, qualities=found or spec.qualities)
 
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
         """Processor seconds that a codec takes on so many pictures of Kodak's size."""
-        points = len(self.points.get(spec.name, spec.qualities))
-        return points * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
+        return len(spec.qualities) * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
-def _asked(name: str, qualities: tuple[float, ...]) -> str:
+def asked(name: str, qualities: tuple[float, ...]) -> str:
+    """A codec and its qualities as on the command line."""
     return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
 
 

@@ -14,7 +14,7 @@ from bench.images.datasets import fetch_dataset, missing, open_dataset
 from bench.learned.weights import catalogue, checkpoints
 from bench.report import write_report
 from bench.report.assets import add_assets
-from bench.reproduction.budget import Budget
+from bench.reproduction.budget import Budget, asked
 from bench.reproduction.committed_evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
 from bench.results.store import Store
@@ -80,7 +80,7 @@ class Round:
     def request(self, part: Part, options: Reproduction) -> RunRequest:
         """The run that measures a part."""
         return RunRequest(
-            codecs=tuple(self.budget.measured(spec) for spec in part.specs),
+            codecs=tuple(asked(spec.name, spec.qualities) for spec in part.specs),
             codec_options={} if part.weights is None else {"weights": part.weights},
             dataset=self.dataset,
             images=self.images,
@@ -186,10 +186,11 @@ def _is_learned(spec: CodecSpec) -> bool:
 
 
 def _able(specs: Sequence[CodecSpec], budget: Budget, say: Callable[[str], None]) -> tuple[CodecSpec, ...]:
+    """The codecs that can run here, at the budget's qualities; learned ones at those that they have weights of."""
     able = []
     for spec in specs:
         if (reason := codec_class(spec.name).missing(**spec.options)) is None:
-            able.append(replace(spec, qualities=budget.points.get(spec.name, spec.qualities)))
+            able.append(budget.share(spec, fixed=_is_learned(spec)))
         else:
             say(f"left out: {spec.name}: {reason}")
     return tuple(able)

@@ -55,20 +55,30 @@ def test_a_codec_of_planes_is_in_one_budget_and_a_conventional_one_may_be_in_bot
 
 def test_a_quick_run_has_fewer_points_and_the_whole_one_all() -> None:
     jpeg = CodecSpec("jpeg", (5, 10, 30, 50))
-    assert Budget.stated(quick=False).measured(jpeg) == "jpeg@5,10,30,50"
-    assert Budget.stated(quick=True).measured(jpeg) == "jpeg@10,30,50,70,80,90,95"
+    assert Budget.stated(quick=False).share(jpeg, fixed=False) == jpeg
+    assert Budget.stated(quick=True).share(jpeg, fixed=False).qualities == (10, 30, 50, 70, 80, 90, 95)
+
+
+@pytest.mark.parametrize(
+    ("weights", "measured"), [((1, 2, 3, 4, 5, 6), (1, 3, 5)), ((3, 4, 5), (3, 5)), ((2, 4), (2, 4))]
+)
+def test_a_codec_with_weights_is_measured_at_qualities_that_have_some(
+    weights: tuple[float, ...], measured: tuple[float, ...]
+) -> None:
+    budget = Budget.stated(quick=True)
+    assert budget.share(CodecSpec("joint", weights), fixed=True).qualities == measured
 
 
 def test_a_codec_that_the_budget_does_not_name_is_measured_at_all_its_points() -> None:
     own = CodecSpec("own.py:Own", (1, 2, 3))
     for quick in (True, False):
-        assert Budget.stated(quick=quick).measured(own) == "own.py:Own@1,2,3"
+        assert Budget.stated(quick=quick).share(own, fixed=False) == own
     assert Budget.stated(quick=True).processor_s(own, 4) == 3 * 4 * UNSTATED_TASK_S
 
 
-def test_the_estimate_is_cells_by_cost() -> None:
-    budget = Budget({}, TimingPlan((0.5,), 1, {}), {"jpeg": (10, 20)}, {"jpeg": 0.5})
-    assert budget.processor_s(CodecSpec("jpeg", (1, 2, 3, 4)), 24) == 2 * 24 * 0.5
+def test_the_estimate_is_tasks_by_cost() -> None:
+    budget = Budget({}, TimingPlan((0.5,), 1, {}), {}, {"jpeg": 0.5})
+    assert budget.processor_s(CodecSpec("jpeg", (10, 20)), 24) == 2 * 24 * 0.5
 
 
 @pytest.mark.parametrize(
