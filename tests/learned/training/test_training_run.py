@@ -430,11 +430,11 @@ def test_entropy_models_are_trained_on_the_transforms_of_several_qualities(
     job: TrainingJob, photos: Path, tmp_path: Path
 ) -> None:
     trained = several(job, lr=1e-2, warmup_steps=1)
-    run.train(trained, Silent())
+    training_run.train(trained, Silent())
     frozen = ("*", "!g_a.*", "!g_s.*", "!gain", "!inverse")
     target = dataclasses.replace(job.target, family="scale")
     fitted = several(job_on(photos, tmp_path / "scale", init=job.out / "hyper-3.safetensors"), trainable=frozen)
-    run.train(dataclasses.replace(fitted, target=target), Silent())
+    training_run.train(dataclasses.replace(fitted, target=target), Silent())
     for quality in (1, 3, 6):
         start, model = (
             load(folder / f"{family}-{quality}.safetensors").model
