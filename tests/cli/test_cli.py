@@ -10,21 +10,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
 from baselines.jpeg import Jpeg
 from bench.cli import tables
-from bench.cli.main import main
 from bench.results.frames import Export
 from bench.results.store import Store
 
 if TYPE_CHECKING:
     from tests.conftest import Desk
-
-
-def invoke(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, arguments)
-    return result.exit_code, result.output
 
 
 def test_published_curves_are_compared_without_results(tmp_path: Path) -> None:

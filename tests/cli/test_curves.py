@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from command_line import invoke
 
 from bench.analysis.comparison import compare_rows
 from bench.cli.main import main
@@ -17,11 +18,6 @@ from bench.results.export import read_results
 from bench.results.store import Store
 
 POINTS = "bpp,psnr,ms-ssim\n.12,28.9,.931\n.24,30.8,.957\n.47,33.1,.976\n.9,36,.989\n"
-
-
-def invoke(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, arguments)
-    return result.exit_code, result.output
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def noise(width: int, height: int) -> Picture:
     return Picture(pixels.astype(np.uint8))
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 

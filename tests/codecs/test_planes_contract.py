@@ -57,7 +57,7 @@ def psnrs_db(a: Yuv420, b: Yuv420) -> np.ndarray:
     return 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
 

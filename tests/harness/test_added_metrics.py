@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import skimage.data
-from click.testing import CliRunner
+from command_line import bench
 from PIL import Image
-
-from bench.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 VALUES = "SELECT key, value FROM distortions WHERE metric = ? ORDER BY key"
 KEPT = "SELECT key, run_id, num_bytes, bitstream_sha256 FROM measurements ORDER BY key"
-
-
-def bench(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

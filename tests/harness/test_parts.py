@@ -8,23 +8,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 import skimage.data
-from click.testing import CliRunner
+from command_line import bench
 from pages import Page
 from PIL import Image
 
-from bench.cli.main import main
 from bench.codecs.synonyms import codec_hint
 from bench.images.selection import selected
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def bench(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == code, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
 
 
 @pytest.fixture(scope="module")

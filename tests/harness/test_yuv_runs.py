@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from command_line import bench
 from skimage.metrics import peak_signal_noise_ratio
 
 from baselines.jpeg import Jpeg
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH, HEIGHT = 193, 177  # odd, and large enough for MS-SSIM
-
-
-def bench(*arguments: str) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
+from command_line import bench
 from PIL import Image
 
-from bench.cli.main import main
 from bench.results.merge import merge
 from bench.results.store import Store
 from bench.system.errors import UsageError
@@ -25,12 +24,6 @@ TABLES = {
     "metrics": "SELECT * FROM metrics ORDER BY metric",
     "codecs": "SELECT * FROM codecs ORDER BY codec",
 }
-
-
-def bench(*arguments: str, code: int = 0) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == code, result.output
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from command_line import bench
 from compressai.models import ScaleHyperprior
 from PIL import Image
 
@@ -98,12 +99,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liven: Callable[[nn.Mod
         pixels = np.random.default_rng(index).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"p{index}.png")
     return tmp_path
-
-
-def bench(*arguments: str) -> str:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def stored() -> pd.DataFrame:

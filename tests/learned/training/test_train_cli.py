@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from click.testing import CliRunner
+from command_line import invoke
 
-from bench.cli.main import main
 from bench.learned.training import engine, training_run
 
 if TYPE_CHECKING:
     from bench.learned.training.training_job import TrainingJob
 from bench.learned.weights.full import load
-
-
-def invoke(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, ["train", *arguments])
-    return result.exit_code, result.output
 
 
 @pytest.mark.parametrize(
