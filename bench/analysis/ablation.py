@@ -1,4 +1,4 @@
-"""The ablation of entropy models as a table: what each variant costs against the paper's choice, with intervals."""
+"""Ablation of entropy models: rate of each variant against the paper's choice, with intervals."""
 
 from __future__ import annotations
 

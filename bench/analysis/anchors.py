@@ -1,4 +1,4 @@
-"""How near the conventional codecs, made again, come to their published curves, and why they differ."""
+"""Conventional codecs measured here against their published curves: differences, and reasons for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The qualities that RD curves are drawn over, and how each comes from stored values.
+"""Axes of RD curves: the quality metrics, and how each is computed from stored values.
 
 Every axis starts from one column of per-image values. The mean over images of that column is a point's value, and
 `quality` turns it into what the axis shows, where higher is better. PSNR is thus the mean of the images' PSNRs, and

@@ -1,4 +1,4 @@
-"""What measurements on planes of YUV 4:2:0 say of cca, and those of codecs in fixed point of their float siblings."""
+"""Results of cca on YUV 4:2:0 planes, and of fixed-point codecs against the same codecs in floats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variants of cca at one lambda: what each costs by the loss that all of them were trained for."""
+"""Ablation of cca at one lambda: the rate-distortion loss of each variant."""
 
 from __future__ import annotations
 

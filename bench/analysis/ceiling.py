@@ -1,4 +1,4 @@
-"""What the round trip to RGB alone costs on a set of YUV pictures: no RGB codec comes above it."""
+"""PSNR ceiling of RGB codecs on YUV pictures: that of the conversion to RGB and back, without coding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curves that a figure is to show: some of one image set, on one axis, by names and globs."""
+"""Selection of the curves of a figure by names and globs: on one image set and one axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The papers' claims, and what published points and our measurements say of them: baselines/claims.toml as a table."""
+"""The papers' claims (baselines/claims.toml), with evidence and verdicts from published points and measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BD-rates between curves by name, measured here or published, with interval, per-image values and doubts."""
+"""Comparison of two curves by name: BD-rate with interval, values of each image, and reasons for doubt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learned codecs beside those that lack something: what it is worth, over pictures and over trainings."""
+"""Gain of a model's component: BD-rate against the model without it, over pictures and over trainings."""
 
 from __future__ import annotations
 

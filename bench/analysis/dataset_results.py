@@ -1,4 +1,4 @@
-"""What an export says about one image set: which curves are current, which points are complete, and their means."""
+"""All results on one image set: current curves, complete RD points, and their means."""
 
 from __future__ import annotations
 

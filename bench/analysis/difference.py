@@ -1,4 +1,4 @@
-"""How much rate one curve saves at each quality, and on each picture: what a single BD-rate averages over."""
+"""Rate saving of one curve at each quality and on each picture: what a BD-rate averages over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence on which codec needs fewer bits: from published points, from measured curves, from fits to equal latents.
+"""Evidence for claims on rate: from published points, measured curves, and entropy models on equal latents.
 
 Each function of `MEASURES` takes a claim and the sources and gives a piece of evidence; where the sources do not hold
 what it takes, the evidence has no value and says why.

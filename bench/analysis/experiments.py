@@ -1,4 +1,4 @@
-"""What the files of an export's folder `experiments` say: alpha searches and trained variants."""
+"""Results of experiments in an export: alpha searches and trained variants."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATIENCE = 3
 """Epochs without a smaller loss after which the search of Luo and Chen takes an alpha for done."""
 
 SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
-"""What tells one search of alpha from another."""
+"""Columns that identify a search of alpha."""
 
 TRIAL = ("model", "quality", "metric", "variant")
 """What trials of one variant have alike, their seeds apart."""

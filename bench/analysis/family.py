@@ -1,4 +1,4 @@
-"""Which curves belong together: a codec and its settings, in the order in which they are shown everywhere."""
+"""Families of curves, and the order in which curves are shown everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time against BD-rate, and which codecs no other one beats in both."""
+"""Pareto front of time and BD-rate: the codecs that no other one beats in both."""
 
 from __future__ import annotations
 

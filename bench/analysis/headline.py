@@ -1,4 +1,4 @@
-"""What a report says first: the codec that it is about, the few curves around it, and the order of all."""
+"""The first screen of a report: its codec, the few curves around it, and the ranking."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAPERS = {"joint": "tfc/minnen-2018-neurips-opt-mse"}
 PAPERS_ON_PLANES = ("cca", "joint-yuv")
 
 MOST = 8
-"""Curves of a figure in which each is to be told from the others."""
+"""Most curves of a figure in which each can be recognised."""
 
 
 def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[str]:

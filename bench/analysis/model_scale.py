@@ -1,4 +1,4 @@
-"""How large learned models are and how long they were trained: those that were measured, and those of the papers."""
+"""Widths and training lengths of learned models: of those measured, and of the papers'."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAPER_RECIPE = "paper.toml"
 """In `bench.learned.training`: widths and lengths that were published for the papers' models."""
 
 Range = tuple[float, float] | None
-"""From the least to the greatest of what several models have; None where nobody says."""
+"""Smallest and largest value of several models; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,7 @@ def registered_name(name: str, measured: Iterable[str]) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
-    """The one of some curves that a name means: that of the name, or the only one that goes on with backend or weights.
+    """The curve that a name refers to: that of the name, or the only one that adds a backend or weights to it.
 
     Raises:
         UsageError: several go on so.

@@ -1,4 +1,4 @@
-"""Evidence on the quantization rectifier: what pairs with and without it, and its experiments, say of a claim.
+"""Evidence for claims on the quantization rectifier: from pairs with and without it, and from its experiments.
 
 Each function of `MEASURES` takes a claim and the sources and gives a piece of evidence; where the sources do not hold
 what it takes, the evidence has no value and says why.
@@ -70,7 +70,7 @@ _METRICS = {"psnr_db": "psnr", "ms_ssim_db": "ms_ssim"}
 
 
 def gain(claim: Claim, sources: Sources) -> Evidence:
-    """The mean gain of the models' mean gains over their qualities, in dB; what of it +ft lacks is said beside it."""
+    """Mean over the models of their mean gains over qualities, in dB; the reason gives the part beyond +ft."""
     column = f"{_METRICS[claim.axis]}_gain_db"
     rows, found = _of_gains(claim, sources, column)
     if column == "ms_ssim_gain_db" and not found.basis.endswith(FOR_MS_SSIM):
@@ -127,14 +127,14 @@ def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
 
 
 def _agreed(cases: Iterable[bool | str]) -> bool | str:
-    """What trainings from different seeds all say; a text where one of them tells nothing or they disagree."""
+    """The answer that trainings from all seeds agree on; a text if one has none or they disagree."""
     told = list(dict.fromkeys(cases))
     texts = [case for case in told if isinstance(case, str)]
     return texts[0] if texts else told[0] if len(told) == 1 else NO_DIFFERENCE
 
 
 def _is_larger(one: float, other: float, noise: float) -> bool | str:
-    """Whether the first of two gains is the larger one; why that cannot be told, where neither is more than noise."""
+    """Whether the first of two gains is the larger one; a text if neither is above the noise."""
     if max(one, other) <= noise:
         return NO_GAIN
     return bool(one > other) if abs(one - other) > noise else NO_DIFFERENCE
@@ -251,7 +251,7 @@ def _of_experiment(
 
 
 def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Evidence:
-    """The share of cases in which it is so. A text in the place of a case says why that one tells nothing."""
+    """The share of true cases. A text in the place of a case is the reason why it does not count."""
     listed = list(cases)
     told = tuple(float(case) for case in listed if not isinstance(case, str))
     untold = Counter(case for case in listed if isinstance(case, str))

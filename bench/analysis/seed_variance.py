@@ -1,4 +1,4 @@
-"""Trainings of one thing from several seeds: how far apart they come out, which no difference between codecs may be."""
+"""Seed variance: how far trainings that differ in their seeds are apart. Smaller differences are noise."""
 
 from __future__ import annotations
 

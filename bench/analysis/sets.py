@@ -1,4 +1,4 @@
-"""Which of the measured image sets is meant, and which are worth a page."""
+"""Image sets by name: the one that a name refers to, and those with a page of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evidence for the papers' claims is looked for in."""
+"""The data that evidence for the papers' claims is taken from."""
 
 from __future__ import annotations
 

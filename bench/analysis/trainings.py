@@ -1,4 +1,4 @@
-"""How weights were trained and what they cost, as far as two codecs can be compared by it."""
+"""Trainings of weights: steps, hours and settings, and whether those of two codecs are comparable."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def quantised_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
 
 
 def _steps(trained: pd.DataFrame, codec: str, apart: Sequence[str]) -> dict[float, float]:
-    """Steps by quality; NaN where nobody knows."""
+    """Steps by quality; NaN if unknown."""
     found = {}
     for row in trained[trained["codec"] == codec].to_dict("records"):
         source, _, quality = str(row["quantised_from"]).partition("@")

@@ -1,4 +1,4 @@
-"""Which BD-rates no ranking may rest on, and why.
+"""Doubtful BD-rates, which are never ranked, and the reasons.
 
 A doubted number is shown, with its reason, and never ranks a codec. These reasons are weightier than the remarks of
 `bench.analysis.comparison.doubts`, which keep a number from judging a claim.

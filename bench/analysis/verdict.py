@@ -1,4 +1,4 @@
-"""How evidence becomes a verdict on a claim, by the rules that baselines/claims.toml states in words."""
+"""The verdict on a claim, from its evidence, by the rules that baselines/claims.toml states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bench diagnose`: what a learned codec makes of one picture."""
+"""`bench diagnose`: bits and latents of a learned codec on one picture."""
 
 from __future__ import annotations
 

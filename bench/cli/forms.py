@@ -1,4 +1,4 @@
-"""Tables as LaTeX and Markdown, with the cells that the terminal shows."""
+"""Tables as LaTeX and Markdown, with the cells of those in the terminal."""
 
 from __future__ import annotations
 

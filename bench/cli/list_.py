@@ -1,4 +1,4 @@
-"""`bench list`: what there is to measure with, and what is missing."""
+"""`bench list`: codecs, image sets, metrics and curves, and how to get those that are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What options and arguments take: folders, files, counts and numbers; values that no command could use are refused."""
+"""Types of options and arguments: folders, files, counts, numbers, with their validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands do to their process: the threads of libraries, and the exit code."""
+"""Settings of a command's process: threads of libraries, and the exit code."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def stale(curves: pd.DataFrame, asked: AbstractSet[str]) -> Iterator[str]:
 
 
 FEWEST_FOR_INTERVAL = 5
-"""Pictures: drawn from fewer, the samples of a bootstrap are too few to tell a spread from."""
+"""Smallest number of pictures whose bootstrap samples give an interval."""
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:

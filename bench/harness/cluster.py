@@ -58,7 +58,7 @@ class ClusterCrew:
         self._is_waiting = False
 
     def workers(self) -> Mapping[str, int]:
-        """Those that are there and fit; of the others it is told once why they do not."""
+        """The usable workers; for each other one the reason is printed once."""
         with self._explained():
             threads: dict[str, int] = self._client.nthreads()
             if new := [address for address in threads if address not in self._accepted]:
@@ -162,7 +162,7 @@ def _address(where: str) -> dict[str, str]:
 
 
 def _version() -> tuple[str, str]:
-    """What tells whether a worker has the same bench."""
+    """What has to be equal for a worker to have the same bench."""
     return __version__, source_sha256()
 
 

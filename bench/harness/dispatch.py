@@ -1,4 +1,4 @@
-"""Tasks handed out to several workers, on this machine or on a cluster, and what they give back as it comes.
+"""Dispatch of tasks to several workers, on this machine or on a cluster; their results come as they arrive.
 
 Each worker has few batches at a time, so that this process holds few tasks and results, and a batch takes about half a
 second, so that little is lost and little is sent. A worker that cannot carry out a point gets no more of its tasks.

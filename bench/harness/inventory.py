@@ -1,4 +1,4 @@
-"""What is there to run with, and what is missing with the way to get it."""
+"""Codecs, image sets and metrics that are available, and how to get those that are missing: `bench list`."""
 
 from __future__ import annotations
 

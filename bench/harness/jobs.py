@@ -1,4 +1,4 @@
-"""What is done with a task, in whichever process: it is measured, or timed."""
+"""Carrying out a task in any process: measuring it, or timing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is to measure: tasks, which are one codec at one quality on one image each.
+"""The plan of a run: its tasks, each one codec at one quality on one image.
 
 Points and images are all that a plan holds. Its tasks are made as they are asked for, and codecs are closed again when
 their configuration is known: a run may have a million tasks, and models that would not fit into memory together.
@@ -36,7 +36,7 @@ class CodecPoint:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One codec at one quality on one image, in words that another process understands."""
+    """One codec at one quality on one image; it can be sent to another process."""
 
     point: CodecPoint
     image: ImageFile
@@ -111,7 +111,7 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: st
 
 
 def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> tuple[CodecPoint, str]:
-    """A point, and what its codec says of itself."""
+    """A point, and the note of its codec (`Codec.about`)."""
     recipe, codec = Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))).pinned()
     # All images of a set are alike in what the adapter does.
     return CodecPoint(recipe, recipe.configuration(codec, adapter.settings(codec, image))), codec.about

@@ -1,4 +1,4 @@
-"""A run as the user asks for it: names and options in, rows in the database and a summary out."""
+"""A whole run: from names and options to rows in the database and a summary."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RunRequest:
     images: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sample: int | None = None
-    """How many of these images are measured; all, if it is not said."""
+    """Number of these images to measure; None for all."""
     seed: int | None = None
     """Chooses them."""
     shard: tuple[int, int] = (1, 1)

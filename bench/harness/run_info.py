@@ -1,4 +1,4 @@
-"""Where the rows of a run come from: command, code, libraries, machine."""
+"""Provenance of a run: command, code, libraries, machine."""
 
 from __future__ import annotations
 

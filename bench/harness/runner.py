@@ -1,4 +1,4 @@
-"""From a plan to rows in the database: skip what is there, measure the rest, and record what failed.
+"""Running a plan: skip the tasks that the database has (resume), measure the rest, and record failures.
 
 Tasks that fail cost nothing but themselves. A run that is killed is continued by the same command: what is stored is
 not measured again.

@@ -1,4 +1,4 @@
-"""Who carries out the tasks of a run on this machine: this process, a process of its own, or several.
+"""Processes that carry out the tasks of a run on this machine: this one, a worker process, or several.
 
 Codecs of the package are measured in this process, unless there are limits to watch: it costs nothing to start. Those
 of others may crash, exit or hang, and are always measured in another one (`bench.harness.supervisor`).
@@ -52,7 +52,7 @@ def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
 
 
 def _told(value: _Value | BaseException | Unable) -> _Value | BaseException:
-    """What comes of a task where there is nobody else to try it."""
+    """The result of a task that no other worker can try."""
     return CodecError(value.reason) if isinstance(value, Unable) else value
 
 

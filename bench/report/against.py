@@ -1,4 +1,4 @@
-"""The figures that compare curves with an anchor: of any anchor, on any axis, of any curves."""
+"""Figures that compare curves with an anchor, on any axis."""
 
 from __future__ import annotations
 

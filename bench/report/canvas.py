@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib, the same bytes every time: for the page, where they follow its theme, and as files."""
+"""Figures drawn by matplotlib, with reproducible bytes: for the page, where they follow its theme, and as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page on one image set says, computed before any of it is written: frames for the CSV files, and the plots."""
+"""The content of a page on one image set, before it is written: frames for the CSV files, and plots."""
 
 from __future__ import annotations
 

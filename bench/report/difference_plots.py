@@ -1,4 +1,4 @@
-"""What a BD-rate averages over: the rate difference at each quality, and the BD-rate of each picture."""
+"""Plots of the rate difference at each quality, and of the BD-rate of each picture."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def line_figure(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Fi
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}
-"""How the modifiers are told apart; the colour is that of the model."""
+"""Markers of the modifiers; the colour is that of the model."""
 
 MODIFIERS = {"+qr": "+qr, with the rectifier", "+ft": "+ft, the control"}
 """What the lines of the figures of gains are called."""

@@ -1,4 +1,4 @@
-"""The description of a figure, its axes and its series: what matplotlib, plotly, pgfplots and CSV files all draw."""
+"""The description of a figure: axes and series, from which matplotlib, plotly, pgfplots and CSV files are made."""
 
 from __future__ import annotations
 

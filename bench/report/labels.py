@@ -1,4 +1,4 @@
-"""Names beside the points of a scatter: near their own marker, on no other one, on no line and on no other name."""
+"""Placement of labels in a scatter plot: near their marker, without overlaps."""
 
 from __future__ import annotations
 

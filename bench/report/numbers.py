@@ -1,4 +1,4 @@
-"""Numbers as text, the same way everywhere on the page."""
+"""Formatting of numbers, alike everywhere on the page."""
 
 from __future__ import annotations
 

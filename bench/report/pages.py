@@ -1,4 +1,4 @@
-"""The pages of a report beside those on image sets: pictures, the rectifier, the ablation."""
+"""Further pages of a report: pictures, the rectifier, the ablation."""
 
 from __future__ import annotations
 

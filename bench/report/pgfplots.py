@@ -24,7 +24,7 @@ _MARKS = {
     "h": "pentagon*",
     "p": "pentagon*",
 }
-"""Markers by pgfplots' names. There is one pentagon; the line tells the two apart."""
+"""Markers by pgfplots' names. It has one pentagon; the two curves differ in their lines."""
 
 NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it by \input."
 

@@ -1,4 +1,4 @@
-"""RD curves: quality over rate, in the range where the curves that matter are."""
+"""Plot of RD curves: quality over rate, in the range of the main curves."""
 
 from __future__ import annotations
 

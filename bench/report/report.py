@@ -1,4 +1,4 @@
-"""The whole report before it is written: its image sets, the claims, and the pages that it has."""
+"""The whole report, before it is written: image sets, claims, pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How curves look: marker and line tell them apart without colour vision and in grey print."""
+"""Styles of curves: markers and lines differ, for readers without colour vision and for grey print."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collectio
 def looks(
     families: Sequence[Family], references: Sequence[str], colours: Colours, first: Sequence[str] = ()
 ) -> Mapping[str, Look]:
-    """A look for every curve; those of `first`, which share a figure, are told apart before the others.
+    """A look for every curve; those of `first`, which share a figure, get distinct ones before the others.
 
     Measured ones are strong and have filled markers; those of a family share its colour, and differ in marker and line.
     Published ones are pale and have hollow markers.

@@ -1,4 +1,4 @@
-"""What a report shows besides measurements: pictures and costs that only the codecs can make, trainings, experiments.
+"""Report assets: what a report shows besides measurements. Decoded pictures, costs, trainings, experiments.
 
 All of it is added to an export directory, from where the report reads it (`bench.results.extras`).
 """

@@ -1,4 +1,4 @@
-"""What bounds the pictures of a report."""
+"""Limits on the number and size of a report's pictures."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ FARTHEST = 1.5
 """A file whose rate is off a target by more than this factor does not stand for it."""
 
 MOST_BYTES = 64 * 2**20
-"""Of all pictures together; what comes later is left out, and that is said."""
+"""Of all pictures together; later ones are left out, with a note."""

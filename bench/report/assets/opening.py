@@ -1,4 +1,4 @@
-"""Codecs opened again as a measurement had them."""
+"""Opening codecs with the configuration of a stored measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainings and experiments beside the measurements of an export: read from files, without torch."""
+"""Training records and experiments of an export, read from files without torch."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _training(path: Path | None) -> dict[str, Any]:
 
 
 def _taken(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training began with: parts of another model's weights, and the steps that all it began with had behind it.
+    """What a training began with: parts of another model's weights, and the steps that those had been trained for.
 
     Steps that the same weights had behind them in earlier stages are those of the stages.
     """

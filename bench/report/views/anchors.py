@@ -1,4 +1,4 @@
-"""Our conventional codecs beside the published curves of the same, and what their colour conversion leaves."""
+"""Conventional codecs against their published curves, and the ceilings of their colour conversions, as rows of text."""
 
 from __future__ import annotations
 

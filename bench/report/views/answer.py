@@ -1,4 +1,4 @@
-"""What the first screen says: one sentence with numbers, the ranking with its costs, and what the weights are."""
+"""The first screen: one sentence with numbers, the ranking with costs, and what the weights are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims: what each says, and a verdict each from the published points and from what was measured here."""
+"""Claims, each with two verdicts: from published points, and from measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures: for each image and target rate what there is to put side by side, with rate and PSNR of that file."""
+"""Decoded pictures side by side, for each image and target rate, with rate and PSNR of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where everything comes from: runs, weights, published curves, papers."""
+"""Provenance: runs, weights, published curves, papers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came out, section by section: the one sentence that stands beside a folded heading."""
+"""The result of each section in one sentence, which stands beside its folded heading."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The sentences of the sections on an image set, by the section's id; none where nothing can be said in one."""
+    """The sentences of the sections on an image set, by the section's id; sections without a result have none."""
     results = content.results
     found = {
         "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, every metric, picture by picture",

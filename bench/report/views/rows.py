@@ -1,4 +1,4 @@
-"""What all sections need: frames as rows, and spans of numbers as text."""
+"""Frames as rows, and intervals as text, for all sections."""
 
 from __future__ import annotations
 
