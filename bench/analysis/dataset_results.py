@@ -200,10 +200,10 @@ def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
         keys = sorted(
             key for key in set().union(*found.values()) if len({str(one.get(key)) for one in found.values()}) > 1
         )
-        told = {text: ",".join(f"{key}={one[key]}" for key in keys if key in one) for text, one in found.items()}
-        names[group.index] = [f"{name}@{told[text]}" if told[text] else str(name) for text in group["settings"]]
+        shown = {text: ",".join(f"{key}={one[key]}" for key in keys if key in one) for text, one in found.items()}
+        names[group.index] = [f"{name}@{shown[text]}" if shown[text] else str(name) for text in group["settings"]]
         pairs = zip(group["title"], group["settings"], strict=True)
-        titles[group.index] = [f"{title} ({told[text]})" if told[text] else title for title, text in pairs]
+        titles[group.index] = [f"{title} ({shown[text]})" if shown[text] else title for title, text in pairs]
     return rows.assign(name=names, title=titles)
 
 

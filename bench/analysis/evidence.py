@@ -124,14 +124,14 @@ def is_published(weights: str) -> bool:
 
 def _basis(claim: Claim, sources: Sources, weights: str) -> str:
     """What a measured figure rests on."""
-    said = ["measured"]
+    parts = ["measured"]
     if weights:
-        said.append(f"weights {weights}")
+        parts.append(f"weights {weights}")
     if source := quantised_from(claim.codec, weights, sources.extras.weights):
-        said.append(f"those of {claim.codec} quantised from {source}")
+        parts.append(f"those of {claim.codec} quantised from {source}")
     if apart := claim.options.get("apart"):
-        said.append(f"equal steps but for {' and '.join(apart)}")
-    return ", ".join(said)
+        parts.append(f"equal steps but for {' and '.join(apart)}")
+    return ", ".join(parts)
 
 
 def _rate(row: Mapping[str, Any]) -> float:

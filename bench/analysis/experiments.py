@@ -104,8 +104,8 @@ def gains(trials: pd.DataFrame, modifier: str) -> pd.DataFrame:
         for name in (name for name in means if name.endswith(modifier)):
             base = name.removesuffix(modifier)
             gained = {other: means[name] - means.get(other, math.nan) for other in (base, f"{base}{CONTROL}")}
-            told = dict(zip(("ms_ssim_gain_db", "ms_ssim_beyond_ft_db"), gained.values(), strict=True))
-            found.append({"model": base, "quality": quality, **told})
+            gains = dict(zip(("ms_ssim_gain_db", "ms_ssim_beyond_ft_db"), gained.values(), strict=True))
+            found.append({"model": base, "quality": quality, **gains})
     return pd.DataFrame(found)
 
 
@@ -146,5 +146,5 @@ def _unequal_encoders(trials: pd.DataFrame) -> str:
         return "nothing says for what the encoders were trained that the variants started from"
     if (encoders == encoders.iloc[0]).all():
         return ""
-    told = ", ".join(f"{encoder} in {variant}" for variant, encoder in encoders.items())
-    return f"the variants did not start from equally trained encoders: {told}"
+    listed = ", ".join(f"{encoder} in {variant}" for variant, encoder in encoders.items())
+    return f"the variants did not start from equally trained encoders: {listed}"

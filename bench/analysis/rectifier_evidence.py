@@ -128,9 +128,9 @@ def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
 
 def _agreed(cases: Iterable[bool | str]) -> bool | str:
     """The answer that trainings from all seeds agree on; a text if one has none or they disagree."""
-    told = list(dict.fromkeys(cases))
-    texts = [case for case in told if isinstance(case, str)]
-    return texts[0] if texts else told[0] if len(told) == 1 else NO_DIFFERENCE
+    answers = list(dict.fromkeys(cases))
+    texts = [case for case in answers if isinstance(case, str)]
+    return texts[0] if texts else answers[0] if len(answers) == 1 else NO_DIFFERENCE
 
 
 def _is_larger(one: float, other: float, noise: float) -> bool | str:
@@ -166,8 +166,8 @@ def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evid
         names = one + claim.codec, other + claim.codec
         pairs = itertools.product(trainings[one].values(), trainings[other].values())
         case = _agreed(_is_certainly_larger(*two, noise) for two in pairs)
-        told = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
-        cases.append(told or case)
+        reason = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
+        cases.append(reason or case)
     return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of one kind only")
 
 
@@ -253,12 +253,12 @@ def _of_experiment(
 def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Evidence:
     """The share of true cases. A text in the place of a case is the reason why it does not count."""
     listed = list(cases)
-    told = tuple(float(case) for case in listed if not isinstance(case, str))
-    untold = Counter(case for case in listed if isinstance(case, str))
-    left_out = [f"{reason} ({number} of {len(listed)} {claim.things})" for reason, number in untold.items()]
-    value = sum(told) / len(told) if told else float("nan")
+    values = tuple(float(case) for case in listed if not isinstance(case, str))
+    not_counted = Counter(case for case in listed if isinstance(case, str))
+    left_out = [f"{reason} ({number} of {len(listed)} {claim.things})" for reason, number in not_counted.items()]
+    value = sum(values) / len(values) if values else float("nan")
     return dataclasses.replace(
-        found, value=value, cases=told, reason="; ".join(filter(None, [found.reason, *left_out]))
+        found, value=value, cases=values, reason="; ".join(filter(None, [found.reason, *left_out]))
     )
 
 

@@ -136,9 +136,9 @@ def gains(paired: pd.DataFrame) -> pd.DataFrame:
             "images": group["image"].nunique(),
             "equal_files": (group["bytes_added"] == 0).mean(),
             **group[["latent_error_quantized", "latent_error_rectified"]].mean(),
-            **told,
+            **labels,
         }
-        for group, told in _groups(paired, ["model", "modifier", "weights", "quality"])
+        for group, labels in _groups(paired, ["model", "modifier", "weights", "quality"])
     ]
     return pd.DataFrame(rows, columns=list(GAINS))
 
@@ -147,10 +147,10 @@ def summary(paired: pd.DataFrame, gained: pd.DataFrame) -> pd.DataFrame:
     """The same over the qualities, a row a model, modifier and weights, with the largest of `gains`: `SUMMARY`."""
     of_quality = gained.set_index(["model", "modifier", "weights"])
     rows = []
-    for group, told in _groups(paired, ["model", "modifier", "weights"]):
-        largest = of_quality.loc[[(told["model"], told["modifier"], told["weights"])]].max()
+    for group, labels in _groups(paired, ["model", "modifier", "weights"]):
+        largest = of_quality.loc[[(labels["model"], labels["modifier"], labels["weights"])]].max()
         found = {f"{metric}_gain_largest_db": largest[f"{metric}_gain_db"] for metric in ("psnr", "ms_ssim")}
-        rows.append(told | found | {"qualities": group["quality"].nunique()})
+        rows.append(labels | found | {"qualities": group["quality"].nunique()})
     return pd.DataFrame(rows, columns=list(SUMMARY))
 
 

@@ -91,9 +91,9 @@ def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
 def siblings(codec: str, weights: str, trained: pd.DataFrame) -> list[str]:
     """The names of weights of a codec that differ from some in nothing but their seeds; these first."""
     rows = trained[trained["codec"] == codec]
-    told = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
-    own = told.get(weights)
-    return [weights, *(str(name) for name, other in told.items() if name != weights and own and other == own)]
+    settings = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
+    own = settings.get(weights)
+    return [weights, *(str(name) for name, other in settings.items() if name != weights and own and other == own)]
 
 
 _ALIKE = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken_steps")

@@ -81,7 +81,7 @@ class Evidence:
         return self.judges and not math.isnan(self.value) and not self._too_few_seeds
 
     @property
-    def said(self) -> str:
+    def full_reason(self) -> str:
         """The reason, and what it lacks in seeds where there is a value that would judge otherwise."""
         would_judge = self.judges and not math.isnan(self.value)
         return "; ".join(filter(None, [self.reason, self._too_few_seeds if would_judge else ""]))

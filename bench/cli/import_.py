@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--source", "origin", default="", metavar="TEXT", help="Where a file's points are from, or an address.")
 @click.option("--remove", default="", metavar="NAME", help="Remove an imported curve, of --dataset if of several.")
 @db
-def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **told: str) -> None:
+def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **metadata: str) -> None:
     """Add results from elsewhere: the folder of an export, or RD points from a file .csv, .tsv or .json.
 
     A CSV file has the columns bpp and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db. Rows of single pictures
@@ -33,7 +33,7 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **t
     from bench.results.store import Store  # noqa: PLC0415
 
     if remove or source is None:
-        if source or any(told.values()) or not remove:
+        if source or any(metadata.values()) or not remove:
             raise UsageError(
                 "name a folder or a file to import, or a curve to --remove; --as and --source are of files"
             )
@@ -41,7 +41,7 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **t
             click.echo(imported.remove_curve(store, remove, dataset or ""))
         return
     if source.is_dir():
-        _import_export(source, db, {"--dataset": dataset, "--as": told["name"], "--source": told["origin"]})
+        _import_export(source, db, {"--dataset": dataset, "--as": metadata["name"], "--source": metadata["origin"]})
         return
     known = []
     if dataset and db.is_file():
@@ -49,7 +49,7 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **t
             known = store.datasets()
     named = stored_name(dataset, known) if dataset else ""
     curve = interchange.import_curve(
-        source, imported.CurveMetadata(dataset=named, name=told["name"], source=told["origin"])
+        source, imported.CurveMetadata(dataset=named, name=metadata["name"], source=metadata["origin"])
     )
     with Store.open(db, create=True) as store:
         click.echo("\n".join([imported.add_curve(store, curve), *curve.remarks]))

@@ -63,21 +63,21 @@ class ClusterCrew:
             threads: dict[str, int] = self._client.nthreads()
             if new := [address for address in threads if address not in self._accepted]:
                 found = self._client.run(_version, workers=new, on_error="return")
-                self._accepted |= {address: self._fits(address, told) for address, told in found.items()}
+                self._accepted |= {address: self._fits(address, answer) for address, answer in found.items()}
         here = {address: number for address, number in threads.items() if self._accepted.get(address)}
         if not here and not self._is_waiting:
             say(f"waiting for workers at {self._name}")
         self._is_waiting = not here
         return here
 
-    def _fits(self, address: str, told: object) -> bool:
-        if told == _version():
+    def _fits(self, address: str, answer: object) -> bool:
+        if answer == _version():
             return True
-        if isinstance(told, tuple):
-            reason = f"it has bench {told[0]}, of other code than the one here ({__version__})"
+        if isinstance(answer, tuple):
+            reason = f"it has bench {answer[0]}, of other code than the one here ({__version__})"
         else:
-            reason = f"it has no such bench ({one_line(told) if isinstance(told, Exception) else told})"
-        self.tell(address, reason)
+            reason = f"it has no such bench ({one_line(answer) if isinstance(answer, Exception) else answer})"
+        self.note(address, reason)
         return False
 
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> _Future:
@@ -87,7 +87,7 @@ class ClusterCrew:
             future = self._client.submit(_carried_out, self._run, work, batch, workers=[worker], pure=False)
         return _Future(future, self._explained)
 
-    def tell(self, worker: str, line: str) -> None:
+    def note(self, worker: str, line: str) -> None:
         """Tell the user why a worker gets no tasks."""
         say(f"worker {worker} gets no such tasks: {line}")
 

@@ -95,7 +95,7 @@ class Crew(Protocol):
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> Future:
         """Hand a batch to one of them."""
 
-    def tell(self, worker: str, line: str) -> None:
+    def note(self, worker: str, line: str) -> None:
         """Tell the user what is wrong with one of them."""
 
 
@@ -207,7 +207,7 @@ class Dispatcher(Generic[_Value]):
     def _refuse(self, worker: str, task: Task, reason: str, losses: int) -> None:
         if (worker, task.point) not in self._unable:
             self._unable[worker, task.point] = reason
-            self._crew.tell(worker, f"{task.point}: {reason}")
+            self._crew.note(worker, f"{task.point}: {reason}")
         self._again.append(Batch([task], losses=losses))
 
     def _given_up(self) -> Iterator[tuple[Task, BaseException]]:

@@ -27,7 +27,7 @@ class FreshProcess(WorkerProcess):
         Raises:
             CodecError: as `decode`.
         """
-        self._told(_open, recipe)
+        self._call(_open, recipe)
 
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture:
         """What a file decodes to over there, as `adapter.decode` says.
@@ -35,10 +35,10 @@ class FreshProcess(WorkerProcess):
         Raises:
             CodecError: it does not, or the codec cannot be opened there.
         """
-        decoded: AnyPicture = self._told(_decode, recipe, data, kind)
+        decoded: AnyPicture = self._call(_decode, recipe, data, kind)
         return dataclasses.replace(decoded)  # what comes out of a pickle can be written to
 
-    def _told(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+    def _call(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:
             return self.call(function, *arguments)
         except EndedError as error:

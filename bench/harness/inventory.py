@@ -129,8 +129,8 @@ def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
     rows = []
     for (name, dataset), curve in points.groupby([published_names(points), "dataset"], sort=True):
         metrics = curve["metric"].value_counts()
-        title, told = str(curve["title"].iloc[0]), ", ".join(sorted(map(str, metrics.index)))
-        rows.append((str(name), title, str(dataset), told, str(metrics.max())))
+        title, metrics_shown = str(curve["title"].iloc[0]), ", ".join(sorted(map(str, metrics.index)))
+        rows.append((str(name), title, str(dataset), metrics_shown, str(metrics.max())))
     return rows
 
 

@@ -97,7 +97,7 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: st
                 opened = [_open(spec, quality, backend, images[0]) for quality in reversed(spec.qualities)]
                 points += [point for point, _ in opened]
                 about |= {
-                    (p.configuration.codec, p.configuration.quality): f"{p} is {said}" for p, said in opened if said
+                    (p.configuration.codec, p.configuration.quality): f"{p} is {note}" for p, note in opened if note
                 }
         except BenchError:
             raise

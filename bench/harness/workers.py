@@ -40,7 +40,7 @@ def in_turn(work: Work[_Value], tasks: Iterable[Task]) -> Generator[tuple[Task, 
             if is_ours(task.point.recipe.name) and not work.limits:
                 yield task, _here(work, task)
             else:
-                yield task, _told(supervisor.carry_out(work.job, task, work.limits))
+                yield task, _settled(supervisor.carry_out(work.job, task, work.limits))
 
 
 def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
@@ -51,7 +51,7 @@ def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
         return error
 
 
-def _told(value: _Value | BaseException | Unable) -> _Value | BaseException:
+def _settled(value: _Value | BaseException | Unable) -> _Value | BaseException:
     """The result of a task that no other worker can try."""
     return CodecError(value.reason) if isinstance(value, Unable) else value
 
@@ -80,10 +80,10 @@ class LocalCrew:
         """See `Crew.submit`."""
         return self._threads[worker].submit(functools.partial(_carried_out, self._supervisors[worker], work, batch))
 
-    def tell(self, worker: str, line: str) -> None:
-        """See `Crew.tell`; workers on one machine are all alike."""
+    def note(self, worker: str, line: str) -> None:
+        """See `Crew.note`; workers on one machine are all alike."""
 
 
 def _carried_out(supervisor: Supervisor, work: Work[_Value], batch: Batch) -> Done[_Value]:
     done = work.carried_out(batch.tasks, supervisor)
-    return Done([_told(value) for value in done.values], done.seconds)
+    return Done([_settled(value) for value in done.values], done.seconds)

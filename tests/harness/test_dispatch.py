@@ -49,7 +49,7 @@ class FakeCrew:
         self.answer = answer
         self.here = dict.fromkeys(names, 1)
         self.given: list[tuple[str, Batch]] = []
-        self.told: list[str] = []
+        self.notes: list[str] = []
 
     def workers(self) -> Mapping[str, int]:
         return dict(self.here)
@@ -63,8 +63,8 @@ class FakeCrew:
             future.set_result(Done(values, 0.01 * len(values)))
         return future
 
-    def tell(self, worker: str, line: str) -> None:
-        self.told.append(f"{worker}: {line}")
+    def note(self, worker: str, line: str) -> None:
+        self.notes.append(f"{worker}: {line}")
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_a_worker_that_cannot_carry_out_a_point_gets_no_more_of_it_and_is_told_o
     assert len(found) == 80
     assert {value for name, value in found if name.startswith("c@0 ")} == {"b"}
     assert "a" in {value for name, value in found if name.startswith("c@1 ")}
-    assert crew.told == ["a: c@0: no weights"]
+    assert crew.notes == ["a: c@0: no weights"]
 
 
 def test_what_no_worker_can_carry_out_fails_with_the_reason() -> None:

@@ -43,21 +43,21 @@ def rates_result(table: pd.DataFrame) -> str:
     """The BD-rate of cca on the first axis against the first two anchors that it has one for, in a sentence."""
     first = table[table["axis"] == table["axis"].iloc[0]] if len(table) else table
     numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] == row["bd_rate_pchip_percent"]]
-    said = [
+    parts = [
         f"{signed(row['bd_rate_pchip_percent'], 1)} % to {row['anchor_title']}"
         f"{' (doubtful)' if doubts(row['notes']) else ''}"
         for row in numbers
         if row["bd_rate_pchip_percent"] is not None
     ]
-    return ", ".join(said[:2])
+    return ", ".join(parts[:2])
 
 
 def parts_result(table: pd.DataFrame) -> str:
     """How much the loss differs from that of the reference, in the first setting, in a sentence."""
     first = next((group for _, group in table.groupby(["quality", "lambda", "dataset"], sort=False)), table)
     rows = first[first["variant"] != REFERENCE].to_dict("records")
-    said = [f"{part_name(row)} {signed(row['loss_difference_percent'], 1)} %" for row in rows]
-    return f"difference in loss: {', '.join(said)}" if said else ""
+    parts = [f"{part_name(row)} {signed(row['loss_difference_percent'], 1)} %" for row in rows]
+    return f"difference in loss: {', '.join(parts)}" if parts else ""
 
 
 def fixed_point_result(table: pd.DataFrame) -> str:
@@ -73,8 +73,8 @@ def portability_result(table: pd.DataFrame) -> str:
         kind = "fixed point" if str(row["codec"]).partition("@")[0].endswith(FIXED_POINT) else "floats"
         failed, files = counts.get(kind, [0, 0])
         counts[kind] = [failed + int(row["failed"]), files + int(row["files"])]
-    said = [f"{failed} of {files} of {kind}" for kind, (failed, files) in counts.items()]
-    return f"files that failed: {', '.join(said)}" if said else ""
+    parts = [f"{failed} of {files} of {kind}" for kind, (failed, files) in counts.items()]
+    return f"files that failed: {', '.join(parts)}" if parts else ""
 
 
 def _rate(row: dict[str, Any]) -> dict[str, Any]:

@@ -83,20 +83,20 @@ def _anchors(table: pd.DataFrame) -> str:
 
 def _times(content: Content) -> str:
     seconds, _ = answer.times(content)
-    said = [
+    parts = [
         f"{one.title} {own['encode']} s to encode and {own['decode']} s to decode"
         for one in content.rd_curves
         if one.name == content.subject and {"encode", "decode"} <= set(own := seconds.get(one.name, {}))
     ]
-    return said[0] if said else ""
+    return parts[0] if parts else ""
 
 
 def _missing(content: Content) -> str:
     found = {"incomplete point": len(content.results.incomplete), "failure": len(content.tables["failures"])}
-    said = [count(number, thing) for thing, number in found.items() if number]
+    parts = [count(number, thing) for thing, number in found.items() if number]
     if absent := len(points.absent(content)):
-        said.append(f"{count(absent, 'codec')} not measured here")
-    return ", ".join(said)
+        parts.append(f"{count(absent, 'codec')} not measured here")
+    return ", ".join(parts)
 
 
 def rectifier(summary: pd.DataFrame) -> str:
@@ -113,8 +113,8 @@ def rectifier(summary: pd.DataFrame) -> str:
 def ablation(groups: list[dict[str, Any]]) -> str:
     """How much more the two halves of the joint model need alone, in the first setting that has them."""
     for group in groups:
-        said = {row["variant"]: row["difference"] for row in group["rows"]}
-        halves = [f"{name} {said[name]} %" for name in ("hyper", "context") if name in said]
+        differences = {row["variant"]: row["difference"] for row in group["rows"]}
+        halves = [f"{name} {differences[name]} %" for name in ("hyper", "context") if name in differences]
         if halves:
             return f"bits beside the joint model: {', '.join(halves)}"
     return ""
@@ -122,8 +122,8 @@ def ablation(groups: list[dict[str, Any]]) -> str:
 
 def searches(rows: list[dict[str, Any]]) -> str:
     """The alphas that were chosen."""
-    said = [f"{row['alpha']} for {row['model']}@{row['quality']}" for row in rows if row["chosen"]]
-    return f"chosen: {', '.join(said)}" if said else ""
+    parts = [f"{row['alpha']} for {row['model']}@{row['quality']}" for row in rows if row["chosen"]]
+    return f"chosen: {', '.join(parts)}" if parts else ""
 
 
 def trial(means: pd.DataFrame) -> str:
