@@ -14,6 +14,7 @@ from bench.images.picture import Yuv420
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Layout: TypeAlias = Literal["yuv420p", "yv12", "nv12", "nv21", "gray"]
@@ -27,7 +28,7 @@ NAMES: dict[str, Layout] = {
     "yv12": "yv12",
     "nv12": "nv12",
     "nv21": "nv21",
-    **dict.fromkeys(("gray", "grey", "gray8", "grey8", "y8", "y800"), "gray"),
+    **dict.fromkeys(("gray", "grey", "gray8", "grey8", "y8", "y800", "yuv400", "yuv400p", "i400"), "gray"),
 }
 """Name of a pixel format, as in ffmpeg or as a FourCC, to its layout."""
 
@@ -37,17 +38,23 @@ SIZE_IN_NAME = re.compile(r"(?<!\d)(\d{1,5})x(\d{1,5})(?!\d)")
 
 _OTHERS = re.compile(
     r"""(?<![0-9a-z])(
-    (9|1[0246])\ ?-?b(its?)?
+    (9|1[0246])[ _-]?(b(its?|p[cp])?|le|be)
     | ( (yuv[aj]?|i)?4(22|44|40|11|10)p? | yuva420p | (yuv)?420p(?=9|1\d) | i[024](?=10) | gbra?p )
       (f?\d+(msb)?)?(le|be)?
-    | ( nv16 | nv2[04] | nv42 | p[024]1[0246] | (uyvy|yuyv|yvyu)(422)? | yuy2 | uyyvyy411 | uyva | y[24]1[0246]
-      | v[234]10 | v30x | xv(30|36|48) | vyu444 | v?ayuv(64)? | vuy[ax] ) (le|be)?
+    | 4(:2:2|:4:4|:4:0|:1:1|:1:0|_2_2|_4_4|-2-2|-4-4)
+    | ( nv1[56] | nv2[04] | nv42 | nv61 | p[024]1[0246] | (uyvy|yuyv|yvyu|vyuy)(422)? | yuy2 | hdyc | uyyvyy411 | uyva
+      | y[24]1[0246] | v[234]10 | v[34]08 | v30x | xv(30|36|48) | vyu444 | v?ayuv(64)? | vuy[ax] ) (le|be)?
+    | yv16 | yv24 | y4[12]b | y[24]11 | yuv9 | yvu9 | iyu[12] | imc[1-4]
     | [0ax2]*(rgb|bgr)[0ax]?(4_byte|f?\d+)?(le|be)? | gr[ae]yf?(?!8)\d+(le|be)?
     | y1[06] | ya(8|f?16|f?32)(le|be)? | xyz12(le|be)? | pal8 | mono[bw] | bayer_\w+
     )(?![0-9a-z])""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Names of formats with more bits, more chroma samples, or other colours than 8-bit 4:2:0."""
+"""Names of formats with more bits, other chroma samples, or other colours than 8-bit 4:2:0; those of ffmpeg, FourCCs,
+and spellings in names of test sequences."""
+
+_RANGE = re.compile(r"(?<![a-z])(full|pc|limited|video|tv)[ _-]?range(?![a-z])", re.IGNORECASE)
+"""The range in a name, as in "Campfire_3840x2160_30fps_videoRange"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +131,21 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
         raise UsageError(f"{path}: its name says {named[0]}; leave out --pixel-format {given}, or rename it")
     if given is None and len(said) > 1:
         raise UsageError(f"{path}: its name says {' and '.join(named)}; write --pixel-format NAME")
-    full_names = [name for name in (*named, (given or "").lower()) if name in _FULL_RANGE]
-    if full_names and levels == "limited":
-        raise UsageError(f"{path}: {full_names[0]} is of full range; leave out --range limited")
-    return chosen, bool(full_names) or levels == "full"
+    return chosen, _is_full_range(path, (*named, (given or "").lower()), levels)
+
+
+def _is_full_range(path: Path, formats: Iterable[str], levels: Levels | None) -> bool:
+    """Whether a clip is of full range, by its pixel formats and its name, or as given."""
+    full: dict[str, bool] = {name: True for name in formats if name in _FULL_RANGE}
+    for found in _RANGE.finditer(path.stem):
+        full[found[0]] = found[1].lower() in {"full", "pc"}
+    if len({*full.values()}) > 1:
+        raise UsageError(f"{path}: {' and '.join(full)} contradict each other; rename it")
+    for name, is_full in full.items():
+        if levels and is_full != (levels == "full"):
+            what = "full" if is_full else "limited"
+            raise UsageError(f"{path}: {name} is of {what} range; leave out --range {levels}")
+    return any(full.values()) or levels == "full"
 
 
 def _named(path: Path) -> list[str]:
