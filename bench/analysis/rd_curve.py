@@ -224,13 +224,15 @@ def can_find(results: DatasetResults, export: Export, name: str) -> bool:
 
 
 def registered_name(name: str, measured: Iterable[str]) -> str:
-    """The name with the codec's own in the place of CompressAI's: joint@zoo for mbt2018@zoo.
+    """The name that results are stored under: joint@zoo for mbt2018@zoo, mine for my.py:Mine.
 
     A codec that is measured under CompressAI's name keeps it.
     """
+    _, is_file, name = name.rpartition(".py:")
     codec, at, settings = name.partition("@")
+    codec = codec.lower() if is_file else codec
     known = any(one.partition("@")[0] == codec for one in measured)
-    return name if known else f"{ALIASES.get(codec, codec)}{at}{settings}"
+    return f"{codec if known else ALIASES.get(codec, codec)}{at}{settings}"
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:

@@ -31,7 +31,7 @@ def codec_hint(name: str, known: Iterable[str]) -> str:
 def _meant(name: str, names: list[str]) -> str | None:
     """The first of some names that stands for the same codec as `name`."""
     method = name.lower().rpartition("/")[2].partition("@")[0]
-    words = [word for synonyms in _SYNONYMS if method in synonyms for word in synonyms]
+    words = [word for synonyms in _SYNONYMS if method in synonyms for word in synonyms] or [method]
     patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]
     alike = [one for pattern in patterns for one in names if pattern.fullmatch(one)]
     # A curve without a metric in its name was optimised for MSE.

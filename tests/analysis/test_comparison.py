@@ -161,6 +161,12 @@ def test_a_codec_that_is_measured_under_compressais_name_keeps_it(synthetic: Syn
     assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
 
 
+def test_a_codec_in_a_file_is_found_by_the_name_that_it_was_run_with(synthetic: Synthetic, tmp_path: Path) -> None:
+    row = compare_rows(synthetic.read(tmp_path), "my codecs/letters.py:Beta", "letters.py:Alpha").rows[0]
+    assert (row["anchor"], row["test"]) == ("alpha", "beta")
+    assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
+
+
 @pytest.mark.parametrize("test", ["tfc/jpeg402", "alpha", "tfc/jpeg421"])
 def test_an_unknown_published_curve_is_told_the_nearest(test: str, synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.tables["published"] = published.load().to_dict("records")

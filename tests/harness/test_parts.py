@@ -149,6 +149,11 @@ def test_the_source_of_a_curve_alone_suggests_nothing() -> None:
     assert codec_hint("mbt2018", ["joint@compact", "jpeg"]) == "; did you mean 'joint@compact'?"
 
 
+def test_the_name_of_a_curve_without_its_source_suggests_it() -> None:
+    assert codec_hint("mine", ["jpeg", "minor/vtm", "points-1f2e/mine"]) == "; did you mean 'points-1f2e/mine'?"
+    assert codec_hint("Mine", ["jpeg", "mine"]) == "; did you mean 'mine'?"
+
+
 def test_images_are_chosen_by_globs_by_names_with_commas_and_by_names_that_hold_one() -> None:
     names = ["one", "one,two", "three"]
     assert selected(names, (), "x") == ("one", "one,two", "three")
