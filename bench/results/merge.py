@@ -1,17 +1,22 @@
-"""Results of several databases in one, by SQLite itself: no rows pass through this process's memory.
+"""Results of several databases in one, by SQLite itself: only single columns pass through this process's memory.
 
 What the one has stays as it is, as with `bench import`; what others have besides is added, failures of tasks that are
-measured now are forgotten.
+measured now are forgotten. Their values are checked as those of CSV files are, and an image set of a known name must
+have the same images.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.results.database import REPAIR
+from bench.results.fields import FIELDS, field_of
+from bench.results.schema import is_column
 from bench.results.store import WHOLES, Store
-from bench.system.errors import UsageError
+from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _DESCRIBED = tuple(
@@ -50,23 +55,76 @@ _STATEMENTS = (  # of our own names
         (SELECT configuration_id, image_sha256 FROM main.measurements)""",
 )
 
+_NAMED = {"distortions": "metric", "diagnostics": "name"}
+"""Tables with a value of each metric or diagnostic, and the column of its name."""
+
+_STORED_COLUMNS = """
+    SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'"""
+
+_OTHER_IMAGES = """
+    WITH ours AS (SELECT dataset, image, image_sha256 FROM main.images),
+        others AS (SELECT dataset, image, image_sha256 FROM theirs.images),
+        differing AS (SELECT * FROM (SELECT * FROM ours EXCEPT SELECT * FROM others)
+            UNION SELECT * FROM (SELECT * FROM others EXCEPT SELECT * FROM ours))
+    SELECT min(dataset) FROM differing
+    WHERE dataset IN (SELECT dataset FROM ours) AND dataset IN (SELECT dataset FROM others)"""
+
 
 def merge(store: Store, path: Path) -> tuple[int, int]:
     """Add what another database has; how many measurements were new, and how many were here.
 
     Raises:
-        UsageError: it is this one.
-        StoreError: it is none, or one of them cannot be read or written; nothing is added then.
+        UsageError: it is this one, or an image set has the name of one here but other images.
+        StoreError: it is none or has a value that cannot be, or one of them cannot be read or written; nothing is added
+            then.
     """
     if path.exists() and path.samefile(store.path):
         raise UsageError(f"{path} is the database that the others are merged into; leave it out")
     with Store.open(path) as other:  # or what is wrong with it is said
+        _check(store, other)
         ((theirs,),) = other.rows("SELECT count(*) FROM measurements")
     query = "SELECT count(*) FROM main.measurements"
     with store.attached(path):
+        ((dataset,),) = store.rows(_OTHER_IMAGES)
+        if dataset is not None:
+            raise UsageError(
+                f"{path}: its image set '{dataset}' is not the one here; merge it into a database of its own with --db"
+            )
         ((before,),) = store.rows(query)
         with store.transaction():
             for statement in _STATEMENTS:
                 store.rows(statement)
         ((after,),) = store.rows(query)
     return after - before, theirs - (after - before)
+
+
+def _check(store: Store, other: Store) -> None:
+    """Refuse a database with values that no run stores, before they make every later report fail.
+
+    Raises:
+        StoreError: there is one.
+    """
+    try:
+        for table, column in store.rows(_STORED_COLUMNS):
+            if column not in FIELDS or (table in _NAMED and column == "value"):
+                continue
+            wanted = f"min({column}), max({column})" if FIELDS[column].is_number else f"DISTINCT {column}"
+            for row in other.rows(f"SELECT {wanted} FROM {table}"):  # noqa: S608  # our own names
+                _parse(table, column, row)
+        for table, name in _NAMED.items():
+            query = f"SELECT {name}, min(value), max(value) FROM {table} GROUP BY {name}"  # noqa: S608  # our own names
+            for measured, *bounds in other.rows(query):
+                if is_column(measured):
+                    raise ValueError(f"{table} has '{measured}', which is the name of another column")  # noqa: TRY301
+                _parse(table, measured, bounds)
+    except ValueError as error:
+        raise StoreError(f"{other.path}: it is damaged: {error}; {REPAIR}") from None
+
+
+def _parse(table: str, column: str, values: Iterable[object]) -> None:
+    try:
+        for value in values:
+            if value is not None:  # the smallest of no values; the schema says where there must be one
+                field_of(column).parse(value)
+    except ValueError as error:
+        raise ValueError(f"{table}, '{ascii(column)[1:-1]}' {error}") from None

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bench.results.merge import merge
 from bench.results.store import Store
-from bench.system.errors import UsageError
+from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_what_is_here_stays_and_failures_of_what_is_measured_go(folder: Path, tm
         )
         for store_, statement, key in (
             (theirs, "UPDATE distortions SET value = 77 WHERE key = ? AND metric = 'mse'", kept),
-            (theirs, "UPDATE measurements SET bitstream_sha256 = 'other' WHERE key = ?", changed),
+            (theirs, "UPDATE measurements SET bitstream_sha256 = 'abcd' WHERE key = ?", changed),
             (theirs, "UPDATE distortions SET value = 88 WHERE key = ? AND metric = 'mse'", changed),
             (store, "UPDATE distortions SET version = 'old' WHERE key = ? AND metric = 'mse'", stale),
             (store, "UPDATE distortions SET version = 'old' WHERE key = ? AND metric = 'mse'", changed),
@@ -99,3 +99,46 @@ def test_a_failure_of_theirs_is_added_unless_the_task_is_measured_here(folder: P
 def test_a_database_is_not_merged_into_itself(folder: Path) -> None:
     with Store.open(folder / "whole.sqlite") as store, pytest.raises(UsageError, match="are merged into; leave it out"):
         merge(store, folder / "whole.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("UPDATE measurements SET width = 0", "measurements, 'width' must be a whole number from 1 to"),
+        ("UPDATE measurements SET num_bytes = -5", "measurements, 'num_bytes' must be a whole number"),
+        (
+            "UPDATE distortions SET value = -1 WHERE metric = 'mse'",
+            "distortions, 'mse' must be a number from 0 to",
+        ),
+        ("UPDATE distortions SET metric = 'width' WHERE metric = 'mse'", "distortions has 'width', which is the name"),
+        ("UPDATE runs SET provenance = '5'", "runs, 'provenance' must be a JSON object, not '5'"),
+        ("UPDATE images SET image = CAST(x'ff' AS TEXT) WHERE image = 'p1'", "holds text that is none"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_and_nothing_is_added(
+    statement: str, message: str, folder: Path, tmp_path: Path
+) -> None:
+    bench("merge", str(folder / "1.sqlite"), "--db", str(tmp_path / "theirs.sqlite"))
+    with Store.open(tmp_path / "theirs.sqlite") as theirs:
+        theirs.rows(statement)
+    with Store.open(tmp_path / "r.sqlite", create=True) as store:
+        with pytest.raises(StoreError, match=message):
+            merge(store, tmp_path / "theirs.sqlite")
+        assert store.rows("SELECT count(*) FROM runs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM images WHERE image = 'p1'", "UPDATE images SET image_sha256 = 'abcd' WHERE image = 'p1'"],
+)
+def test_an_image_set_of_other_pictures_than_the_one_here_is_refused_by_name(
+    statement: str, folder: Path, tmp_path: Path
+) -> None:
+    bench("merge", str(folder / "1.sqlite"), "--db", str(tmp_path / "theirs.sqlite"))
+    with Store.open(tmp_path / "theirs.sqlite") as theirs:
+        theirs.rows(statement)
+    bench("merge", str(folder / "2.sqlite"), "--db", str(tmp_path / "r.sqlite"))
+    said = bench("merge", str(tmp_path / "theirs.sqlite"), "--db", str(tmp_path / "r.sqlite"), code=1)
+    assert "its image set 'photos-" in said
+    assert "is not the one here; merge it into a database of its own with --db" in said
+    assert rows(tmp_path / "r.sqlite", "SELECT count(*) FROM measurements") == [(5,)]
