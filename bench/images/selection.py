@@ -20,9 +20,9 @@ def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[st
     """
     globs = [glob for pattern in patterns for glob in _globs(pattern, names)]
     for glob in globs:
-        if not any(fnmatch.fnmatchcase(name, glob) for name in names):
+        if not any(_matches(name, glob) for name in names):
             raise unknown(f"image of {of}", glob, names)
-    return tuple(name for name in names if not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs))
+    return tuple(name for name in names if not globs or any(_matches(name, glob) for glob in globs))
 
 
 def sampled(identities: Sequence[str], number: int, seed: int) -> set[int]:
@@ -36,6 +36,11 @@ def sampled(identities: Sequence[str], number: int, seed: int) -> set[int]:
 
 def _globs(pattern: str, names: Sequence[str]) -> list[str]:
     """The globs in a pattern. A name may itself contain a comma."""
-    if any(fnmatch.fnmatchcase(name, pattern) for name in names):
+    if any(_matches(name, pattern) for name in names):
         return [pattern]
     return pattern.split(",")
+
+
+def _matches(name: str, glob: str) -> bool:
+    """Whether a name is, or matches, a glob. A name may itself contain brackets: "scan[2]" is no glob for scan2 alone."""
+    return name == glob or fnmatch.fnmatchcase(name, glob)

@@ -160,3 +160,5 @@ def test_images_are_chosen_by_globs_by_names_with_commas_and_by_names_that_hold_
     assert selected(names, ("t*",), "x") == ("three",)
     assert selected(names, ("three,one",), "x") == ("one", "three")
     assert selected(names, ("one,two",), "x") == ("one,two",)
+    assert selected(["p[1]", "p1", "p2"], ("p[1]",), "x") == ("p[1]", "p1")
+    assert selected(["p[1]", "p2"], ("p[1],p2",), "x") == ("p[1]", "p2")
