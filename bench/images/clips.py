@@ -200,10 +200,11 @@ def _y4m_layout(path: Path, fields: dict[str, str]) -> Layout:
 
 
 def _y4m_full_range(path: Path, words: list[str], levels: Levels | None) -> bool:
-    ranges = [word.removeprefix(_COLOUR_RANGE) for word in words if word.startswith(_COLOUR_RANGE)]
-    if ranges and levels:
-        raise UsageError(f"{path}: its header says its range ({ranges[0].lower()}); leave out --range {levels}")
-    return "FULL" in ranges or levels == "full"
+    ranges = [word[len(_COLOUR_RANGE) :].lower() for word in words if word.upper().startswith(_COLOUR_RANGE)]
+    said = [word for word in ranges if word in {"full", "limited"}]  # anything else leaves it open, as UNKNOWN does
+    if said and levels:
+        raise UsageError(f"{path}: its header says its range ({said[0]}); leave out --range {levels}")
+    return "full" in said or levels == "full"
 
 
 def _frames(path: Path, file: BinaryIO, length: int, frame_bytes: int) -> Iterator[int]:

@@ -65,10 +65,18 @@ def test_frame_headers_may_have_parameters(tmp_path: Path) -> None:
     assert [clip.read(index).to_bytes() for index in range(COUNT)] == frames()
 
 
-@pytest.mark.parametrize(("word", "full"), [("XCOLORRANGE=FULL", True), ("XCOLORRANGE=LIMITED", False)])
+@pytest.mark.parametrize(
+    ("word", "full"), [("XCOLORRANGE=FULL", True), ("XCOLORRANGE=LIMITED", False), ("XColorRange=full", True)]
+)
 def test_the_range_is_what_the_header_says(word: str, full: bool, tmp_path: Path) -> None:
     clip = open_clip(y4m(tmp_path / "x.y4m", f"C420jpeg {word}"))
     assert clip.read(1).full_range is full
+
+
+def test_a_header_that_leaves_the_range_open_leaves_it_to_the_option(tmp_path: Path) -> None:
+    path = y4m(tmp_path / "x.y4m", "C420jpeg XCOLORRANGE=UNKNOWN")
+    assert not open_clip(path).form.full_range
+    assert open_clip(path, ClipOptions(levels="full")).form.full_range
 
 
 def test_ffmpeg_reads_and_writes_the_same_clips(tmp_path: Path) -> None:
