@@ -41,6 +41,11 @@ class LearnedFamily:
     """Name of the architecture in CompressAI's zoo."""
     synonyms: tuple[str, ...] = ()
     """Names in published results."""
+    reach: int = 2
+    """Latents around a part of a picture on which the analysis and the synthesis of the part depend, at most.
+
+    Four 5x5 convolutions of stride 2 reach 30 pixels; four transposed ones 1 + 1/2 + 1/4 + 1/8 latents. Means over the
+    whole picture do not count."""
     modifiers: tuple[str, ...] = ()
     """The family's decoders that are trained further (`MODIFIERS`)."""
     fixed_point_id: int | None = None
@@ -115,6 +120,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         file_id=5,
         options=_CONTEXT,
         compressai="cheng2020-attn",
+        reach=11,
         modifiers=("qr", "ft"),
         fixed_point_id=7,
         adds={"joint": "attention and residual blocks"},
@@ -128,6 +134,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         options=frozenset({"kernel", "guide", "attention", "acem"}),
         picture="yuv420",
         synonyms=("duan2023",),
+        reach=13,
         fixed_point_id=10,
         adds={"joint-yuv": "cross-component attention and the filter (ACEM)"},
     ),

@@ -126,13 +126,14 @@ class LearnedCodec(Codec):
         Raises:
             CodecError: it is too large, or its latents cannot be coded.
         """
-        from bench.learned.coding import container  # noqa: PLC0415
+        from bench.learned.coding import container, tiles  # noqa: PLC0415
 
         container.require_size(picture.width, picture.height, CodecError)
         with stage("analysis"):
             y = self._analysis(picture)
         coded = self._code(y)
-        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload)
+        side = tiles.side_of(picture.width, picture.height)
+        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, side=side)
         return container.pack(self._identity, content)
 
     def decode(self, data: bytes) -> Picture:
@@ -147,7 +148,7 @@ class LearnedCodec(Codec):
         y_hat = self._decode(content)
         with stage("synthesis"):
             return cast("PictureTransforms", self._loaded_model.transforms).synthesis(
-                y_hat, content.height, content.width
+                y_hat, content.height, content.width, content.side
             )
 
     def diagnose(self, picture: Picture) -> Diagnosis:
@@ -163,7 +164,10 @@ class LearnedCodec(Codec):
 
     def _analysis(self, picture: Picture) -> Tensor:
         """The latents of a picture, before quantisation."""
-        return cast("PictureTransforms", self._loaded_model.transforms).analysis(picture)
+        from bench.learned.coding import tiles  # noqa: PLC0415
+
+        transforms = cast("PictureTransforms", self._loaded_model.transforms)
+        return transforms.analysis(picture, tiles.side_of(picture.width, picture.height))
 
     def _code(self, y: Tensor) -> Coded:
         """The payload of latents, and the decoded latents."""
@@ -177,7 +181,7 @@ class LearnedCodec(Codec):
     def _decode(self, content: FileContent) -> Tensor:
         """The latents of a file, as the input of the synthesis."""
         loaded_model = self._loaded_model
-        loaded_model.transforms.require_memory(content.height, content.width)
+        loaded_model.transforms.require_memory(content.height, content.width, content.side)
         with stage("entropy decoding"):
             size = loaded_model.transforms.latent_size(content.height, content.width)
             latents = loaded_model.coder.decode(content.payload, size, content.latents_crc)

@@ -33,16 +33,17 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         Raises:
             CodecError: it is too large, or its latents cannot be coded.
         """
-        from bench.learned.coding import container  # noqa: PLC0415
+        from bench.learned.coding import container, tiles  # noqa: PLC0415
 
         container.require_size(picture.width, picture.height, CodecError)
+        side = tiles.side_of(picture.width, picture.height)
         with stage("analysis"):
-            y = self._transforms.analysis_of_planes(picture)
+            y = self._transforms.analysis_of_planes(picture, side)
         coded = self._code(y)
-        indicator = self._transforms.best_indicator(coded.latents.y_hat, picture)
+        indicator = self._transforms.best_indicator(coded.latents.y_hat, picture, side)
         note("acem_indicator", lambda: indicator.bits)
         form = container.Form(full_range=picture.full_range, indicator=indicator.bits)
-        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form)
+        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form, side)
         return container.pack(self._identity, content)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
@@ -59,11 +60,14 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         y_hat = self._decode(content)
         with stage("synthesis"):
             size = content.height, content.width
-            planes = self._transforms.synthesis_of_planes(y_hat, size, Indicator.of_bits(form.indicator))
+            planes = self._transforms.synthesis_of_planes(y_hat, size, Indicator.of_bits(form.indicator), content.side)
         return dataclasses.replace(planes, full_range=form.full_range)
 
     def _analysis(self, picture: Picture) -> Tensor:
-        return self._transforms.analysis_of_planes(to_yuv420(picture))
+        from bench.learned.coding import tiles  # noqa: PLC0415
+
+        side = tiles.side_of(picture.width, picture.height)
+        return self._transforms.analysis_of_planes(to_yuv420(picture), side)
 
     @property
     def _transforms(self) -> PlanesTransforms:

@@ -8,6 +8,7 @@ entropy_parameters    distributions of y, equal to the last bit in encoder and d
 latents               latents to payload and back
 fixed_point           entropy models in integers
 synthesis             transforms of RGB pictures; plane_transforms, subpixel, row_tiles: planes, and faster layers
+tiles                 transforms of big pictures, part by part
 loaded_model          a model that is ready to code
 strings, stages       models that code by themselves: their strings as a payload, and their stages
 diagnosis             latents and bits, element by element

@@ -1,12 +1,15 @@
 """The file of a learned codec: a header of 22 bytes for most pictures, 23 for planes, and the payload.
 
+Big pictures have one byte more, the side of the tiles of their transforms; see `bench.learned.coding.tiles`.
+
     bytes  field
     3      magic, "LIC"
-    1      version of this format
+    1      version of this format: 1, or 2 with tiles
     1      family of the model (`bench.learned.families.FILE_IDS`)
     1      quality
     4      fingerprint of the weights: the first bytes of their file's SHA-256
     2+2    width and height in pixels, as LEB128 (1 byte below 128, 2 below 16,384)
+    1      only in version 2: side of the tiles, in units of 64 pixels
     1      only for YUV 4:2:0: bit 0 full range, bits 1 and 2 whether luma and chroma are filtered
     4      CRC-32 of the latents that the payload decodes to
     4      CRC-32 of everything else in the file
@@ -23,15 +26,20 @@ import zlib
 from dataclasses import dataclass
 from typing import Self
 
+from bench.learned.coding.tiles import SIDE_UNIT, SIDES, WHOLE
 from bench.learned.families import FILE_IDS, YUV420, parts_of
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"LIC"
-VERSION = 1
+VERSIONS = WHOLE_PICTURE, TILED = 1, 2
 FINGERPRINT_BYTES = 4
 MAX_SIDE = 65_535
-MAX_PIXELS = 1 << 26
-"""67 million. Compact models need 100 to 180 bytes of memory per pixel, CompressAI's widest nearly a kilobyte."""
+MAX_PIXELS = 1 << 27
+"""134 million, in tiles."""
+
+MAX_WHOLE_PIXELS = 1 << 26
+"""67 million, without tiles. Compact models need 100 to 180 bytes of memory per pixel, CompressAI's widest nearly a
+kilobyte. Only earlier versions of bench wrote files of more than `tiles.WHOLE_PIXELS` so."""
 
 _FIXED = struct.Struct(f"<3sBBB{FINGERPRINT_BYTES}s")
 _CHECKSUMS = struct.Struct("<II")
@@ -88,6 +96,8 @@ class FileContent:
     payload: bytes
     form: Form | None = None
     """For families of planes, else None."""
+    side: int = WHOLE
+    """Side of the tiles of the transforms in pixels, or `WHOLE`."""
 
 
 def pack(identity: Identity, content: FileContent) -> bytes:
@@ -97,8 +107,11 @@ def pack(identity: Identity, content: FileContent) -> bytes:
         CodecError: the picture is too large.
     """
     require_size(content.width, content.height, CodecError)
-    start = _FIXED.pack(MAGIC, VERSION, _ID[identity.family], identity.quality, identity.fingerprint)
+    version = WHOLE_PICTURE if content.side == WHOLE else TILED
+    start = _FIXED.pack(MAGIC, version, _ID[identity.family], identity.quality, identity.fingerprint)
     start += leb128(content.width) + leb128(content.height)
+    if version == TILED:
+        start += bytes([content.side // SIDE_UNIT])
     if _is_planar(identity.family):
         start += bytes([(content.form or Form()).byte])
     crc = _crc(start, content.latents_crc, content.payload)
@@ -114,12 +127,14 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a file of a learned codec")
     _, version, family, quality, fingerprint = _FIXED.unpack_from(data)
-    if version != VERSION:
-        raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
+    if version not in VERSIONS:
+        readable = " and ".join(map(str, VERSIONS))
+        raise DecodeError(f"a file of format version {version}; this version of bench reads {readable}")
     width, position = read_leb128(data, _FIXED.size)
     height, position = read_leb128(data, position)
     planar = family in FILE_IDS and _is_planar(FILE_IDS[family])
-    form_byte, position = (data[position : position + 1], position + 1) if planar else (b"", position)
+    side_byte, position = _optional_byte(data, position, present=version == TILED)
+    form_byte, position = _optional_byte(data, position, present=planar)
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
     payload = data[position + _CHECKSUMS.size :]
     if len(checksums) < _CHECKSUMS.size:
@@ -128,10 +143,27 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     if crc != _crc(start, latents_crc, payload):
         raise DecodeError("the file is cut off or damaged: its checksum does not match")
     _require_model(identity, family, quality, fingerprint)
-    require_size(width, height, DecodeError)
+    side = _side(side_byte) if version == TILED else WHOLE
+    require_size(width, height, DecodeError, MAX_WHOLE_PIXELS if side == WHOLE else MAX_PIXELS)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
-    return FileContent(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None)
+    return FileContent(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None, side)
+
+
+def _optional_byte(data: bytes, position: int, *, present: bool) -> tuple[bytes, int]:
+    """The byte at a position, if it is present, and the position after it."""
+    return data[position : position + present], position + present
+
+
+def _side(byte: bytes) -> int:
+    """The side of the tiles from its byte.
+
+    Raises:
+        DecodeError: tiles of this side would take too much time or memory.
+    """
+    if (side := byte[0] * SIDE_UNIT) not in SIDES:
+        raise DecodeError(f"tiles of {side}x{side} pixels; their sides are {SIDES[0]} to {SIDES[-1]}")
+    return side
 
 
 def _is_planar(codec: str) -> bool:
@@ -139,10 +171,10 @@ def _is_planar(codec: str) -> bool:
     return parts_of(codec)[0] in YUV420
 
 
-def require_size(width: int, height: int, error: type[CodecError]) -> None:
+def require_size(width: int, height: int, error: type[CodecError], max_pixels: int = MAX_PIXELS) -> None:
     """Raise an error of the given type if files cannot have pictures of this size."""
-    if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise error(f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {MAX_PIXELS} pixels in all")
+    if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > max_pixels:
+        raise error(f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {max_pixels} pixels in all")
 
 
 def _require_model(identity: Identity, family: int, quality: int, fingerprint: bytes) -> None:

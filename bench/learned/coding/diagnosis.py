@@ -21,6 +21,7 @@ import torch
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import Tensor
@@ -73,9 +74,19 @@ def save(path: Path, diagnosis: Diagnosis) -> None:
         np.savez_compressed(file, **diagnosis.arrays())
 
 
-@torch.inference_mode()
 def estimated_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
     """Bits of the coded latents under the trained densities, for "y" and, if the model has it, "z"."""
+    return summed(_estimated_bits(model, strip) for strip in latents.strips())
+
+
+def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The sums of numbers of the same name."""
+    first, *others = parts
+    return {name: sum((part[name] for part in others), value) for name, value in first.items()}
+
+
+@torch.inference_mode()
+def _estimated_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
     likelihoods = {}
     if latents.params is not None:
         likelihoods["y"] = model.gaussian_conditional(latents.y_hat, latents.params)

@@ -12,7 +12,7 @@ All of them code round(y - mean) + mean.
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -26,6 +26,8 @@ from bench.learned.models.base import split_parameters
 from bench.learned.models.quantization import symbols_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from bench.learned.models import LearnedModel
@@ -36,6 +38,9 @@ Size = tuple[int, int]
 
 HYPER_STRIDE = 4
 """Size of y relative to z."""
+
+_STRIP_POSITIONS = 1 << 17
+"""Positions of y in a strip: more than those of a picture of 32 megapixels."""
 
 
 def z_size(size: Size) -> Size:
@@ -57,6 +62,19 @@ class Latents:
     """In the shape of y_hat; None where all means are 0."""
     params: Tensor | None = None
     """Parameters of mixtures, instead of scales and means, (1, 3 K M, h, w)."""
+
+    def strips(self) -> Iterator[Latents]:
+        """The rows of the latents in parts, for sums over elements whose terms need memory; small ones in one part."""
+        height, width = self.y_hat.shape[2:]
+        step = max(1, _STRIP_POSITIONS // (width * HYPER_STRIDE)) * HYPER_STRIDE
+        for start in range(0, height, step):
+            y_rows = slice(start, start + step)
+            z_rows = slice(start // HYPER_STRIDE, (start + step) // HYPER_STRIDE)
+            tensors = {
+                name: None if values is None else values[:, :, z_rows if name == "z_hat" else y_rows]
+                for name, values in ((field.name, getattr(self, field.name)) for field in fields(self))
+            }
+            yield Latents(**tensors)  # type: ignore[arg-type]  # y_hat is not None
 
 
 class LatentCodec(abc.ABC):
@@ -136,10 +154,8 @@ class AutoregressiveLatentCodec(LatentCodec):
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
-        z_hat = params = None
-        if self._hyperprior is not None:
-            z_hat, params = self._hyperprior.code(coder, y, size)
-        y_hat, params = self._wavefronts(coder, y, params, size)
+        z_hat, prepared = self._side_information(coder, y, size)
+        y_hat, params = self._wavefronts(coder, y, prepared, size)
         return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
@@ -152,21 +168,49 @@ class AutoregressiveLatentCodec(LatentCodec):
         scales, means = split_parameters(params, mean=self._config.mean)
         return self._elements.code(coder, y, scales, means)
 
-    def _wavefronts(
-        self, coder: RangeCoder, y: Tensor | None, params: Tensor | None, size: Size
-    ) -> tuple[Tensor, Tensor]:
+    def _side_information(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor | None, Tensor]:
+        """z_hat, and the part of the network that does not depend on y, (positions in order, outputs)."""
+        z_hat = params = None
+        if self._hyperprior is not None:
+            z_hat, params = self._hyperprior.code(coder, y, size)
+        order = wavefront(*size, self._config.kernel).order
+        return z_hat, self._network.prepare(in_order(params, order), len(order))
+
+    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, outputs, h, w)."""
         wave = wavefront(*size, self._config.kernel)
-        prepared = self._network.prepare(in_order(params, wave.order), len(wave.order))
         wanted = in_order(y, wave.order)
-        known, parameters = torch.zeros(wave.num_rows, self._config.M), []
+        known, parameters = torch.zeros(wave.num_rows, self._config.M), AsPicture(size)
         for step in wave.steps:
             neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            parameters.append(self._network(neighbours, prepared[step]))
-            known[wave.rows[step]] = self._code_elements(
-                coder, None if wanted is None else wanted[step], parameters[-1]
-            )
-        return as_picture(known[wave.rows], wave.order, size), as_picture(torch.cat(parameters), wave.order, size)
+            params = self._network(neighbours, prepared[step])
+            known[wave.rows[step]] = self._code_elements(coder, None if wanted is None else wanted[step], params)
+            parameters.put(wave.order[step], params)
+        y_hat = AsPicture(size)
+        y_hat.put(wave.order, known[wave.rows])
+        return y_hat.values, parameters.values
+
+
+class AsPicture:
+    """Values of positions, put one after the other into a picture (1, C, h, w), channels last in memory.
+
+    Lists of the values of all steps would take their memory twice, which counts for big pictures.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self._size = size
+        self._by_position = torch.empty(0)
+
+    def put(self, positions: Tensor, values: Tensor) -> None:
+        """Put the values (n, C) of some positions y W + x."""
+        if not len(self._by_position):
+            self._by_position = values.new_empty(self._size[0] * self._size[1], values.shape[1])
+        self._by_position[positions] = values
+
+    @property
+    def values(self) -> Tensor:
+        """The picture."""
+        return self._by_position.view(1, *self._size, -1).permute(0, 3, 1, 2)
 
 
 class Channels:
@@ -252,10 +296,3 @@ class _Elements:
 def in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
     """(1, C, h, w) to (positions in order, C)."""
     return None if values is None else values[0].flatten(1).t()[order]
-
-
-def as_picture(values: Tensor, order: Tensor, size: Size) -> Tensor:
-    """(positions in order, C) to (1, C, h, w), channels last in memory."""
-    by_position = torch.empty_like(values)
-    by_position[order] = values
-    return by_position.view(1, *size, -1).permute(0, 3, 1, 2)

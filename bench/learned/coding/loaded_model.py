@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from bench.learned.coding.diagnosis import summed
 from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.plane_transforms import PlanesTransforms
@@ -78,4 +79,6 @@ class LoadedModel:
 
     def coder_bits(self, latents: Latents) -> dict[str, float]:
         """Bits of the coded latents in a file, for "y" and, if the model has it, "z"; see `diagnosis`."""
-        return {part: float(bits.sum()) for part, bits in self.coder.bits(latents).items()}
+        return summed(
+            {part: float(bits.sum()) for part, bits in self.coder.bits(strip).items()} for strip in latents.strips()
+        )

@@ -122,8 +122,8 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
-        z_hat, params = self._hyperprior.code(coder, y, size)
-        y_hat, params = self._wavefronts(coder, y, params, size)
+        z_hat, prepared = self._side_information(coder, y, size)
+        y_hat, params = self._wavefronts(coder, y, prepared, size)
         return Latents(y_hat, z_hat, params=params)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:

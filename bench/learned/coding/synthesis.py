@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -12,10 +13,17 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from bench.images.picture import Picture
 from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.subpixel import SubpixelConv2d
+from bench.learned.coding.tiles import WHOLE, Grid
+from bench.learned.families import FAMILIES
 from bench.learned.models.config import LATENT_STRIDE
 from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from bench.learned.coding.tiles import Tile
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
@@ -34,8 +42,9 @@ class Transforms:
         self._g_s = g_s.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._multiple = int(model.downsampling_factor)
         self._width = model.config.N
+        self._reach = FAMILIES[model.config.family].reach
 
-    def require_memory(self, height: int, width: int) -> None:
+    def require_memory(self, height: int, width: int, side: int = WHOLE) -> None:
         """Refuse a picture if this machine does not have the memory for its synthesis, before it is decoded.
 
         A valid payload of a hundred bytes may belong to a picture of any size that a header can have.
@@ -46,7 +55,9 @@ class Transforms:
         import psutil  # noqa: PLC0415
 
         # Lower bound: input of the last layer and of the layer before, N channels of half the height and width.
-        needed = 2 * self._width * self._padded(height) * self._padded(width)
+        rows, columns = (self._padded(length) for length in (height, width))
+        tile = rows * columns if side == WHOLE else min(side, rows) * min(side, columns)
+        needed = 2 * self._width * tile + 3 * height * width
         if self._device.type == "cpu" and needed > (there := psutil.virtual_memory().total):
             raise DecodeError(
                 f"a picture of {width}x{height}: its synthesis takes {needed / 2**30:.1f} GiB of memory or more, "
@@ -57,28 +68,76 @@ class Transforms:
         """Height and width of the latents of a picture."""
         return self._padded(height) // LATENT_STRIDE, self._padded(width) // LATENT_STRIDE
 
-    def _padded(self, side: int) -> int:
-        return -(-side // self._multiple) * self._multiple
+    def _padded(self, length: int) -> int:
+        return -(-length // self._multiple) * self._multiple
+
+    @contextlib.contextmanager
+    def _exactly(self) -> Iterator[None]:
+        """Compute the same in every process: on a CPU with any number of threads, on a GPU in full precision."""
+        with RowTiled(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            yield
+
+    def _grid(self, height: int, width: int, side: int) -> Grid:
+        return Grid(self.latent_size(height, width), side, self._reach)
+
+    def latents(self, grid: Grid, samples: Tensor, scale: int) -> Tensor:
+        """The latents (1, M, h, w), on the CPU, of 8-bit samples (H, W, C) with `scale` samples per latent."""
+        y: list[Tensor] = []
+
+        def compute(tile: Tile) -> None:
+            down, across = tile.seen_at(scale)
+            x = (
+                samples[down, across].contiguous().to(self._device).permute(2, 0, 1)[None].float().div_(255)
+            )  # channels-last
+            below, right = down.stop - down.start - x.shape[2], across.stop - across.start - x.shape[3]
+            part: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
+            if not y:
+                size = (1, part.shape[1], *grid.size)
+                y.append(torch.empty(size, dtype=part.dtype, memory_format=torch.channels_last))
+            y[0][..., *tile.kept] = part[..., *tile.inner(1)].cpu()
+
+        with self._exactly():
+            grid.compute(compute)
+        return y[0]
+
+    def _decoded(self, y_hat: Tensor, tile: Tile) -> Tensor:
+        """Output of the synthesis for the seen part of the latents, in float32."""
+        seen = y_hat[..., *tile.seen].to(self._device, memory_format=torch.channels_last)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
+            x_hat: Tensor = self._g_s(seen)
+        return x_hat.float()
 
 
 class PictureTransforms(Transforms):
     """Transforms of RGB pictures. They keep no state between pictures."""
 
     @torch.inference_mode()
-    def analysis(self, picture: Picture) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges."""
-        pixels = torch.tensor(picture.pixels, device=self._device)  # a copy: pictures are read-only
-        x = pixels.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the pixels are
-        below, right = self._padded(picture.height) - picture.height, self._padded(picture.width) - picture.width
-        with RowTiled():
-            y: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
-        return y.cpu()
+    def analysis(self, picture: Picture, side: int = WHOLE) -> Tensor:
+        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
+
+        Args:
+            picture: of any size.
+            side: of the tiles in pixels; see `tiles`.
+        """
+        pixels = torch.tensor(picture.pixels)  # a copy: pictures are read-only
+        return self.latents(self._grid(picture.height, picture.width, side), pixels, LATENT_STRIDE)
 
     @torch.inference_mode()
-    def synthesis(self, y_hat: Tensor, height: int, width: int) -> Picture:
+    def synthesis(self, y_hat: Tensor, height: int, width: int, side: int = WHOLE) -> Picture:
         """The picture of latents: clamped, rounded to 8 bits, cropped to its size."""
-        y_hat = y_hat.to(self._device, memory_format=torch.channels_last)
-        with RowTiled(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
-            x_hat: Tensor = self._g_s(y_hat)
-        pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float()
-        return Picture(np.ascontiguousarray(pixels.clamp(0, 1).mul_(255).round_().byte().cpu().numpy()))
+        pixels = np.empty((height, width, 3), np.uint8)
+
+        def compute(tile: Tile) -> None:
+            part = eight_bits(self._decoded(y_hat, tile)[..., *tile.inner(LATENT_STRIDE)])
+            place = pixels[tile.kept_at(LATENT_STRIDE)]
+            place[:] = part[: place.shape[0], : place.shape[1]]
+
+        with self._exactly():
+            self._grid(height, width, side).compute(compute)
+        return Picture(pixels)
+
+
+def eight_bits(x_hat: Tensor) -> NDArray[np.uint8]:
+    """Samples (h, w, C) of a decoded (1, C, h, w): clamped, rounded to 8 bits."""
+    samples: NDArray[np.uint8] = x_hat[0].permute(1, 2, 0).clamp(0, 1).mul_(255).round_().byte().cpu().numpy()
+    return samples

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.learned.coding.container import MAX_PIXELS, FileContent, Form, Identity, pack, unpack
+from bench.learned.coding.tiles import WHOLE
 from bench.learned.families import FILE_IDS, YUV420, parts_of
 from bench.system.errors import CodecError, DecodeError
 
@@ -71,7 +72,7 @@ def test_each_flipped_bit_is_found() -> None:
 def test_another_version_is_named() -> None:
     data = bytearray(pack(IDENTITY, KODAK))
     data[3] = 9
-    with pytest.raises(DecodeError, match="format version 9; this version of bench reads 1"):
+    with pytest.raises(DecodeError, match="format version 9; this version of bench reads 1 and 2"):
         unpack(bytes(data), IDENTITY)
 
 
@@ -104,7 +105,7 @@ def test_half_a_word_is_refused() -> None:
         unpack(resealed(pack(IDENTITY, KODAK) + b"?"), IDENTITY)
 
 
-@pytest.mark.parametrize("size", [(0, 5), (5, 0), (65_536, 1), (8193, 8193)])
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (65_536, 1), (16_384, 8193)])
 def test_impossible_sizes_are_refused_on_both_sides(size: tuple[int, int]) -> None:
     with pytest.raises(CodecError, match=f"a picture of {size[0]}x{size[1]}"):
         pack(IDENTITY, FileContent(*size, 0, b""))
@@ -117,3 +118,48 @@ def test_an_absurd_size_in_a_file_is_refused() -> None:
     absurd = data[:13] + data[10:13] + data[15:]  # the height becomes the width
     with pytest.raises(DecodeError, match="a picture of 65535x65535"):
         unpack(resealed(absurd, sides=6), IDENTITY)
+
+
+BIG = FileContent(12288, 8192, 0xDEADBEEF, b"four" * 3, side=2048)
+
+BEFORE_TILES = {
+    ("joint", 768, 512): "4c49430104030123456780068004efbeadde5659f6c7666f7572666f7572666f7572",
+    ("cca", 6000, 4000): "4c494301080301234567f02ea01f05efbeadde030f1601666f7572666f7572666f7572",
+}
+"""Files that bench wrote before it had tiles, by family and size: the second one is of a size that now has them."""
+
+
+@pytest.mark.parametrize(("file", "data"), BEFORE_TILES.items())
+def test_files_from_before_tiles_are_read_and_written_as_they_were(file: tuple[str, int, int], data: str) -> None:
+    family, width, height = file
+    identity = dataclasses.replace(IDENTITY, family=family)
+    form = Form(full_range=True, indicator=2) if family == "cca" else None
+    content = FileContent(width, height, 0xDEADBEEF, b"four" * 3, form)
+    assert unpack(bytes.fromhex(data), identity) == content
+    assert content.side == WHOLE
+    assert pack(identity, content).hex() == data
+
+
+def test_tiles_cost_a_byte() -> None:
+    whole = dataclasses.replace(BIG, side=WHOLE)
+    assert len(pack(IDENTITY, BIG)) == len(pack(IDENTITY, whole)) + 1
+    for family in ("joint", "cca"):
+        identity = dataclasses.replace(IDENTITY, family=family)
+        content = dataclasses.replace(BIG, form=Form(full_range=False, indicator=1) if family == "cca" else None)
+        assert unpack(pack(identity, content), identity) == content
+
+
+@pytest.mark.parametrize("side", [0, 64, 960, 2112, 255 * 64])
+def test_tiles_that_would_take_too_much_are_refused_in_a_line(side: int) -> None:
+    data = bytearray(pack(IDENTITY, BIG))
+    data[14] = side // 64
+    with pytest.raises(DecodeError, match=f"^tiles of {side}x{side} pixels; their sides are 1024 to 2048$"):
+        unpack(resealed(bytes(data), sides=5), IDENTITY)
+
+
+def test_134_megapixels_are_coded_in_tiles_and_67_without() -> None:
+    for side, height in ((2048, 8192), (WHOLE, 4096)):
+        largest = FileContent(16384, height, 0, b"", side=side)
+        assert unpack(pack(IDENTITY, largest), IDENTITY) == largest
+    with pytest.raises(DecodeError, match="a picture of 16384x4097: sides are 1 to 65535, at most 67108864 pixels"):
+        unpack(pack(IDENTITY, FileContent(16384, 4097, 0, b"")), IDENTITY)

@@ -15,11 +15,11 @@ from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.latent_codecs import (
+    AsPicture,
     Channels,
     LatentCodec,
     Latents,
     Size,
-    as_picture,
     in_order,
     z_size,
 )
@@ -70,16 +70,14 @@ class FixedPointLatentCodec(LatentCodec):
         self._analysis = cast("torch.nn.Module", model.h_a)
         self._evaluator = Evaluator(network)
         self._kernel, self._grid = network.kernel, network.grid
-        self._output_grids = network.output_grids.view(1, -1, 1, 1)
+        self._output_grids = network.output_grids
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(coder, z, z_size(size))
-        values, parameters = self._wavefronts(coder, y, self._evaluator.prepare(symbols), size)
-        return self._latents(
-            values.float() / self._grid, self._z.values(symbols), parameters.float() / self._output_grids
-        )
+        y_hat, params = self._wavefronts(coder, y, self._prepared(symbols, size), size)
+        return self._latents(y_hat, self._z.values(symbols), params)
 
     @abc.abstractmethod
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
@@ -89,21 +87,27 @@ class FixedPointLatentCodec(LatentCodec):
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
         """Code elements of y (positions, M), given the network's outputs for them; values in units of the grid."""
 
+    def _prepared(self, symbols: Tensor, size: Size) -> Tensor:
+        """The part of the network that does not depend on y, (positions in order, hidden)."""
+        return self._evaluator.prepare(symbols)[wavefront(*size, self._kernel).order]
+
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
 
     def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """All of y (1, M, h, w), and the network's outputs (1, outputs, h, w), in units of their grids."""
+        """y_hat (1, M, h, w), and the network's outputs (1, outputs, h, w)."""
         wave = wavefront(*size, self._kernel)
-        prepared, wanted = prepared[wave.order], in_order(y, wave.order)
+        wanted = in_order(y, wave.order)
         entered = torch.zeros(wave.num_rows, self.num_channels, dtype=self._evaluator.dtype)
-        values, parameters = [], []
+        y_hat, params = AsPicture(size), AsPicture(size)
         for step in wave.steps:
             neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            parameters.append(self._evaluator(neighbours, prepared[step]))
-            values.append(self._code_elements(coder, None if wanted is None else wanted[step], parameters[-1]))
-            entered[wave.rows[step]] = self._evaluator.y_entry(values[-1].clone()).to(entered.dtype)
-        return as_picture(torch.cat(values), wave.order, size), as_picture(torch.cat(parameters), wave.order, size)
+            parameters = self._evaluator(neighbours, prepared[step])
+            values = self._code_elements(coder, None if wanted is None else wanted[step], parameters)
+            y_hat.put(wave.order[step], values.float() / self._grid)
+            params.put(wave.order[step], parameters.float() / self._output_grids)
+            entered[wave.rows[step]] = self._evaluator.y_entry(values).to(entered.dtype)
+        return y_hat.values, params.values
 
 
 class GaussianLatentCodec(FixedPointLatentCodec):
@@ -145,9 +149,8 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
-        grids = self._output_grids.flatten()
         with one_thread():
-            bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * grids))
+            bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * self._output_grids))
         return {"z": self._z_bits(latents), "y": bits}
 
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:

@@ -133,8 +133,11 @@ class _Ready:
     def convolved(self, values: Tensor) -> Tensor:
         """(h, w, inputs) to (spread h, spread w, outputs / spread^2)."""
         height, width, _ = values.shape
-        strips = windows(values.to(self.products.matrix.dtype), self.kernel)
-        flat = torch.cat([self.rescaling(self.products(strip).add_(self.products.bias)) for strip in strips])
+        flat = torch.empty(height * width, len(self.products.bias), dtype=torch.float64)
+        start = 0
+        for strip in windows(values.to(self.products.matrix.dtype), self.kernel):
+            flat[start : start + len(strip)] = self.rescaling(self.products(strip).add_(self.products.bias))
+            start += len(strip)
         return spread(flat.view(height, width, -1), self.spread)
 
 

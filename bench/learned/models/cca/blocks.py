@@ -15,6 +15,7 @@ from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 _SLOPE = 0.1
 _REDUCTION = 4
@@ -47,6 +48,17 @@ class ResidualBlock(nn.Module):
         return x + cast("Tensor", self.body(x))
 
 
+def channel_means(x: Tensor) -> Tensor:
+    """Means of the channels of (B, C, H, W) over all positions, (B, C, 1, 1).
+
+    It is a function with `__torch_function__`, so that a mode can compute it from the tiles of a big picture.
+    """
+    if has_torch_function_unary(x):
+        means: Tensor = handle_torch_function(channel_means, (x,), x)
+        return means
+    return x.mean((2, 3), keepdim=True)
+
+
 class ChannelAttention(nn.Module):
     """Multiply each channel by a factor in (0, 1) computed from the means of all channels."""
 
@@ -59,7 +71,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        return x * cast("Tensor", self.gate(x.mean((2, 3), keepdim=True)))
+        return x * cast("Tensor", self.gate(channel_means(x)))
 
 
 class ResidualChannelAttention(nn.Module):

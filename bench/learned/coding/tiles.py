@@ -1,0 +1,182 @@
+"""Tiles in which the transforms of big pictures are computed, so that their memory does not grow with the picture.
+
+An output of a convolutional network depends on its inputs up to a finite distance, the network's reach. A tile is
+therefore computed from its part of the input and the reach around it, and only the inner part of the result is kept:
+latents and pictures are those of the whole picture up to rounding, without seams. The latents remain one tensor, and
+their entropy coding is not tiled.
+
+Channel attention multiplies by factors that depend on the means over the whole picture. They are computed first; see
+`GlobalMeans`.
+
+The side of the tiles is a function of the picture's size, and is stored in the file: the last bits of a decoded picture
+depend on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from bench.learned.coding.entropy_parameters import one_thread
+from bench.learned.models.cca.blocks import channel_means
+from bench.learned.models.config import LATENT_STRIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torch import Tensor
+
+WHOLE = 0
+"""The side that stands for one tile, the whole picture."""
+
+WHOLE_PIXELS = 1 << 23
+"""Largest picture that is not tiled, a little more than 4K: at a kilobyte a pixel, that of the widest published models,
+it takes 8 GiB."""
+
+SIDE = 2048
+"""Side of the tiles of larger pictures, in pixels."""
+
+SIDE_UNIT = 64
+"""Sides are multiples of it, in pixels."""
+
+SIDES = range(1024, SIDE + 1, SIDE_UNIT)
+"""Sides that a file may name: smaller tiles would cost many times the computation, larger ones more memory."""
+
+Slices = tuple[slice, slice]
+"""Rows and columns."""
+
+
+def side_of(width: int, height: int) -> int:
+    """Side of the tiles of a picture, in pixels, or `WHOLE`."""
+    return WHOLE if width * height <= WHOLE_PIXELS else SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tile: rows and columns of latents that are kept, and those that they are computed from."""
+
+    kept: Slices
+    seen: Slices
+
+    def kept_at(self, scale: int) -> Slices:
+        """The kept part of a tensor that has `scale` samples per latent along each side."""
+        return _scaled(self.kept, scale)
+
+    def seen_at(self, scale: int) -> Slices:
+        """The part of such a tensor that is seen."""
+        return _scaled(self.seen, scale)
+
+    def inner(self, scale: int) -> Slices:
+        """The kept part of what was computed from the seen part."""
+        rows, columns = (
+            slice(kept.start - seen.start, kept.stop - seen.start)
+            for kept, seen in zip(self.kept, self.seen, strict=True)
+        )
+        return _scaled((rows, columns), scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The tiles of latents of a size."""
+
+    size: tuple[int, int]
+    """Height and width of the latents."""
+    side: int
+    """Of a tile in pixels, or `WHOLE`."""
+    reach: int
+    """Latents around a tile that it is computed from."""
+
+    def __iter__(self) -> Iterator[Tile]:
+        step = self.side // LATENT_STRIDE or max(self.size)
+        for starts in product(*(range(0, length, step) for length in self.size)):
+            kept = [slice(start, min(start + step, length)) for start, length in zip(starts, self.size, strict=True)]
+            seen = [
+                slice(max(each.start - self.reach, 0), min(each.stop + self.reach, length))
+                for each, length in zip(kept, self.size, strict=True)
+            ]
+            yield Tile((kept[0], kept[1]), (seen[0], seen[1]))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is one tile."""
+        return self.side == WHOLE or max(self.size) * LATENT_STRIDE <= self.side
+
+    def compute(self, tile: Callable[[Tile], None]) -> None:
+        """Call a function that computes a tile, for each of them, in the end with the means of the whole picture."""
+        if self.is_whole:
+            tile(next(iter(self)))
+            return
+        means = GlobalMeans(self.size)
+        while not means.are_known:
+            for each in self:
+                with means.of(each):
+                    tile(each)
+            means.advance()
+
+
+class GlobalMeans:
+    """Means over the whole picture of features that are computed in tiles.
+
+    Each pass over the tiles takes the means of the pass before, and collects new ones. After the first pass the means
+    that depend on no others are right, after the second those that depend on them, and so on; when a pass collects what
+    it took, all are, and so are its tiles. A network without means takes one pass, cca's with four attentions one after
+    the other take five.
+
+    Sums are taken in float64 on one thread, so that they do not depend on the number of threads.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._size = size
+        self._known: list[Tensor] = []
+        self._sums: list[Tensor] = []
+        self.are_known = False
+        """Whether the last pass took the means that it collected."""
+
+    def of(self, tile: Tile) -> TorchFunctionMode:
+        """The mode in which a tile's means are replaced."""
+        return _Means(tile, self._known, self._sums, self._size[0] * self._size[1])
+
+    def advance(self) -> None:
+        """End a pass."""
+        self.are_known = len(self._known) == len(self._sums) and all(map(torch.equal, self._known, self._sums))
+        self._known, self._sums = self._sums, []
+
+
+class _Means(TorchFunctionMode):
+    """Adds the means of a tile to sums, in the order of the calls, and returns known ones."""
+
+    def __init__(self, tile: Tile, known: list[Tensor], sums: list[Tensor], latents: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tile, self._known, self._sums, self._latents = tile, known, sums, latents
+        self._calls = 0
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - any result of the function
+        """Call a function of PyTorch."""
+        if func is not channel_means:
+            return func(*args, **(kwargs or {}))
+        (x,) = args
+        number, self._calls = self._calls, self._calls + 1
+        rows = self._tile.seen[0]
+        scale = x.shape[2] // (rows.stop - rows.start)
+        down, across = self._tile.inner(scale)
+        with one_thread():
+            share = x[:, :, down, across].sum((2, 3), keepdim=True, dtype=torch.float64) / (self._latents * scale**2)
+        if number == len(self._sums):
+            self._sums.append(torch.zeros_like(share))
+        self._sums[number] += share
+        return (self._known[number] if self._known else share).to(x.dtype)
+
+
+def _scaled(slices: Slices, scale: int) -> Slices:
+    rows, columns = (slice(each.start * scale, each.stop * scale) for each in slices)
+    return rows, columns
