@@ -28,23 +28,26 @@ _ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 """Prefix of ffmpeg's messages, with an address that differs between processes."""
 
 DECODING_LIMIT_S = 60.0
-"""About twice the time for the largest picture."""
+"""About twice the time for a picture of `MAX_PIXELS`."""
 
 MAX_PIXELS = 2**25
 """Larger pictures (8192 x 4096) are neither coded nor decoded: a damaged file can claim any size, and decoding takes 2
-GB and many seconds."""
+GB and many seconds. Codecs that were tried with larger ones have another limit."""
 
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
-_STRICT = ("-xerror", "-err_detect", "explode", "-max_pixels", str(MAX_PIXELS), "-threads", "1")
-"""Decoder options that refuse damaged bytes, where ffmpeg detects them, and excessive sizes."""
+_STRICT = ("-xerror", "-err_detect", "explode", "-threads", "1")
+"""Decoder options that refuse damaged bytes, where ffmpeg detects them."""
 
 
 class FfmpegCodec(Codec):
     """Base class of codecs in ffmpeg."""
 
     backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+
+    max_pixels: ClassVar[int] = MAX_PIXELS
+    """Of the largest picture."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
@@ -56,40 +59,45 @@ class FfmpegCodec(Codec):
         """Refuse a picture that `decode` would refuse.
 
         Raises:
-            CodecError: it has more than `MAX_PIXELS`.
+            CodecError: it has more than `max_pixels`.
         """
-        if picture.width * picture.height > MAX_PIXELS:
+        if picture.width * picture.height > self.max_pixels:
             size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} codes at most {MAX_PIXELS} pixels here; this picture is {size}")
+            raise CodecError(f"{self.title} codes at most {self.max_pixels} pixels here; this picture is {size}")
 
 
-def run(arguments: Sequence[str], files: Mapping[str, bytes], *, time_limit_s: float | None = None) -> bytes:
+def run(arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float | None = None) -> bytes:
     """Run ffmpeg in a folder with `files`, and return the content of its output file `RESULT`.
 
     Raises:
         CodecError: ffmpeg fails, hangs or crashes.
     """
     try:
-        return external.run(
-            [ffmpeg.program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=time_limit_s
-        )
+        return external.run([ffmpeg.program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=limit_s)
     except CodecError as error:
         raise CodecError(_ADDRESS.sub("", str(error))) from error
 
 
-def decode(arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int) -> bytes:
-    """Run ffmpeg as in `run`, for `num_bytes` of raw samples.
+def time_limit_s(limit_s: float, num_pixels: int) -> float:
+    """The time for a picture, given that for `MAX_PIXELS`: larger ones take longer."""
+    return limit_s * max(1, num_pixels / MAX_PIXELS)
+
+
+def decode(
+    arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int, *, max_pixels: int = MAX_PIXELS
+) -> bytes:
+    """Run ffmpeg as in `run`, for `num_bytes` of raw samples of a picture of at most `max_pixels`.
 
     Raises:
         DecodeError: ffmpeg refuses the file, hangs or crashes, or the number of bytes is wrong.
     """
-    samples = _run_strictly(arguments, files, DECODING_LIMIT_S)
+    samples = _run_strictly(arguments, files, time_limit_s(DECODING_LIMIT_S, max_pixels), max_pixels)
     if len(samples) != num_bytes:
         raise DecodeError(f"damaged file: it decodes to {len(samples)} bytes of samples instead of {num_bytes}")
     return samples
 
 
-def decode_picture(demuxer: str, decoder: str, data: bytes, *, time_limit_s: float) -> Picture:
+def decode_picture(demuxer: str, decoder: str, data: bytes, *, limit_s: float) -> Picture:
     """Decode a file to 8-bit RGB.
 
     Raises:
@@ -97,12 +105,12 @@ def decode_picture(demuxer: str, decoder: str, data: bytes, *, time_limit_s: flo
     """
     source = ("-f", demuxer, "-c:v", decoder, "-i", "coded")
     output = ("-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe")
-    return pillow.decode(_run_strictly([*source, *output], {"coded": data}, time_limit_s), external.PPM)
+    return pillow.decode(_run_strictly([*source, *output], {"coded": data}, limit_s, MAX_PIXELS), external.PPM)
 
 
-def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], time_limit_s: float) -> bytes:
+def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], limit_s: float, max_pixels: int) -> bytes:
     try:
-        return run([*_STRICT, *arguments], files, time_limit_s=time_limit_s)
+        return run([*_STRICT, "-max_pixels", str(max_pixels), *arguments], files, limit_s=limit_s)
     except CodecError as error:
         raise DecodeError(str(error)) from error
 

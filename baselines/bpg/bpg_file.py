@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from baselines.bpg import hevc
 from baselines.bpg.bits import BitReader, BitWriter, ByteReader, ue7
 from baselines.bpg.hevc import CodingTools, Nal, Pcm
-from baselines.ffmpeg_codec import MAX_PIXELS
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
+MAX_PIXELS = 2**27
+"""Larger pictures are neither coded nor decoded: a damaged file can claim any size. x265 codes them with level 7."""
+
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
 """Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma centred between luma samples, as
 JPEG."""

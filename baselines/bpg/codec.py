@@ -36,6 +36,7 @@ class Bpg444(FfmpegCodec):
     # The points of CompressAI's published curve.
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 0, 51, falling=True)
     backends: ClassVar[tuple[str, ...]] = ("ffmpeg", "external")
+    max_pixels = bpg_file.MAX_PIXELS
     settings: ClassVar[Mapping[str, Scalar]] = {"subsampling": "4:4:4", "bit_depth": 8, **x265.SETTINGS}
 
     hevc_encoder: ClassVar[str] = "x265"

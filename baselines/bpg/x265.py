@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from baselines import ffmpeg_codec
+from baselines import external, ffmpeg_codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +58,8 @@ def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> byte
     coder = ("-c:v", "libx265", "-preset", str(SETTINGS["preset"]), "-tune", str(SETTINGS["tune"]))
     options = ":".join(f"{name}={value}" for name, value in parameters.items())
     files = {"planes.yuv": samples, "lambda.txt": lambda_file()}
-    return ffmpeg_codec.run([*source, *size, *coder, "-x265-params", options, "-f", "hevc"], files)
+    limit_s = ffmpeg_codec.time_limit_s(external.TIME_LIMIT_S, picture.width * picture.height)
+    return ffmpeg_codec.run([*source, *size, *coder, "-x265-params", options, "-f", "hevc"], files, limit_s=limit_s)
 
 
 def decode(stream: bytes, picture: CodedFormat) -> bytes:
@@ -70,7 +71,9 @@ def decode(stream: bytes, picture: CodedFormat) -> bytes:
     pixel_format = _PIXEL_FORMATS[picture.chroma_format]
     num_bytes = picture.width * picture.height * (3 if picture.chroma_format == 3 else 1.5)
     output = ("-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixel_format)
-    return ffmpeg_codec.decode(["-f", "hevc", "-i", "picture.hevc", *output], {"picture.hevc": stream}, int(num_bytes))
+    arguments, files = ["-f", "hevc", "-i", "picture.hevc", *output], {"picture.hevc": stream}
+    max_pixels = max(ffmpeg_codec.MAX_PIXELS, picture.width * picture.height)
+    return ffmpeg_codec.decode(arguments, files, int(num_bytes), max_pixels=max_pixels)
 
 
 def version() -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from bench.images.picture import Picture, Yuv420
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -23,6 +25,9 @@ _LIMITED = (219 / 255, 224 / 255, 16.0)
 
 ROUND_TRIP = "YCbCr to RGB and back: BT.601, chroma doubled by 7 taps, halved by Lanczos, 8 bits"
 """Description of `from_yuv420` followed by `to_yuv420`. It is stored as a setting: change it together with the code."""
+
+_STRIP_PIXELS = 1 << 20
+"""Pixels that are converted at once."""
 
 _DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
 """Weights of seven chroma samples for the new sample a quarter of a sample before the middle one."""
@@ -52,17 +57,29 @@ def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
     matrix = np.array([_BT601_WEIGHTS, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
     matrix /= np.array([[1], [blue_scale], [red_scale]], np.float32)
-    planes = np.moveaxis(pixels.astype(np.float32) @ matrix.T, 2, 0)
-    return planes + np.array([0, _CHROMA_ZERO, _CHROMA_ZERO], np.float32)[:, None, None]
+    zero = np.array([0, _CHROMA_ZERO, _CHROMA_ZERO], np.float32)
+    planes = np.empty((3, *pixels.shape[:2]), np.float32)
+    for rows in _strips(*pixels.shape[:2]):
+        planes[:, rows] = np.moveaxis(pixels[rows].astype(np.float32) @ matrix.T + zero, 2, 0)
+    return planes
 
 
 def to_rgb(luma_plane: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]) -> Picture:
     """RGB picture of three YCbCr planes of equal size, on the scale of `to_ycbcr`, rounded to 8 bits."""
     (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
-    b_minus_y, r_minus_y = blue_scale * (cb - _CHROMA_ZERO), red_scale * (cr - _CHROMA_ZERO)
-    g_minus_y = -(red * r_minus_y + blue * b_minus_y) / green
-    rgb = luma_plane[..., None] + np.stack([r_minus_y, g_minus_y, b_minus_y], axis=-1)
-    return Picture(np.clip(np.rint(rgb), 0, 255).astype(np.uint8))
+    pixels = np.empty((*luma_plane.shape, 3), np.uint8)
+    for rows in _strips(*luma_plane.shape):
+        b_minus_y, r_minus_y = blue_scale * (cb[rows] - _CHROMA_ZERO), red_scale * (cr[rows] - _CHROMA_ZERO)
+        g_minus_y = -(red * r_minus_y + blue * b_minus_y) / green
+        rgb = luma_plane[rows, :, None] + np.stack([r_minus_y, g_minus_y, b_minus_y], axis=-1)
+        pixels[rows] = np.clip(np.rint(rgb), 0, 255)
+    return Picture(pixels)
+
+
+def _strips(height: int, width: int) -> Iterator[slice]:
+    """The rows of a picture in strips, so that a conversion's memory does not grow with the picture."""
+    step = max(1, _STRIP_PIXELS // width)
+    return (slice(start, start + step) for start in range(0, height, step))
 
 
 def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import pytest
 import skimage.color
 from PIL import Image
 
-from bench.images import ffmpeg
+from bench.images import colour, ffmpeg
 from bench.images.colour import double, from_yuv420, halve, luma, to_rgb, to_ycbcr, to_yuv420
 from bench.images.picture import Picture
 
@@ -47,6 +47,14 @@ def test_ycbcr_is_that_of_jfif() -> None:
 def test_rgb_is_what_was_converted() -> None:
     pixels = np.random.default_rng(6).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     assert np.array_equal(to_rgb(*to_ycbcr(pixels)).pixels, pixels)
+
+
+def test_conversion_does_not_depend_on_the_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(7).integers(0, 256, (37, 21, 3)).astype(np.uint8)
+    whole = to_ycbcr(pixels)
+    monkeypatch.setattr(colour, "_STRIP_PIXELS", 100)
+    assert np.array_equal(to_ycbcr(pixels), whole)
+    assert np.array_equal(to_rgb(*whole).pixels, pixels)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (8, 8), (9, 15)])

@@ -10,8 +10,8 @@ import pytest
 
 from baselines.bpg import bpg_file, hevc
 from baselines.bpg.bits import ue7
+from baselines.bpg.bpg_file import MAX_PIXELS
 from baselines.bpg.codec import Bpg420, Bpg444
-from baselines.ffmpeg_codec import MAX_PIXELS
 from bench.images.picture import Picture
 from bench.system.errors import DecodeError
 
