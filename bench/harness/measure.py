@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, SupportsFloat
 from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
 from bench.results.schema import is_column
-from bench.system.environment import set_threads, threads_in_force
+from bench.system.environment import set_threads, synchronise, threads_in_force
 from bench.system.errors import BenchError, BusyError, CodecError
 
 if TYPE_CHECKING:
@@ -104,13 +104,15 @@ def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats:
 
 
 def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
-    """Samples of some work, and of the stages that it marks, which follow it."""
+    """Samples of some work, and of the stages that it marks, which follow it; all with the work of accelerators."""
     samples: list[Sample] = []
 
     @contextlib.contextmanager
     def clock(stage: str) -> Iterator[None]:
+        synchronise()
         start = time.perf_counter()
         yield
+        synchronise()
         samples.append(Sample(stage, repeat, time.perf_counter() - start))
 
     with listening(Listener(stage=clock)), clock(name):

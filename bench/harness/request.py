@@ -151,7 +151,8 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     threads = request.threads if is_here or request.timing else 1
     remarks = _remarks(dataset.images)
     workers = "cluster" if request.scheduler else request.workers
-    run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks)
+    device = request.codec_options.get("device", "cpu")
+    run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks, device=device)
     repeats = request.repeats or REPEATS
     job = MeasuringJob.by(tuple(metrics))
     with crew_for(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:

@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING
 from bench import __version__
 from bench.results.schema import RunInfo
 from bench.system.errors import printable
-from bench.system.provenance import git_state, machine, package_versions
+from bench.system.provenance import accelerators, git_state, machine, package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 def describe_run(
-    command: Sequence[str], *, threads: int, workers: int | str = 1, pictures: Mapping[str, Sequence[str]] | None = None
+    command: Sequence[str],
+    *,
+    threads: int,
+    workers: int | str = 1,
+    pictures: Mapping[str, Sequence[str]] | None = None,
+    device: str = "cpu",
 ) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats.
 
     `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one. They
     are a number, or "cluster".
     `pictures` names those that are not wholly what their files hold, by what reading did to them.
+    `device` is the one of the learned codecs; if it is an accelerator, those of this machine are described, too.
     """
     now = dt.datetime.now(dt.UTC)
     provenance = {
@@ -35,6 +41,9 @@ def describe_run(
         "workers": workers,
         "packages": package_versions(),
     }
+    if device != "cpu":
+        provenance["device"] = device
+        provenance["accelerators"] = "; ".join(accelerators()) or None
     if pictures:
         provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
     return RunInfo(

@@ -1,4 +1,4 @@
-"""Threads and cores of this process, and environment variables of its child processes."""
+"""Threads, cores and accelerators of this process, and environment variables of its child processes."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ def threads_in_force() -> dict[str, int]:
     if torch := sys.modules.get("torch"):
         found["torch"] = torch.get_num_threads()
     return found
+
+
+def synchronise() -> None:
+    """Wait for the work of accelerators, which runs beside Python: a clock must not show when it was queued."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        for number in range(torch.cuda.device_count()):
+            torch.cuda.synchronize(number)
 
 
 def threads_wanted() -> int:

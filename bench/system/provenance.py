@@ -61,6 +61,12 @@ def processor_of(cpuinfo: str) -> str:
     return name
 
 
+def accelerators() -> list[str]:
+    """The GPUs of this machine as nvidia-smi lists them, with their driver: "NVIDIA H100 80GB HBM3, driver 570.86"."""
+    lines = _output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").splitlines()
+    return [f"{name.strip()}, driver {driver.strip()}" for name, _, driver in (line.rpartition(",") for line in lines)]
+
+
 def _output_of(program: str, *arguments: str) -> str:
     path = shutil.which(program)
     if path is None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bench.cli.main import main
 from bench.harness import inventory
-from bench.system.environment import environment, usable_cores
+from bench.system.environment import environment, synchronise, usable_cores
 
 
 def test_what_is_set_reaches_processes_and_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,16 @@ def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.Monkey
         os.sched_setaffinity(0, before)
     assert found == (1, "1")
     assert "threads: 1 here" in result.output
+
+
+def test_synchronising_waits_for_every_gpu_that_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch, waited = pytest.importorskip("torch"), []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    synchronise()
+    assert not waited  # a CUDA context takes seconds and memory: it is not made for that
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    synchronise()
+    assert waited == [0, 1]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.system.provenance import machine, processor_of
+from bench.system import provenance
+from bench.system.provenance import accelerators, machine, processor_of
 
 EPYC = """processor\t: 0
 cpu family\t: {family}
@@ -42,3 +43,11 @@ def test_a_machine_has_a_processor_cores_and_memory() -> None:
     assert int(cores.removesuffix(" cores")) >= 1
     assert int(memory.removesuffix(" GiB")) >= 1
     assert system
+
+
+def test_gpus_are_named_with_their_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "NVIDIA H100 80GB HBM3, 570.86.10\nNVIDIA A100-SXM4-40GB, 570.86.10\n"
+    monkeypatch.setattr(provenance, "_output_of", lambda program, *_: listed if program == "nvidia-smi" else "")
+    assert accelerators() == ["NVIDIA H100 80GB HBM3, driver 570.86.10", "NVIDIA A100-SXM4-40GB, driver 570.86.10"]
+    monkeypatch.setattr(provenance, "_output_of", lambda *_: "")
+    assert accelerators() == []

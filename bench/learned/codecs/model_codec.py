@@ -113,25 +113,26 @@ class ModelCodec(Codec):
 
         from bench.learned.coding import container, stages, strings  # noqa: PLC0415
 
-        container.require_size(picture.width, picture.height, CodecError)
+        container.require_size(picture.width, picture.height, CodecError, container.MAX_WHOLE_PIXELS)
         model = self._model("encoder")
         x = _tensor(picture, int(getattr(model, "downsampling_factor", MULTIPLE)), self.chosen["device"])
         with torch.no_grad(), stages.encoding(model):
             out = model.compress(x, **self.arguments(self.quality))  # type: ignore[operator]
         arguments = [_of(out, name) for name in _asked_by(model, self.arguments(self.quality))]
-        return strings.pack(self._fingerprint, strings.Strings(picture.width, picture.height, arguments))
+        content = strings.Strings(picture.width, picture.height, arguments)
+        return strings.pack(self._fingerprint, content, self.device)
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a file that the same model wrote.
 
         Raises:
-            DecodeError: it is not such a file, or damaged.
+            DecodeError: it is not such a file, damaged, or written on another device.
         """
         import torch  # noqa: PLC0415
 
         from bench.learned.coding import stages, strings  # noqa: PLC0415
 
-        content = strings.unpack(data, self._fingerprint)
+        content = strings.unpack(data, self._fingerprint, self.device)
         model = self._model("decoder")
         names = _asked_by(model, self.arguments(self.quality))
         if len(content.arguments) != len(names):

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 OTHER_ARITHMETIC = (
     "the file is whole, but does not decode to what was written: "
-    "the arithmetic of this processor or torch is not that of the encoder's"
+    "the arithmetic of this processor or torch is not that of the encoder's "
+    "(codecs whose names end in -int decode everywhere)"
 )
 
 _TOO_SHORT = "the payload is too short for a picture of the size that the header names"

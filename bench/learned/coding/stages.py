@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from bench.codecs.probe import stage
+from bench.system.environment import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,13 +67,7 @@ class _Stages:
         """End the stage and begin another; None continues the current one."""
         if name is None:
             return
-        _wait()
+        synchronise()  # pending work belongs to the current stage
         self._open.close()
         if name:
             self._open.enter_context(stage(name))
-
-
-def _wait() -> None:
-    """Wait for an accelerator: its pending work belongs to the current stage."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()

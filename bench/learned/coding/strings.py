@@ -2,8 +2,9 @@
 
     bytes  field
     3      magic, "LIM"
-    1      version of this format
+    1      version of this format: 1 of the CPU, 2 of another device
     4      fingerprint of the weights: the first bytes of their file's SHA-256
+    1+n    only in version 2: length and text of the device's name
     2+2    width and height in pixels, as LEB128
     4      CRC-32 of everything else in the file
     1      number of bytes of the outline, as LEB128
@@ -12,6 +13,9 @@
 
 An argument in the outline is a tag and a number, a text, or a list, tuple or dictionary of such. Published models
 need no other types. Two strings and a shape of two numbers need 17 bytes.
+
+Such a model computes its distributions on its device, and another one rounds them differently: a file would decode to
+noise. Files of accelerators name theirs, and no other decodes them.
 """
 
 from __future__ import annotations
@@ -20,11 +24,12 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from bench.learned.coding.container import FINGERPRINT_BYTES, leb128, read_leb128, require_size
+from bench.learned.coding.container import FINGERPRINT_BYTES, MAX_WHOLE_PIXELS, leb128, read_leb128, require_size
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"LIM"
-VERSION = 1
+VERSIONS = OF_CPU, OF_DEVICE = 1, 2
+CPU = "cpu"
 DEEPEST = 8
 """Maximum nesting of lists; CompressAI's nested latent codecs have four levels."""
 
@@ -53,14 +58,17 @@ class Strings:
     """In the order of `decompress`."""
 
 
-def pack(fingerprint: bytes, strings: Strings) -> bytes:
-    """The bytes of a file.
+def pack(fingerprint: bytes, strings: Strings, device: str = CPU) -> bytes:
+    """The bytes of a file that was computed on a device, by its name.
 
     Raises:
         CodecError: the picture is too large, or an argument is of an unsupported type.
     """
-    require_size(strings.width, strings.height, CodecError)
-    start = _FIXED.pack(MAGIC, VERSION, fingerprint) + leb128(strings.width) + leb128(strings.height)
+    require_size(strings.width, strings.height, CodecError, MAX_WHOLE_PIXELS)
+    start = _FIXED.pack(MAGIC, OF_CPU if device == CPU else OF_DEVICE, fingerprint)
+    if device != CPU:
+        start += leb128(len(device.encode())) + device.encode()
+    start += leb128(strings.width) + leb128(strings.height)
     contents: list[bytes] = []
     outline = _written(list(strings.arguments), contents, DEEPEST)
     if len(outline) > LONGEST_OUTLINE:
@@ -71,31 +79,45 @@ def pack(fingerprint: bytes, strings: Strings) -> bytes:
     return start + _CRC.pack(zlib.crc32(payload, zlib.crc32(start))) + payload
 
 
-def unpack(data: bytes, fingerprint: bytes) -> Strings:
-    """The content of a file that `pack` wrote for the same weights.
+def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
+    """The content of a file that `pack` wrote for the same weights on the same device.
 
     Raises:
-        DecodeError: the file is of another format, version or model, truncated or damaged, or has an invalid size.
+        DecodeError: the file is of another format, version, model or device, truncated or damaged, or has an invalid
+            size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a file of a model with a coder of its own")
     _, version, found = _FIXED.unpack_from(data)
-    if version != VERSION:
-        raise DecodeError(f"a file of format version {version}; this version of bench reads {VERSION}")
-    width, position = read_leb128(data, _FIXED.size)
+    if version not in VERSIONS:
+        readable = " and ".join(map(str, VERSIONS))
+        raise DecodeError(f"a file of format version {version}; this version of bench reads {readable}")
+    writer, position = _device(data, _FIXED.size) if version == OF_DEVICE else (CPU, _FIXED.size)
+    width, position = read_leb128(data, position)
     height, position = read_leb128(data, position)
     start, crc, payload = data[:position], data[position : position + _CRC.size], data[position + _CRC.size :]
     if crc != _CRC.pack(zlib.crc32(payload, zlib.crc32(start))):
         raise DecodeError("the file is cut off or damaged: its checksum does not match")
     if found != fingerprint:
         raise DecodeError(f"written with other weights: {found.hex()}…, not {fingerprint.hex()}…")
-    require_size(width, height, DecodeError)
+    if writer != device:
+        raise DecodeError(
+            f"written on {ascii(writer)[1:-1]}, and a model in floats decodes only there; this is {device} (codecs "
+            "whose names end in -int decode everywhere)"
+        )
+    require_size(width, height, DecodeError, MAX_WHOLE_PIXELS)
     length, position = read_leb128(payload, 0)
     reader = _Reader(_inflated(payload[position : position + length]), payload[position + length :])
     arguments = reader.value(DEEPEST)
     if not isinstance(arguments, list) or not reader.is_done:
         raise DecodeError(_NO_ARGUMENTS)
     return Strings(width, height, arguments)
+
+
+def _device(data: bytes, position: int) -> tuple[str, int]:
+    """The name of a device, and the position after it."""
+    length, start = read_leb128(data, position)
+    return data[start : start + length].decode(errors="replace"), start + length
 
 
 def _inflated(deflated: bytes) -> bytes:

@@ -72,3 +72,26 @@ def test_an_outline_that_means_nothing_is_refused(outline: bytes, contents: byte
     except DecodeError:
         return
     assert isinstance(found.arguments, list)
+
+
+def test_a_file_of_an_accelerator_is_decoded_only_there() -> None:
+    strings = Strings(300, 200, [[[b"string"]], (3, 4)])
+    of_cpu, of_gpu = pack(WEIGHTS, strings), pack(WEIGHTS, strings, "NVIDIA H100")
+    assert unpack(of_gpu, WEIGHTS, "NVIDIA H100") == strings
+    assert len(of_gpu) == len(of_cpu) + 1 + len("NVIDIA H100")
+    with pytest.raises(
+        DecodeError, match=r"^written on NVIDIA H100, and a model in floats decodes only there; this is cpu"
+    ):
+        unpack(of_gpu, WEIGHTS)
+    with pytest.raises(DecodeError, match=r"written on cpu, .* this is NVIDIA H100 .codecs whose names end in -int"):
+        unpack(of_cpu, WEIGHTS, "NVIDIA H100")
+    for place in range(len(of_gpu)):
+        with pytest.raises(DecodeError):
+            unpack(of_gpu[:place], WEIGHTS, "NVIDIA H100")
+
+
+def test_another_version_is_named() -> None:
+    data = bytearray(pack(WEIGHTS, Strings(3, 2, [])))
+    data[3] = 9
+    with pytest.raises(DecodeError, match="format version 9; this version of bench reads 1 and 2"):
+        unpack(bytes(data), WEIGHTS)
