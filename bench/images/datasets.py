@@ -187,6 +187,12 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     return folder
 
 
+def known_files(data: Path) -> frozenset[str]:
+    """SHA-256 of the files of all named image sets, with the archives that were unpacked in a folder of image sets."""
+    files = (_files(data / name, entry) for name, entry in _catalogue().items() if "of" not in entry)
+    return frozenset(sha256 for each in files for sha256 in each.values())
+
+
 @functools.cache
 def _catalogue() -> dict[str, dict[str, Any]]:
     text = importlib.resources.files(__package__).joinpath("datasets.toml").read_text(encoding="utf-8")

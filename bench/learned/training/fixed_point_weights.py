@@ -145,7 +145,8 @@ def _loaded(request: Request, path: Path) -> Weights:
 def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
     """The training set, in the form of the family's input, and the side of a crop."""
     folder, cache = request.data or training_pictures.default_folder(), training_pictures.default_cache()
-    found, side = training_pictures.load(folder, cache, refuse=fingerprints()).at_least(CROP_PIXELS), CROP_PIXELS
+    pictures, side = training_pictures.load(folder, cache, refuse=fingerprints(folder)), CROP_PIXELS
+    found = pictures.at_least(side)
     if request.family in YUV420:
         found, side = converted(found, cache), CROP_PIXELS // 2
     training_set, _ = found.split()

@@ -113,7 +113,7 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Ter
     engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
-    found = training_pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints())
+    found = training_pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints(job.data))
     data = found.at_least(job.phase.side)
     identity = _identity(job, data, engine.precision_of(fabric))
     loop, record = _begin(job, data, fabric, _state(job, identity))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.images.archives import RECORD
 from bench.images.evaluation_sets import fingerprints
 from bench.learned.training import training_pictures
 from bench.system.errors import BenchError, MissingError, UsageError
@@ -131,7 +132,21 @@ def test_kodak_pictures_are_refused(kodak: list[Path], tmp_path: Path) -> None:
     for number, path in enumerate(kodak[:2]):
         shutil.copy(path, folder / f"holiday{number}.png")
     with pytest.raises(UsageError, match="evaluation set"):
-        training_pictures.load(folder, tmp_path / "cache", refuse=fingerprints())
+        training_pictures.load(folder, tmp_path / "cache", refuse=fingerprints(folder))
+
+
+@pytest.mark.parametrize("training", ["train", ".", "tecnick"])
+def test_pictures_of_an_unpacked_archive_are_refused(photos: Path, tmp_path: Path, training: str) -> None:
+    sets = tmp_path / "data"
+    (sets / "train").mkdir(parents=True)
+    (sets / "tecnick").mkdir()
+    for folder in ("train", "tecnick"):
+        shutil.copy(photos / "photo3.png", sets / folder / "holiday.png")
+    before = fingerprints(sets / training)
+    (sets / "tecnick" / RECORD).write_text(f"{sha256_of(photos / 'photo3.png')}  holiday.png\n")
+    assert fingerprints(sets / training) - before == {sha256_of(photos / "photo3.png")}
+    with pytest.raises(UsageError, match=r"holiday\.png.*evaluation set"):
+        training_pictures.load(sets / training, tmp_path / "cache", refuse=fingerprints(sets / training))
 
 
 def test_full_disk_leaves_no_pack(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
