@@ -45,7 +45,7 @@ SIZES = {1: (1280, 832), 24: (6000, 4000), 100: (12288, 8192)}
 """Megapixels to width and height."""
 
 CODECS = ("joint@3", "attn@3", "cca@3", "joint+qr@3", "bpg-444@37")
-WATCH_S = 0.05
+WATCH_S = 0.5
 
 
 def photograph(width: int, height: int) -> Picture:

@@ -86,9 +86,8 @@ class Transforms:
 
         def compute(tile: Tile) -> None:
             down, across = tile.seen_at(scale)
-            x = (
-                samples[down, across].contiguous().to(self._device).permute(2, 0, 1)[None].float().div_(255)
-            )  # channels-last
+            seen = samples[down, across].contiguous().to(self._device)
+            x = seen.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the samples are
             below, right = down.stop - down.start - x.shape[2], across.stop - across.start - x.shape[3]
             part: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
             if not y:

@@ -133,8 +133,9 @@ class GlobalMeans:
         self._size = size
         self._known: list[Tensor] = []
         self._sums: list[Tensor] = []
+        self._passes = 0
         self.are_known = False
-        """Whether the last pass took the means that it collected."""
+        """Whether the last pass took the right means."""
 
     def of(self, tile: Tile) -> TorchFunctionMode:
         """The mode in which a tile's means are replaced."""
@@ -142,7 +143,10 @@ class GlobalMeans:
 
     def advance(self) -> None:
         """End a pass."""
-        self.are_known = len(self._known) == len(self._sums) and all(map(torch.equal, self._known, self._sums))
+        self._passes += 1
+        are_equal = len(self._known) == len(self._sums) and all(map(torch.equal, self._known, self._sums))
+        # NaN equals nothing; no chain of means is longer than their number.
+        self.are_known = are_equal or self._passes > len(self._sums)
         self._known, self._sums = self._sums, []
 
 

@@ -169,6 +169,12 @@ def test_means_over_tiles_are_those_of_the_whole_after_a_pass_for_each_that_depe
         grid.compute(compute)
         assert torch.allclose(found, network(x), atol=1e-6)
     assert len(passes) == (3 + 1) * len(list(grid))
+    passes.clear()
+    x[..., 0, 0] = torch.nan
+    with torch.inference_mode():
+        grid.compute(compute)
+    assert found.isnan().all()
+    assert len(passes) == (3 + 1) * len(list(grid))
 
 
 def test_a_network_without_means_takes_one_pass() -> None:
