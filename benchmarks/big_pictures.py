@@ -106,8 +106,8 @@ def compute_one_tile() -> None:
             place.copy_(part[..., : place.shape[2], : place.shape[3]])
         return y
 
-    Grid.compute = compute  # type: ignore[method-assign]
-    Transforms.latents = repeated  # type: ignore[method-assign]
+    setattr(Grid, "compute", compute)  # noqa: B010  # methods cannot be assigned to, say type checkers
+    setattr(Transforms, "latents", repeated)  # noqa: B010
 
 
 def watched(arguments: list[str]) -> tuple[int, float, float]:

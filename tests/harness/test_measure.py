@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ class Queueing(Codec):
 
 def test_times_are_of_the_work_and_not_of_asking_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "synchronise", Queueing.on.synchronise)
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: Queueing.on.seconds)
+    monkeypatch.setattr(time, "perf_counter", lambda: Queueing.on.seconds)
     codec, picture = Queueing(1), Picture(np.zeros((1, 1, 3), np.uint8))
     samples = measure.time_stages(codec, codec, picture, repeats=2, threads=1)
     seconds = {(sample.stage, sample.repeat): sample.seconds for sample in samples}

@@ -154,7 +154,7 @@ class _Means(TorchFunctionMode):
     """Adds the means of a tile to sums, in the order of the calls, and returns known ones."""
 
     def __init__(self, tile: Tile, known: list[Tensor], sums: list[Tensor], latents: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._tile, self._known, self._sums, self._latents = tile, known, sums, latents
         self._calls = 0
 
