@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from bench.learned.coding.latent_codecs import summed
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import Tensor
@@ -77,12 +77,6 @@ def save(path: Path, diagnosis: Diagnosis) -> None:
 def estimated_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
     """Bits of the coded latents under the trained densities, for "y" and, if the model has it, "z"."""
     return summed(_estimated_bits(model, strip) for strip in latents.strips())
-
-
-def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The sums of numbers of the same name."""
-    first, *others = parts
-    return {name: sum((part[name] for part in others), value) for name, value in first.items()}
 
 
 @torch.inference_mode()

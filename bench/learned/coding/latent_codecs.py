@@ -26,7 +26,7 @@ from bench.learned.models.base import split_parameters
 from bench.learned.models.quantization import symbols_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -296,3 +296,9 @@ class _Elements:
 def in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
     """(1, C, h, w) to (positions in order, C)."""
     return None if values is None else values[0].flatten(1).t()[order]
+
+
+def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The sums of numbers of the same name."""
+    first, *others = parts
+    return {name: sum((part[name] for part in others), value) for name, value in first.items()}

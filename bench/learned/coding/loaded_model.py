@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from bench.learned.coding.diagnosis import summed
 from bench.learned.coding.entropy_parameters import one_thread
+from bench.learned.coding.latent_codecs import summed
 from bench.learned.coding.latents import LatentCoder
 from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.coding.row_tiles import RowTiled
