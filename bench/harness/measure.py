@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, SupportsFloat
 
 from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
-from bench.results.schema import is_column
+from bench.results.schema import is_column, is_measured_name
 from bench.system.environment import set_threads, synchronise, threads_in_force
 from bench.system.errors import BenchError, BusyError, CodecError
 
@@ -68,6 +68,8 @@ def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequen
     values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
     if taken := [name for name in notes if name in values or is_column(name)]:
         raise CodecError(f"it notes '{taken[0]}', which is the name of a metric or column; another name is needed")
+    if strange := [name for name in notes if not is_measured_name(name)]:
+        raise CodecError(f"it notes '{strange[0]}'; a name has letters, digits, _, ., + and -")
     notes |= adapter.ceiling(encoder, picture, metrics)
     return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
 

@@ -19,7 +19,7 @@ from bench.harness.runner import describe_dataset, register, run_measurements, r
 from bench.harness.target import Search, target_of
 from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
-from bench.results.schema import DIAGNOSTICS, is_column
+from bench.results.schema import DIAGNOSTICS, is_column, is_measured_name
 from bench.results.store import Store
 from bench.system.errors import MissingError, UsageError, listed
 from bench.system.worker_process import Limits
@@ -280,6 +280,10 @@ def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
     metric = load_metric(name)
     if taken.get(metric.name, metric) != metric:
         raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+    if not is_measured_name(metric.name):
+        raise UsageError(
+            f"metric '{name}' is called '{metric.name}'; a name has letters, digits, '_', '.', '+' and '-'"
+        )
     if name not in METRICS and _is_taken(metric.name):
         raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
     if not metric.takes(kind):

@@ -42,5 +42,5 @@ def _globs(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def _matches(name: str, glob: str) -> bool:
-    """Whether a name is a glob, or matches it. A name may contain brackets: "scan[2]" is no glob for scan2 alone."""
+    """Whether a name is, or matches, a glob. A name may itself contain brackets: "scan[2]" is not scan2 alone."""
     return name == glob or fnmatch.fnmatchcase(name, glob)

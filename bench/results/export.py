@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from bench.results.database import REPAIR
 from bench.results.fields import FILES, SHOWN, current_columns, parse_column
 from bench.results.resume_key import Configuration
-from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column
+from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column, is_measured_name
 from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
 
@@ -37,9 +36,6 @@ _ROWS = {
     "imported": "imported ORDER BY dataset, source, method, metric, rate_bpp",
 }
 """Source and order of the rows of each CSV file."""
-
-_MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
-"""Valid names of metrics and diagnostics."""
 
 _DISTORTIONS = "SELECT key, metric AS name, value FROM distortions JOIN metrics USING (metric, version)"
 
@@ -241,7 +237,7 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
             raise UsageError(f"{path}: there is no column '{column}'; write the folder again with `bench export`")
     # Further columns of measurements are metrics and diagnostics.
     further = [column for column in columns if column not in FILES[name]]
-    strange = [one for one in further if name != "measurements" or not _MEASURED_NAME.fullmatch(one)]
+    strange = [one for one in further if name != "measurements" or not is_measured_name(one)]
     if strange:
         raise UsageError(
             f"{path}: there is a column {ascii(strange[0])[:SHOWN]}, which is none of {', '.join(FILES[name])}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.results.database import REPAIR
 from bench.results.fields import FIELDS, field_of
-from bench.results.schema import is_column
+from bench.results.schema import is_column, is_measured_name
 from bench.results.store import WHOLES, Store
 from bench.system.errors import StoreError, UsageError
 
@@ -114,8 +114,8 @@ def _check(store: Store, other: Store) -> None:
         for table, name in _NAMED.items():
             query = f"SELECT {name}, min(value), max(value) FROM {table} GROUP BY {name}"  # noqa: S608  # our own names
             for measured, *bounds in other.rows(query):
-                if is_column(measured):
-                    raise ValueError(f"{table} has '{measured}', which is the name of another column")  # noqa: TRY301
+                if is_column(measured) or not is_measured_name(measured):
+                    raise ValueError(f"{table} has '{ascii(measured)[1:-1]}', which is no name of its own")  # noqa: TRY301
                 _parse(table, measured, bounds)
     except ValueError as error:
         raise StoreError(f"{other.path}: it is damaged: {error}; {REPAIR}") from None

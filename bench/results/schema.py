@@ -6,6 +6,7 @@ every convention in the literature can be computed from the same rows.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,14 @@ _COLUMNS = frozenset(FILES["measurements"]) | {
     "bpp_of_all_pixels",
 }  # fmt: skip
 """The stored columns, and those added by the analysis."""
+
+
+_MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
+
+
+def is_measured_name(name: str) -> bool:
+    """Whether a metric or diagnostic may have this name, as a column of an export."""
+    return _MEASURED_NAME.fullmatch(name) is not None
 
 
 def is_column(name: str) -> bool:

@@ -163,6 +163,20 @@ def test_a_metric_called_like_something_else_is_refused_before_anything_is_store
     assert not (desk.path / "r.sqlite").exists()
 
 
+@pytest.mark.parametrize("name", ["a b", "x;--", "1st", "=2+3", ""])
+def test_names_that_no_export_can_have_are_refused(desk: Desk, name: str) -> None:
+    with (desk.path / "own_metric.py").open("a") as file:
+        file.write(f"\nODD = Metric('{name}', worst, 'Odd', False)\n")
+    result = desk.measure("--metric", "own_metric.py:ODD")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: metric 'own_metric.py:ODD' is called '{name}'; a name has letters")
+    assert not (desk.path / "r.sqlite").exists()
+    with (desk.path / "own.py").open("a") as file:
+        file.write("\n\nclass Odd(Quick):\n    def encode(self, picture):\n")
+        file.write(f"        note('{name}', lambda: 1.0)\n        return super().encode(picture)\n")
+    assert f"failed: odd@8 on p0: it notes '{name}'; a name has letters" in desk.measure(codec="own.py:Odd@8").stderr
+
+
 def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metric(desk: Desk) -> None:
     with (desk.path / "own.py").open("a") as file:
         file.write("\n\nclass Wide(Quick):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")

@@ -110,7 +110,7 @@ def test_a_database_is_not_merged_into_itself(folder: Path) -> None:
             "UPDATE distortions SET value = -1 WHERE metric = 'mse'",
             "distortions, 'mse' must be a number from 0 to",
         ),
-        ("UPDATE distortions SET metric = 'width' WHERE metric = 'mse'", "distortions has 'width', which is the name"),
+        ("UPDATE distortions SET metric = 'width' WHERE metric = 'mse'", "distortions has 'width', which is no name"),
         ("UPDATE runs SET provenance = '5'", "runs, 'provenance' must be a JSON object, not '5'"),
         ("UPDATE images SET image = CAST(x'ff' AS TEXT) WHERE image = 'p1'", "holds text that is none"),
     ],
