@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips]...")
+@click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips|dists]...")
 @families
 @qualities
 @click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="What weights are trained for.  [default: mse]")
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
-    """Download image sets (kodak by default), CompressAI's `weights` or those of the metric `lpips`, verified.
+    """Download image sets (kodak by default), CompressAI's `weights` or those of the metrics `lpips` and `dists`.
 
-    What was cut off goes on.
+    All are verified, and what was cut off goes on.
 
-    Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all of one metric are about 2 GB.
+    Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all `weights` of one --metric are about 2 GB.
     """
     from bench.images.datasets import fetch_dataset  # noqa: PLC0415
 
@@ -34,10 +34,10 @@ def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # 
     for name in names or ("kodak",):
         if name == "weights":
             _fetch_weights(**wanted)
-        elif name == "lpips":
-            from bench.metrics.deep import fetch_alexnet  # noqa: PLC0415
+        elif name in {"lpips", "dists"}:
+            from bench.metrics.deep import fetch_weights  # noqa: PLC0415
 
-            click.echo(f"AlexNet's weights are {fetch_alexnet()}")
+            click.echo(f"weights of {name} are {' and '.join(map(str, fetch_weights(name)))}")
         else:
             click.echo(f"{name} is in {fetch_dataset(name, data=data)}")
 

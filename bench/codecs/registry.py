@@ -63,6 +63,8 @@ FURTHER_METRICS = {
     "iw_ssim": "bench.metrics.structure:IW_SSIM",
     "vif": "bench.metrics.structure:VIF",
     "lpips": "bench.metrics.deep:LPIPS",
+    "dists": "bench.metrics.deep:DISTS",
+    "cvvdp": "bench.metrics.vision:CVVDP",
 }
 """The same of metrics that are measured where they are asked for."""
 

@@ -1,13 +1,18 @@
-"""LPIPS: distance of the features of a network (Zhang et al., "The unreasonable effectiveness of deep features", 2018).
+"""Distances of the features of a network: LPIPS and DISTS. Their weights are downloaded, by `bench fetch`.
 
-Version 0.1 with AlexNet, the one to quote, by the authors' package. The weights of its heads come with the package;
-those of AlexNet are torchvision's, 233 MB, which `bench fetch lpips` downloads.
+LPIPS: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), version 0.1 with
+AlexNet, the one to quote, by the authors' package, which has the weights of its heads; those of AlexNet are
+torchvision's, 233 MB.
+DISTS: Ding et al., "Image quality assessment: unifying structure and texture similarity" (2020), on the features of
+VGG-16, torchvision's, 528 MB, weighted by the numbers in the authors' repository. The picture is taken in its full
+size; who first reduces the smaller side to 256 pixels gets other values.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.metrics.distortion import Metric
@@ -17,39 +22,93 @@ from bench.system.errors import MissingError
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
 
     from bench.images.picture import Picture
 
-ALEXNET = "alexnet-owt-7be5be79.pth"
-ALEXNET_URL = f"https://download.pytorch.org/models/{ALEXNET}"
-ALEXNET_SHA256 = "7be5be79"
-"""The first digits, as in the file's name."""
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A file of weights, where it is from, and its SHA-256 or the first digits of that."""
+
+    name: str
+    url: str
+    sha256: str
+
+
+ALEXNET = WeightsFile(
+    "alexnet-owt-7be5be79.pth", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", "7be5be79"
+)
+VGG16 = WeightsFile("vgg16-397923af.pth", "https://download.pytorch.org/models/vgg16-397923af.pth", "397923af")
+DISTS_WEIGHTS = WeightsFile(
+    "dists-weights.pt",
+    "https://github.com/dingkeyan93/DISTS/raw/1267d8cb626c98706db3697422701c56a85ebf2e/DISTS_pytorch/weights.pt",
+    "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+)
+
+FILES = {"lpips": (ALEXNET,), "dists": (VGG16, DISTS_WEIGHTS)}
+"""Metric to the files of weights that it needs."""
 
 LPIPS_MIN_SIDE = 31
 """The smaller side that AlexNet's pooling leaves something of."""
 
-_NOT_INSTALLED = missing_package("lpips", "torchvision")
+_VGG16_STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
+"""Convolutions of each stage of VGG-16, by torchvision's numbers."""
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+_DISTS_C = 1e-6
+"""The constants c1 and c2 of equations 5 and 6."""
 
 
-def fetch_alexnet() -> Path:
-    """Download AlexNet's weights, if they are not here already; where they are.
+def fetch_weights(metric: str) -> list[Path]:
+    """Download the weights of a metric in `FILES` that are not here already; where they are.
 
     Raises:
-        MissingError: the download failed.
+        MissingError: a download failed.
         OSError: the folder cannot be written.
     """
-    path = locate_weights(ALEXNET) or weights_folder() / ALEXNET
-    download([ALEXNET_URL], path, ALEXNET_SHA256)
-    return path
+    paths = []
+    for file in FILES[metric]:
+        path = locate_weights(file.name) or weights_folder() / file.name
+        download([file.url], path, file.sha256)
+        paths.append(path)
+    return paths
 
 
-def _missing() -> str | None:
-    if (reason := _NOT_INSTALLED()) or locate_weights(ALEXNET):
-        return reason
-    return "AlexNet's weights are not on this machine: bench fetch lpips"
+def _missing(metric: str, package: Callable[[], str | None]) -> Callable[[], str | None]:
+    def missing() -> str | None:
+        absent = [file.name for file in FILES[metric] if not locate_weights(file.name)]
+        if (reason := package()) or not absent:
+            return reason
+        return f"its weights are not on this machine ({', '.join(absent)}): bench fetch {metric}"
+
+    return missing
+
+
+def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
+    """The tensors of a file.
+
+    Raises:
+        MissingError: it is not on this machine, or has another hash.
+    """
+    import torch  # noqa: PLC0415
+
+    path = locate_weights(file.name)
+    if path is None or not sha256_of(path).startswith(file.sha256):
+        raise MissingError(f"{path or file.name} is missing or damaged: bench fetch {metric}")
+    tensors: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return tensors
+
+
+def _unit_tensor(picture: Picture) -> torch.Tensor:
+    """R, G and B from 0 to 1, (1, 3, height, width)."""
+    import torch  # noqa: PLC0415
+
+    return torch.tensor(picture.pixels, dtype=torch.float32).permute(2, 0, 1)[None] / 255
 
 
 def _lpips(original: Picture, decoded: Picture) -> float | None:
@@ -57,33 +116,87 @@ def _lpips(original: Picture, decoded: Picture) -> float | None:
     if min(original.height, original.width) < LPIPS_MIN_SIDE:
         return None
     with one_torch_thread():
-        return float(_network()(_tensor(original), _tensor(decoded)))
-
-
-def _tensor(picture: Picture) -> torch.Tensor:
-    import torch  # noqa: PLC0415
-
-    return torch.tensor(picture.pixels, dtype=torch.float32).permute(2, 0, 1)[None] / 127.5 - 1
+        return float(_lpips_network()(*(2 * _unit_tensor(picture) - 1 for picture in (original, decoded))))
 
 
 @functools.cache
-def _network() -> Any:  # noqa: ANN401  # lpips has no types
+def _lpips_network() -> Any:  # noqa: ANN401  # lpips has no types
     import lpips  # noqa: PLC0415
-    import torch  # noqa: PLC0415
 
-    path = locate_weights(ALEXNET)
-    if path is None or not sha256_of(path).startswith(ALEXNET_SHA256):
-        raise MissingError(f"{path or ALEXNET} is missing or damaged: bench fetch lpips")
+    weights = _load("lpips", ALEXNET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls torchvision by names of before
         network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
-    weights = torch.load(path, map_location="cpu", weights_only=True)
     # Its layers are AlexNet's, in slices: slice2.3.weight is features.3.weight.
     layers = {name: weights[f"features.{name.partition('.')[2]}"] for name in network.net.state_dict()}
     network.net.load_state_dict(layers)
     return network.eval()
 
 
+def _dists(original: Picture, decoded: Picture) -> float:
+    """DISTS: one minus the weighted similarities of means and of variations of all maps (equations 5 to 7)."""
+    texture, structure = _dists_weights()
+    similarity = 0.0
+    with one_torch_thread():
+        maps = (_vgg16_maps(_unit_tensor(picture)) for picture in (original, decoded))
+        for one, other, alpha, beta in zip(*maps, texture, structure, strict=True):
+            mean_one, mean_other = one.mean((2, 3)), other.mean((2, 3))
+            product, squares = mean_one * mean_other, mean_one**2 + mean_other**2
+            variances = one.var((2, 3), correction=0) + other.var((2, 3), correction=0)
+            covariance = (one * other).mean((2, 3)) - product
+            similarity += float((alpha * (2 * product + _DISTS_C) / (squares + _DISTS_C)).sum())
+            similarity += float((beta * (2 * covariance + _DISTS_C) / (variances + _DISTS_C)).sum())
+    return 1 - similarity
+
+
+@functools.cache
+def _dists_weights() -> tuple[tuple[torch.Tensor, ...], ...]:
+    """Weights alpha of texture and beta of structure, each (channels,) for the picture and the five stages."""
+    import torch  # noqa: PLC0415
+
+    weights = _load("dists", DISTS_WEIGHTS)
+    alpha, beta = (weights[name].double().flatten() for name in ("alpha", "beta"))
+    channels = [3, *(len(_vgg16()[f"features.{stage[-1]}.bias"]) for stage in _VGG16_STAGES)]
+    total = alpha.sum() + beta.sum()
+    return tuple(torch.split(values / total, channels) for values in (alpha, beta))
+
+
+@functools.cache
+def _vgg16() -> dict[str, torch.Tensor]:
+    """VGG-16's convolutions; its fully connected layers, nine tenths of the file, are not kept."""
+    return {name: tensor for name, tensor in _load("dists", VGG16).items() if name.startswith("features.")}
+
+
+def _vgg16_maps(planes: torch.Tensor) -> list[torch.Tensor]:
+    """A picture (1, 3, height, width) from 0 to 1, and the last maps of each stage; pooling is by L2 norms."""
+    import torch  # noqa: PLC0415
+
+    mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+    maps, x = [planes], (planes - mean) / deviation
+    for place, stage in enumerate(_VGG16_STAGES):
+        x = _l2_pooled(x) if place else x
+        for layer in stage:
+            weight, bias = (_vgg16()[f"features.{layer}.{kind}"] for kind in ("weight", "bias"))
+            x = torch.nn.functional.conv2d(x, weight, bias, padding=1).relu()
+        maps.append(x)
+    return maps
+
+
+def _l2_pooled(x: torch.Tensor) -> torch.Tensor:
+    """The root of means of squares under a Hann window, for every other sample (equation 3)."""
+    import torch  # noqa: PLC0415
+
+    window = torch.tensor([0.25, 0.5, 0.25])
+    kernel = (window[:, None] * window).expand(x.shape[1], 1, 3, 3)
+    return (torch.nn.functional.conv2d(x**2, kernel, stride=2, padding=1, groups=x.shape[1]) + 1e-12).sqrt()
+
+
 LPIPS = Metric(
-    "lpips", _lpips, "LPIPS, AlexNet", higher_is_better=False, version=version_with("lpips"), missing=_missing
+    "lpips",
+    _lpips,
+    "LPIPS, AlexNet",
+    higher_is_better=False,
+    version=version_with("lpips"),
+    missing=_missing("lpips", missing_package("lpips", "torchvision")),
 )
+DISTS = Metric("dists", _dists, "DISTS", higher_is_better=False, missing=_missing("dists", lambda: None))

@@ -1,4 +1,4 @@
-"""Models of human vision: PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP.
+"""Models of human vision: PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2, FLIP and ColorVideoVDP.
 
 PSNR-HVS: Egiazarian et al., "New full-reference quality metrics based on HVS" (2006), without its correction of mean
 and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contrast masking of DCT basis functions"
@@ -6,6 +6,8 @@ and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contra
 NLPD: Laparra et al., "Perceptual image quality assessment using a normalized Laplacian pyramid" (2016), of luma.
 SSIMULACRA 2: Sneyers, https://github.com/cloudinary/ssimulacra2 (2022): 90 is visually lossless, 30 is low quality.
 FLIP: Andersson et al., "FLIP: a difference evaluator for alternating images" (2020), its mean at 67 pixels per degree.
+ColorVideoVDP: Mantiuk et al., "ColorVideoVDP: a visual difference predictor for image, video and display distortions"
+(2024), in just-objectionable differences below 10, on its display "standard_4k": 30 inches, 200 cd/m2, 75 cm away.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ NLPD_MIN_SIDE = 33
 """The smaller side from which on the six scales of the pyramid can be filtered."""
 
 SSIMULACRA2_MIN_SIDE = 8
+
+CVVDP_MIN_SIDE = 2
+"""The smaller side from which on there is a pyramid."""
 
 _BLOCK = 8
 
@@ -103,6 +108,23 @@ def _flip(original: Picture, decoded: Picture) -> float:
     return float(mean)
 
 
+def _cvvdp(original: Picture, decoded: Picture) -> float | None:
+    """ColorVideoVDP; None where the smaller side is below `CVVDP_MIN_SIDE`."""
+    if min(original.height, original.width) < CVVDP_MIN_SIDE:
+        return None
+    with one_torch_thread():
+        quality, _ = _cvvdp_predictor().predict(decoded.pixels, original.pixels, dim_order="HWC")
+    return float(quality)
+
+
+@functools.cache
+def _cvvdp_predictor() -> Any:  # noqa: ANN401  # it has no types
+    import pycvvdp  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    return pycvvdp.cvvdp(display_name="standard_4k", device=torch.device("cpu"), quiet=True)
+
+
 _HVS: dict[str, Any] = {
     "higher_is_better": True,
     "version": version_with("psnr-hvsm"),
@@ -136,4 +158,12 @@ FLIP = Metric(
     higher_is_better=False,
     version=version_with("flip-evaluator"),
     missing=missing_package("flip_evaluator"),
+)
+CVVDP = Metric(
+    "cvvdp",
+    _cvvdp,
+    "ColorVideoVDP (JOD)",
+    higher_is_better=True,
+    version=version_with("cvvdp"),
+    missing=missing_package("pycvvdp"),
 )

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 
     from bench.metrics import Metric
 
-SYMMETRIC = {"psnr_hvs", "psnr_hvs_m", "nlpd", "fsim", "gmsd", "flip", "lpips"}
+SYMMETRIC = {"psnr_hvs", "psnr_hvs_m", "nlpd", "fsim", "gmsd", "flip", "lpips", "dists"}
 """Those for which it does not matter which picture is the original."""
 
 PERFECT = {"vmaf": 97.428475, "xpsnr": math.inf, "psnr_hvs": math.inf, "psnr_hvs_m": math.inf, "ssimulacra2": 100} | {
-    "nlpd": 1e-5, "flip": 0, "lpips": 0, "fsim": 1, "gmsd": 0, "iw_ssim": 1, "vif": 1,
+    "nlpd": 1e-5, "flip": 0, "lpips": 0, "dists": 0, "fsim": 1, "gmsd": 0, "iw_ssim": 1, "vif": 1, "cvvdp": 10,
 }  # fmt: skip
 """The values of equal pictures. VMAF's is well known; NLPD adds 1e-10 below its root."""
 
-FROM_SIDE = {"vmaf": 17, "ssimulacra2": 8, "nlpd": 33, "fsim": 2, "gmsd": 3, "lpips": 31, "iw_ssim": 161, "vif": 41}
+FROM_SIDE = {"vmaf": 17, "ssimulacra2": 8, "nlpd": 33, "fsim": 2, "gmsd": 3, "lpips": 31, "iw_ssim": 161, "vif": 41} | {
+    "cvvdp": 2
+}
 """The smaller side that a metric needs, where it needs one."""
 
 
