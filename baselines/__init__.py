@@ -19,6 +19,8 @@ CODECS = {
     "avif-420": "baselines.avif420:Avif420",
     "jpegxl": "baselines.jpegxl:JpegXl",
     "vvc": "baselines.vvc:Vvc",
+    "vtm": "baselines.reference_encoders:Vtm",
+    "hm": "baselines.reference_encoders:Hm",
 }
 """Codec name to "module:Class", for `bench.codecs.registry`."""
 
@@ -28,6 +30,6 @@ SYNONYMS = {
     "jpegxl": ("jpeg-xl", "jxl"),
     "bpg-444": ("bpg444", "bpg_444_x265_ycbcr", "bpg"),
     "bpg-420": ("bpg420",),
-    "vvc": ("vvenc", "vtm", "h266"),
+    "vvc": ("vvenc", "h266"),
 }
 """Codec name to other names of the same codec, for `bench.codecs.synonyms`."""

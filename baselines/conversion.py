@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from baselines import vvc
+from baselines import reference_encoders, vvc
 from baselines.avif import Avif
 from baselines.bpg import codec as bpg
 from bench.images.colour import from_yuv420, luma, to_rgb, to_ycbcr, to_yuv420
@@ -43,6 +43,10 @@ def _through_planes(picture: Picture) -> Picture:
 def _through_vvc(picture: Picture) -> Picture:
     even = _even(picture.pixels)
     return vvc.to_picture(vvc.to_planes(even), picture.height, picture.width)
+
+
+def _through_reference_encoder(picture: Picture) -> Picture:
+    return reference_encoders.to_picture(reference_encoders.to_planes(picture))
 
 
 def _through_avif(picture: Picture) -> Picture:
@@ -114,6 +118,8 @@ CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
     "avif": _through_avif,
     "avif-420": _through_planes,
     "vvc": _through_vvc,
+    "vtm": _through_reference_encoder,
+    "hm": _through_reference_encoder,
 }
 """Codec to the conversion of a picture and back, without coding."""
 

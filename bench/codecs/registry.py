@@ -78,6 +78,9 @@ JPEG AI averages the BD-rates of seven: see its common training and test conditi
 _SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
 """Suffix of a codec's name after that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
+_STANDARDS = {"vtm": "vvc", "hm": "bpg"}
+"""Reference encoder to the family of its standard; BPG is HEVC."""
+
 _NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
 """Class attributes without a default in `bench.codecs.Codec`: type, and an example for messages."""
 
@@ -197,8 +200,8 @@ def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
 
 
 def stem(codec: str) -> str:
-    """The name of the family of a codec's label: jpeg of jpeg-444, joint of joint+qr."""
-    return _SETTING.sub("", codec)
+    """The name of the family of a codec's label: jpeg of jpeg-444, joint of joint+qr, vvc of vtm."""
+    return _STANDARDS.get(name := _SETTING.sub("", codec), name)
 
 
 def label_of(name: str) -> str:

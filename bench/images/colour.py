@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
 """Weights of R, G and B in the luma of ITU-R BT.709, which has the primaries of sRGB."""
 
-_BT601_WEIGHTS = np.array([0.299, 0.587, 0.114])
-_CHROMA_SCALES = (1.772, 1.402)  # twice one minus the weight of B and of R
+BT601_LUMA = np.array([0.299, 0.587, 0.114])
+"""The same of ITU-R BT.601, which JPEG has."""
+
 _CHROMA_ZERO = 128.0
 
 _LIMITED = (219 / 255, 224 / 255, 16.0)
@@ -49,14 +50,14 @@ def luma_10_bits(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return plane
 
 
-def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """RGB to YCbCr of ITU-R BT.601 in full range (as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
+def to_ycbcr(pixels: NDArray[np.uint8], weights: NDArray[np.float64] = BT601_LUMA) -> NDArray[np.float32]:
+    """RGB to YCbCr in full range (by default as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
 
-    Values are on the scale of 8 bits; grey has a chroma of 128.
+    Values are on the scale of 8 bits; grey has a chroma of 128. `weights` are those of R, G and B in luma.
     """
-    (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
-    matrix = np.array([_BT601_WEIGHTS, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
-    matrix /= np.array([[1], [blue_scale], [red_scale]], np.float32)
+    red, green, blue = weights
+    matrix = np.array([weights, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
+    matrix /= np.array([[1], [2 * (1 - blue)], [2 * (1 - red)]], np.float32)
     zero = np.array([0, _CHROMA_ZERO, _CHROMA_ZERO], np.float32)
     planes = np.empty((3, *pixels.shape[:2]), np.float32)
     for rows in _strips(*pixels.shape[:2]):
@@ -64,9 +65,16 @@ def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return planes
 
 
-def to_rgb(luma_plane: NDArray[np.float32], cb: NDArray[np.float32], cr: NDArray[np.float32]) -> Picture:
+def to_rgb(
+    luma_plane: NDArray[np.float32],
+    cb: NDArray[np.float32],
+    cr: NDArray[np.float32],
+    *,
+    weights: NDArray[np.float64] = BT601_LUMA,
+) -> Picture:
     """RGB picture of three YCbCr planes of equal size, on the scale of `to_ycbcr`, rounded to 8 bits."""
-    (red, green, blue), (blue_scale, red_scale) = _BT601_WEIGHTS, _CHROMA_SCALES
+    red, green, blue = map(float, weights)
+    blue_scale, red_scale = 2 * (1 - blue), 2 * (1 - red)
     pixels = np.empty((*luma_plane.shape, 3), np.uint8)
     for rows in _strips(*luma_plane.shape):
         b_minus_y, r_minus_y = blue_scale * (cb[rows] - _CHROMA_ZERO), red_scale * (cr[rows] - _CHROMA_ZERO)

@@ -135,7 +135,8 @@ def test_published_curves_need_no_results_and_are_listed(tmp_path: Path) -> None
     [
         ("minnen-2018-neurips-opt", "joint"),
         ("balle-2018-iclr-opt", "scale"),
-        ("VTM", "vvc"),
+        ("VTM", "vtm"),
+        ("vvenc", "vvc"),
         ("jxl", "jpegxl"),
         ("jpeeg", "jpeg"),
     ],

@@ -1,0 +1,208 @@
+"""The reference encoders of VVC (VTM) and HEVC (HM), one intra picture: the anchors of most papers.
+
+They are external binaries, which no package manager has and users build. The command lines are those of CompressAI's
+benchmark (`compressai/utils/bench/codecs.py`), the source of the curves `compressai/vtm` and `compressai/hm`: 8-bit
+YCbCr 4:4:4 of BT.709 in full range, and the authors' configuration for intra pictures. Two things differ: samples are
+rounded and not cut off, and grey has a chroma of 128 and not 127.5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from baselines import external
+from baselines.bpg.bits import ByteReader, ue7
+from baselines.external import Binary
+from baselines.ffmpeg_codec import MAX_PIXELS
+from bench.codecs.codec import Codec, QualityScale
+from bench.images.colour import BT709_LUMA, to_rgb, to_ycbcr
+from bench.system.errors import CodecError, DecodeError, MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.codecs.codec import Scalar
+    from bench.images.picture import Picture
+
+ENCODING_LIMIT_S = 3600.0
+"""Time limit of an encoder for one picture: they take minutes, and longer the better the picture is."""
+
+_PLANES, _STREAM = "planes.yuv", "coded.bin"
+_POINTS = (47, 42, 37, 32, 27, 22, 17, 12)
+
+
+class _ReferenceCodec(Codec):
+    """An encoder and a decoder on PATH, and a configuration file.
+
+    A file consists of width and height in pixels and the length of the stream in bytes (ue7, as in BPG), and the
+    stream: decoders write samples without saying how many a row has.
+    """
+
+    backends: ClassVar[tuple[str, ...]] = ("external",)
+    settings: ClassVar[Mapping[str, Scalar]] = {
+        "subsampling": "4:4:4",
+        "bit_depth": 8,
+        "color_space": "YCbCr, BT.709, full range",
+    }
+
+    software: ClassVar[str]
+    """Its short name, as in versions and in the variable BENCH_..._CONFIG."""
+
+    programs: ClassVar[tuple[str, str]]
+    """Encoder and decoder, which may also end in "Static"."""
+
+    config: ClassVar[str]
+    """Name of the configuration file, which is in the folder cfg beside that of the binaries."""
+
+    @abstractmethod
+    def further_arguments(self) -> Sequence[str]:
+        """Arguments of the encoder besides files, size and quantiser."""
+
+    @classmethod
+    def missing(cls, backend: str | None = None, **options: str) -> str | None:
+        """The binaries or the configuration file that are missing, with the way to get them; or None."""
+        del backend, options
+        if reason := external.missing(cls._binaries()):
+            return reason
+        if cls._config_path() is None:
+            if given := os.environ.get(cls._variable()):
+                return f"{cls._variable()} names {given}, which is no file"
+            return f"{cls.config} is not in ../cfg beside {cls._binaries()[0].name}; set {cls._variable()} to its path"
+        return None
+
+    @classmethod
+    def _binaries(cls) -> tuple[Binary, Binary]:
+        encoder, decoder = (_binary(program, cls.software) for program in cls.programs)
+        return encoder, decoder
+
+    @classmethod
+    def _variable(cls) -> str:
+        return f"BENCH_{cls.software}_CONFIG"
+
+    @classmethod
+    def _config_path(cls) -> Path | None:
+        """The configuration file that the environment names, else the one of the tree that the encoder was built in."""
+        if given := os.environ.get(cls._variable()):
+            return Path(given).absolute() if Path(given).is_file() else None
+        built = Path(external.find(cls._binaries()[0])).resolve().parent.parent / "cfg" / cls.config
+        return built if built.is_file() else None
+
+    @property
+    def backend_version(self) -> str:
+        """The versions of encoder and decoder: "VTM 23.4 (EncoderApp, DecoderApp)"."""
+        return external.version(self._binaries())
+
+    @property
+    def backend_settings(self) -> Mapping[str, Scalar]:
+        """The settings, the arguments, and the configuration file by its content."""
+        path = self._found_config()
+        content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return {
+            **self.settings,
+            "arguments": " ".join(self.further_arguments()),
+            "config": f"{path.name} {content}",
+        }
+
+    def _found_config(self) -> Path:
+        path = self._config_path()
+        if path is None:
+            raise MissingError(f"{self.title}: {self.missing()}")
+        return path
+
+    def encode(self, picture: Picture) -> bytes:
+        """Compress a picture.
+
+        Raises:
+            CodecError: the picture is too large, or the encoder refuses, hangs or crashes.
+        """
+        if picture.width * picture.height > MAX_PIXELS:
+            size = f"{picture.width} x {picture.height}"
+            raise CodecError(f"{self.title} codes at most {MAX_PIXELS} pixels here; this picture is {size}")
+        arguments = [
+            *("-i", _PLANES, "-c", str(self._found_config()), "-q", str(int(self.quality))),
+            *("-o", os.devnull, "-b", _STREAM, "-wdt", str(picture.width), "-hgt", str(picture.height)),
+            *("-fr", "1", "-f", "1", "--InputChromaFormat=444", "--InputBitDepth=8", *self.further_arguments()),
+        ]
+        command = [external.find(self._binaries()[0]), *arguments]
+        stream = external.run(command, {_PLANES: to_planes(picture).tobytes()}, _STREAM, time_limit_s=ENCODING_LIMIT_S)
+        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+
+    def decode(self, data: bytes) -> Picture:
+        """Decompress a file.
+
+        Raises:
+            DecodeError: the bytes are damaged, or claim an excessive size, or the decoder refuses, hangs or crashes.
+        """
+        reader = ByteReader(data)
+        width, height = reader.ue7(), reader.ue7()
+        if not 0 < width * height <= MAX_PIXELS:
+            limit = f"at most {MAX_PIXELS} are decoded"
+            raise DecodeError(f"file claims {width} x {height} pixels; {limit}")
+        stream = reader.take(reader.ue7())
+        if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
+            raise DecodeError(f"not a {self.software} file")
+        command = [external.find(self._binaries()[1]), "-b", _STREAM, "-o", _PLANES, "-d", "8"]
+        try:
+            samples = external.run(command, {_STREAM: stream}, _PLANES)
+        except CodecError as error:
+            raise DecodeError(str(error)) from error
+        if len(samples) != 3 * width * height:
+            raise DecodeError(f"damaged file: {len(samples)} samples, not three planes of {width} x {height}")
+        return to_picture(np.frombuffer(samples, np.uint8).reshape(3, height, width))
+
+
+class Vtm(_ReferenceCodec):
+    """VVC intra, 4:4:4, encoded by VTM with encoder_intra_vtm.cfg."""
+
+    title = "VVC 4:4:4 (VTM)"
+    scale = QualityScale("quantiser, lower is better", _POINTS, 0, 63, falling=True)
+    software = "VTM"
+    programs = ("EncoderApp", "DecoderApp")
+    config = "encoder_intra_vtm.cfg"
+
+    def further_arguments(self) -> Sequence[str]:
+        """That the size is padded to whole coding units, and the padding cut off by the decoder."""
+        return ("--ConformanceWindowMode=1",)
+
+
+class Hm(_ReferenceCodec):
+    """HEVC intra, 4:4:4, encoded by HM with encoder_intra_main_rext.cfg."""
+
+    title = "HEVC 4:4:4 (HM)"
+    scale = QualityScale("quantiser, lower is better", _POINTS, 0, 51, falling=True)
+    software = "HM"
+    programs = ("TAppEncoder", "TAppDecoder")
+    config = "encoder_intra_main_rext.cfg"
+
+    def further_arguments(self) -> Sequence[str]:
+        """Padding as with VTM, and what the profile needs."""
+        return ("--SEIDecodedPictureHash", "--Level=5.1", "--CUNoSplitIntraACT=0", "--ConformanceMode=1")
+
+
+def _binary(program: str, software: str) -> Binary:
+    """A program under the name that it has on PATH."""
+    names = (program, f"{program}Static")
+    name = next(filter(shutil.which, names), program)
+    source = f"build {software} from the repository of its authors, JVET, and put its folder bin on PATH"
+    return Binary(name, source, "--help", r"(?:En|De)coder Version \[?([^\s\]]+)", rf"{software} \1")
+
+
+def to_planes(picture: Picture) -> NDArray[np.uint8]:
+    """Y, Cb and Cr of BT.709 in full range, rounded to 8 bits: (3, height, width)."""
+    planes = np.rint(to_ycbcr(picture.pixels, BT709_LUMA))
+    return np.clip(planes, 0, 255).astype(np.uint8)
+
+
+def to_picture(planes: NDArray[np.uint8]) -> Picture:
+    """The picture of decoded planes."""
+    luma, cb, cr = planes.astype(np.float32)
+    return to_rgb(luma, cb, cr, weights=BT709_LUMA)
