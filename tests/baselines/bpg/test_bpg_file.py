@@ -45,7 +45,7 @@ def test_a_file_written_from_what_was_read_is_the_same_file(file: bytes) -> None
 
 
 @pytest.mark.parametrize("chroma_format", [1, 3])
-@pytest.mark.parametrize(("width", "height"), [(8, 8), (768, 512), (8192, 4096)])
+@pytest.mark.parametrize(("width", "height"), [(8, 8), (768, 512), (8192, 4096), (12288, 8192)])
 def test_our_sps_says_what_it_was_made_from(width: int, height: int, chroma_format: int) -> None:
     picture = CodedFormat(width, height, chroma_format)
     _, sps = hevc.parameter_sets(picture, TOOLS)
