@@ -11,7 +11,7 @@ from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
 MAX_PIXELS = 2**27
-"""Larger pictures are neither coded nor decoded: a damaged file can claim any size. x265 codes them with level 7."""
+"""Larger pictures are neither coded nor decoded: a damaged file can claim any size."""
 
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
 """Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma centred between luma samples, as
