@@ -88,12 +88,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("option", "value", "column"), [("--bpp", 2.5, "bpp"), ("--psnr", 32.0, "psnr")])
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("option", "value"), [("--bpp", 2.5), ("--psnr", 32.0)])
 def test_a_run_stores_the_quality_that_it_found(
-    option: str, value: float, column: str, folder: Path, tmp_path: Path
+    option: str, value: float, workers: str, folder: Path, tmp_path: Path
 ) -> None:
     arguments = ("run", "--codec", "jpeg", "--dataset", str(folder / "photos"), "--db", str(tmp_path / "r.sqlite"))
-    result = CliRunner().invoke(main, [*arguments, option, str(value)])
+    result = CliRunner().invoke(main, [*arguments, option, str(value), "--workers", workers])
     assert result.exit_code == 0, result.output
     assert "2 tasks measured" in result.output
     with sqlite3.connect(tmp_path / "r.sqlite") as connection:
@@ -105,6 +106,6 @@ def test_a_run_stores_the_quality_that_it_found(
     neighbours = f"jpeg@{quality - 1},{quality},{quality + 1}"
     said = CliRunner().invoke(main, [*arguments[:2], neighbours, *arguments[3:]]).output
     cells = [line.split() for line in said.splitlines() if line.startswith("jpeg ")]
-    place = 3 if column == "bpp" else 4
+    place = 3 if option == "--bpp" else 4
     distances = {int(row[1]): abs(float(row[place]) - value) for row in cells}
     assert min(distances, key=lambda one: distances[one]) == quality
