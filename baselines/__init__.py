@@ -31,5 +31,7 @@ SYNONYMS = {
     "bpg-444": ("bpg444", "bpg_444_x265_ycbcr", "bpg"),
     "bpg-420": ("bpg420",),
     "vvc": ("vvenc", "h266"),
+    "vtm": (),
+    "hm": (),
 }
 """Codec name to other names of the same codec, for `bench.codecs.synonyms`."""
