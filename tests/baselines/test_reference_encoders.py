@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from baselines.reference_encoders import Hm, Vtm, to_picture, to_planes
-from bench.results.schema import Configuration
+from bench.results.resume_key import Configuration
 from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:

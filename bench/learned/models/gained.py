@@ -169,7 +169,8 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
 def _norms(layer: nn.Module, *, outputs: bool) -> Tensor:
     """Norm of a convolution's weights for each output or input channel."""
     axis = 0 if outputs != isinstance(layer, nn.ConvTranspose2d) else 1
-    return torch.linalg.vector_norm(cast("Tensor", layer.weight).movedim(axis, 0).flatten(1), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(cast("Tensor", layer.weight).movedim(axis, 0).flatten(1), dim=1)
+    return norms
 
 
 def _row(table: Tensor, which: Tensor) -> Tensor:

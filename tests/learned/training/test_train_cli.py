@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from command_line import invoke
+from command_line import invoke as invoke_command
 
 from bench.learned.training import engine, training_run
 
 if TYPE_CHECKING:
     from bench.learned.training.training_job import TrainingJob
 from bench.learned.weights.full import load
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    return invoke_command("train", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -133,9 +133,9 @@ def test_a_restored_model_saves_to_the_same_file(saved: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("family", RGB)
-def test_compact_weights_fit_into_8_megabytes(family: str, tmp_path: Path) -> None:
+def test_compact_weights_fit_into_15_megabytes(family: str, tmp_path: Path) -> None:
     save(tmp_path / "weights", build(compact_config(family)), CARD)
-    assert (tmp_path / "weights").stat().st_size < 8_000_000
+    assert (tmp_path / "weights").stat().st_size < 15_000_000
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0001, 0.05, 0.5, 0.999])
