@@ -150,3 +150,12 @@ def test_published_and_measured_values_have_a_verdict_each(synthetic: Synthetic,
     of_others, ours = claims.tallies(table)
     assert ours["counts"] == [{"number": len(table), "verb": "are not tested", "verdict_class": "not-tested"}]
     assert {count["verb"]: count["number"] for count in of_others["counts"]} == {"hold": 9, "are not tested": 26}
+
+
+def test_a_training_for_several_lambdas_counts_once(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_codec("joint", "Joint")
+    synthetic.add_curve("joint", weights="own", weights_sha256="1")
+    both = [_trained(quality=quality, started="2026-01-01T00:00:00+00:00") for quality in (3.0, 4.0)]
+    another = _trained(quality=5.0, started="2026-01-02T00:00:00+00:00")
+    said = answer.weights_banner(_content(synthetic, tmp_path), Extras(weights=pd.concat([*both, another])))
+    assert "3.0 hours for all 3 models" in said

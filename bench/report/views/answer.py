@@ -149,7 +149,9 @@ def weights_banner(content: Content, extras: Extras) -> str:
         return ""
     codec, weights = str(subject["codec"].iloc[0]), str(subject["weights"].iloc[0])
     own, every = own_scale(rows[(rows["codec"] == codec) & (rows["weights"] == weights)]), own_scale(rows)
-    paper, hours = paper_scale(codec), pd.to_numeric(rows["seconds"]).sum() / 3600
+    # Models of several lambdas may come from one training.
+    trainings = rows.drop_duplicates(["codec", "started", "seconds"])
+    paper, hours = paper_scale(codec), pd.to_numeric(trainings["seconds"]).sum() / 3600
     names = " and ".join(f'"{name}"' for name in sorted(set(rows["weights"])))
     widths = [_beside(f"{name} = ", *pair) for name, *pair in (("N", own.N, paper.N), ("M", own.M, paper.M)) if pair[0]]
     has = f"{title(content, str(content.subject))} has {' and '.join(widths)} channels, and " if widths else ""
