@@ -59,9 +59,7 @@ def test_a_quick_run_has_fewer_points_and_the_whole_one_all() -> None:
     assert Budget.stated(quick=True).share(jpeg, fixed=False).qualities == (10, 30, 50, 70, 80, 90, 95)
 
 
-@pytest.mark.parametrize(
-    ("weights", "measured"), [((2, 3, 4, 5, 6), (2, 3, 5)), ((3, 4, 5), (3, 5)), ((1, 4), (1, 4))]
-)
+@pytest.mark.parametrize(("weights", "measured"), [((2, 3, 4, 5, 6), (2, 3, 5)), ((3, 4, 5), (3, 5)), ((1, 4), (1, 4))])
 def test_a_codec_with_weights_is_measured_at_qualities_that_have_some(
     weights: tuple[float, ...], measured: tuple[float, ...]
 ) -> None:
