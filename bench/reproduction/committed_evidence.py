@@ -26,6 +26,7 @@ LEFT_OUT = frozenset(
         "per_image_bd_rates.csv",
         "pictures.csv",
         "pictures.html",
+        "pictures.js",
     }
 )
 """What comes with the package, what is large and follows from the measurements, and what is of pictures."""

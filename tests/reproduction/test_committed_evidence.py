@@ -38,7 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         leave_figures_empty(patch)
         write_report(folder / "report" / "data", folder / "report")
-    large = ("pictures/a.webp", "pictures.html", "tables/pictures.csv")
+    large = ("pictures/a.webp", "pictures.html", "tables/pictures.csv", "assets/pictures.js")
     for name in large:
         (folder / "report" / name).parent.mkdir(exist_ok=True)
         (folder / "report" / name).write_bytes(b"large")
@@ -53,6 +53,7 @@ def test_evidence_is_all_that_numbers_need_and_nothing_large(report: Path, tmp_p
     there = {path.relative_to(tmp_path / "kept").as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert there == files | {manifest.EVIDENCE}
     assert "of-others.html" not in files
+    assert not any("pictures" in name for name in files)
     assert {"data/measurements.csv", "data/runs.csv", "tables/points.csv", "index.html"} <= files
     assert "experiments/mine.csv" in files
     assert any(name.startswith("figures/") and name.endswith(".svg") for name in files)
