@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from bench.learned.models import ModelConfig, Quantization
 from bench.learned.training import stp
 from bench.learned.training.phases import CropStage, Phase
+from bench.learned.weights.packing import MOST_BITS, WeightBits
 from bench.system.errors import UsageError
 
 _STEP = {
@@ -85,6 +86,20 @@ def require_formerly(names: Any, phases: Mapping[str, Any]) -> None:  # noqa: AN
         UsageError: it has.
     """
     _require("[formerly]", names, dict.fromkeys(phases, str))
+
+
+def weight_bits(entry: Any) -> WeightBits | None:  # noqa: ANN401 - any value in a file
+    """The values of [weight_bits]; None if there are none.
+
+    Raises:
+        UsageError: a value is missing, or has the wrong type or size.
+    """
+    if entry is None:
+        return None
+    _require("[weight_bits]", entry, get_type_hints(WeightBits))
+    if len(entry) < 2 or not all(2 <= bits <= MOST_BITS for bits in entry.values()):
+        raise UsageError(f"[weight_bits] has {_shown(entry)}; transforms and entropy_model are from 2 to {MOST_BITS}")
+    return WeightBits(**entry)
 
 
 def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - any value in a file

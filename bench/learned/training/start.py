@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,7 @@ from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
 from bench.learned.training import training_record
-from bench.learned.weights import catalogue, delta
+from bench.learned.weights import catalogue, delta, packing
 from bench.learned.weights.foreign import load_any
 from bench.learned.weights.full import load, save
 from bench.learned.weights.rectified import is_decoder, load_rectified, save_rectified
@@ -76,8 +77,9 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
     path = job.out / WEIGHTS
     assert not isinstance(model, Gained)  # noqa: S101 - `write_all`
     if not isinstance(model, Rectified):
-        save(path, model, card)
+        save(path, _rounded(job, model, model), card)
         return path
+    model = Rectified(_rounded(job, model, model.codec), model.rectifier)
     base = _base(job)
     if job.phase.source != "decoded":
         # The codec was trained as well: it is a new base, with its own CDFs.
@@ -104,7 +106,7 @@ def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mappi
     """
     first = job.phase.qualities.index(job.target.quality)
     base = _base(job)
-    save(base, model.plain(first), _card_of(card, job.target, validated))
+    save(base, _rounded(job, model, model.plain(first)), _card_of(card, job.target, validated))
     _copy(base, job.out / WEIGHTS)
     rounded = load(base).model
     for index, quality in enumerate(job.phase.qualities):
@@ -113,6 +115,16 @@ def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mappi
             path = _base(dataclasses.replace(job, target=target))
             save(path, model.beside(rounded, first, index), _card_of(card, target, validated))
             delta.write(path, *delta.read(path), base)
+
+
+def _rounded(job: TrainingJob, trained: Trainable, codec: LearnedModel) -> LearnedModel:
+    """The codec of a trained model with the weights of its trained convolutions in the job's number of bits."""
+    if job.weight_bits is None:
+        return codec
+    codec = deepcopy(codec)
+    names = {name.removeprefix("codec.") for name in job.phase.learns(trained)}
+    packing.round_weights(codec, names, job.weight_bits)
+    return codec
 
 
 def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation]) -> ModelCard:

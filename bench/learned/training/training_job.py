@@ -19,6 +19,8 @@ from bench.system.errors import UsageError, unknown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bench.learned.weights.packing import WeightBits
+
 RUNS = Path("runs")
 """Default folder of trainings."""
 
@@ -49,6 +51,8 @@ class TrainingJob:
     init: Path | None = None
     take: tuple[str, ...] | None = None
     """Sub-networks to copy from the weights in `init`; None: all that the two models have in common."""
+    weight_bits: WeightBits | None = None
+    """Bits that the weights of trained convolutions are rounded to in the weights file; None: float16."""
     width: int | None = None
     """Channels of the rectifier; None: those of the initial one, or the default for a new one."""
     seed: int = 0

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.resources.abc import Traversable
 
+    from bench.learned.weights.packing import WeightBits
+
 RUNS = Path("runs") / "zoo"
 
 PACKAGED = ("paper",)
@@ -84,6 +86,8 @@ class TrainingRecipe:
 
     steps: tuple[Step, ...]
     exclude: tuple[str, ...]
+    weight_bits: WeightBits | None = None
+    """Bits that weights are stored with; None: float16."""
     formerly: Mapping[str, str] = field(default_factory=dict)
     """Names of stages in older weights files, and their current names."""
 
@@ -153,6 +157,7 @@ class RecipeProgress:
             "seed": step.seed,
             "width": step.width,
             "exclude": self.recipe.exclude,
+            "weight_bits": self.recipe.weight_bits,
             "out": out,
             **options,
         }
@@ -322,7 +327,8 @@ def _recipe(content: Mapping[str, Any]) -> TrainingRecipe:
     )
     formerly = content.get("formerly", {})
     recipe_fields.require_formerly(formerly, content["phases"])
-    return TrainingRecipe(steps, tuple(excluded), {old: new for new, old in formerly.items()})
+    bits = recipe_fields.weight_bits(content.get("weight_bits"))
+    return TrainingRecipe(steps, tuple(excluded), bits, {old: new for new, old in formerly.items()})
 
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:

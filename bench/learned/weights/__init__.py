@@ -9,6 +9,7 @@ tensor_file         tensors and a header in a safetensors file
 full                full weights: a model with all that its bitstreams depend on
 delta               delta weights: a file that names the weights it needs and holds only the tensors that differ
 scaling             tensors that differ by one factor per channel, stored as these factors
+packing             convolutions rounded to few bits, and how a file stores them
 eight_bit           tensors of a rectifier in 8 bits
 rectified           weights of +qr and +ft
 stored_cdfs         the integer CDFs of the range coder, as tensors

@@ -14,6 +14,7 @@ _MAX_QUALITY = 255  # one byte in a coded file
 _TYPES: dict[str, type] = {
     "format": int,
     "sha256": str,
+    "packed": list,
     "modifier": str,
     "config": dict,
     "card": dict,
@@ -65,6 +66,8 @@ def _check_values(header: dict[str, Any]) -> None:
     _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
     names, spread = base.get("taken") or (), numbers.get("spread") or ()
     _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is no list of names")
+    packed = header.get("packed") or ()
+    _require(all(isinstance(name, str) for name in packed), "its field 'packed' is no list of names")
     _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is no list of integers")
     _require(isinstance(header.get("rectifier"), dict | None), "its field 'rectifier' is no object")
 

@@ -1,4 +1,4 @@
-"""A safetensors file with a JSON header and a checksum over both."""
+"""A safetensors file with a JSON header and a checksum over both. Tensors with few bits are stored packed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 
+from bench.learned.weights import packing
 from bench.learned.weights.header import parse
 from bench.system.errors import MissingError, UsageError
 from bench.system.files import atomic_write
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-FORMAT = 1
-"""Version of the header and of the tensors' names. Files of another version are refused."""
+FORMAT = 2
+"""Version of the header and of the tensors' names, as written."""
+
+FORMATS = (1, 2)
+"""Versions that can be read; version 1 has no packed tensors."""
 
 _KEY = "bench"
 
-_TYPES = {"F16", "F32", "I8", "I32"}
+_TYPES = {"F16", "F32", "I8", "I32", "U8"}
 """Types of the tensors, by their names in safetensors."""
 
 
@@ -33,10 +37,11 @@ def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> Non
     Raises:
         OSError: the file cannot be written; an earlier file is untouched.
     """
-    header = {"format": FORMAT, **header}
-    header["sha256"] = _checksum(header, tensors)
+    packed, stored = packing.pack(tensors)
+    header = {**header, "format": FORMAT, "packed": packed}
+    header["sha256"] = _checksum(header, stored)
     with atomic_write(path) as file:
-        file.write(safetensors.torch.save(tensors, {_KEY: _json(header)}))
+        file.write(safetensors.torch.save(stored, {_KEY: _json(header)}))
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -59,11 +64,15 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
     if header is None:
         raise UsageError(f"{path}: a safetensors file, but without the header of `bench` weights")
-    if header.get("format") != FORMAT:
-        raise UsageError(f"{path}: format {header.get('format')}, this version of bench reads format {FORMAT}")
+    if header.get("format") not in FORMATS:
+        readable = " and ".join(map(str, FORMATS))
+        raise UsageError(f"{path}: format {header.get('format')}, this version of bench reads {readable}")
     if header.pop("sha256", None) != _checksum(header, tensors):
         raise UsageError(f"{path}: damaged, its checksum does not match; fetch or train it again")
-    return header, tensors
+    try:
+        return header, packing.unpack(header.pop("packed", ()), tensors)
+    except ValueError as error:
+        raise UsageError(f"{path}: not a weights file ({error}); fetch or train it again") from error
 
 
 def _require_types(found: set[str]) -> None:

@@ -17,7 +17,7 @@ from bench.learned.training import curve, training_recipe, training_run
 from bench.learned.training.loop import CurvePoint
 from bench.learned.training.terminal import show_progress
 from bench.learned.training.training_recipe import RecipeProgress
-from bench.learned.weights import catalogue, delta, tensor_file
+from bench.learned.weights import catalogue, delta, packing, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
 from bench.learned.weights.rectified import save_rectified
 from bench.system.errors import BenchError, MissingError
@@ -368,6 +368,10 @@ def test_real_steps_of_a_recipe(small: RecipeProgress, photos: Path, tmp_path: P
 
 
 SEVERAL = """
+[weight_bits]
+transforms = 11
+entropy_model = 9
+
 [phases.all]
 steps = 4
 qualities = [1, 3]
@@ -397,6 +401,9 @@ def test_one_step_for_several_qualities_publishes_a_model_of_each(photos: Path, 
     real.publish(first, training_run.train(real.job(first, **options), Silent()))
     assert [path.name for path in sorted(real.weights.iterdir())] == ["hyper-1.safetensors", "hyper-3.safetensors"]
     assert real.stages("hyper@1").keys() == real.stages("hyper@3").keys() == {"all"}
+    convolutions = {name for name, value in delta.read(real.path("hyper@3"))[1].items() if value.dim() == 4}
+    assert set(packing.pack(delta.read(real.path("hyper@3"))[1])[0]) == convolutions
+    assert real.path("hyper@1").stat().st_size < 0.2 * real.path("hyper@3").stat().st_size
     assert real.next() == second
     training_recipe.follow(real, lambda job: training_run.train(job, Silent()), **options)
     assert real.next() is None

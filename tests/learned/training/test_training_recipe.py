@@ -41,6 +41,13 @@ if TYPE_CHECKING:
             b'phases = {a = {steps = 1, alpha = 1}}\nsteps = [{train = ["joint+ft@3"], phases = ["a"]}]',
             "--alpha is for a rectifier",
         ),
+        (b"weight_bits = 8\nphases = {}\nsteps = []", r"\[weight_bits\] is no table but 8"),
+        (b"weight_bits = {transforms = 8}\nphases = {}\nsteps = []", "transforms and entropy_model are from 2 to 12"),
+        (b"weight_bits = {transforms = 8, entropy_model = 13}\nphases = {}\nsteps = []", "are from 2 to 12"),
+        (
+            b"weight_bits = {transforms = 8, rectifier = 8}\nphases = {}\nsteps = []",
+            "has 'rectifier', which is not",
+        ),
     ],
 )
 def test_what_is_no_recipe_is_one_clear_line(content: bytes, message: str, tmp_path: Path) -> None:
@@ -60,6 +67,9 @@ def test_recipes_start_only_from_what_comes_before(name: str | None) -> None:
 
 
 VARIED = """
+[weight_bits]
+transforms = 11
+entropy_model = 9
 [data]
 exclude = ["chart*"]
 [phases.trunk]

@@ -1,0 +1,140 @@
+"""Weights of convolutions with few bits: multiples of a power of two for each channel.
+
+The models of the package are rounded once, at the end of their training (`round_weights`). Rounded weights are float16
+numbers, so that nothing else depends on it. Only the file stores them in fewer bits (`pack`): losslessly, and every
+tensor that becomes smaller. For the cost of rounding see docs/training.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from bench.learned.models.parts import TRANSFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from bench.learned.weights.stored_cdfs import Tensors
+
+MOST_BITS = 12
+"""Signed integers of so many bits are exact in float16, for each power of two."""
+
+_LEAST_EXPONENT = -24
+"""Exponent of the smallest float16 number."""
+
+_MOST_TAPS = 256
+"""Positions of a kernel: limits the memory that a damaged file can ask for."""
+
+_HIGH, _LOW, _EXPONENT, _TAPS = _FIELDS = (".high", ".low", ".exponent", ".taps")
+
+
+@dataclass(frozen=True, slots=True)
+class WeightBits:
+    """Bits of the weights of convolutions."""
+
+    transforms: int
+    """In g_a and g_s."""
+    entropy_model: int
+    """In all other sub-networks."""
+
+    def of(self, parameter: str) -> int:
+        """Bits of a parameter, by name."""
+        return self.transforms if parameter.partition(".")[0] in TRANSFORMS else self.entropy_model
+
+
+@torch.no_grad()
+def round_weights(model: nn.Module, names: Collection[str], bits: WeightBits) -> None:
+    """Round the weights of the named convolutions of a model in place."""
+    for name, parameter in model.named_parameters():
+        if name in names and parameter.dim() == 4:
+            parameter.copy_(rounded(parameter, bits.of(name)))
+
+
+def rounded(weights: Tensor, bits: int) -> Tensor:
+    """Weights rounded to integers of `bits` bits times a power of two, the smallest possible for each first index."""
+    largest = weights.abs().flatten(1).amax(1).view(-1, *(1,) * (weights.dim() - 1))
+    step = torch.exp2((torch.frexp(largest).exponent - (bits - 1)).clamp(min=_LEAST_EXPONENT).float())
+    limit = 2 ** (bits - 1) - 1
+    return (weights / step).round().clamp(-limit, limit) * step
+
+
+def pack(tensors: Tensors) -> tuple[list[str], Tensors]:
+    """Names of the tensors that were packed, and all tensors as a file stores them."""
+    names: list[str] = []
+    stored: Tensors = {}
+    for name, value in tensors.items():
+        fields = _packed(name, value) if value.dtype == torch.half and value.dim() == 4 else None
+        if fields is not None and sum(field.nbytes for field in fields.values()) < value.nbytes:
+            names.append(name)
+            stored |= fields
+        else:
+            stored[name] = value
+    return names, stored
+
+
+def unpack(names: Collection[str], stored: Tensors) -> Tensors:
+    """The tensors of `pack`.
+
+    Raises:
+        ValueError: parts of a packed tensor are missing or do not fit together.
+    """
+    tensors = dict(stored)
+    for name in names:
+        fields = [tensors.pop(name + field, None) for field in _FIELDS]
+        tensors[name] = _unpacked(name, *fields)
+    return tensors
+
+
+def _packed(name: str, value: Tensor) -> Tensors | None:
+    """The stored form of a float16 tensor; None if it needs more than `MOST_BITS`."""
+    if not value.isfinite().all() or not value.numel():
+        return None
+    # Kernels of a masked convolution are zero at the same positions.
+    taps = value.flatten(2).ne(0).flatten(0, 1).any(0)
+    units = (value.flatten(2)[..., taps].double() / 2.0**_LEAST_EXPONENT).long().numpy()
+    combined = np.bitwise_or.reduce(units.reshape(len(units), -1), axis=1)
+    exponents = np.where(combined == 0, 0, np.log2(np.maximum(combined & -combined, 1))).astype(np.int64)
+    integers = units >> exponents[:, None, None]
+    bits = max(8, int(np.abs(integers).max(initial=0)).bit_length() + 1)
+    if bits > MOST_BITS:
+        return None
+    planes = bits - 8
+    below = [np.packbits((integers >> plane & 1).astype(np.uint8)) for plane in range(planes)]
+    return {
+        name + _HIGH: torch.from_numpy((integers >> planes).astype(np.int8)),
+        name + _LOW: torch.from_numpy(np.stack(below) if below else np.empty((0, 0), np.uint8)),
+        name + _EXPONENT: torch.from_numpy((exponents + _LEAST_EXPONENT).astype(np.int8)),
+        name + _TAPS: taps.view(value.shape[2:]).to(torch.uint8),
+    }
+
+
+def _unpacked(
+    name: str, high: Tensor | None, low: Tensor | None, exponents: Tensor | None, taps: Tensor | None
+) -> Tensor:
+    if high is None or low is None or exponents is None or taps is None:
+        raise ValueError(f"parts of '{name}' are missing")
+    shapes = (high.dim(), low.dim(), exponents.shape, taps.dim()) == (3, 2, high.shape[:1], 2)
+    types = (high.dtype, low.dtype, exponents.dtype, taps.dtype) == (torch.int8, torch.uint8, torch.int8, torch.uint8)
+    if not (shapes and types and taps.numel() <= _MOST_TAPS and int(taps.count_nonzero()) == high.shape[2]):
+        raise ValueError(f"parts of '{name}' do not fit together")
+    planes = len(low)
+    if planes > MOST_BITS - 8 or low.shape[1] != (-(-high.numel() // 8) if planes else 0):
+        raise ValueError(f"the bits of '{name}' do not fit its integers")
+    integers = high.numpy().astype(np.int16) << planes
+    for plane, packed in enumerate(low.numpy()):
+        integers |= _bits(packed, high.numel()).reshape(integers.shape).astype(np.int16) << plane
+    value = torch.zeros(*high.shape[:2], taps.numel(), dtype=torch.half)
+    scaled = torch.from_numpy(integers).float() * torch.exp2(exponents.float()).view(-1, 1, 1)
+    value[..., taps.flatten().bool()] = scaled.half()
+    return value.view(*high.shape[:2], *taps.shape)
+
+
+def _bits(packed: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    return np.unpackbits(packed, count=count)
