@@ -40,12 +40,14 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
     if not filled:
         return None
     rd, parts = _rd_plots(content), _part_plots(tables["cca_ablation_table"])
+    shown = views.rates(tables["cca_bd_rates"], content.results.axes) if content else None
+    rates_table, remarks = shown or ((), ())
     variables = _variables(tables) | {
         "heading": "Cross-component attention",
         "dataset_title": content.results.title if content else "",
         "image_set_page": files[content.results.dataset] if content else "",
-        "axes": content.results.axes if content else (),
-        "rates": views.rates(tables["cca_bd_rates"], content.results.axes) if content else [],
+        "rates": rates_table,
+        "rate_remarks": remarks,
         "rates_result": views.rates_result(tables["cca_bd_rates"]) if content else "",
         "rd_plots": rd,
         "part_plots": parts,
@@ -76,7 +78,7 @@ def _variables(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "portability_result": views.portability_result(tables["portability"]),
         "fixed_point": views.fixed_point(tables["fixed_point_bd_rates"]),
         "fixed_point_times": views.fixed_point_times(tables["fixed_point_times"]),
-        "portability": views.portability(tables["portability"]) if len(tables["portability"]) else None,
+        "portability": views.portability(tables["portability"]),
     }
 
 

@@ -153,7 +153,7 @@ def _renderer() -> Any:  # noqa: ANN401 - a function of a page and variables tha
         lstrip_blocks=True,
     )
     environment.globals.update(
-        light_variables=css(css_variables(dark=False)), dark_variables=css(css_variables(dark=True))
+        zip=zip, light_variables=css(css_variables(dark=False)), dark_variables=css(css_variables(dark=True))
     )
 
     def render(page: Page, shared: Mapping[str, Any], figures: Mapping[str, str]) -> str:

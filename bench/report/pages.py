@@ -105,14 +105,14 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
         "searches": experiments.searches(search),
-        "alpha_result": results.searches(experiments.searches(search)),
+        "alpha_result": results.searches(search),
         "alpha_plots": alpha_plots,
         "epochs": len(epochs),
         "trials": [
             {
                 "name": name,
                 "title": TRIALS[name],
-                "rows": experiments.variant_rows(means),
+                "table": experiments.variant_rows(means),
                 "result": results.trial(means),
             }
             for name, means in trials.items()
@@ -181,7 +181,7 @@ def ablation_page(extras: Extras) -> Page | None:
     table = ablation.table(rates)
     plots = _ablation_plots(table)
     groups = experiments.ablations(table, plots)
-    variables = {"heading": "Ablation of the entropy model", "result": results.ablation(groups), "groups": groups}
+    variables = {"heading": "Ablation of the entropy model", "result": results.ablation(table), "groups": groups}
     tables = {"ablation_table": table, "ablation": rates}
     return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=PAGE_SCRIPTS)
 

@@ -21,10 +21,9 @@ from bench.report.citations import bibliography
 from bench.report.content import Content, first_of, main_results
 from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
-from bench.report.views.anchors import anchor_rows, ceilings
 from bench.report.views.claims import claims, main_claim, tallies
-from bench.report.views.component_gain import component_gains
 from bench.report.views.image_set import sections, short_title, study_view
+from bench.report.views.rates import anchor_rows, ceilings, component_gains
 from bench.report.views.results import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export

@@ -189,9 +189,9 @@ def test_a_share_says_of_how_many_it_is(page: Page) -> None:
 
 def test_pairs_of_times_say_how_many_they_are_at_which_qualities_and_how_far_they_scatter() -> None:
     row = dict.fromkeys(TIMES, "") | {"qualities": "3", "tasks": 4, "base_s": 0.1, "with_s": 0.15}
-    (shown,) = times.pairs(pd.DataFrame([row | {"ratio": 1.5, "ratio_low": 0.95, "ratio_high": 1.6}]))
-    assert (shown["qualities"], shown["tasks"]) == ("3", 4)
-    assert (shown["added"], shown["range"]) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
+    (shown,) = times.pairs(pd.DataFrame([row | {"ratio": 1.5, "ratio_low": 0.95, "ratio_high": 1.6}])).rows
+    assert [shown[4].text, shown[5].text] == ["3", 4]
+    assert (shown[-1].text, shown[-1].below) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
 
 
 def test_weights_whose_validation_nobody_knows_have_none() -> None:

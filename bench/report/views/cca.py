@@ -10,6 +10,7 @@ from bench.analysis.comparison import doubts
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.views.rates import mark
 from bench.report.views.rows import count, records, span
+from bench.report.views.table import Cell, Column, Table, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -24,19 +25,32 @@ LARGEST_AS_RATE = 20
 _GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
 
 
-def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> dict[str, Any]:
+def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]] | None:
     """One row an anchor (and curve, where there are several), one cell an axis, and the remarks that cells refer to."""
     if table.empty:
-        return {}
+        return None
     several = len(set(table["test"])) > 1
     rows: list[dict[str, Any]] = []
     for _, group in table.groupby(["test", "anchor"], sort=False):
         by_axis = {row["axis"]: row for row in records(group)}
         first = next(iter(by_axis.values()))
         title = f"{first['anchor_title']}, by {first['test_title']}" if several else first["anchor_title"]
-        cells = [_rate(by_axis[axis.name]) if axis.name in by_axis else _rate({}) for axis in axes]
-        rows.append({"title": title, "cells": cells})
-    return {"rows": rows, "remarks": mark(cell for row in rows for cell in row["cells"])}
+        rows.append({"title": title} | {axis.name: _rate(by_axis.get(axis.name, {})) for axis in axes})
+    remarks = mark(row[axis.name] for row in rows for axis in axes)
+    cells = [{"title": row["title"]} | {axis.name: _cell(row[axis.name]) for axis in axes} for row in rows]
+    return Table.of(cells, Column("Anchor", "title"), *(number(axis.title, axis.name, "%") for axis in axes)), remarks
+
+
+def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rate": signed(row.get("bd_rate_pchip_percent"), 1),
+        "interval": span(row.get("interval_low_percent"), row.get("interval_high_percent"), 1),
+        "remark": "; ".join(doubts(row.get("notes", ""))),
+    }
+
+
+def _cell(rate: Mapping[str, Any]) -> Cell:
+    return Cell(rate["rate"], rate["interval"], mark=rate["mark"])
 
 
 def rates_result(table: pd.DataFrame) -> str:
@@ -77,26 +91,16 @@ def portability_result(table: pd.DataFrame) -> str:
     return f"files that failed: {', '.join(parts)}" if parts else ""
 
 
-def _rate(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "rate": signed(row.get("bd_rate_pchip_percent"), 1),
-        "interval": span(row.get("interval_low_percent"), row.get("interval_high_percent"), 1),
-        "remark": "; ".join(doubts(row.get("notes", ""))),
-    }
-
-
-def ceilings(table: pd.DataFrame) -> list[dict[str, str]]:
+def ceilings(table: pd.DataFrame) -> Table:
     """The PSNR of pictures that made the round trip to RGB and were not coded."""
-    return [{"title": row["axis_title"], "ceiling": plain(row["ceiling_db"], 2)} for row in records(table)]
+    ceiling = number("Ceiling", lambda row: plain(row["ceiling_db"], 2), "dB")
+    return Table.of(records(table), Column("Metric", "axis_title"), ceiling)
 
 
-def parts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The table of bench.analysis.cca_ablation as text, one group a setting."""
+def parts(table: pd.DataFrame) -> list[tuple[str, Table]]:
+    """The table of bench.analysis.cca_ablation as text, one a setting, with the setting."""
     return [
-        {
-            "setting": f"lambda {lmbda:g}, {dataset}, {_extent(group)}",
-            "rows": [_part(row) for row in records(group)],
-        }
+        (f"lambda {lmbda:g}, {dataset}, {_extent(group)}", _parts(group))
         for (_, lmbda, dataset), group in table.groupby(["quality", "lambda", "dataset"], sort=False)
     ]
 
@@ -113,74 +117,76 @@ def _extent(group: pd.DataFrame) -> str:
     return f"{count(int(group['pictures'].min()), 'picture')}, {count(int(group['seeds'].min()), 'training')} a variant"
 
 
-def _part(row: dict[str, Any]) -> dict[str, Any]:
-    is_reference, difference = row["variant"] == REFERENCE, "loss_difference"
-    return {
-        "guide": _GUIDES.get(row["guide"], row["guide"]),
-        "attention": row["attention"],
-        "acem": row["acem"],
-        "parameters": f"{row['parameters'] / 1e6:.2f}",
-        "steps": f"{row['steps']:.0f}",
-        "pictures": f"{row['pictures']:g}",
-        "bpp": plain(row["bpp"], 4),
-        "psnrs": [plain(row[f"psnr_{plane}_db"], 2) for plane in ("yuv", "y", "u", "v")],
-        "loss": plain(row["loss"], 4),
-        "difference": NOTHING if is_reference else signed(row["loss_difference_percent"], 2),
-        "interval": ""
-        if is_reference
-        else span(row[f"{difference}_low_percent"], row[f"{difference}_high_percent"], 2),
-        "rate": NOTHING if is_reference else _as_rate(row["rate_equivalent_percent"]),
-    }
+def _parts(table: pd.DataFrame) -> Table:
+    def psnr(title: str, plane: str) -> Column:
+        return number(f"PSNR {title}", lambda row: plain(row[f"psnr_{plane}_db"], 2), "dB")
+
+    return Table.of(
+        records(table),
+        Column("Guide", lambda row: _GUIDES.get(row["guide"], row["guide"])),
+        Column("Attention", "attention"),
+        Column("Filter", "acem"),
+        number("Difference in loss", _difference, "%"),
+        number("as rate", _as_rate, "%"),
+        number("Loss", lambda row: plain(row["loss"], 4)),
+        number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
+        psnr("6:1:1", "yuv"),
+        *(psnr(plane.upper(), plane) for plane in "yuv"),
+        number("Parameters", lambda row: f"{row['parameters'] / 1e6:.2f}", "M"),
+        number("Steps", lambda row: f"{row['steps']:.0f}"),
+    )
 
 
-def _as_rate(percent: float) -> str:
+def _difference(row: Mapping[str, Any]) -> Cell:
+    if row["variant"] == REFERENCE:
+        return Cell(NOTHING)
+    ends = row["loss_difference_low_percent"], row["loss_difference_high_percent"]
+    return Cell(signed(row["loss_difference_percent"], 2), span(*ends, 2))
+
+
+def _as_rate(row: Mapping[str, Any]) -> str:
     """A difference in loss as one in rate; nothing where it is too large for one slope to hold."""
-    return signed(percent, 1) if abs(percent) <= LARGEST_AS_RATE else NOTHING
+    percent = row["rate_equivalent_percent"]
+    is_shown = row["variant"] != REFERENCE and abs(percent) <= LARGEST_AS_RATE
+    return signed(percent, 1) if is_shown else NOTHING
 
 
-def fixed_point(table: pd.DataFrame) -> list[dict[str, str]]:
+def fixed_point(table: pd.DataFrame) -> Table:
     """What 8 bits cost: one row a codec, image set and metric."""
-    return [
-        {
-            "codec": row["test_title"],
-            "anchor": row["anchor_title"],
-            "dataset": row["dataset"],
-            "axis": row["axis_title"],
-            "rate": signed(row["bd_rate_pchip_percent"], 2),
-            "interval": span(row["interval_low_percent"], row["interval_high_percent"], 2),
-            "by_picture": span(row["per_image_lowest_percent"], row["per_image_highest_percent"], 2),
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        records(table),
+        Column("Codec", "test_title"),
+        Column("Over", "anchor_title"),
+        Column("Pictures", "dataset"),
+        Column("Metric", "axis_title"),
+        interval("BD-rate", ("bd_rate_pchip_percent", "interval_low_percent", "interval_high_percent"), 2, "%"),
+        number(
+            "By picture", lambda row: span(row["per_image_lowest_percent"], row["per_image_highest_percent"], 2), "%"
+        ),
+    )
 
 
-def fixed_point_times(table: pd.DataFrame) -> list[dict[str, Any]]:
+def fixed_point_times(table: pd.DataFrame) -> Table:
     """Times in integers beside those in floats, and the ratio of each pair."""
-    return [
-        {
-            "codec": row["model"] + row["modifier"],
-            **{key: row[key] for key in ("model", "dataset", "machine", "stage", "tasks")},
-            "threads": f"{row['threads']:g}",
-            "base": milliseconds(row["base_s"]),
-            "with": milliseconds(row["with_s"]),
-            "ratio": plain(row["ratio"], 2),
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        records(table),
+        Column("Codec", lambda row: row["model"] + row["modifier"]),
+        Column("Pictures", "dataset"),
+        Column("Machine", "machine"),
+        Column("Stage", "stage"),
+        number("Threads", lambda row: f"{row['threads']:g}"),
+        number("Pairs", "tasks"),
+        number("Floats", lambda row: milliseconds(row["base_s"]), "ms"),
+        number("Integers", lambda row: milliseconds(row["with_s"]), "ms"),
+        number("Ratio", lambda row: plain(row["ratio"], 2)),
+    )
 
 
-def portability(table: pd.DataFrame) -> dict[str, Any]:
+def portability(table: pd.DataFrame) -> Table:
     """Codecs by ways of decoding: how many files failed, of how many."""
-    ways = list(dict.fromkeys(table["decoded"]))
-    cells = {(row["codec"], row["decoded"]): row for row in records(table)}
-    rows = [
-        {"codec": codec, "cells": [_failed(cells.get((codec, way))) for way in ways]}
-        for codec in dict.fromkeys(table["codec"])
-    ]
-    return {"ways": ways, "rows": rows}
-
-
-def _failed(row: dict[str, Any] | None) -> dict[str, Any]:
-    if row is None:
-        return {"text": NOTHING, "sort": "", "bad": False}
-    return {"text": f"{row['failed']} of {row['files']}", "sort": row["failed"], "bad": row["failed"] > 0}
+    rows = {codec: dict.fromkeys(table["decoded"], NOTHING) | {"codec": codec} for codec in table["codec"]}
+    for row in records(table):
+        failed = Cell(f"{row['failed']} of {row['files']}", sort=row["failed"], css="fails" if row["failed"] else "")
+        rows[row["codec"]][row["decoded"]] = failed
+    ways = [number(way, way, "failed") for way in dict.fromkeys(table["decoded"])]
+    return Table.of(rows.values(), Column("Codec", "codec"), *ways)

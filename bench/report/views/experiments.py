@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation
 from bench.report.numbers import NOTHING, plain, signed
-from bench.report.views.rows import count, records, span
+from bench.report.views.rows import count, records
+from bench.report.views.table import Column, Table, interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,83 +18,83 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure
 
 
-def gains(table: pd.DataFrame) -> list[dict[str, Any]]:
+def gains(table: pd.DataFrame) -> Table:
     """One row a model, modifier and quality."""
-    return [
-        {
-            "codec": row["model"] + row["modifier"],
-            "weights": row["weights"],
-            "quality": f"{row['quality']:g}",
-            "equal": f"{100 * row['equal_files']:.0f} %",
-            "before": plain(row["latent_error_quantized"], 1),
-            "after": plain(row["latent_error_rectified"], 1),
-            **_means(row),
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        records(table),
+        *_CODEC,
+        number("Quality", lambda row: f"{row['quality']:g}"),
+        _gain("PSNR", "psnr_gain", "dB"),
+        _gain("beyond +ft", "psnr_beyond_ft", "dB"),
+        _gain("MS-SSIM", "ms_ssim_gain", "dB"),
+        _gain("beyond +ft", "ms_ssim_beyond_ft", "dB"),
+        number("Files as long", lambda row: f"{100 * row['equal_files']:.0f} %"),
+        number("‖ŷ − y‖", lambda row: plain(row["latent_error_quantized"], 1)),  # noqa: RUF001
+        number("rectified", lambda row: plain(row["latent_error_rectified"], 1)),
+        _reduction("Reduced"),
+    )
 
 
-def summary_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def summary_rows(table: pd.DataFrame) -> Table:
     """One row a model and modifier: means over the qualities, and the largest gains."""
-    return [
-        {
-            "codec": row["model"] + row["modifier"],
-            "weights": row["weights"],
-            "qualities": row["qualities"],
-            "psnr_largest": signed(row["psnr_gain_largest_db"], 3),
-            "ms_ssim_largest": signed(row["ms_ssim_gain_largest_db"], 3),
-            **_means(row),
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        records(table),
+        *_CODEC,
+        number("Qualities", "qualities"),
+        _gain("PSNR", "psnr_gain", "mean, dB"),
+        _gain("beyond +ft", "psnr_beyond_ft", "dB"),
+        number("PSNR", lambda row: signed(row["psnr_gain_largest_db"], 3), "largest, dB"),
+        _gain("MS-SSIM", "ms_ssim_gain", "mean, dB"),
+        _gain("beyond +ft", "ms_ssim_beyond_ft", "dB"),
+        number("MS-SSIM", lambda row: signed(row["ms_ssim_gain_largest_db"], 3), "largest, dB"),
+        _reduction("Error reduced"),
+    )
 
 
-def _means(row: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """Gains, what of them is beyond the control, and the reduction of the error, each with its interval."""
-    shown = {
-        "psnr": ("psnr_gain", "db", 3),
-        "psnr_own": ("psnr_beyond_ft", "db", 3),
-        "ms_ssim": ("ms_ssim_gain", "db", 3),
-        "ms_ssim_own": ("ms_ssim_beyond_ft", "db", 3),
-        "reduction": ("error_reduction", "percent", 1),
-    }
-    return {
-        name: {
-            "mean": signed(row[f"{column}_{unit}"], digits),
-            "interval": span(row[f"{column}_low_{unit}"], row[f"{column}_high_{unit}"], digits),
-        }
-        for name, (column, unit, digits) in shown.items()
-    }
+_CODEC = (Column("Codec", lambda row: row["model"] + row["modifier"]), Column("Weights", "weights"))
 
 
-def searches(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _gain(title: str, of: str, unit: str) -> Column:
+    return interval(title, (f"{of}_db", f"{of}_low_db", f"{of}_high_db"), 3, unit)
+
+
+def _reduction(title: str) -> Column:
+    of = "error_reduction"
+    return interval(title, (f"{of}_percent", f"{of}_low_percent", f"{of}_high_percent"), 1, "%")
+
+
+def searches(table: pd.DataFrame) -> Table:
     """The alphas that were tried."""
-    return [
-        {
-            **{key: row[key] for key in ("model", "metric")},
-            "quality": f"{row['quality']:g}",
-            "alpha": f"{row['alpha']:g}",
-            "psnr": plain(row["psnr_db"], 3),
-            "chosen": str(row["chosen"]).lower() in {"1", "1.0", "true", "yes"},
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        records(table),
+        Column("Model", "model"),
+        number("Quality", lambda row: f"{row['quality']:g}"),
+        Column("For", "metric"),
+        number("Alpha", lambda row: f"{row['alpha']:g}"),
+        number("PSNR", lambda row: plain(row["psnr_db"], 3), "dB"),
+        Column("Chosen", lambda row: "yes" if row["chosen"] else ""),
+    )
 
 
-def variant_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
+def variant_rows(means: pd.DataFrame) -> Table:
     """Means of trained variants as text."""
-    digits = {"rate_bpp": 4, "psnr_db": 3, "ms_ssim": 5, "rd_loss": 4, "error_reduction_percent": 1}
-    return [
-        {
-            "variant": row["variant"],
-            "model": row["model"],
-            "quality": f"{row['quality']:g}",
-            "metric": row.get("metric", ""),
-            "images": row["images"],
-            **{name: plain(row.get(name), number) for name, number in digits.items()},
-        }
-        for row in records(means)
-    ]
+
+    def mean(title: str, column: str, digits: int, unit: str = "") -> Column:
+        return number(title, lambda row: plain(row.get(column), digits), unit)
+
+    return Table.of(
+        records(means),
+        Column("Variant", "variant"),
+        Column("Model", "model"),
+        number("Quality", lambda row: f"{row['quality']:g}"),
+        Column("For", lambda row: row.get("metric", "")),
+        number("Pictures", "images"),
+        mean("Rate", "rate_bpp", 4, "bpp"),
+        mean("PSNR", "psnr_db", 3, "dB"),
+        mean("MS-SSIM", "ms_ssim", 5),
+        mean("Loss", "rd_loss", 4),
+        mean("Error reduced", "error_reduction_percent", 1, "%"),
+    )
 
 
 def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -101,7 +103,7 @@ def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, An
         {
             "id": ablation_id(place),
             "setting": _ablated(group.iloc[0]),
-            "rows": _ablation_rows(group),
+            "table": _ablation_rows(group),
             "plots": [plot for plot in plots if plot.name == ablation_id(place)],
         }
         for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False))
@@ -118,20 +120,17 @@ def _ablated(row: pd.Series) -> str:
     return f"Latents of {row['transforms']}, lambda {row['lambda']:g}, {row['steps']:g} steps, {pictures}"
 
 
-def _ablation_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            **{key: row[key] for key in ("variant", "prior", "seeds", "pictures")},
-            "distribution": row["distribution"] if isinstance(row["distribution"], str) else NOTHING,
-            "kernel": "" if row["kernel"] != row["kernel"] else f"{row['kernel']:g}",
-            "mean": row["mean"] if isinstance(row["mean"], str) else NOTHING,
-            "parameters": f"{row['parameters'] / 1e6:.2f}",
-            "bpp": plain(row["bpp"], 4),
-            "reference": plain(row["reference_bpp"], 4),
-            "bpp_z": plain(row["bpp_z"], 4),
-            "difference": signed(row["difference_percent"], 2),
-            "interval": span(row["low_percent"], row["high_percent"], 2),
-            "spread": plain(row["spread_percent"], 2),
-        }
-        for row in records(table)
-    ]
+def _ablation_rows(table: pd.DataFrame) -> Table:
+    return Table.of(
+        records(table),
+        Column("Variant", "variant"),
+        Column("Distribution", lambda row: row["distribution"] if isinstance(row["distribution"], str) else NOTHING),
+        number("Kernel", lambda row: "" if math.isnan(row["kernel"]) else f"{row['kernel']:g}"),
+        number("Parameters", lambda row: f"{row['parameters'] / 1e6:.2f}", "M"),
+        number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
+        number("of it z", lambda row: plain(row["bpp_z"], 4), "bpp"),
+        number("joint, same seeds", lambda row: plain(row["reference_bpp"], 4), "bpp"),
+        interval("Difference", ablation.DIFFERENCE, 2, "%"),
+        number("Spread", lambda row: plain(row["spread_percent"], 2), "%"),
+        number("Seeds", "seeds"),
+    )

@@ -1,4 +1,4 @@
-"""BD-rates: the curves against each anchor in the order of their rates, and all of them in a matrix."""
+"""BD-rates: of the curves against each anchor, of components, and of conventional codecs against published curves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from bench.analysis.comparison import doubts
 from bench.analysis.headline import ranking
 from bench.report.numbers import NOTHING, plain, signed
 from bench.report.views.rows import records, span
+from bench.report.views.table import Cell, Column, Table, interval, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import pandas as pd
+
+    from bench.analysis.axis import Axis
     from bench.report.content import Content
 
 ANCHOR = "anchor"
@@ -94,33 +98,28 @@ def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
     return list(marks)
 
 
-def matrices(content: Content) -> list[dict[str, Any]]:
+def matrices(content: Content) -> list[tuple[Axis, Table]]:
     """One matrix a metric: rows of curves, columns of anchors; none for a single anchor, which has its table."""
     if len(content.anchors) < 2:
         return []
-    cells = {(row["axis"], row["test"], row["anchor"]): row for row in records(content.tables["bd_rates"])}
-    return [
-        {
-            "axis": axis,
-            "rows": [
-                {
-                    "title": rd_curve.title,
-                    "look": content.looks[rd_curve.name],
-                    "cells": [_cell(cells.get((axis.name, rd_curve.name, one.name))) for one in content.anchors],
-                }
-                for rd_curve in content.rd_curves
-                if axis.name in rd_curve.curves
-            ],
-        }
-        for axis in content.results.axes
-    ]
+    cells = {(row["axis"], row["test"], row["anchor"]): _cell(row) for row in records(content.tables["bd_rates"])}
+    found = []
+    for axis in content.results.axes:
+        rows = [
+            {anchor.name: cells.get((axis.name, one.name, anchor.name), Cell(NOTHING)) for anchor in content.anchors}
+            | {"": Cell(one.title, look=content.looks[one.name])}
+            for one in content.rd_curves
+            if axis.name in one.curves
+        ]
+        anchors = [number(anchor.title, anchor.name, "%") for anchor in content.anchors]
+        found.append((axis, Table.of(rows, Column("Codec", ""), *anchors)))
+    return found
 
 
-def _cell(row: dict[str, Any] | None) -> dict[str, str]:
-    if row is None:
-        return {"rate": NOTHING, "doubt": ""}
+def _cell(row: dict[str, Any]) -> Cell:
     rate = row["bd_rate_pchip_percent"]
-    return {"rate": signed(rate, 1), "doubt": row["doubt"] if _is_number(rate) else row["notes"]}
+    doubt = row["doubt"] if _is_number(rate) else row["notes"]
+    return Cell(signed(rate, 1), css="doubted" if doubt else "", tip=doubt)
 
 
 def names(content: Content) -> dict[str, dict[str, Any]]:
@@ -134,3 +133,50 @@ def names(content: Content) -> dict[str, dict[str, Any]]:
 
 def _is_number(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
+
+
+def component_gains(table: pd.DataFrame, content: Content) -> Table:
+    """What each component of a learned codec gains: the table of bench.analysis.component_gain as text."""
+    titles, looks = content.titles, content.looks
+    return Table.of(
+        records(table),
+        Column("Codec", lambda row: Cell(titles[row["test"]], look=looks[row["test"]])),
+        Column("Against", lambda row: titles[row["anchor"]]),
+        Column("Component", "adds"),
+        interval("BD-rate", ("bd_rate_pchip_percent", "interval_low_percent", "interval_high_percent"), 1, "%"),
+        number("Overlap", lambda row: _between(row["overlap_low"], row["overlap_high"], "to", 1)),
+        number("Seed variance", _spreads, "%"),
+        Column("To know", _to_know),
+    )
+
+
+def _spreads(row: Mapping[str, Any]) -> str:
+    return _between(row["test_spread_percent"], row["anchor_spread_percent"], "and", 2)
+
+
+def _to_know(row: Mapping[str, Any]) -> Cell:
+    return Cell("; ".join(filter(None, (row["training"] or "equal trainings", row["notes"]))), css="text")
+
+
+def _between(low: float | None, high: float | None, word: str, digits: int) -> str:
+    """Two numbers joined by a word, or nothing where there are none."""
+    first, second = plain(low, digits), plain(high, digits)
+    return NOTHING if first == second == NOTHING else f"{first} {word} {second}"
+
+
+def anchor_rows(table: pd.DataFrame) -> Table:
+    """Conventional codecs against their published curves: the rows of bench.analysis.anchors.anchor_table as text."""
+    return Table.of(
+        records(table),
+        Column("Codec", "title"),
+        Column("Published", lambda row: Cell(row["published_title"], row["encoder"])),
+        number("BD-rate", lambda row: signed(row["bd_rate_percent"], 2), "%"),
+        number("BD-PSNR", lambda row: signed(row["bd_psnr_db"], 3), "dB"),
+        number("Overlap", lambda row: _between(row["overlap_low_db"], row["overlap_high_db"], "to", 1), "dB"),
+        Column("Why", lambda row: Cell(row["why"], row["source"], css="text")),
+    )
+
+
+def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A codec's title and the PSNR of pictures that were converted and not coded."""
+    return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]

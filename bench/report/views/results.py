@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.analysis.ablation import SETTING
 from bench.analysis.comparison import doubts
 from bench.report.numbers import signed
 from bench.report.views import answer, points
@@ -110,19 +111,19 @@ def rectifier(summary: pd.DataFrame) -> str:
     return text + (f"; beyond the control (+ft) {signed(beyond.mean(), 3)} dB" if len(beyond) else "")
 
 
-def ablation(groups: list[dict[str, Any]]) -> str:
+def ablation(table: pd.DataFrame) -> str:
     """How much more the two halves of the joint model need alone, in the first setting that has them."""
-    for group in groups:
-        differences = {row["variant"]: row["difference"] for row in group["rows"]}
-        halves = [f"{name} {differences[name]} %" for name in ("hyper", "context") if name in differences]
+    for _, group in table.groupby(SETTING, sort=False):
+        differences = group.set_index("variant")["difference_percent"]
+        halves = [f"{name} {signed(differences[name], 2)} %" for name in ("hyper", "context") if name in differences]
         if halves:
             return f"bits beside the joint model: {', '.join(halves)}"
     return ""
 
 
-def searches(rows: list[dict[str, Any]]) -> str:
+def searches(table: pd.DataFrame) -> str:
     """The alphas that were chosen."""
-    parts = [f"{row['alpha']} for {row['model']}@{row['quality']}" for row in rows if row["chosen"]]
+    parts = [f"{row['alpha']:g} for {row['model']}@{row['quality']:g}" for row in records(table) if row["chosen"]]
     return f"chosen: {', '.join(parts)}" if parts else ""
 
 

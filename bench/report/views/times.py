@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import milliseconds, plain, signed
+from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.views.rows import records, span
+from bench.report.views.table import Cell, Column, Table, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,53 +27,79 @@ def _group(group: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> dict[
     first = records(group.head(1))[0]
     rows: dict[str, dict[str, Any]] = {}
     for row in records(group):
-        entry = {"title": row["title"], "qualities": row["qualities"], "cost": costs.get(row["name"]), "stages": {}}
-        rows.setdefault(row["name"], entry)["stages"][row["stage"]] = {
-            "median": milliseconds(row["median_s"]),
-            "sort": f"{row['median_s']:.6g}",
-            "range": f"{milliseconds(row['low_s'])} to {milliseconds(row['high_s'])}",
-            "speed": plain(row["megapixels_per_s"], 1),
-        }
+        rows.setdefault(row["name"], {"name": row["name"], "codec": row})[row["stage"]] = row
     parts = list(dict.fromkeys(stage for stage in group["stage"] if stage not in WHOLE))
+    codec = Column("Codec", lambda row: row["codec"]["title"])
+    whole = [column for stage in WHOLE for column in (_time(stage, "ms"), _speed(stage))]
     return {
         **{key: first[key] for key in ("machine", "device", "images")},
         "threads": int(first["threads"]),
         "repeats": group["repeats"].min(),
-        "rows": list(rows.values()),
-        "parts": parts,
-        "part_rows": [row for row in rows.values() if set(parts) & set(row["stages"])],
-        "has_costs": any(row["cost"] for row in rows.values()),
+        "table": Table.of(
+            rows.values(),
+            codec,
+            number("Qualities", lambda row: row["codec"]["qualities"]),
+            *whole,
+            *(_costs(costs) if rows.keys() & costs.keys() else ()),
+        ),
+        "parts": Table.of((row for row in rows.values() if set(parts) & set(row)), codec, *map(_time, parts)),
     }
 
 
+def _time(stage: str, unit: str = "") -> Column:
+    def cell(row: Mapping[str, Any]) -> Cell:
+        if (own := row.get(stage)) is None:
+            return Cell(NOTHING)
+        median_s = own["median_s"]
+        extent = f"{milliseconds(own['low_s'])} to {milliseconds(own['high_s'])}"
+        return Cell(milliseconds(median_s), extent, sort=f"{median_s:.6g}")
+
+    return number(stage.capitalize(), cell, unit)
+
+
+def _speed(stage: str) -> Column:
+    return number("MP/s", lambda row: plain(row[stage]["megapixels_per_s"], 1) if stage in row else NOTHING, stage)
+
+
+def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
+    """What each codec's largest model costs, whatever the machine."""
+
+    def cost(title: str, unit: str, key: str, digits: int, scale: float = 1) -> Column:
+        return number(title, lambda row: plain(costs.get(row["name"], {}).get(key, math.nan) / scale, digits), unit)
+
+    return [
+        cost("Parameters", "M", "parameters", 2, 1e6),
+        cost("kMAC/pixel", "encode", "encoder_kmac_per_pixel", 1),
+        cost("kMAC/pixel", "decode", "decoder_kmac_per_pixel", 1),
+        cost("Peak memory", "MiB", "peak_memory_bytes", 0, 2**20),
+    ]
+
+
 def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """What each learned curve's largest model costs, as text, by the curve's name."""
+    """The row of each learned curve's largest model, by the curve's name."""
     if complexity.empty:
         return {}
     rows = complexity.merge(curves[["name", "codec", "weights"]], on=["codec", "weights"])
     largest = rows.sort_values("decoder_kmac_per_pixel", kind="stable").groupby("name", sort=False).tail(1)
-    return {row["name"]: _cost(row) for row in records(largest)}
+    return {row["name"]: row for row in records(largest)}
 
 
-def _cost(row: dict[str, Any]) -> dict[str, str]:
-    memory = row["peak_memory_bytes"]
-    return {
-        "parameters": plain(row["parameters"] / 1e6, 2),
-        "encoder": plain(row["encoder_kmac_per_pixel"], 1),
-        "decoder": plain(row["decoder_kmac_per_pixel"], 1),
-        "memory": plain(memory / 2**20, 0),
-    }
-
-
-def pairs(ratios: pd.DataFrame) -> list[dict[str, Any]]:
+def pairs(ratios: pd.DataFrame) -> Table:
     """Times with a modifier beside those without, a row a model and stage."""
-    return [
-        {
-            **{key: row[key] for key in ("model", "modifier", "weights", "machine", "stage", "qualities", "tasks")},
-            "base": milliseconds(row["base_s"]),
-            "with": milliseconds(row["with_s"]),
-            "added": signed((row["ratio"] - 1) * 100, 1),
-            "range": span((row["ratio_low"] - 1) * 100, (row["ratio_high"] - 1) * 100, 1),
-        }
-        for row in records(ratios)
-    ]
+    return Table.of(
+        records(ratios),
+        Column("Pair", lambda row: f"{row['model']}, {row['model']}{row['modifier']}"),
+        Column("Weights", "weights"),
+        Column("Machine", "machine"),
+        Column("Stage", "stage"),
+        number("Qualities", "qualities"),
+        number("Pairs", "tasks"),
+        number("Without", lambda row: milliseconds(row["base_s"]), "ms"),
+        number("With", lambda row: milliseconds(row["with_s"]), "ms"),
+        number("Added", _added, "%"),
+    )
+
+
+def _added(row: Mapping[str, Any]) -> Cell:
+    added, low, high = ((row[column] - 1) * 100 for column in ("ratio", "ratio_low", "ratio_high"))
+    return Cell(signed(added, 1), span(low, high, 1))

@@ -1,0 +1,73 @@
+"""Tables of a page: each column says how it is headed, and how its cell of a row is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.report.numbers import signed
+from bench.report.views.rows import span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bench.report.style import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The text of a cell, and what is drawn with it.
+
+    `below` is a second, smaller line, `sort` the value that the cell is sorted by, `css` its class, `look` that of a
+    curve, `mark` the number of a remark, and `tip` is shown when the cell is pointed at.
+    """
+
+    text: object
+    below: str = ""
+    sort: object = ""
+    css: str = ""
+    look: Look | None = None
+    mark: object = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: `of` is the key of a row's value, or computes the text or `Cell` from the row."""
+
+    title: str
+    of: str | Callable[[Mapping[str, Any]], object]
+    unit: str = ""
+    is_number: bool = False
+
+    def cell(self, row: Mapping[str, Any]) -> Cell:
+        """The cell of a row."""
+        found = row[self.of] if isinstance(self.of, str) else self.of(row)
+        return found if isinstance(found, Cell) else Cell(found)
+
+
+def number(title: str, of: str | Callable[[Mapping[str, Any]], object], unit: str = "") -> Column:
+    """A column of numbers, which is aligned to the right."""
+    return Column(title, of, unit, is_number=True)
+
+
+def interval(title: str, columns: tuple[str, str, str], digits: int, unit: str = "") -> Column:
+    """A column of numbers with their intervals below; `columns` are those of the number and of the interval's ends."""
+    value, low, high = columns
+    return number(title, lambda row: Cell(signed(row[value], digits), span(row[low], row[high], digits)), unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for the macro `data_table`; false without rows."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], *columns: Column) -> Table:
+        """The table of some rows; the first column has their headings."""
+        return cls(columns, [[column.cell(row) for column in columns] for row in rows])
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
