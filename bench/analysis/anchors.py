@@ -16,33 +16,19 @@ if TYPE_CHECKING:
     from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
-COLUMNS = (
-    "codec",
-    "title",
-    "published",
-    "published_title",
-    "encoder",
-    "bd_rate_percent",
-    "bd_psnr_db",
-    "overlap_low_db",
-    "overlap_high_db",
-    "why",
-    "source",
-)
-"""Columns of `anchor_table`. A negative BD-rate says that ours needs fewer bits than the published points; `why` says
-where the difference comes from, and `source` how that is known."""
-
 
 def anchor_table(results: DatasetResults, export: Export) -> pd.DataFrame:
     """A row for each measured codec and each published curve that it makes again: PSNR of RGB, in dB.
 
-    Codecs without a complete point are left out, and so is everything on a part of the pictures.
+    Codecs without a complete point are left out, and so is everything on a part of the pictures. A negative BD-rate
+    says that ours needs fewer bits than the published points; `why` says where the difference comes from, and `source`
+    how that is known.
     """
     points = published_of(results, export)
     there = set(published_names(points))
     measured = set(results.curves["name"])
     pairs = [pair for pair in published.reproduced() if pair["codec"] in measured and pair["published"] in there]
-    return pd.DataFrame([_row(results, points, pair) for pair in pairs], columns=COLUMNS)
+    return pd.DataFrame([_row(results, points, pair) for pair in pairs])
 
 
 def _row(results: DatasetResults, points: pd.DataFrame, pair: dict[str, str]) -> dict[str, Any]:

@@ -28,17 +28,9 @@ of 8 bits. A variant is `guide`, with "-no-attention" or "+acem" behind it.
 """
 
 TABLE = (
-    *SETTING,
-    *VARIANT,
-    "steps",
-    "seeds",
-    "pictures",
-    *VALUES,
-    "loss_difference_percent",
-    "loss_difference_low_percent",
-    "loss_difference_high_percent",
-    "rate_equivalent_percent",
-)
+    *SETTING, *VARIANT, "steps", "seeds", "pictures", *VALUES, "loss_difference_percent",
+    "loss_difference_low_percent", "loss_difference_high_percent", "rate_equivalent_percent",
+)  # fmt: skip
 """Columns of `table`."""
 
 

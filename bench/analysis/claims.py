@@ -11,38 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from bench.analysis import evidence, rectifier_evidence
-from bench.analysis.verdict import Claim, Evidence, Rule
+from bench.analysis.verdict import Claim, Evidence, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bench.analysis.sources import Sources
-
-COLUMNS = (
-    "id",
-    "paper",
-    "claim",
-    "source",
-    "unit",
-    "claimed",
-    "published",
-    "published_verdict",
-    "published_reason",
-    "measured",
-    "measured_low",
-    "measured_high",
-    "measured_cases",
-    "measured_on",
-    "measured_verdict",
-    "measured_reason",
-    "rule",
-    "margin",
-    "command",
-)
-"""Columns of `claim_table`. What others published and what was measured here have a verdict each and never share one;
-a reason says why a value is not tested, or what to know of it. `measured_cases` is the number of values that the
-measured one sums up, if it does."""
 
 NOT_PUBLISHED = "no published points"
 
@@ -66,14 +41,18 @@ class Book:
 
 
 def claim_table(book: Book, sources: Sources) -> pd.DataFrame:
-    """One row a claim: the paper's figure, what published points give, what was measured here, and the verdict."""
-    return pd.DataFrame([_row(claim, book, sources) for claim in book.claims], columns=COLUMNS)
+    """One row a claim: the paper's figure, what published points give, what was measured here, and the verdict.
+
+    What others published and what was measured here have a verdict each and never share one; a reason says why a value
+    is not tested, or what to know of it. `measured_cases` is the number of values that the measured one sums up, if it
+    does.
+    """
+    return pd.DataFrame([_row(claim, book, sources) for claim in book.claims])
 
 
 def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
     published = evidence.from_published(claim, sources) if claim.published else Evidence(reason=NOT_PUBLISHED)
     measured = MEASURES[claim.measure](claim, sources)
-    rule = Rule(claim.rule, claim.claimed, claim.margin, claim.lower_is_better)
     low, high = measured.interval or (math.nan, math.nan)
     return {
         "id": claim.id,
@@ -83,14 +62,14 @@ def _row(claim: Claim, book: Book, sources: Sources) -> dict[str, Any]:
         "unit": claim.unit,
         "claimed": claim.claimed,
         "published": published.value,
-        "published_verdict": rule.verdict(published),
+        "published_verdict": verdict(claim, published),
         "published_reason": published.full_reason,
         "measured": measured.value,
         "measured_low": low,
         "measured_high": high,
         "measured_cases": len(measured.cases),
         "measured_on": measured.basis,
-        "measured_verdict": rule.verdict(measured),
+        "measured_verdict": verdict(claim, measured),
         "measured_reason": measured.full_reason,
         "rule": book.rules[claim.rule],
         "margin": claim.margin,

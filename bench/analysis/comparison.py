@@ -41,29 +41,12 @@ ALL_OF_A_CURVE = 0.95
 CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
 
 COLUMNS = (
-    "axis",
-    "axis_title",
-    "anchor",
-    "anchor_title",
-    "test",
-    "test_title",
-    *(f"bd_rate_{method}_percent" for method in METHODS),
-    "interval_low_percent",
-    "interval_high_percent",
-    *(f"bd_quality_{method}" for method in METHODS),
-    "overlap_low",
-    "overlap_high",
-    "overlap_share",
-    "anchor_points",
-    "test_points",
-    "anchor_points_in_overlap",
-    "test_points_in_overlap",
-    "per_image_count",
-    "per_image_mean_percent",
-    "per_image_lowest_percent",
-    "per_image_highest_percent",
-    "notes",
-)
+    "axis", "axis_title", "anchor", "anchor_title", "test", "test_title",
+    *(f"bd_rate_{method}_percent" for method in METHODS), "interval_low_percent", "interval_high_percent",
+    *(f"bd_quality_{method}" for method in METHODS), "overlap_low", "overlap_high", "overlap_share", "anchor_points",
+    "test_points", "anchor_points_in_overlap", "test_points_in_overlap", "per_image_count", "per_image_mean_percent",
+    "per_image_lowest_percent", "per_image_highest_percent", "notes",
+)  # fmt: skip
 """Columns of `bd_table`."""
 
 

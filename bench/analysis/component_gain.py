@@ -29,22 +29,10 @@ TRAINED_APART = ("acem",)
 """Stages of a part that one of two neighbours has and the other lacks, trained while all else stays as it is."""
 
 TABLE = (
-    "test",
-    "anchor",
-    "adds",
-    "weights",
-    "axis",
-    "axis_title",
-    "bd_rate_pchip_percent",
-    "interval_low_percent",
-    "interval_high_percent",
-    "overlap_low",
-    "overlap_high",
-    "test_spread_percent",
-    "anchor_spread_percent",
-    "training",
+    "test", "anchor", "adds", "weights", "axis", "axis_title", "bd_rate_pchip_percent", "interval_low_percent",
+    "interval_high_percent", "overlap_low", "overlap_high", "test_spread_percent", "anchor_spread_percent", "training",
     "notes",
-)
+)  # fmt: skip
 """Columns of `component_gain_table`."""
 
 

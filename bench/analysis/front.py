@@ -5,18 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 COLUMNS = (
-    "group",
-    "machine",
-    "threads",
-    "device",
-    "stage",
-    "axis",
-    "anchor",
-    "test",
-    "median_s",
-    "bd_rate_percent",
+    "group", "machine", "threads", "device", "stage", "axis", "anchor", "test", "median_s", "bd_rate_percent",
     "on_front",
-)
+)  # fmt: skip
 
 
 def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:

@@ -32,72 +32,29 @@ MODIFIERS = ("+qr", CONTROL)
 _TASK = ["weights", "quality", "image"]
 
 PAIRS = (
-    "model",
-    "modifier",
-    "weights",
-    "quality",
-    "image",
-    "num_bytes",
-    "bytes_added",
-    "psnr_db",
-    "psnr_gain_db",
-    "ms_ssim",
-    "ms_ssim_base",
-    "latent_error_quantized",
-    "latent_error_rectified",
-    "error_reduction_percent",
-)
+    "model", "modifier", "weights", "quality", "image", "num_bytes", "bytes_added", "psnr_db", "psnr_gain_db",
+    "ms_ssim", "ms_ssim_base", "latent_error_quantized", "latent_error_rectified", "error_reduction_percent",
+)  # fmt: skip
 
-MEANS = (
-    "psnr_gain_db",
-    "psnr_gain_low_db",
-    "psnr_gain_high_db",
-    "psnr_beyond_ft_db",
-    "psnr_beyond_ft_low_db",
-    "psnr_beyond_ft_high_db",
-    "ms_ssim_gain_db",
-    "ms_ssim_gain_low_db",
-    "ms_ssim_gain_high_db",
-    "ms_ssim_beyond_ft_db",
-    "ms_ssim_beyond_ft_low_db",
-    "ms_ssim_beyond_ft_high_db",
-    "error_reduction_percent",
-    "error_reduction_low_percent",
-    "error_reduction_high_percent",
+MEANS = tuple(
+    f"{name}{end}_{'percent' if name == 'error_reduction' else 'db'}"
+    for name in ("psnr_gain", "psnr_beyond_ft", "ms_ssim_gain", "ms_ssim_beyond_ft", "error_reduction")
+    for end in ("", "_low", "_high")
 )
 """Means over pictures, each with the ends of its interval. A gain beyond +ft is what a modifier gains more than the
 control does on the same pictures at the same qualities."""
 
 GAINS = (
-    "model",
-    "modifier",
-    "weights",
-    "quality",
-    "images",
-    "equal_files",
-    "latent_error_quantized",
-    "latent_error_rectified",
-    *MEANS,
-)
+    "model", "modifier", "weights", "quality", "images", "equal_files", "latent_error_quantized",
+    "latent_error_rectified", *MEANS,
+)  # fmt: skip
 
 SUMMARY = ("model", "modifier", "weights", "qualities", "psnr_gain_largest_db", "ms_ssim_gain_largest_db", *MEANS)
 
 TIMES = (
-    "model",
-    "modifier",
-    "weights",
-    "machine",
-    "threads",
-    "device",
-    "stage",
-    "qualities",
-    "tasks",
-    "base_s",
-    "with_s",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
-)
+    "model", "modifier", "weights", "machine", "threads", "device", "stage", "qualities", "tasks", "base_s", "with_s",
+    "ratio", "ratio_low", "ratio_high",
+)  # fmt: skip
 
 
 def pairs(results: DatasetResults) -> pd.DataFrame:

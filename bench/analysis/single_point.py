@@ -20,13 +20,9 @@ if TYPE_CHECKING:
     from bench.analysis.rd_curve import RdCurve
 
 COLUMNS = (
-    "rate_at_equal_quality_percent",
-    "rate_low_percent",
-    "rate_high_percent",
-    "quality_at_equal_rate",
-    "quality_low",
+    "rate_at_equal_quality_percent", "rate_low_percent", "rate_high_percent", "quality_at_equal_rate", "quality_low",
     "quality_high",
-)
+)  # fmt: skip
 """What `at_single_point` gives: each difference, and its 95 % bootstrap interval over images."""
 
 _MOST_MISSING = 0.05

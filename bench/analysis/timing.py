@@ -17,19 +17,9 @@ _TASK = [*_SETTING, "name", "title", "quality", "image", "stage"]
 
 
 _SUMMARY = [
-    "group",
-    *_SETTING,
-    "name",
-    "title",
-    "stage",
-    "images",
-    "qualities",
-    "repeats",
-    "median_s",
-    "low_s",
-    "high_s",
+    "group", *_SETTING, "name", "title", "stage", "images", "qualities", "repeats", "median_s", "low_s", "high_s",
     "megapixels_per_s",
-]
+]  # fmt: skip
 
 
 def task_times(results: DatasetResults, export: Export) -> pd.DataFrame:

@@ -95,46 +95,34 @@ class Evidence:
         return f"trained from one seed, and {SEEDS} or more must say the same"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of claims.toml with the figures of one claim."""
+def verdict(claim: Claim, evidence: Evidence) -> str:
+    """Judge one piece of evidence by the rule of a claim; evidence that is not usable tests nothing.
 
-    name: str
-    claimed: float = math.nan
-    margin: float = 0.0
-    lower_is_better: bool = True
+    Raises:
+        KeyError: there is no such rule.
+    """
+    if not evidence.is_usable:
+        return NOT_TESTED
+    rules = {"figure": _figure, "direction": _direction, "ceiling": _ceiling, "share": _share}
+    holds, holds_in_part = rules[claim.rule](claim, evidence)
+    return HOLDS if holds else IN_PART if holds_in_part else DOES_NOT_HOLD
 
-    def verdict(self, evidence: Evidence) -> str:
-        """Judge one piece of evidence; one that is not usable tests nothing.
 
-        Raises:
-            KeyError: there is no such rule.
-        """
-        if not evidence.is_usable:
-            return NOT_TESTED
-        rules = {"figure": self._figure, "direction": self._direction, "ceiling": self._ceiling, "share": self._share}
-        return rules[self.name](evidence)
+def _figure(claim: Claim, evidence: Evidence) -> tuple[bool, bool]:
+    value = math.copysign(1, claim.claimed) * evidence.value
+    return value >= abs(claim.claimed) - claim.margin, value > 0
 
-    def _figure(self, evidence: Evidence) -> str:
-        sign = math.copysign(1, self.claimed)
-        if sign * evidence.value >= abs(self.claimed) - self.margin:
-            return HOLDS
-        return IN_PART if sign * evidence.value > 0 else DOES_NOT_HOLD
 
-    def _direction(self, evidence: Evidence) -> str:
-        sign = -1 if self.lower_is_better else 1
-        if sign * evidence.value <= 0:
-            return DOES_NOT_HOLD
-        ends = evidence.ends or evidence.interval or (evidence.value,)
-        return HOLDS if all(sign * end > 0 for end in ends) else IN_PART
+def _direction(claim: Claim, evidence: Evidence) -> tuple[bool, bool]:
+    sign = -1 if claim.lower_is_better else 1
+    is_so = sign * evidence.value > 0
+    return is_so and all(sign * end > 0 for end in evidence.ends or evidence.interval or ()), is_so
 
-    def _ceiling(self, evidence: Evidence) -> str:
-        cases, limit = evidence.cases or (evidence.value,), self.claimed + self.margin
-        if max(cases) <= limit:
-            return HOLDS
-        return IN_PART if statistics.median(cases) <= limit else DOES_NOT_HOLD
 
-    def _share(self, evidence: Evidence) -> str:
-        if evidence.value >= 1:
-            return HOLDS
-        return IN_PART if evidence.value > 0.5 else DOES_NOT_HOLD
+def _ceiling(claim: Claim, evidence: Evidence) -> tuple[bool, bool]:
+    cases, limit = evidence.cases or (evidence.value,), claim.claimed + claim.margin
+    return max(cases) <= limit, statistics.median(cases) <= limit
+
+
+def _share(_claim: Claim, evidence: Evidence) -> tuple[bool, bool]:
+    return evidence.value >= 1, evidence.value > 0.5

@@ -18,21 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHTS = (
-    "weights",
-    "codec",
-    "quality",
-    "weights_sha256",
-    "num_bytes",
-    "metric",
-    "lmbda",
-    "total_steps",
-    "seconds",
-    "seed",
-    "device",
-    "started",
-    "validation_bpp",
-    "validation_psnr_db",
-)
+    "weights", "codec", "quality", "weights_sha256", "num_bytes", "metric", "lmbda", "total_steps", "seconds", "seed",
+    "device", "started", "validation_bpp", "validation_psnr_db",
+)  # fmt: skip
 """Training of each weights file, all stages together; cells are empty where the file does not record a value."""
 
 ORIGINS = ("stages", "quantised_from", "taken", "taken_steps", "N", "M")
@@ -42,15 +30,9 @@ the model ("joint@3") that weights without training were quantised from, the par
 transforms (N) and of the latents (M)."""
 
 COMPLEXITY = (
-    "codec",
-    "weights",
-    "quality",
-    "weights_sha256",
-    "parameters",
-    "encoder_kmac_per_pixel",
-    "decoder_kmac_per_pixel",
+    "codec", "weights", "quality", "weights_sha256", "parameters", "encoder_kmac_per_pixel", "decoder_kmac_per_pixel",
     "peak_memory_bytes",
-)
+)  # fmt: skip
 """Complexity of a learned model, and the peak memory for coding one picture on this machine."""
 
 PICTURES = ("dataset", "image", "key", "target_bpp", "sha256", "num_bytes")

@@ -15,19 +15,9 @@ from pathlib import Path
 from bench.system.files import sha256_of
 
 PACKAGES = (
-    "compressai",
-    "constriction",
-    "imageio-ffmpeg",
-    "numpy",
-    "pandas",
-    "pillow",
-    "pillow-avif-plugin",
-    "pytorch-msssim",
-    "pyvips-binary",
-    "scikit-image",
-    "scipy",
-    "torch",
-)
+    "compressai", "constriction", "imageio-ffmpeg", "numpy", "pandas", "pillow", "pillow-avif-plugin",
+    "pytorch-msssim", "pyvips-binary", "scikit-image", "scipy", "torch",
+)  # fmt: skip
 """Distributions whose version can change a result."""
 
 

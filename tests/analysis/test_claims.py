@@ -12,7 +12,8 @@ from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, claim_table
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
-from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Claim, Evidence, Rule
+from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Claim, Evidence
+from bench.analysis.verdict import verdict as verdict_on
 from bench.codecs.registry import codec_names
 from bench.results import published
 from bench.results.extras import Extras
@@ -435,29 +436,34 @@ def test_curves_without_overlap_say_so(synthetic: Synthetic, tmp_path: Path) -> 
     assert row["measured_reason"] == "gamma not measured here"
 
 
+def _claim(rule: str, claimed: float = math.nan, margin: float = 0.0, *, lower_is_better: bool = True) -> Claim:
+    texts = dict.fromkeys(("id", "paper", "claim", "source", "measure", "command"), "")
+    return Claim(**texts, rule=rule, claimed=claimed, margin=margin, lower_is_better=lower_is_better)
+
+
 @pytest.mark.parametrize(
-    ("rule", "evidence", "verdict"),
+    ("claim", "evidence", "verdict"),
     [
-        (Rule("figure", -8.4, 1.0), Evidence("", -8.1), HOLDS),
-        (Rule("figure", -8.4, 1.0), Evidence("", -20.0), HOLDS),
-        (Rule("figure", -8.4, 1.0), Evidence("", -3.0), IN_PART),
-        (Rule("figure", -8.4, 1.0), Evidence("", 0.5), DOES_NOT_HOLD),
-        (Rule("figure", 0.21, 0.02), Evidence("", 0.19), HOLDS),
-        (Rule("figure", 0.21, 0.02), Evidence("", 0.1), IN_PART),
-        (Rule("direction"), Evidence("", -3.0, (-4.0, -1.0)), HOLDS),
-        (Rule("direction"), Evidence("", -3.0, (-4.0, 1.0)), IN_PART),
-        (Rule("direction"), Evidence("", 3.0, (-4.0, 4.0)), DOES_NOT_HOLD),
-        (Rule("direction", lower_is_better=False), Evidence("", 3.0), HOLDS),
-        (Rule("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 5.8)), HOLDS),
-        (Rule("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 2.0, 9.0)), IN_PART),
-        (Rule("ceiling", 5.4, 0.5), Evidence("", 9.0), DOES_NOT_HOLD),
-        (Rule("share"), Evidence("", 1.0), HOLDS),
-        (Rule("share"), Evidence("", 0.6), IN_PART),
-        (Rule("share"), Evidence("", 0.5), DOES_NOT_HOLD),
+        (_claim("figure", -8.4, 1.0), Evidence("", -8.1), HOLDS),
+        (_claim("figure", -8.4, 1.0), Evidence("", -20.0), HOLDS),
+        (_claim("figure", -8.4, 1.0), Evidence("", -3.0), IN_PART),
+        (_claim("figure", -8.4, 1.0), Evidence("", 0.5), DOES_NOT_HOLD),
+        (_claim("figure", 0.21, 0.02), Evidence("", 0.19), HOLDS),
+        (_claim("figure", 0.21, 0.02), Evidence("", 0.1), IN_PART),
+        (_claim("direction"), Evidence("", -3.0, (-4.0, -1.0)), HOLDS),
+        (_claim("direction"), Evidence("", -3.0, (-4.0, 1.0)), IN_PART),
+        (_claim("direction"), Evidence("", 3.0, (-4.0, 4.0)), DOES_NOT_HOLD),
+        (_claim("direction", lower_is_better=False), Evidence("", 3.0), HOLDS),
+        (_claim("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 5.8)), HOLDS),
+        (_claim("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 2.0, 9.0)), IN_PART),
+        (_claim("ceiling", 5.4, 0.5), Evidence("", 9.0), DOES_NOT_HOLD),
+        (_claim("share"), Evidence("", 1.0), HOLDS),
+        (_claim("share"), Evidence("", 0.6), IN_PART),
+        (_claim("share"), Evidence("", 0.5), DOES_NOT_HOLD),
     ],
 )
-def test_each_rule_has_cases_on_both_sides(rule: Rule, evidence: Evidence, verdict: str) -> None:
-    assert rule.verdict(evidence) == verdict
+def test_each_rule_has_cases_on_both_sides(claim: Claim, evidence: Evidence, verdict: str) -> None:
+    assert verdict_on(claim, evidence) == verdict
 
 
 @pytest.mark.parametrize(
@@ -465,12 +471,12 @@ def test_each_rule_has_cases_on_both_sides(rule: Rule, evidence: Evidence, verdi
     [((-20.0, -3.0, -8.0, -1.0), HOLDS), ((-20.0, 3.0, -8.0, -1.0), IN_PART), ((-9.0, 4.0), IN_PART)],
 )
 def test_a_difference_in_several_settings_holds_if_it_does_in_each(ends: tuple[float, ...], verdict: str) -> None:
-    assert Rule("direction").verdict(Evidence("", -2.5, ends=ends)) == verdict
+    assert verdict_on(_claim("direction"), Evidence("", -2.5, ends=ends)) == verdict
 
 
 @pytest.mark.parametrize(("seeds", "verdict"), [(None, HOLDS), (0, NOT_TESTED), (1, NOT_TESTED), (2, HOLDS)])
 def test_no_rule_decides_by_one_training(seeds: int | None, verdict: str) -> None:
     for rule, value in (("figure", -9.0), ("direction", -9.0), ("ceiling", -9.0), ("share", 1.0)):
-        assert Rule(rule, -8.4).verdict(Evidence("", value, seeds=seeds)) == verdict
-        assert Rule(rule, -8.4).verdict(Evidence("", value, seeds=seeds, judges=False)) == NOT_TESTED
-        assert Rule(rule, -8.4).verdict(Evidence("", seeds=seeds)) == NOT_TESTED
+        assert verdict_on(_claim(rule, -8.4), Evidence("", value, seeds=seeds)) == verdict
+        assert verdict_on(_claim(rule, -8.4), Evidence("", value, seeds=seeds, judges=False)) == NOT_TESTED
+        assert verdict_on(_claim(rule, -8.4), Evidence("", seeds=seeds)) == NOT_TESTED
