@@ -436,30 +436,29 @@ def test_curves_without_overlap_say_so(synthetic: Synthetic, tmp_path: Path) -> 
     assert row["measured_reason"] == "gamma not measured here"
 
 
-def _claim(rule: str, claimed: float = math.nan, margin: float = 0.0, *, lower_is_better: bool = True) -> Claim:
-    texts = dict.fromkeys(("id", "paper", "claim", "source", "measure", "command"), "")
-    return Claim(**texts, rule=rule, claimed=claimed, margin=margin, lower_is_better=lower_is_better)
+def _ruled(rule: str, claimed: float = math.nan, margin: float = 0.0, *, lower_is_better: bool = True) -> Claim:
+    return Claim("", "", "", "", "", rule, "", claimed=claimed, margin=margin, lower_is_better=lower_is_better)
 
 
 @pytest.mark.parametrize(
     ("claim", "evidence", "verdict"),
     [
-        (_claim("figure", -8.4, 1.0), Evidence("", -8.1), HOLDS),
-        (_claim("figure", -8.4, 1.0), Evidence("", -20.0), HOLDS),
-        (_claim("figure", -8.4, 1.0), Evidence("", -3.0), IN_PART),
-        (_claim("figure", -8.4, 1.0), Evidence("", 0.5), DOES_NOT_HOLD),
-        (_claim("figure", 0.21, 0.02), Evidence("", 0.19), HOLDS),
-        (_claim("figure", 0.21, 0.02), Evidence("", 0.1), IN_PART),
-        (_claim("direction"), Evidence("", -3.0, (-4.0, -1.0)), HOLDS),
-        (_claim("direction"), Evidence("", -3.0, (-4.0, 1.0)), IN_PART),
-        (_claim("direction"), Evidence("", 3.0, (-4.0, 4.0)), DOES_NOT_HOLD),
-        (_claim("direction", lower_is_better=False), Evidence("", 3.0), HOLDS),
-        (_claim("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 5.8)), HOLDS),
-        (_claim("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 2.0, 9.0)), IN_PART),
-        (_claim("ceiling", 5.4, 0.5), Evidence("", 9.0), DOES_NOT_HOLD),
-        (_claim("share"), Evidence("", 1.0), HOLDS),
-        (_claim("share"), Evidence("", 0.6), IN_PART),
-        (_claim("share"), Evidence("", 0.5), DOES_NOT_HOLD),
+        (_ruled("figure", -8.4, 1.0), Evidence("", -8.1), HOLDS),
+        (_ruled("figure", -8.4, 1.0), Evidence("", -20.0), HOLDS),
+        (_ruled("figure", -8.4, 1.0), Evidence("", -3.0), IN_PART),
+        (_ruled("figure", -8.4, 1.0), Evidence("", 0.5), DOES_NOT_HOLD),
+        (_ruled("figure", 0.21, 0.02), Evidence("", 0.19), HOLDS),
+        (_ruled("figure", 0.21, 0.02), Evidence("", 0.1), IN_PART),
+        (_ruled("direction"), Evidence("", -3.0, (-4.0, -1.0)), HOLDS),
+        (_ruled("direction"), Evidence("", -3.0, (-4.0, 1.0)), IN_PART),
+        (_ruled("direction"), Evidence("", 3.0, (-4.0, 4.0)), DOES_NOT_HOLD),
+        (_ruled("direction", lower_is_better=False), Evidence("", 3.0), HOLDS),
+        (_ruled("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 5.8)), HOLDS),
+        (_ruled("ceiling", 5.4, 0.5), Evidence("", 2.0, cases=(1.0, 2.0, 9.0)), IN_PART),
+        (_ruled("ceiling", 5.4, 0.5), Evidence("", 9.0), DOES_NOT_HOLD),
+        (_ruled("share"), Evidence("", 1.0), HOLDS),
+        (_ruled("share"), Evidence("", 0.6), IN_PART),
+        (_ruled("share"), Evidence("", 0.5), DOES_NOT_HOLD),
     ],
 )
 def test_each_rule_has_cases_on_both_sides(claim: Claim, evidence: Evidence, verdict: str) -> None:
@@ -471,12 +470,12 @@ def test_each_rule_has_cases_on_both_sides(claim: Claim, evidence: Evidence, ver
     [((-20.0, -3.0, -8.0, -1.0), HOLDS), ((-20.0, 3.0, -8.0, -1.0), IN_PART), ((-9.0, 4.0), IN_PART)],
 )
 def test_a_difference_in_several_settings_holds_if_it_does_in_each(ends: tuple[float, ...], verdict: str) -> None:
-    assert verdict_on(_claim("direction"), Evidence("", -2.5, ends=ends)) == verdict
+    assert verdict_on(_ruled("direction"), Evidence("", -2.5, ends=ends)) == verdict
 
 
 @pytest.mark.parametrize(("seeds", "verdict"), [(None, HOLDS), (0, NOT_TESTED), (1, NOT_TESTED), (2, HOLDS)])
 def test_no_rule_decides_by_one_training(seeds: int | None, verdict: str) -> None:
     for rule, value in (("figure", -9.0), ("direction", -9.0), ("ceiling", -9.0), ("share", 1.0)):
-        assert verdict_on(_claim(rule, -8.4), Evidence("", value, seeds=seeds)) == verdict
-        assert verdict_on(_claim(rule, -8.4), Evidence("", value, seeds=seeds, judges=False)) == NOT_TESTED
-        assert verdict_on(_claim(rule, -8.4), Evidence("", seeds=seeds)) == NOT_TESTED
+        assert verdict_on(_ruled(rule, -8.4), Evidence("", value, seeds=seeds)) == verdict
+        assert verdict_on(_ruled(rule, -8.4), Evidence("", value, seeds=seeds, judges=False)) == NOT_TESTED
+        assert verdict_on(_ruled(rule, -8.4), Evidence("", seeds=seeds)) == NOT_TESTED
