@@ -44,6 +44,8 @@ MEANS = tuple(
 """Means over pictures, each with the ends of its interval. A gain beyond +ft is what a modifier gains more than the
 control does on the same pictures at the same qualities."""
 
+ERROR_REDUCTION = ("error_reduction_percent", "error_reduction_low_percent", "error_reduction_high_percent")
+
 GAINS = (
     "model", "modifier", "weights", "quality", "images", "equal_files", "latent_error_quantized",
     "latent_error_rectified", *MEANS,

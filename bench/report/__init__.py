@@ -5,7 +5,7 @@ page        writes the pages and the figures; `report` composes them, `pages` th
 content     what one page shows of an image set; `numbers` and `views` turn it into text and tables
 figure      the description of a figure: axes and series. `style` has colours, dashes and markers of curves
 canvas      draws a description with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
-rd_plot, front_plot, difference_plots, experiment_plots   the descriptions; `against` those with any anchor
+rd_plot, against, experiment_plots   the descriptions: of RD curves, against an anchor, of experiments
 paper_figure   one figure of chosen curves for a paper; `citations` its BibTeX
 templates, static   Jinja templates, CSS and JavaScript
 

@@ -1,13 +1,15 @@
-"""Figures that compare curves with an anchor, on any axis."""
+"""Figures that compare curves with an anchor: rate at each quality and of each picture, and time against rate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.difference_plots import difference_figure, per_image_figure
-from bench.report.figure import Curves
-from bench.report.front_plot import front_figures
+import numpy as np
+
+from bench.report.canvas import slug
+from bench.report.figure import Curves, Figure, Scale, Series, segments
+from bench.report.style import HELPER, MEAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
-    from bench.report.figure import Figure
     from bench.report.style import Look
+
+STAGES = ("encode", "decode")
+
+ROOM = (0.08, 0.28)
+"""What the time axis has before the fastest and behind the slowest codec, as parts of its length, for their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +35,66 @@ class Against:
 
     def difference(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
         """The rate of some curves relative to the anchor at equal quality; None where nothing overlaps."""
-        rows = self._rows("rate_differences", axis, anchor)
-        return difference_figure(axis, rows[rows["test"].isin(names)], self._curves(axis, anchor))
+        rows, curves = self._rows("rate_differences", axis, anchor), self._curves(axis, anchor)
+        rows = rows[rows["test"].isin(names)]
+        if rows.empty:
+            return None
+        series = [
+            Series.of(
+                str(name),
+                curves.titles[str(name)],
+                curves.looks[str(name)],
+                (line["quality"], line["rate_difference_percent"]),
+                every=max(1, len(line) // 6),
+                faded=name in curves.doubted,
+            )
+            for name, line in rows.groupby("test", sort=False)
+        ]
+        return Figure(
+            f"difference_{slug(axis.name)}",
+            f"Rate relative to {self.titles[anchor]} at equal {axis.title}.",
+            Scale(f"at equal {axis.label}", descending=not axis.higher_is_better),
+            Scale(f"Rate relative to {self.titles[anchor]}", percent=True, zero=True),
+            tuple(series),
+            3.6,
+        )
 
     def per_image(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
-        """The BD-rate of some curves on each picture by itself; None where there is none."""
-        rows = self._rows("per_image_bd_rates", axis, anchor)
+        """Each picture's own BD-rate as a dot in its codec's row, and the mean curve's as a bar; None without any."""
+        rates, curves = self._rows("per_image_bd_rates", axis, anchor), self._curves(axis, anchor)
+        rates = rates[rates["test"].isin(names) & rates["bd_rate_pchip_percent"].notna()]
         means = self._rows("bd_rates", axis, anchor)
-        return per_image_figure(axis, rows[rows["test"].isin(names)], means, self._curves(axis, anchor))
+        means = means[means["test"].isin(rates["test"])]
+        if means.empty:
+            return None
+        series: list[Series] = []
+        for row, (name, mean) in enumerate(zip(means["test"], means["bd_rate_pchip_percent"], strict=True)):
+            own = rates[rates["test"] == name]
+            dots = own["bd_rate_pchip_percent"], [row] * len(own)
+            bar = segments([(mean, mean)], [(row - 0.3, row + 0.3)])
+            look, faded = curves.looks[name], name in curves.doubted
+            series.append(Series.of(name, "", look, dots, line=False, notes=list(own["image"]), faded=faded))
+            series.append(Series.of(name, "", MEAN, bar, markers=False, faded=faded))
+        return Figure(
+            f"per_image_{slug(axis.name)}",
+            f"BD-rate over {axis.title} of each picture by itself (markers) and of the mean curve (bar).",
+            Scale(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
+            Scale.of_rows([curves.titles[name] for name in means["test"]]),
+            tuple(series),
+            1.2 + 0.32 * len(means),
+        )
 
     def fronts(self, axis: Axis, anchor: str, names: Collection[str]) -> dict[tuple[str, str], Figure]:
         """Time against BD-rate of some curves and of those on the front, by group of comparable times and stage."""
         rows = self._rows("time_and_rate", axis, anchor)
         rows = rows[rows["test"].isin(names) | rows["on_front"].astype(bool)]
-        return front_figures(axis, rows, self._curves(axis, anchor))
+        groups = {
+            (str(group), stage): rows[(rows["stage"] == stage) & (rows["group"] == group)]
+            for group in sorted(set(rows["group"]))
+            for stage in STAGES
+        }
+        curves = self._curves(axis, anchor)
+        return {key: _front_figure(own, axis, curves) for key, own in groups.items() if len(own) > 1}
 
     @property
     def curves(self) -> Curves:
@@ -51,9 +103,34 @@ class Against:
 
     def _rows(self, table: str, axis: Axis, anchor: str) -> pd.DataFrame:
         rows = self.tables[table]
-        return rows[(rows["axis"] == axis.name) & (rows["anchor"] == anchor)] if len(rows) else rows
+        return rows[(rows["axis"] == axis.name) & (rows["anchor"] == anchor)]
 
     def _curves(self, axis: Axis, anchor: str) -> Curves:
         rows = self._rows("bd_rates", axis, anchor)
-        doubted = rows.loc[rows["doubt"].ne(""), "test"] if len(rows) else ()
-        return Curves(self.titles, self.looks, frozenset(doubted))
+        return Curves(self.titles, self.looks, frozenset(rows.loc[rows["doubt"].ne(""), "test"]))
+
+
+def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
+    stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], curves.titles[rows["anchor"].iloc[0]]
+    rows = rows.assign(x=1e3 * rows["median_s"])
+    front = rows[rows["on_front"].astype(bool)].sort_values("x")
+    # From point to point first across, then down.
+    corners = np.repeat(front["x"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
+    points = [
+        Series.of(name, curves.titles[name], curves.looks[name], ([x], [y]), line=False, faded=name in curves.doubted)
+        for name, x, y in zip(rows["test"], rows["x"], rows["bd_rate_percent"], strict=True)
+    ]
+    low, high = np.log(rows["x"].min()), np.log(rows["x"].max())
+    length = max(high - low, 0.1)
+    return Figure(
+        f"front_{slug(axis.name)}_{stage}_{group}",
+        f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
+        Scale(
+            f"milliseconds to {stage} a picture",
+            log=True,
+            limits=(float(np.exp(low - ROOM[0] * length)), float(np.exp(high + ROOM[1] * length))),
+        ),
+        Scale(f"BD-rate against {anchor}", percent=True),
+        (Series.of("", "", HELPER, corners, markers=False), *points),
+        names_at_points=True,
+    )

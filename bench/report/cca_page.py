@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis import cca, cca_ablation
 from bench.analysis.ceiling import ceiling_table
-from bench.report.experiment_plots import Columns, interval_figure
+from bench.report.experiment_plots import interval_figure
 from bench.report.pages import PAGE_SCRIPTS, Page
 from bench.report.rd_plot import rd_figures
 from bench.report.views import cca as views
@@ -98,14 +98,7 @@ def _rd_plots(content: Content | None) -> list[Figure]:
 def _part_plots(table: pd.DataFrame) -> list[Figure]:
     rows = table[table["variant"] != cca_ablation.REFERENCE]
     rows = rows.assign(label=[views.part_name(row) for row in rows.to_dict("records")])
-    difference = "loss_difference"
-    columns = Columns(
-        "label",
-        f"{difference}_percent",
-        f"{difference}_low_percent",
-        f"{difference}_high_percent",
-        "difference in loss to guide IGU without filter",
-    )
+    columns = ("label", *(f"loss_difference_{end}percent" for end in ("", "low_", "high_")))
     caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
-    plot = interval_figure("cca_parts", caption, rows, columns)
+    plot = interval_figure("cca_parts", caption, "difference in loss to guide IGU without filter", rows, columns)
     return [] if plot is None else [plot]

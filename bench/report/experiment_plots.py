@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.analysis.family import each_alone
@@ -12,40 +11,28 @@ from bench.report.numbers import tick
 from bench.report.style import Look, family_colours, looks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
 HEIGHT_INCHES = 3.6
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What a figure draws: the column `y` over the column `x`, a line for each value of `line`."""
-
-    x: str
-    y: str
-    line: str
-    x_label: str
-    title: str
-    logarithmic: bool = False
-
-
-def line_figure(name: str, caption: str, rows: pd.DataFrame, lines: Lines) -> Figure | None:
-    """A figure of some rows; None where no row has both values."""
-    rows = rows[rows[lines.x].notna() & rows[lines.y].notna()]
+def line_figure(
+    name: str, caption: str, rows: pd.DataFrame, x: Scale, y: Scale, *, columns: tuple[str, str, str]
+) -> Figure | None:
+    """A line for each value of a column; None where no row has a point. `columns` are those of x, y and the lines."""
+    of_x, of_y, of_line = columns
+    rows = rows[rows[of_x].notna() & rows[of_y].notna()]
     if rows.empty:
         return None
-    families = each_alone(dict.fromkeys(rows[lines.line]))
+    families = each_alone(dict.fromkeys(rows[of_line]))
     how = looks(families, [], family_colours([families]))
     series = [
-        Series.of(str(title), str(title), how[str(title)], (own[lines.x], own[lines.y]))
-        for title, own in rows.sort_values(lines.x).groupby(lines.line, sort=False)
+        Series.of(str(title), str(title), how[str(title)], (own[of_x], own[of_y]))
+        for title, own in rows.sort_values(of_x).groupby(of_line, sort=False)
     ]
-    # Qualities and epochs have nothing between them.
-    whole = not lines.logarithmic and bool((rows[lines.x] % 1 == 0).all())
-    x = Scale(lines.x_label, log=lines.logarithmic, whole=whole)
-    return Figure(slug(name), caption, x, Scale(lines.title), tuple(series), HEIGHT_INCHES)
+    return Figure(slug(name), caption, x, y, tuple(series), HEIGHT_INCHES)
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}
@@ -58,21 +45,15 @@ LABELLED = 3
 """Of more qualities than these only the first and the last have a number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What a figure of gains draws: a column, its title, and the columns of its interval if it has one."""
-
-    column: str
-    title: str
-    interval: tuple[str, str] | None = None
-
-
-def gain_figure(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str, str]) -> Figure | None:
+def gain_figure(
+    column: str, title: str, rows: pd.DataFrame, colours: Mapping[str, str], interval: tuple[str, str] | None = None
+) -> Figure | None:
     """A column of gains by quality, a panel for each model of `rows`; None without any value.
 
-    `rows` are those of `bench.analysis.rectifier_gain.gains` with the column "panel", `colours` the roles by panel.
+    `rows` are those of `bench.analysis.rectifier_gain.gains` with the column "panel", `colours` the roles by panel, and
+    `interval` the columns of the ends of its interval, if it has one.
     """
-    rows = rows[rows[gain.column].notna()]
+    rows = rows[rows[column].notna()]
     if rows.empty:
         return None
     qualities = sorted(set(rows["quality"]))
@@ -90,17 +71,17 @@ def gain_figure(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str,
         shape = GAIN_LOOKS[str(modifier)]
         look = Look(colours[str(panel)], shape.marker, shape.dash, shape.width)
         x = [places[str(panel), quality] for quality in own["quality"]]
-        series.append(Series.of(f"{panel}{modifier}", "", look, (x, own[gain.column])))
-        if gain.interval:
-            ends = segments([(place, place) for place in x], zip(*(own[end] for end in gain.interval), strict=True))
+        series.append(Series.of(f"{panel}{modifier}", "", look, (x, own[column])))
+        if interval:
+            ends = segments([(place, place) for place in x], zip(*(own[end] for end in interval), strict=True))
             series.append(Series.of("", "", look.solid, ends, markers=False))
-    caption = f"{gain.title}, by quality" + (", with the 95 % interval over pictures." if gain.interval else ".")
+    caption = f"{title}, by quality" + (", with the 95 % interval over pictures." if interval else ".")
     drawn = [modifier for modifier in GAIN_LOOKS if modifier in set(rows["modifier"])]
     return Figure(
-        slug(name),
+        slug(f"rectifier_{column}"),
         caption,
         Scale("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
-        Scale(gain.title, zero=True),
+        Scale(title, zero=True),
         # The legend is in no model's colour.
         (*series, *(Series.of("", MODIFIERS[modifier], GAIN_LOOKS[modifier], ([], [])) for modifier in drawn)),
         HEIGHT_INCHES,
@@ -110,32 +91,25 @@ def gain_figure(name: str, rows: pd.DataFrame, gain: Gain, colours: Mapping[str,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What a figure of intervals draws of a frame: names of its columns, and the title of the axis of values."""
+def interval_figure(name: str, caption: str, title: str, rows: pd.DataFrame, columns: Sequence[str]) -> Figure | None:
+    """A dot and a bar a row, around zero; None where no row has a value.
 
-    label: str
-    value: str
-    low: str
-    high: str
-    title: str
-
-
-def interval_figure(name: str, caption: str, rows: pd.DataFrame, columns: Columns) -> Figure | None:
-    """A dot and a bar a row, around zero; None where no row has a value."""
-    rows = rows[rows[columns.value].notna()]
+    `title` is that of the axis of values, and `columns` are those of the label, the value and the ends of its interval.
+    """
+    label, value, low, high = columns
+    rows = rows[rows[value].notna()]
     if rows.empty:
         return None
     places = range(len(rows))
-    bars = segments(zip(rows[columns.low], rows[columns.high], strict=True), [(place, place) for place in places])
-    look = Look("series-0", "o", (), 2.2)
+    bars = segments(zip(rows[low], rows[high], strict=True), [(place, place) for place in places])
+    look, labels = Look("series-0", "o", (), 2.2), list(rows[label])
     return Figure(
         slug(name),
         caption,
-        Scale(columns.title, percent=True, zero=True),
-        Scale.of_rows(list(rows[columns.label])),
+        Scale(title, percent=True, zero=True),
+        Scale.of_rows(labels),
         (
-            Series.of("mean", "", look, (rows[columns.value], places), line=False, notes=list(rows[columns.label])),
+            Series.of("mean", "", look, (rows[value], places), line=False, notes=labels),
             Series.of("", "", look, bars, markers=False),
         ),
         1.2 + 0.34 * len(rows),

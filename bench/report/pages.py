@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation, rectifier_gain
 from bench.analysis.experiments import SEARCH, variant_means
+from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets.limits import FARTHEST
-from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
+from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
+from bench.report.figure import Scale
 from bench.report.views import experiments, results
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
@@ -88,7 +90,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         return None
     summary = rectifier_gain.summary(paired, gains)
     epochs = extras.experiment("alpha_epochs")
-    gain_plots, alpha_plots = _gain_plots(gains, content), [*_epoch_plots(epochs), *_alpha_plots(search)]
+    gain_plots, alpha_plots = _gain_plots(gains, content), [*epoch_plots(epochs), *_alpha_plots(search)]
     tables = {
         "rectifier_pairs": paired,
         "rectifier_gains": gains,
@@ -125,14 +127,11 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
 
 
 GAINS = (
-    Gain("psnr_gain_db", "Gain in PSNR (dB)"),
-    Gain("ms_ssim_gain_db", "Gain in MS-SSIM (dB)"),
-    Gain(
-        "error_reduction_percent",
-        "Quantisation error reduced by (%)",
-        ("error_reduction_low_percent", "error_reduction_high_percent"),
-    ),
+    ("psnr_gain_db", "Gain in PSNR (dB)", None),
+    ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)", None),
+    ("error_reduction_percent", "Quantisation error reduced by (%)", ERROR_REDUCTION[1:]),
 )
+"""Columns of gains, their titles, and the columns of the ends of their intervals if these are drawn."""
 
 
 def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
@@ -145,7 +144,7 @@ def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
     }
     panels = zip(rows["panel"], rows["model"], rows["weights"], strict=True)
     colours = {panel: looks[model, weights].colour for panel, model, weights in panels}
-    plots = [gain_figure(f"rectifier_{gain.column}", rows, gain, colours) for gain in GAINS]
+    plots = [gain_figure(column, title, rows, colours, ends) for column, title, ends in GAINS]
     return [plot for plot in plots if plot is not None]
 
 
@@ -155,12 +154,12 @@ def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
     told_apart = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
     names = search[told_apart].astype(str).agg(", ".join, axis=1) if told_apart else search["model"]
     rows = search.assign(line=names)
-    lines = Lines("alpha", "psnr_db", "line", "alpha (logarithmic)", "PSNR (dB)", logarithmic=True)
-    plot = line_figure("alpha_search", "PSNR over the weight of the feature distance.", rows, lines)
+    caption, x = "PSNR over the weight of the feature distance.", Scale("alpha (logarithmic)", log=True)
+    plot = line_figure("alpha_search", caption, rows, x, Scale("PSNR (dB)"), columns=("alpha", "psnr_db", "line"))
     return [plot] if plot else []
 
 
-def _epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
+def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
     """A figure for each search, with a line for each alpha."""
     if epochs.empty:
         return []
@@ -168,8 +167,9 @@ def _epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
     for place, (setting, group) in enumerate(epochs.groupby(["model", "quality", "metric"], sort=False)):
         rows = group.assign(line="alpha " + group["alpha"].map("{:g}".format))
         caption = f"PSNR over the epochs of each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
-        lines = Lines("epoch", "psnr_db", "line", "epoch", "PSNR (dB)")
-        plots.append(line_figure(f"alpha_epochs-{place + 1}", caption, rows, lines))
+        x, y = Scale("epoch", whole=True), Scale("PSNR (dB)")
+        name, columns = f"alpha_epochs-{place + 1}", ("epoch", "psnr_db", "line")
+        plots.append(line_figure(name, caption, rows, x, y, columns=columns))
     return [plot for plot in plots if plot is not None]
 
 
@@ -187,12 +187,11 @@ def ablation_page(extras: Extras) -> Page | None:
 
 
 def _ablation_plots(table: pd.DataFrame) -> list[Figure]:
-    columns = Columns(
-        "variant", "difference_percent", "low_percent", "high_percent", "difference in rate to the joint model"
-    )
+    title = "difference in rate to the joint model"
     caption = "Difference in rate to the joint model, with the 95 % interval over pictures."
+    columns = ("variant", *ablation.DIFFERENCE)
     plots = []
     for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):
         others = group[group["variant"] != ablation.REFERENCE].sort_values("difference_percent", kind="stable")
-        plots.append(interval_figure(experiments.ablation_id(place), caption, others, columns))
+        plots.append(interval_figure(experiments.ablation_id(place), caption, title, others, columns))
     return [plot for plot in plots if plot is not None]

@@ -13,11 +13,12 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 
 from bench.analysis.axis import PSNR
+from bench.report.against import Against
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
-from bench.report.experiment_plots import Columns, Gain, Lines, gain_figure, interval_figure, line_figure
+from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.explorer import described
-from bench.report.figure import Curves, Figure, Scale, Series, segments
-from bench.report.front_plot import front_figures
+from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.pages import epoch_plots
 from bench.report.pgfplots import pgf_text
 from bench.report.style import HELPER, Look
 
@@ -144,7 +145,7 @@ def test_ticks_of_a_logarithmic_axis_are_round_and_few() -> None:
 
 def test_numbers_below_an_axis_do_not_touch_nor_leave_the_figure(drawn: list[tuple[Axes, Legend | None]]) -> None:
     rows = pd.DataFrame({"label": ["VVC 4:2:0 10 bit (vvenc)"], "value": [100.0], "low": [-20.0], "high": [250.0]})
-    found = interval_figure("x", "", rows, Columns("label", "value", "low", "high", "difference"))
+    found = interval_figure("x", "", "difference", rows, ("label", "value", "low", "high"))
     assert found is not None
     drawing(found)
     axes = drawn[0][0]
@@ -181,7 +182,9 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     )
     titles = {"jpeg": "JPEG", "joint": "Joint", "hyper": "Hyper"}
     looks = {name: Look.at(place, "series-0") for place, name in enumerate(titles)}
-    ((key, found),) = front_figures(PSNR, rows, Curves(titles, looks, {"hyper"})).items()
+    rates = pd.DataFrame({"axis": PSNR.name, "anchor": "jpeg", "test": ["joint", "hyper"], "doubt": ["", "doubted"]})
+    against = Against({"time_and_rate": rows.assign(axis=PSNR.name), "bd_rates": rates}, titles, looks)
+    ((key, found),) = against.fronts(PSNR, "jpeg", list(titles)).items()
     assert key == ("1", "encode")
     front, *points = found.series
     assert (front.x.tolist(), front.y.tolist()) == ([10, 100, 100], [0, 0, -30])
@@ -194,13 +197,19 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     assert found.x.limits[1] > 200
 
 
-def test_lines_of_whole_numbers_have_ticks_at_whole_numbers_alone() -> None:
+def test_each_value_of_a_column_has_a_line() -> None:
     rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "psnr": [30, 31, 30, 32], "alpha": ["a", "a", "b", "b"]})
-    found = line_figure("x", "A caption.", rows, Lines("epoch", "psnr", "alpha", "epoch", "PSNR"))
+    columns = ("epoch", "psnr", "alpha")
+    found = line_figure("x", "A caption.", rows, Scale("epoch"), Scale("PSNR"), columns=columns)
     assert found is not None
-    assert found.x.whole
     assert [(s.title, s.y.tolist()) for s in found.series] == [("a", [30, 31]), ("b", [30, 32])]
-    assert line_figure("x", "", rows.assign(psnr=np.nan), Lines("epoch", "psnr", "alpha", "", "")) is None
+    assert line_figure("x", "", rows.assign(psnr=np.nan), Scale("epoch"), Scale("PSNR"), columns=columns) is None
+
+
+def test_epochs_have_ticks_at_whole_numbers_alone() -> None:
+    rows = pd.DataFrame({"model": "joint+qr", "quality": 3.0, "metric": "mse", "alpha": 0.1, "epoch": [1, 2]})
+    (found,) = epoch_plots(rows.assign(psnr_db=[30.0, 31.0]))
+    assert found.x.whole
 
 
 def test_gains_have_a_panel_for_each_model_in_its_colour() -> None:
@@ -215,7 +224,7 @@ def test_gains_have_a_panel_for_each_model_in_its_colour() -> None:
         }
     )
     roles = {"joint": "series-1", "attn": "series-2"}
-    found = gain_figure("gains", rows, Gain("gain", "Gain (dB)", ("low", "high")), roles)
+    found = gain_figure("gain", "Gain (dB)", rows, roles, ("low", "high"))
     assert found is not None
     assert [(text, role) for _, text, role in found.headings] == list(roles.items())
     assert [s.title for s in found.legend] == ["+qr, with the rectifier", "+ft, the control"]
@@ -228,7 +237,7 @@ def test_gains_have_a_panel_for_each_model_in_its_colour() -> None:
 
 def test_intervals_are_rows_with_their_names() -> None:
     rows = pd.DataFrame({"label": ["a", "b"], "value": [1.0, 2.0], "low": [0.5, 1.0], "high": [2.0, 3.0]})
-    found = interval_figure("x", "", rows, Columns("label", "value", "low", "high", "difference"))
+    found = interval_figure("x", "", "difference", rows, ("label", "value", "low", "high"))
     assert found is not None
     assert found.y.ticks == {0: "a", 1: "b"}
     dots, bars = found.series

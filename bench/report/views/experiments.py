@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation
+from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.numbers import NOTHING, plain, signed
 from bench.report.views.rows import count, records
 from bench.report.views.table import Column, Table, interval, number
@@ -59,8 +60,7 @@ def _gain(title: str, of: str, unit: str) -> Column:
 
 
 def _reduction(title: str) -> Column:
-    of = "error_reduction"
-    return interval(title, (f"{of}_percent", f"{of}_low_percent", f"{of}_high_percent"), 1, "%")
+    return interval(title, ERROR_REDUCTION, 1, "%")
 
 
 def searches(table: pd.DataFrame) -> Table:
