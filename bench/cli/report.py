@@ -30,7 +30,7 @@ def report(
 ) -> None:
     """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
     from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.report import shown, write_figures, write_report  # noqa: PLC0415
+    from bench.report import shown, write_report  # noqa: PLC0415
     from bench.report.assets.records import add_records  # noqa: PLC0415
     from bench.results.export import frames, write_tables  # noqa: PLC0415
     from bench.results.frames import Export  # noqa: PLC0415
@@ -42,6 +42,6 @@ def report(
     shown(Export.of(tables), **choice)  # what is named wrongly is refused before anything is written
     write_tables(tables, out / "data")
     add_records(out / "data")
-    click.echo(f"report: {write_report(out / 'data', out, **choice)}")
+    click.echo(f"report: {write_report(out / 'data', out, figures_dir=figures, **choice)}")
     if figures:
-        click.echo(f"figures: {len(write_figures(out / 'data', figures, **choice))} files in {figures}")
+        click.echo(f"figures: {figures}")

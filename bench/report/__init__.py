@@ -14,7 +14,7 @@ Imports `experiments` and what is below. The next folder up is `verification`.
 
 from __future__ import annotations
 
-from bench.report.page import write_figures, write_report
+from bench.report.page import write_report
 from bench.report.report import shown
 
-__all__ = ["shown", "write_figures", "write_report"]
+__all__ = ["shown", "write_report"]

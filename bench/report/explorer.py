@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report.rd_plot import rd_figure, window
-from bench.report.views.rows import records
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

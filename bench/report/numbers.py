@@ -1,4 +1,4 @@
-"""Formatting of numbers, alike everywhere on the page."""
+"""Formatting of numbers, intervals and counts, alike everywhere on the page."""
 
 from __future__ import annotations
 
@@ -44,3 +44,14 @@ def milliseconds(seconds: float | None) -> str:
         return NOTHING
     value = seconds * 1e3
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
+
+
+def span(low: float | None, high: float | None, digits: int) -> str:
+    """Two signed numbers as "a to b", or nothing where there are none."""
+    first, second = signed(low, digits), signed(high, digits)
+    return "" if first == second == NOTHING else f"{first} to {second}"
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -39,13 +39,15 @@ def write_report(
     datasets: Sequence[str] = (),
     anchors: Sequence[str] = (),
     images: Sequence[str] = (),
+    figures_dir: Path | None = None,
 ) -> Path:
     """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
 
     The same export gives the same bytes, and other files that an earlier report wrote there go. The first of
     `datasets` is reported on the first page, the others on pages of their own; by default they are all that were
     measured, and the first is the one with the most points. `anchors` are the codecs that BD-rates are taken against,
-    the main one first, and `images` globs of the pictures of a stated subset.
+    the main one first, and `images` globs of the pictures of a stated subset. The folder `figures_dir` gets each figure
+    for a paper, as SVG and as PDF with embedded fonts.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
@@ -68,6 +70,11 @@ def write_report(
             _copy(export_dir / name, out_dir / name)
         for name, data in files.items():
             _write(out_dir / name, data())
+    if figures_dir is not None:
+        for page in pages:
+            for plot in page.plots:
+                for form in FIGURE_FORMS:
+                    _write(figures_dir / page.folder / f"{plot.name}.{form}", file_bytes(plot, form))
     return out_dir / INDEX
 
 
@@ -90,30 +97,6 @@ def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[
 
 def _csv(frame: pd.DataFrame) -> bytes:
     return csv_text(frame).encode()
-
-
-def write_figures(
-    export_dir: Path,
-    out_dir: Path,
-    *,
-    datasets: Sequence[str] = (),
-    anchors: Sequence[str] = (),
-    images: Sequence[str] = (),
-) -> list[Path]:
-    """Write the figures of the report for a paper, each as SVG and as PDF with embedded fonts; the files written.
-
-    Arguments and errors are those of `write_report`.
-    """
-    pages = Report.of(export_dir, datasets=datasets, anchors=anchors, images=images).pages()
-    files = {
-        out_dir / page.folder / f"{plot.name}.{form}": file_bytes(plot, form)
-        for page in pages
-        for plot in page.plots
-        for form in FIGURE_FORMS
-    }
-    for path, data in files.items():
-        _write(path, data)
-    return list(files)
 
 
 def _place(*parts: str) -> str:

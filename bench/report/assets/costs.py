@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis.dataset_results import DatasetResults, measured_datasets
+from bench.harness.recipe import recipe_of
 from bench.learned.codecs import LearnedCodec
-from bench.report.assets.opening import open_again, weights_found
 from bench.results.extras import COMPLEXITY
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
@@ -72,7 +72,8 @@ def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
 def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
     """Whether a codec can be opened here with the very weights that were measured; if not, that is told."""
     try:
-        if weights_found({str(name): value for name, value in row.items()}) != row["weights_sha256"]:
+        recipe, _ = recipe_of({str(name): value for name, value in row.items()}).pinned()
+        if ((recipe.version and recipe.version[1]) or "") != row["weights_sha256"]:
             raise UsageError(f"{row['weights']} holds other weights here than those that were measured")
     except BenchError as error:
         say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
@@ -82,7 +83,7 @@ def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
 
 def _complexity(row: dict[str, Any]) -> dict[str, float]:
     """Parameters and multiply-accumulates of a learned codec's model, of planes, too; nothing of others."""
-    codec = open_again(row)
+    codec = recipe_of(row).open()
     if not isinstance(codec, LearnedCodec):
         return {}
     from bench.learned.coding.complexity import complexity  # noqa: PLC0415  # torch

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.harness.recipe import recipe_of
 from bench.images.picture import Picture
-from bench.report.assets.opening import open_again
 
 
 def main(wanted: str, height: str, width: str) -> None:
@@ -18,7 +18,7 @@ def main(wanted: str, height: str, width: str) -> None:
     rows, columns = np.mgrid[: int(height), : int(width)]
     noise = np.random.default_rng(1).integers(0, 32, (int(height), int(width), 3))
     ramp = np.stack([rows // 3, columns // 4, (rows + columns) // 6], axis=-1) % 224
-    codec = open_again(json.loads(wanted))
+    codec = recipe_of(json.loads(wanted)).open()
     codec.decode(codec.encode(Picture((ramp + noise).astype(np.uint8))))
     # What getrusage says of this process includes its parent's memory; of programs that it started it is all there is.
     status = Path("/proc/self/status").read_text(encoding="ascii")

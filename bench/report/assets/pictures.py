@@ -17,9 +17,9 @@ import pandas as pd
 
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting, measured_part
+from bench.harness.recipe import recipe_of
 from bench.images.datasets import dataset_names, open_rgb_dataset
-from bench.report.assets.limits import FARTHEST, MOST_BYTES, TARGETS_BPP
-from bench.report.assets.opening import open_again
+from bench.report.assets import FARTHEST, TARGETS_BPP
 from bench.results.extras import PICTURES
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 FOLDER = "pictures"
+
+MOST_BYTES = 64 * 2**20
+"""Of all pictures together; later ones are left out, with a note."""
 
 
 def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
@@ -159,7 +162,7 @@ def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None])
     """What a measured file decodes to, or None if the codec does not write that file here."""
     where = f"{row['name']}@{row['quality']:g} on {row['image']}"
     try:
-        codec = open_again(row)
+        codec = recipe_of(row).open()
         data = codec.encode(original)
         if hashlib.sha256(data).hexdigest() != row["bitstream_sha256"]:
             say(f"no picture of {where}: it codes to other bytes here than those that were measured")

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bench.analysis.headline import best, ranking, trusted
 from bench.analysis.model_scale import Range, own_scale, paper_scale
-from bench.report.numbers import NOTHING, plain
-from bench.report.views.rows import count, records
+from bench.report.numbers import NOTHING, count, plain
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis.cca import FIXED_POINT
 from bench.analysis.cca_ablation import REFERENCE
 from bench.analysis.comparison import doubts
-from bench.report.numbers import NOTHING, milliseconds, plain, signed
+from bench.report.numbers import NOTHING, count, milliseconds, plain, signed, span
 from bench.report.views.rates import mark
-from bench.report.views.rows import count, records, span
-from bench.report.views.table import Cell, Column, Table, interval, number
+from bench.report.views.table import Cell, Column, Table, interval, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -94,7 +93,7 @@ def portability_result(table: pd.DataFrame) -> str:
 def ceilings(table: pd.DataFrame) -> Table:
     """The PSNR of pictures that made the round trip to RGB and were not coded."""
     ceiling = number("Ceiling", lambda row: plain(row["ceiling_db"], 2), "dB")
-    return Table.of(records(table), Column("Metric", "axis_title"), ceiling)
+    return Table.of(table, Column("Metric", "axis_title"), ceiling)
 
 
 def parts(table: pd.DataFrame) -> list[tuple[str, Table]]:
@@ -122,7 +121,7 @@ def _parts(table: pd.DataFrame) -> Table:
         return number(f"PSNR {title}", lambda row: plain(row[f"psnr_{plane}_db"], 2), "dB")
 
     return Table.of(
-        records(table),
+        table,
         Column("Guide", lambda row: _GUIDES.get(row["guide"], row["guide"])),
         Column("Attention", "attention"),
         Column("Filter", "acem"),
@@ -154,7 +153,7 @@ def _as_rate(row: Mapping[str, Any]) -> str:
 def fixed_point(table: pd.DataFrame) -> Table:
     """What 8 bits cost: one row a codec, image set and metric."""
     return Table.of(
-        records(table),
+        table,
         Column("Codec", "test_title"),
         Column("Over", "anchor_title"),
         Column("Pictures", "dataset"),
@@ -169,7 +168,7 @@ def fixed_point(table: pd.DataFrame) -> Table:
 def fixed_point_times(table: pd.DataFrame) -> Table:
     """Times in integers beside those in floats, and the ratio of each pair."""
     return Table.of(
-        records(table),
+        table,
         Column("Codec", lambda row: row["model"] + row["modifier"]),
         Column("Pictures", "dataset"),
         Column("Machine", "machine"),

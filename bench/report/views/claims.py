@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, SHARE, VERDICTS
-from bench.report.numbers import NOTHING, signed
-from bench.report.views.rows import records, span
+from bench.report.numbers import NOTHING, signed, span
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

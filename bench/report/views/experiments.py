@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
-from bench.report.numbers import NOTHING, plain, signed
-from bench.report.views.rows import count, records
+from bench.report.numbers import NOTHING, count, plain, signed
 from bench.report.views.table import Column, Table, interval, number
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 def gains(table: pd.DataFrame) -> Table:
     """One row a model, modifier and quality."""
     return Table.of(
-        records(table),
+        table,
         *_CODEC,
         number("Quality", lambda row: f"{row['quality']:g}"),
         _gain("PSNR", "psnr_gain", "dB"),
@@ -39,7 +38,7 @@ def gains(table: pd.DataFrame) -> Table:
 def summary_rows(table: pd.DataFrame) -> Table:
     """One row a model and modifier: means over the qualities, and the largest gains."""
     return Table.of(
-        records(table),
+        table,
         *_CODEC,
         number("Qualities", "qualities"),
         _gain("PSNR", "psnr_gain", "mean, dB"),
@@ -66,7 +65,7 @@ def _reduction(title: str) -> Column:
 def searches(table: pd.DataFrame) -> Table:
     """The alphas that were tried."""
     return Table.of(
-        records(table),
+        table,
         Column("Model", "model"),
         number("Quality", lambda row: f"{row['quality']:g}"),
         Column("For", "metric"),
@@ -83,7 +82,7 @@ def variant_rows(means: pd.DataFrame) -> Table:
         return number(title, lambda row: plain(row.get(column), digits), unit)
 
     return Table.of(
-        records(means),
+        means,
         Column("Variant", "variant"),
         Column("Model", "model"),
         number("Quality", lambda row: f"{row['quality']:g}"),
@@ -122,7 +121,7 @@ def _ablated(row: pd.Series) -> str:
 
 def _ablation_rows(table: pd.DataFrame) -> Table:
     return Table.of(
-        records(table),
+        table,
         Column("Variant", "variant"),
         Column("Distribution", lambda row: row["distribution"] if isinstance(row["distribution"], str) else NOTHING),
         number("Kernel", lambda row: "" if math.isnan(row["kernel"]) else f"{row['kernel']:g}"),

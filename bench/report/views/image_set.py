@@ -11,9 +11,9 @@ from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
-from bench.report.numbers import NOTHING
+from bench.report.numbers import NOTHING, count
 from bench.report.views import answer, points, provenance, rates, times
-from bench.report.views.rows import count, records
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report.numbers import plain
-from bench.report.views.rows import records
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import UNDEFINED, plain
-from bench.report.views.rows import records
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

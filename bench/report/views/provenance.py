@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import NOTHING, plain
-from bench.report.views.rows import records
+from bench.report.views.table import records
 from bench.results.published import published_names
 
 if TYPE_CHECKING:

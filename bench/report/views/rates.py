@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis.comparison import doubts
 from bench.analysis.headline import ranking
-from bench.report.numbers import NOTHING, plain, signed
-from bench.report.views.rows import records, span
-from bench.report.views.table import Cell, Column, Table, interval, number
+from bench.report.numbers import NOTHING, plain, signed, span
+from bench.report.views.table import Cell, Column, Table, interval, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,7 +138,7 @@ def component_gains(table: pd.DataFrame, content: Content) -> Table:
     """What each component of a learned codec gains: the table of bench.analysis.component_gain as text."""
     titles, looks = content.titles, content.looks
     return Table.of(
-        records(table),
+        table,
         Column("Codec", lambda row: Cell(titles[row["test"]], look=looks[row["test"]])),
         Column("Against", lambda row: titles[row["anchor"]]),
         Column("Component", "adds"),
@@ -167,7 +166,7 @@ def _between(low: float | None, high: float | None, word: str, digits: int) -> s
 def anchor_rows(table: pd.DataFrame) -> Table:
     """Conventional codecs against their published curves: the rows of bench.analysis.anchors.anchor_table as text."""
     return Table.of(
-        records(table),
+        table,
         Column("Codec", "title"),
         Column("Published", lambda row: Cell(row["published_title"], row["encoder"])),
         number("BD-rate", lambda row: signed(row["bd_rate_percent"], 2), "%"),

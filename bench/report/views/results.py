@@ -8,9 +8,9 @@ import pandas as pd
 
 from bench.analysis.ablation import SETTING
 from bench.analysis.comparison import doubts
-from bench.report.numbers import signed
+from bench.report.numbers import count, signed, span
 from bench.report.views import answer, points
-from bench.report.views.rows import count, records, span
+from bench.report.views.table import records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

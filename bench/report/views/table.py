@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import signed
-from bench.report.views.rows import span
+import pandas as pd
+
+from bench.report.numbers import signed, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bench.report.style import Look
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,9 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]], *columns: Column) -> Table:
+    def of(cls, rows: pd.DataFrame | Iterable[Mapping[str, Any]], *columns: Column) -> Table:
         """The table of some rows; the first column has their headings."""
+        rows = records(rows) if isinstance(rows, pd.DataFrame) else rows
         return cls(columns, [[column.cell(row) for column in columns] for row in rows])
 
     def __bool__(self) -> bool:

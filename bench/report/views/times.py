@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import NOTHING, milliseconds, plain, signed
-from bench.report.views.rows import records, span
-from bench.report.views.table import Cell, Column, Table, number
+from bench.report.numbers import NOTHING, milliseconds, plain, signed, span
+from bench.report.views.table import Cell, Column, Table, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +86,7 @@ def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str,
 def pairs(ratios: pd.DataFrame) -> Table:
     """Times with a modifier beside those without, a row a model and stage."""
     return Table.of(
-        records(ratios),
+        ratios,
         Column("Pair", lambda row: f"{row['model']}, {row['model']}{row['modifier']}"),
         Column("Weights", "weights"),
         Column("Machine", "machine"),
