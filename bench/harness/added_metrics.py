@@ -7,8 +7,7 @@ the one that was measured, to the bit, for its picture to be compared. All that 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
-from itertools import islice
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 from bench.codecs import adapter
@@ -20,27 +19,21 @@ from bench.harness.plan import CodecPoint, Plan, Task
 from bench.harness.recipe import recipe_of
 from bench.harness.request import Summary, crew_for, metrics_for
 from bench.harness.run_info import describe_run
-from bench.harness.runner import Outcome, register
+from bench.harness.runner import Outcome, not_measured, register, settle
 from bench.harness.workers import carried_out
 from bench.images.datasets import open_dataset
 from bench.results.resume_key import Configuration
 from bench.results.schema import Measurement
 from bench.results.store import Store
-from bench.system.errors import BenchError, UsageError, one_line
-from bench.system.progress import progress
+from bench.system.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.harness.dispatch import Crew
     from bench.harness.jobs import Measured
     from bench.harness.request import RunRequest
     from bench.images.set_images import ImageFile
-    from bench.results.schema import RunInfo
-
-_CHUNK = 500
-"""Keys that the database is asked for at once."""
-
 
 _OF_RUNS = (
     "metrics", "bpp", "psnr", "timing", "repeats", "force", "sample", "seed", "skip_failed", "backend", "codec_options",
@@ -56,9 +49,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
     """
     for name in _OF_RUNS:
         if getattr(request, name):
-            option = (
-                next(iter(request.codec_options)) if name == "codec_options" else name.rstrip("s" * (name == "metrics"))
-            )
+            option = {"metrics": "metric", "codec_options": next(iter(request.codec_options), "")}.get(name, name)
             raise UsageError(f"--add-metric takes codecs as they are stored; leave --{option.replace('_', '-')} out")
     whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
     dataset = whole.part(whole.select(request.images, request.exclude))
@@ -74,11 +65,26 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
         points, left_out = _points(stored, dataset.images[0])
         register(store, run, [whole, dataset], Plan(points, dataset.images), added.values())
         files = {key: sha256 for of_one in stored.values() for key, sha256 in of_one.items()}
-        keeper = _Keeper(store, run, job.versions, files)
-        todo = {point: list(keeper.lacking(Task(point, image) for image in dataset.images)) for point in points}
+        todo = {
+            point: list(not_measured(store, job.versions, (task for task in tasks if task.key in files)))
+            for point, tasks in ((point, (Task(point, image) for image in dataset.images)) for point in points)
+        }
+
+        def keep(task: Task, measured: Measured) -> str | None:
+            result = measured.result
+            if result.bitstream_sha256 != files[task.key]:
+                return "it codes to another file here than the one that was measured"
+            key, size = (task.point.configuration, task.image.sha256), (measured.width, measured.height)
+            file = result.num_bytes, result.bitstream_sha256
+            store.supplement(Measurement(*key, *size, *file, result.values, run.run_id), job.versions)
+            return None
+
+        number = sum(map(len, todo.values()))
+        skipped = sum(len(stored[point.configuration]) - len(todo[point]) for point in points)
+        outcome = Outcome(skipped=skipped)
         with crew_for(request, crew, run.run_id) as workers:
-            outcome = keeper.carry_out(work, todo, workers)
-        outcome.skipped = sum(len(stored[point.configuration]) - len(todo[point]) for point in points)
+            results = carried_out(work, {point: iter(some) for point, some in todo.items() if some}, workers)
+            settle("adding metrics", number, results, outcome, keep)
     curves = frozenset((point.configuration.curve, point.configuration.quality) for point in points)
     return Summary(dataset.name, curves, (*lacking, *left_out), {"with metrics added": outcome})
 
@@ -98,15 +104,13 @@ def _stored(
     found: dict[Configuration, dict[str, str]] = {}
     for key, file, image, *values in store.rows(query):
         configuration = Configuration(*values)
-        if image in wanted and (not specs or any(_is_meant(configuration, spec) for spec in specs)):
+        codec, quality = configuration.codec, configuration.quality
+        is_meant = not specs or any(s.matches(codec) and quality in (s.qualities or (quality,)) for s in specs)
+        if image in wanted and is_meant:
             found.setdefault(configuration, {})[key] = file
     if not found:
         raise UsageError(f"{store.path} has nothing of these pictures and codecs; measure them first")
     return found
-
-
-def _is_meant(configuration: Configuration, spec: CodecSpec) -> bool:
-    return spec.matches(configuration.codec) and (not spec.qualities or configuration.quality in spec.qualities)
 
 
 def _points(stored: Iterable[Configuration], image: ImageFile) -> tuple[list[CodecPoint], list[str]]:
@@ -122,43 +126,3 @@ def _points(stored: Iterable[Configuration], image: ImageFile) -> tuple[list[Cod
         except BenchError as error:
             left_out[f"{configuration.codec}: {error}"] = None
     return points, list(left_out)
-
-
-@dataclass(frozen=True, slots=True)
-class _Keeper:
-    """What stores the values of tasks that gave the file that was measured. `files`: its SHA-256 by the task's key."""
-
-    store: Store
-    run: RunInfo
-    versions: Mapping[str, str]
-    files: Mapping[str, str]
-
-    def lacking(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """Those of some tasks that are stored without one of the metrics."""
-        there = (task for task in tasks if task.key in self.files)
-        while chunk := list(islice(there, _CHUNK)):
-            done = self.store.measured(self.versions, [task.key for task in chunk])
-            yield from (task for task in chunk if task.key not in done)
-
-    def carry_out(self, work: Work[Measured], todo: Mapping[CodecPoint, Sequence[Task]], crew: Crew | None) -> Outcome:
-        """Code, decode and compare; a task that gives another file has failed, and is stored as it was."""
-        outcome = Outcome()
-        waiting = {point: iter(some) for point, some in todo.items() if some}
-        number, results = sum(map(len, todo.values())), carried_out(work, waiting, crew)
-        with progress("adding metrics", number, unit="tasks") as advance, closing(results):
-            for task, measured in results:
-                advance(1, str(task))
-                if isinstance(measured, BaseException):
-                    outcome.failures.append(f"{task}: {one_line(measured)}")
-                elif measured.result.bitstream_sha256 != self.files[task.key]:
-                    outcome.failures.append(f"{task}: it codes to another file here than the one that was measured")
-                else:
-                    self._add(task, measured)
-                    outcome.measured += 1
-        return outcome
-
-    def _add(self, task: Task, measured: Measured) -> None:
-        result = measured.result
-        key, size = (task.point.configuration, task.image.sha256), (measured.width, measured.height)
-        file = result.num_bytes, result.bitstream_sha256
-        self.store.supplement(Measurement(*key, *size, *file, result.values, self.run.run_id), self.versions)

@@ -6,10 +6,11 @@ not measured again.
 
 from __future__ import annotations
 
+import functools
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bench.codecs.registry import codec_class, label_of, stem
 from bench.harness.workers import carried_out, in_turn
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 LOOKED_UP = 500
 """Tasks that the database is asked about at a time."""
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
@@ -93,17 +96,17 @@ def run_measurements(
     versions = cast("MeasuringJob", work.job).versions
 
     def todo() -> Todo:
-        return {point: _lacking(store, versions, plan.of(place)) for place, point in enumerate(plan.points)}
+        return {point: not_measured(store, versions, plan.of(place)) for place, point in enumerate(plan.points)}
 
     def keep(task: Task, measured: Measured) -> None:
         store.add(_measurement(task, measured, run), versions)
 
     number = sum(1 for tasks in todo().values() for _ in tasks)
-    outcome = Outcome(skipped=len(plan) - number)
-    return _keep_all(_Keeping("measuring", number, store, run, keep), carried_out(work, todo(), crew), outcome)
+    outcome, add_failure = Outcome(skipped=len(plan) - number), functools.partial(_add_failure, store, run)
+    return settle("measuring", number, carried_out(work, todo(), crew), outcome, keep, add_failure=add_failure)
 
 
-def _lacking(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:
+def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:
     """Those of some tasks that the database does not have with each of these metrics; of equal ones the last."""
     while chunk := {task.key: task for task in islice(tasks, LOOKED_UP)}:
         done = store.measured(versions, chunk)
@@ -145,8 +148,8 @@ def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Ou
 
     done = store.timed(run.machine, job.threads, job.repeats)
     todo = [task for task in _side_by_side(plan) if task.key not in done]
-    outcome = Outcome(skipped=len(plan) - len(todo))
-    return _keep_all(_Keeping("timing", len(todo), store, run, keep), in_turn(work, todo), outcome)
+    outcome, add_failure = Outcome(skipped=len(plan) - len(todo)), functools.partial(_add_failure, store, run)
+    return settle("timing", len(todo), in_turn(work, todo), outcome, keep, add_failure=add_failure)
 
 
 def _side_by_side(tasks: Iterable[Task]) -> list[Task]:
@@ -159,33 +162,28 @@ def _side_by_side(tasks: Iterable[Task]) -> list[Task]:
     return [task for pair in pairs.values() for task in pair]
 
 
-_Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True, slots=True)
-class _Keeping(Generic[_Value]):
-    """What is done with what comes of tasks."""
-
-    title: str
-    number: int
-    store: Store
-    run: RunInfo
-    keep: Callable[[Task, _Value], None]
-
-
-def _keep_all(
-    keeping: _Keeping[_Value], results: Generator[tuple[Task, _Value | BaseException], None, None], outcome: Outcome
+def settle(
+    title: str,
+    number: int,
+    results: Generator[tuple[Task, _Value | BaseException], None, None],
+    outcome: Outcome,
+    keep: Callable[[Task, _Value], str | None],
+    *,
+    add_failure: Callable[[Task, str], None] = lambda *_: None,
 ) -> Outcome:
-    with progress(keeping.title, keeping.number, unit="tasks") as advance, closing(results):
+    """Keep the values of tasks as they come, and count them; `keep` gives the reason where a value is refused."""
+    with progress(title, number, unit="tasks") as advance, closing(results):
         for task, value in results:
-            if isinstance(value, BaseException):
-                message = one_line(value)
+            message = one_line(value) if isinstance(value, BaseException) else keep(task, value)
+            if message is None:
+                outcome.measured += 1
+            else:
                 outcome.failures.append(f"{task}: {message}")
                 outcome.failed_images.setdefault(task.image.name, outcome.failures[-1])
-                failure = Failure(task.point.configuration, task.image.sha256, keeping.run.run_id, message)
-                keeping.store.add_failure(failure)
-            else:
-                keeping.keep(task, value)
-                outcome.measured += 1
+                add_failure(task, message)
             advance(1, str(task))
     return outcome
+
+
+def _add_failure(store: Store, run: RunInfo, task: Task, message: str) -> None:
+    store.add_failure(Failure(task.point.configuration, task.image.sha256, run.run_id, message))

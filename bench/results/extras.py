@@ -14,7 +14,7 @@ from bench.system.csv_files import unguarded_frame
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 WEIGHTS = (
@@ -62,8 +62,11 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
 """Required columns of the files in the folder `experiments`; other files there are not checked."""
 
 
-_HASHES = ("key", "sha256", "weights_sha256", "start_sha256")
-_TEXT = (*_HASHES, "weights", "image", "variant", "codec", "dataset", "model", "metric", "stage")
+_TEXT = (
+    "acem", "attention", "codec", "dataset", "distance", "distribution", "encoder", "guide", "image", "key", "mean",
+    "metric", "model", "prior", "sha256", "stage", "start_sha256", "synthesis", "transforms", "transforms_sha256",
+    "variant", "weights", "weights_sha256",
+)  # fmt: skip
 """Columns with text, even where it looks like a number."""
 
 
@@ -101,13 +104,26 @@ def _with_origins(weights: pd.DataFrame) -> pd.DataFrame:
     return weights.assign(**absent).fillna(dict.fromkeys(ORIGINS, ""))
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    if not path.is_file():
-        return pd.DataFrame(columns=columns)
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
-        frame = unguarded_frame(pd.read_csv(path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip"))
+        return read_rows(path, columns)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of a CSV file with at least some columns; none if there is no file.
+
+    Raises:
+        ValueError: it is not a CSV file, or lacks a column.
+    """
+    if not path.is_file():
+        return pd.DataFrame(columns=list(columns))
+    try:
+        # A converter leaves "NA" and an empty cell as they are.
+        frame = pd.read_csv(path, converters=dict.fromkeys(_TEXT, str), float_precision="round_trip")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a CSV file: {' '.join(str(error).split())}") from None
+        raise ValueError(f"not a CSV file: {' '.join(str(error).split())}") from None
     if missing := [column for column in columns if column not in frame]:
-        raise UsageError(f"{path}: there is no column '{missing[0]}'")
-    return frame.fillna({column: "" for column in _TEXT if column in frame})
+        raise ValueError(f"there is no column '{missing[0]}'")
+    return unguarded_frame(frame)

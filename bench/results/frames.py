@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
 from bench.results.fields import FILES, current_columns, field_of
-from bench.system.csv_files import unguarded, unguarded_frame
+from bench.system.csv_files import unguarded_frame
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,45 +97,32 @@ class Export:
 
 def _read(path: Path, table: str) -> pd.DataFrame:
     try:
-        header = current_columns([unguarded(name) for name in pd.read_csv(path, nrows=0).columns])
+        frame = unguarded_frame(pd.read_csv(path, dtype=str, keep_default_na=False))
     except FileNotFoundError:
         raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: not a CSV file: {error}") from None
-    optional = dict(_OPTIONAL.get(table, {}))
-    missing = [column for column in FILES[table] if column not in header and column not in optional]
-    if missing:
+    frame = frame.set_axis(current_columns([str(name) for name in frame]), axis=1)
+    optional = _OPTIONAL.get(table, {})
+    if missing := [column for column in FILES[table] if column not in frame and column not in optional]:
         raise UsageError(f"{path}: there is no column '{missing[0]}'; write the folder again with `bench export`")
-    # An empty text cell is an empty string, and "NA" is an ordinary name. An empty number cell is NaN. Metrics and
-    # diagnostics are read as text, because "nan" means that they are not defined for a picture.
-    numbers = {column for column in header if column in FILES[table] and field_of(column).is_number}
     try:
-        frame = pd.read_csv(
-            path,
-            names=header,
-            header=0,
-            dtype={column: "float64" if column in numbers else "str" for column in header},
-            keep_default_na=False,
-            na_values={column: ["", "nan"] for column in numbers},
-            float_precision="round_trip",
-        )
+        return _typed(frame.assign(**{name: value for name, value in optional.items() if name not in frame}), table)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from None
-    absent = {column: value for column, value in optional.items() if column not in header}
-    return unguarded_frame(frame).assign(**absent).fillna(optional)
 
 
 def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """A table of a database with the types of its CSV file: missing text is empty, missing numbers are NaN."""
+    """A table with the types of its fields: missing text is empty, missing numbers are NaN.
+
+    Metrics and diagnostics stay as they are: "nan" means that they are not defined for a picture.
+    """
     typed = {}
-    for column in frame:
-        name, values = str(column), frame[column]
-        if name not in FILES[table]:
-            typed[name] = values  # a metric or diagnostic
-        elif field_of(name).is_number:
-            typed[name] = values.astype("float64")
-        else:
-            typed[name] = values.astype(object).where(values.notna(), "").astype("str")
+    for column in FILES[table]:
+        values = frame[column].astype(object)
+        absent = values.isna() | (values == "")
+        is_number = field_of(column).is_number
+        typed[column] = values.mask(absent, math.nan if is_number else "").astype("float64" if is_number else "str")
     return frame.assign(**typed).fillna(dict(_OPTIONAL.get(table, {})))
 
 

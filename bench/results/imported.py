@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from bench.results import published
 from bench.results.fields import FIELDS
@@ -12,10 +15,8 @@ from bench.results.published import OWN, full_name, published_names
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-
-    import pandas as pd
 
     from bench.results.store import Store
 
@@ -71,6 +72,30 @@ class ImportedCurve:
     def name(self) -> str:
         """The name "source/method"."""
         return str(published_names(self.points).iloc[0])
+
+
+def content_of(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, and their hash.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def stacked_points(
+    rates: Sequence[Any], values: Iterable[tuple[str, Sequence[Any]]], times: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
+    """One row per metric and point that has a value; `values` are those of each metric, `times` are by column."""
+    columns = {"rate_bpp": rates, **{name: times.get(name, [None] * len(rates)) for name in ("encode_s", "decode_s")}}
+    frames = [pd.DataFrame({**columns, "value": own, "metric": metric}, dtype=object) for metric, own in values]
+    numbers = dict.fromkeys((*columns, "value"), "float64")
+    points = pd.concat(frames, ignore_index=True).astype(numbers | {"metric": "str"})
+    return points.dropna(subset="value").drop_duplicates()
 
 
 def imported_curve(

@@ -7,15 +7,12 @@ Imported files may hold the lists alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from bench.results.fields import FIELDS
-from bench.results.imported import METRIC_NAMES, SHORT_NAMES, CurveMetadata, imported_curve
+from bench.results.imported import METRIC_NAMES, SHORT_NAMES, CurveMetadata, content_of, imported_curve, stacked_points
 from bench.results.point_tables import SUFFIXES, import_table
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
@@ -89,27 +86,14 @@ def import_compressai(path: Path, metadata: CurveMetadata | None = None) -> Impo
         note=" ".join(str(content.get("description") or "").split()),
         url=_meta(content, "url"),
     )
-    return imported_curve(path, digest, _points(known), metadata)
-
-
-def _points(known: dict[str, list[Any]]) -> pd.DataFrame:
-    """One row per metric and point, with checked numbers."""
-    times = {ours: known.get(key, [None] * len(known["bpp"])) for key, ours in _TIMES.items()}
-    frames = [
-        pd.DataFrame({"rate_bpp": known["bpp"], "value": known[key], "metric": metric, **times}, dtype=object)
-        for key, metric in METRIC_NAMES.items()
-        if key in known
-    ]
-    numbers = dict.fromkeys(("rate_bpp", "value", *times), "float64")
-    return pd.concat(frames, ignore_index=True).drop_duplicates().astype(numbers | {"metric": "str"})
+    values = [(metric, known[key]) for key, metric in METRIC_NAMES.items() if key in known]
+    times = {ours: known[key] for key, ours in _TIMES.items() if key in known}
+    return imported_curve(path, digest, stacked_points(known["bpp"], values, times), metadata)
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], str]:
     """The content of a JSON file, and the hash of its bytes."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    data, digest = content_of(path)
     try:
         content = json.loads(data.decode("utf-8"))
     except RecursionError:
@@ -118,7 +102,7 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
         raise UsageError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path}: {_NO_RESULTS}")
-    return content, hashlib.sha256(data).hexdigest()
+    return content, digest
 
 
 def _title(path: Path, content: dict[str, Any]) -> str:

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.system.csv_files import unguarded_frame, write_csv
+from bench.results.extras import read_rows
+from bench.system.csv_files import write_csv
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-TEXT = frozenset({
-    "acem", "attention", "codec", "dataset", "distance", "distribution", "encoder", "guide", "image", "mean", "metric",
-    "model", "prior", "stage", "start_sha256", "synthesis", "transforms", "transforms_sha256", "variant",
-    "weights_sha256",
-})  # fmt: skip
-"""Columns with text, even where it looks like a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +34,10 @@ class Observations:
         Raises:
             UsageError: the file was not written by the command.
         """
-        if not self.path.is_file():
-            return pd.DataFrame(columns=list(self.columns))
-        types = dict.fromkeys(TEXT, str)
-        blanks = {name: [""] for name in self.columns if name not in TEXT}
         try:
-            frame = pd.read_csv(
-                self.path, dtype=types, keep_default_na=False, na_values=blanks, float_precision="round_trip"
-            )
+            return read_rows(self.path, self.columns)
         except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise UsageError(f"{self.path}: not a file of `{self.command}`: {reason}") from error
-        frame = unguarded_frame(frame)
-        if missing := [name for name in self.columns if name not in frame]:
-            raise UsageError(f"{self.path}: not a file of `{self.command}`: it has no column '{missing[0]}'")
-        return frame
+            raise UsageError(f"{self.path}: not a file of `{self.command}`: {error}") from error
 
     def replace(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Write rows, in place of earlier ones of the same measurements; all rows of the file.

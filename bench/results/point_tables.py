@@ -7,14 +7,13 @@ pixel and a metric are required. PSNR is that of RGB in dB unless the name has a
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.results.fields import FIELDS
-from bench.results.imported import METRIC_NAMES, SHORT_NAMES, imported_curve
+from bench.results.imported import METRIC_NAMES, SHORT_NAMES, content_of, imported_curve, stacked_points
 from bench.system.csv_files import columns_of
 from bench.system.errors import UsageError, listed
 
@@ -57,15 +56,9 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
         remarks.append(f"each point is the mean of {pictures} pictures at one '{roles['setting']}'")
         if _DECIBELS in roles:
             remarks.append(f"left out: decibels of single pictures have no mean here: {roles[_DECIBELS]}")
-    metrics = [role for role in roles if role in METRIC_NAMES.values()]
-    times = {role: rows.get(role) for role in _TIMES}
-    points = [
-        pd.DataFrame({"rate_bpp": rows["rate_bpp"], "value": rows[metric], "metric": metric, **times})
-        for metric in metrics
-        if metric in rows
-    ]
-    numbers = dict.fromkeys(("rate_bpp", "value", *_TIMES), "float64")
-    found = pd.concat(points, ignore_index=True).astype(numbers).dropna(subset="value").drop_duplicates()
+    values = [(str(metric), list(rows[metric])) for metric in rows if metric in METRIC_NAMES.values()]
+    times = {role: list(rows[role]) for role in _TIMES if role in rows}
+    found = stacked_points(list(rows["rate_bpp"]), values, times)
     if found.empty:
         raise UsageError(f"{path}: there is no point: no row has a value of a metric")
     return imported_curve(path, digest, found, metadata, remarks)
@@ -73,10 +66,7 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
 
 def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
     """The columns of a file as text, and the hash of its bytes."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    data, digest = content_of(path)
     try:
         lines = data.decode("utf-8-sig").splitlines(keepends=True)  # spreadsheets write a byte order mark
         header = next((line for line in lines if line.strip()), "")
@@ -86,7 +76,7 @@ def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
         raise UsageError(f"{path}: {what}") from None
     if not any(columns.values()):
         raise UsageError(f"{path}: {'there is no row below the header' if columns else 'the file is empty'}")
-    return columns, hashlib.sha256(data).hexdigest()
+    return columns, digest
 
 
 def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:

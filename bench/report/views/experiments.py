@@ -123,7 +123,7 @@ def _ablation_rows(table: pd.DataFrame) -> Table:
     return Table.of(
         table,
         Column("Variant", "variant"),
-        Column("Distribution", lambda row: row["distribution"] if isinstance(row["distribution"], str) else NOTHING),
+        Column("Distribution", lambda row: row["distribution"] or NOTHING),
         number("Kernel", lambda row: "" if math.isnan(row["kernel"]) else f"{row['kernel']:g}"),
         number("Parameters", lambda row: f"{row['parameters'] / 1e6:.2f}", "M"),
         number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
