@@ -34,8 +34,8 @@ def bd_rates(anchor: tuple[Array, Array], test: tuple[Array, Array]) -> Array:
     if not min(anchor[0].shape[1], test[0].shape[1]):
         return np.full(len(anchor[0]), np.nan)
     ordered = [_ordered(*anchor), _ordered(*test)]
-    low = np.max([_lowest(quality, kept) for _, quality, kept in ordered], axis=0)
-    high = np.min([_highest(quality, kept) for _, quality, kept in ordered], axis=0)
+    low = np.max([np.where(kept, quality, np.inf).min(axis=1) for _, quality, kept in ordered], axis=0)
+    high = np.min([np.where(kept, quality, -np.inf).max(axis=1) for _, quality, kept in ordered], axis=0)
     usable = (low < high) & np.all([kept.sum(axis=1) >= 2 for _, _, kept in ordered], axis=0)
     result = np.full(len(low), np.nan)
     if usable.any():
@@ -95,14 +95,6 @@ def _ordered(rate: Array, quality: Array) -> tuple[Array, Array, NDArray[np.bool
     before = np.maximum.accumulate(quality, axis=1)[:, :-1]
     best_before = np.concatenate([np.full((len(rate), 1), -np.inf), before], axis=1)
     return rate, quality, quality > best_before
-
-
-def _lowest(quality: Array, kept: NDArray[np.bool_]) -> Array:
-    return np.asarray(np.where(kept, quality, np.inf).min(axis=1))
-
-
-def _highest(quality: Array, kept: NDArray[np.bool_]) -> Array:
-    return np.asarray(np.where(kept, quality, -np.inf).max(axis=1))
 
 
 def _areas(x: Array, y: Array, kept: NDArray[np.bool_], limits: tuple[Array, Array]) -> Array:

@@ -53,6 +53,15 @@ class Curve:
     def __len__(self) -> int:
         return len(self.rate_bpp)
 
+    def overlap(self, other: Curve) -> tuple[float, float]:
+        """The interval of quality that both curves cover; its ends are in the wrong order where there is none."""
+        low, high = max(self.quality[0], other.quality[0]), min(self.quality[-1], other.quality[-1])
+        return float(low), float(high)
+
+    def count_between(self, low: float, high: float) -> int:
+        """The number of points from one quality to another."""
+        return int(((self.quality >= low) & (self.quality <= high)).sum())
+
     @functools.cached_property
     def rate_of_quality(self) -> _Fits:
         """The decimal logarithm of the rate over quality."""
@@ -82,16 +91,16 @@ def compare(anchor: Curve, test: Curve) -> Delta:
     if fewest < _FEWEST_POINTS["pchip"]:
         which = "the anchor" if len(anchor) == fewest else "the test curve"
         return _no_delta(f"{which} has {fewest} usable point{'' if fewest == 1 else 's'}; two are needed")
-    low, high = max(anchor.quality[0], test.quality[0]), min(anchor.quality[-1], test.quality[-1])
+    low, high = anchor.overlap(test)
     if not low < high:
         return _no_delta("the curves do not overlap in quality")
     widest = max(anchor.quality[-1], test.quality[-1]) - min(anchor.quality[0], test.quality[0])
     return Delta(
         rate_percent={method: _bd_rate(anchor, test, method) for method in METHODS},
-        quality={method: _bd_quality(anchor, test, method) for method in METHODS},
-        overlap=(float(low), float(high)),
+        quality={method: _mean_difference(anchor.quality_of_rate, test.quality_of_rate, method) for method in METHODS},
+        overlap=(low, high),
         overlap_share=float((high - low) / widest),
-        points_in_overlap=(_count_inside(anchor, low, high), _count_inside(test, low, high)),
+        points_in_overlap=(anchor.count_between(low, high), test.count_between(low, high)),
         reason="",
     )
 
@@ -101,17 +110,9 @@ def _no_delta(reason: str) -> Delta:
     return Delta(nothing, nothing, None, 0.0, (0, 0), reason)
 
 
-def _count_inside(curve: Curve, low: float, high: float) -> int:
-    return int(((curve.quality >= low) & (curve.quality <= high)).sum())
-
-
 def _bd_rate(anchor: Curve, test: Curve, method: str) -> float | None:
     difference = _mean_difference(anchor.rate_of_quality, test.rate_of_quality, method)
     return None if difference is None else (10**difference - 1) * 100
-
-
-def _bd_quality(anchor: Curve, test: Curve, method: str) -> float | None:
-    return _mean_difference(anchor.quality_of_rate, test.quality_of_rate, method)
 
 
 def _mean_difference(anchor: _Fits, test: _Fits, method: str) -> float | None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.analysis.rd_curve import find, matching
+from bench.analysis.rd_curve import are_published, find, incomplete_notes, matching
 from bench.analysis.sets import fitting
 from bench.results import published
 from bench.results.frames import Export
-from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -56,14 +55,6 @@ class Choice:
         return found
 
 
-def are_published(points: pd.DataFrame, patterns: Sequence[str]) -> bool:
-    """Whether names and globs can be of published curves alone, so that no measurement is needed."""
-    names = set(published_names(points))
-    return all(
-        full_name(names, pattern) in names or ("/" in pattern and glob.has_magic(pattern)) for pattern in patterns
-    )
-
-
 def chosen(
     export: Export,
     patterns: Sequence[str],
@@ -80,13 +71,13 @@ def chosen(
         UsageError: a name or glob has no curve on the image set, the set must be named, there is no such metric, or a
             curve that is named has no points of it.
     """
-    if are_published(export.published, patterns) and not images:
+    if are_published(export.published, *patterns) and not images:
         export = Export.of_published(export.published)
     results = fitting(export, patterns, dataset=dataset, images=images)
     names = dict.fromkeys(name for pattern in patterns for name in _names(results, export, pattern))
     rd_curves = {rd_curve.name: rd_curve for rd_curve in (find(results, export, name) for name in names)}
     axis = _axis(results, metric)
-    notes = [results.note] * bool(results.note)
+    notes: list[str] = []
     for name, rd_curve in list(rd_curves.items()):
         left_out = rd_curve.left_out.get(axis.name, ())
         if len(rd_curve.curves.get(axis.name, ())):
@@ -96,8 +87,7 @@ def chosen(
         else:
             notes.append(f"{name} is left out: it has no point of {axis.short_name}")
             del rd_curves[name]
-    short = results.incomplete[results.incomplete["name"].isin(rd_curves)].to_dict("records")
-    notes += [f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short]
+    notes += incomplete_notes(results, rd_curves)
     if not rd_curves:
         raise UsageError(f"no curve of {' '.join(patterns)} has a point of {axis.short_name} on {results.dataset}")
     return Choice(export, results, axis, tuple(rd_curves.values()), tuple(notes))

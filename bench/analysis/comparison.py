@@ -12,7 +12,16 @@ import pandas as pd
 from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
 from bench.analysis.bd import METHODS, Curve
-from bench.analysis.rd_curve import RdCurve, find, listed, matching, published_curve, registered_name
+from bench.analysis.rd_curve import (
+    RdCurve,
+    are_published,
+    find,
+    incomplete_notes,
+    listed,
+    matching,
+    published_curve,
+    registered_name,
+)
 from bench.analysis.sets import fitting
 from bench.codecs.synonyms import unknown_codec
 from bench.results import published
@@ -197,11 +206,7 @@ def compare_rows(
     found = [test] if is_name else matching(results, export, test) or [test]
     tests = [find(results, export, name) for name in found if name != against.name]
     rows = _bd_rows_of(against, tests, results.axes, metrics)
-    names = [rd_curve.name for rd_curve in (against, *tests)]
-    short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
-    notes = [results.note] * bool(results.note) + [
-        f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
-    ]
+    notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
     return Comparison(
         title, against.title, results.label, _with_stated(rows, results.dataset), notes, len(results.images)
@@ -266,12 +271,6 @@ def require_known(points: pd.DataFrame, *names: str, measured: AbstractSet[str] 
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.
         if "/" in name and name.partition("@")[0] not in measured and not are_published(points, name):
             raise unknown_codec("published curve", name, set(published_names(points)))
-
-
-def are_published(points: pd.DataFrame, *names: str) -> bool:
-    """Whether all names, or globs with a slash, are of published curves."""
-    known = set(published_names(points))
-    return all(name in known or ("/" in name and bool(fnmatch.filter(known, name))) for name in names)
 
 
 def compare_published(

@@ -30,7 +30,7 @@ def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], ND
     """
     if min(len(anchor), len(test)) < 2:
         return np.empty(0), np.empty(0)
-    low, high = max(anchor.quality[0], test.quality[0]), min(anchor.quality[-1], test.quality[-1])
+    low, high = anchor.overlap(test)
     quality = np.linspace(low, high, SAMPLES if low < high else 0)
     log_rates = [
         Hermite.through(curve.quality[None], np.log(curve.rate_bpp)[None]).at(quality)[0] for curve in (anchor, test)

@@ -175,6 +175,20 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
     return RdCurve(name, str(points["title"].iloc[0]), curves)
 
 
+def are_published(points: pd.DataFrame, *names: str) -> bool:
+    """Whether all names, and globs with a slash, are of published curves alone, so that no measurement is needed."""
+    known = set(published_names(points))
+    return all(full_name(known, name) in known or ("/" in name and fnmatch.filter(known, name)) for name in names)
+
+
+def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[str]:
+    """The note of an image set, and a line for each point of some curves that lacks pictures."""
+    short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
+    return [results.note] * bool(results.note) + [
+        f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
+    ]
+
+
 def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
     """The published points that are comparable with results: of the same data set, and all of it."""
     if results.is_subset:

@@ -65,20 +65,23 @@ def pairs(results: DatasetResults) -> pd.DataFrame:
     # A metric that nobody measured is a column without values here.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
     measurements = measurements.assign(**{name: float("nan") for name in wanted if name not in measurements})
-    columns = ["codec", "settings", *_TASK, "num_bytes", *wanted]
-    found = []
-    for modifier in MODIFIERS:
-        with_it = measurements.loc[measurements["codec"].str.endswith(modifier), columns]
-        with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
-        base = measurements[columns].rename(columns={"codec": "model"})
-        both = with_it.merge(base, on=["model", "settings", *_TASK], suffixes=("", "_base"))
-        found.append(both.drop_duplicates(["model", *_TASK]))
-    rows = pd.concat(found, ignore_index=True)
+    rows = _paired(measurements[["codec", "settings", *_TASK, "num_bytes", *wanted]], MODIFIERS, _TASK)
     rows["bytes_added"] = rows["num_bytes"] - rows["num_bytes_base"]
     rows["psnr_gain_db"] = rows["psnr_db"] - rows["psnr_db_base"]
     left = rows["latent_error_rectified"] / rows["latent_error_quantized"]
     rows["error_reduction_percent"] = (1 - left) * 100
     return rows[list(PAIRS)]
+
+
+def _paired(rows: pd.DataFrame, modifiers: Sequence[str], task: Sequence[str]) -> pd.DataFrame:
+    """The rows of codecs with a modifier, each with those of the codec without it at the same task: "_base"."""
+    found = []
+    base, on = rows.rename(columns={"codec": "model"}), ["model", *task]
+    for modifier in modifiers:
+        with_it = rows[rows["codec"].str.endswith(modifier)]
+        with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
+        found.append(with_it.merge(base, on=[*on, "settings"], suffixes=("", "_base")).drop_duplicates(on))
+    return pd.concat(found, ignore_index=True)
 
 
 def gains(paired: pd.DataFrame) -> pd.DataFrame:
@@ -181,16 +184,7 @@ def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[s
     """
     rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]
-    found = []
-    for modifier in modifiers:
-        with_it = rows[rows["codec"].str.endswith(modifier)]
-        with_it = with_it.assign(model=with_it["codec"].str.removesuffix(modifier), modifier=modifier)
-        on = ["model", *setting, *_TASK, "stage"]
-        pairs_of_it = with_it.merge(
-            rows.rename(columns={"codec": "model"}), on=[*on, "settings"], suffixes=("", "_base")
-        )
-        found.append(pairs_of_it.drop_duplicates(on))
-    both = pd.concat(found, ignore_index=True)
+    both = _paired(rows, modifiers, [*setting, *_TASK, "stage"])
     if both.empty:
         return pd.DataFrame(columns=TIMES)
     both["ratio"] = both["seconds"] / both["seconds_base"]

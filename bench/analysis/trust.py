@@ -69,8 +69,8 @@ def shared(one: Curve, other: Curve) -> tuple[int, float]:
 
     The range is a share of the shorter curve's.
     """
-    low, high = max(one.quality[0], other.quality[0]), min(one.quality[-1], other.quality[-1])
-    points = min(int(((curve.quality >= low) & (curve.quality <= high)).sum()) for curve in (one, other))
+    low, high = one.overlap(other)
+    points = min(curve.count_between(low, high) for curve in (one, other))
     return points, float(max(high - low, 0) / min(np.ptp(one.quality), np.ptp(other.quality)))
 
 
@@ -113,8 +113,11 @@ class _Direct:
 
     def width(self, anchor: str, test: str) -> float:
         """The range of quality that two curves share."""
-        curves = [self._by_name[name].curves[self._axis.name].quality for name in (anchor, test)]
-        return float(min(curve[-1] for curve in curves) - max(curve[0] for curve in curves))
+        low, high = self._curve(anchor).overlap(self._curve(test))
+        return high - low
+
+    def _curve(self, name: str) -> Curve:
+        return self._by_name[name].curves[self._axis.name]
 
 
 def _contradicted(ranked: pd.DataFrame, direct: _Direct) -> dict[int, str]:

@@ -42,6 +42,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
     TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published` has the names.
     """
     from bench.analysis import comparison  # noqa: PLC0415
+    from bench.analysis.rd_curve import are_published  # noqa: PLC0415
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.results import published  # noqa: PLC0415
     from bench.results.export import read_database  # noqa: PLC0415
@@ -49,7 +50,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
     clip = choice.pop("clip")
     if clip.given and not dataset:
         raise UsageError(f"{clip.given[0]} is of a clip; name it by --dataset")
-    if comparison.are_published(points := published.load(), test, anchor):
+    if are_published(points := published.load(), test, anchor):
         result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
     else:
         if not db.is_file():

@@ -37,7 +37,8 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
     Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` has their names. csv is the
     points in full, pgf is for LaTeX: it needs the package pgfplots, and fonts are those of the paper.
     """
-    from bench.analysis.choice import are_published, chosen  # noqa: PLC0415
+    from bench.analysis.choice import chosen  # noqa: PLC0415
+    from bench.analysis.rd_curve import are_published  # noqa: PLC0415
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure  # noqa: PLC0415
     from bench.results import published  # noqa: PLC0415
@@ -47,7 +48,7 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
     suffix = out.suffix.removeprefix(".").lower()
     forms = forms_of(form if form is not None else suffix if suffix in FORMS else "pdf")
     figure = PaperFigure(options.pop("width"), options.pop("rates"))
-    if not db.is_file() and are_published(points := published.load(), codecs):
+    if not db.is_file() and are_published(points := published.load(), *codecs):
         export = Export.of_published(points)
     else:
         export = read_database(db)

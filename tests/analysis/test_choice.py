@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.analysis.choice import are_published, chosen
+from bench.analysis.choice import chosen
+from bench.analysis.rd_curve import are_published
 from bench.results import published
 from bench.results.frames import Export
 from bench.system.errors import UsageError
@@ -73,8 +74,8 @@ def test_a_figure_is_about_what_is_learned_or_ones_own(export: Export) -> None:
 def test_published_curves_need_no_measurement() -> None:
     points = published.load()
     patterns = ["tfc/bpg444", "compressai/v*"]
-    assert are_published(points, patterns)
-    assert not are_published(points, ["jpeg", "tfc/bpg444"])
+    assert are_published(points, *patterns)
+    assert not are_published(points, "jpeg", "tfc/bpg444")
     assert names(Export.of_published(points), *patterns) == ["tfc/bpg444", "compressai/vtm"]
 
 
