@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis import batch
 from bench.results.extras import EXPERIMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REFERENCE = "joint"
 """The variant that the others are measured against."""
@@ -38,29 +41,33 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     picture alone. `spread_percent` is the distance between the smallest and the largest mean rate of a variant's seeds,
     as a share of their mean; NaN with one seed. Differences are NaN without the reference.
     """
-    rows = [row for _, group in rates.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
+    rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
+    rows = []
+    for group, same, apart in compared(rates, SETTING, "bpp", reference):
+        mean = group.groupby("seed")["bpp"].mean()
+        row = {
+            **group.iloc[0][[*SETTING, *VARIANT]],
+            "seeds": len(mean),
+            "pictures": group["image"].nunique(),
+            "bpp": group["bpp"].mean(),
+            "reference_bpp": same["bpp"].mean(),
+            "bpp_z": group["bpp_z"].mean(),
+            "spread_percent": np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan,
+            **apart,
+        }
+        rows.append(row)
     return pd.DataFrame(rows, columns=list(TABLE))
 
 
-def _of_setting(rates: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
-    rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
-    of_reference = rates[rates["variant"] == reference]
-    theirs = by_picture(of_reference, "bpp")
-    rows = []
-    for _, group in rates.groupby("variant", sort=False):
-        mean = group.groupby("seed")["bpp"].mean()
-        spread = np.ptp(mean) / mean.mean() * 100 if len(mean) > 1 else math.nan
-        row = {str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()}
-        row |= {"seeds": len(mean), "pictures": group["image"].nunique()}
-        row |= {"bpp": group["bpp"].mean(), "reference_bpp": of_same(of_reference, group)["bpp"].mean()}
-        row |= {"bpp_z": group["bpp_z"].mean(), "spread_percent": spread}
-        rows.append(row | difference(by_picture(group, "bpp"), theirs))
-    return rows
-
-
-def of_same(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """The rows of theirs that are of pictures and seeds of ours."""
-    return theirs[theirs["image"].isin(ours["image"]) & theirs["seed"].isin(ours["seed"])]
+def compared(
+    observed: pd.DataFrame, setting: list[str], column: str, reference: str
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]]:
+    """Each variant in each setting: its rows, the reference's of the same pictures and seeds, and the `difference`."""
+    for _, rows in observed.groupby(setting, sort=False):
+        theirs = rows[rows["variant"] == reference]
+        for _, group in rows.groupby("variant", sort=False):
+            same = theirs[theirs["image"].isin(group["image"]) & theirs["seed"].isin(group["seed"])]
+            yield group, same, difference(by_picture(group, column), by_picture(theirs, column))
 
 
 def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from bench.analysis.ablation import by_picture, difference, of_same
+from bench.analysis.ablation import compared
 from bench.results.extras import EXPERIMENTS
 
 REFERENCE = "igu"
@@ -47,27 +45,18 @@ def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     slope at which these codecs trade rate for distortion, so that a small difference in loss is about what the rate
     would differ by at equal distortion. All of them are NaN without the reference; of a picture alone, the interval is.
     """
-    rows = [row for _, group in observed.groupby(SETTING, sort=False) for row in _of_setting(group, reference)]
-    return pd.DataFrame(rows, columns=list(TABLE))
-
-
-def _of_setting(observed: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
-    theirs = observed[observed["variant"] == reference]
     rows = []
-    for _, group in observed.groupby("variant", sort=False):
-        found = difference(by_picture(group, "loss"), by_picture(theirs, "loss"))
-        shared = of_same(theirs, group)[["loss", "bpp"]].mean()
-        rows.append(
-            {
-                **{str(name): value for name, value in group.iloc[0][[*SETTING, *VARIANT]].items()},
-                "steps": group["steps"].mean(),
-                "seeds": group["seed"].nunique(),
-                "pictures": group["image"].nunique(),
-                **{name: group[name].mean() for name in VALUES},
-                "loss_difference_percent": found["difference_percent"],
-                "loss_difference_low_percent": found["low_percent"],
-                "loss_difference_high_percent": found["high_percent"],
-                "rate_equivalent_percent": found["difference_percent"] * shared["loss"] / shared["bpp"],
-            }
-        )
-    return rows
+    for group, same, apart in compared(observed, SETTING, "loss", reference):
+        row = {
+            **group.iloc[0][[*SETTING, *VARIANT]],
+            "steps": group["steps"].mean(),
+            "seeds": group["seed"].nunique(),
+            "pictures": group["image"].nunique(),
+            **group[VALUES].mean(),
+            "loss_difference_percent": apart["difference_percent"],
+            "loss_difference_low_percent": apart["low_percent"],
+            "loss_difference_high_percent": apart["high_percent"],
+            "rate_equivalent_percent": apart["difference_percent"] * same["loss"].mean() / same["bpp"].mean(),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(TABLE))

@@ -235,7 +235,8 @@ def _bd_rows_of(
         raise UsageError(f"no curve but {anchor.name} itself is named")
     if not rows:
         raise UsageError(f"{listed(test.name for test in tests)} and {anchor.name} have no metric in common")
-    return sorted(rows, key=lambda row: (list(wanted).index(row["axis"]), _rate(row)))
+    order = {name: place for place, name in enumerate(wanted)}
+    return sorted(rows, key=lambda row: (order[row["axis"]], (rate := row["bd_rate_pchip_percent"]) is None, rate or 0))
 
 
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
@@ -244,11 +245,6 @@ def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis)
     if point and point["rate_at_equal_quality_percent"] is None and point["quality_at_equal_rate"] is None:
         row["notes"] += "; the point is beyond the ends of the curve"
     return row | point
-
-
-def _rate(row: dict[str, Any]) -> float:
-    rate = row["bd_rate_pchip_percent"]
-    return np.inf if rate is None else rate
 
 
 def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:

@@ -57,6 +57,9 @@ def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
             sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
             pair = min(itertools.product(*sides), key=lambda both: str(both[0].settings) != str(both[1].settings))
             rd_curves = [measured_curve(results, str(side.name)) for side in pair]
+            training = unequal((test, anchor), weights, extras.weights, TRAINED_APART)
+            if not training and unequal((test, anchor), weights, extras.weights):
+                training = f"equal trainings but for {' and '.join(TRAINED_APART)}"
             for row in bd_rows(rd_curves[1], rd_curves[0], results.axes[:1]):
                 yield {
                     **{column: row[column] for column in TABLE if column in row},
@@ -64,15 +67,8 @@ def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
                     "weights": weights,
                     "test_spread_percent": spread.get(test, math.nan),
                     "anchor_spread_percent": spread.get(anchor, math.nan),
-                    "training": _training((test, anchor), weights, extras.weights),
+                    "training": training,
                 }
-
-
-def _training(codecs: tuple[str, str], weights: str, trained: pd.DataFrame) -> str:
-    found = unequal(codecs, weights, trained, TRAINED_APART)
-    if not found and unequal(codecs, weights, trained):
-        return f"equal trainings but for {' and '.join(TRAINED_APART)}"
-    return found
 
 
 def _spreads(results: DatasetResults, extras: Extras, weights: str) -> dict[str, float]:

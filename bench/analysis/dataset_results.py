@@ -41,9 +41,9 @@ class DatasetResults:
     """All results on one image set, or on a stated part of it.
 
     `current` has one row a quality of a current curve, complete or not; `curves` one each; `measurements` one a
-    current curve, quality and image; `points` their means; `incomplete` the qualities that lack images; `stale` the
-    older versions of current curves, which take part in nothing; `undefined` is that of the export, `hashes` are those
-    of the images.
+    complete point and image, with rate and decibels; `points` their means; `incomplete` the qualities that lack images;
+    `stale` the older versions of current curves, which take part in nothing; `undefined` is that of the export,
+    `hashes` are those of the images.
     """
 
     dataset: str
@@ -116,11 +116,15 @@ class DatasetResults:
         )
         current, stale = _current(counts.reset_index(), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
+        short = current[current["have"] < len(chosen)].reset_index(drop=True)
         # Metrics of other kinds of pictures have no values here.
         metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
         axes = measured_axes(metrics, export.metrics)
         published = export.published[export.published["dataset"] == dataset]
-        measurements = _measurements(rows.drop(columns=set(export.metric_columns) - set(metrics)), complete)
+        rows = rows.drop(columns=set(export.metric_columns) - set(metrics))
+        rows = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
+        bpp = bits_per_pixel(rows["num_bytes"], rows["width"], rows["height"])
+        measurements = with_decibels(rows.assign(bpp=bpp))
         return cls(
             dataset=dataset,
             title=str(known.loc[dataset, "title"]),
@@ -132,7 +136,7 @@ class DatasetResults:
             curves=complete[_CURVE].drop_duplicates("name", ignore_index=True),
             measurements=measurements,
             points=_points(measurements, axes, metrics),
-            incomplete=_incomplete(current, len(chosen)),
+            incomplete=short[["name", "curve", "codec", "title", "quality", "have"]].assign(need=len(chosen)),
             stale=stale,
             undefined=export.undefined,
             hashes=frozenset(chosen["image_sha256"]),
@@ -255,16 +259,6 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
     return counts[counts["curve"].isin(chosen)].reset_index(drop=True), stale
 
 
-def _measurements(rows: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
-    """Per-image values of the complete points, with rate and decibels."""
-    measurements = rows.merge(complete[["curve", "quality"]], on=["curve", "quality"])
-    return with_decibels(
-        measurements.assign(
-            bpp=bits_per_pixel(measurements["num_bytes"], measurements["width"], measurements["height"])
-        )
-    )
-
-
 def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
     """One row a point: means over the images, and the other averages that the literature uses under their names.
 
@@ -288,8 +282,3 @@ def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[
         complete = groups[f"{metric}_db"].count() == points["images"]
         points[f"mean_of_{metric}_db"] = (groups[f"{metric}_db"].sum(min_count=1) / points["images"]).where(complete)
     return points.reset_index()
-
-
-def _incomplete(current: pd.DataFrame, needed: int) -> pd.DataFrame:
-    short = current[current["have"] < needed]
-    return short[["name", "curve", "codec", "title", "quality", "have"]].assign(need=needed).reset_index(drop=True)

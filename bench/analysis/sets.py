@@ -37,11 +37,11 @@ def all_results(export: Export, images: Sequence[str] = ()) -> list[DatasetResul
 
 def without_parts(found: Sequence[DatasetResults]) -> list[DatasetResults]:
     """The results without those on a part of a larger one's pictures, where that has all of their points."""
-    return [results for results in found if not any(_is_within(results, other) for other in found)]
-
-
-def _is_within(results: DatasetResults, other: DatasetResults) -> bool:
-    return _is_part(results, other) and results.measured <= other.measured
+    return [
+        results
+        for results in found
+        if not any(_is_part(results, other) and results.measured <= other.measured for other in found)
+    ]
 
 
 def _is_part(results: DatasetResults, other: DatasetResults) -> bool:

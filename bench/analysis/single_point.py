@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.analysis.batch import resample_weights
 from bench.analysis.bd import Curve
+from bench.analysis.interpolation import Hermite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,9 +56,7 @@ def _differences(anchor: Curve, test: Curve) -> tuple[float, float]:
 
 
 def _at(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
-    from scipy.interpolate import PchipInterpolator  # noqa: PLC0415  # 0.2 s
-
-    return float(PchipInterpolator(xs, ys, extrapolate=False)(x))
+    return float(Hermite.through(xs[None], ys[None]).at(np.array([x]))[0, 0]) if xs[0] <= x <= xs[-1] else np.nan
 
 
 def _intervals(anchor: RdCurve, test: RdCurve, axis: Axis) -> list[tuple[float, float] | tuple[None, None]]:
