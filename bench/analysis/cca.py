@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
-from bench.analysis.comparison import bd_table
+from bench.analysis.comparison import COLUMNS, bd_table
 from bench.analysis.rd_curve import measured_curve
 from bench.analysis.rectifier_gain import TIMES, time_ratios
 from bench.analysis.timing import task_times
@@ -38,7 +38,7 @@ def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None
 
 
 def rates(results: DatasetResults) -> pd.DataFrame:
-    """BD-rates of cca against each of `ANCHORS` that was measured, on every axis: rows of `bd_table`, or none at all.
+    """BD-rates of cca against each of `ANCHORS` that was measured, on every axis: rows of `bd_table`.
 
     An anchor with other weights than a curve of cca is not compared with it.
     """
@@ -50,7 +50,7 @@ def rates(results: DatasetResults) -> pd.DataFrame:
             for name in curves.loc[curves["weights"].isin(["", test["weights"]]), "name"]:
                 rd_curves = measured_curve(results, name), measured_curve(results, test["name"])
                 found.append(bd_table(rd_curves[0], rd_curves[1:], results.axes))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
 
 
 def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from bench.analysis import cca, cca_ablation
 from bench.analysis.ceiling import ceiling_table
 from bench.report.experiment_plots import interval_figure
+from bench.report.figure import drawable
 from bench.report.pages import PAGE_SCRIPTS, Page
 from bench.report.rd_plot import rd_figures
 from bench.report.views import cca as views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from bench.report.content import Content
     from bench.report.figure import Figure
@@ -29,70 +30,62 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
     `files` are the pages on image sets, by the name of the set.
     """
     all_results = [content.results for content in contents]
-    results = cca.planar_study(all_results)
-    content = next((content for content in contents if content.results is results), None)
-    tables = _tables(all_results, export, extras)
-    if content is not None:
-        rates = cca.rates(content.results)
-        titles = {f"{side}_title": rates[side].map(content.titles) for side in ("anchor", "test")}
-        tables |= {"cca_bd_rates": rates.assign(**titles), "round_trip_ceilings": ceiling_table(content.results)}
+    observed, tried = extras.experiment("cca_ablation"), extras.experiment("portability")
+    parts, portability = cca_ablation.table(observed), cca.portability(tried)
+    fixed_point, times = cca.fixed_point_rates(all_results), cca.fixed_point_times(all_results, export)
+    tables = {
+        "cca_ablation": observed,
+        "cca_ablation_table": parts,
+        "fixed_point_bd_rates": fixed_point,
+        "fixed_point_times": times,
+        "portability": portability,
+        "portability_by_quality": tried,
+    }
+    part_plots = _part_plots(parts)
+    planes = cca.planar_study(all_results)
+    variables, rd_plots = _of_planes(next((one for one in contents if one.results is planes), None), files, tables)
     filled = {name: table for name, table in tables.items() if len(table)}
     if not filled:
         return None
-    rd, parts = _rd_plots(content), _part_plots(tables["cca_ablation_table"])
-    shown = views.rates(tables["cca_bd_rates"], content.results.axes) if content else None
-    rates_table, remarks = shown or ((), ())
-    variables = _variables(tables) | {
+    variables |= {
         "heading": "Cross-component attention",
-        "dataset_title": content.results.title if content else "",
-        "image_set_page": files[content.results.dataset] if content else "",
-        "rates": rates_table,
-        "rate_remarks": remarks,
-        "rates_result": views.rates_result(tables["cca_bd_rates"]) if content else "",
-        "rd_plots": rd,
-        "part_plots": parts,
+        "rd_plots": rd_plots,
+        "parts": views.parts(parts),
+        "parts_result": views.parts_result(parts),
+        "part_plots": part_plots,
+        "fixed_point": views.fixed_point(fixed_point),
+        "fixed_point_result": views.fixed_point_result(fixed_point),
+        "fixed_point_times": views.fixed_point_times(times),
+        "portability": views.portability(portability),
+        "portability_result": views.portability_result(portability),
     }
-    return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd, *parts), scripts=PAGE_SCRIPTS)
+    return Page("cca.html", "CCA", "cca.html", variables, filled, (*rd_plots, *part_plots), scripts=PAGE_SCRIPTS)
 
 
-def _tables(all_results: Sequence[Any], export: Export, extras: Extras) -> dict[str, pd.DataFrame]:
-    """The tables that do not hang on measurements of cca on planes."""
-    observed = extras.experiment("cca_ablation")
-    tried = extras.experiment("portability")
-    return {
-        "cca_ablation": observed,
-        "cca_ablation_table": cca_ablation.table(observed),
-        "fixed_point_bd_rates": cca.fixed_point_rates(all_results),
-        "fixed_point_times": cca.fixed_point_times(all_results, export),
-        "portability": cca.portability(tried),
-        "portability_by_quality": tried,
-    }
-
-
-def _variables(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    return {
-        "ceilings": views.ceilings(tables.get("round_trip_ceilings", pd.DataFrame())),
-        "parts": views.parts(tables["cca_ablation_table"]),
-        "parts_result": views.parts_result(tables["cca_ablation_table"]),
-        "fixed_point_result": views.fixed_point_result(tables["fixed_point_bd_rates"]),
-        "portability_result": views.portability_result(tables["portability"]),
-        "fixed_point": views.fixed_point(tables["fixed_point_bd_rates"]),
-        "fixed_point_times": views.fixed_point_times(tables["fixed_point_times"]),
-        "portability": views.portability(tables["portability"]),
-    }
-
-
-def _shown(content: Content) -> list[Any]:
-    wanted = {cca.CODEC, cca.CODEC + cca.FIXED_POINT, *cca.ANCHORS}
-    names = set(content.results.curves.loc[content.results.curves["codec"].isin(wanted), "name"])
-    return [rd_curve for rd_curve in content.rd_curves if rd_curve.name in names]
-
-
-def _rd_plots(content: Content | None) -> list[Figure]:
+def _of_planes(
+    content: Content | None, files: Mapping[str, str], tables: dict[str, pd.DataFrame]
+) -> tuple[dict[str, Any], list[Figure]]:
+    """What hangs on measurements of cca on planes: variables of the page, and figures; its tables are added."""
     if content is None:
-        return []
-    drawn = rd_figures(content.results.axes, _shown(content), content.against.curves)
-    return [dataclasses.replace(figure, name=f"cca_{figure.name}") for figure in drawn]
+        return dict.fromkeys(("dataset_title", "image_set_page", "rates", "ceilings")), []
+    results = content.results
+    rates, ceilings = cca.rates(results), ceiling_table(results)
+    rates = rates.assign(**{f"{side}_title": rates[side].map(content.titles) for side in ("anchor", "test")})
+    tables |= {"cca_bd_rates": rates, "round_trip_ceilings": ceilings}
+    shown, remarks = views.rates(rates, results.axes)
+    variables = {
+        "dataset_title": results.title,
+        "image_set_page": files[results.dataset],
+        "rates": shown,
+        "rate_remarks": remarks,
+        "rates_result": views.rates_result(rates),
+        "ceilings": views.ceilings(ceilings),
+    }
+    wanted = {cca.CODEC, cca.CODEC + cca.FIXED_POINT, *cca.ANCHORS}
+    names = set(results.curves.loc[results.curves["codec"].isin(wanted), "name"])
+    compared = [rd_curve for rd_curve in content.rd_curves if rd_curve.name in names]
+    drawn = rd_figures(results.axes, compared, content.against.curves)
+    return variables, [dataclasses.replace(figure, name=f"cca_{figure.name}") for figure in drawn]
 
 
 def _part_plots(table: pd.DataFrame) -> list[Figure]:
@@ -101,4 +94,4 @@ def _part_plots(table: pd.DataFrame) -> list[Figure]:
     columns = ("label", *(f"loss_difference_{end}percent" for end in ("", "low_", "high_")))
     caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
     plot = interval_figure("cca_parts", caption, "difference in loss to guide IGU without filter", rows, columns)
-    return [] if plot is None else [plot]
+    return drawable([plot])

@@ -20,6 +20,7 @@ from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
 from bench.analysis.trust import doubts_of, other_qualities
 from bench.report.against import Against
+from bench.report.figure import drawable
 from bench.report.rd_plot import rd_figures
 from bench.report.style import Colours, Look, looks
 
@@ -61,7 +62,7 @@ class Content:
         names = anchor_names or headline.anchor_names(results, rd_curves)
         anchors = [_titled(find(results, export, name), titles) for name in names]
         tables = _stored_tables(export, results) | _compared(anchors, rd_curves, results)
-        tables["timings_summary"] = _with_titles(tables["timings_summary"], titles)
+        tables["timings_summary"]["title"] = tables["timings_summary"]["name"].map(titles)
         rates = tables["bd_rates"]
         comparable = rates[rates["doubt"].eq("") & ~rates["test"].isin(other_qualities(results))]
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
@@ -80,8 +81,8 @@ class Content:
         plots |= {"difference": [], "per_image": [], "front": []}
         if self.anchors and len(results.curves) > 1:
             name = self.anchors[0].name
-            plots["difference"] = _drawn(against.difference(axis, name, first) for axis in axes)
-            plots["per_image"] = _drawn(against.per_image(axis, name, first) for axis in axes)
+            plots["difference"] = drawable(against.difference(axis, name, first) for axis in axes)
+            plots["per_image"] = drawable(against.per_image(axis, name, first) for axis in axes)
             plots["front"] = [figure for axis in axes[:1] for figure in against.fronts(axis, name, first).values()]
         return dataclasses.replace(self, looks=how, plots=plots)
 
@@ -133,10 +134,6 @@ def _titled(rd_curve: RdCurve, titles: Mapping[str, str]) -> RdCurve:
     return dataclasses.replace(rd_curve, title=titles.get(rd_curve.name, rd_curve.title))
 
 
-def _with_titles(times: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
-    return times.assign(title=times["name"].map(titles))
-
-
 def _headline(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[RdCurve], rates: pd.DataFrame
 ) -> tuple[str | None, list[str]]:
@@ -167,10 +164,6 @@ def _compared(
 def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0] if frames else pd.DataFrame()
-
-
-def _drawn(figures: Iterable[Figure | None]) -> list[Figure]:
-    return [figure for figure in figures if figure is not None]
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:

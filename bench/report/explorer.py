@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report.rd_plot import rd_figure, window
+from bench.report.views import script_json
 from bench.report.views.table import records
 
 if TYPE_CHECKING:
@@ -40,41 +41,41 @@ _SYMBOLS = {
 
 def explorer_json(content: Content) -> str:
     """What static/explorer.js draws, safe inside a script element."""
-    found = {
-        "metrics": [{"name": axis.name, "title": axis.label} for axis in content.results.axes],
-        "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
-        "curves": [_curve(rd_curve, content) for rd_curve in content.rd_curves if rd_curve.curves],
-        "chosen": list(content.chosen),
-        **_figures(content),
-    }
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # A name from outside must not end the element.
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return script_json(
+        {
+            "metrics": [{"name": axis.name, "title": axis.label} for axis in content.results.axes],
+            "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
+            "curves": [_curve(rd_curve, content) for rd_curve in content.rd_curves if rd_curve.curves],
+            "chosen": list(content.chosen),
+            **_figures(content),
+        }
+    )
 
 
 def _figures(content: Content) -> dict[str, Any]:
     """The figures by view, metric, anchor and time, and what the times are of."""
-    looks = content.looks
+    against, looks = content.against, content.looks
     names = [rd_curve.name for rd_curve in content.rd_curves]
-    rd, difference, per_image, times = {}, {}, {}, {}
+    rd: dict[str, Any] = {}
+    difference: dict[str, dict[str, Any]] = {}
+    per_image: dict[str, dict[str, Any]] = {}
+    times: dict[str, dict[str, Any]] = {}
     places: dict[tuple[str, str], None] = {}
     for axis in content.results.axes:
         shown = [rd_curve for rd_curve in content.rd_curves if len(rd_curve.curves.get(axis.name, ()))]
         first = [rd_curve for rd_curve in shown if rd_curve.name in content.chosen] or shown
         if not shown:
             continue
-        rd[axis.name] = described(rd_figure(axis, shown, content.against.curves, window(axis, first)), looks)
-        of = {anchor.name: content.against.difference(axis, anchor.name, names) for anchor in content.anchors}
-        difference[axis.name] = {name: described(figure, looks) for name, figure in of.items() if figure}
-        of = {anchor.name: content.against.per_image(axis, anchor.name, names) for anchor in content.anchors}
-        if len(content.results.images) > 1:
-            per_image[axis.name] = {name: described(figure, looks) for name, figure in of.items() if figure}
-        fronts = {anchor.name: content.against.fronts(axis, anchor.name, names) for anchor in content.anchors}
-        times[axis.name] = {
-            name: {" ".join(key): described(figure, looks) for key, figure in found.items()}
-            for name, found in fronts.items()
-        }
-        places |= {key: None for found in fronts.values() for key in found}
+        rd[axis.name] = described(rd_figure(axis, shown, against.curves, window(axis, first)), looks)
+        difference[axis.name], per_image[axis.name], times[axis.name] = {}, {}, {}
+        for anchor in content.anchors:
+            if figure := against.difference(axis, anchor.name, names):
+                difference[axis.name][anchor.name] = described(figure, looks)
+            if len(content.results.images) > 1 and (figure := against.per_image(axis, anchor.name, names)):
+                per_image[axis.name][anchor.name] = described(figure, looks)
+            fronts = against.fronts(axis, anchor.name, names)
+            times[axis.name][anchor.name] = {" ".join(key): described(front, looks) for key, front in fronts.items()}
+            places |= dict.fromkeys(fronts)
     titles = [{"name": " ".join(key), "title": _time(content, *key)} for key in places]
     return {"times": titles, "figures": {"rd": rd, "difference": difference, "images": per_image, "times": times}}
 

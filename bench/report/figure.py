@@ -124,3 +124,8 @@ def segments(
         [value for (low, high), _ in pairs for value in (low, high, np.nan)],
         [value for _, (low, high) in pairs for value in (low, high, np.nan)],
     )
+
+
+def drawable(figures: Iterable[Figure | None]) -> list[Figure]:
+    """The figures that have anything to show."""
+    return [figure for figure in figures if figure is not None]

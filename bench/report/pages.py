@@ -10,7 +10,7 @@ from bench.analysis.experiments import SEARCH, variant_means
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
-from bench.report.figure import Scale
+from bench.report.figure import Scale, drawable
 from bench.report.views import experiments, results
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
@@ -144,8 +144,7 @@ def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
     }
     panels = zip(rows["panel"], rows["model"], rows["weights"], strict=True)
     colours = {panel: looks[model, weights].colour for panel, model, weights in panels}
-    plots = [gain_figure(column, title, rows, colours, ends) for column, title, ends in GAINS]
-    return [plot for plot in plots if plot is not None]
+    return drawable(gain_figure(column, title, rows, colours, ends) for column, title, ends in GAINS)
 
 
 def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
@@ -155,8 +154,8 @@ def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
     names = search[told_apart].astype(str).agg(", ".join, axis=1) if told_apart else search["model"]
     rows = search.assign(line=names)
     caption, x = "PSNR over the weight of the feature distance.", Scale("alpha (logarithmic)", log=True)
-    plot = line_figure("alpha_search", caption, rows, x, Scale("PSNR (dB)"), columns=("alpha", "psnr_db", "line"))
-    return [plot] if plot else []
+    columns = ("alpha", "psnr_db", "line")
+    return drawable([line_figure("alpha_search", caption, rows, x, Scale("PSNR (dB)"), columns=columns)])
 
 
 def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
@@ -170,7 +169,7 @@ def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
         x, y = Scale("epoch", whole=True), Scale("PSNR (dB)")
         name, columns = f"alpha_epochs-{place + 1}", ("epoch", "psnr_db", "line")
         plots.append(line_figure(name, caption, rows, x, y, columns=columns))
-    return [plot for plot in plots if plot is not None]
+    return drawable(plots)
 
 
 def ablation_page(extras: Extras) -> Page | None:
@@ -194,4 +193,4 @@ def _ablation_plots(table: pd.DataFrame) -> list[Figure]:
     for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):
         others = group[group["variant"] != ablation.REFERENCE].sort_values("difference_percent", kind="stable")
         plots.append(interval_figure(experiments.ablation_id(place), caption, title, others, columns))
-    return [plot for plot in plots if plot is not None]
+    return drawable(plots)

@@ -87,16 +87,11 @@ def qualities_between(axis: Axis, rd_curves: Sequence[RdCurve], low: float, high
     Raises:
         ValueError: no curve is there.
     """
-    inside = np.concatenate([_qualities_between(_points(rd_curve, axis), low, high) for rd_curve in rd_curves])
+    # On the lines, too: where a curve has no point.
+    lines = np.concatenate([_fine(_points(rd_curve, axis)) for rd_curve in rd_curves])
+    inside = lines[(lines[:, 0] >= low) & (lines[:, 0] <= high), 1]
     margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
     return float(inside.min()) - margin, float(inside.max()) + margin
-
-
-def _qualities_between(points: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """The qualities of a curve from one rate to another, on its lines where it has no point."""
-    line = _fine(points)
-    inside: NDArray[np.float64] = line[(line[:, 0] >= low) & (line[:, 0] <= high), 1]
-    return inside
 
 
 def _points(rd_curve: RdCurve, axis: Axis) -> NDArray[np.float64]:

@@ -136,15 +136,15 @@ class Report:
         view = study_view(content, self.extras)
         curves = content.results.curves
         titles = {codec: content.titles[name] for name, codec in zip(curves["name"], curves["codec"], strict=True)}
-        tables = dict(content.tables) | self._tables(content)
+        optional = self._tables(content)
+        tables = {**content.tables, **{name: frame for name, frame in optional.items() if len(frame)}}
         view |= {
-            "component_gains": component_gains(tables["component_gains"], content)
-            if "component_gains" in tables
-            else [],
+            "component_gains": component_gains(optional["component_gains"], content),
             "gains_axis": content.results.axes[0].title if content.results.axes else "",
             "has_training_spread": "training_spread" in tables,
-            "anchor_rows": anchor_rows(tables["anchors"]) if "anchors" in tables else [],
-            "ceilings": ceilings(tables["conversion_ceilings"], titles) if "conversion_ceilings" in tables else [],
+            "has_complexity": "complexity" in tables,
+            "anchor_rows": anchor_rows(optional["anchors"]),
+            "ceilings": ceilings(optional["conversion_ceilings"], titles),
             "not_shown": self._not_shown(content) if is_main else [],
             "claims": [],
             "main_claim": None,
@@ -160,7 +160,6 @@ class Report:
             }
         view["downloads"] = [(name, text) for name, text in DOWNLOADS if name in tables]
         view |= {"sections": sections(view), "results_of": results_of(content, tables)}
-        view["has_complexity"] = "complexity" in tables
         name = "" if is_main else slug(content.results.dataset)
         return Page(
             INDEX if is_main else f"{name}.html",
@@ -175,12 +174,12 @@ class Report:
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
-        """The optional tables of an image set that have any rows."""
+        """The optional tables of an image set, which are written if they have any rows."""
         results = content.results
         complexity, weights = self.extras.complexity, self.extras.weights
         left = conversion_ceilings()
         spread = self.extras.experiment("training_spread")
-        found = {
+        return {
             "component_gains": component_gain_table(results, self.extras),
             "training_spread": seed_variance.table(spread[spread["dataset"] == results.dataset]),
             "anchors": anchor_table(results, self.export),
@@ -192,7 +191,6 @@ class Report:
             "complexity": complexity[complexity["codec"].isin(results.curves["codec"])],
             "weights": weights[weights["weights_sha256"].isin(results.measurements["weights_sha256"])],
         }
-        return {name: frame for name, frame in found.items() if len(frame)}
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
         """What the export lacks, one sentence each, with the command that makes it."""

@@ -24,10 +24,8 @@ LARGEST_AS_RATE = 20
 _GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
 
 
-def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]] | None:
+def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]]:
     """One row an anchor (and curve, where there are several), one cell an axis, and the remarks that cells refer to."""
-    if table.empty:
-        return None
     several = len(set(table["test"])) > 1
     rows: list[dict[str, Any]] = []
     for _, group in table.groupby(["test", "anchor"], sort=False):

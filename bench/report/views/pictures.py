@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.report.numbers import plain
+from bench.report.views import script_json
 from bench.report.views.table import records
 
 if TYPE_CHECKING:
@@ -98,6 +98,5 @@ def _file(digest: str) -> str:
 
 
 def pictures_json(sets: list[dict[str, Any]]) -> str:
-    """The same for static/pictures.js, safe inside a script element."""
-    viewed = [{name: value for name, value in found.items() if name != "crops"} for found in sets]
-    return json.dumps(viewed, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    """The same for static/pictures.js."""
+    return script_json([{name: value for name, value in found.items() if name != "crops"} for found in sets])

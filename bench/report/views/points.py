@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import UNDEFINED, plain
-from bench.report.views.table import records
+from bench.report.views.table import Column, Table, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,49 +17,43 @@ if TYPE_CHECKING:
     from bench.report.content import Content
 
 
-def headers(content: Content) -> list[tuple[str, str]]:
-    """Columns of the points table: (name, unit)."""
-    found = [("rate", "bpp"), ("bytes", "mean")]
-    for axis in content.results.axes:
-        if axis.name != axis.column:
-            found.append((axis.title, "mean"))
-        found.append((axis.title, axis.unit or "mean"))
-    if "psnr_of_mean_mse_db" in content.results.points:
-        found.append(("PSNR of mean MSE", "dB"))
-    return found
-
-
 def points(content: Content) -> list[dict[str, Any]]:
-    """The curves, each with its rows."""
+    """The curves, each with the table of its points."""
+    columns, rows = _columns(content), content.results.points.sort_values("quality")
+    return [
+        {
+            **curve,
+            "title": content.titles[curve["name"]],
+            "look": content.looks[curve["name"]],
+            "settings": json.loads(curve["settings"] or "{}"),
+            "table": Table.of(rows[rows["name"] == curve["name"]], *columns),
+        }
+        for curve in records(content.results.curves)
+    ]
+
+
+def _columns(content: Content) -> list[Column]:
     results = content.results
-    undefined = {axis.name: results.undefined_points(axis) for axis in results.axes}
-    curves = []
-    for curve in records(results.curves):
-        rows = results.points[results.points["name"] == curve["name"]].sort_values("quality")
-        curves.append(
-            {
-                **curve,
-                "title": content.titles[curve["name"]],
-                "look": content.looks[curve["name"]],
-                "settings": json.loads(curve["settings"] or "{}"),
-                "rows": [(f"{row['quality']:g}", _point(row, content, undefined)) for row in records(rows)],
-            }
-        )
-    return curves
+    columns = [
+        number("Quality", lambda row: f"{row['quality']:g}"),
+        number("rate", lambda row: plain(row["bpp"], 4), "bpp"),
+        number("bytes", lambda row: f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}"), "mean"),
+    ]
+    for axis in results.axes:
+        undefined = results.undefined_points(axis)
+        if axis.name != axis.column:
+            columns.append(_measured(axis.title, axis.column, 5, "mean", undefined))
+        columns.append(_measured(axis.title, axis.name, 3 if axis.unit else 5, axis.unit or "mean", undefined))
+    if "psnr_of_mean_mse_db" in results.points:
+        columns.append(number("PSNR of mean MSE", lambda row: plain(row["psnr_of_mean_mse_db"], 3), "dB"))
+    return columns
 
 
-def _point(row: dict[str, Any], content: Content, undefined: Mapping[str, AbstractSet[tuple[str, float]]]) -> list[str]:
-    cells = [plain(row["bpp"], 4), f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}")]
-    for axis in content.results.axes:
-        found = [(axis.column, 5)] if axis.name != axis.column else []
-        found.append((axis.name, 3 if axis.unit else 5))
-        if (row["name"], row["quality"]) in undefined[axis.name]:
-            cells += [UNDEFINED] * len(found)
-        else:
-            cells += [plain(row[column], digits) for column, digits in found]
-    if "psnr_of_mean_mse_db" in row:
-        cells.append(plain(row["psnr_of_mean_mse_db"], 3))
-    return cells
+def _measured(title: str, of: str, digits: int, unit: str, undefined: AbstractSet[tuple[str, float]]) -> Column:
+    def cell(row: Mapping[str, Any]) -> str:
+        return UNDEFINED if (row["name"], row["quality"]) in undefined else plain(row[of], digits)
+
+    return number(title, cell, unit)
 
 
 def failures(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis.comparison import doubts
 from bench.analysis.headline import ranking
 from bench.report.numbers import NOTHING, plain, signed, span
+from bench.report.views import script_json
 from bench.report.views.table import Cell, Column, Table, interval, number, records
 
 if TYPE_CHECKING:
@@ -32,22 +32,22 @@ def rate_tables(content: Content) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def rates_json(tables: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """The tables as static/view.js reads them, safe inside a script element."""
-    bare = {
-        axis: {
-            anchor: {"rows": [*map(_bare, table["rows"])], "remarks": table["remarks"]} for anchor, table in own.items()
+    """The tables as static/view.js reads them; the remark of a row is a place in the list of all, or None."""
+
+    def bare(row: dict[str, Any]) -> dict[str, Any]:
+        return {key: row[key] for key in ("name", "cells", "doubted")} | {
+            "remark": row["mark"] - 1 if row["mark"] else None
         }
-        for axis, own in tables.items()
-    }
-    text = json.dumps(bare, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
-
-def _bare(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its remark as a place in the list of all, or None."""
-    return {key: row[key] for key in ("name", "cells", "doubted")} | {
-        "remark": row["mark"] - 1 if row["mark"] else None
-    }
+    return script_json(
+        {
+            axis: {
+                anchor: {"rows": [*map(bare, table["rows"])], "remarks": table["remarks"]}
+                for anchor, table in own.items()
+            }
+            for axis, own in tables.items()
+        }
+    )
 
 
 def _table(content: Content, axis: str, anchor: str) -> dict[str, Any]:
