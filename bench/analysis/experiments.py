@@ -65,12 +65,10 @@ def is_capped(search: pd.DataFrame, patience: int = PATIENCE) -> bool:
 
 
 def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
-    turns = _rises_and_falls(values)
-    return turns == [1, -1] if len(turns) > 1 else None
+    """Whether values rise to one optimum and fall after it; None without a turn.
 
-
-def _rises_and_falls(values: NDArray[np.float64]) -> list[int]:
-    """The rises (1) and falls (-1) by more than `FLAT_DB`, however slow, each from the extremum before it."""
+    A rise (1) or fall (-1) is one by more than `FLAT_DB`, however slow, from the extremum before it.
+    """
     turns: list[int] = []
     low = high = values[0]
     for value in values[1:]:
@@ -81,7 +79,7 @@ def _rises_and_falls(values: NDArray[np.float64]) -> list[int]:
         elif high - value > FLAT_DB and turns[-1:] != [-1]:
             turns.append(-1)
             low = value
-    return turns
+    return turns == [1, -1] if len(turns) > 1 else None
 
 
 def variant_means(trials: pd.DataFrame) -> pd.DataFrame:

@@ -39,23 +39,15 @@ def _position() -> dict[str, int]:
 def families(curves: pd.DataFrame) -> tuple[Family, ...]:
     """The families of curves, which are in their order already."""
     groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
-    return tuple(
-        Family(
-            name=str(name),
-            learned=bool(group["weights"].iloc[0]),
-            names=tuple(group["name"]),
-            leading=tuple(group.loc[_is_leading(group), "name"]),
-        )
-        for (_, name), group in groups
-    )
+    found = []
+    for (_, name), group in groups:
+        first = group.iloc[0]
+        leading = group[(group["codec"] == first["codec"]) & (group["backend"] == first["backend"])]
+        leading = leading.drop_duplicates("weights")
+        found.append(Family(str(name), bool(first["weights"]), tuple(group["name"]), tuple(leading["name"])))
+    return tuple(found)
 
 
 def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
     """Curves that have nothing in common, each a family of its own."""
     return tuple(Family(name=name, learned=True, names=(name,), leading=(name,)) for name in names)
-
-
-def _is_leading(group: pd.DataFrame) -> pd.Series:
-    first = group.iloc[0]
-    found: pd.Series = (group["codec"] == first["codec"]) & (group["backend"] == first["backend"])
-    return found & ~group.duplicated(["codec", "backend", "weights"])

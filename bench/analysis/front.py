@@ -15,7 +15,7 @@ def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
 
     `times` are those of `bench.analysis.timing.summary`, `rates` those of `bench.analysis.comparison.bd_table`. The
     anchor itself is there with a BD-rate of zero. `on_front` marks what no other codec of its group, stage, metric and
-    anchor beats in one of time and rate and equals or beats in the other: the Pareto front.
+    anchor beats in one of time and rate and equals or beats in the other: the Pareto front. Of equal points all are.
     """
     if rates.empty or times.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -27,11 +27,7 @@ def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
                 axis=str(axis), anchor=str(anchor), test=group["name"], bd_rate_percent=group["name"].map(saved)
             )
             both = both[both["bd_rate_percent"].notna() & both["median_s"].notna()]
-            rows.append(both.assign(on_front=_front(both["median_s"], both["bd_rate_percent"])))
+            points = list(zip(both["median_s"], both["bd_rate_percent"], strict=True))
+            on_front = [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]
+            rows.append(both.assign(on_front=on_front))
     return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
-
-
-def _front(seconds: pd.Series[float], rate: pd.Series[float]) -> list[bool]:
-    """Whether each point is on the front of least time and least rate; of equal points all are."""
-    points = list(zip(seconds, rate, strict=True))
-    return [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]

@@ -81,15 +81,11 @@ def fitting(
     fit = [results for results in complete if all(can_find(results, export, name) for name in names)]
     if wanted and not fit:
         return wanted
-    meant = _largest(fit or complete or found)
+    some = fit or complete or found
+    meant = [results for results in some if not any(_is_part(results, other) for other in some)]
     if len(meant) == 1:
         return meant[0]
     sets = ", ".join(results.dataset for results in meant)
     if fit or not names:
         raise UsageError(f"measured on {sets}; choose one with --dataset")
     raise UsageError(f"no image set has both {' and '.join(names)}; measured: {sets}")
-
-
-def _largest(found: Sequence[DatasetResults]) -> list[DatasetResults]:
-    """The results without those on a part of another's pictures."""
-    return [results for results in found if not any(_is_part(results, other) for other in found)]

@@ -136,11 +136,8 @@ def _steps(trained: pd.DataFrame, codec: str, apart: Sequence[str]) -> dict[floa
         if source:
             found[float(row["quality"])] = _steps(trained, source, apart).get(float(quality), math.nan)
         else:
-            found[float(row["quality"])] = float(row["total_steps"]) - _steps_of(str(row["stages"]), apart)
+            # As in "planes-ladder 2500; acem 1000".
+            stages = re.findall(r"(\S+) (\d+)", str(row["stages"]))
+            left_out = sum(float(number) for name, number in stages if name in apart)
+            found[float(row["quality"])] = float(row["total_steps"]) - left_out
     return found
-
-
-def _steps_of(stages: str, names: Sequence[str]) -> float:
-    """Steps of some of the stages in a text such as "planes-ladder 2500; acem 1000"."""
-    listed = re.findall(r"(\S+) (\d+)", stages)
-    return sum(float(number) for name, number in listed if name in names)

@@ -24,6 +24,7 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     imported ones included, by the names that `bench compare` takes.
     """
     from bench.cli import tables  # noqa: PLC0415
+    from bench.codecs.registry import ALIASES  # noqa: PLC0415
     from bench.harness import inventory  # noqa: PLC0415
 
     if what:
@@ -34,7 +35,7 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
     tables.show(("codec", "title", "backend", "qualities", "made by"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
-    tables.show(("CompressAI's name", "codec"), inventory.aliases())
+    tables.show(("CompressAI's name", "codec"), ALIASES.items())
     tables.show(("metric", "title", "better", "measured"), inventory.metrics())
     tables.show(("image set", "state"), inventory.image_sets(data))
     tables.show(("image set in the results", "is"), inventory.measured_sets(db))

@@ -89,36 +89,29 @@ def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple
 
     Rows of several curves begin with the curve's name.
     """
+    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
+    few = dict.fromkeys(("interval_low_percent", "rate_low_percent", "quality_low") if is_few else ())
     is_of_points = all("rate_at_equal_quality_percent" in row for row in rows)
-    headers, cells = _single_points(rows, pictures) if is_of_points else _bd_rates(rows, pictures)
+    cells = [(_point_row if is_of_points else _bd_row)({**row, **few}) for row in rows]
+    interval = "95 % interval"
+    if is_of_points:
+        headers = ["metric", "rate at equal quality", interval, "quality at equal rate", interval, "remarks"]
+    else:
+        headers = ["metric", "BD-rate", interval, "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
     if len({row["test"] for row in rows}) <= 1:
         return headers, cells
     return ["curve", *headers], [[row["test"], *cell] for row, cell in zip(rows, cells, strict=True)]
 
 
-def _bd_rates(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    headers = ["metric", "BD-rate", "95 % interval", "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
-    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
-    return headers, [_bd_row(row | {"interval_low_percent": None} if is_few else row) for row in map(dict, rows)]
-
-
-def _single_points(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    interval = "95 % interval"
-    headers = ["metric", "rate at equal quality", interval, "quality at equal rate", interval, "remarks"]
-    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
-    few = {"rate_low_percent": None, "quality_low": None} if is_few else {}
-    cells = [
-        [
-            row["axis_title"],
-            _number(row["rate_at_equal_quality_percent"], "+.2f", " %"),
-            _span(row["rate_low_percent"], row["rate_high_percent"], "+.2f"),
-            _number(row["quality_at_equal_rate"], "+.3f"),
-            _span(row["quality_low"], row["quality_high"], "+.3f"),
-            row["notes"],
-        ]
-        for row in ({**row, **few} for row in rows)
+def _point_row(row: Mapping[str, Any]) -> list[str]:
+    return [
+        row["axis_title"],
+        _number(row["rate_at_equal_quality_percent"], "+.2f", " %"),
+        _span(row["rate_low_percent"], row["rate_high_percent"], "+.2f"),
+        _number(row["quality_at_equal_rate"], "+.3f"),
+        _span(row["quality_low"], row["quality_high"], "+.3f"),
+        row["notes"],
     ]
-    return headers, cells
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:

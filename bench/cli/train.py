@@ -61,16 +61,13 @@ class _OneOrZoo(click.Group):
         formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options of one training.")
 
 
-def _ignore_futures() -> None:
-    """Silence what libraries warn of at import about their own future: no user can act on it."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-
-
 @click.group(
     cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread|export [OPTIONS]"
 )
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
+    # What libraries warn of at import about their own future: no user can act on it.
+    warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 @train.command()
@@ -131,7 +128,6 @@ def train() -> None:
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Train one model; --resume goes on after any interruption."""
     began_s = time.perf_counter()  # before the imports, which take seconds of a budget
-    _ignore_futures()
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
     from bench.learned.training.training_run import train as run  # noqa: PLC0415
@@ -145,7 +141,6 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @click.argument("checkpoint", type=FILE)
 def export(weights: Path, checkpoint: Path) -> None:
     """Trained weights as a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
-    _ignore_futures()
     from bench.learned.weights.foreign import export_checkpoint  # noqa: PLC0415
 
     architecture = export_checkpoint(weights, checkpoint)
@@ -170,7 +165,6 @@ def export(weights: Path, checkpoint: Path) -> None:
 @_cache
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """All the weights of the package, step by step."""
-    _ignore_futures()
     from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
@@ -209,7 +203,6 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @_cache
 def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Entropy models beside each other on equal latents (Minnen et al. 2018)."""
-    _ignore_futures()
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
@@ -251,7 +244,6 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @_cache
 def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
-    _ignore_futures()
     from bench.analysis.experiments import is_capped  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import alpha as searches  # noqa: PLC0415
@@ -280,7 +272,6 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 @_cache
 def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
     """Trained weights beside each other on the pictures that trainings hold out."""
-    _ignore_futures()
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import trials as comparing  # noqa: PLC0415
     from bench.learned.training import training_pictures  # noqa: PLC0415
@@ -300,7 +291,6 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 @click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
     """Trained variants of cca beside each other, by real files (Duan et al. 2023)."""
-    _ignore_futures()
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
 
@@ -313,7 +303,6 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
 @click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
 def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
     """Trainings that differ in their seeds beside each other, by real files."""
-    _ignore_futures()
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.seed_variance import OUT, run_training_spread  # noqa: PLC0415
 

@@ -84,7 +84,7 @@ def run_ablation(
     setting = _setting(ablation, begin, chosen)
     latents: Mapping[str, PictureLatents] = {}
     for fit, weights in fits.finished(ablation, begin, train, **options):
-        if _has(rates, setting, fit):
+        if not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty:
             continue
         latents = latents or _latents(begin, chosen)
         new = pd.DataFrame([{**setting, **row} for row in _rows(fit, weights, latents)], columns=analysis.COLUMNS)
@@ -100,10 +100,6 @@ def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, 
         "steps": ablation.steps,
         "dataset": dataset.name,
     }
-
-
-def _has(rates: pd.DataFrame, setting: Mapping[str, Any], fit: Fit) -> bool:
-    return not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty
 
 
 def _latents(begin: Weights, dataset: Dataset) -> dict[str, PictureLatents]:

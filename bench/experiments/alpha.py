@@ -143,7 +143,13 @@ def _job(base: TrainingJob, search: Search, recipe: stp.StpRecipe, alpha: float)
     """The training with one alpha."""
     return replace(
         base,
-        phase=search.phase(base.target, replace(recipe, alpha=alpha), **_plain(base.phase)),
+        phase=search.phase(
+            base.target,
+            replace(recipe, alpha=alpha),
+            optimizer=base.phase.optimizer,
+            lr=base.phase.lr,
+            crops=base.phase.crops,
+        ),
         out=base.out / f"alpha-{alpha:g}",
         steps=search.epoch_steps * search.max_epochs,
     )
@@ -155,14 +161,11 @@ def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any]
     if not found:
         return pd.DataFrame()
     epochs = pd.DataFrame(found)
-    choices = _choices(epochs, _base_psnr_db(folders[found[0]["alpha"]]))
+    record = json.loads((folders[found[0]["alpha"]] / "record.json").read_text(encoding="utf-8"))
+    choices = _choices(epochs, float(record["initial"]["base_validation"]["psnr_db"]))
     for name, rows in ((EPOCHS, epochs), (CHOICES, choices)):
         Observations(out / name, _SETTING, _SETTING, "bench train alpha").replace(rows)
     return choices
-
-
-def _plain(phase: Phase) -> dict[str, Any]:
-    return {"optimizer": phase.optimizer, "lr": phase.lr, "crops": phase.crops}
 
 
 def _setting(job: TrainingJob, recipe: stp.StpRecipe) -> dict[str, Any]:
@@ -215,11 +218,6 @@ def _epochs(folder: Path, search: Search) -> list[dict[str, Any]]:
         }
         for row in _rows(folder)
     ]
-
-
-def _base_psnr_db(folder: Path) -> float:
-    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    return float(record["initial"]["base_validation"]["psnr_db"])
 
 
 def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:

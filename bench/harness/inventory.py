@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.codecs.registry import (
-    ALIASES,
     FURTHER_METRICS,
     METRIC_SETS,
     METRICS,
@@ -50,17 +49,16 @@ def codecs() -> list[CodecEntry]:
     return [_entry(name, backend) for name in names for backend in codec_class(name).backends]
 
 
-def aliases() -> list[tuple[str, str]]:
-    """Other names that codecs go by: (other name, codec)."""
-    return list(ALIASES.items())
-
-
 def _entry(name: str, backend: str) -> CodecEntry:
     cls = codec_class(name)
     if reason := cls.missing(backend):
         return CodecEntry(name, cls.title, backend, cls.scale.meaning, missing=reason)
     points = cls.points()
-    qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points" if len(points) > 4 else _listed(points)
+    qualities = (
+        f"{points[0]:g}…{points[-1]:g}, {len(points)} points"
+        if len(points) > 4
+        else ", ".join(map("{:g}".format, points))
+    )
     version = cls(points[0], backend=backend).backend_version
     return CodecEntry(name, cls.title, backend, cls.scale.meaning, qualities, version)
 
@@ -94,10 +92,6 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
         groups.setdefault(common, [])
         groups[common] += [name] if name not in groups[common] else []
     return groups
-
-
-def _listed(points: tuple[float, ...]) -> str:
-    return ", ".join(f"{point:g}" for point in points)
 
 
 def image_sets(data: Path | None) -> list[tuple[str, str]]:

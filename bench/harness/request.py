@@ -244,12 +244,6 @@ def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Cr
         yield None
 
 
-def _standard(kind: Kind) -> dict[str, Metric]:
-    """The metrics of every run on pictures of this kind, by name."""
-    metrics = {name: load_metric(name) for name in METRICS}
-    return {name: metric for name, metric in metrics.items() if kind in metric.kinds}
-
-
 def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
     """The metrics of a run by what they were asked for as, and a line for each of a set that cannot run here.
 
@@ -257,7 +251,9 @@ def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], 
         UsageError: a name is unknown or taken, or the metric is not for such pictures.
         MissingError: a metric that was named by itself cannot run here.
     """
-    metrics, lacking = _standard(kind), []
+    standard = {name: load_metric(name) for name in METRICS}
+    metrics = {name: metric for name, metric in standard.items() if kind in metric.kinds}
+    lacking = []
     for name in names:
         for member in METRIC_SETS.get(name, (name,)):
             metric = _checked(member, kind, taken={one.name: one for one in metrics.values()})
@@ -284,13 +280,9 @@ def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
         raise UsageError(
             f"metric '{name}' is called '{metric.name}'; a name has letters, digits, '_', '.', '+' and '-'"
         )
-    if name not in METRICS and _is_taken(metric.name):
+    is_taken = is_column(metric.name) or metric.name in DIAGNOSTICS or metric.name.replace("_", "-") in DERIVED
+    if name not in METRICS and is_taken:
         raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
     if not metric.takes(kind):
         raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
     return metric
-
-
-def _is_taken(name: str) -> bool:
-    """Whether something else that is stored, or follows from it, goes by a metric's name."""
-    return is_column(name) or name in DIAGNOSTICS or name.replace("_", "-") in DERIVED

@@ -6,7 +6,7 @@ import fnmatch
 import importlib.resources
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import __version__
 from bench.results import published
@@ -72,10 +72,8 @@ def _source(points: pd.DataFrame) -> dict[str, str]:
         name = f"{name}-{row['method']}"
         key = "points-" + re.sub("[^A-Za-z0-9]+", "-", name).strip("-")
         fields = {"title": f"{row['title']}: RD points", "note": row["note"], "url": row["url"]}
-    lines = [f"  {field:<5} = {{{_value(field, text)}}}" for field, text in fields.items() if text]
-    return {key: "\n".join([f"@misc{{{key},", ",\n".join(lines), "}"])}
-
-
-def _value(field: str, text: Any) -> str:  # noqa: ANN401  # a cell of a frame
     # An address stands as it is, but for what would end the field.
-    return re.sub(r"[{}\s]", "", str(text)) if field == "url" else escaped(str(text))
+    plain = {"url": re.sub(r"[{}\s]", "", str(fields.pop("url")))}
+    values = {field: escaped(str(text)) for field, text in fields.items()} | plain
+    lines = [f"  {field:<5} = {{{text}}}" for field, text in values.items() if text]
+    return {key: "\n".join([f"@misc{{{key},", ",\n".join(lines), "}"])}

@@ -55,3 +55,8 @@ def span(low: float | None, high: float | None, digits: int) -> str:
 def count(number: int, thing: str) -> str:
     """A number of things, in the singular where it is one."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def grouped(value: float) -> str:
+    """A whole number with thin spaces between the thousands."""
+    return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")

@@ -168,7 +168,8 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
             values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
             store.supplement(replace(measurement, values=values), versions)
         store.supplement_timings(Timing(**row) for row in tables["timings"])
-        for failure in map(_failure, tables["failures"]):
+        for row in tables["failures"]:
+            failure = Failure(_configuration(row), row["image_sha256"], row["run_id"], row["message"])
             if failure.configuration.key(failure.image_sha256) not in there:
                 store.add_failure(failure, replace=False)
     return len(keys - there), len(there)
@@ -180,15 +181,13 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
     Raises:
         UsageError: it has others.
     """
-    images: dict[str, set[tuple[str, str]]] = {}
-    for dataset, image, sha256 in store.rows("SELECT dataset, image, image_sha256 FROM images"):
-        images.setdefault(dataset, set()).add((image, sha256))
-    for dataset, rows in _by(tables["images"], "dataset").items():
-        given = {(row["image"], row["image_sha256"]) for row in rows}
-        if dataset in images and given != images[dataset]:
+    images = _by_set(store.rows("SELECT dataset, image, image_sha256 FROM images"))
+    given = _by_set((row["dataset"], row["image"], row["image_sha256"]) for row in tables["images"])
+    for dataset in given.keys() & images.keys():
+        if given[dataset] != images[dataset]:
             raise UsageError(
-                f"{directory}: its image set '{dataset}' is not the one here: {len(given & images[dataset])} of "
-                f"{len(images[dataset])} pictures are the same; import it into a database of its own with --db"
+                f"{directory}: its image set '{dataset}' is not the one here: {len(given[dataset] & images[dataset])} "
+                f"of {len(images[dataset])} pictures are the same; import it into a database of its own with --db"
             )
     # A set without images is known by name only, through an imported curve.
     for name in ("datasets", "images"):
@@ -197,11 +196,12 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
         store.describe(name, tables[name], replace=False)
 
 
-def _by(rows: Iterable[dict[str, Any]], column: str) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row[column], []).append(row)
-    return groups
+def _by_set(images: Iterable[tuple[str, ...]]) -> dict[str, set[tuple[str, ...]]]:
+    """Names and hashes of images by the set that each is of."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for dataset, *image in images:
+        found.setdefault(dataset, set()).add(tuple(image))
+    return found
 
 
 def _frame(store: Store, query: str) -> pd.DataFrame:
@@ -305,7 +305,3 @@ def _check_images(tables: Mapping[str, list[dict[str, Any]]]) -> None:
             if tuple(row[name] for name in column) not in images:
                 lacking = "images.csv" if row["dataset"] in sets else "datasets.csv"
                 raise ValueError(f"{table}.csv has {row['image']} of {row['dataset']}, which {lacking} lacks")
-
-
-def _failure(row: Mapping[str, Any]) -> Failure:
-    return Failure(_configuration(row), row["image_sha256"], row["run_id"], row["message"])

@@ -109,12 +109,9 @@ class Field:
             return _TEXTS[self.kind][0]
         if self.low == -math.inf:
             return _NUMBERS[self.kind]
-        upwards = f"of at least {self.low:g}" if self.high == math.inf else f"from {self.low:g} to {self._highest}"
+        highest = f"{self.high:d}" if isinstance(self.high, int) else f"{self.high:g}"
+        upwards = f"of at least {self.low:g}" if self.high == math.inf else f"from {self.low:g} to {highest}"
         return f"{_NUMBERS[self.kind]} {upwards}"
-
-    @property
-    def _highest(self) -> str:
-        return f"{self.high:d}" if isinstance(self.high, int) else f"{self.high:g}"
 
 
 _NAME, _LABEL, _TEXT, _HASH = Field("name"), Field("label"), Field(), Field("hash")

@@ -1,7 +1,6 @@
 """Checks that a user can repeat: files decode elsewhere to the same picture, and published weights give their points.
 
 check        what is asked for, and what was found
-process      decoding in a process that knows a codec's name and a file's bytes, and nothing else
 round_trip   encoded here, decoded there on another number of threads: the same picture
 zoo          CompressAI's weights, coded by bench, against the points that CompressAI published for them
 

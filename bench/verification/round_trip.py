@@ -70,15 +70,12 @@ def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
             left_out[f"{label_of(spec.name)}: {reason}"] = None
             continue
         is_chosen = any(given.matches(spec.name) for given in chosen)
-        for quality in spec.qualities if is_chosen else _ends_and_middle(spec.qualities):
+        points = spec.qualities
+        for quality in points if is_chosen else (points[0], points[len(points) // 2], points[-1]):
             recipes[Recipe(spec.name, quality, backend, tuple(spec.options.items()))] = None
     if not recipes:
         raise MissingError("; ".join(left_out))
     return list(recipes), tuple(left_out)
-
-
-def _ends_and_middle(points: Sequence[float]) -> tuple[float, ...]:
-    return tuple(dict.fromkeys((points[0], points[len(points) // 2], points[-1])))
 
 
 def _check(

@@ -6,7 +6,6 @@ strings alone; ours is of whole files, whose 22 bytes of header are 0.4 % at the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,44 +37,10 @@ PSNR_BOUND_DB = 0.01
 HEADERS = ("weights", "bpp published", "measured", "difference", "PSNR published", "measured", "difference", "verdict")
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedComparison:
-    """One RD point as published and as measured: means over the pictures of rate and PSNR."""
-
-    published_bpp: float
-    published_db: float
-    measured_bpp: float
-    measured_db: float
-
-    @property
-    def rate_difference(self) -> float:
-        """Relative: 0.01 where our files are 1 % larger."""
-        return self.measured_bpp / self.published_bpp - 1
-
-    @property
-    def psnr_difference_db(self) -> float:
-        """Positive where our pictures are better."""
-        return self.measured_db - self.published_db
-
-    @property
-    def verdict(self) -> str:
-        """What agrees or does not, within the bounds."""
-        wrong = ["rate"] * (abs(self.rate_difference) > RATE_BOUND)
-        wrong += ["PSNR"] * (abs(self.psnr_difference_db) > PSNR_BOUND_DB)
-        return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
-
-    @property
-    def cells(self) -> Row:
-        """The figures as a table shows them."""
-        return (
-            f"{self.published_bpp:.4f}",
-            f"{self.measured_bpp:.4f}",
-            f"{100 * self.rate_difference:+.2f} %",
-            f"{self.published_db:.3f}",
-            f"{self.measured_db:.3f}",
-            f"{self.psnr_difference_db:+.3f}",
-            self.verdict,
-        )
+def verdict(rate_difference: float, psnr_difference_db: float) -> str:
+    """What agrees or does not within the bounds; the difference in rate is relative: 0.01 if our files are 1 % larger."""
+    wrong = ["rate"] * (abs(rate_difference) > RATE_BOUND) + ["PSNR"] * (abs(psnr_difference_db) > PSNR_BOUND_DB)
+    return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
 
 
 def verify_zoo(request: CheckRequest) -> Verdict:
@@ -94,10 +59,9 @@ def verify_zoo(request: CheckRequest) -> Verdict:
     rows: list[Row] = []
     for checkpoint in here:
         name = f"{checkpoint.family}@{checkpoint.quality}"
-        comparison = _compare(checkpoint, measured, points)
-        rows.append((name, *(comparison.cells if comparison else ("",) * (len(HEADERS) - 2) + ("not measured",))))
-        if comparison and comparison.verdict != "agrees":
-            failures.append(f"{name}: {comparison.verdict}")
+        rows.append((name, *_compare(checkpoint, measured, points)))
+        if rows[-1][-1] not in {"agrees", "not measured"}:
+            failures.append(f"{name}: {rows[-1][-1]}")
     title = f"means over {DATASET}; bounds: rate {RATE_BOUND:.1%}, PSNR {PSNR_BOUND_DB} dB"
     left_out = (f"{checkpoint}: `{checkpoint.fetch_command}`" for checkpoint in chosen if checkpoint not in here)
     return Verdict(title, HEADERS, tuple(rows), tuple(failures), tuple(left_out))
@@ -126,15 +90,16 @@ def _measure(request: CheckRequest, here: Sequence[PublishedCheckpoint]) -> tupl
     return summary.of(points), [*summary.failures, *summary.missing]
 
 
-def _compare(
-    checkpoint: PublishedCheckpoint, measured: pd.DataFrame, points: pd.DataFrame
-) -> PublishedComparison | None:
-    """The published and the measured point of one checkpoint; None where not all pictures are measured."""
+def _compare(checkpoint: PublishedCheckpoint, measured: pd.DataFrame, points: pd.DataFrame) -> Row:
+    """The published and the measured point of one checkpoint, and the verdict, as a table shows them."""
     found = measured[(measured["codec"] == checkpoint.family) & (measured["quality"] == checkpoint.quality)]
     if found.empty:
-        return None
+        return ("",) * (len(HEADERS) - 2) + ("not measured",)
     bpp, psnr_db = published_point(checkpoint, points)
-    return PublishedComparison(bpp, psnr_db, float(found["bpp"].iloc[0]), float(found["psnr_db"].iloc[0]))
+    our_bpp, our_db = float(found["bpp"].iloc[0]), float(found["psnr_db"].iloc[0])
+    larger, better_db = our_bpp / bpp - 1, our_db - psnr_db
+    rate = f"{bpp:.4f}", f"{our_bpp:.4f}", f"{100 * larger:+.2f} %"
+    return (*rate, f"{psnr_db:.3f}", f"{our_db:.3f}", f"{better_db:+.3f}", verdict(larger, better_db))
 
 
 def published_point(checkpoint: PublishedCheckpoint, points: pd.DataFrame) -> tuple[float, float]:

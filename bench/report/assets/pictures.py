@@ -29,7 +29,6 @@ from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from collections.abc import Set as AbstractSet
 
     from bench.images.datasets import Dataset
     from bench.images.picture import Picture
@@ -79,8 +78,11 @@ def add_pictures(
             advance(len(rows), str(image))
     listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
     write_csv(listed, directory / "pictures.csv")
-    _remove_others(directory / FOLDER, set(listed["sha256"]))
-    return listed["sha256"].nunique()
+    hashes = set(listed["sha256"])
+    for path in (directory / FOLDER).glob("*.webp"):
+        if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
+            path.unlink()  # of an earlier export: files with other names are not ours
+    return len(hashes)
 
 
 def chosen(
@@ -89,13 +91,6 @@ def chosen(
     """The pictures of a data set and the results of those to show; arguments and errors are those of `add_pictures`."""
     opened, named = _opened(dataset or fitting(export).dataset, export, data)
     return opened, DatasetResults.of(export, named, images)
-
-
-def _remove_others(folder: Path, hashes: AbstractSet[str]) -> None:
-    """Remove pictures of earlier exports: files that are named as ours are."""
-    for path in folder.glob("*.webp"):
-        if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
-            path.unlink()
 
 
 def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, str]:
@@ -129,21 +124,17 @@ class _Writer:
 
     def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
         """Write a picture, unless the same one is there, and list it."""
-        data = _webp(picture)
+        from PIL import Image  # noqa: PLC0415
+
+        content = io.BytesIO()
+        Image.fromarray(picture.pixels).save(content, "webp", lossless=True, quality=70, method=4)
+        data = content.getvalue()
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._written:
             with atomic_write(self._folder / f"{digest}.webp") as file:
                 file.write(data)
             self._written[digest] = len(data)
         self.rows.append({**row, "sha256": digest, "num_bytes": len(data)})
-
-
-def _webp(picture: Picture) -> bytes:
-    from PIL import Image  # noqa: PLC0415
-
-    content = io.BytesIO()
-    Image.fromarray(picture.pixels).save(content, "webp", lossless=True, quality=70, method=4)
-    return content.getvalue()
 
 
 def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, measurements: pd.DataFrame) -> None:

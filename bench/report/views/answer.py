@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.headline import best, ranking, trusted
 from bench.analysis.model_scale import Range, own_scale, paper_scale
-from bench.report.numbers import NOTHING, count, plain
+from bench.report.numbers import NOTHING, count, grouped, plain
 from bench.report.views.table import records
 
 if TYPE_CHECKING:
@@ -171,5 +171,5 @@ def _span(values: Range) -> str:
     """One number or two, grouped by thousands."""
     if values is None:
         return NOTHING
-    low, high = (f"{value:,.0f}".replace(",", "\N{THIN SPACE}") for value in values)
+    low, high = map(grouped, values)
     return low if low == high else f"{low} to {high}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import UNDEFINED, plain
+from bench.report.numbers import UNDEFINED, grouped, plain
 from bench.report.views.table import Column, Table, number, records
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _columns(content: Content) -> list[Column]:
     columns = [
         number("Quality", lambda row: f"{row['quality']:g}"),
         number("rate", lambda row: plain(row["bpp"], 4), "bpp"),
-        number("bytes", lambda row: f"{row['mean_bytes']:,.0f}".replace(",", "\N{THIN SPACE}"), "mean"),
+        number("bytes", lambda row: grouped(row["mean_bytes"]), "mean"),
     ]
     for axis in results.axes:
         undefined = results.undefined_points(axis)

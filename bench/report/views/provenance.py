@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.report.numbers import NOTHING, plain
+from bench.report.numbers import NOTHING, grouped, plain
 from bench.report.views.table import records
 from bench.results.published import published_names
 
@@ -53,7 +53,7 @@ def weights(table: pd.DataFrame) -> list[dict[str, str]]:
             "lmbda": plain(row["lmbda"], 4).rstrip("0").rstrip("."),
             "steps": f"quantised from {row['quantised_from']}"
             if row["quantised_from"]
-            else _grouped(row["total_steps"]),
+            else grouped(row["total_steps"]),
             "minutes": plain(row["seconds"] / 60, 0),
             "device": row["device"] if isinstance(row["device"], str) else "",
             "validation": NOTHING
@@ -63,10 +63,6 @@ def weights(table: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in records(table)
     ]
-
-
-def _grouped(value: float) -> str:
-    return plain(value, 0) if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
