@@ -161,16 +161,14 @@ def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
         for test, anchor in itertools.product(by_codec.get(claim.codec, ()), by_codec.get(claim.anchor, ()))
         if anchor.weights in {"", test.weights}
     ]
-    ranks = [
-        (
-            str(test.weights).endswith("ms-ssim"),
-            not str(test.weights).startswith("zoo"),
-            str(test.settings) != str(anchor.settings),
-        )
-        for test, anchor in candidates
-    ]
-    best = [pair for _, pair in sorted(zip(ranks, candidates, strict=True), key=lambda entry: entry[0])]
-    return (str(best[0][0].name), str(best[0][1].name)) if best else None
+
+    def rank(pair: tuple[Any, Any]) -> tuple[bool, bool, bool]:
+        test, anchor = pair
+        weights = str(test.weights)
+        return weights.endswith("ms-ssim"), not weights.startswith("zoo"), test.settings != anchor.settings
+
+    best = min(candidates, key=rank, default=None)
+    return best and (str(best[0].name), str(best[1].name))
 
 
 def objection(claim: Claim, results: DatasetResults, weights: str) -> str:

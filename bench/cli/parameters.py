@@ -24,9 +24,6 @@ SEED = click.IntRange(0, 2**31 - 1)
 class Folder(click.Path):
     """A folder, new or there."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """The path.
 
@@ -40,9 +37,6 @@ class Folder(click.Path):
 
 class File(click.Path):
     """A file, new or there."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """The path.
@@ -85,8 +79,8 @@ class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
 
 
 SHARD = Shard()
-FOLDER = Folder()
-FILE = File()
+FOLDER = Folder(path_type=Path)
+FILE = File(path_type=Path)
 POSITIVE = Number(min=0, min_open=True)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.analysis import ablation as analysis
 from bench.images.datasets import missing, open_rgb_dataset
-from bench.results.observations import Observations, alike
+from bench.results.extras import Observations, alike
 from bench.system.errors import unknown
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ never those of an evaluation set; the authors' code chooses on Kodak. An epoch i
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 from dataclasses import dataclass, fields, replace
@@ -26,12 +25,12 @@ from bench.learned.training.phases import parse_target, seconds
 from bench.learned.training.training_job import TrainingJob, modified_phase
 from bench.learned.training.training_pictures import require_matched
 from bench.learned.training.training_run import CHECKPOINT, WEIGHTS, steps_of
-from bench.results.observations import Observations
+from bench.results.extras import Observations
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from bench.learned.training.phases import Phase, Target
 
@@ -157,11 +156,12 @@ def _job(base: TrainingJob, search: Search, recipe: stp.StpRecipe, alpha: float)
 
 def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
     """Write the results in the alphas' folders, and return the choices; nothing is written without an epoch."""
-    found = [{**setting, "alpha": alpha, **row} for alpha in folders for row in _epochs(folders[alpha], search)]
+    found = {alpha: rows for alpha, folder in folders.items() if len(rows := _epochs(folder, search))}
     if not found:
         return pd.DataFrame()
-    epochs = pd.DataFrame(found)
-    record = json.loads((folders[found[0]["alpha"]] / "record.json").read_text(encoding="utf-8"))
+    epochs = pd.concat([pd.DataFrame({**setting, "alpha": alpha, **rows}) for alpha, rows in found.items()])
+    epochs = epochs.reset_index(drop=True)
+    record = json.loads((folders[next(iter(found))] / "record.json").read_text(encoding="utf-8"))
     choices = _choices(epochs, float(record["initial"]["base_validation"]["psnr_db"]))
     for name, rows in ((EPOCHS, epochs), (CHOICES, choices)):
         Observations(out / name, _SETTING, _SETTING, "bench train alpha").replace(rows)
@@ -174,12 +174,10 @@ def _setting(job: TrainingJob, recipe: stp.StpRecipe) -> dict[str, Any]:
     return dict(zip(_SETTING, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))
 
 
-def _rows(folder: Path) -> Iterator[dict[str, str]]:
+def _curve(folder: Path) -> pd.DataFrame:
     """The validations of a training."""
     path = folder / "curve.csv"
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            yield from csv.DictReader(file)
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["step", "loss"])
 
 
 def _require_same(job: TrainingJob) -> None:
@@ -198,26 +196,15 @@ def _require_same(job: TrainingJob) -> None:
 
 def _finished(folder: Path, search: Search) -> bool:
     """Whether the training with an alpha is complete, and its weights are up to date."""
-    losses, steps = [], 0
-    for row in _rows(folder):
-        losses.append(float(row["loss"]))
-        steps = int(row["step"])
-    over = stalled(losses, search.patience) or len(losses) >= search.max_epochs
-    return over and steps_of(folder / WEIGHTS) == steps
+    curve = _curve(folder)
+    over = stalled(curve["loss"].tolist(), search.patience) or len(curve) >= search.max_epochs
+    return over and steps_of(folder / WEIGHTS) == curve["step"].max()
 
 
-def _epochs(folder: Path, search: Search) -> list[dict[str, Any]]:
-    return [
-        {
-            "epoch": int(row["step"]) // search.epoch_steps,
-            "steps": int(row["step"]),
-            "psnr_db": float(row["psnr_db"]),
-            "loss": float(row["loss"]),
-            "latent_error_ratio": float(row["latent_error_ratio"]),
-            "seconds": float(row["elapsed_s"]),
-        }
-        for row in _rows(folder)
-    ]
+def _epochs(folder: Path, search: Search) -> pd.DataFrame:
+    curve = _curve(folder).rename(columns={"step": "steps", "elapsed_s": "seconds"})
+    columns = ["epoch", "steps", "psnr_db", "loss", "latent_error_ratio", "seconds"]
+    return curve.assign(epoch=curve["steps"] // search.epoch_steps)[columns] if len(curve) else curve
 
 
 def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import missing, open_dataset
 from bench.learned.codecs import PlanarCodec
-from bench.results.observations import Observations
+from bench.results.extras import Observations
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from bench.analysis import seed_variance as analysis
 from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import missing, open_rgb_dataset
-from bench.results.observations import Observations
+from bench.results.extras import Observations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from bench.codecs import adapter
 from bench.codecs.registry import METRICS, load_metric
 from bench.harness.measure import measure
 from bench.metrics.rate import bits_per_pixel
-from bench.results.observations import alike
+from bench.results.extras import alike
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec
     from bench.images.datasets import Dataset
-    from bench.results.observations import Observations
+    from bench.results.extras import Observations
 
 
 @dataclass(frozen=True, slots=True)

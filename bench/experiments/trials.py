@@ -23,7 +23,7 @@ from bench.learned.weights.full import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics.distortion import MS_SSIM, MSE
 from bench.metrics.rate import bits_per_pixel
-from bench.results.observations import Observations
+from bench.results.extras import Observations
 from bench.system.errors import UsageError
 from bench.system.progress import progress
 

@@ -11,8 +11,7 @@ frames        an export as data frames: the input of the analysis
 interchange   RD points in other formats: CompressAI's JSON; `point_tables`: CSV and TSV
 imported      curves imported by the user: names, storage, removal
 published     published RD points (baselines/published)
-observations  CSV files of experiments
-extras        optional parts of an export: weights, costs, pictures, experiments
+extras        optional parts of an export: weights, costs, pictures, experiments, which are written row by row
 
 Imports `codecs` and what is below. The next folder up is `analysis`.
 """

@@ -167,7 +167,7 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
         for measurement in measurements:
             values = {name: value for name, value in measurement.values.items() if name in valid}  # noqa: PD011  # ours
             store.supplement(replace(measurement, values=values), versions)
-        store.supplement_timings(Timing(**row) for row in tables["timings"])
+        store.add_timings((Timing(**row) for row in tables["timings"]), replace=False)
         for row in tables["failures"]:
             failure = Failure(_configuration(row), row["image_sha256"], row["run_id"], row["message"])
             if failure.configuration.key(failure.image_sha256) not in there:

@@ -1,4 +1,4 @@
-"""Optional parts of an export: experiments, weights, complexities, pictures.
+"""Optional parts of an export: experiments, weights, complexities, pictures; and the files of experiments, written.
 
 A missing part is a frame with its columns and no rows.
 """
@@ -6,11 +6,11 @@ A missing part is a frame with its columns and no rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from bench.system.csv_files import unguarded_frame
+from bench.system.csv_files import unguarded_frame, write_csv
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,3 +127,47 @@ def read_rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if missing := [column for column in columns if column not in frame]:
         raise ValueError(f"there is no column '{missing[0]}'")
     return unguarded_frame(frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """The file of an experiment."""
+
+    path: Path
+    columns: Sequence[str]
+    """Columns that the file has at least."""
+    identity: Sequence[str]
+    """Columns whose values identify a measurement: new rows replace those with the same values."""
+    command: str
+    """The command that writes the file, for messages."""
+
+    def read(self) -> pd.DataFrame:
+        """All rows; none if there is no file.
+
+        Raises:
+            UsageError: the file was not written by the command.
+        """
+        try:
+            return read_rows(self.path, self.columns)
+        except ValueError as error:
+            raise UsageError(f"{self.path}: not a file of `{self.command}`: {error}") from error
+
+    def replace(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Write rows, in place of earlier ones of the same measurements; all rows of the file.
+
+        Raises:
+            UsageError: the file was not written by the command.
+            OSError: it cannot be written.
+        """
+        identity = list(self.identity)
+        earlier = self.read()
+        new = pd.MultiIndex.from_frame(rows[identity])
+        kept = earlier[~pd.MultiIndex.from_frame(earlier[identity]).isin(new)]
+        found = pd.concat([kept, rows], ignore_index=True) if len(kept) else rows.reset_index(drop=True)
+        write_csv(found, self.path)
+        return found
+
+
+def alike(rows: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with all the given values."""
+    return rows[(rows[list(wanted)] == pd.Series(dict(wanted))).all(axis=1)]

@@ -149,22 +149,13 @@ class Store:
             self._connection.execute(
                 "DELETE FROM measurements WHERE key = ? AND bitstream_sha256 <> ?", (key, measurement.bitstream_sha256)
             )
+            columns = ("image_sha256", "width", "height", "num_bytes", "bitstream_sha256", "run_id")
             self._connection.execute(
                 """INSERT INTO measurements VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (key) DO UPDATE SET run_id = excluded.run_id""",
-                (
-                    key,
-                    configuration_id,
-                    measurement.image_sha256,
-                    measurement.width,
-                    measurement.height,
-                    measurement.num_bytes,
-                    measurement.bitstream_sha256,
-                    measurement.run_id,
-                ),
+                (key, configuration_id, *(getattr(measurement, column) for column in columns)),
             )
-            for name, value in measurement.values.items():
-                self._insert("distortions", {"key": key, "metric": name, "version": versions[name], "value": value})
+            self._insert_values(key, measurement.values, versions)
             self._connection.execute("DELETE FROM diagnostics WHERE key = ?", (key,))
             for name, number in measurement.diagnostics.items():
                 self._insert("diagnostics", {"key": key, "name": name, "value": number})
@@ -173,6 +164,10 @@ class Store:
                 (configuration_id, measurement.image_sha256),
             )
         self._configuration_ids[measurement.configuration] = configuration_id
+
+    def _insert_values(self, key: str, values: Mapping[str, float | None], versions: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self._insert("distortions", {"key": key, "metric": name, "version": versions[name], "value": value})
 
     def supplement(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
         """Add the missing parts of an imported measurement; existing values are kept.
@@ -185,23 +180,19 @@ class Store:
             if not there:
                 self.add(measurement, versions)
             elif there == [(measurement.bitstream_sha256,)]:
-                query = "SELECT metric, version FROM distortions WHERE key = ?"
-                held = dict(self.rows(query, (key,)))
-                for name, value in measurement.values.items():
-                    if held.get(name) != versions[name]:
-                        row = {"key": key, "metric": name, "version": versions[name], "value": value}
-                        self._insert("distortions", row)
+                held = dict(self.rows("SELECT metric, version FROM distortions WHERE key = ?", (key,)))
+                missing = [name for name in measurement.values if held.get(name) != versions[name]]
+                self._insert_values(key, {name: measurement.values[name] for name in missing}, versions)
                 for name, number in measurement.diagnostics.items():
-                    row = {"key": key, "name": name, "value": number}
-                    self._insert("diagnostics", row, on_conflict="IGNORE")
+                    self._insert("diagnostics", {"key": key, "name": name, "value": number}, on_conflict="IGNORE")
 
-    def add_timings(self, timings: Iterable[Timing]) -> None:
-        """Store timing samples, and delete failures of these tasks in earlier runs."""
+    def add_timings(self, timings: Iterable[Timing], *, replace: bool = True) -> None:
+        """Store timing samples and delete earlier runs' failures of these tasks; or add only samples that are new."""
         timings = tuple(timings)
         with self.transaction():
             for timing in timings:
-                self._insert("timings", dataclasses.asdict(timing))
-            for key, run_id in {(timing.key, timing.run_id) for timing in timings}:
+                self._insert("timings", dataclasses.asdict(timing), on_conflict="REPLACE" if replace else "IGNORE")
+            for key, run_id in {(timing.key, timing.run_id) for timing in timings} if replace else ():
                 # Failures of this run are kept: a metric may fail although coding works.
                 self._connection.execute(
                     """DELETE FROM failures WHERE run_id < ? AND (configuration_id, image_sha256) IN
@@ -209,23 +200,17 @@ class Store:
                     (run_id, key),
                 )
 
-    def supplement_timings(self, timings: Iterable[Timing]) -> None:
-        """Add imported timing samples, unless samples of the same run exist."""
-        with self.transaction():
-            for timing in timings:
-                self._insert("timings", dataclasses.asdict(timing), on_conflict="IGNORE")
-
     def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
         """Store a task's failure, in place of an earlier one, or only if there is none."""
         with self.transaction():
             configuration_id = self._configuration_id(failure.configuration)
-            row = {
-                "configuration_id": configuration_id,
-                "image_sha256": failure.image_sha256,
-                "run_id": failure.run_id,
-                "message": failure.message,
-            }
-            self._insert("failures", row, on_conflict="REPLACE" if replace else "IGNORE")
+            row = {name: getattr(failure, name) for name in ("image_sha256", "run_id", "message")}
+            row["configuration_id"] = configuration_id
+            self._insert(
+                "failures",
+                {"configuration_id": configuration_id, **row},
+                on_conflict="REPLACE" if replace else "IGNORE",
+            )
 
     def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
         """Those of some keys whose measurements hold a value of each of these metrics in the given version."""

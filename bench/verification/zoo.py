@@ -38,7 +38,7 @@ HEADERS = ("weights", "bpp published", "measured", "difference", "PSNR published
 
 
 def verdict(rate_difference: float, psnr_difference_db: float) -> str:
-    """What agrees or does not within the bounds; the difference in rate is relative: 0.01 if our files are 1 % larger."""
+    """What agrees or does not, within the bounds; a rate difference of 0.01 says that our files are 1 % larger."""
     wrong = ["rate"] * (abs(rate_difference) > RATE_BOUND) + ["PSNR"] * (abs(psnr_difference_db) > PSNR_BOUND_DB)
     return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.ablation import COLUMNS, table
-from bench.results.observations import Observations
+from bench.results.extras import Observations
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

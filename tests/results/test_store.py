@@ -149,7 +149,8 @@ def test_what_is_described_elsewhere_takes_the_place_of_nothing(store: Store) ->
 def test_times_from_elsewhere_take_the_place_of_nothing(store: Store) -> None:
     sample = Timing(MEASUREMENT.key, "run-1", "m", 2, "cpu", "encode", 0, 0.5)
     store.add_timings([sample])
-    store.supplement_timings([dataclasses.replace(sample, seconds=9.0), dataclasses.replace(sample, repeat=1)])
+    again = [dataclasses.replace(sample, seconds=9.0), dataclasses.replace(sample, repeat=1)]
+    store.add_timings(again, replace=False)
     assert store.rows("SELECT repeat, seconds FROM timings ORDER BY repeat") == [(0, 0.5), (1, 0.5)]
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import NOTHING, grouped, plain
-from bench.report.views.table import records
+from bench.report.views.table import Cell, Column, Table, number, records
 from bench.results.published import published_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from bench.report.content import Content
@@ -43,26 +44,30 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return rows
 
 
-def weights(table: pd.DataFrame) -> list[dict[str, str]]:
+def weights(table: pd.DataFrame) -> Table:
     """How the weights were trained, as text."""
-    return [
-        {
-            "model": f"{row['codec']}@{row['quality']:g}",
-            "weights": row["weights"],
-            "metric": row["metric"],
-            "lmbda": plain(row["lmbda"], 4).rstrip("0").rstrip("."),
-            "steps": f"quantised from {row['quantised_from']}"
-            if row["quantised_from"]
-            else grouped(row["total_steps"]),
-            "minutes": plain(row["seconds"] / 60, 0),
-            "device": row["device"] if isinstance(row["device"], str) else "",
-            "validation": NOTHING
-            if math.isnan(row["validation_bpp"])
-            else f"{plain(row['validation_bpp'], 3)} bpp, {plain(row['validation_psnr_db'], 2)} dB",
-            "sha256": row["weights_sha256"][:12],
-        }
-        for row in records(table)
-    ]
+    return Table.of(
+        table,
+        Column("Model", lambda row: f"{row['codec']}@{row['quality']:g}"),
+        Column("Weights", "weights"),
+        Column("For", "metric"),
+        number("Lambda", lambda row: plain(row["lmbda"], 4).rstrip("0").rstrip(".")),
+        number("Steps", _steps),
+        number("Minutes", lambda row: plain(row["seconds"] / 60, 0)),
+        Column("Device", lambda row: row["device"] if isinstance(row["device"], str) else ""),
+        number("Validation", _validation),
+        Column("SHA-256", lambda row: Cell(row["weights_sha256"][:12], css="code")),
+    )
+
+
+def _steps(row: Mapping[str, Any]) -> Cell:
+    source = row["quantised_from"]
+    return Cell(f"quantised from {source}" if source else grouped(row["total_steps"]), css="wrap")
+
+
+def _validation(row: Mapping[str, Any]) -> str:
+    bpp, psnr_db = plain(row["validation_bpp"], 3), plain(row["validation_psnr_db"], 2)
+    return NOTHING if bpp == NOTHING else f"{bpp} bpp, {psnr_db} dB"
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
