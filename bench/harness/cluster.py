@@ -21,7 +21,7 @@ from bench import __version__
 from bench.harness.dispatch import Done
 from bench.harness.supervisor import Supervisor, Unable
 from bench.system.errors import ClusterError, UsageError, one_line
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 from bench.system.progress import say
 from bench.system.provenance import source_sha256
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bench.harness.dispatch import Batch, Work
-    from bench.images.picture import AnyPicture
 
 CONNECT_S = 10.0
 """How long a scheduler may take to answer."""
@@ -176,7 +175,7 @@ def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
 
     shelf = Path(get_worker().local_directory) / "bench-pictures"
     for sha256, picture in batch.pictures.items():
-        _keep(shelf / sha256, picture)
+        write_bytes(shelf / sha256, pickle.dumps(picture))
     supervisor = _supervisor(run)
     done = work.carried_out(batch.tasks, supervisor)
     values = list(done.values)
@@ -187,12 +186,6 @@ def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
                 supervisor.give(task.image, pickle.loads(path.read_bytes()))  # noqa: S301  # we wrote it
                 (values[place],) = work.carried_out([task], supervisor).values
     return Done(values, done.seconds)
-
-
-def _keep(path: Path, picture: AnyPicture) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with atomic_write(path) as file:
-        file.write(pickle.dumps(picture))
 
 
 def _supervisor(run: _Run) -> Supervisor:

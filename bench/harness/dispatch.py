@@ -76,24 +76,14 @@ class Done(Generic[Value_co]):
     seconds: float
 
 
-class Future(Protocol):
-    """What comes of a batch; those of `concurrent.futures` and of Dask are such."""
-
-    def add_done_callback(self, fn: Any, /) -> None:  # noqa: ANN401
-        """Call a function with this when it is done."""
-
-    def result(self) -> Any:  # noqa: ANN401
-        """A `Done`."""
-
-
 class Crew(Protocol):
     """Workers."""
 
     def workers(self) -> Mapping[str, int]:
         """Those that there are now, by name, each with how many batches it works on at once."""
 
-    def submit(self, worker: str, work: Work[Any], batch: Batch) -> Future:
-        """Hand a batch to one of them."""
+    def submit(self, worker: str, work: Work[Any], batch: Batch) -> Any:  # noqa: ANN401  # those of Dask have no type
+        """Hand a batch to one of them; a future of its `Done`, as those of `concurrent.futures` and of Dask are."""
 
     def note(self, worker: str, line: str) -> None:
         """Tell the user what is wrong with one of them."""
@@ -176,7 +166,12 @@ class Dispatcher(Generic[_Value]):
             del self._todo[point]
         return None
 
-    def _taken(self, worker: str, batch: Batch, future: Future) -> Iterator[tuple[Task, _Value | BaseException]]:
+    def _taken(
+        self,
+        worker: str,
+        batch: Batch,
+        future: Any,  # noqa: ANN401
+    ) -> Iterator[tuple[Task, _Value | BaseException]]:
         try:
             done: Done[_Value] = future.result()
         except ClusterError:

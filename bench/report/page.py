@@ -16,7 +16,7 @@ from bench.report.style import css_variables
 from bench.system import manifest
 from bench.system.csv_files import csv_text
 from bench.system.errors import UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,12 +69,12 @@ def write_report(
         for name in copied:
             _copy(export_dir / name, out_dir / name)
         for name, data in files.items():
-            _write(out_dir / name, data())
+            write_bytes(out_dir / name, data())
     if figures_dir is not None:
         for page in pages:
             for plot in page.plots:
                 for form in FIGURE_FORMS:
-                    _write(figures_dir / page.folder / f"{plot.name}.{form}", file_bytes(plot, form))
+                    write_bytes(figures_dir / page.folder / f"{plot.name}.{form}", file_bytes(plot, form))
     return out_dir / INDEX
 
 
@@ -103,16 +103,11 @@ def _place(*parts: str) -> str:
     return str(PurePosixPath(*parts))
 
 
-def _write(path: Path, data: bytes) -> None:
-    with atomic_write(path) as file:
-        file.write(data)
-
-
 def _copy(source: Path, target: Path) -> None:
     """Copy a file of the export unless it is there: its name is the hash of its content."""
     if not target.is_file():
         try:
-            _write(target, source.read_bytes())
+            write_bytes(target, source.read_bytes())
         except FileNotFoundError:
             raise UsageError(f"{source.parent}: there is no {source.name}; write the pictures again") from None
 

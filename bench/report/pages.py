@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import ablation, rectifier_gain
 from bench.analysis.experiments import SEARCH, variant_means
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
-from bench.report.assets import FARTHEST
+from bench.report.assets.pictures import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.figure import Scale, drawable
 from bench.report.views import experiments, results

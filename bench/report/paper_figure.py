@@ -14,7 +14,7 @@ from bench.report.rd_plot import AROUND, Window, qualities_between, rd_figure, w
 from bench.report.style import looks_of_few
 from bench.system.csv_files import csv_text
 from bench.system.errors import UsageError, unknown
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,6 @@ def write_figure(choice: Choice, paper: PaperFigure, out: Path, forms: Sequence[
     paths = []
     for form, content in data.items():
         path = stem.with_name(f"{stem.name}.{form}")
-        with atomic_write(path) as file:
-            file.write(content)
+        write_bytes(path, content)
         paths.append(path)
     return paths

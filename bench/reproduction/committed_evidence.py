@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.system import manifest
 from bench.system.errors import UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -54,8 +54,7 @@ def write_evidence(report: Path, folder: Path) -> list[str]:
             data = path.read_bytes()
             if path.suffix == ".html":
                 data = without_dead_links(data.decode(), files.keys()).encode()
-            with atomic_write(folder / name) as file:
-                file.write(data)
+            write_bytes(folder / name, data)
     return sorted(files)
 
 

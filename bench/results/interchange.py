@@ -15,7 +15,7 @@ from bench.results.fields import FIELDS
 from bench.results.imported import METRIC_NAMES, SHORT_NAMES, CurveMetadata, content_of, imported_curve, stacked_points
 from bench.results.point_tables import SUFFIXES, import_table
 from bench.system.errors import UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,8 +38,7 @@ def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> lis
     for content in contents:
         # A slash in a name would make a folder.
         path = target / f"{content['name'].replace('/', '_')}.json"
-        with atomic_write(path) as file:
-            file.write((json.dumps(content, indent=2) + "\n").encode())
+        write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
         written.append(path)
     return written
 

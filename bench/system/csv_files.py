@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from bench.system.errors import UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,8 +64,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    with atomic_write(path) as file:
-        file.write(csv_text(frame).encode())
+    write_bytes(path, csv_text(frame).encode())
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import requests
 
 TIMEOUT_S = 20.0
 """For connecting, and for each pause of the server."""
@@ -45,19 +43,11 @@ def download(
         return
     reasons = []
     for url in urls:
-        reason = _try(url, path, sha256, _Arrival(advance, max_bytes or MAX_BYTES))
+        reason = _try(url, path, sha256, functools.partial(_fetch, advance=advance, max_bytes=max_bytes or MAX_BYTES))
         if reason is None:
             return
         reasons.append(f"{url}: {reason}")
     raise MissingError(f"cannot download {path.name}: " + "; ".join(reasons))
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """Callback for received bytes, and their maximum number."""
-
-    advance: Callable[[int], None]
-    max_bytes: int
 
 
 def weights_folder() -> Path:
@@ -80,32 +70,35 @@ def _cache_folder() -> Path:
 class _TooLargeError(Exception):
     """A server sends more than the maximum."""
 
+    def __str__(self) -> str:
+        return f"it sends more than {self.args[0]} bytes, which no file here has"
 
-def _try(url: str, path: Path, sha256: str, arrival: _Arrival) -> str | None:
+
+def _try(url: str, path: Path, sha256: str, fetch: Callable[[str, Path], None]) -> str | None:
     """Download from one URL; None if the file is in place, else the reason why it is not."""
     from requests import RequestException  # noqa: PLC0415
 
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, part, arrival)
+        fetch(url, part)
         if not sha256_of(part).startswith(sha256):
             # A resumed file may consist of parts of two versions: download it again from the start.
             part.unlink()
-            _fetch(url, part, arrival)
+            fetch(url, part)
         if not (found := sha256_of(part)).startswith(sha256):
             part.unlink()
             return f"wrong SHA-256 {found[:16]}…, expected {sha256[:16]}…"
         part.replace(path)
-    except _TooLargeError:
+    except _TooLargeError as error:
         part.unlink(missing_ok=True)
-        return f"it sends more than {arrival.max_bytes} bytes, which no file here has"
+        return str(error)
     except (RequestException, OSError, ValueError) as error:
         return _one_line(error)
     return None
 
 
-def _fetch(url: str, part: Path, arrival: _Arrival) -> None:
+def _fetch(url: str, part: Path, *, advance: Callable[[int], None], max_bytes: int) -> None:
     import requests  # noqa: PLC0415
 
     have = part.stat().st_size if part.exists() else 0
@@ -115,24 +108,20 @@ def _fetch(url: str, part: Path, arrival: _Arrival) -> None:
             return  # the part is complete; its hash decides
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
-        if int(response.headers.get("Content-Length") or 0) > arrival.max_bytes:
-            raise _TooLargeError
+        length = int(response.headers.get("Content-Length") or 0)
+        if length > max_bytes:
+            raise _TooLargeError(max_bytes)
         try:
             with part.open("ab" if resumed else "wb") as file:
                 for chunk in response.iter_content(_CHUNK):
-                    if file.tell() + len(chunk) > arrival.max_bytes:
-                        raise _TooLargeError
+                    if file.tell() + len(chunk) > max_bytes:
+                        raise _TooLargeError(max_bytes)
                     file.write(chunk)
-                    arrival.advance(len(chunk))
+                    advance(len(chunk))
         except requests.RequestException as error:
             raise _cut_off(part) from error
-        _check_length(response, part, have if resumed else 0)
-
-
-def _check_length(response: requests.Response, part: Path, before: int) -> None:
-    expected = response.headers.get("Content-Length")
-    if expected and part.stat().st_size - before < int(expected):
-        raise _cut_off(part)
+        if part.stat().st_size - (have if resumed else 0) < length:
+            raise _cut_off(part)
 
 
 def _cut_off(part: Path) -> ConnectionError:

@@ -50,6 +50,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one step; errors are those of `atomic_write`."""
+    with atomic_write(path) as file:
+        file.write(data)
+
+
 def remove_parts(folder: Path, names: Iterable[str]) -> None:
     """Remove unfinished files of these names that killed processes left behind.
 

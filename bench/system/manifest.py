@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from bench.system.errors import UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,5 +53,4 @@ def replacing(path: Path, names: Iterable[str]) -> Iterator[None]:
 
 
 def _write(path: Path, names: Iterable[str]) -> None:
-    with atomic_write(path) as file:
-        file.write("".join(f"{name}\n" for name in sorted(names)).encode())
+    write_bytes(path, "".join(f"{name}\n" for name in sorted(names)).encode())

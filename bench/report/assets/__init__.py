@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 
 # Nothing is imported before it is needed: the codecs bring torch along.
 
-TARGETS_BPP = (0.3, 0.6)
-"""Rates at which codecs are shown side by side."""
-
-FARTHEST = 1.5
-"""A file whose rate is off a target by more than this factor does not stand for it."""
-
 
 def add_assets(
     directory: Path,

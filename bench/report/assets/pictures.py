@@ -19,12 +19,11 @@ from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting, measured_part
 from bench.harness.recipe import recipe_of
 from bench.images.datasets import dataset_names, open_rgb_dataset
-from bench.report.assets import FARTHEST, TARGETS_BPP
 from bench.results.extras import PICTURES
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
 from bench.system.errors import BenchError, UsageError
-from bench.system.files import atomic_write
+from bench.system.files import write_bytes
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
@@ -34,6 +33,12 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 FOLDER = "pictures"
+
+TARGETS_BPP = (0.3, 0.6)
+"""Rates at which codecs are shown side by side."""
+
+FARTHEST = 1.5
+"""A file whose rate is off a target by more than this factor does not stand for it."""
 
 MOST_BYTES = 64 * 2**20
 """Of all pictures together; later ones are left out, with a note."""
@@ -131,8 +136,7 @@ class _Writer:
         data = content.getvalue()
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._written:
-            with atomic_write(self._folder / f"{digest}.webp") as file:
-                file.write(data)
+            write_bytes(self._folder / f"{digest}.webp", data)
             self._written[digest] = len(data)
         self.rows.append({**row, "sha256": digest, "num_bytes": len(data)})
 

@@ -14,7 +14,7 @@ from bench.learned.weights.catalogue import COMPACT
 from bench.results.extras import ORIGINS, WEIGHTS
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
-from bench.system.files import atomic_write, sha256_of
+from bench.system.files import sha256_of, write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,12 +45,11 @@ def _copy_experiments(source: Path, folder: Path) -> None:
     present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
     copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
     copies |= set(originals.values())
-    with atomic_write(folder / COPIES) as file:  # before the copies: an interruption must not make them the user's
-        file.write("".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
+    # Before the copies: an interruption must not make them the user's.
+    write_bytes(folder / COPIES, "".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
     for name in originals:
         if name not in present or present[name] in copies:
-            with atomic_write(folder / name) as file:
-                file.write((source / name).read_bytes())
+            write_bytes(folder / name, (source / name).read_bytes())
     for name in present.keys() - originals.keys():
         if present[name] in copies:
             (folder / name).unlink()
