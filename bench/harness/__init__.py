@@ -4,17 +4,17 @@ measure        one codec on one image: bytes, distortions, seconds
 recipe         how to open a codec, here and in other processes
 fresh_process  decoding in another process, from the bytes alone
 plan           the tasks of a run: points and images
-jobs           what is done with a task, in whichever process
-supervisor     tasks in a process of their own, which may crash or be ended
-dispatch       tasks handed out to several workers, and what they give back
+jobs           executing a task, in any process
+supervisor     tasks in a separate process, which may crash or exceed limits
+dispatch       distribution of tasks among several workers
 workers        this process, or several on this machine
-cluster        the workers of a cluster of dask.distributed
-runner         from a plan to rows: what is stored already, what is measured, what failed
-request        a run as the user asked for it
-added_metrics  further metrics of what is stored
-target         the quality that meets a target rate or PSNR
-run_info       where the rows of a run come from
-inventory      which codecs and image sets are here, and what is missing
+cluster        the workers of a dask.distributed cluster
+runner         from a plan to rows: skip what is stored, measure the rest, record failures
+request        a run as the user requested it
+added_metrics  further metrics of stored measurements
+target         search for the quality that meets a target rate or PSNR
+run_info       provenance of a run
+inventory      available codecs and image sets, and what is missing
 
 Imports `analysis` and what is below. The next folder up is `experiments`.
 """

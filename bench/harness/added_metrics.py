@@ -1,7 +1,7 @@
-"""Metrics added to what is stored: what `bench run --add-metric` does.
+"""Further metrics of stored measurements: `bench run --add-metric`.
 
-Files are not stored. Each codec of the results is opened as it was and codes the picture again, and the file has to be
-the one that was measured, to the bit, for its picture to be compared. All that was measured before stays as it is.
+The database holds no bitstreams. Each codec is opened with its stored configuration and codes the picture again; the
+metric is computed only if the bitstream is identical to the measured one. Existing values are not changed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _OF_RUNS = (
     "metrics", "bpp", "psnr", "timing", "repeats", "force", "sample", "seed", "skip_failed", "backend", "codec_options",
 )  # fmt: skip
-"""Fields of a request that say how codecs are measured, which is settled here."""
+"""Fields of a request that configure new measurements, and are not allowed here."""
 
 
 def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
@@ -114,7 +114,7 @@ def _stored(
 
 
 def _points(stored: Iterable[Configuration], image: ImageFile) -> tuple[list[CodecPoint], list[str]]:
-    """The codecs as they can be opened here, and a line for each that is not the one that was measured."""
+    """The codecs that can be opened here, and a line for each that differs from the measured one."""
     points: list[CodecPoint] = []
     left_out: dict[str, None] = {}
     for configuration in stored:

@@ -1,8 +1,7 @@
-"""Measuring on a cluster of dask.distributed: what `--scheduler` does.
+"""Measuring on a dask.distributed cluster: `bench run --scheduler`.
 
-Each of its workers carries out tasks as one on this machine does, in a process of its own for each of its threads
-(`bench.harness.supervisor`). Dask's own process takes batches and gives results back, and no codec can end it. Only the
-client writes the database.
+Each thread of a Dask worker executes tasks in a worker process of its own (`bench.harness.supervisor`). Dask's process
+only receives batches and returns results, so that no codec can end it. Only the client writes the database.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ if TYPE_CHECKING:
     from bench.harness.dispatch import Batch, Work
 
 CONNECT_S = 10.0
-"""How long a scheduler may take to answer."""
+"""Timeout for connecting to a scheduler."""
 
 TRIES = 2
-"""So often a process that lacks a picture is given it: it may have been replaced meanwhile."""
+"""Attempts to send a picture to a process, which may have been replaced in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What the workers know of a run: what one has loaded is not for another, whose files may have been edited."""
+    """Identity of a run on the workers: processes are not shared between runs, whose files may have been edited."""
 
     run_id: str
     folder: str
-    """In which the user's paths begin."""
+    """The working directory, to which the user's paths are relative."""
 
 
 class ClusterCrew:
@@ -57,7 +56,7 @@ class ClusterCrew:
         self._is_waiting = False
 
     def workers(self) -> Mapping[str, int]:
-        """The usable workers; for each other one the reason is printed once."""
+        """The usable workers; for each of the others the reason is printed once."""
         with self._explained():
             threads: dict[str, int] = self._client.nthreads()
             if new := [address for address in threads if address not in self._accepted]:
@@ -80,9 +79,9 @@ class ClusterCrew:
         return False
 
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> _Future:
-        """Hand a batch to a worker."""
+        """Submit a batch to a worker."""
         with self._explained():
-            # Failures are kept for the user, so equal tasks of two runs may not share an answer.
+            # Not pure: equal tasks of two runs must not share a result, because failures are reported.
             future = self._client.submit(_carried_out, self._run, work, batch, workers=[worker], pure=False)
         return _Future(future, self._explained)
 
@@ -91,7 +90,7 @@ class ClusterCrew:
         say(f"worker {worker} gets no such tasks: {line}")
 
     def close(self) -> None:
-        """End the processes of the run on all workers, as far as they can be reached."""
+        """End the processes of the run on all workers that can be reached."""
         with contextlib.suppress(Exception):
             self._client.run(_end, self._run, on_error="ignore")
 
@@ -99,7 +98,7 @@ class ClusterCrew:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # whatever Dask raises that cannot reach its scheduler
+        except Exception as error:  # noqa: BLE001  # Dask raises various types if the scheduler cannot be reached
             raise ClusterError(
                 f"the scheduler {self._name} is gone ({one_line(error)}); what was finished is stored, and the same "
                 "command goes on from there"
@@ -108,7 +107,7 @@ class ClusterCrew:
 
 @dataclass(frozen=True, eq=False)
 class _Future:
-    """One of Dask's, for which the end of the scheduler is an error."""
+    """A Dask future that raises an error if the scheduler is gone."""
 
     future: Any
     explained: Callable[[], contextlib.AbstractContextManager[None]]
@@ -119,17 +118,17 @@ class _Future:
     def result(self) -> Any:  # noqa: ANN401
         try:
             return self.future.result()
-        except CancelledError as error:  # by Dask alone, when it has lost its scheduler
+        except CancelledError as error:  # only Dask cancels, when it has lost its scheduler
             with self.explained():
                 raise ConnectionError(str(error)) from None
 
 
 @contextlib.contextmanager
 def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
-    """The workers of a scheduler, which is named by its address or by the file that it has written.
+    """The workers of a scheduler, given by its address or its scheduler file.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such scheduler.
     """
     given = _address(where)
     from distributed import Client  # noqa: PLC0415  # 1 s
@@ -148,10 +147,10 @@ def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
 
 
 def _address(where: str) -> dict[str, str]:
-    """What Dask's client takes.
+    """The arguments of Dask's client.
 
     Raises:
-        UsageError: it is neither an address nor a file.
+        UsageError: `where` is neither an address nor a file.
     """
     if Path(where).is_file():
         return {"scheduler_file": where}
@@ -161,16 +160,16 @@ def _address(where: str) -> dict[str, str]:
 
 
 def _version() -> tuple[str, str]:
-    """What has to be equal for a worker to have the same bench."""
+    """What must be equal on client and worker: the version and the source code of bench."""
     return __version__, source_sha256()
 
 
 _supervisors: dict[int, tuple[_Run, Supervisor]] = {}
-"""In a worker: by thread, the run that it works for."""
+"""In a Dask worker: the run and the supervisor of each thread."""
 
 
 def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
-    """Carry out a batch, in a worker."""
+    """Execute a batch, in a Dask worker."""
     from distributed import get_worker  # noqa: PLC0415
 
     shelf = Path(get_worker().local_directory) / "bench-pictures"
@@ -189,12 +188,12 @@ def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
 
 
 def _supervisor(run: _Run) -> Supervisor:
-    """That of this thread, a new one for a new run."""
+    """The supervisor of this thread; a new run gets a new one."""
     before, supervisor = _supervisors.get(threading.get_ident(), (None, None))
     if supervisor is None or before != run:
         if supervisor is not None:
             supervisor.close()
-        # Dask sets it for its workers. It would end glibc's adapting to the program: 80 ms a picture of Kodak.
+        # Dask sets it for its workers. It disables glibc's dynamic thresholds, which costs 80 ms per picture of Kodak.
         os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
         folder = run.folder if Path(run.folder).is_dir() else None
         supervisor = Supervisor(threads=1, folder=folder)
@@ -203,7 +202,7 @@ def _supervisor(run: _Run) -> Supervisor:
 
 
 def _end(run: _Run) -> None:
-    """End the processes of a run, in a worker."""
+    """End the processes of a run, in a Dask worker."""
     for thread, (theirs, supervisor) in list(_supervisors.items()):
         if theirs == run:
             supervisor.close()

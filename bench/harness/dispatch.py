@@ -1,7 +1,8 @@
-"""Dispatch of tasks to several workers, on this machine or on a cluster; their results come as they arrive.
+"""Dispatch of tasks to several workers, on this machine or on a cluster; results are yielded as they arrive.
 
-Each worker has few batches at a time, so that this process holds few tasks and results, and a batch takes about half a
-second, so that little is lost and little is sent. A worker that cannot carry out a point gets no more of its tasks.
+Each worker has few batches at a time, so that this process holds few tasks and results. A batch takes about half a
+second: little is lost with a worker, and few messages are sent. A worker that cannot execute the tasks of a point gets
+no more of them.
 """
 
 from __future__ import annotations
@@ -26,33 +27,33 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture
 
 AHEAD = 2
-"""Batches that a worker has at a time: one in hand and one that waits."""
+"""Batches that a worker has at a time: one that is executed and one that waits."""
 
 BATCH_S = 0.5
 LARGEST_BATCH = 64
 
 LOOK_S = 1.0
-"""How often it is looked which workers there are."""
+"""Interval at which the list of workers is updated."""
 
 LOSSES = 3
-"""So often a task may be lost with its worker before it is given up: it may be the task that ends it."""
+"""Number of times that a task may be lost with its worker before it fails: the task may be the cause."""
 
 _Value = TypeVar("_Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
 Todo: TypeAlias = "Mapping[CodecPoint, Iterator[Task]]"
-"""Points, and the tasks of each that are to be carried out."""
+"""The tasks to execute, by point."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[Value_co]):
-    """What is done with each task of a run, and what it may take."""
+    """The job of a run, and the limits of each task."""
 
     job: Job[Value_co]
     limits: Limits = field(default_factory=Limits)
 
     def carried_out(self, tasks: Iterable[Task], supervisor: Supervisor) -> Done[Value_co]:
-        """What comes of tasks, in the hands of a worker."""
+        """Execute tasks in a worker."""
         start = time.monotonic()
         values = [supervisor.carry_out(self.job, task, self.limits) for task in tasks]
         return Done(values, time.monotonic() - start)
@@ -64,13 +65,13 @@ class Batch:
 
     tasks: Sequence[Task]
     pictures: Mapping[str, AnyPicture] = field(default_factory=dict)
-    """SHA-256 to picture, of those that the worker cannot read."""
+    """Pictures that the worker cannot read, by SHA-256."""
     losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Value_co]):
-    """What came of each task of a batch, and how long it took."""
+    """The results of a batch, one per task, and the time that it took."""
 
     values: Sequence[Value_co | BaseException | Unable]
     seconds: float
@@ -80,17 +81,17 @@ class Crew(Protocol):
     """Workers."""
 
     def workers(self) -> Mapping[str, int]:
-        """Those that there are now, by name, each with how many batches it works on at once."""
+        """The current workers by name, with the number of batches that each executes at once."""
 
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> Any:  # noqa: ANN401  # those of Dask have no type
-        """Hand a batch to one of them; a future of its `Done`, as those of `concurrent.futures` and of Dask are."""
+        """Submit a batch to a worker; a future of its `Done`, as of `concurrent.futures` or Dask."""
 
     def note(self, worker: str, line: str) -> None:
-        """Tell the user what is wrong with one of them."""
+        """Tell the user about a problem with a worker."""
 
 
 class Dispatcher(Generic[_Value]):
-    """Hands out the tasks of a run."""
+    """Distributes the tasks of a run among the workers of a crew."""
 
     def __init__(self, work: Work[_Value], todo: Todo, crew: Crew) -> None:
         self._work = work
@@ -105,7 +106,7 @@ class Dispatcher(Generic[_Value]):
         self._looked = float("-inf")
 
     def results(self) -> Generator[tuple[Task, _Value | BaseException], None, None]:
-        """Each task with its value or what went wrong, as they come."""
+        """Yield each task with its value or error, as results arrive."""
         while True:
             yield from self._look()
             self._hand_out()
@@ -117,11 +118,11 @@ class Dispatcher(Generic[_Value]):
                 future = self._finished.get(timeout=LOOK_S)
             except queue.Empty:
                 continue
-            if future in self._running:  # or its worker was taken to be lost
+            if future in self._running:  # otherwise its worker was considered lost
                 yield from self._taken(*self._running.pop(future), future)
 
     def _look(self) -> Iterator[tuple[Task, BaseException]]:
-        """See which workers there are; what was in the hands of those that are gone is tried again."""
+        """Update the list of workers, and requeue the batches of workers that are gone."""
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
@@ -139,7 +140,7 @@ class Dispatcher(Generic[_Value]):
 
     def _hand_out(self) -> None:
         load = Counter(worker for worker, _ in self._running.values())
-        # Round by round, so that the first worker does not get all.
+        # Round by round, so that the first worker does not get all batches.
         for level in range(AHEAD * max(self._workers.values(), default=0)):
             for worker, width in self._workers.items():
                 if load[worker] <= level < AHEAD * width and (batch := self._next(worker)):
@@ -152,7 +153,7 @@ class Dispatcher(Generic[_Value]):
         future.add_done_callback(self._finished.put)
 
     def _next(self, worker: str) -> Batch | None:
-        """The next batch that a worker can carry out."""
+        """The next batch that a worker can execute."""
         for batch in self._again:
             if (worker, batch.tasks[0].point) not in self._unable:
                 self._again.remove(batch)
@@ -176,7 +177,7 @@ class Dispatcher(Generic[_Value]):
             done: Done[_Value] = future.result()
         except ClusterError:
             raise
-        except Exception as error:  # noqa: BLE001  # of what carried the batch there and back
+        except Exception as error:  # noqa: BLE001  # an error of the transport, not of a task
             yield from ((task, CodecError(one_line(error))) for task in batch.tasks)
             return
         self._task_s[batch.tasks[0].point] = done.seconds / len(batch.tasks)
@@ -191,7 +192,7 @@ class Dispatcher(Generic[_Value]):
                 yield task, CodecError(value.reason)
 
     def _send(self, worker: str, task: Task) -> Iterator[tuple[Task, BaseException]]:
-        """Give a task to a worker again, with its picture, or fail if that cannot be read here."""
+        """Submit a task again with its picture; the task fails if the picture cannot be read here."""
         try:
             batch = Batch([task], {task.image.sha256: task.image.read()})
         except FROM_USERS as error:
@@ -206,7 +207,7 @@ class Dispatcher(Generic[_Value]):
         self._again.append(Batch([task], losses=losses))
 
     def _given_up(self) -> Iterator[tuple[Task, BaseException]]:
-        """The tasks that none of the workers can carry out."""
+        """Fail the tasks that no worker can execute."""
         batches, self._again = self._again, deque()
         left = itertools.chain((task for batch in batches for task in batch.tasks), *self._todo.values())
         self._todo = {}

@@ -1,4 +1,4 @@
-"""Decoding in another process, which knows how to open a codec and gets the bytes of a file, and nothing else."""
+"""Decoding in a fresh process, which receives a recipe of the codec and the bytes of a file, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class FreshProcess(WorkerProcess):
-    """A process that decodes."""
+    """A worker process that decodes."""
 
     def open(self, recipe: Recipe) -> None:
-        """Start the process, if there is none, and open a codec there, which decoding would do otherwise.
+        """Start the process if necessary, and open a codec in it, so that decoding need not.
 
         Raises:
             CodecError: as `decode`.
@@ -30,13 +30,13 @@ class FreshProcess(WorkerProcess):
         self._call(_open, recipe)
 
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture:
-        """What a file decodes to over there, as `adapter.decode` says.
+        """Decode a file in the process; see `adapter.decode`.
 
         Raises:
-            CodecError: it does not, or the codec cannot be opened there.
+            CodecError: the file cannot be decoded, or the codec cannot be opened there.
         """
         decoded: AnyPicture = self._call(_decode, recipe, data, kind)
-        return dataclasses.replace(decoded)  # what comes out of a pickle can be written to
+        return dataclasses.replace(decoded)  # unpickled arrays are writable; a picture's are not
 
     def _call(self, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:

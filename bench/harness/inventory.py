@@ -1,4 +1,4 @@
-"""Codecs, image sets and metrics that are available, and how to get those that are missing: `bench list`."""
+"""Available codecs, image sets and metrics, and how to get those that are missing: `bench list`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodecEntry:
-    """One codec with one backend: the qualities of a run and the version of what does the work, or what is missing."""
+    """A codec with one of its backends: its default qualities and the backend's version, or what is missing."""
 
     name: str
     title: str
@@ -64,13 +64,13 @@ def _entry(name: str, backend: str) -> CodecEntry:
 
 
 def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """What the qualities of codecs mean, each meaning once: (codecs, meaning)."""
+    """Meanings of the codecs' qualities, each once: (codecs, meaning)."""
     grouped = _grouped((entry.meaning, entry.name) for entry in entries)
     return [(f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0], key) for key, names in grouped.items()]
 
 
 def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """What codecs lack, each thing once: (codecs with their backend, what is missing)."""
+    """Missing requirements of codecs, each once: (codecs with their backend, what is missing)."""
     lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
     return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
 
@@ -95,7 +95,7 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def image_sets(data: Path | None) -> list[tuple[str, str]]:
-    """Every named image set, and whether its files are here, to the bit."""
+    """Every named image set, and whether its files are here with the right hashes."""
     states = []
     for name in datasets.dataset_names():
         absent = datasets.missing(name, data)
@@ -104,7 +104,7 @@ def image_sets(data: Path | None) -> list[tuple[str, str]]:
 
 
 def measured_sets(database: Path) -> list[tuple[str, str]]:
-    """The image sets that a results database has: the name that every command takes, and the title."""
+    """The image sets in a results database: name and title."""
     if not database.is_file():
         return []
     with Store.open(database) as store:
@@ -129,7 +129,7 @@ def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
 
 
 def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
-    """What `bench doctor` says of the environment: (subject, finding)."""
+    """The environment as `bench doctor` shows it: (subject, finding)."""
     git = git_state()
     commit = f"{git['commit']}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not a git checkout"
     from_variable = data is None and os.environ.get("BENCH_DATA")

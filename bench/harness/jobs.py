@@ -1,4 +1,4 @@
-"""Carrying out a task in any process: measuring it, or timing it."""
+"""Jobs: executing a task in any process, to measure or to time it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from bench.images.set_images import ImageFile
 
 PICTURES_BYTES = 2**28
-"""Decoded pictures that a process keeps: all of Kodak (1.2 MB each), so that each file is decoded once."""
+"""Size of the cache of decoded pictures: all of Kodak (1.2 MB each), so that each file is decoded once."""
 
 OBJECT_BYTES = 2**12
-"""About what a picture takes besides its samples, so that a cache of tiny ones stays small, too."""
+"""Approximate overhead of a picture object, so that a cache of tiny pictures stays small, too."""
 
 OPEN_CODECS = 4
-"""Pairs of codecs that a process keeps open: those of a family are timed side by side, and weights are large."""
+"""Number of open encoder-decoder pairs: codecs of a family are timed side by side, and weights are large."""
 
 Value_co = TypeVar("Value_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What measuring a task gave, with the picture's size in pixels."""
+    """Result of measuring a task, with the picture's size in pixels."""
 
     width: int
     height: int
@@ -49,27 +49,27 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """What timing a task gave."""
+    """Result of timing a task."""
 
     device: str
     samples: Sequence[Sample]
 
 
 class Job(Generic[Value_co]):
-    """What is done with each task of a run. It can be sent to other processes."""
+    """What is done with each task of a run; it can be pickled."""
 
     __slots__ = ()
 
     @property
     def rounds(self) -> int:
-        """How often it codes each picture."""
+        """Number of times that each picture is coded."""
         return 1
 
     def prepare(self, task: Task) -> None:
-        """Open the codecs of a task, and what else it needs besides its picture.
+        """Open the codecs of a task, and whatever else it needs besides its picture.
 
         Raises:
-            BenchError: something is not here, or is not what was planned.
+            BenchError: something is missing here, or differs from what was planned.
         """
         recipe, (encoder, _) = task.point.recipe, _opened(task.point.recipe)
         if recipe.configuration(encoder, adapter.settings(encoder, task.image)) != task.point.configuration:
@@ -79,12 +79,12 @@ class Job(Generic[Value_co]):
         """Read the picture of a task.
 
         Raises:
-            BenchError: it cannot be read, or is not the one that was planned.
+            BenchError: the picture cannot be read, or differs from the one that was planned.
         """
         picture_of(task.image)
 
     def carry_out(self, task: Task) -> Value_co:
-        """The value of a task that was prepared; what it raises is the codec's, the metric's or the picture's."""
+        """Execute a prepared task; exceptions are those of the codec, the metric or the picture."""
         raise NotImplementedError
 
 
@@ -93,16 +93,16 @@ class MeasuringJob(Job[Measured]):
     """Rate and distortion."""
 
     metrics: tuple[tuple[str, str], ...]
-    """As the user asked for it, and the version that was planned."""
+    """Names as given by the user, and the planned versions."""
 
     @classmethod
     def by(cls, metrics: Iterable[str]) -> MeasuringJob:
-        """Measuring by metrics as they are here."""
+        """A job with the current versions of some metrics."""
         return cls(tuple((name, load_metric(name).version) for name in metrics))
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Of the metrics by the names that they have in the results."""
+        """Versions of the metrics, by their names in the results."""
         return {load_metric(name).name: version for name, version in self.metrics}
 
     def prepare(self, task: Task) -> None:
@@ -115,7 +115,7 @@ class MeasuringJob(Job[Measured]):
             _process().open(task.point.recipe)
 
     def carry_out(self, task: Task) -> Measured:
-        """Code the picture, and compare what its file decodes to."""
+        """Encode and decode the picture, and compare."""
         encoder, decoder = _opened(task.point.recipe)
         picture = picture_of(task.image)
         decode = _decoding(task.point.recipe, decoder)
@@ -145,7 +145,7 @@ class TimingJob(Job[Timed]):
 
 @functools.lru_cache(maxsize=OPEN_CODECS)
 def _opened(recipe: Recipe) -> tuple[Codec, Codec]:
-    """An encoder and a decoder: two objects, so that nothing but the bytes passes from one to the other."""
+    """An encoder and a decoder: two objects, so that only the bytes pass from one to the other."""
     return recipe.open(), recipe.open()
 
 
@@ -155,16 +155,16 @@ def _process() -> FreshProcess:
 
 
 def _decoding(recipe: Recipe, decoder: Codec) -> Decode:
-    """What decodes the files of a codec.
+    """The function that decodes the files of a codec.
 
-    That of somebody else does it in another process: if it kept the picture instead of coding it, it would not know
-    it there. The package's own are tested not to.
+    Foreign codecs decode in another process, where they cannot use a picture that the encoder kept in memory. The
+    package's own codecs are tested not to.
     """
     return adapter.decoder(decoder) if is_ours(recipe.name) else functools.partial(_process().decode, recipe)
 
 
 class _PictureCache:
-    """Pictures that were read last, as many as there is room for."""
+    """Least-recently-used cache of pictures, limited by their size."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[ImageFile, AnyPicture] = OrderedDict()
@@ -191,12 +191,12 @@ _pictures = _PictureCache()
 
 
 def picture_of(image: ImageFile) -> AnyPicture:
-    """The picture of an image, which this process may have read before."""
+    """The picture of an image, from the cache if possible."""
     picture = _pictures.take(image) or image.read()
     _pictures.put(image, picture)
     return picture
 
 
 def keep_picture(image: ImageFile, picture: AnyPicture) -> None:
-    """Keep a picture that came from another process."""
-    _pictures.put(image, dataclasses.replace(picture))  # what comes out of a pickle can be written to
+    """Add a picture that another process has sent to the cache."""
+    _pictures.put(image, dataclasses.replace(picture))  # unpickled arrays are writable; a picture's are not

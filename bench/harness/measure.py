@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 BUSY_FRACTION = 0.15
-"""Share of all cores that other work may use before timings are not worth taking."""
+"""Share of all cores that other processes may use while times are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What coding one picture gave."""
+    """Result of coding one picture."""
 
     num_bytes: int
     bitstream_sha256: str
@@ -48,14 +48,14 @@ class Sample:
 
 
 def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
-    """Code a picture, decode it by another codec object from the bytes alone, and compare.
+    """Encode a picture, decode it with another codec object from the bytes alone, and compare.
 
-    Rate is every byte of the file; distortion is between the 8-bit pictures, or planes where these are YUV.
+    The rate counts every byte of the file; distortion is measured between the 8-bit pictures, or planes of YUV.
 
     Raises:
-        CodecError: the codec failed, gave something else than bytes and a picture of the same size, or notes a number
-            under the name of a metric or of another column of the results.
-        BenchError: a metric gave something else than a number.
+        CodecError: the codec failed, did not return bytes and a picture of the same size, or notes a number under the
+            name of a metric or of another column of the results.
+        BenchError: a metric did not return a number.
     """
     notes: dict[str, float] = {}
     with listening(Listener(note=notes.__setitem__)):
@@ -86,7 +86,7 @@ def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float |
 def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats: int, threads: int) -> Sequence[Sample]:
     """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
 
-    Stages that the codec marks inside of these are timed too. What the adapter converts is not.
+    Stages that the codec marks within these are timed, too; conversions of the adapter are not.
 
     Raises:
         CodecError: the codec failed, or changed the number of threads that libraries have.
@@ -106,7 +106,7 @@ def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats:
 
 
 def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
-    """Samples of some work, and of the stages that it marks, which follow it; all with the work of accelerators."""
+    """A sample of some work, followed by those of the stages that it marks; all include the work of accelerators."""
     samples: list[Sample] = []
 
     @contextlib.contextmanager
@@ -123,10 +123,10 @@ def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
 
 
 def require_quiet_machine(seconds: float = 2.0) -> None:
-    """Refuse to go on while other work uses the processor.
+    """Check that no other work uses the processor.
 
     Raises:
-        BusyError: more than `BUSY_FRACTION` of the cores was in use over the last `seconds`.
+        BusyError: more than `BUSY_FRACTION` of the cores were in use over the last `seconds`.
     """
     import psutil  # noqa: PLC0415
 

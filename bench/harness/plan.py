@@ -1,7 +1,7 @@
 """The plan of a run: its tasks, each one codec at one quality on one image.
 
-Points and images are all that a plan holds. Its tasks are made as they are asked for, and codecs are closed again when
-their configuration is known: a run may have a million tasks, and models that would not fit into memory together.
+A plan holds points and images only. Tasks are generated lazily, and codecs are closed as soon as their configuration is
+known: a run may have a million tasks, and models that do not fit into memory together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodecPoint:
-    """A codec at one quality: how it is opened, and what is stored of it."""
+    """A codec at one quality: how it is opened, and its stored configuration."""
 
     recipe: Recipe
     configuration: Configuration
@@ -36,7 +36,7 @@ class CodecPoint:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One codec at one quality on one image; it can be sent to another process."""
+    """One codec at one quality on one image; it can be pickled."""
 
     point: CodecPoint
     image: ImageFile
@@ -52,18 +52,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The points of a run and its images, and the codecs that cannot take part with what they lack or what went wrong.
+    """The points and images of a run, and the reasons why other codecs cannot run.
 
-    Its tasks come codec by codec, quality by quality, so that whole RD points are finished early.
+    Tasks are ordered by codec and quality, so that whole RD points are finished early.
     """
 
     points: Sequence[CodecPoint]
     images: Sequence[ImageFile]
     missing: Sequence[str] = ()
     about: Sequence[str] = ()
-    """A line for each point whose codec has something to say of itself."""
+    """A line for each point whose codec has a note (`Codec.about`)."""
     shard: tuple[int, int] = (1, 1)
-    """Which share of the tasks it has, of how many: every n-th one, so that shares take equally long."""
+    """Number of this shard, and the number of shards: each has every n-th task, so that shards take equally long."""
 
     def of(self, place: int) -> Iterator[Task]:
         """The tasks of one point."""
@@ -80,13 +80,13 @@ class Plan:
 
 
 def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:
-    """Lay out the tasks.
+    """Plan the tasks of a run.
 
-    The last quality, which is the highest, comes first: high rates take long, and at the end a long task would keep
+    The last quality, which is the highest, comes first: high rates take longest, and a long task at the end would keep
     one worker busy while the others wait.
 
     Raises:
-        MissingError: not one of the codecs can run here.
+        MissingError: none of the codecs can run here.
     """
     points: list[CodecPoint] = []
     missing: list[str] = []
@@ -113,5 +113,5 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: st
 def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> tuple[CodecPoint, str]:
     """A point, and the note of its codec (`Codec.about`)."""
     recipe, codec = Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))).pinned()
-    # All images of a set are alike in what the adapter does.
+    # The adapter treats all images of a set alike.
     return CodecPoint(recipe, recipe.configuration(codec, adapter.settings(codec, image))), codec.about

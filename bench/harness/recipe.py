@@ -28,14 +28,14 @@ class Recipe:
     """How to open a codec at one quality, in any process."""
 
     name: str
-    """As the user has it: one of a file is stored under its label."""
+    """The name as the user gave it; a codec of a file is stored under its label."""
     quality: float
     backend: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
-    """Of a codec that is not the package's: what else decides its bytes, besides its code."""
+    """Files besides its code that determine the bytes of a foreign codec."""
     version: Version | None = None
-    """Which is to be found; None takes any."""
+    """The expected version; None accepts any."""
 
     def open(self) -> Codec:
         """A new codec object.
@@ -51,7 +51,7 @@ class Recipe:
         return codec
 
     def pinned(self) -> tuple[Recipe, Codec]:
-        """The recipe with the files and the version that are found here, and a codec that it gives.
+        """The recipe with the files and the version that are found here, and an open codec.
 
         Raises:
             BenchError: as `open`.
@@ -67,7 +67,7 @@ class Recipe:
         return replace(self, files=files, version=self._version_of(codec, files)), codec
 
     def configuration(self, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
-        """What is stored of an open codec; see `Configuration.of`."""
+        """The configuration of an open codec; see `Configuration.of`."""
         revision, weights_sha256 = self._version_of(codec, self.files)
         configuration = Configuration.of(label_of(self.name), codec, further)
         return replace(configuration, revision=revision, weights_sha256=weights_sha256)
@@ -76,13 +76,13 @@ class Recipe:
         return codec_class(self.name)(self.quality, backend=self.backend, **dict(self.options))
 
     def _watched(self) -> tuple[Codec, dict[Path, set[str]]]:
-        """A new codec object, and the files that were opened for it."""
+        """A new codec object, and the files that were opened to create it."""
         with user_code.watching() as opened:
             codec = self._new()
         return codec, opened.data_files()
 
     def _files(self, codec: Codec, opened: set[Path]) -> tuple[Path, ...]:
-        """What decides the bytes besides code: what the codec names, what options name, what it opens or has kept."""
+        """Files besides code that determine the bytes: named by the codec or by options, or opened by the codec."""
         code = code_of(self.name)
         options = {path.absolute() for path in map(Path, codec.chosen.values()) if user_code.is_file(path)}
         return tuple(sorted(code.files(codec.files) | options | (opened - code.modules)))
@@ -95,7 +95,7 @@ class Recipe:
 
 
 def recipe_of(stored: Mapping[str, Any]) -> Recipe:
-    """How to open the codec of a stored configuration again; `stored` has the fields of `Configuration`."""
+    """The recipe of a stored configuration; `stored` has the fields of `Configuration`."""
     settings = json.loads(stored["settings"] or "{}")
     options = {name: str(settings[name]) for name in codec_class(stored["codec"]).options if name in settings}
     if stored["weights"]:

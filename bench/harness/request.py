@@ -56,13 +56,13 @@ class RunRequest:
     images: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sample: int | None = None
-    """Number of these images to measure; None for all."""
+    """Number of images to sample; None for all."""
     seed: int | None = None
-    """Chooses them."""
+    """Seed of the sample."""
     shard: tuple[int, int] = (1, 1)
-    """Which share of the tasks is measured, of how many."""
+    """Number of the shard to measure, and the number of shards."""
     skip_failed: bool = False
-    """Whether the result is of the pictures that every codec could take; otherwise one that fails is an error."""
+    """Whether images on which a codec fails are left out of the result; otherwise a failure is an error."""
     clip: ClipOptions | None = None
     data: Path | None = None
     backend: str | None = None
@@ -71,49 +71,49 @@ class RunRequest:
     added: tuple[str, ...] = ()
     """Metrics to measure on what is stored: see `bench.harness.added_metrics`."""
     bpp: float | None = None
-    """A mean rate that each codec is to come near to: its quality is searched for."""
+    """Target mean rate, for which the quality of each codec is searched."""
     psnr: float | None = None
-    """Likewise a mean PSNR over R, G and B in dB."""
+    """Target mean PSNR over R, G and B in dB, likewise."""
     timing: bool = False
     repeats: int | None = None
     force: bool = False
     workers: int = 1
     scheduler: str | None = None
-    """Address or file of the scheduler whose workers measure instead."""
+    """Address or file of a Dask scheduler whose workers measure."""
     limits: Limits = field(default_factory=Limits)
-    """Of a task; see `bench.harness.supervisor`."""
+    """Limits of a task; see `bench.harness.supervisor`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did, for the user to read."""
+    """Summary of a run for the user."""
 
     dataset: str
-    """Name of the image set that the result is of: what was asked for, without what was skipped."""
+    """Name of the image set of the result: the requested images without the skipped ones."""
     points: frozenset[tuple[str, float]]
-    """Curve (`Configuration.curve`) and quality of each that was asked for."""
+    """Curve (`Configuration.curve`) and quality of each requested point."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
     skipped: Mapping[str, str] = field(default_factory=dict)
-    """Names of those that are left out of the result because a codec failed on them, and how."""
+    """Images that are left out of the result because a codec failed on them, and the failures."""
     notes: tuple[str, ...] = ()
-    """A line for each thing about the pictures that a reader of the figures must know."""
+    """Remarks on the pictures that a reader of the results must know."""
     about: tuple[str, ...] = ()
-    """What to know of weights that the user named, a line each: their files, and points of files that are gone."""
+    """Remarks on weights that the user named: their files, and points whose files are gone."""
 
     @property
     def failures(self) -> list[str]:
-        """A line for each task that failed and was not to be skipped, whether measured or timed or both."""
+        """The failures of tasks, unless failed images are skipped; each once."""
         lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
         return [] if self.skipped else list(dict.fromkeys(lines))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Those of some points that this run was asked for, and not others of the same codec and quality."""
+        """The rows of points that this run was asked for; others of the same codec and quality are left out."""
         found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
         return found
 
     def __str__(self) -> str:
-        """A line for each kind of work and each codec that could not take part."""
+        """One line for each kind of work and for each codec that could not run."""
         lines = [
             f"{self.dataset}: {outcome.measured} tasks {kind}, {outcome.skipped} were there, "
             f"{len(outcome.failures)} failed"
@@ -125,7 +125,7 @@ class Summary:
 
 
 def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
-    """Carry out a run, with a crew of workers that is there already, or as many as the request asks for.
+    """Execute a run with an existing crew of workers, or with the workers of the request.
 
     Raises:
         BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
@@ -146,7 +146,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     metrics, lacking = metrics_for(request.metrics, dataset.kind)
     specs, found = _at_target(request, crew, specs, dataset)
     the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
-    # Workers have one thread each; times are taken by this process.
+    # Each worker has one thread; times are taken by this process.
     is_here = request.workers == 1 and not request.scheduler
     threads = request.threads if is_here or request.timing else 1
     remarks = _remarks(dataset.images)
@@ -177,7 +177,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
 def _at_target(
     request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset
 ) -> tuple[list[CodecSpec], list[str]]:
-    """The codecs at the qualities that meet the target of a request, if it has one, and a line for each.
+    """The codecs at the qualities that meet the target of a request, if there is one, and a line for each.
 
     Raises:
         UsageError: the target is no such, or the pictures have no PSNR of RGB.
@@ -195,7 +195,7 @@ def _at_target(
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
-    """A line for each curve with points of files that are gone: they are still on it, perhaps of another training."""
+    """A line for each curve that still has points of weights files that are gone, perhaps of another training."""
     lines = []
     for point in {point.configuration.curve: point for point in the_plan.points}.values():
         configuration, codec = point.configuration, codec_class(point.recipe.name)
@@ -212,7 +212,7 @@ def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
 
 
 def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
-    """What reading leaves out or changes, with the names of the pictures for which it does."""
+    """Remarks of the image files on what reading omits or changes, with the names of the pictures."""
     found: dict[str, list[str]] = {}
     for image in images:
         for remark in image.remarks:
@@ -231,7 +231,7 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
 
 @contextlib.contextmanager
 def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Crew | None]:
-    """Who measures: those that are there, those of a cluster, new processes, or None for this one."""
+    """The workers of a run: the given crew, those of a cluster, new processes, or None for this process."""
     if crew is not None:
         yield crew
     elif request.scheduler:
@@ -245,7 +245,7 @@ def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Cr
 
 
 def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
-    """The metrics of a run by what they were asked for as, and a line for each of a set that cannot run here.
+    """The metrics of a run by the names given, and a line for each metric of a set that cannot run here.
 
     Raises:
         UsageError: a name is unknown or taken, or the metric is not for such pictures.
@@ -269,7 +269,7 @@ def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], 
 
 
 def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
-    """The metric that a name means, if it is for such pictures and goes by no name that the results have."""
+    """The metric of a name, if it applies to such pictures and its name is not taken in the results."""
     stored = DERIVED.get(name.replace("_", "-"), "") if name not in METRICS else ""
     if stored and taken.keys() >= set(stored.split(", ")):
         raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")

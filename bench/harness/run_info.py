@@ -26,10 +26,9 @@ def describe_run(
 ) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats.
 
-    `threads` are those of this process, which takes the times; of several `workers`, which measure, each has one. They
-    are a number, or "cluster".
-    `pictures` names those that are not wholly what their files hold, by what reading did to them.
-    `device` is the one of the learned codecs; if it is an accelerator, those of this machine are described, too.
+    `threads` is the number of threads of this process, which takes the times; each of several `workers` has one thread.
+    `workers` is a number, or "cluster". `pictures` maps remarks on what reading changed to the names of the pictures.
+    `device` is that of the learned codecs; if it is an accelerator, the accelerators of this machine are recorded, too.
     """
     now = dt.datetime.now(dt.UTC)
     provenance = {
@@ -47,7 +46,7 @@ def describe_run(
     if pictures:
         provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
     return RunInfo(
-        run_id=f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}",  # its order is the order of the starts
+        run_id=f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}",  # sorts by the time of the start
         started=now.isoformat(timespec="microseconds"),
         command=printable(" ".join(["bench", *command])),
         machine=machine(),

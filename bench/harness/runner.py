@@ -1,7 +1,7 @@
-"""Running a plan: skip the tasks that the database has (resume), measure the rest, and record failures.
+"""Running a plan: skip the tasks that are stored already (resume), measure the others, and record failures.
 
-Tasks that fail cost nothing but themselves. A run that is killed is continued by the same command: what is stored is
-not measured again.
+A task that fails does not affect the others. The same command continues a run that was killed: stored tasks are not
+measured again.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
     from bench.results.store import Store
 
 LOOKED_UP = 500
-"""Tasks that the database is asked about at a time."""
+"""Number of tasks that are looked up in the database at once."""
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did: tasks measured now, tasks that were there already, and messages of those that failed."""
+    """Counts of measured and of skipped (already stored) tasks, and the messages of failed tasks."""
 
     measured: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
     failed_images: dict[str, str] = field(default_factory=dict)
-    """Name of each image that a codec failed on to the first such message."""
+    """The first failure message of each image that a codec failed on, by name."""
 
 
 def register(store: Store, run: RunInfo, datasets: Iterable[Dataset], plan: Plan, metrics: Iterable[Metric]) -> None:
-    """Record what the rows of a run will refer to."""
+    """Store the descriptions that rows of a run refer to."""
     store.add_run(run)
     for dataset in datasets:
         describe_dataset(store, dataset)
@@ -88,10 +88,10 @@ def describe_dataset(store: Store, dataset: Dataset) -> None:
 def run_measurements(
     store: Store, run: RunInfo, plan: Plan, work: Work[Measured], *, crew: Crew | None = None
 ) -> Outcome:
-    """Measure the tasks that the database lacks, one after the other, or by a crew of workers.
+    """Measure the tasks that are missing in the database, one after the other or by a crew of workers.
 
     Raises:
-        StoreError: the database cannot be written; what was stored before is safe.
+        StoreError: the database cannot be written; rows that are stored already are safe.
     """
     versions = cast("MeasuringJob", work.job).versions
 
@@ -107,7 +107,7 @@ def run_measurements(
 
 
 def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:
-    """Those of some tasks that the database does not have with each of these metrics; of equal ones the last."""
+    """The tasks that are not stored with all of these metrics; of tasks with equal keys the last."""
     while chunk := {task.key: task for task in islice(tasks, LOOKED_UP)}:
         done = store.measured(versions, chunk)
         yield from (task for key, task in chunk.items() if key not in done)
@@ -131,12 +131,12 @@ def _measurement(task: Task, measured: Measured, run: RunInfo) -> Measurement:
 def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Outcome:
     """Time the tasks that lack samples of this machine and thread count: one after the other, after a warm-up.
 
-    A run's samples belong together: a task that has fewer than the job's repeats is timed anew. Codecs of one family
-    are timed one after the other on each picture: their times are compared in pairs, and a machine is not as fast as it
-    was minutes ago.
+    Samples of different runs are not combined: a task with fewer than the job's repeats is timed again. Codecs of a
+    family are timed directly after each other on each picture, because their times are compared in pairs and the speed
+    of a machine drifts.
 
     Raises:
-        StoreError: the database cannot be written; what was stored before is safe.
+        StoreError: the database cannot be written; rows that are stored already are safe.
     """
     job = cast("TimingJob", work.job)
 
@@ -153,7 +153,7 @@ def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Ou
 
 
 def _side_by_side(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks in an order that has those of a family together which are of one quality and picture."""
+    """The tasks, ordered so that codecs of a family at one quality on one picture are adjacent."""
     pairs: dict[tuple[str, float, str], list[Task]] = {}
     for task in tasks:
         configuration = task.point.configuration
@@ -171,7 +171,7 @@ def settle(
     *,
     add_failure: Callable[[Task, str], None] = lambda *_: None,
 ) -> Outcome:
-    """Keep the values of tasks as they come, and count them; `keep` gives the reason where a value is refused."""
+    """Store the values of tasks as they arrive, and count them; `keep` returns the reason if it rejects a value."""
     with progress(title, number, unit="tasks") as advance, closing(results):
         for task, value in results:
             message = one_line(value) if isinstance(value, BaseException) else keep(task, value)

@@ -1,7 +1,7 @@
-"""Tasks carried out in a process of their own, so that a codec that hangs, exits or crashes loses its task alone.
+"""Tasks executed in a separate process, so that a codec that hangs, exits or crashes costs only its own task.
 
-A task whose process ends is tried once more in a new one: it may have been killed from outside, or by what an earlier
-task left behind. One that takes too long is not.
+If the process ends, the task is tried once more in a new process: the first may have been killed from outside, or by
+remains of an earlier task. A task that exceeds its time limit is not tried again.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from bench.images.set_images import ImageFile
 
 OPENING_S = 600.0
-"""How long codecs may be opened for where time is limited: weights may come from a slow disk."""
+"""Minimum time limit for opening codecs: weights may come from a slow disk."""
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """What is in the way of a task where it was to be carried out."""
+    """The reason why a worker cannot execute a task."""
 
     reason: str
     lacks_picture: bool = False
 
 
 class Supervisor:
-    """Carries out tasks, one after the other, in a process that it replaces when it ends."""
+    """Executes tasks one after the other in a worker process, which is replaced when it ends."""
 
     def __init__(self, threads: int | None = None, folder: str | None = None) -> None:
         """See `WorkerProcess`."""
@@ -48,11 +48,11 @@ class Supervisor:
         self.close()
 
     def close(self) -> None:
-        """End the process, whatever it is doing; another thread may call this."""
+        """Kill the process; may be called from another thread."""
         self._process.close()
 
     def carry_out(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
-        """What comes of a task."""
+        """Execute a task; its value, its error, or the reason why it cannot be executed here."""
         limits = limits.times(job.rounds)
         try:
             return self._once(job, task, limits)
@@ -65,8 +65,8 @@ class Supervisor:
                 return CodecError(f"its process {error}")
 
     def give(self, image: ImageFile, picture: AnyPicture) -> None:
-        """Give the process a picture that it cannot read."""
-        with contextlib.suppress(EndedError):  # then the task shows it
+        """Send the process a picture that it cannot read itself."""
+        with contextlib.suppress(EndedError):  # the task will fail and report it
             self._process.call(keep_picture, image, picture)
 
     def _once(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:

@@ -1,4 +1,4 @@
-"""The quality that meets a target rate or PSNR, as means over an image set: what `bench run --bpp` and `--psnr` do."""
+"""Search for the quality that meets a target mean rate or PSNR on an image set: `bench run --bpp` and `--psnr`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from bench.system.worker_process import Limits
 
 TOLERANCE = 0.005
-"""Distance from the target at which the search on a continuous scale ends: half a percent of a rate, .05 dB."""
+"""Distance from the target at which the search on a continuous scale ends: 0.5 % of a rate, or 0.05 dB."""
 
 MOST_STEPS = 12
-"""Qualities of a continuous scale that are tried."""
+"""Maximum number of qualities that are tried on a continuous scale."""
 
 DIGITS = 4
 """Significant digits of a quality that is found on a continuous scale."""
@@ -42,13 +42,13 @@ Probe = Callable[["CodecSpec"], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a codec is to come near to: bits per pixel, or PSNR in dB."""
+    """A target rate in bits per pixel, or a target PSNR in dB."""
 
     value: float
     is_rate: bool
 
     def distance(self, value: float) -> float:
-        """How far above the target a value is, negative below: log ratio of rates, tenths of a difference in dB."""
+        """Signed distance of a value from the target: log ratio of rates, or a tenth of the difference in dB."""
         return math.log(value / self.value) if self.is_rate else (value - self.value) / 10
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search on an image set, with a backend, limits and perhaps workers; nothing of it is stored."""
+    """A search on an image set; its measurements are not stored."""
 
     target: Target
     dataset: Dataset
@@ -87,10 +87,10 @@ class Search:
     crew: Crew | None
 
     def of(self, spec: CodecSpec) -> tuple[CodecSpec, str]:
-        """What `at_target` says of a codec; one that cannot run here stays as it is.
+        """The result of `at_target` for a codec; a codec that cannot run here is returned unchanged.
 
         Raises:
-            CodecError: it fails on a picture at a quality that is tried.
+            CodecError: the codec fails on a picture at a quality that is tried.
         """
         if codec_class(spec.name).missing(self.backend, **spec.options):
             return spec, ""
@@ -109,15 +109,15 @@ class Search:
                 rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
                 errors.append(measured.result.values[metric] or 0.0)
                 advance(1, str(task))
-        # As they come from workers, the order is not that of the pictures; the exact sum does not depend on it.
+        # Results of workers arrive in any order; the exact sum does not depend on it.
         return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
 
 
 def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
-    """The codec at the quality whose point is nearest to the target, and a line that says how near.
+    """The codec at the quality nearest to the target, and a line that reports the value there.
 
-    A codec with weights has the points of its weights; another one has its whole scale, on which rate and quality are
-    taken to rise together.
+    A codec with weights has only the points of its weights. Other codecs have a whole scale, on which rate and quality
+    are assumed to increase together.
     """
     cls = codec_class(spec.name)
     has_weights = "weights" in cls.options
@@ -149,7 +149,7 @@ def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec,
 
 
 def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float]) -> None:
-    """Evaluate what a binary search looks at: the last quality below the target and the first above are among it."""
+    """Evaluate the qualities of a binary search, among them the last below the target and the first above."""
     low, high = 0, len(qualities) - 1
     while low < high:
         middle = (low + high) // 2
@@ -163,7 +163,7 @@ def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float])
 
 
 def _bisect_interval(worst: float, best: float, distance: Callable[[float], float]) -> None:
-    """Evaluate the middles of an interval that is halved, until one is near enough; scales of rates by their ratio."""
+    """Bisect an interval until a quality is near enough; positive scales are bisected geometrically."""
     for _ in range(MOST_STEPS):
         middle = math.sqrt(worst * best) if min(worst, best) > 0 else (worst + best) / 2
         middle = float(f"{middle:.{DIGITS}g}")

@@ -1,7 +1,7 @@
-"""Processes that carry out the tasks of a run on this machine: this one, a worker process, or several.
+"""Processes that execute the tasks of a run on this machine: this process, one worker process, or several.
 
-Codecs of the package are measured in this process, unless there are limits to watch: it costs nothing to start. Those
-of others may crash, exit or hang, and are always measured in another one (`bench.harness.supervisor`).
+The package's own codecs are measured in this process, which needs no start-up, unless there are limits to enforce.
+Foreign codecs may crash, exit or hang, and are always measured in a worker process (`bench.harness.supervisor`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _Value = TypeVar("_Value")
 def carried_out(
     work: Work[_Value], todo: Todo, crew: Crew | None
 ) -> Generator[tuple[Task, _Value | BaseException], None, None]:
-    """Carry out tasks, by a crew of workers or one after the other: each with its value or what went wrong."""
+    """Execute tasks by a crew of workers, or one after the other; yield each with its value or error."""
     return Dispatcher(work, todo, crew).results() if crew else in_turn(work, chain.from_iterable(todo.values()))
 
 
 def in_turn(work: Work[_Value], tasks: Iterable[Task]) -> Generator[tuple[Task, _Value | BaseException], None, None]:
-    """Carry out tasks one after the other: each with its value or what went wrong."""
+    """Execute tasks one after the other; yield each with its value or error."""
     with Supervisor() as supervisor:
         for task in tasks:
             if is_ours(task.point.recipe.name) and not work.limits:
@@ -52,12 +52,12 @@ def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
 
 
 def _settled(value: _Value | BaseException | Unable) -> _Value | BaseException:
-    """The result of a task that no other worker can try."""
+    """The final result of a task, where there is no other worker to try it."""
     return CodecError(value.reason) if isinstance(value, Unable) else value
 
 
 class LocalCrew:
-    """Processes on this machine, each with one thread for its libraries. They stay for further runs."""
+    """Worker processes on this machine, each with one thread for libraries; they serve several runs."""
 
     def __init__(self, number: int) -> None:
         self._supervisors = {f"worker {place + 1}": Supervisor(threads=1) for place in range(number)}

@@ -1,4 +1,4 @@
-"""How much of each codec the whole reproduction measures, as `budget.toml` states it."""
+"""The budget of a reproduction: which pictures and qualities of each codec are measured (`budget.toml`)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from bench.codecs.codec import CodecSpec
 
 UNSTATED_TASK_S = 1.0
-"""Processor seconds that a task counts whose codec the budget does not name."""
+"""Processor seconds per task of a codec that the budget does not list."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimingPlan:
-    """What is timed: these pictures of an image set (all of one that is not named), at these points, so many times."""
+    """What is timed: pictures by image set (all of a set that is not listed), points, and repeats."""
 
     ladder: tuple[float, ...]
     """Positions on a codec's list of qualities, 0 to 1."""
@@ -28,29 +28,29 @@ class TimingPlan:
     pictures: Mapping[str, tuple[str, ...]]
 
     def points(self, spec: CodecSpec) -> str:
-        """A codec with the qualities that are timed, as on the command line."""
+        """A codec with the qualities to time, in the notation of the command line."""
         last = len(spec.qualities) - 1
         return asked(spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder)))
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a whole reproduction measures on RGB, or on planes; or a quick one."""
+    """What a full or a quick reproduction measures on RGB pictures or on planes."""
 
     pictures: Mapping[str, tuple[str, ...]]
-    """Image set to the pictures that stand for it; all of one that is not named."""
+    """Image set to the pictures to measure; all of a set that is not listed."""
     timing: TimingPlan
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Codec to its qualities; all points of one that is not named."""
+    """Codec to its qualities; all points of a codec that is not listed."""
     task_s: Mapping[str, float] = field(default_factory=dict)
     codecs: tuple[str, ...] = ("*",)
-    """Globs of the codecs that are measured."""
+    """Globs of the codecs to measure."""
     without: tuple[str, ...] = ()
-    """Globs of those among them that are not."""
+    """Globs of codecs to leave out."""
 
     @classmethod
     def stated(cls, *, quick: bool) -> Budget:
-        """The budget of RGB pictures that comes with the package."""
+        """The packaged budget for RGB pictures."""
         content = _content()
         codecs: Mapping[str, dict[str, Any]] = content["codecs"]
         extent = "quick" if quick else "whole"
@@ -65,7 +65,7 @@ class Budget:
 
     @classmethod
     def of_planes(cls, *, quick: bool) -> Budget:
-        """The same for planes of YUV 4:2:0: other codecs, other points."""
+        """The packaged budget for planes of YUV 4:2:0, with other codecs and points."""
         planes = _content()["planes"]
         return replace(
             cls.stated(quick=quick), points=_tuples(planes["points"]), codecs=tuple(planes["codecs"]), without=()
@@ -79,18 +79,18 @@ class Budget:
         return wanted and not unwanted
 
     def share(self, spec: CodecSpec, *, fixed: bool) -> CodecSpec:
-        """A codec with the qualities that are measured; `fixed`: it has only those in `spec`, as one with weights."""
+        """A codec with the qualities to measure; `fixed`: only those of `spec` exist, as for a codec with weights."""
         points = self.points.get(spec.name, spec.qualities)
         found = tuple(point for point in points if point in spec.qualities) if fixed else points
         return replace(spec, qualities=found or spec.qualities)
 
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
-        """Processor seconds that a codec takes on so many pictures of Kodak's size."""
+        """Processor seconds of a codec on a number of pictures of Kodak's size."""
         return len(spec.qualities) * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
 def asked(name: str, qualities: tuple[float, ...]) -> str:
-    """A codec and its qualities as on the command line."""
+    """A codec with qualities in the notation of the command line."""
     return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
 
 

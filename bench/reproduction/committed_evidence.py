@@ -1,4 +1,4 @@
-"""What of a report is worth committing: pages with their scripts, tables and figures, without decoded pictures."""
+"""The files of a report to commit: pages with scripts, tables and figures, without decoded pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = frozenset({".bib", ".csv", ".html", ".js", ".svg"})
-"""Suffixes of the files of a report that are evidence: its pages are interactive there, too."""
+"""Suffixes of the files to commit; with its scripts, a page stays interactive."""
 
 LEFT_OUT = frozenset(
     {
@@ -29,16 +29,16 @@ LEFT_OUT = frozenset(
         "pictures.js",
     }
 )
-"""What comes with the package, what is large and follows from the measurements, and what is of pictures."""
+"""Files that come with the package, follow from the measurements and are large, or belong to pictures."""
 
 EXPERIMENTS = "experiments"
-"""They are kept apart from the data: they outlive a reproduction, and the report takes them from there."""
+"""Folder of the experiments, apart from the data: they outlive a reproduction, and reports read them there."""
 
 
 def write_evidence(report: Path, folder: Path) -> list[str]:
-    """Copy a report's evidence, and remove what an earlier one wrote; the files, relative to the folder.
+    """Copy the files to commit, and remove those of an earlier call; the names, relative to the folder.
 
-    Its pages lose what leads to files that are not copied.
+    Pages lose the links to files that are not copied.
     `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
 
     Raises:
@@ -59,7 +59,7 @@ def write_evidence(report: Path, folder: Path) -> list[str]:
 
 
 def require_own_folder(report: Path, folder: Path) -> None:
-    """Refuse a folder of evidence that `write_evidence` did not write, unless it is new or has experiments alone.
+    """Check that a folder was written by `write_evidence`, is new, or holds only experiments.
 
     Raises:
         UsageError: it is that of the report, or holds files without a list of those that are bench's own.
@@ -82,14 +82,14 @@ _LINK = re.compile(r'<a href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 
 
 def without_dead_links(page: str, files: AbstractSet[str]) -> str:
-    """A page of a report beside these files alone: what `data-needs` others goes, and of links only the text stays."""
+    """A page without elements that need (`data-needs`) other files, and with the text of links to other files."""
     for pattern in (_ELEMENT, _SCRIPT):
         page = pattern.sub(lambda found: found[0] if html.unescape(found[2]) in files else "", page)
     return _LINK.sub(lambda found: found[0] if html.unescape(found[1]) in files else found[2], page)
 
 
 def _found(report: Path) -> dict[str, Path]:
-    """The evidence of a report: where each file goes to, and where it is."""
+    """The files of a report to commit: target name to path."""
     data = report / "data"
     files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
     files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}

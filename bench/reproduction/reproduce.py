@@ -34,17 +34,17 @@ class Reproduction:
     db: Path
     out: Path
     threads: int
-    """Of the codecs while times are taken."""
+    """Threads of the codecs while times are taken."""
     workers: int
-    """Processes that measure rate and distortion."""
+    """Number of processes that measure rate and distortion."""
     command: tuple[str, ...]
     data: Path | None = None
     weights: str = "compact"
-    """Of the learned codecs; where there are such trained for MS-SSIM, those are measured, too."""
+    """Weights of the learned codecs; those trained for MS-SSIM are measured, too, if there are any."""
     quick: bool = False
     force: bool = False
     evidence: Path | None = None
-    """Folder for what of the report is worth committing."""
+    """Folder for the files of the report to commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """An image set, and what is measured on it."""
+    """An image set, and the codecs to measure on it."""
 
     dataset: str
     budget: Budget
@@ -65,16 +65,16 @@ class Round:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The pictures that are measured; all of the set, if there are none."""
+        """The pictures to measure; empty for all of the set."""
         return self.budget.pictures.get(self.dataset, ())
 
     @property
     def timed_images(self) -> tuple[str, ...]:
-        """Those that are timed, likewise."""
+        """The pictures to time, likewise."""
         return self.budget.timing.pictures.get(self.dataset, ())
 
     def processor_s(self, pictures: int) -> float:
-        """About how long one processor takes for everything, on so many pictures."""
+        """Approximate processor seconds of the whole round on a number of pictures."""
         return sum(self.budget.processor_s(spec, pictures) for part in self.parts for spec in part.specs)
 
     def request(self, part: Part, options: Reproduction) -> RunRequest:
@@ -107,12 +107,12 @@ class Round:
 
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
-    """Measure every codec on Kodak, take times, and write the report; its path, and what failed.
+    """Measure every codec on Kodak, take times, and write the report; its path, and the failures.
 
-    Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions come from
-    several processes at once, times from this one alone, afterwards. What is stored is not measured again: a
-    reproduction that was killed is gone on with by the same command. Without Kodak and without a way to get it,
-    everything runs on the built-in photographs, and says so.
+    Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions are
+    measured by several processes, times afterwards by this process alone. Stored tasks are not measured again, so that
+    the same command continues a reproduction that was killed. If Kodak is missing and cannot be downloaded, the
+    built-in photographs are used, with a message.
 
     Raises:
         BenchError: nothing can be measured or written.
@@ -122,7 +122,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)
-    # One crew for all rounds, so that PyTorch is loaded once; it is gone when times are taken.
+    # One crew for all rounds, so that PyTorch is loaded once; it is closed before times are taken.
     with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
         failures = [line for entry in found for line in _measure_round(entry, options, say, crew)]
     for entry in found:
@@ -142,7 +142,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
 
 
 def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> list[Round]:
-    """What is measured on an image set of RGB, and on the same as planes where it can be converted here.
+    """The rounds on an RGB image set, and on its planes if it can be converted here.
 
     Raises:
         UsageError: there are no such weights.
@@ -162,7 +162,7 @@ def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> l
 
 
 def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
-    """All codecs that can run here, with the qualities of the budget; the others are told, with what they lack.
+    """All codecs that can run here, with the qualities of the budget; `say` is told what others lack.
 
     Raises:
         UsageError: there are no such weights.
@@ -172,7 +172,7 @@ def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part
     for name in (weights, catalogue.FOR_MS_SSIM.get(weights)):
         if name is not None:
             learned = [spec for spec in _all(budget, weights=name) if _is_learned(spec)]
-            # Few models are trained for MS-SSIM; that the others are not is nothing to tell.
+            # Few models are trained for MS-SSIM; missing ones are not reported.
             found.append(Part(_able(learned, budget, say if name == weights else lambda _: None), name))
     return [part for part in found if part.specs]
 
@@ -186,7 +186,7 @@ def _is_learned(spec: CodecSpec) -> bool:
 
 
 def _able(specs: Sequence[CodecSpec], budget: Budget, say: Callable[[str], None]) -> tuple[CodecSpec, ...]:
-    """The codecs that can run here, at the budget's qualities; learned ones at those that they have weights of."""
+    """The codecs that can run here, at the budget's qualities; learned ones only at qualities that have weights."""
     able = []
     for spec in specs:
         if (reason := codec_class(spec.name).missing(**spec.options)) is None:
@@ -208,7 +208,7 @@ def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
 
 
 def _get_weights(weights: str, say: Callable[[str], None]) -> None:
-    """Download weights that can be downloaded; without a network, those that are here are measured."""
+    """Download weights if possible; without a network, only those that are here are measured."""
     if weights in catalogue.ZOOS:
         try:
             checkpoints.fetch(checkpoints.select(metric=catalogue.ZOOS[weights]))
@@ -219,7 +219,7 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
 def _measure_round(
     entry: Round, options: Reproduction, say: Callable[[str], None], crew: LocalCrew | None
 ) -> list[str]:
-    """Rates and distortions of a round; the tasks that failed."""
+    """Measure rates and distortions of a round; the failures."""
     pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
     minutes = round(entry.processor_s(pictures) / 60 / options.workers)
     say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")
@@ -233,7 +233,7 @@ def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | 
 
 
 def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    """Times of a part; what failed. On a busy machine none are taken, and the report is written without them."""
+    """Take times of a part; the failures. On a busy machine no times are taken."""
     try:
         return _measure(request, say)
     except BusyError as error:

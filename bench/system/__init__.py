@@ -7,8 +7,8 @@ latex          escaping of text for LaTeX
 manifest       lists of the files that bench wrote into a folder
 download       downloads that resume and are verified
 environment    environment variables, threads and cores of this process
-worker_process a process that carries out calls within limits
-tools          programs that are ended with their children
+worker_process a child process that executes calls within limits
+tools          external programs, killed with their children on a timeout
 interruption   Ctrl-C and SIGTERM: stop at the next safe point
 progress       progress bars
 memory         settings of the C library's memory allocator

@@ -48,7 +48,7 @@ def threads_in_force() -> dict[str, int]:
 
 
 def synchronise() -> None:
-    """Wait for the work of accelerators, which runs beside Python: a clock must not show when it was queued."""
+    """Wait for queued work of accelerators, so that a clock measures its end and not its submission."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         for number in range(torch.cuda.device_count()):
@@ -56,7 +56,7 @@ def synchronise() -> None:
 
 
 def threads_wanted() -> int:
-    """The number of threads that the environment gives to libraries: one a core, if it says nothing."""
+    """The number of threads that the environment sets for libraries; by default one per core."""
     said = os.environ.get(_THREADS[0], "")
     return int(said) if said.isdecimal() and int(said) else usable_cores()
 

@@ -14,7 +14,7 @@ LOG_INTERVAL_S = 20.0
 
 
 def say(line: str) -> None:
-    """Write what the user must know of work that goes on; a bar stays below it."""
+    """Write a line to standard error, above a progress bar if there is one."""
     sys.stderr.write(f"{line}\n")
 
 

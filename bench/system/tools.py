@@ -1,4 +1,4 @@
-"""Programs that are run to their end, or ended with all that they started."""
+"""Running external programs with a timeout, and killing process trees."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def run_tool(
     command: Sequence[str], *, timeout_s: float, data: bytes | None = None, folder: Path | str | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program in a folder, on what it reads from a pipe, and return what it printed.
+    """Run a program with `data` on its standard input, and return its output.
 
     Raises:
-        TimeoutExpired: it took longer, and was ended with all that it started.
-        OSError: it cannot be started.
+        TimeoutExpired: the program took longer than `timeout_s` and was killed with its children.
+        OSError: the program cannot be started.
     """
     pipe, given = subprocess.PIPE, subprocess.DEVNULL if data is None else subprocess.PIPE
     with subprocess.Popen(command, cwd=folder, stdin=given, stdout=pipe, stderr=pipe) as process:
@@ -33,11 +33,11 @@ def run_tool(
 
 
 def end_tree(pid: int) -> None:
-    """End a process, its children, and theirs."""
+    """Kill a process and all its descendants."""
     import psutil  # noqa: PLC0415
 
     with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGSTOP)  # it starts no more
+        os.kill(pid, signal.SIGSTOP)  # so that it starts no further children
         for child in psutil.Process(pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()

@@ -1,8 +1,9 @@
-"""A process that carries out calls for this one, within limits, and that is ended with all that it started.
+"""A child process that executes calls within limits, and is killed together with its own children.
 
-It comes from a server of processes (`multiprocessing`'s forkserver) that has imported what this process had imported
-when it asked for the first one, and knows nothing else of it: the next one takes milliseconds, not the seconds that
-PyTorch takes. A worker process that starts one itself seldom needs a second: its server imports nothing in advance.
+Children are forked from a server process (`multiprocessing`'s forkserver) that has imported the modules that this
+process had imported when it started the first child. A further child therefore starts in milliseconds, not in the
+seconds that importing PyTorch takes. The server of a worker process imports nothing in advance, because a worker
+process seldom starts more than one.
 """
 
 from __future__ import annotations
@@ -28,42 +29,42 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 WATCH_S = 0.05
-"""How often the memory of a process is looked at whose memory is limited."""
+"""Interval at which the memory of a process with a memory limit is measured."""
 
 DYING_S = 5.0
-"""How long the system may take to say how a process has ended."""
+"""Maximum time to wait for the exit code of a process."""
 
 _starting = threading.Lock()
-"""The environment is that of all threads."""
+"""Held while a process starts, because all threads share one environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a call may take. None stands for any."""
+    """Limits of a call; None is no limit."""
 
     timeout_s: float | None = None
     memory_bytes: int | None = None
-    """Memory of the process and all that it started, as `WorkerProcess` counts it."""
+    """Memory of the process group, as `_Running.memory_bytes` measures it."""
 
     def __bool__(self) -> bool:
         return self != Limits()
 
     def times(self, number: int) -> Limits:
-        """The limits of a call that does the work of so many, one after the other."""
+        """The limits of a call that does the work of `number` calls."""
         return Limits(None if self.timeout_s is None else self.timeout_s * number, self.memory_bytes)
 
 
 class EndedError(CodecError):
-    """A process came to its end before it had an answer; what is said of it is a verb: "exited with code 3"."""
+    """A process ended before it returned a result; the message is a verb phrase, such as "exited with code 3"."""
 
 
 class TimeoutEndedError(EndedError):
-    """It was ended because it took too long."""
+    """The process was killed because it exceeded its time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """What stands for an exception: not every one can be sent to another process."""
+    """Stands for an exception, because not every exception can be pickled."""
 
     message: str
 
@@ -81,10 +82,9 @@ class _Running:
         return pid
 
     def memory_bytes(self) -> int:
-        """Memory of the process and of all that is in its group.
+        """Memory of the process group: the proportional set size on Linux, else the resident set size.
 
-        It is the proportional set size where the system has it (Linux): processes that were forked share most of the
-        libraries' pages, and the sum of their resident sizes would count these once for each. Else the resident size.
+        Forked processes share most pages of the libraries; a sum of resident sizes would count them several times.
         """
         import psutil  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ class _Running:
         self.connection.close()
         end_tree(self.pid)
         if self.leads_group:
-            # What a program has left behind is no child of the process any more, but still of its group.
+            # Orphaned grandchildren are no longer children of the process, but still in its group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         self.process.kill()
@@ -108,13 +108,13 @@ class _Running:
 
 
 class WorkerProcess:
-    """A Python process of this one, which starts when it is first needed; if it ends, the next call starts another.
+    """A child process that starts with the first call, and is replaced by the next call after it has ended.
 
-    It never outlives this process. Its libraries have a number of threads of their own.
+    It never outlives this process.
     """
 
     def __init__(self, threads: int | None = None, folder: str | None = None) -> None:
-        """`threads` are those of libraries, by default what the environment says; it works in a `folder`, or here."""
+        """`threads` of libraries default to the environment's number, `folder` to this process's working directory."""
         self._threads = threads
         self._folder = folder
         self._running: _Running | None = None
@@ -127,7 +127,7 @@ class WorkerProcess:
         self.close()
 
     def close(self) -> None:
-        """End the process for good, whatever it is doing; another thread may call this."""
+        """Kill the process and start no other; may be called from another thread."""
         self._is_closed = True
         self._end()
 
@@ -137,11 +137,11 @@ class WorkerProcess:
             running.end()
 
     def call(self, function: Callable[..., Any], *arguments: object, limits: Limits | None = None) -> Any:  # noqa: ANN401
-        """What a function of a module gives over there.
+        """Call a module-level function in the process, and return its result.
 
         Raises:
-            CodecError: it raised, which is told in one line.
-            EndedError: the process came to an end, or went beyond a limit and was ended.
+            CodecError: the function raised; the message is one line.
+            EndedError: the process ended, or was killed because it exceeded a limit.
         """
         running = self._running = self._running or self._start()
         if self._is_closed:  # by another thread, perhaps while it started
@@ -158,10 +158,10 @@ class WorkerProcess:
         return answer
 
     def _wait(self, running: _Running, limits: Limits) -> None:
-        """Wait for an answer, or the end of the process, and watch the limits meanwhile."""
+        """Wait for the result or the end of the process, and enforce the limits."""
         deadline = float("inf") if limits.timeout_s is None else time.monotonic() + limits.timeout_s
         pause_s = WATCH_S if limits.memory_bytes else 3600.0
-        # A program that it has left behind would keep the connection open.
+        # An orphaned grandchild would keep the connection open.
         while not multiprocessing.connection.wait(
             [running.connection, running.process.sentinel], max(0.0, min(pause_s, deadline - time.monotonic()))
         ):
@@ -183,7 +183,7 @@ class WorkerProcess:
         return f"was ended by {name}{hint}"
 
     def _start(self) -> _Running:
-        # A fork of this process would know everything that an encoder here knows.
+        # A fork of this process would share the state of the encoder.
         context = multiprocessing.get_context("forkserver")
         threads = self._threads or threads_wanted()
         with _starting:
@@ -191,15 +191,15 @@ class WorkerProcess:
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
             context.set_forkserver_preload(_imported_here() if _group == 0 else [])
-            # Of the server: it must have one thread, or what it forks would lack the others.
+            # The server must have one thread: a fork has only the thread that called it.
             with environment(SAFE_PATH | threads_of(1)), _may_have_children():
                 process.start()
-            theirs.close()  # else its end would not be noticed
+            theirs.close()  # otherwise the end of the process would not be noticed
         return _Running(process, ours, leads_group=_group == 0)
 
 
 _group = 0
-"""The process group of this process and all below it, if it is a worker process itself."""
+"""The process group of this process if it is a worker process itself; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +207,12 @@ class _Settings:
     environment: Mapping[str, str]
     threads: int
     group: int
-    """That it joins; 0 makes one of its own, so that what it starts can be ended with it."""
+    """The process group to join; 0 creates a new one, so that the process can be killed with its children."""
     folder: str | None
 
 
 def _imported_here() -> list[str]:
-    """What the server of processes imports: the libraries and modules of ours that this process has imported."""
+    """The modules that the server imports: those of bench and baselines that are loaded here, and torch."""
     return [name for name in sys.modules if name.partition(".")[0] in {"bench", "baselines"}] + (
         ["torch"] if "torch" in sys.modules else []
     )
@@ -220,9 +220,9 @@ def _imported_here() -> list[str]:
 
 @contextlib.contextmanager
 def _may_have_children() -> Iterator[None]:
-    """Let a process start another although it is a daemon, as Dask's workers are.
+    """Let a daemon process, such as a Dask worker, start children.
 
-    That is forbidden because its children could outlive it. Ours do not.
+    `multiprocessing` forbids it because such children could outlive the daemon; worker processes do not.
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
     before = config.get("daemon")
@@ -235,7 +235,9 @@ def _may_have_children() -> Iterator[None]:
 
 def _serve(connection: Connection, settings: _Settings) -> None:
     global _group  # noqa: PLW0603
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent ends this process
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the terminal sends it to the whole group; the parent ends this process
     os.setpgid(0, settings.group)
     _group = os.getpgrp()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -260,4 +262,4 @@ def _end_with_the_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os.killpg(os.getpgrp(), signal.SIGKILL)  # even if a codec hangs, and with all that it started
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # even if a codec hangs, and with its children

@@ -1,4 +1,4 @@
-"""What is asked of a check, and what it found."""
+"""Options and result of a check."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class CheckRequest:
     """
 
     codecs: tuple[str, ...] = ()
-    """To code with, as in `bench run`; nothing means every codec that can run here."""
+    """Codecs as in `bench run`; by default every codec that can run here."""
     backend: str | None = None
     weights: str | None = None
     dataset: str | None = None
     images: tuple[str, ...] = ()
     clip: ClipOptions | None = None
     families: tuple[str, ...] = ()
-    """Of the zoo's weights; nothing means all that are on this machine. So with the qualities."""
+    """Families of the zoo's weights; by default all that are on this machine. Likewise the qualities."""
     qualities: tuple[int, ...] = ()
     db: Path | None = None
-    """Where measurements of the zoo's weights are kept, so that a second call measures only what is new."""
+    """Database of measurements of the zoo's weights, so that a second call measures only new ones."""
     data: Path | None = None
     threads: int
     command: tuple[str, ...] = ()
@@ -52,19 +52,19 @@ class CheckRequest:
 
     @property
     def against_published(self) -> bool:
-        """Whether the zoo's weights are compared with published points; otherwise files make round trips."""
+        """Whether the zoo's weights are compared with published points; otherwise round trips are checked."""
         return self.weights == "zoo" and not self.codecs
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A table for the user to read; the check has passed when there are no failures."""
+    """Result of a check as a table; the check has passed if there are no failures."""
 
     title: str
-    """What was compared, and within which bounds."""
+    """What was compared, and the tolerances."""
     headers: Row
     rows: tuple[Row, ...]
     failures: tuple[str, ...]
-    """A line for each thing that is not as it should be."""
+    """One line per failure."""
     left_out: tuple[str, ...] = ()
-    """A line for each thing that could not be checked here, with the way to get what it lacks."""
+    """One line for each codec or file that could not be checked here, and how to get what is missing."""

@@ -1,4 +1,4 @@
-"""Files that are encoded here and decoded in another process, on another number of threads."""
+"""Check that files encoded here decode to the same picture in another process with another number of threads."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 DATASET = "builtin"
-"""Coded when no pictures are named."""
+"""Default image set."""
 
 
 def verify_round_trips(request: CheckRequest) -> Verdict:
     """Decode every file here and in a fresh process, and compare the pictures.
 
-    A codec that fails on a picture, or a process that dies, costs that picture only.
+    A failing codec or a dying process affects only one picture.
 
     Raises:
         BenchError: a name or option is wrong, or no codec can run.
@@ -59,7 +59,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
 
 
 def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
-    """What can be checked, in the order asked for, and why the rest cannot."""
+    """The codecs that can be checked, in the requested order, and why others cannot."""
     backend, options = request.backend, {"weights": request.weights} if request.weights else {}
     recipes: dict[Recipe, None] = {}
     left_out: dict[str, None] = {}
@@ -81,7 +81,7 @@ def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
 def _check(
     recipe: Recipe, images: Sequence[ImageFile], process: FreshProcess, advance: Callable[[int, str], None]
 ) -> list[str]:
-    """A line for each picture of one codec at one quality that did not come back the same."""
+    """A line for each picture that one codec at one quality did not reproduce."""
     encoder, decoder = recipe.open(), recipe.open()
     wrong = []
     for image in images:
@@ -93,7 +93,7 @@ def _check(
 
 
 def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, process: FreshProcess) -> str | None:
-    """How the pictures of here and there differ, or what went wrong; None if they are the same."""
+    """The difference between the pictures decoded here and there, or the error; None if they are the same."""
     encoder, decoder = codecs
     try:
         data = adapter.encode(encoder, adapter.given(encoder, image.read()))

@@ -1,4 +1,4 @@
-"""CompressAI's weights, coded by us, against the points that CompressAI published for them.
+"""Check of CompressAI's weights, coded by bench, against the points that CompressAI published for them.
 
 The published points are the means over Kodak of pictures rounded to 8 bits, coded on a GPU. Their rate is that of the
 strings alone; ours is of whole files, whose 22 bytes of header are 0.4 % at the lowest rates.
@@ -73,7 +73,7 @@ def _fetch_command(request: CheckRequest) -> str:
 
 
 def _measure(request: CheckRequest, here: Sequence[PublishedCheckpoint]) -> tuple[pd.DataFrame, list[str]]:
-    """The complete points of these weights, and a line for each file that failed."""
+    """The complete points of these weights, and the failures."""
     db = request.db or DATABASE
     run = RunRequest(
         codecs=tuple(f"{checkpoint.family}@{checkpoint.quality}" for checkpoint in here),
