@@ -4,10 +4,10 @@ dataset_results   all results on one image set: current curves, complete points;
 rd_curve          one RD curve, measured or published, by name; `choice`: some for a figure
 axis, family      metrics as axes; codecs that belong together
 bd, batch         Bjøntegaard deltas of curves; of bootstrap samples; `interpolation` through their points
-comparison        two codecs beside each other; `single_point`, where one has one point; `difference` at equal quality
-front             what no other beats in both rate and time
-headline, trust   what a report says first; which BD-rates are doubtful, and why
-claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and what the results say of them
+comparison        comparison of two codecs; `single_point`, if one has only one point; `difference` at equal quality
+front             Pareto front of rate and time
+headline, trust   first screen of a report; which BD-rates are doubtful, and why
+claims, evidence, rectifier_evidence, verdict, sources   the papers' claims, and verdicts from the results
 component_gain, rectifier_gain, cca, ceiling, anchors, timing   results of one kind each
 compressai_form   curves as CompressAI writes them
 ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments

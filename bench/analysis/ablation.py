@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REFERENCE = "joint"
-"""The variant that the others are measured against."""
+"""The variant that the others are compared with."""
 
 SETTING = ["transforms", "transforms_sha256", "lambda", "steps", "dataset"]
-"""What variants must have alike to be compared."""
+"""Columns in which compared variants must agree."""
 
 VARIANT = ["variant", "prior", "kernel", "distribution", "mean", "parameters"]
 
 DIFFERENCE = ("difference_percent", "low_percent", "high_percent")
-"""What `difference` gives: a value and the ends of its interval."""
+"""Keys of `difference`: a value and the ends of its interval."""
 
 COLUMNS = list(EXPERIMENTS["ablation"])
-"""Columns of the file of observations: a row a variant, seed and picture."""
+"""Columns of the file of observations, which has one row per variant, seed and picture."""
 
 TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "reference_bpp", "bpp_z", "spread_percent", *DIFFERENCE)
 """Columns of `table`."""
 
 
 def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """One row a variant, settings apart: its mean rate, and the difference to the reference in percent.
+    """One row per setting and variant: its mean rate, and the difference from the reference in percent.
 
     `bpp` and `bpp_z` are means over pictures and seeds, `reference_bpp` is that of the reference over the same ones.
-    `difference_percent` compares mean rates over the pictures and seeds that both have; its interval (`low_percent`,
-    `high_percent`: 95 %) is a bootstrap over the pictures, so it says how far the result depends on them; NaN of a
-    picture alone. `spread_percent` is the distance between the smallest and the largest mean rate of a variant's seeds,
-    as a share of their mean; NaN with one seed. Differences are NaN without the reference.
+    `difference_percent` compares mean rates over the pictures and seeds that both have; its 95 % interval
+    (`low_percent`, `high_percent`) is a bootstrap over pictures, and NaN for a single picture. `spread_percent` is the
+    range of the mean rates of a variant's seeds relative to their mean, and NaN with one seed. Differences are NaN
+    without the reference.
     """
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
     rows = []
@@ -71,15 +71,15 @@ def compared(
 
 
 def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A column's values with a row a picture and a column a seed."""
+    """The values of a column, with one row per picture and one column per seed."""
     return group.pivot_table(index="image", columns="seed", values=column, aggfunc="first")
 
 
 def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """How much more ours is than theirs on the pictures and from the seeds that both have, in percent of theirs.
+    """Relative difference of the means over the pictures and seeds that both have, in percent of `theirs`.
 
-    Both are frames of `by_picture`. The interval is a bootstrap over the pictures, NaN of one alone; all is NaN where
-    nothing is shared.
+    Both are frames of `by_picture`. The interval is a bootstrap over pictures, and NaN for a single one; all values are
+    NaN if nothing is shared.
     """
     seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
     if seeds.empty or pictures.empty:

@@ -8,21 +8,21 @@ from bench.analysis.ablation import compared
 from bench.results.extras import EXPERIMENTS
 
 REFERENCE = "igu"
-"""The variant that the others are measured against: the paper's guide and attention, without the filter."""
+"""The variant that the others are compared with: the paper's guide and attention, without the filter."""
 
 SETTING = ["quality", "lambda", "dataset"]
-"""What variants must have alike to be compared."""
+"""Columns in which compared variants must agree."""
 
 VARIANT = ["variant", "guide", "attention", "acem", "parameters"]
 
 VALUES = ["bpp", "psnr_yuv_db", "psnr_y_db", "psnr_u_db", "psnr_v_db", "ms_ssim_y", "loss"]
 
 COLUMNS = list(EXPERIMENTS["cca_ablation"])
-"""Columns of the file of observations: a row a variant, seed and picture.
+"""Columns of the file of observations, which has one row per variant, seed and picture.
 
-`steps` and `seconds` are of the training of the codec, without that of the filter, which is trained afterwards and
-leaves the rest as it is. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, bits per pixel of luma and squared levels
-of 8 bits. A variant is `guide`, with "-no-attention" or "+acem" behind it.
+`steps` and `seconds` are those of the training of the codec. The filter is trained afterwards, without changing the
+rest. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, bits per pixel of luma and squared levels
+of 8 bits. A variant is named by its `guide`, followed by "-no-attention" or "+acem".
 """
 
 TABLE = (
@@ -33,17 +33,17 @@ TABLE = (
 
 
 def variant_name(guide: str, *, attention: bool, acem: bool) -> str:
-    """How a variant is called: "igu", "igu+acem", "bgu", "none", "none-no-attention"."""
+    """The name of a variant: "igu", "igu+acem", "bgu", "none", "none-no-attention"."""
     return guide + ("" if attention else "-no-attention") + ("+acem" if acem else "")
 
 
 def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """One row a variant, settings apart: means over pictures and seeds, and the difference in loss to the reference.
+    """One row per setting and variant: means over pictures and seeds, and the difference in loss from the reference.
 
-    `loss_difference_percent` compares mean losses over the same pictures and seeds; its interval (95 %) is a bootstrap
-    over pictures. `rate_equivalent_percent` is the same difference as a share of the reference's rate: lambda is the
-    slope at which these codecs trade rate for distortion, so that a small difference in loss is about what the rate
-    would differ by at equal distortion. All of them are NaN without the reference; of a picture alone, the interval is.
+    `loss_difference_percent` compares mean losses over the same pictures and seeds; its 95 % interval is a bootstrap
+    over pictures, and NaN for a single one. `rate_equivalent_percent` is the same difference relative to the
+    reference's rate: lambda is the slope at which these codecs trade rate for distortion, so that a small difference in
+    loss approximates the difference in rate at equal distortion. Differences are NaN without the reference.
     """
     rows = []
     for group, same, apart in compared(observed, SETTING, "loss", reference):

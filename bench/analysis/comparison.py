@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 FEWEST_IN_OVERLAP = 4
 LOWEST_SHARE = 0.5  # of the shorter curve's range
 WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
-"""Below, below and above these a BD-rate is reported with a doubt."""
+"""Thresholds: a BD-rate below the first two or above the third is reported as doubtful."""
 
 DOUBT = "doubtful"
-"""How such a note begins."""
+"""Prefix of such a note."""
 
 ALL_OF_A_CURVE = 0.95
-"""Share of a curve's range from which on all of its points count as inside: ends never quite meet."""
+"""Share of a curve's range above which all of its points count as inside, since ends never coincide exactly."""
 
 CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
 
@@ -106,7 +106,7 @@ def _over_images(anchor: RdCurve, test: RdCurve, axis: Axis) -> tuple[tuple[floa
 
 
 def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.float64]) -> Iterator[str]:
-    """The points that take no part, and the pictures without a BD-rate of their own, by name."""
+    """Notes on points that are left out, and on pictures without a BD-rate."""
     for rd_curve in (anchor, test):
         yield from rd_curve.left_out.get(axis.name, ())
     if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
@@ -114,7 +114,7 @@ def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.
 
 
 def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
-    """What a reader should know before quoting the number."""
+    """Notes that a reader should know before quoting the number."""
     notes = [delta.reason] if delta.reason else []
     for which, curve in zip(("anchor", "test curve"), curves, strict=True):
         if curve.dominated:
@@ -128,7 +128,7 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
     if inside < FEWEST_IN_OVERLAP:
         notes.append(f"{DOUBT}: only {inside} point{'' if inside == 1 else 's'} of a curve in the overlap")
-    # A long curve that covers all of a short one is no reason for doubt, however small its share.
+    # A small share of a long curve is no reason for doubt if it covers the whole short curve.
     shorter = min(float(np.ptp(curve.quality)) for curve in curves)
     share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0
     if share < LOWEST_SHARE:
@@ -142,7 +142,7 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
 
 
 def doubts(notes: str) -> list[str]:
-    """Those of a row's notes that should be known before its BD-rate is quoted."""
+    """The notes of a row that make its BD-rate doubtful."""
     return [note for note in notes.split("; ") if note.startswith(DOUBT)]
 
 
@@ -159,7 +159,7 @@ def bd_table(anchor: RdCurve, tests: Iterable[RdCurve], axes: Sequence[Axis]) ->
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `bench compare TEST ANCHOR` shows."""
+    """Result of `bench compare TEST ANCHOR`."""
 
     test: str
     anchor: str
@@ -240,7 +240,7 @@ def _bd_rows_of(
 
 
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
-    """A row with the differences at the point, where one of two curves has no more than one."""
+    """A row with the differences at the point, if one of the two curves has a single point."""
     point = single_point.at_single_point(anchor, test, axis)
     if point and point["rate_at_equal_quality_percent"] is None and point["quality_at_equal_rate"] is None:
         row["notes"] += "; the point is beyond the ends of the curve"
@@ -248,7 +248,7 @@ def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis)
 
 
 def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
-    """The rows with a note where a curve's authors give its BD-rate, which is of PSNR."""
+    """The rows with a note if the authors of a curve state its BD-rate, which is over PSNR."""
     stated = published.stated(dataset)
     for row in rows:
         if row["axis"] == PSNR.name and row["test"] in stated:
@@ -258,10 +258,10 @@ def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any
 
 
 def require_known(points: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:
-    """Check that the names which only a published curve can have are those of some.
+    """Check that names with the form of published curves are known.
 
     Raises:
-        UsageError: one is not.
+        UsageError: one is unknown.
     """
     for name in names:
         # A slash is in a published curve's name, or in that of a codec whose weights are a path.

@@ -1,7 +1,7 @@
 """Evidence for claims on rate: from published points, measured curves, and entropy models on equal latents.
 
-Each function of `MEASURES` takes a claim and the sources and gives a piece of evidence; where the sources do not hold
-what it takes, the evidence has no value and says why.
+Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
+evidence has no value but a reason.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sourc
 
 
 def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
-    """From how many seeds the two sides were trained, the fewer of both; None where that decides nothing.
+    """The smaller number of seeds from which the two sides were trained; None if it does not matter.
 
-    What was quantised from the other side is of the same training.
+    Weights that were quantised from those of the other side belong to the same training.
     """
     curves = results.curves.set_index("name")
     codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
@@ -108,9 +108,9 @@ def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: S
 
 
 def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources) -> int | None:
-    """From how many seeds codecs were trained, each with weights of some names; None if none is a training of ours.
+    """The smallest number of seeds of some codecs, each with weights of some names; None if none was trained here.
 
-    Published weights are what a claim is about, as published points are; conventional codecs are not trained.
+    Published weights count like published points; conventional codecs are not trained.
     """
     trained = sources.extras.weights
     ours = [(codec, names) for codec, names in sides if not any(is_published(name) for name in names)]
@@ -118,12 +118,12 @@ def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources)
 
 
 def is_published(weights: str) -> bool:
-    """Whether weights are those of others, or none at all."""
+    """Whether weights were published by others, or there are none."""
     return not weights or weights.startswith("zoo")
 
 
 def _basis(claim: Claim, sources: Sources, weights: str) -> str:
-    """What a measured figure rests on."""
+    """A description of the measurements behind a value."""
     parts = ["measured"]
     if weights:
         parts.append(f"weights {weights}")
@@ -140,12 +140,12 @@ def _rate(row: Mapping[str, Any]) -> float:
 
 
 def _lacks(row: Mapping[str, Any], absent: str) -> str:
-    """Why a row of BD-rates has no number, or "": its notes, or `absent` where there is no row."""
+    """The reason why a row has no BD-rate, or "": its notes, or `absent` if there is no row."""
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
 def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Why BD-rates are too doubtful to judge, or ""."""
+    """The reasons why BD-rates are too doubtful for a verdict, or ""."""
     return "; ".join(dict.fromkeys(itertools.chain(*(doubts(str(row.get("notes", ""))) for row in rows))))
 
 
@@ -172,7 +172,7 @@ def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
 
 
 def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
-    """Why nothing that was measured with some weights can judge the claim, or ""."""
+    """The reason why measurements with some weights give no verdict on the claim, or ""."""
     if results.is_subset:
         return f"only {results.extent} were measured"
     if claim.absolute and not is_published(weights):
@@ -181,12 +181,12 @@ def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
 
 
 def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
-    """What sets the trainings of two codecs apart, or ""; those of published weights (zoo) are the paper's business."""
+    """The difference between the trainings of two codecs, or ""; published weights (zoo) are not examined."""
     return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
 def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[str, str]) -> str:
-    """Why a measured BD-rate cannot judge the claim, or ""."""
+    """The reason why a measured BD-rate gives no verdict on the claim, or ""."""
     curves = results.curves.set_index("name")
     weights = str(curves.loc[pair[0], "weights"])
     found = objection(claim, results, weights)
@@ -247,7 +247,7 @@ def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = ""
     pairs = [_between_seeds(*sides) for sides in frames]
     means = [_mean(*sides) for sides in frames]
     values = tuple(mean["difference_percent"] for mean in means)
-    # A picture alone has no interval: there the value stands for itself.
+    # A single picture has no interval; the value itself is used.
     ends = tuple(end for found in pairs for pair in found for end in pair.values() if not math.isnan(end))
     low, high = means[0]["low_percent"], means[0]["high_percent"]
     interval = (low, high) if len(values) == 1 and not math.isnan(low) else None
@@ -271,7 +271,7 @@ def _between_seeds(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[dict[str, f
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:
-    """No value, whatever the sources hold: nothing measures it, for the reason that the claim's entry gives."""
+    """No value: nothing measures the claim, for the reason that its entry gives."""
     del sources
     return Evidence("measured", reason=str(claim.options["reason"]))
 

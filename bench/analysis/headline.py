@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from bench.analysis.rd_curve import RdCurve
 
 ANCHORS = ("bpg-444", "jpeg", "webp", "jpeg2000", "vvc")
-"""The codecs that BD-rates are taken against if nobody says otherwise, the main one first; else the first
-conventional one that was measured."""
+"""Default anchors of BD-rates, the main one first; otherwise the first conventional codec that was measured."""
 
 ANCHORS_ON_PLANES = ("bpg-420", "jpeg", "vvc", "joint-yuv")
-"""The same where the pictures are planes: what takes them as they are."""
+"""Default anchors on planes: codecs that take planes directly."""
 
 PAPERS = {"joint": "tfc/minnen-2018-neurips-opt-mse"}
-"""The papers' codec, and the curve that was published of it."""
+"""The papers' codec, and its published curve."""
 
 PAPERS_ON_PLANES = ("cca", "joint-yuv")
 
 MOST = 8
-"""Most curves of a figure in which each can be recognised."""
+"""Maximum number of curves in a figure in which each can be recognised."""
 
 
 def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[str]:
@@ -42,7 +41,7 @@ def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[
 
 
 def ranking(rates: pd.DataFrame, axis: str, anchor: str) -> pd.DataFrame:
-    """BD-rates against one anchor in order: from the fewest bits on, then those that are doubted, then no numbers."""
+    """BD-rates against one anchor, sorted: fewest bits first, then doubtful ones, then rows without a number."""
     rows = rates[(rates["axis"] == axis) & (rates["anchor"] == anchor)] if len(rates) else rates
     if rows.empty:
         return rows
@@ -52,19 +51,19 @@ def ranking(rates: pd.DataFrame, axis: str, anchor: str) -> pd.DataFrame:
 
 
 def trusted(ranked: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a ranking that it rests on."""
+    """The rows of a ranking with a number and without doubt."""
     return ranked[ranked["bd_rate_pchip_percent"].notna() & ranked["doubt"].eq("")] if len(ranked) else ranked
 
 
 def best(ranked: pd.DataFrame, names: Iterable[str], anchor: str) -> str | None:
-    """The one of some curves that needs the fewest bits, the anchor among them; None if none has a number."""
+    """The curve of some names (or the anchor among them) that needs the fewest bits; None if none has a number."""
     rates = {row["test"]: float(row["bd_rate_pchip_percent"]) for row in trusted(ranked).to_dict("records")}
     found = {name: rate for name, rate in (rates | {anchor: 0.0}).items() if name in set(names)}
     return str(min(found, key=lambda name: found[name])) if found else None
 
 
 def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.DataFrame, anchor: str) -> str | None:
-    """The curve that a report is about: the papers' codec if it was measured, else the best learned one, else the best.
+    """The main curve of a report: the papers' codec if it was measured, else the best learned one, else the best.
 
     Of several weights published ones come first, and those for MS-SSIM last.
     """

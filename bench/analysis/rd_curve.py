@@ -1,4 +1,4 @@
-"""The curves that can be compared: measured here or published, found by name."""
+"""RD curves to compare, measured here or published, and how they are found by name."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RdCurve:
-    """A curve to compare, on every axis that it has.
+    """An RD curve on all of its axes.
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
-    (images, points), its rows those of `pictures`; a published curve has none. `left_out` says, by axis, which points
-    take no part and why. `learned`: measured with weights. `qualities` are, by axis, the settings behind the points.
+    (images, points), with the rows of `pictures`; a published curve has none. `left_out` gives, by axis, the points
+    that are left out, with the reasons. `learned`: measured with weights. `qualities` are those of the points, by axis.
     """
 
     name: str
@@ -47,11 +47,11 @@ class RdCurve:
 
 
 MOST_BPP = 240.0
-"""Bits a pixel: ten times what an RGB picture takes uncoded. No curve goes through a file that is larger."""
+"""Maximum rate of a point on a curve: ten times the bits per pixel of an uncoded RGB picture."""
 
 
 def measured_curve(results: DatasetResults, name: str) -> RdCurve:
-    """The current curve that goes by `name`.
+    """The current curve of a name.
 
     Raises:
         UsageError: there is no such curve with a complete point.
@@ -112,7 +112,7 @@ class _Grid:
 
 
 def _unusable(results: DatasetResults, table: _Grid, axis: Axis) -> dict[float, str]:
-    """The qualities whose points no curve over an axis can go through, each with the reason and where it lies."""
+    """The qualities whose points are not usable on an axis, each with the reason and the images concerned."""
     values = table.of(axis.column)
     undefined = table.with_keys(results.undefined_keys(axis))
     lossless = np.isposinf(axis.quality(table.points[axis.column].to_numpy(dtype=np.float64)))
@@ -138,11 +138,11 @@ def listed(names: Iterable[str]) -> str:
 
 
 LISTED = 3
-"""Pictures that a note names."""
+"""Maximum number of pictures that a note names."""
 
 
 def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> UsageError:
-    """Why there is no curve of a name."""
+    """The error for a name without a curve, with the reason."""
     names = results.incomplete["name"]
     short = results.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
@@ -190,14 +190,14 @@ def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[st
 
 
 def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """The published points that are comparable with results: of the same data set, and all of it."""
+    """The published points that are comparable with results: those of the same, whole image set."""
     if results.is_subset:
         return export.published.iloc[:0]
     return export.published[export.published["dataset"] == results.dataset]
 
 
 def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
-    """The RD curve that a name means, among measured curves and the published curves comparable with it.
+    """Find an RD curve by name, among the measured curves and the published curves comparable with them.
 
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
@@ -221,7 +221,7 @@ def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
 def matching(results: DatasetResults, export: Export, pattern: str) -> list[str]:
     """The names that a glob matches: of published curves if it has a slash, otherwise of measured ones.
 
-    Empty for what is no glob.
+    Empty if the pattern is not a glob.
     """
     names = published_names(published_of(results, export)) if "/" in pattern else results.curves["name"]
     return fnmatch.filter(dict.fromkeys(names), pattern) if glob.has_magic(pattern) else []
@@ -250,10 +250,10 @@ def registered_name(name: str, measured: Iterable[str]) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
-    """The curve that a name refers to: that of the name, or the only one that adds a backend or weights to it.
+    """The curve of this name, or the only one whose name adds a backend or weights to it.
 
     Raises:
-        UsageError: several go on so.
+        UsageError: there are several.
     """
     known = list(known)
     if name in known:

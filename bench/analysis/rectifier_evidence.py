@@ -1,7 +1,7 @@
 """Evidence for claims on the quantization rectifier: from pairs with and without it, and from its experiments.
 
-Each function of `MEASURES` takes a claim and the sources and gives a piece of evidence; where the sources do not hold
-what it takes, the evidence has no value and says why.
+Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
+evidence has no value but a reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.analysis.verdict import Claim
 
 FOR_MS_SSIM = "ms-ssim"
-"""How the name of weights that were trained for MS-SSIM ends."""
+"""Suffix of the names of weights that were trained for MS-SSIM."""
 
 NO_GAIN = "no gain to compare"
 NO_OPTIMUM = "no optimum inside the range"
@@ -127,7 +127,7 @@ def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
 
 
 def _agreed(cases: Iterable[bool | str]) -> bool | str:
-    """The answer that trainings from all seeds agree on; a text if one has none or they disagree."""
+    """The common answer of trainings from all seeds; a text if one has none, or if they disagree."""
     answers = list(dict.fromkeys(cases))
     texts = [case for case in answers if isinstance(case, str)]
     return texts[0] if texts else answers[0] if len(answers) == 1 else NO_DIFFERENCE
@@ -151,7 +151,7 @@ def error_by_model(claim: Claim, sources: Sources) -> Evidence:
 
 
 def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evidence:
-    """Of models whose modifiers were trained for as many steps; other pictures must not turn the difference round."""
+    """Of models whose modifiers were trained equally long; the difference must be significant over pictures."""
     rows, found = _of_gains(claim, sources, column)
     if rows.empty:
         return found

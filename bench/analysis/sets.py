@@ -1,4 +1,4 @@
-"""Image sets by name: the one that a name refers to, and those with a page of their own."""
+"""Selection of image sets: by name, by curves, and for the pages of a report."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _is_part(results: DatasetResults, other: DatasetResults) -> bool:
 
 
 def measured_part(export: Export, dataset: str) -> str:
-    """The image set itself where a point of it is complete; else the part of it with most points, or again itself."""
+    """The image set itself if a point of it is complete; else its part with the most points, if there is one."""
     whole = DatasetResults.of(export, dataset)
     if whole.measured:
         return dataset
@@ -67,13 +67,13 @@ def _within(export: Export, whole: DatasetResults) -> list[DatasetResults]:
 def fitting(
     export: Export, names: Sequence[str] = (), *, dataset: str | None = None, images: Sequence[str] = ()
 ) -> DatasetResults:
-    """The results on the one image set that all curves of these names, measured or published, are of.
+    """The results on the one image set that has all curves of these names, measured or published.
 
-    With `dataset` it is that set or a part of it, with `images` the part with such names. Of a set and its part, the
-    whole one is meant.
+    `dataset` restricts the search to that set and its parts, `images` to images of such names. A whole set takes
+    precedence over its parts.
 
     Raises:
-        UsageError: there is none, or there are several, or no such set or image.
+        UsageError: there is no such set or image, or there are several.
     """
     wanted = DatasetResults.of(export, dataset, images) if dataset else None
     found = [wanted, *_within(export, wanted)] if wanted else all_results(export, images)

@@ -1,4 +1,4 @@
-"""Trainings of weights: steps, hours and settings, and whether those of two codecs are comparable."""
+"""Training records of weights, and whether the trainings of two codecs are comparable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COSTS = ("encoder_kmac_per_pixel", "decoder_kmac_per_pixel")
 
 
 def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: Sequence[str] = ()) -> str:
-    """What sets the trainings of two codecs apart at the qualities that both have, or "".
+    """The difference between the trainings of two codecs at common qualities, or "".
 
     `trained` is `Extras.weights`. Steps count with those behind the weights that a training began with, where the
     export knows them, and both must have begun with the same parts of other models: a hyperprior that was trained
@@ -47,7 +47,7 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
 
 
 def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequence[float]) -> str:
-    """What two codecs began with of other models' weights that sets them apart, or ""."""
+    """The difference between the initial weights of two codecs that came from other models, or ""."""
     for quality in qualities:
         rows = [_row_of(own, codec, quality) for codec in codecs]
         (source, parts), (other_source, other_parts) = map(_taken, rows)
@@ -60,7 +60,7 @@ def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequenc
 
 
 def _taken(row: Mapping[Hashable, Any]) -> tuple[str, set[str]]:
-    """The weights of another model that a training began with, and the parts that it took over from them."""
+    """The weights of another model that a training started from, and the parts that were taken from them."""
     source, _, parts = str(row.get("taken", "")).partition(": ")
     return source, set(parts.split())
 
@@ -71,17 +71,14 @@ def _taken_steps(row: Mapping[Hashable, Any]) -> float:
 
 
 def _row_of(own: pd.DataFrame, codec: str, quality: float) -> Mapping[Hashable, Any]:
-    """The row of a codec at a quality, or of what it was quantised from there."""
+    """The row of a codec at a quality, or of the codec that it was quantised from."""
     row = own[(own["codec"] == codec) & (own["quality"] == quality)].to_dict("records")[-1]
     source, _, of = str(row["quantised_from"]).partition("@")
     return _row_of(own, source, float(of)) if source else row
 
 
 def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
-    """From how many seeds the weights of some names were trained for a codec: the quality that has fewest counts.
-
-    0 where the export does not say.
-    """
+    """The number of seeds from which a codec's weights were trained: the minimum over qualities; 0 if unknown."""
     rows = trained[trained["weights"].isin(list(weights)) & (trained["codec"] == codec)]
     if "seed" not in rows or rows.empty:
         return 0
@@ -89,7 +86,7 @@ def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
 
 
 def siblings(codec: str, weights: str, trained: pd.DataFrame) -> list[str]:
-    """The names of weights of a codec that differ from some in nothing but their seeds; these first."""
+    """The names of a codec's weights that differ from the given ones only in their seeds; the given ones first."""
     rows = trained[trained["codec"] == codec]
     settings = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
     own = settings.get(weights)
@@ -100,7 +97,7 @@ _ALIKE = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken
 
 
 def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
-    """What a codec's weights of a name were trained with, all qualities; nothing where no steps are known."""
+    """The training settings of a codec's weights at all qualities; empty if the steps are unknown."""
     if rows["total_steps"].isna().any():
         return []
     columns = [name for name in _ALIKE if name in rows]
@@ -108,9 +105,9 @@ def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) -> str:
-    """What sets the complexities of two codecs apart, or "": what one part is worth shows at an equal cost alone.
+    """The difference in complexity of two codecs, or "": the gain of a part is comparable only at equal complexity.
 
-    `complexity` is `Extras.complexity`. What counts are the multiply-accumulates of encoder and decoder.
+    `complexity` is `Extras.complexity`; the multiply-accumulates of encoder and decoder are compared.
     """
     own = complexity[complexity["weights"] == weights]
     costs = [own.loc[own["codec"] == codec, list(_COSTS)].sum(axis=1).mean() for codec in codecs]
@@ -123,7 +120,7 @@ def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) 
 
 
 def quantised_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
-    """The codec that another one's weights were quantised from, or ""."""
+    """The codec from whose weights these were quantised, or ""."""
     rows = trained[(trained["weights"] == weights) & (trained["codec"] == codec)]
     return next((str(source).partition("@")[0] for source in rows["quantised_from"] if source), "")
 

@@ -1,7 +1,7 @@
-"""Doubtful BD-rates, which are never ranked, and the reasons.
+"""Doubtful BD-rates, which are shown with the reason but never ranked.
 
-A doubted number is shown, with its reason, and never ranks a codec. These reasons are weightier than the remarks of
-`bench.analysis.comparison.doubts`, which keep a number from judging a claim.
+These reasons are stronger than the remarks of `bench.analysis.comparison.doubts`, which only exclude a number from
+verdicts on claims.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from bench.analysis.rd_curve import RdCurve
 
 FEWEST_SHARED = 2
-"""Points that each of two curves has in the range of quality that both cover."""
+"""Minimum number of points that each of two curves must have in the common range of quality."""
 
 
 def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: DatasetResults) -> pd.Series[str]:
-    """Why each BD-rate of a table cannot rank its codec, or "": rows as in `bench.analysis.comparison.bd_table`.
+    """The reason why each BD-rate of a table (`bench.analysis.comparison.bd_table`) is not ranked, or "".
 
-    The curves share too little, the learned codec has other qualities than the first of its family, or the number puts
-    two codecs in an order that their BD-rate against each other contradicts.
+    The curves overlap too little, the learned codec has other qualities than the first of its family, or the BD-rates
+    order two codecs differently than their direct comparison.
     """
     by_name = {rd_curve.name: rd_curve for rd_curve in rd_curves}
     others, axes = other_qualities(results), {axis.name: axis for axis in results.axes}
@@ -51,9 +51,9 @@ def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: Datase
 
 
 def other_qualities(results: DatasetResults) -> dict[str, str]:
-    """The learned curves that are of other qualities than the first of their family, by name, and what is to know.
+    """The learned curves with other qualities than the first of their family, by name, with a remark.
 
-    A BD-rate over two qualities is of another stretch of the curve than that over four.
+    A BD-rate over two qualities covers another part of the curve than one over four.
     """
     qualities = results.points.groupby("name")["quality"].agg(qualities_text)
     return {
@@ -65,9 +65,9 @@ def other_qualities(results: DatasetResults) -> dict[str, str]:
 
 
 def shared(one: Curve, other: Curve) -> tuple[int, float]:
-    """What two curves share: the points of the one that has fewer in the common range of quality, and that range.
+    """The smaller number of points that one of two curves has in the common range of quality, and that range.
 
-    The range is a share of the shorter curve's.
+    The range is relative to that of the shorter curve.
     """
     low, high = one.overlap(other)
     points = min(curve.count_between(low, high) for curve in (one, other))
@@ -75,7 +75,7 @@ def shared(one: Curve, other: Curve) -> tuple[int, float]:
 
 
 def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
-    """Why two curves share too little for their BD-rate to rank one of them, or ""."""
+    """The reason why two curves overlap too little for a ranking, or ""."""
     points, share = shared(anchor.curves[axis], test.curves[axis])
     if points < FEWEST_SHARED:
         return (
@@ -95,7 +95,7 @@ class _Direct:
         self._known: dict[tuple[str, str], float] = {}
 
     def excess(self, test: str, other: str) -> float:
-        """How many percent more bits a curve needs than another beyond doubt, or 0."""
+        """Percentage of bits that a curve needs more than another if the difference is significant, else 0."""
         if (test, other) not in self._known:
             self._known[test, other] = self._excess(self._by_name[test], self._by_name[other])
         return self._known[test, other]
@@ -112,7 +112,7 @@ class _Direct:
         return max(value, 0.0)
 
     def width(self, anchor: str, test: str) -> float:
-        """The range of quality that two curves share."""
+        """The length of the common range of quality of two curves."""
         low, high = self._curve(anchor).overlap(self._curve(test))
         return high - low
 
@@ -121,9 +121,9 @@ class _Direct:
 
 
 def _contradicted(ranked: pd.DataFrame, direct: _Direct) -> dict[int, str]:
-    """The rows against one anchor that a direct comparison contradicts: of two, that which shares less with the anchor.
+    """The rows against one anchor that a direct comparison contradicts: of two, the one with less overlap.
 
-    Numbers whose intervals overlap put nothing in an order.
+    Numbers with overlapping intervals imply no order.
     """
     rows = ranked.sort_values("bd_rate_pchip_percent", kind="stable")
     value = rows["bd_rate_pchip_percent"].to_numpy(float)

@@ -18,12 +18,12 @@ NOT_TESTED = "not tested"
 VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
 
 SEEDS = 2
-"""Trainings from different seeds that each side of a comparison must have: an interval over pictures says nothing of
-what another training of the same would have given."""
+"""Minimum number of seeds of each side of a comparison: an interval over pictures does not cover the variance between
+trainings."""
 
 
 SHARE = "of "
-"""How units of shares begin: "of files", "of models"."""
+"""Prefix of the units of shares: "of files", "of models"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ class Claim:
 
     @property
     def things(self) -> str:
-        """What a share is of: "files", "pairs"; empty where the unit is none of a share."""
+        """What a share counts, such as "files" or "pairs"; empty if the unit is not that of a share."""
         return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Read an entry; what has no field of its own is an option of its measure."""
+        """Read an entry; keys without a field are options of its measure."""
         known = {name: value for name, value in entry.items() if name in cls.__slots__}
         rest = {name: value for name, value in entry.items() if name not in cls.__slots__}
         return cls(**known | {"published": tuple(known.get("published", ())), "options": rest})
@@ -64,7 +64,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for or against a claim: a value, or the reason why there is none."""
+    """Evidence for or against a claim: a value, or the reason why there is none."""
 
     basis: str = ""  # "measured, weights zoo"
     value: float = math.nan  # in the claim's unit; for a share, 0 to 1
@@ -82,7 +82,7 @@ class Evidence:
 
     @property
     def full_reason(self) -> str:
-        """The reason, and what it lacks in seeds where there is a value that would judge otherwise."""
+        """The reason, and the lack of seeds if the value would otherwise give a verdict."""
         would_judge = self.judges and not math.isnan(self.value)
         return "; ".join(filter(None, [self.reason, self._too_few_seeds if would_judge else ""]))
 
