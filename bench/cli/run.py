@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 
     from bench.harness.request import Summary
 
-_dataset = click.option(
-    "--dataset",
-    default="kodak",
-    show_default=True,
-    help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
-)
-_exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
-
 
 @click.command(cls=Command)
 @click.option(
@@ -33,9 +25,14 @@ _exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="No ima
     metavar="NAME[@Q,...]",
     help="A name, a glob or path/to/file.py:Class, perhaps with qualities; repeatable.",
 )
-@_dataset
+@click.option(
+    "--dataset",
+    default="kodak",
+    show_default=True,
+    help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
+)
 @images
-@_exclude
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
 @click.option("--sample", type=COUNT, metavar="N", help="Only N of the images, which --seed chooses by their content.")
 @click.option("--seed", type=SEED, help="Of --sample.  [default: 0]")
 @click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Only every N-th task, from the I-th on.")

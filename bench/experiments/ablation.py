@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
     from bench.learned.weights.full import Weights
 
 OUT = Path("reports/data/experiments/ablation.csv")
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLatents:
-    """The latents y of a picture, (1, M, h, w), and its number of pixels."""
-
-    y: Tensor
-    num_pixels: int
 
 
 def ablation_from_options(options: dict[str, Any]) -> Ablation:
@@ -82,7 +73,7 @@ def run_ablation(
     observations = Observations(out, analysis.COLUMNS, (*analysis.SETTING, "variant", "seed"), "bench train ablation")
     rates = observations.read()
     setting = _setting(ablation, begin, chosen)
-    latents: Mapping[str, PictureLatents] = {}
+    latents: Mapping[str, tuple[Tensor, int]] = {}
     for fit, weights in fits.finished(ablation, begin, train, **options):
         if not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty:
             continue
@@ -102,17 +93,16 @@ def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, 
     }
 
 
-def _latents(begin: Weights, dataset: Dataset) -> dict[str, PictureLatents]:
+def _latents(begin: Weights, dataset: Dataset) -> dict[str, tuple[Tensor, int]]:
+    """The latents y of each picture, (1, M, h, w), and its number of pixels."""
     from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
 
     transforms = PictureTransforms(begin.model)
     pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)
-    return {
-        name: PictureLatents(transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures
-    }
+    return {name: (transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
 
 
-def _rows(fit: Fit, weights: Weights, latents: Mapping[str, PictureLatents]) -> list[dict[str, Any]]:
+def _rows(fit: Fit, weights: Weights, latents: Mapping[str, tuple[Tensor, int]]) -> list[dict[str, Any]]:
     from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
 
     shared = {
@@ -123,8 +113,8 @@ def _rows(fit: Fit, weights: Weights, latents: Mapping[str, PictureLatents]) -> 
         "seconds": weights.card.record["seconds"],
     }
     rows = []
-    for image, latent in latents.items():
-        bits = fits.integer_bits(weights.model, latent.y)
-        rates = {f"bpp_{part}": round(bits.get(part, 0.0) / latent.num_pixels, 6) for part in ("y", "z")}
+    for image, (y, num_pixels) in latents.items():
+        bits = fits.integer_bits(weights.model, y)
+        rates = {f"bpp_{part}": round(bits.get(part, 0.0) / num_pixels, 6) for part in ("y", "z")}
         rows.append({**shared, "image": image, **rates})
     return rows

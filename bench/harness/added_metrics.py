@@ -7,7 +7,7 @@ metric is computed only if the bitstream is identical to the measured one. Exist
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
 from bench.codecs import adapter
@@ -23,7 +23,6 @@ from bench.harness.runner import Outcome, not_measured, register, settle
 from bench.harness.workers import carried_out
 from bench.images.datasets import open_dataset
 from bench.results.resume_key import Configuration
-from bench.results.schema import Measurement
 from bench.results.store import Store
 from bench.system.errors import BenchError, UsageError
 
@@ -71,12 +70,9 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
         }
 
         def keep(task: Task, measured: Measured) -> str | None:
-            result = measured.result
-            if result.bitstream_sha256 != files[task.key]:
+            if measured.result.bitstream_sha256 != files[task.key]:
                 return "it codes to another file here than the one that was measured"
-            key, size = (task.point.configuration, task.image.sha256), (measured.width, measured.height)
-            file = result.num_bytes, result.bitstream_sha256
-            store.supplement(Measurement(*key, *size, *file, result.values, run.run_id), job.versions)
+            store.supplement(replace(measured.row(task, run.run_id), diagnostics={}), job.versions)
             return None
 
         number = sum(map(len, todo.values()))

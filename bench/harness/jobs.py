@@ -13,6 +13,7 @@ from bench.codecs.registry import is_ours, load_metric
 from bench.harness.fresh_process import FreshProcess
 from bench.harness.measure import measure, time_stages
 from bench.harness.recipe import ANOTHER
+from bench.results.schema import Measurement
 from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ class Measured:
     width: int
     height: int
     result: Result
+
+    def row(self, task: Task, run_id: str) -> Measurement:
+        """The measurement to store."""
+        return Measurement(
+            configuration=task.point.configuration,
+            image_sha256=task.image.sha256,
+            width=self.width,
+            height=self.height,
+            num_bytes=self.result.num_bytes,
+            bitstream_sha256=self.result.bitstream_sha256,
+            values=self.result.values,
+            run_id=run_id,
+            diagnostics=self.result.diagnostics,
+        )
 
 
 @dataclass(frozen=True, slots=True)

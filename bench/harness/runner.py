@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from bench.codecs.registry import codec_class, label_of, stem
 from bench.harness.workers import carried_out, in_turn
-from bench.results.schema import Failure, Measurement, Timing
+from bench.results.schema import Failure, Timing
 from bench.system.errors import one_line
 from bench.system.progress import progress
 
@@ -99,7 +99,7 @@ def run_measurements(
         return {point: not_measured(store, versions, plan.of(place)) for place, point in enumerate(plan.points)}
 
     def keep(task: Task, measured: Measured) -> None:
-        store.add(_measurement(task, measured, run), versions)
+        store.add(measured.row(task, run.run_id), versions)
 
     number = sum(1 for tasks in todo().values() for _ in tasks)
     outcome, add_failure = Outcome(skipped=len(plan) - number), functools.partial(_add_failure, store, run)
@@ -111,21 +111,6 @@ def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task
     while chunk := {task.key: task for task in islice(tasks, LOOKED_UP)}:
         done = store.measured(versions, chunk)
         yield from (task for key, task in chunk.items() if key not in done)
-
-
-def _measurement(task: Task, measured: Measured, run: RunInfo) -> Measurement:
-    result = measured.result
-    return Measurement(
-        configuration=task.point.configuration,
-        image_sha256=task.image.sha256,
-        width=measured.width,
-        height=measured.height,
-        num_bytes=result.num_bytes,
-        bitstream_sha256=result.bitstream_sha256,
-        values=result.values,
-        run_id=run.run_id,
-        diagnostics=result.diagnostics,
-    )
 
 
 def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Outcome:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report.rd_plot import rd_figure, window
+from bench.report.style import MARKERS
 from bench.report.views import script_json
 from bench.report.views.table import records
 
@@ -23,20 +24,6 @@ if TYPE_CHECKING:
     from bench.report.content import Content
     from bench.report.figure import Figure, Scale, Series
     from bench.report.style import Look
-
-_SYMBOLS = {
-    "": "circle",
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "P": "cross",
-    "X": "x",
-    "h": "hexagon",
-    "p": "pentagon",
-}
-"""Markers of the static figures by plotly's names."""
 
 
 def explorer_json(content: Content) -> str:
@@ -160,5 +147,5 @@ def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
 def look_json(look: Look) -> dict[str, str | float]:
     """How plotly draws a curve; the colour is a role."""
     dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
-    symbol = _SYMBOLS[look.marker] + ("-open" if look.hollow else "")
+    symbol = (MARKERS[look.marker].plotly if look.marker else "circle") + ("-open" if look.hollow else "")
     return {"colour": look.colour, "symbol": symbol, "dash": dash, "width": look.width}

@@ -7,24 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.report.canvas import Size, log_ticks
-from bench.report.style import css_variables
+from bench.report.style import MARKERS, css_variables
 from bench.system.latex import escaped
 
 if TYPE_CHECKING:
     from bench.report.figure import Figure, Scale, Series
-
-_MARKS = {
-    "o": "*",
-    "s": "square*",
-    "^": "triangle*",
-    "D": "diamond*",
-    "v": "triangle*",
-    "P": "+",
-    "X": "x",
-    "h": "pentagon*",
-    "p": "pentagon*",
-}
-"""Markers by pgfplots' names. It has one pentagon; the two curves differ in their lines."""
 
 NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it by \input."
 
@@ -92,7 +79,7 @@ def _series(series: Series, figure: Figure, size: Size, colour: str) -> list[str
     if series.markers and look.marker:
         turned = ", rotate=180" if look.marker == "v" else ""
         fill = "white" if look.hollow else colour
-        options += f", mark={_MARKS[look.marker]}, mark size={2.6 * size.scale:.2f}pt, mark repeat={series.every}"
+        options += f", mark={MARKERS[look.marker].pgf}, mark size={2.6 * size.scale:.2f}pt, mark repeat={series.every}"
         options += f", mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}"
     else:
         options += ", no marks"

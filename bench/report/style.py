@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bench.analysis.family import rank
 from bench.codecs.registry import stem
@@ -35,21 +35,27 @@ REFERENCES_LIGHT = ("#7488a3", "#a5806a", "#6f9079", "#957d9c", "#8f8650")
 REFERENCES_DARK = ("#8fa3bd", "#bd9a84", "#8aab95", "#ad96b5", "#aba26c")
 """Published curves, behind the measured ones: paler than any of these, each of a tint of its own."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "p")
-"""In matplotlib's letters."""
 
-MARKER_PATHS = {
-    "o": "M17 6m-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0",
-    "s": "M13.9 2.9h6.2v6.2h-6.2z",
-    "^": "M17 1.9l4 7.2h-8z",
-    "D": "M17 1.6l4.4 4.4l-4.4 4.4l-4.4 -4.4z",
-    "v": "M17 10.1l4 -7.2h-8z",
-    "P": "M15.6 2h2.8v2.6h2.6v2.8h-2.6v2.6h-2.8v-2.6h-2.6v-2.8h2.6z",
-    "X": "M13.2 4l2 -2l1.8 1.8l1.8 -1.8l2 2l-1.8 2l1.8 2l-2 2l-1.8 -1.8l-1.8 1.8l-2 -2l1.8 -2z",
-    "h": "M17 2l3.5 2v4l-3.5 2l-3.5 -2v-4z",
-    "p": "M17 1.9l4.2 3l-1.6 4.9h-5.2l-1.6 -4.9z",
+class Marker(NamedTuple):
+    """A marker as an SVG path around (17, 6), for the legend, and its names in plotly and pgfplots."""
+
+    path: str
+    plotly: str
+    pgf: str
+
+
+MARKERS = {
+    "o": Marker("M17 6m-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0", "circle", "*"),
+    "s": Marker("M13.9 2.9h6.2v6.2h-6.2z", "square", "square*"),
+    "^": Marker("M17 1.9l4 7.2h-8z", "triangle-up", "triangle*"),
+    "D": Marker("M17 1.6l4.4 4.4l-4.4 4.4l-4.4 -4.4z", "diamond", "diamond*"),
+    "v": Marker("M17 10.1l4 -7.2h-8z", "triangle-down", "triangle*"),
+    "P": Marker("M15.6 2h2.8v2.6h2.6v2.8h-2.6v2.6h-2.8v-2.6h-2.6v-2.8h2.6z", "cross", "+"),
+    "X": Marker("M13.2 4l2 -2l1.8 1.8l1.8 -1.8l2 2l-1.8 2l1.8 2l-2 2l-1.8 -1.8l-1.8 1.8l-2 -2l1.8 -2z", "x", "x"),
+    "h": Marker("M17 2l3.5 2v4l-3.5 2l-3.5 -2v-4z", "hexagon", "pentagon*"),
+    "p": Marker("M17 1.9l4.2 3l-1.6 4.9h-5.2l-1.6 -4.9z", "pentagon", "pentagon*"),
 }
-"""The same markers as SVG paths around (17, 6), for the legend."""
+"""The markers by their letters in matplotlib. pgfplots has one pentagon; the two curves differ in their lines."""
 
 DASHES: tuple[tuple[float, ...], ...] = (
     (),
@@ -79,7 +85,7 @@ class Look:
     @classmethod
     def at(cls, place: int, colour: str, *, hollow: bool = False, width: float = 1.8) -> Self:
         """The look of the curve at a place: its neighbours have other markers and other lines."""
-        return cls(colour, MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
+        return cls(colour, [*MARKERS][place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
 
     @property
     def solid(self) -> Look:
@@ -89,7 +95,7 @@ class Look:
     @property
     def marker_path(self) -> str:
         """The marker for an SVG legend, or an empty path."""
-        return MARKER_PATHS.get(self.marker, "")
+        return MARKERS[self.marker].path if self.marker else ""
 
     @property
     def dash_list(self) -> str:

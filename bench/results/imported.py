@@ -21,18 +21,15 @@ if TYPE_CHECKING:
     from bench.results.store import Store
 
 METRIC_NAMES: Mapping[str, str] = {
-    "psnr": "psnr_rgb",
-    "psnr-db": "psnr_rgb",
-    "psnr-rgb": "psnr_rgb",
-    "psnr-rgb-db": "psnr_rgb",
-    "psnr-y": "psnr_y",
-    "psnr-y-db": "psnr_y",
-    "ms-ssim": "ms_ssim_rgb",
-    "ms-ssim-rgb": "ms_ssim_rgb",
-    "ms-ssim-y": "ms_ssim_y",
-    "ms-ssim-db": "ms_ssim_db_rgb",
-    "ms-ssim-db-rgb": "ms_ssim_db_rgb",
-    "ms-ssim-rgb-db": "ms_ssim_db_rgb",
+    name: metric
+    for metric, names in {
+        "psnr_rgb": ("psnr", "psnr-db", "psnr-rgb", "psnr-rgb-db"),
+        "psnr_y": ("psnr-y", "psnr-y-db"),
+        "ms_ssim_rgb": ("ms-ssim", "ms-ssim-rgb"),
+        "ms_ssim_y": ("ms-ssim-y",),
+        "ms_ssim_db_rgb": ("ms-ssim-db", "ms-ssim-db-rgb", "ms-ssim-rgb-db"),
+    }.items()
+    for name in names
 }
 """Names of metrics in files, and the names used here."""
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from bench.analysis.family import families
 from bench.codecs.registry import CODECS
-from bench.report.style import DASHES, MARKER_PATHS, SERIES_LIGHT, css_variables, family_colours, looks, looks_of_few
+from bench.report.style import DASHES, MARKERS, SERIES_LIGHT, css_variables, family_colours, looks, looks_of_few
 
 LEARNED = [name for name, place in CODECS.items() if place.startswith("bench.learned")]
 FAMILIES = families(
@@ -73,7 +73,7 @@ def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> Non
     found = looks(FAMILIES, PUBLISHED, COLOURS)
     assert {name for name, look in found.items() if look.hollow} == set(PUBLISHED)
     assert {found[name].colour.partition("-")[0] for name in PUBLISHED} == {"reference"}
-    assert all(look.marker in MARKER_PATHS for look in found.values())
+    assert all(look.marker in MARKERS for look in found.values())
 
 
 def _luminance(colour: str) -> float:
