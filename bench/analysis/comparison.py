@@ -29,8 +29,7 @@ from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -216,11 +215,7 @@ def compare_rows(
 def _bd_rows_of(
     anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """BD-rates of some RD curves against one, on the axes that `metrics` names, or on all: the best of each axis first.
-
-    Raises:
-        UsageError: there is no such axis, or none that a curve has in common with the anchor, or no curve.
-    """
+    """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; the best of each axis first."""
     names = [axis.short_name for axis in axes]
     for metric in metrics:
         if metric not in names:
@@ -257,7 +252,7 @@ def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any
     return rows
 
 
-def require_known(points: pd.DataFrame, *names: str, measured: AbstractSet[str] = frozenset()) -> None:
+def require_known(points: pd.DataFrame, *names: str, measured: Collection[str] = frozenset()) -> None:
     """Check that names with the form of published curves are known.
 
     Raises:

@@ -250,11 +250,7 @@ def registered_name(name: str, measured: Iterable[str]) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
-    """The curve of this name, or the only one whose name adds a backend or weights to it.
-
-    Raises:
-        UsageError: there are several.
-    """
+    """The curve of this name, or the only one whose name adds a backend or weights to it."""
     known = list(known)
     if name in known:
         return name

@@ -45,11 +45,7 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
 
 
 def _opened(text: str, weights: str) -> LearnedCodec:
-    """The codec that a name with one quality means.
-
-    Raises:
-        UsageError: it names none, several, or one that is not learned.
-    """
+    """The codec that a name with one quality means."""
     from bench.codecs.codec import CodecSpec  # noqa: PLC0415
     from bench.codecs.registry import codec_class, resolve_codecs  # noqa: PLC0415
     from bench.learned.codecs import LearnedCodec  # noqa: PLC0415

@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -73,7 +72,7 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
         yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
 
 
-def stale(curves: pd.DataFrame, asked: AbstractSet[str]) -> Iterator[str]:
+def stale(curves: pd.DataFrame, asked: Collection[str]) -> Iterator[str]:
     """A line for each curve of a run that is not shown, because another version of it is the current one."""
     for row in curves[curves["curve"].isin(asked)].to_dict("records"):
         version = row["backend_version"] or row["backend"]

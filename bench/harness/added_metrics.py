@@ -88,11 +88,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
 def _stored(
     store: Store, images: Sequence[ImageFile], codecs: Sequence[str]
 ) -> Mapping[Configuration, Mapping[str, str]]:
-    """The measurements of some images, and of codecs by name or glob if there are any: key to file by configuration.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The measurements of some images, and of codecs by name or glob if there are any: key to file by configuration."""
     columns = [field.name for field in fields(Configuration)]
     query = f"""SELECT key, bitstream_sha256, image_sha256, {", ".join(columns)}
         FROM measurements JOIN configurations USING (configuration_id)"""  # noqa: S608  # our own names

@@ -147,11 +147,7 @@ def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
 
 
 def _address(where: str) -> dict[str, str]:
-    """The arguments of Dask's client.
-
-    Raises:
-        UsageError: `where` is neither an address nor a file.
-    """
+    """The arguments of Dask's client."""
     if Path(where).is_file():
         return {"scheduler_file": where}
     if ":" in where:

@@ -177,12 +177,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
 def _at_target(
     request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset
 ) -> tuple[list[CodecSpec], list[str]]:
-    """The codecs at the qualities that meet the target of a request, if there is one, and a line for each.
-
-    Raises:
-        UsageError: the target is no such, or the pictures have no PSNR of RGB.
-        CodecError: a codec fails on a picture at a quality that is tried.
-    """
+    """The codecs at the qualities that meet the target of a request, if there is one, and a line for each."""
     target = target_of(request.bpp, request.psnr, request.codecs, specs)
     if target is None:
         return specs, []

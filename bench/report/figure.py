@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -27,7 +26,7 @@ class Curves:
 
     titles: Mapping[str, str]
     looks: Mapping[str, Look]
-    doubted: AbstractSet[str] = frozenset()
+    doubted: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,11 +176,7 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
 
 
 def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
-    """Add missing descriptions; an image set with a known name must have the same images.
-
-    Raises:
-        UsageError: it has others.
-    """
+    """Add missing descriptions; an image set with a known name must have the same images."""
     images = _by_set(store.rows("SELECT dataset, image, image_sha256 FROM images"))
     given = _by_set((row["dataset"], row["image"], row["image_sha256"]) for row in tables["images"])
     for dataset in given.keys() & images.keys():
@@ -225,11 +221,7 @@ def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
 
 
 def _read(path: Path, name: str) -> list[dict[str, Any]]:
-    """The rows of a table of an export, converted to the types of their fields.
-
-    Raises:
-        UsageError: the file cannot be read, a column is missing or unknown, or a value is not valid.
-    """
+    """The rows of a table of an export, converted to the types of their fields."""
     found = read_csv(path)
     columns = dict(zip(current_columns(list(found)), found.values(), strict=True))
     for column in FILES[name]:

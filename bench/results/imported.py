@@ -129,11 +129,7 @@ def imported_curve(
 
 
 def _named(name: str) -> tuple[str, str]:
-    """Source and method of a name chosen by the user.
-
-    Raises:
-        UsageError: it is the name of a curve that comes with bench.
-    """
+    """Source and method of a name chosen by the user."""
     source, _, method = name.rpartition("/") if "/" in name else (OWN, "/", name)
     if source in published.sources():
         raise UsageError(f"--as {name}: {source} is a source that comes with bench; choose another name before the /")

@@ -99,11 +99,7 @@ def merge(store: Store, path: Path) -> tuple[int, int]:
 
 
 def _check(store: Store, other: Store) -> None:
-    """Refuse a database with values that no run stores, before they make every later report fail.
-
-    Raises:
-        StoreError: there is one.
-    """
+    """Refuse a database with values that no run stores, before they make every later report fail."""
     try:
         for table, column in store.rows(_STORED_COLUMNS):
             if column not in FIELDS or (table in _NAMED and column == "value"):

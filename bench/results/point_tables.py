@@ -80,11 +80,7 @@ def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
 
 
 def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
-    """The columns that are used, by their meaning.
-
-    Raises:
-        UsageError: there is no rate or no metric, or two columns have the same meaning.
-    """
+    """The columns that are used, by their meaning."""
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-").replace("msssim", "ms-ssim")
@@ -101,11 +97,7 @@ def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
 
 
 def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[object]:
-    """The cells of a column as texts or numbers; None where a metric or time is empty.
-
-    Raises:
-        UsageError: a cell is not valid.
-    """
+    """The cells of a column as texts or numbers; None where a metric or time is empty."""
     if role in _TEXTS:
         return list(cells)
     field = FIELDS[role if role in {"rate_bpp", *_TIMES} else "value"]
@@ -119,11 +111,7 @@ def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[obje
 
 
 def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd.DataFrame, int]:
-    """Means over the pictures at each setting, and the number of pictures.
-
-    Raises:
-        UsageError: there is no column of the setting, or a picture is missing or repeated at one.
-    """
+    """Means over the pictures at each setting, and the number of pictures."""
     if "setting" not in rows:
         raise UsageError(
             f"{path}: there are rows of several pictures; a column 'lmbda' or 'quality' must say which make one point"

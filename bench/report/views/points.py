@@ -9,8 +9,7 @@ from bench.report.numbers import UNDEFINED, grouped, plain
 from bench.report.views.table import Column, Table, number, records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Mapping
 
     import pandas as pd
 
@@ -49,7 +48,7 @@ def _columns(content: Content) -> list[Column]:
     return columns
 
 
-def _measured(title: str, of: str, digits: int, unit: str, undefined: AbstractSet[tuple[str, float]]) -> Column:
+def _measured(title: str, of: str, digits: int, unit: str, undefined: Collection[tuple[str, float]]) -> Column:
     def cell(row: Mapping[str, Any]) -> str:
         return UNDEFINED if (row["name"], row["quality"]) in undefined else plain(row[of], digits)
 
