@@ -1,8 +1,8 @@
 """The report: a pure function of an export directory; the same input gives the same bytes.
 
-assets      what a report shows besides measurements: pictures, costs, trainings, experiments
+assets      decoded pictures, costs, trainings and experiments
 page        writes the pages and the figures; `report` composes them, `pages` those of details, `cca_page` that of cca
-content     what one page shows of an image set; `numbers` and `views` turn it into text and tables
+content     the content of a page on one image set; `numbers` and `views` turn it into text and tables
 figure      the description of a figure: axes and series. `style` has colours, dashes and markers of curves
 canvas      draws a description with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
 rd_plot, against, experiment_plots   the descriptions: of RD curves, against an anchor, of experiments

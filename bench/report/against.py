@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 STAGES = ("encode", "decode")
 
 ROOM = (0.08, 0.28)
-"""What the time axis has before the fastest and behind the slowest codec, as parts of its length, for their names."""
+"""Margins of the time axis for names, before the fastest and after the slowest codec, relative to its length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What such figures are drawn from: the tables of a page, and titles and looks of curves."""
+    """Draws such figures from the tables of a page, and titles and looks of curves."""
 
     tables: Mapping[str, pd.DataFrame]
     titles: Mapping[str, str]

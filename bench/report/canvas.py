@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 FONT_POINTS = 11.5
 NAME_POINTS = 10
-"""Of rows, names and legends where the font has `FONT_POINTS`."""
+"""Font size of rows, names and legends in a figure with `FONT_POINTS`."""
 
 CHARACTER = 0.6
-"""About the width of a letter, as a part of the font's size."""
+"""Approximate width of a letter relative to the font size."""
 
 PNG_DPI = 600
-"""What journals ask for of line art."""
+"""Resolution that journals require for line art."""
 
 FADED = 0.3
-"""The opacity of what is in doubt."""
+"""Opacity of doubtful data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a figure is, without its legend: in inches, and its font in points, which lines and markers follow."""
+    """Size of a figure without its legend in inches, and its font size in points; lines and markers scale with it."""
 
     width_inches: float = WIDTH_INCHES
     height_inches: float = HEIGHT_INCHES
@@ -47,7 +47,7 @@ class Size:
 
     @property
     def scale(self) -> float:
-        """How large lines, markers and names are, where those of the page have 1."""
+        """Scale of lines, markers and names relative to the page."""
         return self.font_points / FONT_POINTS
 
 
@@ -58,7 +58,7 @@ def slug(name: str) -> str:
 
 
 def drawing(figure: Figure) -> str:
-    """The figure as SVG with text as text and a colour of its own for each role: what page and file are made of."""
+    """The figure as SVG with a placeholder colour for each role, from which the page and the file are made."""
     svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size(height_inches=figure.height_inches))
     text = re.sub(r"<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", text[text.index("<svg") :]).strip()
@@ -70,7 +70,7 @@ def inline_svg(name: str, svg: str) -> str:
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     for role, colour in themed_colours().items():
         svg = svg.replace(colour, f"var(--{role})")
-    # The page gives size, font and words; the caption beside the figure is what a screen reader reads.
+    # The page sets size and font; a screen reader reads the caption.
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1)
     svg = re.sub(r"font(?:-size)?: ([\d.]+)px[^;\"]*", r"font-size: \1px", svg)
     return re.sub(r" font-family: [^;\"]*;", "", svg)
@@ -117,7 +117,7 @@ def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[
 
 
 class _Layout:
-    """Where the axes and the legend are, in points; worked out from the texts, so that nothing is drawn twice."""
+    """Layout of axes and legend in points, computed from the texts so that nothing is drawn twice."""
 
     def __init__(self, figure: Figure, size: Size) -> None:
         letter = CHARACTER * NAME_POINTS * size.scale
@@ -140,7 +140,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """A figure on matplotlib's axes, in the colours of the roles."""
+    """Draws a figure on matplotlib's axes, in the colours of the roles."""
 
     figure: Figure
     axes: Axes
@@ -158,7 +158,7 @@ class _Drawing:
         self._scale("x", x)
         self._scale("y", y)
         self.axes.set_xlabel(x.label)
-        # Beside the axis the label would have to be read sideways.
+        # A label beside the axis would have to be read sideways.
         self.axes.set_title(y.label, pad=self.size.font_points * (2.2 if self.figure.headings else 0.8))
         if self.figure.names_at_points:
             self._name_points()
@@ -214,7 +214,7 @@ class _Drawing:
             axis.set_inverted(True)
 
     def _name_points(self) -> None:
-        """The title of each series beside its point, where it covers nothing; see `bench.report.labels.places`."""
+        """Write the title of each series near its point without overlaps; see `bench.report.labels.places`."""
         to_points = (self.axes.transScale + self.axes.transLimits).transform
         named = [series for series in self.figure.series if series.title]
         spots = np.array([(series.x[0], series.y[0]) for series in named])

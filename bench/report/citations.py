@@ -1,4 +1,4 @@
-"""BibTeX of what a figure or a report uses: bench, metrics, image sets, codecs and published points."""
+"""BibTeX entries for a figure or a report: bench, metrics, image sets, codecs and published points."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def bibliography() -> str:
 
 
 def citations(choice: Choice) -> str:
-    """BibTeX of what a figure uses, each entry once; points of others have an entry that says where they are from."""
+    """BibTeX entries for a figure, each once; published points have an entry for their source."""
     entries = _entries(bibliography())
     keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.results.dataset)])
     curves = choice.results.curves.set_index("name")
@@ -62,7 +62,7 @@ def _cited(kind: str, name: str) -> Iterable[str]:
 
 
 def _source(points: pd.DataFrame) -> dict[str, str]:
-    """An entry for where published points are from, by its key: a source that comes with bench, or an import."""
+    """The entry of the source of published points, by its key: a source of bench, or an import."""
     row = points.iloc[0]
     known = published.sources()
     if (name := str(row["source"])) in known:

@@ -1,4 +1,4 @@
-"""The content of a page on one image set, before it is written: frames for the CSV files, and plots."""
+"""The content of a page on one image set: data frames for its CSV files, and figures."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page shows of one image set.
+    """The results on one image set as a page shows them.
 
-    `titles` are those of the curves, and `tables` the frames behind the page, by the name of their CSV file.
-    `subject` is the curve that the page is about, `chosen` the few that its figure begins with.
+    `titles` are those of the curves, and `tables` the data frames of the page by the name of their CSV file. `subject`
+    is the main curve of the page, `chosen` are the few curves that its figure shows at first.
     """
 
     export: Export
@@ -52,7 +52,7 @@ class Content:
 
     @classmethod
     def of(cls, export: Export, results: DatasetResults, anchor_names: Sequence[str] = ()) -> Self:
-        """Compute everything that a page on an image set shows but its figures, which take colours: see `drawn`.
+        """Compute the content of a page on an image set, without its figures; see `drawn`.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -71,7 +71,7 @@ class Content:
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
 
     def drawn(self, colours: Colours) -> Self:
-        """The same with its figures, families in these colours."""
+        """The content with its figures, in the colours of the families."""
         results, first, axes = self.results, self.chosen, self.results.axes
         references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
         how = looks(results.families, references, colours, first)
@@ -88,7 +88,7 @@ class Content:
 
     @property
     def anchor(self) -> RdCurve | None:
-        """The curve that the static figures are drawn against."""
+        """The anchor of the static figures."""
         return self.anchors[0] if self.anchors else None
 
     @property
@@ -116,13 +116,13 @@ def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> 
 
 
 def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
-    """The one of some image sets that a report begins with: of RGB, and with the most complete points."""
-    # A set of YUV pictures is for a page of its own wherever there is one of RGB.
+    """The main image set of a report: of RGB, with the most complete points."""
+    # YUV pictures have a page of their own if there is an RGB set.
     return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
 def short_titles(results: DatasetResults) -> dict[str, str]:
-    """The titles of the measured curves, which name weights where they are not those that most learned curves have."""
+    """The titles of the measured curves; they name the weights only if these are not those of most learned curves."""
     curves = results.curves
     uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
     usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
@@ -137,7 +137,7 @@ def _titled(rd_curve: RdCurve, titles: Mapping[str, str]) -> RdCurve:
 def _headline(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[RdCurve], rates: pd.DataFrame
 ) -> tuple[str | None, list[str]]:
-    """The curve that a page is about, and those that its figure begins with, the best one among them."""
+    """The main curve of a page, and the curves that its figure shows at first, including the best one."""
     if not anchors or not results.axes:
         return None, [rd_curve.name for rd_curve in rd_curves][: headline.MOST]
     ranked, names = headline.ranking(rates, results.axes[0].name, anchors[0].name), [one.name for one in anchors]
@@ -149,7 +149,7 @@ def _headline(
 def _compared(
     anchors: Sequence[RdCurve], rd_curves: Sequence[RdCurve], results: DatasetResults
 ) -> dict[str, pd.DataFrame]:
-    """Every curve against every anchor; only measured ones have pictures of their own."""
+    """Comparisons of every curve with every anchor; only measured curves have per-image values."""
     found: dict[str, list[pd.DataFrame]] = {"bd_rates": [], "rate_differences": [], "per_image_bd_rates": []}
     for anchor in anchors:
         tests = [rd_curve for rd_curve in rd_curves if rd_curve.name != anchor.name]
@@ -167,7 +167,7 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:
-    """The tables that do not compare."""
+    """The tables without comparisons."""
     times = task_times(results, export)
     used = {
         *results.measurements["run_id"],
@@ -193,7 +193,7 @@ def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.Data
 
 
 def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Points or measurements with "nan" where a metric is not defined, as in exports."""
+    """Points or measurements, with "nan" if a metric is not defined, as in exports."""
     marked = rows.astype(object)
     for axis in results.axes:
         if "key" in rows:
@@ -209,7 +209,7 @@ def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
 
 
 def _in_order(times: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Times with the codecs in the order that they have everywhere; the stages of each stay as they are."""
+    """Times in the common order of codecs; the order of stages is kept."""
     order = {name: position for position, name in enumerate(results.curves["name"])}
     ranked = times.assign(rank=times["name"].map(order)).sort_values(["group", "rank"], kind="stable")
     return ranked.drop(columns="rank").reset_index(drop=True)

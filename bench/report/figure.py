@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES = 6.0
 HEIGHT_INCHES = 4.3
-"""Of a figure in the page, where its font is 11.5 points."""
+"""Size of a figure in the page, whose font has 11.5 points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What is known of curves by name: title, look, and whether their BD-rate is in doubt."""
+    """Titles and looks of curves by name, and the curves with doubtful BD-rates."""
 
     titles: Mapping[str, str]
     looks: Mapping[str, Look]
@@ -117,7 +117,7 @@ class Figure:
 def segments(
     ends: Iterable[tuple[float, float]], across: Iterable[tuple[float, float]]
 ) -> tuple[list[float], list[float]]:
-    """Pieces of a line as points with gaps: `ends` are those along one axis, `across` those along the other."""
+    """Line segments as points with gaps: `ends` are the coordinates along one axis, `across` along the other."""
     pairs = list(zip(ends, across, strict=True))
     return (
         [value for (low, high), _ in pairs for value in (low, high, np.nan)],
@@ -126,5 +126,5 @@ def segments(
 
 
 def drawable(figures: Iterable[Figure | None]) -> list[Figure]:
-    """The figures that have anything to show."""
+    """The figures that are not None."""
     return [figure for figure in figures if figure is not None]

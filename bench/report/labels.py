@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 MARKER_POINTS = 8
 HEIGHT_POINTS = 12
-"""Of a name."""
+"""Height of a name."""
 
 NEAR_POINTS = 14
-"""A name that is farther from its marker than this has a line to it."""
+"""A name at a greater distance from its marker has a leader line."""
 
 LINE_POINTS = 3
-"""The width that a line keeps free of names."""
+"""Width around lines that is kept free of names."""
 
 STEPS = 12
 CROSSING = 40
-"""What a twelfth of the line to a name is worth where it lies on something, in square points of a covered name."""
+"""Cost of a twelfth of a leader line that crosses something, in square points of overlap."""
 
 MISTAKEN = 400
-"""The same of a name that lies as near to another marker as names without such a line do to their own."""
+"""Cost of a name that could be read as that of another marker."""
 
 _SIDES: Mapping[int, Literal["left", "center", "right"]] = {1: "left", 0: "center", -1: "right"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a name stands: points of print from its marker to its middle or near end, and which of these it is."""
+    """Position of a name: the offset in points from its marker to its middle or nearer end (`side`)."""
 
     offset: tuple[float, float]
     side: Literal["left", "center", "right"]
@@ -64,14 +64,14 @@ PLACES = tuple(
     for x, y in ((1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))
     if x or distance > MARKER_POINTS
 )
-"""Those that come first are preferred."""
+"""Candidate positions, in order of preference."""
 
 
 def places(points: Array, names: Sequence[str], lines: Sequence[Array], area: Array, letter: float) -> list[Place]:
-    """A place for each name at its point (x, y in points of print), the one that covers least of what is there.
+    """The position of each name at its point (x, y in points) with the least overlap.
 
-    There are the markers, the corners of `lines` with what is between them, the edge of the `area` (width, height), and
-    the other names: these are gone through again once all have a place. `letter` is the width of one.
+    Overlaps with markers, `lines` (given by their corners), the edge of the `area` (width, height) and other names are
+    counted. The names are placed several times, so that the first ones avoid the last. `letter` is the width of one.
     """
     markers = np.concatenate([points - MARKER_POINTS / 2, points + MARKER_POINTS / 2], axis=1)
     pieces = np.concatenate([np.empty((0, 4)), *(_boxes(line) for line in lines)])
@@ -95,14 +95,14 @@ def places(points: Array, names: Sequence[str], lines: Sequence[Array], area: Ar
 
 
 def _leader_cost(place: Place, point: Array, taken: Array) -> float:
-    """What the line to a name crosses, and a little for its length."""
+    """Cost of a leader line: what it crosses, and its length."""
     steps = _leader_steps(place, point)
     crossed = (steps[:, None] >= taken[:, :2]) & (steps[:, None] <= taken[:, 2:])
     return CROSSING * int(crossed.all(axis=2).any(axis=1).sum()) + place.distance / 4
 
 
 def _leader_steps(place: Place, point: Array) -> Array:
-    """Places along the line to a name, if there is one."""
+    """Points along the leader line of a name, if there is one."""
     return np.asarray(point + np.linspace(0.2, 0.9, STEPS * place.has_leader)[:, None] * place.offset)
 
 
@@ -112,7 +112,7 @@ def _leader_boxes(place: Place, point: Array) -> Array:
 
 
 def _is_mistaken(boxes: Array, points: Array, own: int) -> NDArray[np.bool_]:
-    """Which boxes could belong to the marker of another point: with a line near to one, or nearer than to their own."""
+    """Which boxes could be read as the name of another marker, because they are too near to it."""
     apart = np.maximum(np.maximum(boxes[:, None, :2] - points, points - boxes[:, None, 2:]), 0)
     distances = np.linalg.norm(apart, axis=2)
     led = np.array([place.has_leader for place in PLACES])
@@ -121,7 +121,7 @@ def _is_mistaken(boxes: Array, points: Array, own: int) -> NDArray[np.bool_]:
 
 
 def _boxes(corners: Array) -> Array:
-    """What the pieces of a line cover, each upright or level, as left, bottom, right and top."""
+    """Boxes (left, bottom, right, top) of the horizontal and vertical segments of a line."""
     half = LINE_POINTS / 2
     return np.concatenate(
         [np.minimum(corners[:-1], corners[1:]) - half, np.maximum(corners[:-1], corners[1:]) + half], axis=1
@@ -129,11 +129,11 @@ def _boxes(corners: Array) -> Array:
 
 
 def _overlaps(boxes: Array, others: Array) -> Array:
-    """The area that each of some boxes shares with each of others."""
+    """Overlap area of each box with each of the others."""
     sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
     return np.asarray(np.prod(np.maximum(sides, 0), axis=2))
 
 
 def leader(colour: str) -> dict[str, Any]:
-    """How matplotlib draws the line to a name."""
+    """Arrow properties of a leader line in matplotlib."""
     return {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": MARKER_POINTS / 2}

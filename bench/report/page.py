@@ -1,4 +1,4 @@
-"""The files of a report: pages laid out by templates, beside their tables, figures and scripts."""
+"""Writing the files of a report: pages from templates, tables, figures and scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.report.pages import Page
 
 FIGURE_FORMS = ("svg", "pdf")
-"""Of figures for a paper; beside the page there are SVG files only, because a PDF takes as long as the rest."""
+"""Formats of figures for a paper. The report itself has only SVG files, because PDFs take as long as the rest."""
 
 ASSETS = "assets"
 
@@ -43,7 +43,7 @@ def write_report(
 ) -> Path:
     """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
 
-    The same export gives the same bytes, and other files that an earlier report wrote there go. The first of
+    The same export gives the same bytes. Files of an earlier report in the folder are removed. The first of
     `datasets` is reported on the first page, the others on pages of their own; by default they are all that were
     measured, and the first is the one with the most points. `anchors` are the codecs that BD-rates are taken against,
     the main one first, and `images` globs of the pictures of a stated subset. The folder `figures_dir` gets each figure
@@ -79,7 +79,7 @@ def write_report(
 
 
 def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[str, Callable[[], bytes]]:
-    """The files of a page, each made when it is written. A figure is drawn once, for the page and for its own file."""
+    """The files of a page, generated when they are written; a figure is drawn once for the page and its own file."""
     figures = {figure.name: figure for figure in page.plots}
     drawn = functools.cache(lambda name: drawing(figures[name]))
     files: dict[str, Callable[[], bytes]] = {

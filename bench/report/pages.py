@@ -41,7 +41,7 @@ class Page:
 
 
 PAGE_SCRIPTS = ("figures.js", "tables.js")
-"""What every page with figures and tables has."""
+"""Scripts of every page with figures and tables."""
 
 
 def pictures_page(content: Content, extras: Extras) -> Page | None:
@@ -81,7 +81,7 @@ TRIALS = {
 
 
 def rectifier_page(content: Content, extras: Extras) -> Page | None:
-    """Gains, quantisation errors and experiments of the rectifier; None if there is nothing of it."""
+    """Gains, quantisation errors and experiments of the rectifier; None if the export has none."""
     paired = rectifier_gain.pairs(content.results)
     gains = rectifier_gain.gains(paired)
     search = extras.experiment("alpha_search")

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from bench.report.figure import Curves
 
 MARKERS = 9
-"""About so many markers a published curve has."""
+"""Approximate number of markers on a published curve."""
 
 AROUND = 1.5
-"""How much more, and how much less, than the rates of the learned curves is shown."""
+"""Factor by which the range of rates exceeds that of the learned curves at both ends."""
 
 RATE_LABEL = "rate, bits per pixel"
 
@@ -51,7 +51,7 @@ def rd_figure(axis: Axis, rd_curves: Sequence[RdCurve], curves: Curves, limits: 
 
 def _series(axis: Axis, rd_curve: RdCurve, curves: Curves) -> Series:
     name, curve = rd_curve.name, rd_curve.curves[axis.name]
-    # A published curve may have a hundred points: some of them show which curve it is.
+    # A published curve may have a hundred points; only some have markers.
     every = 1 if rd_curve.images else max(1, len(curve) // MARKERS)
     points = curve.rate_bpp, [axis.shown(value) for value in curve.quality]
     notes = [f"quality {quality:g}" for quality in rd_curve.qualities.get(axis.name, ())]

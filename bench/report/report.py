@@ -1,4 +1,4 @@
-"""The whole report, before it is written: image sets, claims, pages."""
+"""Composition of the report: image sets, claims, pages."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ DOWNLOADS = (
     ("stale", "older versions of curves, left out"),
     ("runs", "runs that the figures come from"),
 )
-"""The CSV files beside a page, and what is in them."""
+"""The CSV files of a page, and their content."""
 
 
 def shown(
     export: Export, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
 ) -> list[DatasetResults]:
-    """The all_results that a report shows, the main one first.
+    """The results that a report shows, those of the main image set first.
 
     Raises:
         UsageError: nothing is measured, or a data set, an image, or an anchor of the main results is unknown.
     """
-    # Whoever names data sets or pictures wants their pages alone.
+    # Named data sets or pictures are shown alone.
     if datasets or images:
         main = main_results(export, datasets[0] if datasets else None, images)
         others = [main_results(export, name, images) for name in datasets[1:]]
@@ -94,7 +94,7 @@ def shown(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One export directory, read and computed."""
+    """The computed content of a report on one export directory."""
 
     export: Export
     extras: Extras
@@ -193,7 +193,7 @@ class Report:
         }
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
-        """What the export lacks, one sentence each, with the command that makes it."""
+        """What the export lacks, a sentence each, with the command that adds it."""
         codecs = set(content.results.curves["codec"])
         lacking = [
             (

@@ -29,11 +29,11 @@ GROUND = {
     "warning-ground": ("#fdf0ee", "#331a18"),
     "shade": ("#c4c1bb", "#000000"),
 }
-"""Page, text, secondary text, grid, verdicts, the banner and the edge of what goes on: (light, dark)."""
+"""Colours of page, text, secondary text, grid, verdicts, banner and scroll shadow: (light, dark)."""
 
 REFERENCES_LIGHT = ("#7488a3", "#a5806a", "#6f9079", "#957d9c", "#8f8650")
 REFERENCES_DARK = ("#8fa3bd", "#bd9a84", "#8aab95", "#ad96b5", "#aba26c")
-"""Published curves, behind the measured ones: paler than any of these, each of a tint of its own."""
+"""Colours of published curves: paler than those of measured curves, with different tints."""
 
 
 class Marker(NamedTuple):
@@ -84,12 +84,12 @@ class Look:
 
     @classmethod
     def at(cls, place: int, colour: str, *, hollow: bool = False, width: float = 1.8) -> Self:
-        """The look of the curve at a place: its neighbours have other markers and other lines."""
+        """The look of the curve at a place; neighbours differ in marker and line."""
         return cls(colour, [*MARKERS][place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
 
     @property
     def solid(self) -> Look:
-        """The same colour as a solid line: of what belongs to the curve and is none."""
+        """A solid line of the same colour, for lines that belong to the curve."""
         return Look(self.colour, self.marker, (), 2.2)
 
     @property
@@ -105,7 +105,7 @@ class Look:
 
 HELPER = Look("muted", "", (), 1.0)
 MEAN = Look("ink", "", (), 2.2)
-"""Of lines that belong to no curve, and of bars that stand for means."""
+"""Looks of lines without a curve, and of bars for means."""
 
 Colours = Mapping[tuple[bool, str], str]
 """The role of every family's colour, by whether it is learned and its name."""
@@ -180,5 +180,5 @@ def css_variables(*, dark: bool) -> dict[str, str]:
 
 
 def themed_colours() -> dict[str, str]:
-    """A colour for every role that stands for itself in an inline figure until the page's theme replaces it."""
+    """A placeholder colour for every role in an inline figure, which the page's theme replaces."""
     return {role: f"#fe{index:02x}01" for index, role in enumerate(css_variables(dark=False))}

@@ -1,6 +1,6 @@
 """Measurements: schema, database, and exchange with other programs.
 
-resume_key    what resume goes by: a hash of the configuration of a codec and of the image
+resume_key    keys of measurements, by which runs resume
 schema        fields of a measurement, a timing, a failure and a run, with units
 fields        every stored field: name, type, bounds, whether it may be missing
 store         the SQLite database (schema.sql)

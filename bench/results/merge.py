@@ -1,8 +1,8 @@
-"""Results of several databases in one, by SQLite itself: only single columns pass through this process's memory.
+"""Merging results databases within SQLite, so that only single columns pass through the memory of this process.
 
-What the one has stays as it is, as with `bench import`; what others have besides is added, failures of tasks that are
-measured now are forgotten. Their values are checked as those of CSV files are, and an image set of a known name must
-have the same images.
+Existing rows are kept, as by `bench import`; missing rows of the other databases are added, and failures of tasks that
+are measured now are deleted. Values are checked like those of CSV files, and an image set of a known name must have the
+same images.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _OTHER_IMAGES = """
 
 
 def merge(store: Store, path: Path) -> tuple[int, int]:
-    """Add what another database has; how many measurements were new, and how many were here.
+    """Add the rows of another database; the numbers of new and of known measurements.
 
     Raises:
         UsageError: it is this one, or an image set has the name of one here but other images.

@@ -1,4 +1,4 @@
-"""What resume goes by: the key of a measurement, a hash of everything that can change its result.
+"""The key of a measurement, by which runs resume: a hash of everything that can change its result.
 
 That is the configuration of the codec and the SHA-256 of the image. A task whose key is in the database is not measured
 again; if the weights, the backend or a setting changes, so does the key.

@@ -1,4 +1,4 @@
-"""Report assets: what a report shows besides measurements. Decoded pictures, costs, trainings, experiments.
+"""Report assets, which a report shows besides measurements: decoded pictures, costs, trainings, experiments.
 
 All of it is added to an export directory, from where the report reads it (`bench.results.extras`).
 """

@@ -1,4 +1,4 @@
-"""What codecs cost whatever the clock says: parameters, multiply-accumulates, and the memory of coding one picture."""
+"""Complexity of codecs: parameters, multiply-accumulates, and the peak memory of coding one picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEIGHT, WIDTH = 512, 768
-"""The picture that costs are taken on: of Kodak's size."""
+"""Size of the test picture, which is that of Kodak."""
 
 TIMEOUT_S = 600
 
@@ -31,9 +31,9 @@ TIMEOUT_S = 600
 def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     """Add complexity.csv to an export: a row for each codec, weights and quality of the current curves.
 
-    Memory is taken once a codec and weights, at the highest quality. A codec that cannot be opened here with the
-    weights that were measured is told, and has no row; those that are not learned have memory only.
-    That no codec has a row although some were measured is returned as a failure.
+    Memory is measured once per codec and weights, at the highest quality. A codec that cannot be opened here with the
+    measured weights is reported and has no row; conventional codecs have memory only. It is a failure if no codec has a
+    row although some were measured.
 
     Raises:
         BenchError: the folder is not an export.
@@ -61,7 +61,7 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
-    """What costs are taken of: every current codec, backend, weights and quality that can be opened as measured."""
+    """Every current codec, backend, weights and quality that can be opened as measured."""
     columns = ["codec", "settings", "backend", "weights", "quality", "weights_sha256"]
     current = [DatasetResults.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
     points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
@@ -70,7 +70,7 @@ def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
 
 
 def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
-    """Whether a codec can be opened here with the very weights that were measured; if not, that is told."""
+    """Whether a codec can be opened here with the measured weights; if not, it is reported."""
     try:
         recipe, _ = recipe_of({str(name): value for name, value in row.items()}).pinned()
         if ((recipe.version and recipe.version[1]) or "") != row["weights_sha256"]:
@@ -97,7 +97,7 @@ def _complexity(row: dict[str, Any]) -> dict[str, float]:
 
 
 def peak_memory_bytes(row: dict[str, Any]) -> int:
-    """The most memory that a fresh process, or a program that it starts, holds when a codec codes one picture (Linux).
+    """Peak memory of a fresh process, or of a program that it starts, while a codec codes one picture (Linux).
 
     Raises:
         BenchError: the codec failed.

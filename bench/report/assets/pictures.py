@@ -154,7 +154,7 @@ def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, measure
 
 
 def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:
-    """What a measured file decodes to, or None if the codec does not write that file here."""
+    """The decoded picture of a measured file, or None if the codec does not reproduce the file here."""
     where = f"{row['name']}@{row['quality']:g} on {row['image']}"
     try:
         codec = recipe_of(row).open()

@@ -1,4 +1,4 @@
-"""The first screen: one sentence with numbers, the ranking with costs, and what the weights are."""
+"""The first screen: a summary with numbers, the ranking with costs, and a description of the weights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _rates(content: Content, where: str) -> str:
 
 
 def _percent(rate: float) -> str:
-    """A BD-rate in words; what is rounded to nothing is "as many"."""
+    """A BD-rate in words; a value that rounds to zero is "as many"."""
     text = plain(abs(rate), 1)
     return "as many" if not float(text) else f"{text} % {'fewer' if rate < 0 else 'more'}"
 
@@ -117,7 +117,7 @@ def seconds(value: float) -> str:
 
 
 def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
-    """What the curves of the ranking cost, by name: seconds to encode and to decode, and the size of their weights."""
+    """Costs of the curves of the ranking, by name: seconds to encode and to decode, and the size of the weights."""
     timed, _ = times(content)
     sizes = _sizes(content, extras)
     return {
@@ -139,7 +139,7 @@ def _sizes(content: Content, extras: Extras) -> dict[str, str]:
 
 
 def weights_banner(content: Content, extras: Extras) -> str:
-    """What the weights of the learned codecs are, where they are our own: their size and training, and the papers'."""
+    """Size and training of the weights, if they are the project's own, beside those of the papers."""
     used = set(content.results.measurements["weights_sha256"]) - {""}
     rows = extras.weights[extras.weights["weights_sha256"].isin(used)]
     rows = rows[pd.to_numeric(rows["total_steps"]).notna()]
