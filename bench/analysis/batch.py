@@ -65,10 +65,14 @@ def interval(
         return None
     weights = resample_weights(images)
     means = [(weights @ rate, to_axis(weights @ value)) for rate, value in (anchor, test)]
-    rates = bd_rates(means[0], means[1])
-    if np.isnan(rates).mean() > 0.05:
+    return ends(bd_rates(means[0], means[1]))
+
+
+def ends(resampled: Array) -> tuple[float, float] | None:
+    """The 2.5th and the 97.5th percentile of resampled values; None if more than one in twenty is NaN."""
+    if np.isnan(resampled).mean() > 0.05:
         return None
-    low, high = np.nanpercentile(rates, [2.5, 97.5])
+    low, high = np.nanpercentile(resampled, [2.5, 97.5])
     return float(low), float(high)
 
 

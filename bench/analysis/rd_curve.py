@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import glob
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
@@ -19,7 +20,6 @@ from bench.system.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from bench.analysis.axis import Axis
@@ -59,10 +59,10 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     if name not in set(results.curves["name"]):
         raise _not_measured(results, name, results.curves["name"])
     points = results.points[results.points["name"] == name]
-    table = _Grid(results, results.measurements[results.measurements["name"] == name], points)
+    table = _Grid.of_curve(results, name, points["quality"].tolist())
     curves, images, left_out, qualities = {}, {}, {}, {}
     for axis in results.axes:
-        reasons = _unusable(results, table, axis)
+        reasons = _unusable(results, table, axis, points[axis.column].to_numpy(dtype=np.float64))
         usable = [place for place, quality in enumerate(table.qualities) if quality not in reasons]
         shown = points.iloc[usable]
         curves[axis.name] = curve = Curve.of(shown["bpp"], axis.quality(shown[axis.column]))
@@ -87,35 +87,34 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Grid:
-    """The measurements of one curve as arrays of shape (images, points)."""
+    """The measurements of one curve, one row per image and point, as arrays of shape (images, points)."""
 
-    def __init__(self, results: DatasetResults, measurements: pd.DataFrame, points: pd.DataFrame) -> None:
-        self.images, self.qualities = list(results.images), points["quality"].tolist()
-        self.points = points
-        self._measurements = measurements
-        rows = {image: place for place, image in enumerate(self.images)}
-        columns = {quality: place for place, quality in enumerate(self.qualities)}
-        self._row = measurements["image"].map(rows).to_numpy(dtype=int)
-        self._column = measurements["quality"].map(columns).to_numpy(dtype=int)
+    images: tuple[str, ...]
+    qualities: list[float]
+    rows: pd.DataFrame
 
-    def of(self, values: str | pd.Series) -> NDArray[np.float64]:
-        """A column of the measurements, or values by their rows; NaN where there is none."""
-        found = np.full((len(self.images), len(self.qualities)), np.nan)
-        series = self._measurements[values] if isinstance(values, str) else values
-        found[self._row, self._column] = series.to_numpy(dtype=np.float64)
-        return found
+    @classmethod
+    def of_curve(cls, results: DatasetResults, name: str, qualities: list[float]) -> Self:
+        """The grid of a curve; rows without a measurement are NaN."""
+        rows = results.measurements[results.measurements["name"] == name].set_index(["image", "quality"])
+        return cls(results.images, qualities, rows.reindex(pd.MultiIndex.from_product([results.images, qualities])))
+
+    def of(self, column: str) -> NDArray[np.float64]:
+        """A column of the measurements."""
+        return self.rows[column].to_numpy(dtype=np.float64).reshape(len(self.images), -1)
 
     def with_keys(self, keys: Collection[str]) -> NDArray[np.bool_]:
         """Which measurements have one of some keys."""
-        return np.asarray(self.of(self._measurements["key"].isin(keys)) == 1)
+        return self.rows["key"].isin(keys).to_numpy().reshape(len(self.images), -1)
 
 
-def _unusable(results: DatasetResults, table: _Grid, axis: Axis) -> dict[float, str]:
+def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[np.float64]) -> dict[float, str]:
     """The qualities whose points are not usable on an axis, each with the reason and the images concerned."""
     values = table.of(axis.column)
     undefined = table.with_keys(results.undefined_keys(axis))
-    lossless = np.isposinf(axis.quality(table.points[axis.column].to_numpy(dtype=np.float64)))
+    lossless = np.isposinf(axis.quality(means))
     reasons: dict[float, str] = {}
     for fault, where in {
         "an empty file of": table.of("num_bytes") == 0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.analysis.batch import resample_weights
+from bench.analysis.batch import ends, resample_weights
 from bench.analysis.bd import Curve
 from bench.analysis.interpolation import Hermite
 
@@ -25,9 +25,6 @@ COLUMNS = (
     "quality_high",
 )  # fmt: skip
 """What `at_single_point` gives: each difference, and its 95 % bootstrap interval over images."""
-
-_MOST_MISSING = 0.05
-"""Share of resamples without a number from which on there is no interval."""
 
 
 def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
@@ -71,11 +68,4 @@ def _intervals(anchor: RdCurve, test: RdCurve, axis: Axis) -> list[tuple[float, 
     drawn = np.array(
         [_differences(*(Curve.of(rates[row], values[row]) for rates, values in means)) for row in range(len(weights))]
     )
-    return [_span(column) for column in drawn.T]
-
-
-def _span(values: NDArray[np.float64]) -> tuple[float, float] | tuple[None, None]:
-    if np.isnan(values).mean() > _MOST_MISSING:
-        return None, None
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+    return [ends(column) or (None, None) for column in drawn.T]

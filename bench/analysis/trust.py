@@ -6,6 +6,7 @@ verdicts on claims.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.analysis.comparison import LOWEST_SHARE
 from bench.analysis.timing import qualities_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from bench.analysis.axis import Axis
     from bench.analysis.bd import Curve
@@ -44,9 +45,10 @@ def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: Datase
     found.update(pd.Series(reasons, dtype=object))
     usable = numbers[found[numbers.index] == ""]
     for axis, rows in usable.groupby("axis", sort=False):
-        direct = _Direct(by_name, axes[str(axis)])
+        curves = {name: one.curves[str(axis)] for name, one in by_name.items() if str(axis) in one.curves}
+        excess = functools.cache(functools.partial(_excess, by_name, axes[str(axis)]))
         for _, ranked in rows.groupby("anchor", sort=False):
-            found.update(pd.Series(_contradicted(ranked, direct), dtype=object))
+            found.update(pd.Series(_contradicted(ranked, curves, excess), dtype=object))
     return found
 
 
@@ -86,41 +88,22 @@ def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
     return ""
 
 
-class _Direct:
-    """BD-rates of curves against each other on one axis, each computed once."""
-
-    def __init__(self, by_name: Mapping[str, RdCurve], axis: Axis) -> None:
-        self._by_name = by_name
-        self._axis = axis
-        self._known: dict[tuple[str, str], float] = {}
-
-    def excess(self, test: str, other: str) -> float:
-        """Percentage of bits that a curve needs more than another if the difference is significant, else 0."""
-        if (test, other) not in self._known:
-            self._known[test, other] = self._excess(self._by_name[test], self._by_name[other])
-        return self._known[test, other]
-
-    def _excess(self, test: RdCurve, other: RdCurve) -> float:
-        name = self._axis.name
-        if _too_little(other, test, name):
-            return 0.0
-        rows = [(curve.rate_bpp[None], curve.quality[None]) for curve in (other.curves[name], test.curves[name])]
-        value = float(batch.bd_rates(*rows)[0])
-        if value > 0 and name in test.images and name in other.images:
-            interval = batch.interval(other.images[name], test.images[name], to_axis=self._axis.quality)
-            return value if interval and interval[0] > 0 else 0.0
-        return max(value, 0.0)
-
-    def width(self, anchor: str, test: str) -> float:
-        """The length of the common range of quality of two curves."""
-        low, high = self._curve(anchor).overlap(self._curve(test))
-        return high - low
-
-    def _curve(self, name: str) -> Curve:
-        return self._by_name[name].curves[self._axis.name]
+def _excess(curves: Mapping[str, RdCurve], axis: Axis, test_name: str, other_name: str) -> float:
+    """Percentage of bits that a curve needs more than another if the difference is significant, else 0."""
+    test, other, name = curves[test_name], curves[other_name], axis.name
+    if _too_little(other, test, name):
+        return 0.0
+    rows = [(curve.rate_bpp[None], curve.quality[None]) for curve in (other.curves[name], test.curves[name])]
+    value = float(batch.bd_rates(*rows)[0])
+    if value > 0 and name in test.images and name in other.images:
+        interval = batch.interval(other.images[name], test.images[name], to_axis=axis.quality)
+        return value if interval and interval[0] > 0 else 0.0
+    return max(value, 0.0)
 
 
-def _contradicted(ranked: pd.DataFrame, direct: _Direct) -> dict[int, str]:
+def _contradicted(
+    ranked: pd.DataFrame, curves: Mapping[str, Curve], excess: Callable[[str, str], float]
+) -> dict[int, str]:
     """The rows against one anchor that a direct comparison contradicts: of two, the one with less overlap.
 
     Numbers with overlapping intervals imply no order.
@@ -132,10 +115,11 @@ def _contradicted(ranked: pd.DataFrame, direct: _Direct) -> dict[int, str]:
     low, high = np.where(np.isnan(low), value, low), np.where(np.isnan(high), value, high)
     tests, anchor, found = list(rows["test"]), str(ranked["anchor"].iloc[0]), {}
     for better, worse in zip(*np.triu_indices(len(rows), 1), strict=True):
-        if high[better] >= low[worse] or not (excess := direct.excess(tests[better], tests[worse])):
+        if high[better] >= low[worse] or not (more := excess(tests[better], tests[worse])):
             continue
-        place = min((better, worse), key=lambda place: direct.width(anchor, tests[place]))
+        overlaps = {place: curves[anchor].overlap(curves[tests[place]]) for place in (better, worse)}
+        place = min(overlaps, key=lambda place: overlaps[place][1] - overlaps[place][0])
         title = rows["test_title"].iloc[better + worse - place]
-        sign, percent = ("more", excess) if place == better else ("fewer", 100 * excess / (100 + excess))
+        sign, percent = ("more", more) if place == better else ("fewer", 100 * more / (100 + more))
         found[rows.index[place]] = f"contradicted: directly compared it needs {percent:.1f} % {sign} bits than {title}"
     return found
