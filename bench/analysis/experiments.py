@@ -84,7 +84,7 @@ def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
 
 def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
     """Means over the pictures of each model, quality, metric and variant; the number of pictures is `images`."""
-    setting = [column for column in ("model", "quality", "metric", "variant") if column in trials]
+    setting = [column for column in TRIAL if column in trials]
     numbers = [column for column in MEANS if column in trials]
     groups = trials.groupby(setting, sort=False)
     return groups[numbers].mean().assign(images=groups["image"].nunique()).reset_index()

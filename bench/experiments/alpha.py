@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.analysis.experiments import SEARCH
 from bench.learned.training import stp
 from bench.learned.training.loop import stalled
 from bench.learned.training.phases import parse_target, seconds
@@ -41,9 +42,6 @@ CHOICES = "alpha_search.csv"
 
 RUNS = Path("runs/alpha")
 OUT = Path("reports/data/experiments")
-
-_SETTING = ("model", "quality", "metric", "synthesis", "distance", "seed")
-"""Columns that identify a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +162,14 @@ def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any]
     record = json.loads((folders[next(iter(found))] / "record.json").read_text(encoding="utf-8"))
     choices = _choices(epochs, float(record["initial"]["base_validation"]["psnr_db"]))
     for name, rows in ((EPOCHS, epochs), (CHOICES, choices)):
-        Observations(out / name, _SETTING, _SETTING, "bench train alpha").replace(rows)
+        Observations(out / name, SEARCH, SEARCH, "bench train alpha").replace(rows)
     return choices
 
 
 def _setting(job: TrainingJob, recipe: stp.StpRecipe) -> dict[str, Any]:
     target = job.target
     values = (f"{target.family}+{target.modifier}", target.quality, target.metric)
-    return dict(zip(_SETTING, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))
+    return dict(zip(SEARCH, (*values, recipe.synthesis, recipe.distance, job.seed), strict=True))
 
 
 def _curve(folder: Path) -> pd.DataFrame:
@@ -214,4 +212,4 @@ def _choices(epochs: pd.DataFrame, base_psnr_db: float) -> pd.DataFrame:
     best["base_psnr_db"] = base_psnr_db
     best["chosen"] = (best.index == best["psnr_db"].idxmax()).astype(int)
     columns = ["alpha", "psnr_db", "base_psnr_db", "latent_error_ratio", "best_epoch", "epochs", "chosen"]
-    return best[[*_SETTING, *columns]].reset_index(drop=True)
+    return best[[*SEARCH, *columns]].reset_index(drop=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from bench.analysis.experiments import MEANS, TRIAL
 from bench.images.picture import Picture
 from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.families import YUV420
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from bench.learned.coding.synthesis import PictureTransforms
     from bench.learned.training.training_pictures import Pictures
     from bench.learned.weights.rectified import RectifiedWeights
-
-_VARIANT = ["model", "quality", "metric", "variant"]
-_REQUIRED = (*_VARIANT, "weights_sha256", "image")
-_MEANS = ["rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent"]
 
 
 def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
@@ -72,12 +69,12 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
     file.read()  # refuse another kind of file before anything is measured
     rows = [row for name, path in variants.items() for row in _measured(name, path, validation_set)]
     table = file.replace(pd.DataFrame(rows))
-    return table.groupby(_VARIANT, sort=False)[_MEANS].mean().reset_index()
+    return table.groupby(list(TRIAL), sort=False)[list(MEANS)].mean().reset_index()
 
 
 def observations(path: Path) -> Observations:
     """The file of this experiment."""
-    return Observations(path, (*_REQUIRED, *_MEANS), _VARIANT, "bench train trials")
+    return Observations(path, (*TRIAL, "weights_sha256", "image", *MEANS), TRIAL, "bench train trials")
 
 
 def _measured(name: str, path: Path, validation_set: Pictures) -> Iterator[dict[str, Any]]:

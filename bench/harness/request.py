@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from bench.harness.measure import require_quiet_machine
 from bench.harness.plan import plan
 from bench.harness.run_info import describe_run
 from bench.harness.runner import describe_dataset, register, run_measurements, run_timings
-from bench.harness.target import Search, target_of
+from bench.harness.target import at_target, mean_point, target_of
 from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column, is_measured_name
@@ -184,8 +185,16 @@ def _at_target(
     if not target.is_rate and dataset.kind != "rgb":
         raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
     with crew_for(request, crew, "target") as measuring:
-        search = Search(target, dataset, request.backend, request.limits, measuring)
-        found = [search.of(spec) for spec in specs]
+        probe = functools.partial(
+            mean_point, dataset=dataset, backend=request.backend, limits=request.limits, crew=measuring
+        )
+        # A codec that cannot run here is reported by the plan.
+        found = [
+            (spec, "")
+            if codec_class(spec.name).missing(request.backend, **spec.options)
+            else at_target(spec, target, probe)
+            for spec in specs
+        ]
     return [spec for spec, _ in found], [line for _, line in found if line]
 
 

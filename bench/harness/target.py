@@ -76,41 +76,28 @@ def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs
     return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A search on an image set; its measurements are not stored."""
+def mean_point(
+    spec: CodecSpec, *, dataset: Dataset, backend: str | None, limits: Limits, crew: Crew | None
+) -> tuple[float, float]:
+    """Mean bits per pixel and mean PSNR in dB of a codec at its one quality; its measurements are not stored.
 
-    target: Target
-    dataset: Dataset
-    backend: str | None
-    limits: Limits
-    crew: Crew | None
-
-    def of(self, spec: CodecSpec) -> tuple[CodecSpec, str]:
-        """The result of `at_target` for a codec; a codec that cannot run here is returned unchanged.
-
-        Raises:
-            CodecError: the codec fails on a picture at a quality that is tried.
-        """
-        if codec_class(spec.name).missing(self.backend, **spec.options):
-            return spec, ""
-        return at_target(spec, self.target, self._probe)
-
-    def _probe(self, spec: CodecSpec) -> tuple[float, float]:
-        metric = "mse" if self.dataset.kind == "rgb" else "mse_y"
-        work = Work(MeasuringJob.by([metric]), self.limits)
-        tasks = plan([spec], self.dataset.images, backend=self.backend)
-        results = carried_out(work, {tasks.points[0]: tasks.of(0)}, self.crew)
-        rates_bpp, errors = [], []
-        with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
-            for task, measured in results:
-                if isinstance(measured, BaseException):
-                    raise CodecError(f"{task}: {one_line(measured)}; a search for a target needs every picture")
-                rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
-                errors.append(measured.result.values[metric] or 0.0)
-                advance(1, str(task))
-        # Results of workers arrive in any order; the exact sum does not depend on it.
-        return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
+    Raises:
+        CodecError: the codec fails on a picture.
+    """
+    metric = "mse" if dataset.kind == "rgb" else "mse_y"
+    work = Work(MeasuringJob.by([metric]), limits)
+    tasks = plan([spec], dataset.images, backend=backend)
+    results = carried_out(work, {tasks.points[0]: tasks.of(0)}, crew)
+    rates_bpp, errors = [], []
+    with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
+        for task, measured in results:
+            if isinstance(measured, BaseException):
+                raise CodecError(f"{task}: {one_line(measured)}; a search for a target needs every picture")
+            rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
+            errors.append(measured.result.values[metric] or 0.0)
+            advance(1, str(task))
+    # Results of workers arrive in any order; the exact sum does not depend on it.
+    return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
 
 
 def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
