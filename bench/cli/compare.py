@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
 @images
 @clip
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this, as in psnr-y; repeatable.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric, such as psnr-y; repeatable."
+)
 @click.option(
     "--format",
     "form",

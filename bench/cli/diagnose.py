@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
 @click.option("--out", type=FILE, metavar="FILE.npz", help="Write latents, scales, means and bits of each element.")
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
-    """Show what a learned codec spends on a picture, and write its latents.
+    """Show how many bits a learned codec spends on a picture, and write its latents.
 
     The file holds y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the codec has them,
     each (channels, height, width); numpy.load reads it.

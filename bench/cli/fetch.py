@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
     """Download image sets (kodak by default), CompressAI's `weights` or those of the metrics `lpips` and `dists`.
 
-    All are verified, and what was cut off goes on.
+    All are verified, and interrupted downloads resume.
 
     Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all `weights` of one --metric are about 2 GB.
     """

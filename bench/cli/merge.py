@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 @click.argument("databases", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATABASE...")
 @db
 def merge(databases: Sequence[Path], db: Path) -> None:
-    """Add what other databases have, those of the shards of a run perhaps, to one.
-
-    What is there already stays as it is.
-    """
+    """Add the rows of other databases, such as those of the shards of a run, to one; existing rows are kept."""
     from bench.results.merge import merge as add  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 

@@ -23,9 +23,7 @@ images = click.option(
 )
 
 data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
-backend = click.option(
-    "--backend", help="What does the coding: by default a library in process, or 'external' binaries."
-)
+backend = click.option("--backend", help="Implementation of the codec: a library (default), or 'external' binaries.")
 threads = click.option("--threads", type=PROCESSES, help="Threads of libraries.  [default: all cores]")
 families = click.option("--family", "families", multiple=True, help="Weights of this family only; repeatable.")
 qualities = click.option(
@@ -35,9 +33,13 @@ force = click.option("--force", is_flag=True, help="Take times although other wo
 
 _CLIP_OPTIONS = (
     click.option("--frames", metavar="A:B", help="Only frames A to B - 1 of a clip; A:B:C takes every C-th."),
-    click.option("--size", metavar="WxH", help="Of a .yuv clip whose name does not say it."),
-    click.option("--pixel-format", metavar="NAME", help="Likewise: yuv420p, yuvj420p, yv12, nv12, nv21 or gray."),
-    click.option("--range", "levels", type=click.Choice(["full", "limited"]), help="Of a clip that does not say it."),
+    click.option("--size", metavar="WxH", help="Size of a .yuv clip, if its name does not contain it."),
+    click.option(
+        "--pixel-format", metavar="NAME", help="Its format, likewise: yuv420p, yuvj420p, yv12, nv12, nv21 or gray."
+    ),
+    click.option(
+        "--range", "levels", type=click.Choice(["full", "limited"]), help="Range of a clip that does not state it."
+    ),
 )
 
 

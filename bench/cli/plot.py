@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @images
 @click.option("--rates", default="", metavar="LOW:HIGH", help="Bits per pixel that are shown, as in 0.1:1.5.")
 @click.option("--width", default="column", show_default=True, metavar="WIDTH", help="column, page, or millimetres.")
-@click.option("--format", "form", metavar="LIST", help="Of pdf, svg, png, csv and pgf.  [default: pdf]")
+@click.option("--format", "form", metavar="LIST", help="Any of pdf, svg, png, csv and pgf.  [default: pdf]")
 @click.option("--out", type=FILE, default="figure", show_default=True, help="The files, without their suffix.")
 @db
 def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401

@@ -14,15 +14,15 @@ from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 @click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
 @click.option("--data", type=FOLDER, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
 @click.option("--crops", type=COUNT, default=100, show_default=True, help="Pieces of 256x256 pixels.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of their choice.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for choosing them.")
 @click.option("--out", type=FOLDER, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Put the entropy model of joint, attn, cca or joint-yuv into fixed point: weights of joint-int, ... joint-yuv-int.
+    """Convert the entropy model of joint, attn, cca or joint-yuv to fixed point, as joint-int, ... joint-yuv-int.
 
-    Nothing is trained: photographs say what 8 bits have to span. All qualities that there are weights of, unless one
-    is named.
+    Nothing is trained: photographs give the ranges of the 8-bit values. All qualities with weights are converted unless
+    one is named.
     """
     import torch  # noqa: PLC0415
 

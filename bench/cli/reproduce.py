@@ -16,16 +16,20 @@ from bench.system.environment import usable_cores
 @click.option(
     "--quick", is_flag=True, help="A stated subset of pictures and qualities (bench/reproduction/budget.toml)."
 )
-@click.option("--weights", default="compact", show_default=True, help="Of learned codecs: compact, zoo or a folder.")
+@click.option(
+    "--weights", default="compact", show_default=True, help="Weights of learned codecs: compact, zoo or a folder."
+)
 @click.option("--workers", type=PROCESSES, help="Processes that measure, times apart.  [default: all cores]")
 @click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
-@click.option("--evidence", type=FOLDER, help="Folder for what of the report is worth committing: new, or of before.")
+@click.option(
+    "--evidence", type=FOLDER, help="Folder for the files of the report to commit: new, or one of an earlier call."
+)
 @threads
 @force
 @data
 @db
 def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:  # noqa: ANN401  # Reproduction's fields
-    """Measure everything on Kodak, take times, and write the report; after any interruption it goes on."""
+    """Measure everything on Kodak, take times, and write the report; the same command resumes it."""
     count = limit_threads(threads)
     from bench.reproduction.reproduce import Reproduction, reproduce  # noqa: PLC0415
 

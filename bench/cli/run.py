@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @images
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
 @click.option("--sample", type=COUNT, metavar="N", help="Only N of the images, which --seed chooses by their content.")
-@click.option("--seed", type=SEED, help="Of --sample.  [default: 0]")
+@click.option("--seed", type=SEED, help="Seed of --sample.  [default: 0]")
 @click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Only every N-th task, from the I-th on.")
 @click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
 @clip
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     metavar="NAME",
     multiple=True,
     callback=one_curve,
-    help="Of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
+    help="Weights of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
 )
-@click.option("--device", metavar="NAME", help="Where learned codecs run their transforms: cpu, cuda, cuda:1.")
+@click.option("--device", metavar="NAME", help="Device of the learned codecs' transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or file.py:NAME.")
 @click.option("--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all that is stored.")
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 @data
 @db
 def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
-    """Measure codecs on images. What is measured already is not measured again."""
+    """Measure codecs on images. Tasks that are stored already are not measured again."""
     if threads and (options["workers"] > 1 or options["scheduler"]) and not options["timing"]:
         raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
     if not options["codecs"] and not options["added"]:
@@ -89,7 +89,7 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
 
 
 def _show_points(db: Path, summary: Summary) -> None:
-    """Print the complete RD points that a run was asked for, and how far the others are."""
+    """Print the complete RD points that a run was asked for, and the progress of the others."""
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415

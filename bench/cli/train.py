@@ -77,7 +77,7 @@ def train() -> None:
 @_exclude
 @click.option("--steps", type=COUNT, help="Train to this number of steps in all; reproducible.")
 @click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
 @click.option("--init", type=FILE, help="Weights file of a neighbouring quality or family to start from.")
 @click.option(
@@ -111,7 +111,7 @@ def train() -> None:
     metavar="1,2,...",
     help="Train for all of these at once, with gains for each; QUALITY is one of them. Writes a plain model for each.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of weights, crops and noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, crops and noise.")
 @_device
 @click.option(
     "--devices",
@@ -126,7 +126,7 @@ def train() -> None:
 @_threads
 @_cache
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Train one model; --resume goes on after any interruption."""
+    """Train one model; --resume continues after an interruption."""
     began_s = time.perf_counter()  # before the imports, which take seconds of a budget
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
@@ -140,7 +140,7 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @click.argument("weights", type=FILE)
 @click.argument("checkpoint", type=FILE)
 def export(weights: Path, checkpoint: Path) -> None:
-    """Trained weights as a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
+    """Convert trained weights to a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
     from bench.learned.weights.foreign import export_checkpoint  # noqa: PLC0415
 
     architecture = export_checkpoint(weights, checkpoint)
@@ -164,7 +164,7 @@ def export(weights: Path, checkpoint: Path) -> None:
 @_threads
 @_cache
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """All the weights of the package, step by step."""
+    """Train all weights of the package, step by step."""
     from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
@@ -202,7 +202,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @_threads
 @_cache
 def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Entropy models beside each other on equal latents (Minnen et al. 2018)."""
+    """Compare entropy models on equal latents (Minnen et al. 2018)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
@@ -237,13 +237,13 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @_exclude
 @click.option("--out", type=FOLDER, help="Folder of the two CSV files.  [default: reports/data/experiments]")
 @click.option("--runs", type=FOLDER, help="Folder of the trainings.  [default: runs/alpha]")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of crops and of a new rectifier.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and of a new rectifier.")
 @_device
 @_compile
 @_threads
 @_cache
 def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """The weight of a rectifier's feature distance, by the paper's search (Luo and Chen 2023)."""
+    """Search for the weight of a rectifier's feature distance (Luo and Chen 2023)."""
     from bench.analysis.experiments import is_capped  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import alpha as searches  # noqa: PLC0415
@@ -271,7 +271,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 @_exclude
 @_cache
 def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Trained weights beside each other on the pictures that trainings hold out."""
+    """Compare trained weights on the validation pictures of trainings."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import trials as comparing  # noqa: PLC0415
     from bench.learned.training import training_pictures  # noqa: PLC0415
@@ -290,7 +290,7 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 @click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
 @click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Trained variants of cca beside each other, by real files (Duan et al. 2023)."""
+    """Compare trained variants of cca by real files (Duan et al. 2023)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
 
@@ -302,7 +302,7 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
 @click.option("--dataset", help="Pictures to code.  [default: kodak, or builtin without it]")
 @click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
 def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Trainings that differ in their seeds beside each other, by real files."""
+    """Compare trainings that differ only in their seeds, by real files."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.seed_variance import OUT, run_training_spread  # noqa: PLC0415
 
