@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import safetensors
@@ -15,9 +15,6 @@ from bench.results.extras import ORIGINS, WEIGHTS
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
 from bench.system.files import sha256_of, write_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EXPERIMENTS = Path("reports") / "reference" / "experiments"
 """Experiments that come with a checkout."""
@@ -62,15 +59,11 @@ def training_records(measurements: pd.DataFrame) -> pd.DataFrame:
     """
     columns = ["weights", "codec", "quality", "weights_sha256"]
     used = measurements.loc[measurements["weights"].ne(""), columns].drop_duplicates()
-    files = _files_by_hash(used["weights"].unique())
+    folders = [COMPACT, *map(Path, used["weights"].unique())]
+    paths = [path for folder in folders for path in ([folder] if folder.is_file() else folder.glob("*.safetensors"))]
+    files = {sha256_of(path): path for path in paths}
     rows = [row | _training(files.get(row["weights_sha256"])) for row in used.to_dict("records")]
     return pd.DataFrame(rows, columns=[*WEIGHTS, *ORIGINS]).sort_values(columns, ignore_index=True)
-
-
-def _files_by_hash(names: Iterable[str]) -> dict[str, Path]:
-    folders = [COMPACT, *(Path(name) for name in names)]
-    files = [path for folder in folders for path in ([folder] if folder.is_file() else folder.glob("*.safetensors"))]
-    return {sha256_of(path): path for path in files}
 
 
 def _training(path: Path | None) -> dict[str, Any]:

@@ -46,18 +46,13 @@ def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
             "width": int(sizes["width"]),
             "height": int(sizes["height"]),
             "original": _file(original["sha256"].iloc[0]),
-            "targets": [_target(group) for _, group in decoded.groupby("target_bpp", sort=True)],
+            "targets": [
+                {"rate": f"{rate:g}", "entries": [*map(_entry, records(group))], "pair": first_pair(group)}
+                for rate, group in decoded.groupby("target_bpp", sort=True)
+            ],
         }
         sets.append(found | {"crops": _crops(found)})
     return sets
-
-
-def _target(rows: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "rate": f"{rows['target_bpp'].iloc[0]:g}",
-        "entries": [_entry(row) for row in records(rows)],
-        "pair": first_pair(rows),
-    }
 
 
 def first_pair(rows: pd.DataFrame) -> tuple[str, str]:
