@@ -26,9 +26,9 @@ def _group(group: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> dict[
     first = records(group.head(1))[0]
     rows: dict[str, dict[str, Any]] = {}
     for row in records(group):
-        rows.setdefault(row["name"], {"name": row["name"], "codec": row})[row["stage"]] = row
+        rows.setdefault(row["name"], {**row, "stages": {}})["stages"][row["stage"]] = row
     parts = list(dict.fromkeys(stage for stage in group["stage"] if stage not in WHOLE))
-    codec = Column("Codec", lambda row: row["codec"]["title"])
+    codec = Column("Codec", "title")
     whole = [column for stage in WHOLE for column in (_time(stage, "ms"), _speed(stage))]
     return {
         **{key: first[key] for key in ("machine", "device", "images")},
@@ -37,17 +37,17 @@ def _group(group: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> dict[
         "table": Table.of(
             rows.values(),
             codec,
-            number("Qualities", lambda row: row["codec"]["qualities"]),
+            number("Qualities", "qualities"),
             *whole,
             *(_costs(costs) if rows.keys() & costs.keys() else ()),
         ),
-        "parts": Table.of((row for row in rows.values() if set(parts) & set(row)), codec, *map(_time, parts)),
+        "parts": Table.of((row for row in rows.values() if set(parts) & set(row["stages"])), codec, *map(_time, parts)),
     }
 
 
 def _time(stage: str, unit: str = "") -> Column:
     def cell(row: Mapping[str, Any]) -> Cell:
-        if (own := row.get(stage)) is None:
+        if (own := row["stages"].get(stage)) is None:
             return Cell(NOTHING)
         median_s = own["median_s"]
         extent = f"{milliseconds(own['low_s'])} to {milliseconds(own['high_s'])}"
@@ -57,7 +57,10 @@ def _time(stage: str, unit: str = "") -> Column:
 
 
 def _speed(stage: str) -> Column:
-    return number("MP/s", lambda row: plain(row[stage]["megapixels_per_s"], 1) if stage in row else NOTHING, stage)
+    def cell(row: Mapping[str, Any]) -> str:
+        return plain(row["stages"].get(stage, {}).get("megapixels_per_s"), 1)
+
+    return number("MP/s", cell, stage)
 
 
 def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
