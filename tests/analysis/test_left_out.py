@@ -127,7 +127,8 @@ def test_the_page_has_the_same_signs(partly: Synthetic, tmp_path: Path) -> None:
     export = partly.read(tmp_path)
     results = DatasetResults.of(export, "garden")
     curves = page_points(Content.of(export, results).drawn(family_colours([results.families])))
-    cells = {curve["name"]: dict(curve["rows"])["10"] for curve in curves}
+    rows = {curve["name"]: [[cell.text for cell in row] for row in curve["table"].rows] for curve in curves}
+    cells = {name: next(row for row in own if row[0] == "10") for name, own in rows.items()}
     assert cells["alpha"].count("n/a") == 2  # the mean, and that in decibels
     assert "∞" in cells["alpha"]
     assert cells["beta"].count(NOTHING) == 2
