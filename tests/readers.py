@@ -26,7 +26,7 @@ from bench.images.clips import ClipOptions, open_clip
 from bench.images.image_files import read_picture
 from bench.learned.coding import container
 from bench.learned.training import checkpoint, training_recipe
-from bench.learned.weights import catalogue, full, tensor_file
+from bench.learned.weights import full, tensor_file
 from bench.learned.weights.foreign import load_any
 from bench.results.export import import_csv, read_results, read_rows
 from bench.results.imported import add_curve
@@ -86,7 +86,7 @@ def read_curve(path: Path, folder: Path) -> None:
 
 
 def read_weights(path: Path, _: Path) -> None:
-    catalogue.header(path)
+    tensor_file.read_header(path)
     full.load(path)
 
 

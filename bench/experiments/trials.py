@@ -19,7 +19,7 @@ from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified
 from bench.learned.training.objective import middle_of
-from bench.learned.weights import catalogue
+from bench.learned.weights import catalogue, tensor_file
 from bench.learned.weights.full import Weights, load
 from bench.learned.weights.rectified import is_decoder, load_rectified, modifier_of
 from bench.metrics.distortion import MS_SSIM, MSE
@@ -50,7 +50,7 @@ def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
             raise UsageError(f"'{word}' is not NAME=FILE with a name of its own, such as l2=runs/joint+qr@3/weights…")
         found[name] = Path(file)
     for path in found.values():
-        catalogue.header(path)
+        tensor_file.read_header(path)
     return found
 
 
@@ -128,7 +128,7 @@ def _encoder(path: Path) -> str:
 
     After entropy-model fine-tuning this is the family that the transforms were taken from.
     """
-    header = catalogue.header(catalogue.base(path) if is_decoder(path) else path)
+    header = tensor_file.read_header(catalogue.base(path) if is_decoder(path) else path)
     record, family = header["card"].get("record", {}), str(header["config"]["family"])
     trainable = record.get("phase", {}).get("trainable", ())
     if not trainable:

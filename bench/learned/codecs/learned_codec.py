@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from bench.codecs.codec import Codec, QualityScale
 from bench.codecs.probe import note, stage
-from bench.learned.weights import catalogue
+from bench.learned.weights import catalogue, tensor_file
 from bench.system.errors import CodecError, MissingError, UsageError, unknown
 from bench.system.files import fingerprint
 
@@ -112,7 +112,7 @@ class LearnedCodec(Codec):
             from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
 
             return str(recognition.identify(self._path))
-        config = catalogue.header(self._path)["config"]
+        config = tensor_file.read_header(self._path)["config"]
         return f"{self.family}, N={config['N']}, M={config['M']}"
 
     @property
@@ -205,8 +205,7 @@ class LearnedCodec(Codec):
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
         """SHA-256 of the weights, and the loaded model."""
         from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
-        from bench.learned.weights.compressai_weights import load_zoo  # noqa: PLC0415
-        from bench.learned.weights.foreign import load_any  # noqa: PLC0415
+        from bench.learned.weights.foreign import load_any, load_zoo  # noqa: PLC0415
 
         if (zoo := catalogue.ZOOS.get(source.weights)) is not None:
             loaded = load_zoo(source.family, int(source.quality), zoo)

@@ -22,7 +22,6 @@ import importlib
 
 from bench.learned.families import FAMILIES
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
-from bench.learned.models.compressai_models import load_zoo_state, zoo_config
 from bench.learned.models.config import ModelConfig, compact_config
 from bench.learned.models.gained import Gained
 from bench.learned.models.layers import keep_float32
@@ -46,10 +45,8 @@ __all__ = [
     "Trainable",
     "build",
     "compact_config",
-    "load_zoo_state",
     "parameter_groups",
     "share",
-    "zoo_config",
 ]
 
 Codable = LearnedModel | Rectified

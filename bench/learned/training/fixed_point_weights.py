@@ -17,8 +17,8 @@ from bench.learned.families import YUV420
 from bench.learned.training import training_pictures
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.plane_objective import converted
-from bench.learned.weights import catalogue
-from bench.learned.weights.compressai_weights import load_zoo
+from bench.learned.weights import catalogue, tensor_file
+from bench.learned.weights.foreign import load_zoo
 from bench.learned.weights.full import Weights, load
 from bench.system.errors import UsageError
 from bench.system.progress import progress
@@ -83,7 +83,7 @@ class Request:
             UsageError: the weights file is invalid, or see `target`.
         """
         if self.weights not in catalogue.ZOOS:
-            catalogue.header(self.base)
+            tensor_file.read_header(self.base)
         _ = self.target
         training_pictures.find(self.data or training_pictures.default_folder())
 

@@ -22,7 +22,7 @@ from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.training_job import TrainingJob, modified_phase, phase_for
 from bench.learned.training.training_run import CHECKPOINT
 from bench.learned.training.training_run import WEIGHTS as TRAINED
-from bench.learned.weights import catalogue, delta
+from bench.learned.weights import catalogue, delta, tensor_file
 from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class RecipeProgress:
 
 
 def _stages_in(path: Path) -> Stages:
-    stages: Stages = catalogue.header(path)["card"]["record"].get("stages", {})
+    stages: Stages = tensor_file.read_header(path)["card"]["record"].get("stages", {})
     return stages
 
 

@@ -25,7 +25,7 @@ from bench.learned.training.loop import DivergedError, Loop
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.plane_objective import RANGE, PlanesObjective
-from bench.learned.weights import catalogue, recognition
+from bench.learned.weights import catalogue, recognition, tensor_file
 from bench.learned.weights.full import ModelCard
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write, make_folder, remove_parts, sha256_of
@@ -148,7 +148,9 @@ def _require_inputs(job: TrainingJob) -> None:
     """
     training_pictures.find(job.data, job.exclude)
     if job.init is not None:
-        (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else catalogue.header)(job.init)
+        (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else tensor_file.read_header)(
+            job.init
+        )
     _ = job.config
 
 
@@ -235,7 +237,7 @@ def _segment(job: TrainingJob, loop: Loop) -> TrainingSegment:
 
 def steps_of(path: Path) -> int | None:
     """Number of steps of a weights file, or None if there is none."""
-    return int(catalogue.header(path)["card"]["record"]["steps"]) if path.is_file() else None
+    return int(tensor_file.read_header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
 def _write(job: TrainingJob, loop: Loop, folder: TrainingFolder) -> None:

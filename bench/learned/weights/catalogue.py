@@ -1,10 +1,10 @@
 """Names of weights and their files, found by file name, without torch.
 
-compact       the package's weights, in bench/learned/weights/compact; compact-ms-ssim those trained for MS-SSIM zoo
-CompressAI's weights, trained for MSE; zoo-ms-ssim those trained for MS-SSIM (`bench fetch weights`) a folder      files
-named FAMILY-QUALITY.safetensors, as in compact; or the folder of a training a file        one model, written by `bench
-train`, or a checkpoint of CompressAI's architectures (`foreign`) files         a glob or a list of such files, each a
-point of a curve (`file_selection`)
+    compact, compact-ms-ssim  the package's weights, trained for MSE and for MS-SSIM
+    zoo, zoo-ms-ssim          CompressAI's weights, trained for MSE and for MS-SSIM (`bench fetch weights`)
+    a folder                  files named FAMILY-QUALITY.safetensors, as in compact; or the folder of a training
+    a file                    one model: written by `bench train`, or a checkpoint of CompressAI's architectures
+    files                     a glob or a list of such files, each a point of a curve (`file_selection`)
 
 A file with delta weights names its base, a file in the same folder with the other tensors, which may itself be delta
 weights. +qr and +ft files have a decoder, -int files an entropy model, whose base may be a checkpoint of CompressAI.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 
 from bench.learned.weights import checkpoints, file_selection
-from bench.learned.weights.header import parse
+from bench.learned.weights.tensor_file import read_header
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import fingerprint
 
@@ -61,7 +61,8 @@ def find(weights: str, family: str, quality: float) -> Path:
     """
     files = _files(weights, family)
     if quality not in files:
-        raise MissingError(f"no weights of {family}@{quality:g} in {weights}{_others(files)}; {_way(weights, family)}")
+        there = f" (there are those of {', '.join(f'{number:g}' for number in sorted(files))})" if files else ""
+        raise MissingError(f"no weights of {family}@{quality:g} in {weights}{there}; {_way(weights, family)}")
     return files[quality]
 
 
@@ -71,7 +72,13 @@ def missing(weights: str, family: str) -> str | None:
         return f"no weights of {family} in {weights}; {_way(weights, family)}"
     if weights in ZOOS:
         return None
-    return next((reason for path in files.values() if not is_foreign(path) and (reason := _unfit(path))), None)
+    try:
+        for path in files.values():
+            if not is_foreign(path):
+                bases(path)
+    except BenchError as error:
+        return str(error)
+    return None
 
 
 def is_of_files(weights: str) -> bool:
@@ -97,7 +104,7 @@ def base(path: Path) -> Path:
         MissingError: it is missing.
         UsageError: it has changed, or the file has full weights.
     """
-    found = header(path)
+    found = read_header(path)
     if not isinstance(found.get("base"), dict):
         raise UsageError(f"{path}: the weights of a whole model, not a part of one")
     return _base(path, found)
@@ -111,7 +118,7 @@ def bases(path: Path) -> tuple[Path, ...]:
         UsageError: one has changed, or the chain is too long.
     """
     chain = [path]
-    while isinstance((found := header(chain[-1])).get("base"), dict):
+    while isinstance((found := read_header(chain[-1])).get("base"), dict):
         chain.append(_base(chain[-1], found, chain))
         if found["base"].get("weights") in ZOOS:
             break
@@ -138,15 +145,6 @@ def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path
     return located
 
 
-def _unfit(path: Path) -> str | None:
-    """What is wrong with the bases of a file, or None."""
-    try:
-        bases(path)
-    except BenchError as error:
-        return str(error)
-    return None
-
-
 def _model(header: dict[str, Any]) -> tuple[str, int]:
     """Family and quality of the base of an entropy model in integers."""
     return str(header["base"]["family"]), int(header["card"]["quality"])
@@ -162,26 +160,12 @@ def _another(found: dict[str, Any]) -> str:
     return f"`bench quantize {family}@{quality} --force` makes one for that"
 
 
-def header(path: Path) -> dict[str, Any]:
-    """The header of a weights file of bench.
-
-    Raises:
-        MissingError: there is no such file.
-        UsageError: it is not a weights file.
-    """
-    if not path.is_file():
-        raise MissingError(f"there is no weights file {path}")
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return parse(file.metadata()["bench"])
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-
-
 def _files(weights: str, family: str) -> Mapping[float, Path]:
     """The files of a family by quality."""
     if weights in ZOOS:
-        return _zoo_files(ZOOS[weights], family)
+        wanted = (family, ZOOS[weights])
+        ours = (entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == wanted)
+        return {entry.quality: path for entry in ours if (path := checkpoints.locate(entry)) is not None}
     if weights not in COMPACTS and (chosen := file_selection.selected(weights)) is not None:
         for path in chosen.values():
             _require_family(path, family)
@@ -228,24 +212,14 @@ def _require_family(path: Path, family: str) -> None:
         raise UsageError(f"{path}: weights of family '{found}', not '{family}'")
 
 
-def _zoo_files(metric: str, family: str) -> dict[float, Path]:
-    ours = [entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == (family, metric)]
-    located = {entry.quality: checkpoints.locate(entry) for entry in ours}
-    return {quality: path for quality, path in located.items() if path is not None}
-
-
 def _identity(path: Path) -> tuple[str, int]:
     """Family with modifier, and quality, of the model in a file."""
-    found = header(path)
+    found = read_header(path)
     modifier = f"+{found['modifier']}" if "modifier" in found else ""
     try:
         return str(found["config"]["family"]) + modifier, int(found["card"]["quality"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
-
-
-def _others(files: Mapping[float, Path]) -> str:
-    return f" (there are those of {', '.join(f'{quality:g}' for quality in sorted(files))})" if files else ""
 
 
 def _way(weights: str, family: str) -> str:

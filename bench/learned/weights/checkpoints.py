@@ -1,6 +1,6 @@
 """CompressAI's published checkpoints: list, local files, and download.
 
-This module does not import torch, so that `bench list` and `bench fetch` start fast. See `compressai_weights` for
+This module does not import torch, so that `bench list` and `bench fetch` start fast. See `foreign` for
 loading.
 """
 

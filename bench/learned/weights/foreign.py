@@ -1,7 +1,8 @@
-"""Models from checkpoints of others, and our weights as checkpoints for CompressAI."""
+"""Models from checkpoints of CompressAI and of others, and our weights as checkpoints for CompressAI."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,30 @@ from compressai.zoo.pretrained import load_pretrained
 
 from bench.learned.architectures import ALIASES
 from bench.learned.families import FAMILIES
-from bench.learned.models import ModelConfig, build, load_zoo_state
-from bench.learned.weights import catalogue, file_selection, full, recognition
+from bench.learned.models import ModelConfig, build
+from bench.learned.weights import catalogue, checkpoints, file_selection, full, recognition
 from bench.learned.weights.full import ModelCard, Weights
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
+
+
+def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
+    """Load a published checkpoint of CompressAI on this machine; see `checkpoints` and `load_checkpoint`.
+
+    Raises:
+        MissingError: the file is missing or damaged; the message says how to get it.
+        UsageError: there is no such model, or the file has another one.
+    """
+    checkpoint = checkpoints.find(family, quality, metric)
+    path, _ = checkpoints.require(checkpoint)
+    card = ModelCard(quality, checkpoint.lmbda, metric, {"source": checkpoint.url})
+    return dataclasses.replace(load_checkpoint(path, family), card=card)
 
 
 @torch.no_grad()
@@ -36,12 +51,7 @@ def load_checkpoint(path: Path, family: str) -> Weights:
     found = recognition.require(path, family)
     with recognition.without_initialisation(), torch.random.fork_rng(devices=()):
         model = build(ModelConfig(family, found.N, found.M))
-    try:
-        load_zoo_state(model, _completed(model, path, found))
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    model.update()
-    model.eval()
+    _load_into(model, path, found)
     card = ModelCard(int(file_selection.number_of(path)), 0.0, "", {"source": path.name})
     return Weights(model, card, sha256_of(path))
 
@@ -51,7 +61,37 @@ def load_theirs(path: Path, architecture: str) -> nn.Module:
     """Load a checkpoint of an architecture of CompressAI into CompressAI's class; see `load_checkpoint`."""
     found = recognition.require(path, architecture)
     model: nn.Module = recognition.build(architecture, found.N, found.M, recognition.tensors_of(path))
-    tensors = load_pretrained(_completed(model, path, found))
+    _load_into(model, path, found)
+    return model
+
+
+def _load_into(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> None:
+    """Load the tensors of a checkpoint in float32, and build what files may lack: tables and constants.
+
+    If one table is missing, all are built, because tables of two versions may not fit together.
+    """
+    tensors = {
+        name: value.float() if value.is_floating_point() else value  # checkpoints may be in half precision
+        for name, value in recognition.tensors_of(path).items()
+        if found.has_tables or not name.endswith(recognition.TABLES)
+    }
+    learned = dict(model.named_parameters())
+    constants = {name: value for name, value in model.state_dict().items() if name not in learned}
+    try:
+        load_state(model, {**constants, **tensors})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    model.update()  # type: ignore[operator]
+    model.eval()
+
+
+def load_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load a state dict with CompressAI's names, including those of older versions and of training scripts.
+
+    Raises:
+        UsageError: the state dict is of another architecture or of other widths.
+    """
+    tensors = load_pretrained(dict(state))
     for name, buffer in model.named_buffers():
         # CompressAI resizes the tables of some classes only.
         if name.endswith(recognition.TABLES) and name in tensors:
@@ -59,21 +99,8 @@ def load_theirs(path: Path, architecture: str) -> nn.Module:
     try:
         model.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
-        raise UsageError(f"{path}: {' '.join(str(error).split())[:200]}") from error
-    model.update()  # type: ignore[operator]
-    return model.eval()
-
-
-def _completed(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> dict[str, Tensor]:
-    """The tensors of a checkpoint in float32, completed by those that files may lack: tables and constants.
-
-    If one table is missing, all are built, because tables of two versions may not fit together.
-    """
-    tensors = {name: _float32(value) for name, value in recognition.tensors_of(path).items()}
-    if not found.has_tables:
-        tensors = {name: value for name, value in tensors.items() if not name.endswith(recognition.TABLES)}
-    learned = dict(model.named_parameters())
-    return {**{name: value for name, value in model.state_dict().items() if name not in learned}, **tensors}
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"the checkpoint does not fit a {type(model).__name__}: {reason}") from error
 
 
 def load_any(path: Path, family: str | None = None) -> Weights:
@@ -113,8 +140,3 @@ def export_checkpoint(path: Path, target: Path) -> str:
     with atomic_write(target) as file:
         file.write(buffer.getvalue())
     return architecture
-
-
-def _float32(value: Tensor) -> Tensor:
-    """A tensor in float32; checkpoints may be in half precision."""
-    return value.float() if value.is_floating_point() else value

@@ -1,16 +1,17 @@
-"""A safetensors file with a JSON header and a checksum over both. Tensors with few bits are stored packed."""
+"""Weights files: tensors in a safetensors file, with a JSON header and a checksum over both.
+
+Tensors with few bits are stored packed. `read_header` does not import torch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import safetensors
-import safetensors.torch
 
-from bench.learned.weights import packing
-from bench.learned.weights.header import parse
 from bench.system.errors import MissingError, UsageError
 from bench.system.files import atomic_write
 
@@ -27,8 +28,36 @@ FORMATS = (1, 2)
 
 _KEY = "bench"
 
-_TYPES = {"F16", "F32", "I8", "I32", "U8"}
+_DTYPES = {"F16", "F32", "I8", "I32", "U8"}
 """Types of the tensors, by their names in safetensors."""
+
+_MAX_QUALITY = 255  # one byte in a coded file
+
+_TYPES: dict[str, type] = {
+    "format": int,
+    "sha256": str,
+    "packed": list,
+    "modifier": str,
+    "config": dict,
+    "card": dict,
+    "base": dict,
+    "fixed_point": dict,
+    "config.family": str,
+    "card.quality": int,
+    "card.metric": str,
+    "card.record": dict,
+    "base.file": str,
+    "base.sha256": str,
+    "base.taken": list,
+    "base.weights": str,
+    "base.family": str,
+    "fixed_point.grid": int,
+    "fixed_point.hyper_layers": int,
+    "fixed_point.entropy_layers": int,
+    "fixed_point.spread": list,
+    "rectifier.width": int,
+}
+"""Types of a header's fields, by path. Further checks are up to the reader of a field."""
 
 
 def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -37,6 +66,10 @@ def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> Non
     Raises:
         OSError: the file cannot be written; an earlier file is untouched.
     """
+    import safetensors.torch  # noqa: PLC0415
+
+    from bench.learned.weights import packing  # noqa: PLC0415 - imports torch
+
     packed, stored = packing.pack(tensors)
     header = {**header, "format": FORMAT, "packed": packed}
     header["sha256"] = _checksum(header, stored)
@@ -51,14 +84,16 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         MissingError: there is no such file.
         UsageError: it is not such a file, is of another version, truncated or damaged.
     """
-    if not path.is_file():
-        raise MissingError(f"there is no weights file {path}")
+    from bench.learned.weights import packing  # noqa: PLC0415 - imports torch
+
+    _require_file(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
-            header = parse(text) if text else None
+            header = parse_header(text) if text else None
             names = list(file.keys())
-            _require_types({file.get_slice(name).get_dtype() for name in names})
+            strange = {file.get_slice(name).get_dtype() for name in names} - _DTYPES
+            _require(not strange, f"it holds tensors of type {min(strange, default='')}")
             tensors = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, ValueError) as error:
         raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
@@ -75,9 +110,69 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UsageError(f"{path}: not a weights file ({error}); fetch or train it again") from error
 
 
-def _require_types(found: set[str]) -> None:
-    if strange := found - _TYPES:
-        raise ValueError(f"it holds tensors of type {min(strange)}")
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a file, without verifying the checksum.
+
+    Raises:
+        MissingError: there is no such file.
+        UsageError: it is not a weights file of bench.
+    """
+    _require_file(path)
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return parse_header(file.metadata()[_KEY])
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a weights file of bench ({error})") from error
+
+
+def parse_header(text: str) -> dict[str, Any]:
+    """Parse a header.
+
+    Raises:
+        ValueError: it is not a JSON object, or a field has the wrong type.
+    """
+    try:
+        found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("its header is nested too deep") from None
+    _require(isinstance(found, dict), "its header is no JSON object")
+    for path, kind in _TYPES.items():
+        owner, _, name = path.rpartition(".")
+        fields = found.get(owner) if owner else found
+        value = fields.get(name) if isinstance(fields, dict) else None
+        is_right = value is None or (isinstance(value, kind) and not isinstance(value, bool))
+        _require(is_right, f"its field '{path}' is {type(value).__name__}, not {kind.__name__}")
+    card, base, numbers = (found.get(name) or {} for name in ("card", "base", "fixed_point"))
+    quality, lmbda = card.get("quality", 0), card.get("lmbda", 0)
+    _require(0 <= quality <= _MAX_QUALITY, f"its quality {quality} is none from 0 to {_MAX_QUALITY}")
+    _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
+    names, spread = base.get("taken") or (), numbers.get("spread") or ()
+    _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is no list of names")
+    packed = found.get("packed") or ()
+    _require(all(isinstance(name, str) for name in packed), "its field 'packed' is no list of names")
+    _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is no list of integers")
+    _require(isinstance(found.get("rectifier"), dict | None), "its field 'rectifier' is no object")
+    return dict(found)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise ValueError(otherwise)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"its header holds {constant}, which is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        _refuse(text)
+    return number
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise MissingError(f"there is no weights file {path}")
 
 
 def _json(value: dict[str, Any]) -> str:

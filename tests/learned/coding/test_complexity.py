@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from bench.learned.coding.complexity import complexity
-from bench.learned.models import ModelConfig, Rectified, Rectifier, build, zoo_config
+from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 
 KODAK = (512, 768)
 SMALL = (128, 192)
@@ -12,27 +12,27 @@ SMALL = (128, 192)
 
 
 @pytest.mark.parametrize(
-    ("family", "quality", "parameters_m", "kmac"),
+    ("config", "parameters_m", "kmac"),
     [
-        ("factorized", 1, 3.00, 73.6),
-        ("scale", 1, 5.08, 76.3),
-        ("hyper", 1, 7.03, 80.4),
-        ("joint", 1, 14.1, 178),
+        (ModelConfig("factorized", 128, 192), 3.00, 73.6),
+        (ModelConfig("scale", 128, 192), 5.08, 76.3),
+        (ModelConfig("hyper", 128, 192), 7.03, 80.4),
+        (ModelConfig("joint", 192, 192), 14.1, 178),
     ],
 )
-def test_costs_are_those_of_the_layers_widths(family: str, quality: int, parameters_m: float, kmac: float) -> None:
+def test_costs_are_those_of_the_layers_widths(config: ModelConfig, parameters_m: float, kmac: float) -> None:
     """Against counts made by hand of convolutions alone, all 25 taps of the context's included."""
-    model = build(zoo_config(family, quality))
+    model = build(config)
     cost = complexity(model, *SMALL)
-    N, M = model.config.N, model.config.M  # noqa: N806 - the paper's names
+    N, M = config.N, config.M  # noqa: N806 - the paper's names
     gdn = 2 * N * N * (1 / 4 + 1 / 16 + 1 / 64) / 1000
-    masked = 13 * M * 2 * M / 256 / 1000 if family == "joint" else 0
+    masked = 13 * M * 2 * M / 256 / 1000 if config.family == "joint" else 0
     assert cost.parameters / 1e6 == pytest.approx(parameters_m, rel=0.005)
     assert sum(cost.parts_kmac_per_pixel.values()) - gdn + masked == pytest.approx(kmac, rel=0.005)
 
 
 def test_encoder_and_decoder_share_what_both_must_know() -> None:
-    cost = complexity(build(zoo_config("joint", 1)), *SMALL)
+    cost = complexity(build(ModelConfig("joint", 192, 192)), *SMALL)
     parts = cost.parts_kmac_per_pixel
     assert cost.encoder_kmac_per_pixel == pytest.approx(sum(parts.values()) - parts["g_s"])
     assert cost.decoder_kmac_per_pixel == pytest.approx(sum(parts.values()) - parts["g_a"] - parts["h_a"])
@@ -40,7 +40,7 @@ def test_encoder_and_decoder_share_what_both_must_know() -> None:
 
 def test_a_rectifier_costs_the_decoder_what_its_layers_cost() -> None:
     """The authors' for M = 192: 59 kMAC a pixel of convolutions, and the two products of the attention."""
-    codec = build(zoo_config("hyper", 1))
+    codec = build(ModelConfig("hyper", 128, 192))
     plain, cost = complexity(codec, *KODAK), complexity(Rectified(codec, Rectifier(192, 512)), *KODAK)
     products = 2 * 128 * (KODAK[0] * KODAK[1] / 256) ** 2 / (1000 * KODAK[0] * KODAK[1])
     assert products == pytest.approx(1.536)
@@ -59,7 +59,7 @@ def test_a_large_picture_costs_no_more_a_pixel_than_its_windows() -> None:
 
 
 def test_a_picture_that_must_be_padded_costs_more_a_pixel() -> None:
-    model = build(zoo_config("factorized", 1))
+    model = build(ModelConfig("factorized", 128, 192))
     whole, padded = complexity(model, 64, 64), complexity(model, 49, 64)
     assert padded.decoder_kmac_per_pixel == pytest.approx(whole.decoder_kmac_per_pixel * 64 / 49)
 

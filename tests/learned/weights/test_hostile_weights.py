@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.weights import tensor_file
 from bench.learned.weights.full import ModelCard, load, save
-from bench.learned.weights.header import parse
 from bench.learned.weights.rectified import load_rectified, save_rectified
+from bench.learned.weights.tensor_file import parse_header
 from bench.system.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_hostile_headers_are_refused_by_what_is_wrong(case: str, joint: Content,
 @pytest.mark.parametrize("text", ["[]", '{"a": NaN}', '{"a": 1e999}', "[" * 100_000, '{"base": {"taken": [1]}}', "x"])
 def test_what_is_no_header_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
-        parse(text)
+        parse_header(text)
 
 
 def test_a_rectifier_of_gigabytes_is_refused(folder: Path, tmp_path: Path) -> None:

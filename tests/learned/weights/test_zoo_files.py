@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from compressai.zoo.image import model_urls
+from compressai.zoo.image import cfgs, model_urls
 
 from bench.cli.main import main
-from bench.learned.models import zoo_config
-from bench.learned.models.compressai_models import ARCHITECTURES
+from bench.learned.architectures import ALIASES
 from bench.learned.weights import checkpoints
 from bench.learned.weights.checkpoints import PublishedCheckpoint
 from bench.system.errors import MissingError, UsageError
@@ -78,9 +77,9 @@ def zoo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Publi
 def test_the_list_is_that_of_the_installed_compressai() -> None:
     ours: dict[str, dict[str, dict[int, str]]] = {}
     for entry in checkpoints.all_checkpoints():
-        assert entry.architecture == ARCHITECTURES[entry.family]
+        assert ALIASES[entry.architecture] == entry.family
         ours.setdefault(entry.architecture, {}).setdefault(entry.metric, {})[entry.quality] = entry.url
-    assert ours == {name: model_urls[name] for name in ARCHITECTURES.values()}
+    assert ours == {name: model_urls[name] for name in ALIASES}
 
 
 def test_every_name_carries_eight_digits_of_a_hash_and_no_two_are_equal() -> None:
@@ -91,7 +90,7 @@ def test_every_name_carries_eight_digits_of_a_hash_and_no_two_are_equal() -> Non
 
 def test_every_checkpoint_has_an_architecture_and_a_lambda_that_rises() -> None:
     for entry in checkpoints.all_checkpoints():
-        assert zoo_config(entry.family, entry.quality).family == entry.family
+        assert entry.quality in cfgs[entry.architecture]
         if entry.quality > 1:
             assert entry.lmbda > checkpoints.find(entry.family, entry.quality - 1, entry.metric).lmbda
 

@@ -17,7 +17,7 @@ from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
 from bench.learned.coding.latent_codecs import HYPER_STRIDE
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
 from bench.learned.weights import catalogue, tensor_file
-from bench.learned.weights.compressai_weights import load_zoo
+from bench.learned.weights.foreign import load_zoo
 from bench.learned.weights.full import ModelCard, Weights, load
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of

@@ -9,9 +9,10 @@ import pytest
 import torch
 from compressai.zoo.image import model_architectures
 
+from bench.learned.architectures import ALIASES
 from bench.learned.families import RGB
-from bench.learned.models import ModelConfig, build, load_zoo_state, zoo_config
-from bench.learned.models.compressai_models import ARCHITECTURES
+from bench.learned.models import ModelConfig, build
+from bench.learned.weights.foreign import load_state
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from bench.learned.models import LearnedModel, Output
 
+ARCHITECTURES = {family: name for name, family in ALIASES.items()}
 ZOO = tuple(ARCHITECTURES)
 
 SINGLE = {"biases": "bias", "matrices": "matrix", "factors": "factor"}
@@ -70,7 +72,7 @@ def test_a_checkpoint_with_any_of_the_zoos_names_gives_compressai_output(
 ) -> None:
     state = {RENAMED[names](key): value for key, value in reference.state_dict().items()}
     model = ours(family)
-    load_zoo_state(model, state)
+    load_state(model, state)
     assert_same(model(pictures), reference(pictures))
 
 
@@ -80,7 +82,7 @@ def test_the_latents_of_these_tests_spread_over_many_integers(reference: Compres
 
 def test_training_mode_draws_compressais_noise(family: str, reference: CompressionModel, pictures: Tensor) -> None:
     model = ours(family)
-    load_zoo_state(model, reference.state_dict())
+    load_state(model, reference.state_dict())
     outputs = []
     for each in (model, reference):
         each.train()
@@ -91,7 +93,7 @@ def test_training_mode_draws_compressais_noise(family: str, reference: Compressi
 
 def test_evaluation_in_channels_last_is_compressais(family: str, reference: CompressionModel, pictures: Tensor) -> None:
     model = ours(family)
-    load_zoo_state(model, reference.state_dict())
+    load_state(model, reference.state_dict())
     with torch.no_grad():
         outputs = [each.to(memory_format=torch.channels_last)(pictures) for each in (model, reference)]
     assert_same(*outputs)
@@ -100,7 +102,7 @@ def test_evaluation_in_channels_last_is_compressais(family: str, reference: Comp
 def test_tables_of_the_checkpoint_are_kept(family: str, reference: CompressionModel) -> None:
     model = ours(family)
     model.update(force=True)
-    load_zoo_state(model, {"state_dict": reference.state_dict(), "epoch": 3})
+    load_state(model, reference.state_dict())
     for name, tensor in reference.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
 
@@ -108,36 +110,10 @@ def test_tables_of_the_checkpoint_are_kept(family: str, reference: CompressionMo
 def test_a_checkpoint_of_another_family_is_refused_in_one_line(reference: CompressionModel, family: str) -> None:
     for other in set(RGB) - {family}:
         with pytest.raises(UsageError, match="does not fit") as caught:
-            load_zoo_state(ours(other), reference.state_dict())
+            load_state(ours(other), reference.state_dict())
         assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_of_other_widths_is_refused(reference: CompressionModel, family: str) -> None:
     with pytest.raises(UsageError, match="does not fit"):
-        load_zoo_state(build(ModelConfig(family, 16, 16)), reference.state_dict())
-
-
-@pytest.mark.parametrize(
-    ("name", "quality", "widths"),
-    [
-        ("factorized", 5, (128, 192)),
-        ("factorized", 6, (192, 320)),
-        ("scale", 1, (128, 192)),
-        ("hyper", 4, (128, 192)),
-        ("hyper", 5, (192, 320)),
-        ("joint", 1, (192, 192)),
-        ("joint", 8, (192, 320)),
-        ("attn", 3, (128, 128)),
-        ("attn", 4, (192, 192)),
-    ],
-)
-def test_widths_are_the_zoos(name: str, quality: int, widths: tuple[int, int]) -> None:
-    config = zoo_config(name, quality)
-    assert widths == (config.N, config.M)
-
-
-def test_what_the_zoo_lacks_is_said() -> None:
-    with pytest.raises(UsageError, match="1 to 6, not 7"):
-        zoo_config("attn", 7)
-    with pytest.raises(UsageError, match="context"):
-        zoo_config("context", 1)
+        load_state(build(ModelConfig(family, 16, 16)), reference.state_dict())
