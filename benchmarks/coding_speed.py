@@ -99,14 +99,14 @@ def our_times(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
         "analysis": seconds(lambda: loaded_model.transforms.analysis(picture)),
         "entropy encoding": seconds(lambda: loaded_model.coder.encode(y)),
         "entropy decoding": seconds(lambda: loaded_model.coder.decode(coded.payload, size, coded.crc)),
-        "synthesis": seconds(lambda: loaded_model.transforms.synthesis(y_hat, picture.height, picture.width)),
+        "synthesis": seconds(lambda: loaded_model.transforms.synthesis(y_hat, (picture.height, picture.width))),
     }
     encode, decode = times["analysis"] + times["entropy encoding"], times["entropy decoding"] + times["synthesis"]
     quick = LoadedModel.of(loaded_model.model, precision="bf16").transforms
     return times | {
         "encode": encode,
         "decode": decode,
-        BF16: seconds(lambda: quick.synthesis(y_hat, picture.height, picture.width)),
+        BF16: seconds(lambda: quick.synthesis(y_hat, (picture.height, picture.width))),
     }
 
 
@@ -167,7 +167,7 @@ def worker(path: str, who: str, picture: Picture) -> None:
         coded = loaded_model.coder.encode(loaded_model.transforms.analysis(picture))
         size = loaded_model.transforms.latent_size(picture.height, picture.width)
         latents = loaded_model.coder.decode(coded.payload, size, coded.crc)
-        loaded_model.transforms.synthesis(latents.y_hat, picture.height, picture.width)
+        loaded_model.transforms.synthesis(latents.y_hat, (picture.height, picture.width))
     else:
         theirs: Any = compressai_model(model)
         x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255

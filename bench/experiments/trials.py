@@ -109,7 +109,7 @@ def _task(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
     coded = loaded_model.coder.encode(y)
     y_hat = coded.latents.y_hat
     rectified = loaded_model.rectified(y_hat)
-    decoded = transforms.synthesis(rectified, picture.height, picture.width)
+    decoded = transforms.synthesis(rectified, (picture.height, picture.width))
     mse, ms_ssim = cast("float", MSE.function(picture, decoded)), MS_SSIM.function(picture, decoded)
     before, after = (float((latents.double() - y.double()).norm()) for latents in (y_hat, rectified))
     return {

@@ -1,17 +1,19 @@
-"""Learned codecs of RGB pictures: a model, its latent codec, and a container.
+"""Codecs of the families: a model, its latent codec, and a container.
 
 torch is imported only when a picture is coded, so that `bench list` starts fast.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from bench.codecs.codec import Codec, QualityScale
+from bench.codecs.codec import Codec, QualityScale, Yuv420Codec
 from bench.codecs.probe import note, stage
+from bench.images.colour import to_yuv420
 from bench.learned.weights import catalogue, tensor_file
 from bench.system.errors import CodecError, MissingError, UsageError, unknown
 from bench.system.files import fingerprint
@@ -22,13 +24,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bench.images.picture import Picture
-    from bench.learned.coding.container import FileContent, Identity
+    from bench.images.picture import AnyPicture, Picture, Yuv420
+    from bench.learned.coding.container import FileContent, Form, Identity
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latent_codecs import Latents
-    from bench.learned.coding.latents import Coded
     from bench.learned.coding.loaded_model import LoadedModel
-    from bench.learned.coding.synthesis import PictureTransforms, Precision
+    from bench.learned.coding.synthesis import Precision
     from bench.learned.models import Codable
 
 PRECISIONS = ("fp32", "bf16")
@@ -121,34 +122,15 @@ class LearnedCodec(Codec):
         return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "constriction"))
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture of any size.
-
-        Raises:
-            CodecError: it is too large, or its latents cannot be coded.
-        """
-        from bench.learned.coding import container, tiles  # noqa: PLC0415
-
-        container.require_size(picture.width, picture.height, CodecError)
-        with stage("analysis"):
-            y = self._analysis(picture)
-        coded = self._code(y)
-        side = tiles.side_of(picture.width, picture.height)
-        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, side=side)
-        return container.pack(self._identity, content)
+        """Compress a picture of any size; see `Codec.encode`."""
+        return self._encoded(picture)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file that the same model wrote.
-
-        Raises:
-            DecodeError: it is not such a file, is damaged, or was written with other arithmetic.
-        """
-        from bench.learned.coding import container  # noqa: PLC0415
-
-        content = container.unpack(data, self._identity)
-        y_hat = self._decode(content)
+        """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode`."""
+        content, y_hat = self._decoded(data)
         with stage("synthesis"):
-            return cast("PictureTransforms", self._loaded_model.transforms).synthesis(
-                y_hat, content.height, content.width, content.side
+            return cast(
+                "Picture", self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
             )
 
     def diagnose(self, picture: Picture) -> Diagnosis:
@@ -162,33 +144,51 @@ class LearnedCodec(Codec):
         """The model, including its rectifier; loaded on first use."""
         return self._loaded_model.whole
 
-    def _analysis(self, picture: Picture) -> Tensor:
+    def _analysis(self, picture: AnyPicture) -> Tensor:
         """The latents of a picture, before quantisation."""
         from bench.learned.coding import tiles  # noqa: PLC0415
 
-        transforms = cast("PictureTransforms", self._loaded_model.transforms)
-        return transforms.analysis(picture, tiles.side_of(picture.width, picture.height))
+        y: Tensor = self._transforms.analysis(picture, tiles.side_of(picture.width, picture.height))
+        return y
 
-    def _code(self, y: Tensor) -> Coded:
-        """The payload of latents, and the decoded latents."""
+    def _encoded(self, picture: AnyPicture) -> bytes:
+        """The file of a picture of the kind that the model takes."""
+        from bench.learned.coding import container, tiles  # noqa: PLC0415
+
+        container.require_size(picture.width, picture.height, CodecError)
+        with stage("analysis"):
+            y = self._analysis(picture)
         loaded_model = self._loaded_model
         with stage("entropy encoding"):
             coded = loaded_model.coder.encode(y)
-        _note_bits(loaded_model, coded.latents)
-        _note_errors(loaded_model, y, coded.latents)
-        return coded
+        _note_latents(loaded_model, y, coded.latents)
+        side = tiles.side_of(picture.width, picture.height)
+        form = self._form(picture, coded.latents.y_hat, side)
+        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form, side)
+        return container.pack(self._identity, content)
 
-    def _decode(self, content: FileContent) -> Tensor:
-        """The latents of a file, as the input of the synthesis."""
+    def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form | None:  # noqa: ARG002 - for planes
+        """What a file says of planes; None for RGB."""
+        return None
+
+    def _decoded(self, data: bytes) -> tuple[FileContent, Tensor]:
+        """The content of a file, and its latents as the input of the synthesis."""
+        from bench.learned.coding import container  # noqa: PLC0415
+
+        content = container.unpack(data, self._identity)
         loaded_model = self._loaded_model
         loaded_model.transforms.require_memory(content.height, content.width, content.side)
         with stage("entropy decoding"):
             size = loaded_model.transforms.latent_size(content.height, content.width)
             latents = loaded_model.coder.decode(content.payload, size, content.latents_crc)
         if loaded_model.rectifier is None:
-            return latents.y_hat
+            return content, latents.y_hat
         with stage("rectification"):
-            return loaded_model.rectified(latents.y_hat)
+            return content, loaded_model.rectified(latents.y_hat)
+
+    @property
+    def _transforms(self) -> Any:  # noqa: ANN401 - of the pictures that the model takes
+        return self._loaded_model.transforms
 
     @property
     def _identity(self) -> Identity:
@@ -214,6 +214,91 @@ class LearnedCodec(Codec):
         return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
 
 
+class DecoderCodec(LearnedCodec):
+    """+qr and +ft: a codec whose decoder was trained further. The bytes are the same, the decoded pictures better.
+
+    +qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis that was trained with it
+    (Luo and Chen 2023, arXiv 2403.17236). +ft has only a synthesis, trained in the same way for the same time: the gain
+    of the rectifier is the difference between the two. Encoder, entropy model and the identity in the header are those
+    of the base: base, +qr and +ft decode each other's files.
+    """
+
+    modifier: ClassVar[str]
+    """Suffix of its name, and of its weights files, after the family."""
+
+    def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
+        super().__init__(quality, backend=backend, **options)
+        self._encoder_sha256 = fingerprint(catalogue.base(self._path))
+
+    @classmethod
+    def file_stem(cls) -> str:
+        """Family and modifier."""
+        return f"{cls.family}+{cls.modifier}"
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
+        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+        from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
+
+        loaded = load_rectified(source.path)
+        return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
+
+
+class FixedPointCodec(LearnedCodec):
+    """An autoregressive model with an entropy model in integers; see `bench.learned.coding.fixed_point`.
+
+    The decoded latents are equal on every machine. The picture is computed by a float synthesis and may differ by a
+    grey level. The bytes of an encoder may differ as well, because the analysis is in floats.
+    """
+
+    @classmethod
+    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
+        from bench.learned.coding.fixed_point.fixed_point_latent_codecs import fixed_point_latent_codec  # noqa: PLC0415
+        from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
+        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+
+        loaded = load_fixed_point(source.path, source.family)
+        model = loaded.base.model
+        coder = fixed_point_latent_codec(model, loaded.network)
+        return loaded.sha256, LoadedModel.of(model, device, precision, coder=coder)
+
+
+class PlanarCodec(Yuv420Codec, LearnedCodec):
+    """A learned model of YUV 4:2:0 planes, whose files also record where the filter is applied.
+
+    Planes of limited range are coded without conversion.
+    """
+
+    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 5)), 1, 4)
+    yuv420_backends = ("torch",)
+
+    def encode_yuv420(self, picture: Yuv420) -> bytes:
+        """Compress a picture of any size; see `Codec.encode_yuv420`."""
+        return self._encoded(picture)
+
+    def decode_yuv420(self, data: bytes) -> Yuv420:
+        """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode_yuv420`."""
+        from bench.learned.coding.container import Form  # noqa: PLC0415
+        from bench.learned.models.cca.enhancement import Indicator  # noqa: PLC0415
+
+        content, y_hat = self._decoded(data)
+        form = content.form or Form()
+        with stage("synthesis"):
+            size, indicator = (content.height, content.width), Indicator.of_bits(form.indicator)
+            planes: Yuv420 = self._transforms.synthesis(y_hat, size, indicator, side=content.side)
+        return dataclasses.replace(planes, full_range=form.full_range)
+
+    def _analysis(self, picture: AnyPicture) -> Tensor:
+        return super()._analysis(picture if picture.kind == "yuv420" else to_yuv420(picture))
+
+    def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form:
+        from bench.learned.coding.container import Form  # noqa: PLC0415
+
+        indicator = self._transforms.best_indicator(y_hat, picture, side)
+        note("acem_indicator", lambda: indicator.bits)
+        return Form(full_range=cast("Yuv420", picture).full_range, indicator=indicator.bits)
+
+
 def numbered(quality: float) -> int:
     """A quality as the byte in a file: 0 if it is not an integer in 0..255; then only the weights identify it."""
     return int(quality) if quality in range(256) else 0
@@ -227,8 +312,11 @@ def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Pre
     return loaded_model
 
 
-def _note_bits(loaded_model: LoadedModel, latents: Latents) -> None:
-    """Report the bits of the latents: coder bits, in all and of each part, and estimated bits."""
+def _note_latents(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
+    """Report the coder bits of decoded latents, in all and of each part, their estimated bits, and their errors.
+
+    Errors are the distances of decoded latents, and of rectified ones, from those of the encoder.
+    """
     from bench.learned.coding.diagnosis import estimated_bits  # noqa: PLC0415
 
     parts = functools.cache(lambda: loaded_model.coder_bits(latents))
@@ -237,10 +325,6 @@ def _note_bits(loaded_model: LoadedModel, latents: Latents) -> None:
     if latents.z_hat is not None:
         note("coder_bits_z", lambda: parts()["z"])
     note("estimated_bits", lambda: sum(estimated_bits(loaded_model.model, latents).values()))
-
-
-def _note_errors(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
-    """Report the distances of decoded latents, and of rectified ones, from those of the encoder."""
     note("latent_error_quantized", lambda: _distance(latents.y_hat, y))
     if loaded_model.rectifier is not None:
         note("latent_error_rectified", lambda: _distance(loaded_model.rectified(latents.y_hat), y))

@@ -2,10 +2,9 @@
 
 container             file format: identity of the model, picture size, checksums
 cdfs, mixture_cdfs    integer CDFs of the range coder: stored ones, and those of Gaussian mixtures
-latent_codecs         range coding of z and y; mixture_latent_codec: the same with Gaussian mixtures
+latent_codecs         range coding of z and y: latents to payload and back; mixture_latent_codec: with Gaussian mixtures
 wavefront             decoding order of autoregressive models, many positions at once
 entropy_parameters    distributions of y, equal to the last bit in encoder and decoder
-latents               latents to payload and back
 fixed_point           entropy models in integers
 synthesis             transforms of RGB pictures; plane_transforms, subpixel, row_tiles: planes, and faster layers
 tiles                 transforms of big pictures, part by part

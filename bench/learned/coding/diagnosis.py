@@ -55,6 +55,7 @@ class Diagnosis:
         return {name: value[0].float().contiguous().numpy() for name, value in tensors.items() if value is not None}
 
 
+@torch.inference_mode()
 def diagnose(loaded_model: LoadedModel, y: Tensor) -> Diagnosis:
     """Code the latents of a picture, and return all intermediate values.
 

@@ -19,14 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import Cdfs, RangeCoder
-from bench.learned.coding.entropy_parameters import ContextNetwork
+from bench.learned.coding.cdfs import OTHER_ARITHMETIC, Cdfs, RangeCoder, RangeDecoder, RangeEncoder
+from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.base import split_parameters
-from bench.learned.models.quantization import symbols_of
+from bench.learned.models.quantization import MAX_SYMBOL, symbols_of
+from bench.system.errors import CodecError, DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -77,13 +78,56 @@ class Latents:
             yield Latents(**tensors)  # type: ignore[arg-type]  # y_hat is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Coded latents of a picture."""
+
+    payload: bytes
+    crc: int
+    """CRC-32 of the symbols. A decoder with other arithmetic gets another value."""
+    latents: Latents
+    """The decoded latents."""
+
+
 class LatentCodec(abc.ABC):
-    """Range coding of the latents of a picture. A latent codec keeps no state between pictures."""
+    """Range coding of the latents of a picture, on the CPU. A latent codec keeps no state between pictures.
+
+    Decoded latents are the same in any process and with any number of threads.
+    """
 
     y_tables: Cdfs
     num_channels: int
     """Channels of y."""
     z_channels: Channels | None = None
+
+    @torch.inference_mode()
+    def encode(self, y: Tensor) -> Coded:
+        """Code the latents y (1, M, h, w) of a picture.
+
+        Raises:
+            CodecError: y is not finite, or too large.
+        """
+        if not y.abs().max() < MAX_SYMBOL:
+            raise CodecError("the latents of this picture are not finite, or out of range")
+        coder = RangeEncoder()
+        with one_thread():
+            latents = self.code(coder, y.contiguous(), (y.shape[2], y.shape[3]))
+        return Coded(coder.finish(), coder.crc, latents)
+
+    @torch.inference_mode()
+    def decode(self, payload: bytes, size: Size, crc: int) -> Latents:
+        """Decode a payload to latents of a given height and width, and verify their checksum.
+
+        Raises:
+            DecodeError: the payload cannot be from an encoder with the same arithmetic.
+        """
+        coder = RangeDecoder(payload)
+        coder.require_room(self.least_bits(size))
+        with one_thread():
+            latents = self.code(coder, None, size)
+        if coder.crc != crc:
+            raise DecodeError(OTHER_ARITHMETIC)
+        return latents
 
     def least_bits(self, size: Size) -> float:
         """Lower bound of the payload's bits for y of a given size, with its side information."""
@@ -141,22 +185,60 @@ class HyperpriorLatentCodec(LatentCodec):
         return self._hyperprior.bits(latents) | {"y": self._elements.bits(latents)}
 
 
-class AutoregressiveLatentCodec(LatentCodec):
+class WavefrontLatentCodec(LatentCodec):
+    """y in wavefronts, with a network from the causal neighbours of positions to distributions of their elements."""
+
+    _network: Callable[[Tensor, Tensor], Tensor]
+    """From neighbours (n, taps M) and a prepared part (n, features) to outputs (n, outputs)."""
+    _kernel: int
+    _dtype = torch.float32
+    """Type of the neighbours."""
+
+    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
+        """y_hat (1, M, h, w), and the network's outputs for its elements (1, outputs, h, w).
+
+        `prepared` is the part of the network that does not depend on y, (positions in order, features).
+        """
+        wave = wavefront(*size, self._kernel)
+        wanted = in_order(y, wave.order)
+        known = torch.zeros(wave.num_rows, self.num_channels, dtype=self._dtype)
+        y_hat, parameters = AsPicture(size), AsPicture(size)
+        for step in wave.steps:
+            neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
+            outputs = self._network(neighbours, prepared[step])
+            values = self._code_elements(coder, None if wanted is None else wanted[step], outputs)
+            decoded, described, known[wave.rows[step]] = self._scaled(values, outputs)
+            y_hat.put(wave.order[step], decoded)
+            parameters.put(wave.order[step], described)
+        return y_hat.values, parameters.values
+
+    @abc.abstractmethod
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
+        """Code elements of y (positions, M), given the outputs of the network for them (positions, outputs)."""
+
+    def _scaled(self, values: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Elements of y and outputs of the network in units of y, and the elements as the network takes them."""
+        return values, outputs, values
+
+
+class AutoregressiveLatentCodec(WavefrontLatentCodec):
     """z, if there is one, then y in wavefronts."""
+
+    _network: ContextNetwork
 
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model) if hasattr(model, "entropy_bottleneck") else None
         self._elements = _Elements(model)
         self.y_tables, self.num_channels = self._elements.tables, model.config.M
         self.z_channels = None if self._hyperprior is None else self._hyperprior.channels
-        self._network = ContextNetwork.of(model)
-        self._config = model.config
+        self._network, self._kernel = ContextNetwork.of(model), model.config.kernel
+        self._has_mean = model.config.mean
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """See `LatentCodec`."""
         z_hat, prepared = self._side_information(coder, y, size)
         y_hat, params = self._wavefronts(coder, y, prepared, size)
-        return Latents(y_hat, z_hat, *split_parameters(params, mean=self._config.mean))
+        return Latents(y_hat, z_hat, *split_parameters(params, mean=self._has_mean))
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
@@ -164,8 +246,7 @@ class AutoregressiveLatentCodec(LatentCodec):
         return side | {"y": self._elements.bits(latents)}
 
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
-        """Code elements of y (positions, M), given the outputs of the network for them (positions, outputs)."""
-        scales, means = split_parameters(params, mean=self._config.mean)
+        scales, means = split_parameters(params, mean=self._has_mean)
         return self._elements.code(coder, y, scales, means)
 
     def _side_information(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor | None, Tensor]:
@@ -173,22 +254,8 @@ class AutoregressiveLatentCodec(LatentCodec):
         z_hat = params = None
         if self._hyperprior is not None:
             z_hat, params = self._hyperprior.code(coder, y, size)
-        order = wavefront(*size, self._config.kernel).order
+        order = wavefront(*size, self._kernel).order
         return z_hat, self._network.prepare(in_order(params, order), len(order))
-
-    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """y_hat (1, M, h, w), and the entropy parameters of all its elements (1, outputs, h, w)."""
-        wave = wavefront(*size, self._config.kernel)
-        wanted = in_order(y, wave.order)
-        known, parameters = torch.zeros(wave.num_rows, self._config.M), AsPicture(size)
-        for step in wave.steps:
-            neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            params = self._network(neighbours, prepared[step])
-            known[wave.rows[step]] = self._code_elements(coder, None if wanted is None else wanted[step], params)
-            parameters.put(wave.order[step], params)
-        y_hat = AsPicture(size)
-        y_hat.put(wave.order, known[wave.rows])
-        return y_hat.values, parameters.values
 
 
 class AsPicture:

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from bench.learned.coding.entropy_parameters import one_thread
-from bench.learned.coding.latent_codecs import summed
-from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.latent_codecs import (
+    AutoregressiveLatentCodec,
+    FactorizedLatentCodec,
+    HyperpriorLatentCodec,
+    LatentCodec,
+    summed,
+)
+from bench.learned.coding.mixture_latent_codec import MixtureLatentCodec
 from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.synthesis import PictureTransforms, Precision, Transforms
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
+from bench.learned.models.mixture import MixtureModel
 from bench.system.memory import share_freed_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.learned.coding.latent_codecs import LatentCodec, Latents
+    from bench.learned.coding.latent_codecs import Latents
     from bench.learned.models import Codable, LearnedModel
 
 
@@ -30,7 +37,7 @@ class LoadedModel:
 
     model: LearnedModel
     transforms: Transforms
-    coder: LatentCoder
+    coder: LatentCodec
     rectifier: Rectifier | None = None
     """Applied to decoded latents before the synthesis, on the device of the transforms."""
 
@@ -41,11 +48,11 @@ class LoadedModel:
         device: str = "cpu",
         precision: Precision = "fp32",
         *,
-        latent_codec: LatentCodec | None = None,
+        coder: LatentCodec | None = None,
     ) -> Self:
         """Prepare a trained model for coding, and move its transforms and rectifier to the device.
 
-        The default latent codec is the model's own.
+        The default of the latent codec is `latent_codec` of the model.
         """
         share_freed_memory()
         for parameter in model.parameters():
@@ -56,7 +63,7 @@ class LoadedModel:
         else:
             rectifier.to(torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         transforms = PlanesTransforms if codec.config.family in YUV420 else PictureTransforms
-        return cls(codec, transforms(codec, device, precision), LatentCoder(codec, latent_codec), rectifier)
+        return cls(codec, transforms(codec, device, precision), coder or latent_codec(codec), rectifier)
 
     @property
     def whole(self) -> Codable:
@@ -77,8 +84,18 @@ class LoadedModel:
             rectified: Tensor = self.rectifier(y_hat.to(device, memory_format=torch.channels_last))
         return rectified.cpu()
 
+    @torch.inference_mode()
     def coder_bits(self, latents: Latents) -> dict[str, float]:
         """Bits of the coded latents in a file, for "y" and, if the model has it, "z"; see `diagnosis`."""
         return summed(
             {part: float(bits.sum()) for part, bits in self.coder.bits(strip).items()} for strip in latents.strips()
         )
+
+
+def latent_codec(model: LearnedModel) -> LatentCodec:
+    """The latent codec of a model."""
+    if isinstance(model, MixtureModel):
+        return MixtureLatentCodec(model)
+    if hasattr(model, "context_prediction"):
+        return AutoregressiveLatentCodec(model)
+    return HyperpriorLatentCodec(model) if hasattr(model, "h_s") else FactorizedLatentCodec(model)

@@ -16,13 +16,7 @@ import numpy as np
 import torch
 
 from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
-from bench.learned.coding.latent_codecs import (
-    AutoregressiveLatentCodec,
-    Hyperprior,
-    Latents,
-    Size,
-    in_order,
-)
+from bench.learned.coding.latent_codecs import AutoregressiveLatentCodec, Hyperprior, Latents, Size, in_order
 from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
@@ -115,8 +109,7 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
 
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
-        self._network = ContextNetwork.of(model)
-        self._config = model.config
+        self._network, self._kernel = ContextNetwork.of(model), model.config.kernel
         self.y_tables, self.num_channels = SUREST, model.config.M
         self.z_channels = self._hyperprior.channels
 

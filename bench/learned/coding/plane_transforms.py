@@ -38,7 +38,7 @@ class PlanesTransforms(Transforms):
         self._acem = filtered and filtered.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.inference_mode()
-    def analysis_of_planes(self, picture: Yuv420, side: int = WHOLE) -> Tensor:
+    def analysis(self, picture: Yuv420, side: int = WHOLE) -> Tensor:
         """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
 
         Args:
@@ -49,8 +49,8 @@ class PlanesTransforms(Transforms):
         return self.latents(self._grid(picture.height, picture.width, side), samples, STRIDE)
 
     @torch.inference_mode()
-    def synthesis_of_planes(
-        self, y_hat: Tensor, size: tuple[int, int], indicator: Indicator = PLAIN, side: int = WHOLE
+    def synthesis(
+        self, y_hat: Tensor, size: tuple[int, int], indicator: Indicator = PLAIN, *, side: int = WHOLE
     ) -> Yuv420:
         """The picture of latents, in full range: clamped, rounded to 8 bits, cropped to its height and width."""
         grid = self._grid(*size, side)

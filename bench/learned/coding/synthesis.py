@@ -122,9 +122,9 @@ class PictureTransforms(Transforms):
         return self.latents(self._grid(picture.height, picture.width, side), pixels, LATENT_STRIDE)
 
     @torch.inference_mode()
-    def synthesis(self, y_hat: Tensor, height: int, width: int, side: int = WHOLE) -> Picture:
-        """The picture of latents: clamped, rounded to 8 bits, cropped to its size."""
-        pixels = np.empty((height, width, 3), np.uint8)
+    def synthesis(self, y_hat: Tensor, size: tuple[int, int], *, side: int = WHOLE) -> Picture:
+        """The picture of latents: clamped, rounded to 8 bits, cropped to its height and width."""
+        pixels = np.empty((*size, 3), np.uint8)
 
         def compute(tile: Tile) -> None:
             part = eight_bits(self._decoded(y_hat, tile)[..., *tile.inner(LATENT_STRIDE)])
@@ -132,7 +132,7 @@ class PictureTransforms(Transforms):
             place[:] = part[: place.shape[0], : place.shape[1]]
 
         with self._exactly():
-            self._grid(height, width, side).compute(compute)
+            self._grid(*size, side).compute(compute)
         return Picture(pixels)
 
 

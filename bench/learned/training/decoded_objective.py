@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
@@ -238,7 +238,7 @@ def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of
 
 @torch.inference_mode()
 def _coded(codec: LearnedModel, pictures: Pictures, view: View) -> list[Decoded]:
-    coder, coded = LatentCoder(codec), []
+    coder, coded = latent_codec(codec), []
     with progress("decoding latents", len(pictures), unit="pictures") as advance:
         for index in range(len(pictures)):
             x = view(pictures, index)

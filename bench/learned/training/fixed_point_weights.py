@@ -12,7 +12,7 @@ from bench.images.evaluation_sets import fingerprints
 from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
 from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_of
 from bench.learned.coding.fixed_point.weights import SUFFIX, save
-from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.families import YUV420
 from bench.learned.training import training_pictures
 from bench.learned.training.crops import Crops, generator
@@ -126,7 +126,7 @@ def quantize(request: Request) -> Path:
 @torch.inference_mode()
 def look(model: LearnedModel, x: Tensor) -> Seen:
     """The latents of packed or RGB photographs, as in files of the float model."""
-    coder = LatentCoder(model)
+    coder = latent_codec(model)
     coded = []
     with progress("looking at photographs", len(x), unit="crops") as advance:
         for number, photograph in enumerate(x):

@@ -196,7 +196,7 @@ def test_bf16_synthesis_is_a_setting_that_changes_few_pixels_and_no_byte(weights
 def test_a_decoder_whose_arithmetic_differs_refuses(weights: Path, portrait: Picture) -> None:
     codec, other = open_codec("joint", weights), open_codec("joint", weights)
     data = codec.encode(portrait)
-    bias = other._loaded_model.coder._latent_codec._network.layers[-1][1]
+    bias = other._loaded_model.coder._network.layers[-1][1]
     with torch.inference_mode():
         bias += 0.5
     try:

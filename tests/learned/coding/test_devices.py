@@ -40,7 +40,7 @@ def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     with pytest.raises(NotImplementedError, match="meta tensor"):
         loaded_model.transforms.analysis(portrait)
     with pytest.raises(NotImplementedError, match="meta tensor"):
-        loaded_model.transforms.synthesis(coded.latents.y_hat, portrait.height, portrait.width)
+        loaded_model.transforms.synthesis(coded.latents.y_hat, (portrait.height, portrait.width))
 
 
 @pytest.mark.parametrize(

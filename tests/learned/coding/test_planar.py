@@ -23,9 +23,9 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture, Yuv420
-from bench.learned.codecs.yuv420_codec import PlanarCodec
+from bench.learned.codecs import PlanarCodec
 from bench.learned.coding.container import FileContent, Form, pack, unpack
-from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.latent_codecs import LatentCodec
 from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.models import ModelConfig, build
 from bench.learned.models.cca.enhancement import Indicator
@@ -151,7 +151,7 @@ def test_the_decoded_latents_are_those_of_the_picture_rounded(weights: Path) -> 
     loaded_model = open_codec("cca", weights)._loaded_model
     transforms = loaded_model.transforms
     assert isinstance(transforms, PlanesTransforms)
-    y = transforms.analysis_of_planes(photograph(200, 133))
+    y = transforms.analysis(photograph(200, 133))
     coded = loaded_model.coder.encode(y)
     decoded = loaded_model.coder.decode(coded.payload, (12, 16), coded.crc)
     assert y.unique().numel() > 1000
@@ -164,7 +164,7 @@ def test_a_picture_that_the_machine_cannot_hold_is_refused_before_anything_is_de
     codec = open_codec("cca", weights)
     data = pack(codec._identity, FileContent(8000, 6500, 0, bytes(100)))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**29))
-    monkeypatch.delattr(LatentCoder, "decode")
+    monkeypatch.delattr(LatentCodec, "decode")
     with pytest.raises(DecodeError, match=r"a picture of 8000x6500.*GiB of memory or more, this machine has 0\.5 GiB"):
         codec.decode_yuv420(data)
 
@@ -204,8 +204,8 @@ def test_each_state_of_the_indicator_filters_what_it_says(bits: int, weights: Pa
 def test_the_encoder_filters_what_comes_nearer_to_the_picture(bits: int, weights: Path) -> None:
     transforms = open_codec("cca", weights)._loaded_model.transforms
     assert isinstance(transforms, PlanesTransforms)
-    y_hat = transforms.analysis_of_planes(photograph(200, 133)).round()
-    target = transforms.synthesis_of_planes(y_hat, (133, 200), Indicator.of_bits(bits))
+    y_hat = transforms.analysis(photograph(200, 133)).round()
+    target = transforms.synthesis(y_hat, (133, 200), Indicator.of_bits(bits))
     assert transforms.best_indicator(y_hat, target).bits == bits
 
 

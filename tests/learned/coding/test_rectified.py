@@ -13,7 +13,7 @@ import torch
 from bench.codecs import adapter
 from bench.codecs.registry import CODECS, codec_class
 from bench.harness.measure import measure, time_stages
-from bench.learned.codecs.decoder_codec import DecoderCodec
+from bench.learned.codecs import DecoderCodec
 from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.weights.full import ModelCard, load

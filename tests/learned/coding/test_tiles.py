@@ -121,7 +121,9 @@ def test_latents_and_picture_in_tiles_are_those_of_the_whole(family: str, fitted
     whole, tiled = (transforms.analysis(photograph, side) for side in (tiles.WHOLE, SMALL))
     _require_equal_latents(whole, tiled)
     size = photograph.height, photograph.width
-    pictures = [transforms.synthesis(whole.round(), *size, side).pixels.astype(int) for side in (tiles.WHOLE, SMALL)]
+    pictures = [
+        transforms.synthesis(whole.round(), size, side=side).pixels.astype(int) for side in (tiles.WHOLE, SMALL)
+    ]
     _require_equal_samples(*pictures)
 
 
@@ -130,11 +132,11 @@ def test_planes_in_tiles_are_those_of_the_whole(family: str, photograph: Picture
     transforms = planar_model(family).transforms
     assert isinstance(transforms, PlanesTransforms)
     planes = to_yuv420(photograph)
-    whole, tiled = (transforms.analysis_of_planes(planes, side) for side in (tiles.WHOLE, SMALL))
+    whole, tiled = (transforms.analysis(planes, side) for side in (tiles.WHOLE, SMALL))
     _require_equal_latents(whole, tiled)
     size = planes.height, planes.width
     filtered = Indicator(luma=True, chroma=True)
-    pictures = [transforms.synthesis_of_planes(whole.round(), size, filtered, side) for side in (tiles.WHOLE, SMALL)]
+    pictures = [transforms.synthesis(whole.round(), size, filtered, side=side) for side in (tiles.WHOLE, SMALL)]
     _require_equal_samples(*(np.frombuffer(picture.to_bytes(), np.uint8).astype(int) for picture in pictures))
     best = filtered if family == "cca" else PLAIN
     assert transforms.best_indicator(whole.round(), pictures[0], SMALL) == best

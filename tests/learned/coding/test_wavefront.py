@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.learned.coding.entropy_parameters import ContextNetwork
-from bench.learned.coding.latents import LatentCoder
+from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.coding.wavefront import causal_taps, wavefront
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights.full import finish
@@ -76,7 +76,7 @@ def test_latents_of_attn_with_other_channels_than_its_transforms_are_decoded(
     torch.manual_seed(3)
     model = build(ModelConfig("attn", 8, 20))
     liven(model)
-    coder, y = LatentCoder(finish(model)), 4 * torch.randn(1, 20, 8, 12)
+    coder, y = latent_codec(finish(model)), 4 * torch.randn(1, 20, 8, 12)
     coded = coder.encode(y)
     assert (y - coded.latents.y_hat).abs().max() <= 0.5
     decoded = coder.decode(coded.payload, (8, 12), coded.crc)

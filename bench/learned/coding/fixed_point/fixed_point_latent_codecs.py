@@ -14,15 +14,7 @@ from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
-from bench.learned.coding.latent_codecs import (
-    AsPicture,
-    Channels,
-    LatentCodec,
-    Latents,
-    Size,
-    in_order,
-    z_size,
-)
+from bench.learned.coding.latent_codecs import Channels, LatentCodec, Latents, Size, WavefrontLatentCodec, z_size
 from bench.learned.coding.mixture_cdfs import SUREST
 from bench.learned.coding.mixture_latent_codec import code_integers, element_bits
 from bench.learned.coding.wavefront import wavefront
@@ -57,18 +49,21 @@ def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCod
     return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianLatentCodec)(model, network)
 
 
-class FixedPointLatentCodec(LatentCodec):
+class FixedPointLatentCodec(WavefrontLatentCodec):
     """z, then y in wavefronts; see `bench.learned.coding.latent_codecs`.
 
     Only the encoder uses floats: y, z and their differences to the means. A decoder uses integers, and finally divides
-    by the grids, which are powers of 2: that is exact.
+    by the grids, which are powers of 2: that is exact. Elements of y and outputs of the network are in units of these.
     """
+
+    _network: Evaluator
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         self.z_channels = self._z = Channels(model)
         self.num_channels = model.config.M
         self._analysis = cast("torch.nn.Module", model.h_a)
-        self._evaluator = Evaluator(network)
+        self._network = Evaluator(network)
+        self._dtype = self._network.dtype
         self._kernel, self._grid = network.kernel, network.grid
         self._output_grids = network.output_grids
 
@@ -76,38 +71,20 @@ class FixedPointLatentCodec(LatentCodec):
         """See `LatentCodec`."""
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(coder, z, z_size(size))
-        y_hat, params = self._wavefronts(coder, y, self._prepared(symbols, size), size)
+        prepared = self._network.prepare(symbols)[wavefront(*size, self._kernel).order]
+        y_hat, params = self._wavefronts(coder, y, prepared, size)
         return self._latents(y_hat, self._z.values(symbols), params)
 
     @abc.abstractmethod
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         """The decoded latents."""
 
-    @abc.abstractmethod
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
-        """Code elements of y (positions, M), given the network's outputs for them; values in units of the grid."""
-
-    def _prepared(self, symbols: Tensor, size: Size) -> Tensor:
-        """The part of the network that does not depend on y, (positions in order, hidden)."""
-        return self._evaluator.prepare(symbols)[wavefront(*size, self._kernel).order]
-
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
 
-    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """y_hat (1, M, h, w), and the network's outputs (1, outputs, h, w)."""
-        wave = wavefront(*size, self._kernel)
-        wanted = in_order(y, wave.order)
-        entered = torch.zeros(wave.num_rows, self.num_channels, dtype=self._evaluator.dtype)
-        y_hat, params = AsPicture(size), AsPicture(size)
-        for step in wave.steps:
-            neighbours = entered[wave.context[step].flatten()].view(step.stop - step.start, -1)
-            parameters = self._evaluator(neighbours, prepared[step])
-            values = self._code_elements(coder, None if wanted is None else wanted[step], parameters)
-            y_hat.put(wave.order[step], values.float() / self._grid)
-            params.put(wave.order[step], parameters.float() / self._output_grids)
-            entered[wave.rows[step]] = self._evaluator.y_entry(values).to(entered.dtype)
-        return y_hat.values, params.values
+    def _scaled(self, values: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        described = outputs.float() / self._output_grids
+        return values.float() / self._grid, described, self._network.y_entry(values).to(self._dtype)
 
 
 class GaussianLatentCodec(FixedPointLatentCodec):
@@ -128,8 +105,8 @@ class GaussianLatentCodec(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
 
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
-        scales, means = parameters.chunk(2, 1)
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
+        scales, means = params.chunk(2, 1)
         symbols = None if y is None else symbols_of(y, means / self._grid)
         coded = coder.code(self.y_tables, self._indexes(scales), symbols)
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
@@ -156,6 +133,6 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
     def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
 
-    def _code_elements(self, coder: RangeCoder, y: Tensor | None, parameters: Tensor) -> Tensor:
-        coded = code_integers(coder, y, self._mixture.rows(parameters))
-        return torch.from_numpy(coded).view(len(parameters), -1).double().mul_(self._grid)
+    def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
+        coded = code_integers(coder, y, self._mixture.rows(params))
+        return torch.from_numpy(coded).view(len(params), -1).double().mul_(self._grid)
