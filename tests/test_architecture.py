@@ -57,7 +57,7 @@ def imports(module: str) -> frozenset[str]:
 
 
 def folder(module: str) -> str:
-    """The folder that a module is in: bench.learned.models.gdn -> learned, baselines.jpeg -> baselines."""
+    """The folder that a module is in: bench.learned.models.parts -> learned, baselines.jpeg -> baselines."""
     first, *rest = module.split(".")
     return rest[0] if first == "bench" and rest else first
 

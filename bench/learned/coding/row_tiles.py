@@ -26,7 +26,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from torch.overrides import TorchFunctionMode
 
 from bench.learned.coding.entropy_parameters import one_thread
-from bench.learned.models.gdn import normalised
+from bench.learned.models.layers import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

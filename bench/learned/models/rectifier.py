@@ -81,9 +81,11 @@ class Rectifier(nn.Module):
 Synthesis = Literal["rectified", "detached", "unrectified", "none"]
 """Input of g_s in training, and so what the distortion trains.
 
-rectified    the rectified latents: the distortion also trains the rectifier detached     the same values, but the
-gradient of the distortion bypasses the rectifier, as in the authors' code unrectified  the latents before the
-rectifier: only the feature term trains it none         no synthesis"""
+rectified    the rectified latents: the distortion also trains the rectifier
+detached     the same, but the gradient of the distortion bypasses the rectifier, as in the authors' code
+unrectified  the latents before the rectifier: only the feature term trains it
+none         no synthesis
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
 from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.subpixel import SubpixelConv2d
-from bench.learned.models.gdn import FusedGDN
+from bench.learned.models.layers import FusedGDN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

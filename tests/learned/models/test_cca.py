@@ -9,8 +9,7 @@ from bench.learned.families import YUV420
 from bench.learned.models import ModelConfig, build, compact_config, share
 from bench.learned.models.cca.enhancement import Acem, Indicator
 from bench.learned.models.cca.guidance import Bgu, ComponentAttention, Igu
-from bench.learned.models.cca.model import Cca
-from bench.learned.models.cca.transforms import BranchAnalysis
+from bench.learned.models.cca.model import BranchAnalysis, Cca
 from bench.system.errors import UsageError
 
 SMALL = (16, 24)

@@ -11,8 +11,7 @@ from compressai.layers import GDN
 from torch import nn
 
 from bench.learned.families import RGB
-from bench.learned.models.gdn import FusedGDN, Normalisation
-from bench.learned.models.layers import StridedPointwise
+from bench.learned.models.layers import FusedGDN, Normalisation, StridedPointwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ and V. Where the paper processes luma at full size, this implementation processe
 
     blocks        the parts of a feature attention block (FAB)
     guidance      inter-component guidance: attention of chroma to luma (IGU), and of both to each other (BGU)
-    transforms    g_a and g_s: branches, fusion and split, the core of 1x1 convolutions
     enhancement   the filter after the decoder (ACEM), and its indicator
-    model         the codec's model
+    model         the model: branches, fusion and split, the core of 1x1 convolutions
 """

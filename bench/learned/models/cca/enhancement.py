@@ -23,8 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models.cca.blocks import ResidualBlock, conv3x3
-from bench.learned.models.cca.guidance import PLANES, ComponentAttention, attended
-from bench.learned.models.cca.transforms import guide_width
+from bench.learned.models.cca.guidance import PLANES, ComponentAttention, attended, guide_width
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig

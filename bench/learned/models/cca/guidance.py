@@ -17,11 +17,20 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from bench.learned.models.packing import LUMA_PLANES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PLANES = 4
+    from bench.learned.models.config import ModelConfig
+
+PLANES = LUMA_PLANES
 """Number of luma planes, one per position in a 2x2 block."""
+
+
+def guide_width(config: ModelConfig) -> int:
+    """Channels of the features in the guidance: of chroma, and of each luma plane."""
+    return config.N // 8
 
 
 class ComponentAttention(nn.Module):

@@ -1,22 +1,40 @@
-"""Models of YUV 4:2:0: that of Duan et al. 2023, and one of equal latents and entropy model without their ideas."""
+"""Models of YUV 4:2:0: that of Duan et al. 2023, and one of equal latents and entropy model without their ideas.
+
+In the first, g_a and g_s have a branch for luma and one for chroma, joined by a core of 1x1 convolutions.
+
+.. code-block:: none
+
+    Y, 4 planes --> conv --+--> D-FAB --> D-FAB --> D-FAB --> D-FAB --+
+                          IGU                                         fusion --> core --> y
+    U, V ---------> conv --+--> FAB ----> D-FAB --> D-FAB --> D-FAB --+
+
+                    +--> U-FAB --> U-FAB --> U-FAB --> U-FAB --+--> conv --> Y
+    y_hat --> core --> split                                  IGU
+                    +--> U-FAB --> U-FAB --> U-FAB --> FAB ----+--> conv --> U, V
+
+The order is the paper's. Our choices: the widths (a quarter, a half, three quarters of N, and N, from fine to coarse,
+in both branches, and N/8 for the guidance), three layers in the core, and the guidance in the synthesis: mirrored, with
+a first estimate instead of the raw planes.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import torch
 from compressai.layers import GDN
 from compressai.models.utils import conv, deconv
-from torch import nn
+from torch import Tensor, nn
 
+from bench.learned.models.cca.blocks import Doubling, conv3x3, down_fab, halving, up_fab
 from bench.learned.models.cca.enhancement import Acem
-from bench.learned.models.cca.transforms import analysis, synthesis
+from bench.learned.models.cca.guidance import GUIDES, PLANES, guide_width
 from bench.learned.models.mixture import MixtureModel
+from bench.learned.models.packing import CHANNELS
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
-
-CHANNELS = 6
-"""Channels of a packed picture."""
 
 
 class Cca(MixtureModel):
@@ -42,17 +60,86 @@ class JointYuv(MixtureModel):
     def __init__(self, config: ModelConfig) -> None:
         n, m = config.N, config.M
         g_a = [conv(CHANNELS, n, stride=1), GDN(n), conv(n, n), GDN(n), conv(n, n), GDN(n), conv(n, m)]
-        inverse = [GDN(n, inverse=True) for _ in range(3)]
-        g_s = [
-            deconv(m, n),
-            inverse[0],
-            deconv(n, n),
-            inverse[1],
-            deconv(n, n),
-            inverse[2],
-            conv(n, CHANNELS, stride=1),
-        ]
+        g_s = [deconv(m, n), GDN(n, inverse=True), deconv(n, n), GDN(n, inverse=True), deconv(n, n)]
+        g_s += [GDN(n, inverse=True), conv(n, CHANNELS, stride=1)]
         super().__init__(config, nn.Sequential(*g_a), nn.Sequential(*g_s))
+
+
+def widths(config: ModelConfig) -> tuple[int, int, int, int]:
+    """Channels of a branch at 1/2, 1/4, 1/8 and 1/16 of the size of luma."""
+    return config.N // 4, config.N // 2, 3 * config.N // 4, config.N
+
+
+def analysis(config: ModelConfig) -> nn.Sequential:
+    """g_a: a packed picture (B, 6, h, w) to y (B, M, h/8, w/8)."""
+    return nn.Sequential(BranchAnalysis(config), _core(2 * config.N, config.M, config.M))
+
+
+def synthesis(config: ModelConfig) -> nn.Sequential:
+    """g_s: y_hat (B, M, h/8, w/8) to a packed picture (B, 6, h, w)."""
+    return nn.Sequential(_core(config.M, config.M, 2 * config.N), BranchSynthesis(config))
+
+
+def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """1x1 convolutions with PReLU, initially linear, as are the blocks around it (our choice)."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, hidden, 1),
+        nn.PReLU(init=1.0),
+        nn.Conv2d(hidden, hidden, 1),
+        nn.PReLU(init=1.0),
+        nn.Conv2d(hidden, outputs, 1),
+    )
+
+
+class BranchAnalysis(nn.Module):
+    """The two branches of g_a, up to the fusion, which concatenates their channels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = widths(config)
+        fine, guided, options = channels[0], guide_width(config), {"attention": config.attention}
+
+        def coarser() -> list[nn.Module]:
+            return [down_fab(halving(*pair), pair[1], **options) for pair in pairwise(channels)]
+
+        self.luma_in, self.chroma_in = conv3x3(PLANES, PLANES * guided), conv3x3(2, guided)
+        self.guide = GUIDES[config.guide]()
+        self.luma = nn.Sequential(down_fab(conv3x3(PLANES * guided, fine), fine, **options), *coarser())
+        self.chroma = nn.Sequential(down_fab(conv3x3(guided, fine), fine, **options), *coarser())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 6, h, w) to (B, 2N, h/8, w/8)."""
+        raw = x[:, :PLANES], x[:, PLANES:]
+        luma, chroma = self.guide(raw, (self.luma_in(raw[0]), self.chroma_in(raw[1])))
+        return torch.cat((self.luma(luma), self.chroma(chroma)), dim=1)
+
+
+class BranchSynthesis(nn.Module):
+    """The two branches of g_s, from the split."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        channels = widths(config)[::-1]
+        fine, guided, options = channels[-1], guide_width(config), {"attention": config.attention}
+
+        def finer() -> list[nn.Module]:
+            return [up_fab(pair[0], Doubling(*pair), **options) for pair in pairwise(channels)]
+
+        self.luma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, PLANES * guided), **options))
+        self.chroma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, guided), **options))
+        self.guide = GUIDES[config.guide]()
+        self.luma_out, self.chroma_out = conv3x3(PLANES * guided, PLANES), conv3x3(guided, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, 2N, h/8, w/8) to (B, 6, h, w), in float32."""
+        halves = features.chunk(2, dim=1)
+        luma, chroma = self.luma(halves[0]), self.chroma(halves[1])
+        return torch.cat(self._out(*self.guide(self._out(luma, chroma), (luma, chroma))), dim=1)
+
+    def _out(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+        # bf16 is too coarse for a picture.
+        with torch.autocast(luma.device.type, enabled=False):
+            return self.luma_out(luma.float()), self.chroma_out(chroma.float())
 
 
 def _initialise(part: nn.Module) -> None:
