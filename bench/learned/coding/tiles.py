@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -118,8 +118,8 @@ class Grid:
             means.advance()
 
 
-class GlobalMeans:
-    """Means over the whole picture of features that are computed in tiles.
+class GlobalMeans(TorchFunctionMode):
+    """Means over the whole picture of features that are computed in tiles, in place of those of a tile.
 
     Each pass over the tiles takes the means of the pass before, and collects new ones. After the first pass the means
     that depend on no others are right, after the second those that depend on them, and so on; when a pass collects what
@@ -130,16 +130,18 @@ class GlobalMeans:
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
-        self._size = size
+        super().__init__()
+        self._num_latents = size[0] * size[1]
         self._known: list[Tensor] = []
         self._sums: list[Tensor] = []
         self._passes = 0
         self.are_known = False
         """Whether the last pass took the right means."""
 
-    def of(self, tile: Tile) -> TorchFunctionMode:
-        """The mode in which a tile's means are replaced."""
-        return _Means(tile, self._known, self._sums, self._size[0] * self._size[1])
+    def of(self, tile: Tile) -> Self:
+        """The mode in which the means of a tile are replaced, in the order of the calls."""
+        self._tile, self._calls = tile, 0
+        return self
 
     def advance(self) -> None:
         """End a pass."""
@@ -148,15 +150,6 @@ class GlobalMeans:
         # NaN equals nothing; no chain of means is longer than their number.
         self.are_known = are_equal or self._passes > len(self._sums)
         self._known, self._sums = self._sums, []
-
-
-class _Means(TorchFunctionMode):
-    """Adds the means of a tile to sums, in the order of the calls, and returns known ones."""
-
-    def __init__(self, tile: Tile, known: list[Tensor], sums: list[Tensor], latents: int) -> None:
-        super().__init__()
-        self._tile, self._known, self._sums, self._latents = tile, known, sums, latents
-        self._calls = 0
 
     def __torch_function__(
         self,
@@ -172,9 +165,9 @@ class _Means(TorchFunctionMode):
         number, self._calls = self._calls, self._calls + 1
         rows = self._tile.seen[0]
         scale = x.shape[2] // (rows.stop - rows.start)
-        down, across = self._tile.inner(scale)
+        inner = x[..., *self._tile.inner(scale)]
         with one_thread():
-            share = x[:, :, down, across].sum((2, 3), keepdim=True, dtype=torch.float64) / (self._latents * scale**2)
+            share = inner.sum((2, 3), keepdim=True, dtype=torch.float64) / (self._num_latents * scale**2)
         if number == len(self._sums):
             self._sums.append(torch.zeros_like(share))
         self._sums[number] += share

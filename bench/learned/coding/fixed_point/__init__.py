@@ -17,8 +17,7 @@ integer_mixture
              distributions of Gaussian mixtures, in integers
 network      hyper-synthesis, context model and entropy parameters, with these operations
 linear       the float network as linear layers, which are quantised
-rounding     float weights to 8 bits, with the smallest change of a layer's output
-calibration  a float network to an integer one, with photographs
+calibration  a float network to an integer one, with photographs; weights are rounded with the smallest change of sums
 fixed_point_latent_codecs
              range coding with these networks
 weights      weights files

@@ -1,8 +1,12 @@
 """Post-training quantisation: a float network to an integer one, with activations on photographs.
 
-Layer by layer: the inputs come from the integer layers before; the weights are rounded to the smallest change of the
-sums; the bias gives the sums the mean of the float network; and the range of 8 bits is set by the float network's
-activations. Each channel of activations has its own step, which is included in the weights of the next layer.
+Layer by layer: the inputs come from the integer layers before; the weights are rounded to 8 bits with the smallest
+change of the sums; the bias gives the sums the mean of the float network; and the range of 8 bits is set by the float
+network's activations. Each channel of activations has its own step, which is included in the weights of the next layer.
+
+Errors of weights that are rounded independently add up. Here weights are rounded input by input, and the remaining ones
+are adjusted to compensate for the error (Frantar and Alistarh 2022, arXiv 2208.11580: optimal brain quantiser; here in
+one order for all outputs, as in arXiv 2210.17323).
 """
 
 from __future__ import annotations
@@ -14,8 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
-from bench.learned.coding.fixed_point import rounding
-from bench.learned.coding.fixed_point.arithmetic import ACTIVATION_LEVELS, MAX_SHIFT, MULTIPLIER_BITS, Rescaling
+from bench.learned.coding.fixed_point.arithmetic import (
+    ACTIVATION_LEVELS,
+    MAX_SHIFT,
+    MULTIPLIER_BITS,
+    WEIGHT_LIMIT,
+    Rescaling,
+)
 from bench.learned.coding.fixed_point.linear import Linear, LinearNetwork, linear_network
 from bench.learned.coding.fixed_point.network import Layer, Network, Outputs
 from bench.learned.coding.wavefront import causal_taps
@@ -31,6 +40,11 @@ GRID = 16
 
 SUM_LIMIT = (1 << 31) - 1
 FINENESS = 1 << 10
+
+DAMPING = 0.01
+"""Added to the inputs' mean square, relative to it, to avoid large weights for inputs that were not observed."""
+
+_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +146,8 @@ def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
 
 def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
     """Integers for weights (outputs, inputs) with given inputs (n, inputs), and the steps of the outputs."""
-    units = rounding.steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
-    return rounding.rounded(weight / units[:, None], rounding.second_moments(inputs)), units
+    units = _weight_steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
+    return rounded(weight / units[:, None], second_moments(inputs)), units
 
 
 def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,3 +218,37 @@ def _last(layer: Linear, values: _Activations, outputs: Outputs) -> Layer:
     bias = _centred(layer.sums(values.exact), sums * units.view(1, -1, 1, 1), units)
     finished = rescaling(units * outputs.grids, 1, outputs.low.double(), outputs.high.double())
     return Layer(weight.to(torch.int8), bias.int(), finished, 1)
+
+
+def _weight_steps(weight: Tensor) -> Tensor:
+    """The step of each output's weights (outputs, inputs): the largest weight is WEIGHT_LIMIT steps."""
+    largest = weight.abs().amax(1)
+    return (largest / WEIGHT_LIMIT).clamp_min(float(largest.max()) * 1e-6 + 1e-30)
+
+
+def second_moments(inputs: Tensor) -> Tensor:
+    """The damped second moments of inputs (n, inputs) for `rounded`, in float64."""
+    inputs = inputs.double()
+    moments = inputs.t() @ inputs / len(inputs)
+    damping = DAMPING * float(moments.diagonal().mean()) + 1e-9
+    moments.diagonal().add_(damping)
+    return moments
+
+
+def rounded(weight: Tensor, moments: Tensor) -> Tensor:
+    """Integers (outputs, inputs) for weights in units of their steps, float64."""
+    weight = weight.clone()
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments))
+    factor = torch.linalg.cholesky(inverse, upper=True)
+    result = torch.empty_like(weight)
+    inputs = weight.shape[1]
+    for start in range(0, inputs, _BLOCK):
+        end = min(start + _BLOCK, inputs)
+        errors = torch.empty(weight.shape[0], end - start, dtype=weight.dtype)
+        for column in range(start, end):
+            result[:, column] = weight[:, column].round().clamp_(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+            error = (weight[:, column] - result[:, column]) / factor[column, column]
+            weight[:, column:end] -= error[:, None] * factor[column, column:end]
+            errors[:, column - start] = error
+        weight[:, end:] -= errors @ factor[start:end, end:]
+    return result

@@ -86,17 +86,8 @@ class Evaluator:
         self._medians = network.medians.double()
         self._grid = network.grid
         self._z_entry, self.y_entry = network.z_entry.ready(), network.y_entry.ready()
-        limit = _limit(network.z_entry)
-        self._hyper = []
-        for layer in network.hyper:
-            self._hyper.append(_Ready.of(layer, limit))
-            limit = _limit(layer.rescaling)
-        self._context = _Ready.of(network.context, _limit(network.y_entry))
-        limit = _limit(network.context.rescaling)
-        self._entropy = []
-        for layer in network.entropy:
-            self._entropy.append(_Ready.of(layer, limit))
-            limit = _limit(layer.rescaling)
+        self._hyper = _ready(network.z_entry, network.hyper)
+        self._context, *self._entropy = _ready(network.y_entry, (network.context, *network.entropy))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -125,11 +116,6 @@ class _Ready:
     kernel: int
     spread: int
 
-    @classmethod
-    def of(cls, layer: Layer, input_limit: int) -> _Ready:
-        products = Products.of(layer.weight, layer.bias, input_limit)
-        return cls(products, layer.rescaling.ready(), layer.weight.shape[-1], layer.spread)
-
     def convolved(self, values: Tensor) -> Tensor:
         """(h, w, inputs) to (spread h, spread w, outputs / spread^2)."""
         height, width, _ = values.shape
@@ -141,5 +127,11 @@ class _Ready:
         return spread(flat.view(height, width, -1), self.spread)
 
 
-def _limit(rescaling: Rescaling) -> int:
-    return int(torch.maximum(rescaling.low.abs(), rescaling.high.abs()).max())
+def _ready(entry: Rescaling, layers: tuple[Layer, ...]) -> list[_Ready]:
+    """Consecutive layers; the first one's inputs are those of an entry."""
+    ready = []
+    for before, layer in zip((entry, *(layer.rescaling for layer in layers[:-1])), layers, strict=True):
+        input_limit = int(torch.maximum(before.low.abs(), before.high.abs()).max())
+        products = Products.of(layer.weight, layer.bias, input_limit)
+        ready.append(_Ready(products, layer.rescaling.ready(), layer.weight.shape[-1], layer.spread))
+    return ready

@@ -15,10 +15,11 @@ from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
 from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
 from bench.learned.coding.latent_codecs import HYPER_STRIDE
+from bench.learned.families import FIXED_POINT
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
 from bench.learned.weights import catalogue, tensor_file
-from bench.learned.weights.foreign import load_zoo
-from bench.learned.weights.full import ModelCard, Weights, load
+from bench.learned.weights.foreign import load_named
+from bench.learned.weights.full import ModelCard, Weights
 from bench.system.errors import UsageError
 from bench.system.files import sha256_of
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.learned.models import LearnedModel
-
-SUFFIX = "-int"
-"""Suffix of the names of fixed-point codecs."""
 
 _PLAIN = ("medians", "output_grids")
 _LOOKUPS = ("scale_bounds", *integer_mixture.LOOKUPS)
@@ -61,7 +59,7 @@ def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) ->
         OSError: the file cannot be written; an earlier file is untouched.
     """
     header = {
-        "config": {"family": base["family"] + SUFFIX},
+        "config": {"family": base["family"] + FIXED_POINT},
         "card": dataclasses.asdict(card),
         "base": base,
         "fixed_point": {
@@ -108,20 +106,12 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         Evaluator(network)
         if "normal" in network.lookups:
             integer_mixture.IntegerMixture.of(network.outputs)
-        whole = _base(path, base, card)
+        whole = load_named(base["weights"], catalogue.base(path), base["family"], card.quality)
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
     return FixedPointWeights(network, whole, card, sha256_of(path))
-
-
-def _base(path: Path, base: dict[str, Any], card: ModelCard) -> Weights:
-    """The loaded base, which `catalogue.base` has verified."""
-    found = catalogue.base(path)
-    if base["weights"] in catalogue.ZOOS:
-        return load_zoo(base["family"], card.quality, catalogue.ZOOS[base["weights"]])
-    return load(found, base["family"])
 
 
 def _require_integers(found: dict[str, Tensor]) -> None:
