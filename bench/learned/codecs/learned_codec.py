@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from bench.codecs.codec import Codec, QualityScale, Yuv420Codec
 from bench.codecs.probe import note, stage
 from bench.images.colour import to_yuv420
+from bench.images.picture import Yuv420
 from bench.learned.weights import catalogue, tensor_file
 from bench.system.errors import CodecError, MissingError, UsageError, unknown
 from bench.system.files import fingerprint
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from bench.images.picture import AnyPicture, Picture, Yuv420
+    from bench.images.picture import AnyPicture, Picture
     from bench.learned.coding.container import FileContent, Form, Identity
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latent_codecs import Latents
@@ -205,12 +206,9 @@ class LearnedCodec(Codec):
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
         """SHA-256 of the weights, and the loaded model."""
         from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
-        from bench.learned.weights.foreign import load_any, load_zoo  # noqa: PLC0415
+        from bench.learned.weights.foreign import load_named  # noqa: PLC0415
 
-        if (zoo := catalogue.ZOOS.get(source.weights)) is not None:
-            loaded = load_zoo(source.family, int(source.quality), zoo)
-        else:
-            loaded = load_any(source.path, source.family)
+        loaded = load_named(source.weights, source.path, source.family, int(source.quality))
         return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
 
 
@@ -289,7 +287,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
         return dataclasses.replace(planes, full_range=form.full_range)
 
     def _analysis(self, picture: AnyPicture) -> Tensor:
-        return super()._analysis(picture if picture.kind == "yuv420" else to_yuv420(picture))
+        return super()._analysis(picture if isinstance(picture, Yuv420) else to_yuv420(picture))
 
     def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form:
         from bench.learned.coding.container import Form  # noqa: PLC0415

@@ -164,7 +164,8 @@ class DecodedObjective:
             corner = [int(random.integers(side - stage.size + 1)) for side in latents.y_hat.shape[1:]]
             pixels = VERSIONS[version].of(self._training_set[index], self.phase.side)
             crops.append(_crop(pixels, latents, corner, stage.size))
-        return LatentCrops(*(self._sent(parts) for parts in zip(*crops, strict=True)))
+        stacked = (torch.stack(parts).to(self._device, non_blocking=True) for parts in zip(*crops, strict=True))
+        return LatentCrops(*(parts.contiguous(memory_format=torch.channels_last) for parts in stacked))
 
     def _coded(self, codec: LearnedModel, version: Version, cache: Path) -> list[Decoded]:
         side = self.phase.side
@@ -174,10 +175,6 @@ class DecodedObjective:
             return _tensor(version.of(pictures[index], side))[None]
 
         return decoded(codec, self._training_set, view, cache, f"mirrored {version.mirrored}, from {corners}")
-
-    def _sent(self, parts: Sequence[Tensor]) -> Tensor:
-        batch = torch.stack(list(parts)).to(self._device, non_blocking=True)
-        return batch.contiguous(memory_format=torch.channels_last)
 
     def loss(self, network: nn.Module, batch: LatentCrops, mode: Quantization) -> Tensor:
         """The phase's weighted terms; the distortion is that of the inner pixels of crops."""

@@ -11,15 +11,14 @@ import torch
 from bench.images.evaluation_sets import fingerprints
 from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
 from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_of
-from bench.learned.coding.fixed_point.weights import SUFFIX, save
+from bench.learned.coding.fixed_point.weights import save
 from bench.learned.coding.loaded_model import latent_codec
-from bench.learned.families import YUV420
+from bench.learned.families import FIXED_POINT, YUV420
 from bench.learned.training import training_pictures
 from bench.learned.training.crops import Crops, generator
 from bench.learned.training.plane_objective import converted
 from bench.learned.weights import catalogue, tensor_file
-from bench.learned.weights.foreign import load_zoo
-from bench.learned.weights.full import Weights, load
+from bench.learned.weights.foreign import load_named
 from bench.system.errors import UsageError
 from bench.system.progress import progress
 from bench.system.provenance import git_state, package_versions
@@ -70,7 +69,7 @@ class Request:
         """
         if self.weights in catalogue.ZOOS and self.out is None:
             raise UsageError("published weights have no folder for new files; give --out DIR")
-        path = (self.out or self.base.parent) / f"{self.family}{SUFFIX}-{self.quality}.safetensors"
+        path = (self.out or self.base.parent) / f"{self.family}{FIXED_POINT}-{self.quality}.safetensors"
         if path.exists() and not self.force:
             raise UsageError(f"{path} exists: --force replaces it, --out DIR writes elsewhere")
         return path
@@ -103,7 +102,7 @@ def quantize(request: Request) -> Path:
         UsageError: the family has no context model or hyperprior, or see `Request.target`.
     """
     path, target = request.base, request.target
-    base = _loaded(request, path)
+    base = load_named(request.weights, path, request.family, request.quality)
     training_set, side = _photographs(request)
     crops = Crops(training_set, size=side, batch=request.crops, device=torch.device("cpu"))
     seen = look(base.model, crops(generator(request.seed, 0)))
@@ -134,12 +133,6 @@ def look(model: LearnedModel, x: Tensor) -> Seen:
             advance(1, f"{number + 1}")
     z = torch.cat([latents.z_hat for latents in coded if latents.z_hat is not None])
     return Seen(z.double().contiguous(), torch.cat([latents.y_hat for latents in coded]).double().contiguous())
-
-
-def _loaded(request: Request, path: Path) -> Weights:
-    if request.weights in catalogue.ZOOS:
-        return load_zoo(request.family, request.quality, catalogue.ZOOS[request.weights])
-    return load(path, request.family)
 
 
 def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:

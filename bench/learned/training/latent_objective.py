@@ -100,6 +100,7 @@ class LatentObjective:
         return self._validation_set(model)
 
 
+@torch.no_grad()
 def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
     """The latents (M, H/16, W/16) of each picture as float16, cached per g_a."""
     digest = hashlib.sha256(f"{_FORMAT} {[entry.sha256 for entry in pictures.entries]}".encode())
@@ -107,15 +108,9 @@ def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cac
         digest.update(value_bytes(value))
     path = cache / f"latents-{digest.hexdigest()[:24]}.pt"
     if not path.is_file():
-        latents = [_analyse(model, pictures, index, device) for index in range(len(pictures))]
+        pixels = (whole_of(pictures, index).to(device) for index in range(len(pictures)))
+        latents = [model.g_a.to(device)(x)[0].half().cpu() for x in pixels]
         with atomic_write(path) as file:
             torch.save(latents, file)
     kept: list[Tensor] = torch.load(path, weights_only=True)
     return kept
-
-
-@torch.no_grad()
-def _analyse(model: LearnedModel, pictures: Pictures, index: int, device: torch.device) -> Tensor:
-    """The latents of one picture."""
-    y: Tensor = model.g_a.to(device)(whole_of(pictures, index).to(device))
-    return y[0].half().cpu()

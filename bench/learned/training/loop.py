@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 
 from bench.learned.training import engine, optimizers
-from bench.learned.training.averaging import Average
 from bench.learned.training.crops import generator
 from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.stability import GradientGuard
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from bench.learned.models import Trainable
     from bench.learned.training.objective import Objective, Validation
     from bench.learned.training.phases import Phase
+
+AUXILIARY_LR = 1e-3
+"""Learning rate of the quantiles, which the auxiliary loss trains."""
 
 PATIENCE_SKIPPED = 50
 """Number of consecutive skipped steps after which a training is stopped as diverged."""
@@ -86,6 +89,25 @@ def stalled(losses: Sequence[float], patience: int) -> bool:
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
+class Average:
+    """A copy of a model with the exponential moving average of its weights, which is validated and saved.
+
+    The average moves faster in the first steps, so that the random initialisation has little weight.
+    """
+
+    def __init__(self, model: Trainable, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self._ours = list(self.model.parameters())
+        self._theirs = list(model.parameters())
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the model's weights after step `step` (counted from 0)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
+
+
 class Loop:
     """A model in training, with all state that changes from step to step.
 
@@ -121,10 +143,12 @@ class Loop:
         self.average = Average(model, phase.ema_decay)
         self._learning = [p for name, p in learns.items() if not name.endswith("quantiles")]
         self._main = optimizers.make(phase.optimizer, learns, phase.lr, engine.dtype_of(fabric))
-        self._auxiliary = optimizers.make_auxiliary(learns)
+        quantiles = [p for name, p in learns.items() if name.endswith("quantiles")]
+        self._auxiliary = torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None
         self._forward = self._set_up(compile_with)
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
+        """The compiled and distributed module that the loss needs."""
         module = self.objective.network(self.model)
         # The auxiliary loss does not depend on the batch: all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
@@ -201,17 +225,13 @@ class Loop:
             if factor < 1:
                 torch._foreach_mul_(gradients, factor)
             self._main.step()
-            self._follow_quantiles()
+            if self._auxiliary is not None:
+                self._auxiliary.zero_grad(set_to_none=True)
+                self.model.aux_loss().backward()
+                self._auxiliary.step()
         self._main.zero_grad(set_to_none=True)
         last = self.progress.train_loss
         self.progress.train_loss = loss_value if math.isnan(last) else _SMOOTHING * last + (1 - _SMOOTHING) * loss_value
-
-    def _follow_quantiles(self) -> None:
-        if self._auxiliary is None:
-            return
-        self._auxiliary.zero_grad(set_to_none=True)
-        self.model.aux_loss().backward()
-        self._auxiliary.step()
 
     def validate(self) -> CurvePoint:
         """Validate the averaged weights and add the result to the curve."""

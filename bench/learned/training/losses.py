@@ -49,13 +49,9 @@ def squared_error_611(output: Output, x: Tensor) -> Tensor:
     compact models can represent. The weights are the usual ones for 4:2:0.
     """
     errors = functional.mse_loss(output["x_hat"], x, reduction="none").mean((0, 2, 3))
+    weights = x.new_tensor([6 / 8 / LUMA_PLANES] * LUMA_PLANES + [1 / 8] * 2)
     # Not a matrix product, which autocast would compute in bf16.
-    return SCALE_611 * 255**2 * (errors * _plane_weights(x)).sum()
-
-
-def _plane_weights(x: Tensor) -> Tensor:
-    """6:1:1 over luma, in four planes, U and V."""
-    return x.new_tensor([6 / 8 / LUMA_PLANES] * LUMA_PLANES + [1 / 8] * 2)
+    return SCALE_611 * 255**2 * (errors * weights).sum()
 
 
 def structural_error(output: Output, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from bench.images.colour import to_yuv420
-from bench.images.picture import Picture, Yuv420
+from bench.images.picture import Picture
 from bench.learned.models.packing import CHANNELS, pack
 from bench.learned.training.objective import PictureObjective
 from bench.learned.training.phases import CropStage
@@ -26,8 +26,6 @@ from bench.system.files import atomic_write
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from bench.learned.models import Output, Quantization, Trainable
     from bench.learned.training.objective import Validation
@@ -81,10 +79,6 @@ class PlanesObjective(PictureObjective):
         return self._validation_set(self.network(model), weights)
 
 
-def _planes(pixels: NDArray[np.uint8]) -> Yuv420:
-    return to_yuv420(Picture(np.ascontiguousarray(pixels)), full_range=RANGE == "full")
-
-
 def converted(pictures: Pictures, cache: Path) -> Pictures:
     """The pictures in 4:2:0, packed, cached in a file under `cache`."""
     digest = hashlib.sha256(f"{_FORMAT} {[(entry.sha256, entry.offset) for entry in pictures.entries]}".encode())
@@ -98,5 +92,6 @@ def converted(pictures: Pictures, cache: Path) -> Pictures:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
             for index in range(len(pictures)):
-                file.write(pack(_planes(pictures[index])).tobytes())
+                picture = Picture(np.ascontiguousarray(pictures[index]))
+                file.write(pack(to_yuv420(picture, full_range=RANGE == "full")).tobytes())
     return Pictures(tuple(entries), np.memmap(path, np.uint8, "r"), CHANNELS)

@@ -22,7 +22,7 @@ from bench.system.errors import UsageError
 from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bench.learned.models import LearnedModel, Trainable
@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Target
     from bench.learned.training.training_job import TrainingJob
     from bench.learned.training.training_record import Record
-    from bench.learned.weights.full import ModelCard
-
-WEIGHTS = catalogue.TRAINED
-"""Name of the weights file in a training's folder."""
+    from bench.learned.weights.full import ModelCard, Weights
 
 
 def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record | None]:
@@ -52,8 +49,9 @@ def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record |
         _require_gains(job)
     if job.target.modifier is None:
         model = build(job.config)
-        started = warm_start(model, job.init, job.take) if job.init else None
-        return _gained(job, model) if job.phase.qualities else model, started
+        weights = None if job.init is None else load_any(job.init)
+        started = None if weights is None else _share(job, weights, model)
+        return _gained(job, weights, model) if job.phase.qualities else model, started
     if initial is None:
         return _modified(job)
     _require_width(job, initial["width"])
@@ -74,7 +72,7 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
         BenchError: a parameter is not finite in float16, or a decoder's training changed its encoder.
         OSError: a file cannot be written.
     """
-    path = job.out / WEIGHTS
+    path = job.out / catalogue.TRAINED
     assert not isinstance(model, Gained)  # noqa: S101 - `write_all`
     if not isinstance(model, Rectified):
         save(path, _rounded(job, model, model), card)
@@ -107,7 +105,7 @@ def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mappi
     first = job.phase.qualities.index(job.target.quality)
     base = _base(job)
     save(base, _rounded(job, model, model.plain(first)), _card_of(card, job.target, validated))
-    _copy(base, job.out / WEIGHTS)
+    _copy(base, job.out / catalogue.TRAINED)
     rounded = load(base).model
     for index, quality in enumerate(job.phase.qualities):
         if index != first:
@@ -145,35 +143,34 @@ def _require_gains(job: TrainingJob) -> None:
         raise UsageError(f"{job.target.name}: its quality must be one of those that are trained, {names}")
 
 
-def _gained(job: TrainingJob, model: LearnedModel) -> Gained:
+def _gained(job: TrainingJob, weights: Weights | None, model: LearnedModel) -> Gained:
     """The model with gains for the qualities of the job's phase.
 
-    The gains of y are those of the weights beside the initial ones where they are of the same training.
+    The gains of y are those of the weights beside the initial ones, `weights`, where they are of the same training.
     """
     target, qualities = job.target, job.phase.qualities
     lambdas = [lambda_of(quality, target.metric) for quality in qualities]
     own = lambda_of(target.quality, target.metric)
-    if job.init is None:
+    if job.init is None or weights is None:
         return Gained(model, lambdas, own)
-    initial = load_any(job.init)
-    gained = Gained(model, lambdas, initial.card.lmbda or own)  # checkpoints of others do not state theirs
+    gained = Gained(model, lambdas, weights.card.lmbda or own)  # checkpoints of others do not state theirs
     for index, quality in enumerate(qualities):
-        beside = job.init.with_name(f"{initial.model.config.family}-{quality}.safetensors")
+        beside = job.init.with_name(f"{weights.model.config.family}-{quality}.safetensors")
         if beside.is_file():
-            gained.take_transforms(index, load(beside).model)
+            gained.take_transforms(index, weights.model if beside == job.init else load(beside).model)
     return gained
 
 
-def warm_start(model: LearnedModel, path: Path, parts: Collection[str] | None = None) -> Record:
-    """Copy the sub-networks that another model's weights have in common (see `share`); the record of those.
+def _share(job: TrainingJob, weights: Weights, model: LearnedModel) -> Record:
+    """Copy the sub-networks that the initial weights have in common with a model (see `share`); the record of those.
 
     Raises:
-        UsageError: there are none, or the file is not a weights file.
+        UsageError: there are none.
     """
-    weights = load_any(path)
-    taken = share(weights.model, model, parts)
+    taken = share(weights.model, model, job.take)
     if not taken:
-        raise UsageError(f"--init {path}: a {weights.model.config.family} model of other widths has nothing to share")
+        family = weights.model.config.family
+        raise UsageError(f"--init {job.init}: a {family} model of other widths has nothing to share")
     found = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
     behind = training_record.steps_behind(weights.card.record)
     return found if behind is None else {**found, "steps_behind": behind}

@@ -17,8 +17,9 @@ the encoder, which changes the codec.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.learned.families import YUV420
 from bench.learned.lambdas import lambda_of
@@ -41,10 +42,7 @@ That of l2 is the largest of the best values in a search on joint (docs/quantiza
 others, each distance has initially about the same share of the loss."""
 
 _DECODED = (CropStage(16, 2),)
-_PICTURES = {
-    "mse": (CropStage(256, 2),),
-    "ms-ssim": (CropStage(256, 2),),
-}
+_PICTURES = (CropStage(256, 2),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +71,10 @@ class StpRecipe:
         return {f"feature-{self.distance}": alpha}
 
 
-def _soft(target: Target, recipe: StpRecipe) -> Phase:
+def _whole(target: Target, recipe: StpRecipe, *, routing: GradientRouting, **changes: Any) -> Phase:  # noqa: ANN401
+    """A phase that trains encoder, decoder and rectifier on pictures; `changes` are further fields."""
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    return Phase(weights, crops=_PICTURES[target.metric], gradient_routing=GradientRouting("unrectified"))
-
-
-def _soft_literal(target: Target, recipe: StpRecipe) -> Phase:
-    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    routing = GradientRouting("unrectified", encoder_learns_features=True)
-    return Phase(weights, crops=_PICTURES[target.metric], gradient_routing=routing)
+    return Phase(weights, crops=_PICTURES, gradient_routing=routing, **changes)
 
 
 def _soft_rectifier(target: Target, recipe: StpRecipe) -> Phase:
@@ -106,18 +99,14 @@ def _predictive(target: Target, recipe: StpRecipe) -> Phase:
     )
 
 
-def _direct(target: Target, recipe: StpRecipe) -> Phase:
-    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
-    routing = GradientRouting("rectified", encoder_learns_features=True)
-    return Phase(weights, quantization="mixed", crops=_PICTURES[target.metric], gradient_routing=routing)
-
-
 PHASES: Mapping[str, Callable[[Target, StpRecipe], Phase]] = {
-    "soft": _soft,
+    "soft": functools.partial(_whole, routing=GradientRouting("unrectified")),
     "soft-rectifier": _soft_rectifier,
-    "soft-literal": _soft_literal,
+    "soft-literal": functools.partial(_whole, routing=GradientRouting("unrectified", encoder_learns_features=True)),
     "predictive": _predictive,
-    "direct": _direct,
+    "direct": functools.partial(
+        _whole, routing=GradientRouting("rectified", encoder_learns_features=True), quantization="mixed"
+    ),
 }
 """Phases by name."""
 

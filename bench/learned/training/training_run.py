@@ -45,16 +45,15 @@ if TYPE_CHECKING:
     from bench.learned.training.training_record import Record
 
 CHECKPOINT = "checkpoint.pt"
-WEIGHTS = start.WEIGHTS
+WEIGHTS = catalogue.TRAINED
 OWN = (CHECKPOINT, WEIGHTS, "record.json", "curve.csv", "curve.svg")
 """Files of a training's folder, except the base of a decoder."""
 
 
-class Unheard:
+class _Silent:
     """Ignores all messages, in all processes but the first."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        """A function that does nothing."""
         return lambda *_: None
 
 
@@ -92,13 +91,9 @@ class TrainingFolder:
         """Write the checkpoint and the record."""
         if self.leader:
             checkpoint.save(self.job.out / CHECKPOINT, self.identity, {**loop.state_dict(), "record": self.record})
-            self.write_record(loop)
+            with atomic_write(self.job.out / "record.json") as file:
+                file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
         self._saved_s = time.perf_counter()
-
-    def write_record(self, loop: Loop) -> None:
-        """Write the training record."""
-        with atomic_write(self.job.out / "record.json") as file:
-            file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
 
 
 def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
@@ -121,17 +116,22 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Ter
     first = loop.progress.step
     record["calls"].append(training_record.call(job, loop, segment, fabric))
     with stop_on_signal() as stopped:
-        say = say if fabric.is_global_zero else Unheard()
+        say = say if fabric.is_global_zero else _Silent()
         folder = TrainingFolder(job, identity, record, say, stopped, leader=fabric.is_global_zero)
         try:
             say.began(loop, segment, data)
             loop.run(segment, folder, spent_s=time.perf_counter() - job.began_s)
         except DivergedError as error:
-            raise DivergedError(f"{error}; {_last_good(job)}") from error
+            if (job.out / CHECKPOINT).is_file():
+                way = f"the last good checkpoint is {job.out / CHECKPOINT}: --resume continues from it"
+            else:
+                way = "no checkpoint was written: start again with a smaller --lr"
+            raise DivergedError(f"{error}; {way}") from error
     path = job.out / WEIGHTS
     if loop.progress.step > first or steps_of(path) != first:
         folder.save(loop)
-        _write(job, loop, folder)
+        if folder.leader:
+            _write(job, loop, folder.record)
     if folder.leader:
         folder.say.finished(loop, path, sha256_of(path))
     if stopped.is_set():
@@ -170,6 +170,7 @@ def _require_folder(folder: Path) -> None:
 
 
 def _state(job: TrainingJob, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The state in the checkpoint to continue from; None for a new training."""
     path = job.out / CHECKPOINT
     if job.resume:
         return checkpoint.load(path, identity)
@@ -240,34 +241,19 @@ def steps_of(path: Path) -> int | None:
     return int(tensor_file.read_header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
-def _write(job: TrainingJob, loop: Loop, folder: TrainingFolder) -> None:
-    if folder.leader:
-        card = ModelCard(
-            quality=job.target.quality,
-            lmbda=job.target.own_lmbda or lambda_of(job.target.quality, job.target.metric),
-            metric=job.target.metric,
-            record=training_record.described(folder.record, loop),
-        )
-        _write_weights(job, loop, card)
-        curve.write_csv(job.out / "curve.csv", loop.progress.curve)
-        curve.draw(job.out / "curve.svg", loop.progress.curve, job.target.name)
-
-
-def _write_weights(job: TrainingJob, loop: Loop, card: ModelCard) -> None:
-    model, objective = loop.average.model, loop.objective
-    if not isinstance(model, Gained):
+def _write(job: TrainingJob, loop: Loop, record: Record) -> None:
+    """Write weights and curve."""
+    model, objective, target = loop.average.model, loop.objective, job.target
+    lmbda = target.own_lmbda or lambda_of(target.quality, target.metric)
+    card = ModelCard(target.quality, lmbda, target.metric, training_record.described(record, loop))
+    if isinstance(model, Gained):
+        assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
+        if not objective.validated:
+            # Stopped before the first validation.
+            with loop.fabric.autocast():
+                objective.validate(model)
+        start.write_all(job, model, card, objective.validated)
+    else:
         start.write(job, model, card)
-        return
-    assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
-    if not objective.validated:
-        # Stopped before the first validation.
-        with loop.fabric.autocast():
-            objective.validate(model)
-    start.write_all(job, model, card, objective.validated)
-
-
-def _last_good(job: TrainingJob) -> str:
-    path = job.out / CHECKPOINT
-    if not path.is_file():
-        return "no checkpoint was written: start again with a smaller --lr"
-    return f"the last good checkpoint is {path}: --resume continues from it"
+    curve.write_csv(job.out / "curve.csv", loop.progress.curve)
+    curve.draw(job.out / "curve.svg", loop.progress.curve, target.name)

@@ -114,6 +114,17 @@ def load_any(path: Path, family: str | None = None) -> Weights:
     return full.load(path, family)
 
 
+def load_named(weights: str, path: Path, family: str, quality: int) -> Weights:
+    """Load a model by the name of its weights: a published checkpoint for that of a zoo, else the file.
+
+    Raises:
+        MissingError, UsageError: see `load_zoo` and `load_any`.
+    """
+    if (metric := catalogue.ZOOS.get(weights)) is not None:
+        return load_zoo(family, quality, metric)
+    return load_any(path, family)
+
+
 def export_checkpoint(path: Path, target: Path) -> str:
     """Write weights as a checkpoint of CompressAI's training script, with tables; the name of the architecture.
 

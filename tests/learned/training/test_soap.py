@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.learned.training.soap import Soap, _as_cube, _rotate
+from bench.learned.training.optimizers import Soap, _as_cube, _rotate
 
 
 class Regression:

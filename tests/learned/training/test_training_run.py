@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
 from bench.codecs.registry import codec_class
-from bench.learned.training import checkpoint, curve, engine, training_run
+from bench.learned.training import checkpoint, curve, engine, start, training_run
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import PictureObjective
@@ -421,9 +422,22 @@ def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_p
     first = training_run.train(job, Silent())
     further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, out=tmp_path / "further", steps=1)
     training_run.train(further, Silent())
-    start, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
-    ratio = gained.g_a[-1].weight / start.g_a[-1].weight  # type: ignore[index]
+    plain, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
+    ratio = gained.g_a[-1].weight / plain.g_a[-1].weight  # type: ignore[index]
     assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
+
+
+def test_the_initial_weights_of_several_qualities_are_read_once(
+    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = training_run.train(job, Silent())
+    init = shutil.copy(first, first.with_name("hyper-3.safetensors"))
+    further = dataclasses.replace(several(job), init=init, out=tmp_path / "further")
+    paths: list[Path] = []
+    read = tensor_file.read
+    monkeypatch.setattr(tensor_file, "read", lambda path: paths.append(path) or read(path))  # type: ignore[func-returns-value]
+    start.begin(further, None)
+    assert paths == [init]
 
 
 def test_entropy_models_are_trained_on_the_transforms_of_several_qualities(
@@ -436,15 +450,15 @@ def test_entropy_models_are_trained_on_the_transforms_of_several_qualities(
     fitted = several(job_on(photos, tmp_path / "scale", init=job.out / "hyper-3.safetensors"), trainable=frozen)
     training_run.train(dataclasses.replace(fitted, target=target), Silent())
     for quality in (1, 3, 6):
-        start, model = (
+        plain, model = (
             load(folder / f"{family}-{quality}.safetensors").model
             for folder, family in ((job.out, "hyper"), (fitted.out, "scale"))
         )
         for name in ("g_a.6.weight", "g_s.0.weight"):
             torch.testing.assert_close(
-                model.get_parameter(name), start.get_parameter(name), rtol=2**-9, atol=1e-6, msg=f"{name} at {quality}"
+                model.get_parameter(name), plain.get_parameter(name), rtol=2**-9, atol=1e-6, msg=f"{name} at {quality}"
             )
-        assert not torch.equal(model.h_a[0].weight, start.h_a[0].weight)  # type: ignore[index,union-attr]
+        assert not torch.equal(model.h_a[0].weight, plain.h_a[0].weight)  # type: ignore[index,union-attr]
 
 
 def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Path) -> None:
