@@ -8,9 +8,8 @@ clips            frames of Y4M and raw video
 ffmpeg           the ffmpeg binary, for conversions
 set_images       images of a set: read from a file, converted to planes, or taken from a clip
 selection        images of a set by name or glob (`--images`)
-datasets         image sets by name (datasets.toml), folder, glob or clip; fetching them
+datasets         image sets by name (datasets.toml), folder, glob or clip; fetching them; hashes refused for training
 archives         image sets that are distributed as one archive
-evaluation_sets  hashes of the pictures that are excluded from training
 
 Imports `system`. The next folder up is `metrics`.
 """

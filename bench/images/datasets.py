@@ -44,7 +44,7 @@ class Dataset:
     note: str
     images: tuple[ImageFile, ...]
     left_out: tuple[Path, ...] = ()
-    """Files of a folder, except hidden ones, that are not images or cannot be read."""
+    """Files, except hidden ones of a folder, that are not images or cannot be read."""
 
     @property
     def kind(self) -> Kind:
@@ -187,10 +187,15 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     return folder
 
 
-def known_files(data: Path) -> frozenset[str]:
-    """SHA-256 of the files of all named image sets, with the archives that were unpacked in a folder of image sets."""
-    files = (_files(data / name, entry) for name, entry in _catalogue().items() if "of" not in entry)
-    return frozenset(sha256 for each in files for sha256 in each.values())
+def evaluation_files(training: Path) -> frozenset[str]:
+    """SHA-256 of each file of the named image sets that is known on this machine: these are refused as training data.
+
+    Files of sets that come as archives are known once `bench fetch` has unpacked them: into the folder of image sets,
+    or beside, inside or as the folder of the training pictures.
+    """
+    sets = [(name, entry) for name, entry in _catalogue().items() if "of" not in entry]
+    folders = (data_folder(), training, training.resolve().parent)
+    return frozenset(sha for data in folders for name, entry in sets for sha in _files(data / name, entry).values())
 
 
 @functools.cache
@@ -281,7 +286,8 @@ def _content_hash(images: Iterable[ImageFile]) -> str:
 def _open_files(pattern: str) -> Dataset:
     folder = Path(pattern)
     if folder.is_dir():
-        paths, stem = list(folder.iterdir()), folder.resolve().name
+        # Hidden files such as ._x.png, which macOS writes beside x.png, are no pictures.
+        paths, stem = [path for path in folder.iterdir() if not path.name.startswith(".")], folder.resolve().name
     else:
         # Path.glob does not accept absolute patterns.
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
@@ -292,7 +298,7 @@ def _open_files(pattern: str) -> Dataset:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
     images = _unique_names(_hashed(files, stem))
     note = "The user's own images: the figures cannot be set beside published ones."
-    left_out = tuple(p for p in there if p.suffix.lower() not in suffixes() and not p.name.startswith("."))
+    left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
     # Without the path: the same set may lie in another folder.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"

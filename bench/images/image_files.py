@@ -83,23 +83,16 @@ def read_file(path: Path) -> bytes:
 
 def parse_picture(data: bytes, path: Path) -> Picture:
     """Read an image from the bytes of the file `path`; see `read_picture`."""
-    return Picture(np.array(read_rgb(data, path)))
-
-
-def read_rgb(data: bytes, path: Path) -> Image.Image:
-    """The picture in the bytes of the file `path`, as 8-bit RGB.
-
-    Raises:
-        UsageError: it is not an image, damaged, too large or translucent, or has more than 8 bits or an unsupported
-            colour space.
-        MissingError: there is no decoder for its format.
-    """
     with _explained(path), _opened(io.BytesIO(data)) as image:
-        _require_eight_bits(image, data, path)
+        if _is_deep(image, data):
+            raise UsageError(f"image {path} has more than 8 bits a sample ({image.mode}); convert it to 8 bits first")
+        if image.mode not in _EIGHT_BIT_MODES:
+            colours = f"{image.mode} colours, not RGB, grey or CMYK"
+            raise UsageError(f"image {path} holds {colours}; convert it to RGB first")
         image.load()
         if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
             raise UsageError(f"image {path} is translucent; flatten it onto a background first")
-        return image.convert("RGB")
+        return Picture(np.array(image.convert("RGB")))
 
 
 def remarks(path: Path) -> tuple[str, ...]:
@@ -159,13 +152,6 @@ def _opened(file: BinaryIO) -> Image.Image:
             raise Image.DecompressionBombError
         return image
     return Image.open(file)
-
-
-def _require_eight_bits(image: Image.Image, data: bytes, path: Path) -> None:
-    if _is_deep(image, data):
-        raise UsageError(f"image {path} has more than 8 bits a sample ({image.mode}); convert it to 8 bits first")
-    if image.mode not in _EIGHT_BIT_MODES:
-        raise UsageError(f"image {path} holds {image.mode} colours, not RGB, grey or CMYK; convert it to RGB first")
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:

@@ -140,6 +140,15 @@ def test_a_picture_is_read_only_while_it_is_the_one_that_was_opened(tmp_path: Pa
         image.read()
 
 
+def test_hidden_files_of_a_folder_are_no_pictures(tmp_path: Path) -> None:
+    _save(tmp_path / "x.png", 1)
+    (tmp_path / "._x.png").write_bytes(b"\0\5\x16\7")  # what macOS writes beside it
+    (tmp_path / ".DS_Store").write_bytes(b"\0")
+    opened = open_dataset(str(tmp_path))
+    assert [image.path.name for image in opened.images] == ["x.png"]
+    assert opened.left_out == ()
+
+
 def test_names_are_printable(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xf1"))
     for name in (b"a\xf1", b"b\rc\n", b"d\x1b", "e\u2028\u0085".encode(), "tönë 図".encode()):

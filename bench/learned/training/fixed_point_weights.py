@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.images.evaluation_sets import fingerprints
+from bench.images.datasets import evaluation_files
 from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
 from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_of
 from bench.learned.coding.fixed_point.weights import save
@@ -138,7 +138,7 @@ def look(model: LearnedModel, x: Tensor) -> Seen:
 def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
     """The training set, in the form of the family's input, and the side of a crop."""
     folder, cache = request.data or training_pictures.default_folder(), training_pictures.default_cache()
-    pictures, side = training_pictures.load(folder, cache, refuse=fingerprints(folder)), CROP_PIXELS
+    pictures, side = training_pictures.load(folder, cache, refuse=evaluation_files(folder)), CROP_PIXELS
     found = pictures.at_least(side)
     if request.family in YUV420:
         found, side = converted(found, cache), CROP_PIXELS // 2

@@ -100,18 +100,22 @@ class Pictures:
 
 
 def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
-    """The picture files under `folder`, sorted by relative name, without those that match `exclude`.
+    """The picture files under `folder`, sorted by relative name, without hidden ones and those that match `exclude`.
 
     Raises:
         MissingError: the folder does not exist or has no pictures.
     """
     if not folder.is_dir():
         raise MissingError(f"no training folder '{folder}': give --data DIR or set BENCH_DATA (see data/README.md)")
-    found = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
-    kept = [path for path in found if not any(fnmatch(path.relative_to(folder).as_posix(), glob) for glob in exclude)]
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    kept = [folder / name for name in names if not any(fnmatch(name, glob) for glob in exclude)]
     if not kept:
         raise MissingError(f"'{folder}' holds no pictures ({', '.join(sorted(SUFFIXES))}): give another --data DIR")
-    return sorted(kept, key=lambda path: path.relative_to(folder).as_posix())
+    return kept
 
 
 def require_matched(folder: Path, exclude: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.images.evaluation_sets import fingerprints
+from bench.images.datasets import evaluation_files
 from bench.learned.families import YUV420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, Rectified
@@ -108,7 +108,7 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Ter
     engine.tune(job.threads)
     fabric = engine.fabric(job.device, devices=job.devices, nodes=job.nodes, precision=job.precision)
     fabric.launch()
-    found = training_pictures.load(job.data, job.cache, exclude=job.exclude, refuse=fingerprints(job.data))
+    found = training_pictures.load(job.data, job.cache, exclude=job.exclude, refuse=evaluation_files(job.data))
     data = found.at_least(job.phase.side)
     identity = _identity(job, data, engine.precision_of(fabric))
     loop, record = _begin(job, data, fabric, _state(job, identity))

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from bench.images.archives import RECORD
-from bench.images.evaluation_sets import fingerprints
+from bench.images.datasets import evaluation_files
 from bench.learned.training import training_pictures
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import sha256_of
@@ -24,6 +24,12 @@ def test_pack_holds_what_the_files_hold(photos: Path, tmp_path: Path) -> None:
     for index, entry in enumerate(packed.entries):
         with Image.open(photos / entry.name) as image:
             assert np.array_equal(packed[index], np.asarray(image))
+
+
+def test_hidden_files_are_no_pictures(photos: Path) -> None:
+    before = training_pictures.find(photos)
+    (photos / "._photo0.png").write_bytes(b"\0\5\x16\7")  # what macOS writes beside it
+    assert training_pictures.find(photos) == before
 
 
 def test_second_load_decodes_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +138,7 @@ def test_kodak_pictures_are_refused(kodak: list[Path], tmp_path: Path) -> None:
     for number, path in enumerate(kodak[:2]):
         shutil.copy(path, folder / f"holiday{number}.png")
     with pytest.raises(UsageError, match="evaluation set"):
-        training_pictures.load(folder, tmp_path / "cache", refuse=fingerprints(folder))
+        training_pictures.load(folder, tmp_path / "cache", refuse=evaluation_files(folder))
 
 
 @pytest.mark.parametrize("training", ["train", ".", "tecnick"])
@@ -142,11 +148,11 @@ def test_pictures_of_an_unpacked_archive_are_refused(photos: Path, tmp_path: Pat
     (sets / "tecnick").mkdir()
     for folder in ("train", "tecnick"):
         shutil.copy(photos / "photo3.png", sets / folder / "holiday.png")
-    before = fingerprints(sets / training)
+    before = evaluation_files(sets / training)
     (sets / "tecnick" / RECORD).write_text(f"{sha256_of(photos / 'photo3.png')}  holiday.png\n")
-    assert fingerprints(sets / training) - before == {sha256_of(photos / "photo3.png")}
+    assert evaluation_files(sets / training) - before == {sha256_of(photos / "photo3.png")}
     with pytest.raises(UsageError, match=r"holiday\.png.*evaluation set"):
-        training_pictures.load(sets / training, tmp_path / "cache", refuse=fingerprints(sets / training))
+        training_pictures.load(sets / training, tmp_path / "cache", refuse=evaluation_files(sets / training))
 
 
 def test_full_disk_leaves_no_pack(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
