@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import missing_package, one_torch_thread, version_with
+from bench.metrics.packages import from_side, missing_package, one_torch_thread, version_with
 from bench.system.download import download, locate_weights, weights_folder
 from bench.system.errors import MissingError
 from bench.system.files import sha256_of
@@ -104,19 +104,17 @@ def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _unit_tensor(picture: Picture) -> torch.Tensor:
-    """R, G and B from 0 to 1, (1, 3, height, width)."""
+def _tensors(*pictures: Picture) -> list[torch.Tensor]:
+    """R, G and B from 0 to 1, (1, 3, height, width) in float32."""
     import torch  # noqa: PLC0415
 
-    return torch.tensor(picture.pixels, dtype=torch.float32).permute(2, 0, 1)[None] / 255
+    return [torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255 for picture in pictures]
 
 
-def _lpips(original: Picture, decoded: Picture) -> float | None:
-    """LPIPS; None where the smaller side is below `LPIPS_MIN_SIDE`."""
-    if min(original.height, original.width) < LPIPS_MIN_SIDE:
-        return None
+@from_side(LPIPS_MIN_SIDE)
+def _lpips(original: Picture, decoded: Picture) -> float:
     with one_torch_thread():
-        return float(_lpips_network()(*(2 * _unit_tensor(picture) - 1 for picture in (original, decoded))))
+        return float(_lpips_network()(*(2 * planes - 1 for planes in _tensors(original, decoded))))
 
 
 @functools.cache
@@ -138,7 +136,7 @@ def _dists(original: Picture, decoded: Picture) -> float:
     texture, structure = _dists_weights()
     similarity = 0.0
     with one_torch_thread():
-        maps = (_vgg16_maps(_unit_tensor(picture)) for picture in (original, decoded))
+        maps = map(_vgg16_maps, _tensors(original, decoded))
         for one, other, alpha, beta in zip(*maps, texture, structure, strict=True):
             mean_one, mean_other = one.mean((2, 3)), other.mean((2, 3))
             product, squares = mean_one * mean_other, mean_one**2 + mean_other**2

@@ -1,8 +1,9 @@
-"""What metrics of other packages have in common: whether the package is there, its version, luma, one thread."""
+"""What metrics of other packages have in common: package and version, smallest pictures, tensors, one thread."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
-    from bench.images.picture import AnyPicture
+    from bench.images.picture import AnyPicture, Picture
+
+    Function = Callable[[Any, Any], float | None]
 
 
 def missing_package(*modules: str) -> Callable[[], str | None]:
@@ -39,6 +43,19 @@ def version_with(package: str, own: str = "1") -> str:
         return own
 
 
+def from_side(side: int) -> Callable[[Function], Function]:
+    """A decorator: the metric is None where the smaller side of the pictures is below `side` pixels."""
+
+    def decorated(function: Function) -> Function:
+        @functools.wraps(function)
+        def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:
+            return None if min(original.height, original.width) < side else function(original, decoded)
+
+        return measure
+
+    return decorated
+
+
 def luma_plane(picture: AnyPicture) -> NDArray[Any]:
     """The luma plane as JPEG AI's metrics take it: Y of BT.709 in full range and 10 bits; of planes Y as it is."""
     return picture.y if isinstance(picture, Yuv420) else luma_10_bits(picture.pixels)
@@ -48,6 +65,20 @@ def unit_luma(picture: AnyPicture) -> NDArray[np.float64]:
     """That plane from 0 to 1."""
     plane: NDArray[np.float64] = luma_plane(picture) / (255 if isinstance(picture, Yuv420) else 1023)
     return plane
+
+
+def unit_tensor(picture: Picture) -> torch.Tensor:
+    """R, G and B from 0 to 1, (1, 3, height, width) in float64."""
+    import torch  # noqa: PLC0415
+
+    return torch.tensor(picture.pixels, dtype=torch.float64).permute(2, 0, 1)[None] / 255
+
+
+def unit_luma_tensor(picture: AnyPicture) -> torch.Tensor:
+    """`unit_luma` as (1, 1, height, width) in float64."""
+    import torch  # noqa: PLC0415
+
+    return torch.tensor(unit_luma(picture))[None, None]
 
 
 @contextlib.contextmanager

@@ -12,82 +12,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import missing_package, one_torch_thread, unit_luma, version_with
+from bench.metrics.packages import (
+    from_side,
+    missing_package,
+    one_torch_thread,
+    unit_luma_tensor,
+    unit_tensor,
+    version_with,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
-    from bench.images.picture import AnyPicture, Picture
+    from bench.images.picture import AnyPicture
+    from bench.metrics.packages import Function
 
 FSIM_MIN_SIDE, GMSD_MIN_SIDE, VIF_MIN_SIDE, IW_SSIM_MIN_SIDE = 2, 3, 41, 161
 """The smaller side, in pixels, from which on each is defined."""
 
 
-def _tensor(picture: Picture) -> torch.Tensor:
-    import torch  # noqa: PLC0415
+def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> Function:
+    """A function of piq on the tensors of two pictures; None for smaller ones, and for IW-SSIM of flat ones."""
 
-    return torch.tensor(picture.pixels, dtype=torch.float64).permute(2, 0, 1)[None] / 255
+    @from_side(min_side)
+    def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:
+        import piq  # noqa: PLC0415
+        import torch  # noqa: PLC0415
 
+        try:
+            with one_torch_thread():
+                return float(getattr(piq, name)(tensor(decoded), tensor(original)))
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # the covariance of neighbouring samples cannot be inverted
+            return None
 
-def _luma_tensor(picture: AnyPicture) -> torch.Tensor:
-    import torch  # noqa: PLC0415
-
-    return torch.tensor(unit_luma(picture))[None, None]
-
-
-def _fsim(original: Picture, decoded: Picture) -> float | None:
-    """FSIM of colour; None where the smaller side is below `FSIM_MIN_SIDE`."""
-    if _is_small(original, FSIM_MIN_SIDE):
-        return None
-    import piq  # noqa: PLC0415
-
-    with one_torch_thread():
-        return float(piq.fsim(_tensor(decoded), _tensor(original)))
-
-
-def _gmsd(original: Picture, decoded: Picture) -> float | None:
-    """GMSD; None where the smaller side is below `GMSD_MIN_SIDE`."""
-    if _is_small(original, GMSD_MIN_SIDE):
-        return None
-    import piq  # noqa: PLC0415
-
-    with one_torch_thread():
-        return float(piq.gmsd(_tensor(decoded), _tensor(original)))
-
-
-def _vif(original: AnyPicture, decoded: AnyPicture) -> float | None:
-    """VIFp of luma; None where the smaller side is below `VIF_MIN_SIDE`."""
-    if _is_small(original, VIF_MIN_SIDE):
-        return None
-    import piq  # noqa: PLC0415
-
-    with one_torch_thread():
-        return float(piq.vif_p(_luma_tensor(decoded), _luma_tensor(original)))
-
-
-def _iw_ssim(original: AnyPicture, decoded: AnyPicture) -> float | None:
-    """IW-SSIM of luma; None where the smaller side is 160 pixels or less, or the picture is flat."""
-    if _is_small(original, IW_SSIM_MIN_SIDE):
-        return None
-    import piq  # noqa: PLC0415
-    import torch  # noqa: PLC0415
-
-    try:
-        with one_torch_thread():
-            return float(piq.information_weighted_ssim(_luma_tensor(decoded), _luma_tensor(original)))
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # the covariance of neighbouring samples cannot be inverted
-        return None
-
-
-def _is_small(picture: AnyPicture, side: int) -> bool:
-    return min(picture.height, picture.width) < side
+    return measure
 
 
 _PIQ: dict[str, Any] = {"version": version_with("piq"), "missing": missing_package("piq", "torchvision")}
 
 _OF_LUMA: dict[str, Any] = {**_PIQ, "kinds": ("rgb", "yuv420")}
 
-FSIM = Metric("fsim", _fsim, "FSIM, colour", higher_is_better=True, **_PIQ)
-GMSD = Metric("gmsd", _gmsd, "GMSD", higher_is_better=False, **_PIQ)
-IW_SSIM = Metric("iw_ssim", _iw_ssim, "IW-SSIM, luma", higher_is_better=True, **_OF_LUMA)
-VIF = Metric("vif", _vif, "VIFp, luma", higher_is_better=True, **_OF_LUMA)
+FSIM = Metric("fsim", _of_piq("fsim", unit_tensor, FSIM_MIN_SIDE), "FSIM, colour", higher_is_better=True, **_PIQ)
+GMSD = Metric("gmsd", _of_piq("gmsd", unit_tensor, GMSD_MIN_SIDE), "GMSD", higher_is_better=False, **_PIQ)
+IW_SSIM = Metric(
+    "iw_ssim",
+    _of_piq("information_weighted_ssim", unit_luma_tensor, IW_SSIM_MIN_SIDE),
+    "IW-SSIM, luma",
+    higher_is_better=True,
+    **_OF_LUMA,
+)
+VIF = Metric("vif", _of_piq("vif_p", unit_luma_tensor, VIF_MIN_SIDE), "VIFp, luma", higher_is_better=True, **_OF_LUMA)

@@ -10,6 +10,7 @@ filter takes black for that one; so the picture is shown twice, and the second f
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bench.images import ffmpeg
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import luma_plane
+from bench.metrics.packages import from_side, luma_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,8 @@ LIBVMAF_MIN_SIDE = 17
 _KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
 
 
-def _vmaf(original: AnyPicture, decoded: AnyPicture) -> float | None:
-    """VMAF; None where the smaller side is below `LIBVMAF_MIN_SIDE`."""
-    if min(original.height, original.width) < LIBVMAF_MIN_SIDE:
-        return None
+@from_side(LIBVMAF_MIN_SIDE)
+def _vmaf(original: AnyPicture, decoded: AnyPicture) -> float:
     filter_ = "libvmaf=model=version=vmaf_v0.6.1:log_path=log:log_fmt=json:n_threads=1"
     log = ffmpeg.compare_luma(luma_plane(decoded), luma_plane(original), filter_)
     return float(json.loads(log)["frames"][0]["metrics"]["vmaf"])
@@ -45,15 +44,10 @@ def _xpsnr(original: AnyPicture, decoded: AnyPicture) -> float:
     return float(found[1]) if found else math.nan
 
 
-def _missing(filter_: str) -> Callable[[], str | None]:
-    return lambda: ffmpeg.missing_filter(filter_)
-
-
 def _metric(name: str, function: Callable[[AnyPicture, AnyPicture], float | None], title: str, filter_: str) -> Metric:
     version = "1" if ffmpeg.missing() else f"1, {ffmpeg.version()}"
-    return Metric(
-        name, function, title, higher_is_better=True, version=version, kinds=_KINDS, missing=_missing(filter_)
-    )
+    missing = functools.partial(ffmpeg.missing_filter, filter_)
+    return Metric(name, function, title, higher_is_better=True, version=version, kinds=_KINDS, missing=missing)
 
 
 VMAF = _metric("vmaf", _vmaf, "VMAF v0.6.1, luma", "libvmaf")

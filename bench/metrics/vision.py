@@ -21,12 +21,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import missing_package, one_torch_thread, unit_luma, version_with
+from bench.metrics.packages import (
+    from_side,
+    missing_package,
+    one_torch_thread,
+    unit_luma,
+    unit_luma_tensor,
+    version_with,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from numpy.typing import NDArray
 
     from bench.images.picture import AnyPicture, Kind, Picture
 
@@ -53,14 +58,13 @@ def _psnr_hvs_m(original: AnyPicture, decoded: AnyPicture) -> float:
 
 def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float:
     """PSNR-HVS or PSNR-HVS-M in dB, infinite for equal pictures; luma is continued to whole blocks of 8x8 pixels."""
-    planes = [_whole_blocks(unit_luma(picture)) for picture in (original, decoded)]
+    planes = [
+        np.pad(plane, [(0, -size % _BLOCK) for size in plane.shape], mode="edge")
+        for plane in map(unit_luma, (original, decoded))
+    ]
     with np.errstate(divide="ignore", invalid="ignore"):  # flat blocks mask nothing
         errors = _psnr_hvsm().hvs_hvsm_mse(*planes)
         return float(-10 * np.log10(errors[1 if masked else 0]))
-
-
-def _whole_blocks(plane: NDArray[Any]) -> NDArray[Any]:
-    return np.pad(plane, [(0, -size % _BLOCK) for size in plane.shape], mode="edge")
 
 
 @functools.cache
@@ -70,22 +74,16 @@ def _psnr_hvsm() -> ModuleType:
         return importlib.import_module("psnr_hvsm")
 
 
-def _nlpd(original: AnyPicture, decoded: AnyPicture) -> float | None:
-    """NLPD of luma; None where the smaller side is below `NLPD_MIN_SIDE`."""
-    if min(original.height, original.width) < NLPD_MIN_SIDE:
-        return None
+@from_side(NLPD_MIN_SIDE)
+def _nlpd(original: AnyPicture, decoded: AnyPicture) -> float:
     import plenoptic  # noqa: PLC0415
-    import torch  # noqa: PLC0415
 
     with one_torch_thread():
-        one, other = (torch.tensor(unit_luma(picture))[None, None] for picture in (original, decoded))
-        return float(plenoptic.metric.nlpd(one, other))
+        return float(plenoptic.metric.nlpd(unit_luma_tensor(original), unit_luma_tensor(decoded)))
 
 
-def _ssimulacra2(original: Picture, decoded: Picture) -> float | None:
-    """SSIMULACRA 2; None where the smaller side is below `SSIMULACRA2_MIN_SIDE`."""
-    if min(original.height, original.width) < SSIMULACRA2_MIN_SIDE:
-        return None
+@from_side(SSIMULACRA2_MIN_SIDE)
+def _ssimulacra2(original: Picture, decoded: Picture) -> float:
     from ssimulacra2 import compute_ssimulacra2  # noqa: PLC0415
 
     return float(compute_ssimulacra2(_file(original), _file(decoded)))
@@ -108,10 +106,8 @@ def _flip(original: Picture, decoded: Picture) -> float:
     return float(mean)
 
 
-def _cvvdp(original: Picture, decoded: Picture) -> float | None:
-    """ColorVideoVDP; None where the smaller side is below `CVVDP_MIN_SIDE`."""
-    if min(original.height, original.width) < CVVDP_MIN_SIDE:
-        return None
+@from_side(CVVDP_MIN_SIDE)
+def _cvvdp(original: Picture, decoded: Picture) -> float:
     with one_torch_thread():
         quality, _ = _cvvdp_predictor().predict(decoded.pixels, original.pixels, dim_order="HWC")
     return float(quality)
