@@ -32,8 +32,8 @@ from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
-from bench.learned.coding.synthesis import Transforms
 from bench.learned.coding.tiles import GlobalMeans, Grid, Tile
+from bench.learned.coding.transforms import Transforms
 from bench.learned.models.config import LATENT_STRIDE
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, 
 
 def _latents(begin: Weights, dataset: Dataset) -> dict[str, tuple[Tensor, int]]:
     """The latents y of each picture, (1, M, h, w), and its number of pixels."""
-    from bench.learned.coding.synthesis import PictureTransforms  # noqa: PLC0415  # torch
+    from bench.learned.coding.transforms import PictureTransforms  # noqa: PLC0415  # torch
 
     transforms = PictureTransforms(begin.model)
     pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)

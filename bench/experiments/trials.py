@@ -31,7 +31,7 @@ from bench.system.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from bench.learned.coding.synthesis import PictureTransforms
+    from bench.learned.coding.transforms import PictureTransforms
     from bench.learned.training.training_pictures import Pictures
     from bench.learned.weights.rectified import RectifiedWeights
 

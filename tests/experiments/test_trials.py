@@ -14,7 +14,7 @@ from bench.experiments import trials
 from bench.experiments.trials import compare, variants_from_words
 from bench.harness.measure import measure
 from bench.images.picture import Picture
-from bench.learned.coding.synthesis import PictureTransforms
+from bench.learned.coding.transforms import PictureTransforms
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.training import training_pictures
 from bench.learned.weights import catalogue

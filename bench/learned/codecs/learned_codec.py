@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latent_codecs import Latents
     from bench.learned.coding.loaded_model import LoadedModel
-    from bench.learned.coding.synthesis import Precision
+    from bench.learned.coding.transforms import Precision
     from bench.learned.models import Codable
 
 PRECISIONS = ("fp32", "bf16")

@@ -16,9 +16,8 @@ from bench.learned.coding.latent_codecs import (
     summed,
 )
 from bench.learned.coding.mixture_latent_codec import MixtureLatentCodec
-from bench.learned.coding.plane_transforms import PlanesTransforms
 from bench.learned.coding.row_tiles import RowTiled
-from bench.learned.coding.synthesis import PictureTransforms, Precision, Transforms
+from bench.learned.coding.transforms import PictureTransforms, PlanesTransforms, Precision, Transforms
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.models.mixture import MixtureModel

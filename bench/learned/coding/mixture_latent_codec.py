@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
+from bench.learned.coding.cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
 from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
 from bench.learned.coding.latent_codecs import AutoregressiveLatentCodec, Hyperprior, Latents, Size, in_order
-from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
 from bench.learned.models.quantization import MAX_SYMBOL, symbols_of

@@ -1,4 +1,4 @@
-"""Objectives: batches, the loss on them, and validation. Here for whole models on crops of pictures."""
+"""Objectives: batches, the loss on them, and validation. Here for models on crops of pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from torch import nn
 
 from bench.learned.training import losses
 from bench.learned.training.crops import Crops, generator, resident
@@ -13,9 +14,10 @@ from bench.learned.training.crops import Crops, generator, resident
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    import numpy as np
+    from torch import Tensor
 
-    from bench.learned.models import Quantization, Trainable
+    from bench.learned.models import Gained, Quantization, Trainable
     from bench.learned.training.phases import Phase
     from bench.learned.training.training_pictures import Pictures
 
@@ -49,25 +51,38 @@ class Objective(Protocol):
         """Results of a model in evaluation mode."""
 
 
-class PictureObjective:
-    """Rate and distortion of whole models on crops of pictures.
+class CropObjective:
+    """Base class of objectives on random crops.
 
     Args:
         pictures: split into training and validation set here; each is at least as large as a crop.
         phase: its loss terms, quantisation and crops.
         seed: of crops.
-        device: of batches.
+        device: of batches and models.
         rank: of this process; each process draws other crops.
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
-        self.phase, self.seed, self.rank = phase, seed, rank
-        training_set, validation_set = pictures.split()
-        options: Any = {"device": device, "downscale": phase.downscale, "resident": resident(training_set, device)}
+        self.phase, self.seed, self.rank, self.device = phase, seed, rank, device
+        self._training_set, self._validation_pictures = pictures.split()
+
+    def random(self, step: int) -> np.random.Generator:
+        """Random numbers of the crops of a step."""
+        return generator(self.seed, step, self.rank)
+
+
+class PictureObjective(CropObjective):
+    """Rate and distortion of whole models on crops of pictures; see `CropObjective`."""
+
+    def __init__(self, pictures: Pictures, phase: Phase, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(pictures, phase, **options)
+        training_set = self._training_set
+        shared: Any = {"downscale": phase.downscale, "resident": resident(training_set, self.device)}
         self._crops = {
-            stage: Crops(training_set, size=stage.size, batch=stage.batch, **options) for stage in phase.crops
+            stage: Crops(training_set, size=stage.size, batch=stage.batch, device=self.device, **shared)
+            for stage in phase.crops
         }
-        self._validation_set = ValidationSet(validation_set, phase.weights, device)
+        self._validation_set = ValidationSet(self._validation_pictures, phase.weights, self.device)
 
     def network(self, model: Trainable) -> nn.Module:
         """The whole model."""
@@ -75,7 +90,7 @@ class PictureObjective:
 
     def batch(self, step: int, share: float) -> Tensor:
         """Random crops, (batch, 3, size, size)."""
-        return self._crops[self.phase.crop(share)](generator(self.seed, step, self.rank))
+        return self._crops[self.phase.crop(share)](self.random(step))
 
     def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
         """The phase's weighted terms."""
@@ -96,8 +111,7 @@ class ValidationSet:
     """
 
     def __init__(self, pictures: Pictures, weights: Mapping[str, float], device: torch.device) -> None:
-        self._weights = weights
-        self._device = device
+        self._weights, self._device = weights, device
         self._pictures = [middle_of(pictures, index) for index in range(len(pictures))]
 
     @torch.no_grad()
@@ -129,3 +143,63 @@ def whole_of(pictures: Pictures, index: int) -> Tensor:
     picture = pictures[index]
     height, width = (side // 64 * 64 for side in picture.shape[:2])
     return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)
+
+
+GROUPS = 2
+"""Lambdas per step: more make a step slower, fewer make its gradient noisier."""
+
+
+@dataclass(frozen=True, slots=True)
+class GainedBatch:
+    """Crops, and the lambdas of equal parts of them."""
+
+    x: Tensor
+    which: tuple[int, ...]
+    """Indices into the phase's qualities."""
+
+
+class GainedObjective:
+    """Rate and distortion at the phase's qualities.
+
+    Each loss is divided by the root of its lambda, so that all have a similar magnitude; otherwise the largest lambda
+    would dominate the gradients.
+
+    Args:
+        objective: of pictures or planes; its crops are used for training, its pictures for validation.
+    """
+
+    def __init__(self, objective: PictureObjective) -> None:
+        self._objective, self.phase = objective, objective.phase
+        metric = next(term for term in self.phase.weights if term != "rate")
+        self._weights = [losses.rate_distortion(quality, metric) for quality in self.phase.qualities]
+        self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
+        self.validated: dict[int, Validation] = {}
+        """Quality to the results of its plain model in the last validation."""
+
+    def network(self, model: Gained) -> nn.Module:
+        """The whole model, with its gains."""
+        return model
+
+    def batch(self, step: int, share: float) -> GainedBatch:
+        """Random crops, (batch, channels, size, size), and one lambda for each group of them."""
+        x = self._objective.batch(step, share)
+        random = generator(self._objective.seed, step, 2000 + self._objective.rank)
+        groups = min(GROUPS, len(x), len(self._weights))
+        return GainedBatch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
+
+    def loss(self, network: nn.Module, batch: GainedBatch, mode: Quantization) -> Tensor:
+        """Mean loss of the groups, each at its lambda."""
+        parts = []
+        for x, index in zip(batch.x.tensor_split(len(batch.which)), batch.which, strict=True):
+            output = network(x, torch.tensor(index, device=x.device), mode)
+            parts.append(self._scales[index] * losses.weighted(output, x, self._weights[index]))
+        return torch.stack(parts).mean()
+
+    def validate(self, model: Gained) -> Validation:
+        """Means over all qualities, with the plain models."""
+        for index, quality in enumerate(self.phase.qualities):
+            self.validated[quality] = self._objective.validate(model.plain(index), self._weights[index])
+        rows = self.validated.values()
+        scaled = [scale * row.loss for scale, row in zip(self._scales, rows, strict=True)]
+        means = (sum(column) / len(rows) for column in (scaled, [r.rate_bpp for r in rows], [r.psnr_db for r in rows]))
+        return Validation(*means)

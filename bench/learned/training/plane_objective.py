@@ -51,13 +51,13 @@ class Enhanced(nn.Module):
 
 
 class PlanesObjective(PictureObjective):
-    """Rate and distortion of models of planes; see `PictureObjective`.
+    """Rate and distortion of models of planes.
 
     Args:
         pictures: in RGB.
         phase: its crops are in pixels of luma.
         cache: folder of the converted pictures.
-        options: those of `PictureObjective`.
+        options: seed, device and rank; see `CropObjective`.
 
     Raises:
         UsageError: the phase downscales.

@@ -18,11 +18,9 @@ from bench.learned.families import YUV420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, start, training_pictures, training_record
-from bench.learned.training.decoded_objective import DecodedObjective
-from bench.learned.training.gained_objective import GainedObjective
-from bench.learned.training.latent_objective import LatentObjective
+from bench.learned.training.latent_objectives import DecodedObjective, LatentObjective
 from bench.learned.training.loop import DivergedError, Loop
-from bench.learned.training.objective import PictureObjective
+from bench.learned.training.objective import GainedObjective, PictureObjective
 from bench.learned.training.phases import TrainingSegment
 from bench.learned.training.plane_objective import RANGE, PlanesObjective
 from bench.learned.weights import catalogue, recognition, tensor_file

@@ -10,7 +10,7 @@ scaling             tensors that differ by one factor per channel, stored as the
 packing             convolutions rounded to few bits, and how a file stores them
 rectified           weights of +qr and +ft, with rectifiers in 8 bits
 stored_cdfs         the integer CDFs of the range coder, as tensors
-state_dicts         state dicts in checkpoints of any training code
+state_dicts         state dicts in checkpoints of any training code, and whether a model can be made of them
 recognition         the architecture and widths of such a checkpoint
 own_models          models of a user's own class, loaded from such checkpoints
 foreign             models from checkpoints of CompressAI and of others, and checkpoints for CompressAI

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bench.learned.weights import recognition, state_dicts
-from bench.learned.weights.soundness import require_sound
+from bench.learned.weights.state_dicts import require_sound
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

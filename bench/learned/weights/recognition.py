@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from bench.learned.architectures import ALIASES, FURTHER, compressai_name
 from bench.learned.weights import state_dicts
-from bench.learned.weights.soundness import require_sound
+from bench.learned.weights.state_dicts import require_sound
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class, resolve_codecs
 from bench.images.picture import Picture
 from bench.learned.weights.own_models import load_own
-from bench.learned.weights.soundness import require_sound
+from bench.learned.weights.state_dicts import require_sound
 from bench.results.export import read_results
 from bench.results.store import Store
 from bench.system.errors import CodecError, UsageError

@@ -24,9 +24,8 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
 from bench.learned.coding.container import unpack
-from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
-from bench.learned.coding.fixed_point.calibration import rescaling, rounded, second_moments
-from bench.learned.coding.fixed_point.linear import linear_network
+from bench.learned.coding.fixed_point.calibration import linear_network, rescaling, rounded, second_moments
+from bench.learned.coding.fixed_point.network import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
 from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.weights import load_fixed_point
 from bench.learned.models.layers import CausalConv2d

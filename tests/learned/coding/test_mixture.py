@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.learned.coding.cdfs import RangeDecoder, RangeEncoder
-from bench.learned.coding.mixture_cdfs import REACHES, SUREST, MixtureCdfs
+from bench.learned.coding.cdfs import REACHES, SUREST, MixtureCdfs, RangeDecoder, RangeEncoder
 from bench.learned.coding.mixture_latent_codec import elements_of, rows_of
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import COMPONENTS, GaussianMixture, Mixture

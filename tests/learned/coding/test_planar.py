@@ -26,7 +26,7 @@ from bench.images.picture import Picture, Yuv420
 from bench.learned.codecs import PlanarCodec
 from bench.learned.coding.container import FileContent, Form, pack, unpack
 from bench.learned.coding.latent_codecs import LatentCodec
-from bench.learned.coding.plane_transforms import PlanesTransforms
+from bench.learned.coding.transforms import PlanesTransforms
 from bench.learned.models import ModelConfig, build
 from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.weights.full import ModelCard, finish, save

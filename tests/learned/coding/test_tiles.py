@@ -15,9 +15,8 @@ from bench.images.picture import Picture
 from bench.learned.codecs.learned_codec import LearnedCodec
 from bench.learned.coding import container, tiles
 from bench.learned.coding.loaded_model import LoadedModel
-from bench.learned.coding.plane_transforms import PLAIN, PlanesTransforms
-from bench.learned.coding.synthesis import PictureTransforms
 from bench.learned.coding.tiles import GlobalMeans, Grid, Tile
+from bench.learned.coding.transforms import PLAIN, PictureTransforms, PlanesTransforms
 from bench.learned.families import FAMILIES, RGB, YUV420
 from bench.learned.models import build
 from bench.learned.models.cca.blocks import ChannelAttention, channel_means

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.learned.models import LearnedModel, ModelConfig, Quantization, build
-from bench.learned.training import engine, latent_objective, training_pictures
-from bench.learned.training.latent_objective import LatentObjective
+from bench.learned.training import engine, latent_objectives, training_pictures
+from bench.learned.training.latent_objectives import LatentObjective
 from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import Objective, PictureObjective, Validation
@@ -188,7 +188,7 @@ def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
         model.g_a[0].weight.mul_(2)  # type: ignore[index,union-attr]
     assert not torch.equal(batch_of(model), first)
     assert len(list((tmp_path / "latents").iterdir())) == 2
-    monkeypatch.setattr(latent_objective, "_FORMAT", 2)
+    monkeypatch.setattr(latent_objectives, "_FORMAT", 2)
     batch_of(model)
     assert len(list((tmp_path / "latents").iterdir())) == 3
 

@@ -14,7 +14,7 @@ from trainings import Silent
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.training import losses, start, training_pictures, training_run
-from bench.learned.training.decoded_objective import VERSIONS, DecodedObjective
+from bench.learned.training.latent_objectives import VERSIONS, DecodedObjective
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.stp import ALPHAS, OPTIONS, PHASES, StpRecipe
 from bench.learned.training.training_job import TrainingJob, job_from_options, modified_phase

@@ -12,11 +12,9 @@ machine may not decode on another. Here all values are integers, and the arithme
 Consecutive linear layers are merged: the masked convolution, and the last layer of the hyper-synthesis, each with its
 part of the first entropy layer.
 
-arithmetic   exact operations in PyTorch: floats represent integers up to 2^24 or 2^53
+network      hyper-synthesis, context model and entropy parameters, in exact operations of PyTorch
 integer_mixture
              distributions of Gaussian mixtures, in integers
-network      hyper-synthesis, context model and entropy parameters, with these operations
-linear       the float network as linear layers, which are quantised
 calibration  a float network to an integer one, with photographs; weights are rounded with the smallest change of sums
 fixed_point_latent_codecs
              range coding with these networks

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import Cdfs, RangeCoder
+from bench.learned.coding.cdfs import SUREST, Cdfs, RangeCoder
 from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
 from bench.learned.coding.latent_codecs import Channels, LatentCodec, Latents, Size, WavefrontLatentCodec, z_size
-from bench.learned.coding.mixture_cdfs import SUREST
 from bench.learned.coding.mixture_latent_codec import code_integers, element_bits
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.models.mixture import MixtureModel

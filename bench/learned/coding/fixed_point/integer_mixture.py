@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor
 
+from bench.learned.coding.cdfs import OUTSIDE, REACHES, MixtureCdfs
 from bench.learned.coding.fixed_point.network import Outputs
-from bench.learned.coding.mixture_cdfs import OUTSIDE, REACHES, MixtureCdfs
 from bench.learned.coding.mixture_latent_codec import whole
 from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import safetensors
 
-from bench.learned.coding.cdfs import Cdfs, RangeDecoder
-from bench.learned.coding.mixture_cdfs import REACHES, MixtureCdfs
+from bench.learned.coding.cdfs import REACHES, Cdfs, MixtureCdfs, RangeDecoder
 from bench.learned.models.entropy import PRECISION
 
 if TYPE_CHECKING:

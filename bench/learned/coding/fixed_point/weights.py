@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from bench.learned.coding.fixed_point import integer_mixture
-from bench.learned.coding.fixed_point.arithmetic import MAX_SHIFT, MULTIPLIER_BITS, Rescaling
-from bench.learned.coding.fixed_point.network import Evaluator, Layer, Network
+from bench.learned.coding.fixed_point.network import MAX_SHIFT, MULTIPLIER_BITS, Evaluator, Layer, Network, Rescaling
 from bench.learned.coding.latent_codecs import HYPER_STRIDE
 from bench.learned.families import FIXED_POINT
 from bench.learned.models.mixture import COMPONENTS, MixtureModel

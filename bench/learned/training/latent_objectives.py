@@ -1,19 +1,21 @@
-"""Training of decoders on decoded latents: encoder and entropy model are frozen, and run only once.
+"""Objectives on latents of a frozen encoder, which are computed once: for entropy models, and for decoders.
 
-The latents are those of the entropy coder over whole pictures: round(y - mean) + mean with the context of a picture,
-instead of round(y) in a model's forward pass (see `models.autoregressive`). A step then consists of rectifier and
-synthesis only.
+Entropy-model fine-tuning: a crop of 32 x 32 latents corresponds to 512 x 512 pixels, but costs a small part of a step
+on pictures. Nearly all of its latents have a complete context, whereas in a crop of 128 x 128 pixels, with 8 x 8
+latents, most are at the border.
 
-Crops begin at a latent, so that one version of a picture would give crops at every sixteenth pixel only, and no
-mirrored ones: a decoder with a million parameters would overfit to them. Each picture is therefore coded in several
-versions, mirrored, and shifted relative to the grid of latents.
+Training of decoders: the latents are those of the entropy coder over whole pictures: round(y - mean) + mean with the
+context of a picture, instead of round(y) in a model's forward pass (see `models.autoregressive`). A step then consists
+of rectifier and synthesis only. Crops begin at a latent, so that one version of a picture would give crops at every
+sixteenth pixel only, and no mirrored ones: a decoder with a million parameters would overfit to them. Each picture is
+therefore coded in several versions, mirrored, and shifted relative to the grid of latents.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +24,13 @@ from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
-from bench.learned.training.crops import generator
-from bench.learned.training.objective import Validation, middle_of
+from bench.learned.training.objective import CropObjective, Validation, ValidationSet, middle_of, whole_of
 from bench.learned.training.phases import MARGIN
 from bench.system.files import atomic_write
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -43,6 +44,94 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 """Version of cached latents; those of another version are computed again."""
+
+
+class EntropyOf(nn.Module):
+    """A model's entropy model as a module: from latents to likelihoods."""
+
+    def __init__(self, model: LearnedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, y: Tensor, mode: Quantization) -> dict[str, Tensor]:
+        """The likelihoods of latents (B, M, H, W) and of their side information."""
+        return self.model.entropy(y, mode)[1]
+
+
+class LatentObjective(CropObjective):
+    """Rate of latents under an entropy model; validation is on whole pictures, as in other trainings.
+
+    Args:
+        model: its g_a computes the latents.
+        pictures: see `CropObjective`, as for the other options.
+        phase: its crops are in latents; the loss is the rate, independently of its terms.
+        cache: folder of the latents, which all families with the same g_a share.
+        options: seed, device and rank.
+    """
+
+    def __init__(self, model: LearnedModel, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(pictures, phase, **options)
+        self._validation_set = ValidationSet(self._validation_pictures, {"rate": 1.0}, self.device)
+        self._latents = _analysed(model, self._training_set, self.device, cache)
+
+    def network(self, model: LearnedModel) -> nn.Module:
+        """The entropy model."""
+        return EntropyOf(model)
+
+    def batch(self, step: int, share: float) -> Tensor:
+        """Random crops of latents, (batch, M, size, size)."""
+        random, stage = self.random(step), self.phase.crop(share)
+        crops = []
+        for _ in range(stage.batch):
+            latents = self._latents[random.integers(len(self._latents))]
+            top, left = (random.integers(side - stage.size + 1) for side in latents.shape[1:])
+            crops.append(latents[:, top : top + stage.size, left : left + stage.size])
+        batch = torch.stack(crops).to(self.device, non_blocking=True).float()
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
+        """Bits per pixel."""
+        likelihoods = network(batch, mode)
+        pixels = LATENT_STRIDE**2 * batch.shape[0] * batch.shape[2] * batch.shape[3]
+        return losses.bits(likelihoods) / pixels
+
+    def validate(self, model: LearnedModel) -> Validation:
+        """Rate and PSNR on the validation set; the loss is the rate."""
+        return self._validation_set(model)
+
+
+@torch.no_grad()
+def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
+    """The latents (M, H/16, W/16) of each picture as float16, cached per g_a."""
+
+    def compute() -> list[Tensor]:
+        pixels = (whole_of(pictures, index).to(device) for index in range(len(pictures)))
+        return [model.g_a.to(device)(x)[0].half().cpu() for x in pixels]
+
+    content = [entry.sha256 for entry in pictures.entries]
+    kept: list[Tensor] = _cached(cache, "latents", content, model.g_a.state_dict(), compute)
+    return kept
+
+
+def _cached(
+    cache: Path,
+    kind: str,
+    content: object,
+    parameters: Mapping[str, Tensor],
+    compute: Callable[[], Any],
+    *,
+    mmap: bool = False,
+) -> Any:  # noqa: ANN401 - what `compute` returns
+    """What was computed of some content with the same parameters, in this or an earlier training."""
+    digest = hashlib.sha256(f"{_FORMAT} {content}".encode())
+    for value in parameters.values():
+        digest.update(value_bytes(value))
+    path = cache / f"{kind}-{digest.hexdigest()[:24]}.pt"
+    if not path.is_file():
+        computed = compute()
+        with atomic_write(path) as file:
+            torch.save(computed, file)
+    return torch.load(path, weights_only=True, mmap=mmap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +157,9 @@ class Version:
 
 
 def _cut(side: int) -> int:
-    return side // WHOLE * WHOLE
+    """The largest multiple of 64 pixels, a hyper-latent."""
+    return side // 64 * 64
 
-
-WHOLE = 64
-"""Pixels per hyper-latent."""
 
 VERSIONS = (Version(), Version(True, 4, 8), Version(False, 8, 12), Version(True, 12, 4))
 """Versions of each training picture. A latent is 16 pixels wide, and the shifts differ modulo 16."""
@@ -115,7 +202,7 @@ class DecoderOf(nn.Module):
         return self.model.decode(latents)
 
 
-class DecodedObjective:
+class DecodedObjective(CropObjective):
     """Distortion and feature distance of a decoder on latents of pictures.
 
     The input of the rectifier is y_hat, or y with noise if the phase says so. Validation always uses the latents, rates
@@ -123,28 +210,16 @@ class DecodedObjective:
 
     Args:
         model: its g_a and entropy model, with the CDFs of its weights file, give the latents.
-        pictures: split into training and validation set here; each is at least as large as a crop.
+        pictures: see `CropObjective`, as for the other options.
         phase: its crops are in latents.
-        seed: of crops.
-        device: of the decoder.
-        rank: see `PictureObjective`.
         cache: folder of the latents, which all trainings with the same encoder share.
+        options: seed, device and rank.
     """
 
-    def __init__(
-        self,
-        model: Rectified,
-        pictures: Pictures,
-        phase: Phase,
-        *,
-        seed: int,
-        device: torch.device,
-        cache: Path,
-        rank: int = 0,
-    ) -> None:
-        self.phase, self.seed, self.rank, self._device = phase, seed, rank, device
-        self._training_set, validation_set = pictures.split()
+    def __init__(self, model: Rectified, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(pictures, phase, **options)
         self._latents = [self._coded(model.codec, version, cache) for version in VERSIONS]
+        validation_set = self._validation_pictures
         validated = decoded(model.codec, validation_set, middle_of, cache, "middle_of")
         self._validated_latents = [
             (middle_of(validation_set, index), latents) for index, latents in enumerate(validated)
@@ -156,7 +231,7 @@ class DecodedObjective:
 
     def batch(self, step: int, share: float) -> LatentCrops:
         """Random crops of random versions, aligned with latents."""
-        random, stage = generator(self.seed, step, self.rank), self.phase.crop(share)
+        random, stage = self.random(step), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
             version, index = int(random.integers(len(VERSIONS))), int(random.integers(len(self._training_set)))
@@ -164,7 +239,7 @@ class DecodedObjective:
             corner = [int(random.integers(side - stage.size + 1)) for side in latents.y_hat.shape[1:]]
             pixels = VERSIONS[version].of(self._training_set[index], self.phase.side)
             crops.append(_crop(pixels, latents, corner, stage.size))
-        stacked = (torch.stack(parts).to(self._device, non_blocking=True) for parts in zip(*crops, strict=True))
+        stacked = (torch.stack(parts).to(self.device, non_blocking=True) for parts in zip(*crops, strict=True))
         return LatentCrops(*(parts.contiguous(memory_format=torch.channels_last) for parts in stacked))
 
     def _coded(self, codec: LearnedModel, version: Version, cache: Path) -> list[Decoded]:
@@ -192,8 +267,8 @@ class DecodedObjective:
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
     def _validated(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:
-        x, y, y_hat = (part.to(self._device) for part in (x, latents.y[None], latents.y_hat[None]))
-        with torch.autocast(self._device.type, enabled=False):
+        x, y, y_hat = (part.to(self.device) for part in (x, latents.y[None], latents.y_hat[None]))
+        with torch.autocast(self.device.type, enabled=False):
             x_hat, rectified = model.decode(y_hat.contiguous(memory_format=torch.channels_last))
         output: Output = {"x_hat": x_hat, "likelihoods": {}, "y": y, "rectified": rectified}
         loss = losses.weighted(output, x, self.phase.weights).item()
@@ -220,21 +295,16 @@ def _inner(x: Tensor) -> Tensor:
 
 def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of: str) -> list[Decoded]:
     """Latents of a view of each picture, cached per encoder and entropy model; `of` identifies the view."""
-    digest = hashlib.sha256(f"{_FORMAT} {of} {[entry.sha256 for entry in pictures.entries]}".encode())
-    for name, value in codec.state_dict().items():
-        if not name.startswith("g_s."):
-            digest.update(value_bytes(value))
-    path = cache / f"decoded-{digest.hexdigest()[:24]}.pt"
-    if not path.is_file():
-        coded = _coded(codec, pictures, view)
-        with atomic_write(path) as file:
-            torch.save([(entry.y_hat, entry.error, entry.bpp) for entry in coded], file)
+    content = f"{of} {[entry.sha256 for entry in pictures.entries]}"
+    encoder = {name: value for name, value in codec.state_dict().items() if not name.startswith("g_s.")}
     # Memory-mapped, because a step needs only a few crops.
-    return [Decoded(*entry) for entry in torch.load(path, weights_only=True, mmap=True)]
+    kept = _cached(cache, "decoded", content, encoder, lambda: _coded(codec, pictures, view), mmap=True)
+    return [Decoded(*entry) for entry in kept]
 
 
 @torch.inference_mode()
-def _coded(codec: LearnedModel, pictures: Pictures, view: View) -> list[Decoded]:
+def _coded(codec: LearnedModel, pictures: Pictures, view: View) -> list[tuple[Tensor, Tensor, float]]:
+    """The fields of `Decoded` of each picture."""
     coder, coded = latent_codec(codec), []
     with progress("decoding latents", len(pictures), unit="pictures") as advance:
         for index in range(len(pictures)):
@@ -242,6 +312,6 @@ def _coded(codec: LearnedModel, pictures: Pictures, view: View) -> list[Decoded]
             y = cast("Tensor", codec.g_a(x.contiguous(memory_format=torch.channels_last)))
             file = coder.encode(y)
             y_hat = file.latents.y_hat[0].contiguous()
-            coded.append(Decoded(y_hat, (y[0] - y_hat).half(), 8 * len(file.payload) / x[0, 0].numel()))
+            coded.append((y_hat, (y[0] - y_hat).half(), 8 * len(file.payload) / x[0, 0].numel()))
             advance(1, pictures.entries[index].name)
     return coded
