@@ -67,25 +67,15 @@ class Avif(Codec):
         return f"libaom {aom}, libavif {_avif.libavif_version} (pillow-avif-plugin {plugin_version})"
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to an AVIF file.
-
-        Raises:
-            CodecError: the picture is too large, or the library fails.
-        """
-        if max(picture.width, picture.height) > _MAX_SIDE:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} holds at most {_MAX_SIDE} pixels a side; this picture is {size}")
+        """Compress a picture to an AVIF file."""
+        pillow.check_size(picture, self.title, _MAX_SIDE)
         _check_plugin()
         options = {**self.settings, "advanced": {"tune": self.settings["tune"]}}
         del options["tune"]
         return pillow.encode(picture, _FORM, {"quality": int(self.quality), **options})
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress an AVIF file.
-
-        Raises:
-            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
-        """
+        """Decompress an AVIF file."""
         return pillow.decode(data, _FORM)
 
 

@@ -54,11 +54,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         return ffmpeg_codec.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to an AVIF file, which records whether their range is full.
-
-        Raises:
-            CodecError: the picture is too large, or libaom fails.
-        """
+        """Compress planes to an AVIF file, which records whether their range is full."""
         self.check_size(picture)
         levels = ("-color_range", "pc" if picture.full_range else "tv", "-colorspace", "bt470bg")
         source = (*_RAW, *levels, "-video_size", f"{picture.width}x{picture.height}", "-i", "planes.yuv")
@@ -69,11 +65,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         return ffmpeg_codec.run(command, {"planes.yuv": picture.to_bytes()})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress an AVIF file of 8-bit 4:2:0 to planes.
-
-        Raises:
-            DecodeError: the bytes are damaged, not such a file, or claim an excessive size.
-        """
+        """Decompress an AVIF file of 8-bit 4:2:0 to planes."""
         if data[4 : 4 + len(_BRAND)] != _BRAND:
             raise DecodeError("not an AVIF file")
         width, height = struct.unpack(">II", _behind(data, _SIZE, 4, 8))

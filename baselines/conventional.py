@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from baselines import external, pillow
 from bench.codecs.codec import Codec
-from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from baselines.external import Binary
-    from bench.images.picture import AnyPicture, Picture
+    from bench.images.picture import Picture
 
 
 class ConventionalCodec(Codec):
@@ -61,33 +60,15 @@ class ConventionalCodec(Codec):
             return external.version((self.encoder, self.decoder))
         return pillow.version(self.form)
 
-    def check_size(self, picture: AnyPicture) -> None:
-        """Refuse a picture that is too large for the format.
-
-        Raises:
-            CodecError: a side has more than `max_side` pixels.
-        """
-        if max(picture.width, picture.height) > self.max_side:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} holds at most {self.max_side} pixels a side; this picture is {size}")
-
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to a file of the format.
-
-        Raises:
-            CodecError: the picture is too large, or the backend fails.
-        """
-        self.check_size(picture)
+        """Compress a picture to a file of the format."""
+        pillow.check_size(picture, self.title, self.max_side)
         if self.backend == "external":
             return external.encode(self.encoder, self.encoder_arguments(picture), picture, self.coded)
         return pillow.encode(picture, self.form, self.pillow_options(picture))
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file of the format.
-
-        Raises:
-            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
-        """
+        """Decompress a file of the format."""
         if self.backend == "external":
             pillow.check_header(data, self.form)
             return external.decode(self.decoder, self.decoder_arguments, data, self.coded)

@@ -35,16 +35,6 @@ def _through_bpg(subsampling: str) -> Callable[[Picture], Picture]:
     return lambda picture: bpg.to_picture(bpg.to_planes(picture, subsampling))
 
 
-def _through_planes(picture: Picture) -> Picture:
-    """The conversion by the harness for codecs of planes."""
-    return from_yuv420(to_yuv420(picture))
-
-
-def _through_vvc(picture: Picture) -> Picture:
-    even = _even(picture.pixels)
-    return vvc.to_picture(vvc.to_planes(even), picture.height, picture.width)
-
-
 def _through_reference_encoder(picture: Picture) -> Picture:
     return reference_encoders.to_picture(reference_encoders.to_planes(picture))
 
@@ -53,10 +43,6 @@ def _through_avif(picture: Picture) -> Picture:
     """Without loss in libaom, at its best quality: the loss is that of libavif's conversion, which truncates chroma."""
     codec = Avif(Avif.scale.highest)
     return codec.decode(codec.encode(picture))
-
-
-def _through_jpeg_444(picture: Picture) -> Picture:
-    return to_rgb(*(_rounded(plane) for plane in to_ycbcr(picture.pixels)))
 
 
 def _through_jpeg_420(picture: Picture) -> Picture:
@@ -109,15 +95,15 @@ def _doubled_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
     "jpeg": _through_jpeg_420,
-    "jpeg-444": _through_jpeg_444,
+    "jpeg-444": lambda picture: to_rgb(*map(_rounded, to_ycbcr(picture.pixels))),
     "jpeg-opt": _through_jpeg_420,
     "mozjpeg": _through_jpeg_420,
     "webp": _through_webp,
     "bpg-444": _through_bpg("4:4:4"),
     "bpg-420": _through_bpg("4:2:0"),
     "avif": _through_avif,
-    "avif-420": _through_planes,
-    "vvc": _through_vvc,
+    "avif-420": lambda picture: from_yuv420(to_yuv420(picture)),
+    "vvc": lambda picture: vvc.to_picture(vvc.to_planes(_even(picture.pixels)), picture.height, picture.width),
     "vtm": _through_reference_encoder,
     "hm": _through_reference_encoder,
 }

@@ -61,9 +61,18 @@ class FfmpegCodec(Codec):
         Raises:
             CodecError: it has more than `max_pixels`.
         """
-        if picture.width * picture.height > self.max_pixels:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} codes at most {self.max_pixels} pixels here; this picture is {size}")
+        check_size(picture, self.title, self.max_pixels)
+
+
+def check_size(picture: AnyPicture, title: str, max_pixels: int) -> None:
+    """Refuse a picture of more than `max_pixels`; `title` is the name of the codec in the message.
+
+    Raises:
+        CodecError: it has more.
+    """
+    if picture.width * picture.height > max_pixels:
+        size = f"{picture.width} x {picture.height}"
+        raise CodecError(f"{title} codes at most {max_pixels} pixels here; this picture is {size}")
 
 
 def run(arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float | None = None) -> bytes:

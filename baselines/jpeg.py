@@ -56,10 +56,6 @@ class Jpeg(ConventionalCodec):
     def pillow_options(self, picture: Picture) -> dict[str, object]:
         """The settings, with Pillow's names."""
         del picture
-        return self._options
-
-    @property
-    def _options(self) -> dict[str, object]:
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
@@ -75,22 +71,16 @@ class Jpeg(ConventionalCodec):
         """Compress planes to a JPEG file, which treats them as full range.
 
         libjpeg downsamples chroma by the mean of four samples, so that repeated samples are restored exactly.
-
-        Raises:
-            CodecError: the picture is too large, or the library fails.
         """
-        self.check_size(picture)
+        pillow.check_size(picture, self.title, self.max_side)
         repeated = (plane.repeat(2, 0).repeat(2, 1)[: picture.height, : picture.width] for plane in picture.planes[1:])
         channels = [Image.fromarray(plane) for plane in (picture.y, *repeated)]
-        return pillow.save(Image.merge("YCbCr", channels), self.form, self._options)
+        return pillow.save(Image.merge("YCbCr", channels), self.form, {"quality": int(self.quality), **self.settings})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress a JPEG file of 4:2:0 to planes, without interpolation of chroma.
 
         At half the size libjpeg scales luma in the inverse transform, and leaves chroma as it is.
-
-        Raises:
-            DecodeError: the bytes are damaged, of another kind of JPEG, or claim an excessive size.
         """
         luma, chroma = (self._decoded(data, scale) for scale in (1, 2))
         y, u, v = (np.ascontiguousarray(plane) for plane in (luma[..., 0], chroma[..., 1], chroma[..., 2]))

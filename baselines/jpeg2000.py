@@ -59,7 +59,7 @@ class Jpeg2000(ConventionalCodec):
         return {
             **self.settings,
             "quality_mode": "rates",
-            "quality_layers": [self._compression_ratio],
+            "quality_layers": [_BITS_PER_PIXEL / self.quality],
             "num_resolutions": self._resolutions(picture),
             "codeblock_size": (block, block),
         }
@@ -69,17 +69,13 @@ class Jpeg2000(ConventionalCodec):
         block = self.settings["codeblock_size"]
         return [
             *("-i", external.PICTURE, "-o", self.coded),
-            *("-r", f"{self._compression_ratio:.9g}"),
+            *("-r", f"{_BITS_PER_PIXEL / self.quality:.9g}"),
             *(["-I"] if self.settings["irreversible"] else []),
             *("-mct", str(self.settings["mct"])),
             *("-n", str(self._resolutions(picture))),
             *("-b", f"{block},{block}"),
             *("-p", str(self.settings["progression"])),
         ]
-
-    @property
-    def _compression_ratio(self) -> float:
-        return _BITS_PER_PIXEL / self.quality
 
     def _resolutions(self, picture: Picture) -> int:
         """Levels of the wavelet plus one; OpenJPEG refuses levels below one pixel."""

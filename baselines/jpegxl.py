@@ -38,22 +38,14 @@ class JpegXl(FfmpegCodec):
         return f"libjxl of {binary.version()}"
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to a JPEG XL codestream.
-
-        Raises:
-            CodecError: the picture is too large, or libjxl fails.
-        """
+        """Compress a picture to a JPEG XL codestream."""
         self.check_size(picture)
         options = [text for name, value in self.settings.items() for text in (f"-{name}", str(value))]
         coder = ("-c:v", "libjxl", "-distance", f"{self.quality:g}", *options, "-threads", "1", "-f", "image2pipe")
         return ffmpeg_codec.run(["-i", external.PICTURE, *coder], {external.PICTURE: external.ppm(picture)})
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a JPEG XL codestream.
-
-        Raises:
-            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
-        """
+        """Decompress a JPEG XL codestream."""
         # Without this signature, ffmpeg may search for a picture without end.
         if not data.startswith(_SIGNATURE):
             raise DecodeError("not a JPEG XL codestream")

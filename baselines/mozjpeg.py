@@ -56,22 +56,12 @@ class MozJpeg(Codec):
         return f"mozjpeg of libvips {number} (pyvips {vips.__version__})"
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to a JPEG file.
-
-        Raises:
-            CodecError: the picture is too large, or the library fails.
-        """
-        if max(picture.width, picture.height) > Jpeg.max_side:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} holds at most {Jpeg.max_side} pixels a side; this picture is {size}")
+        """Compress a picture to a JPEG file."""
+        pillow.check_size(picture, self.title, Jpeg.max_side)
         return _save(picture, Q=int(self.quality), **self.settings)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a JPEG file with Pillow, as the other JPEG codecs do.
-
-        Raises:
-            DecodeError: the bytes are damaged, of another format, or claim an excessive size.
-        """
+        """Decompress a JPEG file with Pillow, as the other JPEG codecs do."""
         return pillow.decode(data, Jpeg.form)
 
 

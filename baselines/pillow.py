@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bench.images.picture import AnyPicture
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -45,6 +47,17 @@ def version(form: Format) -> str:
     found = ((library, features.version(feature)) for feature, library in form.libraries)
     library = next((f"{library} {number}" for library, number in found if number), "unknown library")
     return f"{library} (Pillow {PIL.__version__})"
+
+
+def check_size(picture: AnyPicture, title: str, max_side: int) -> None:
+    """Refuse a picture that is too large for a format.
+
+    Raises:
+        CodecError: a side has more than `max_side` pixels; `title` is the name of the codec in the message.
+    """
+    if max(picture.width, picture.height) > max_side:
+        size = f"{picture.width} x {picture.height}"
+        raise CodecError(f"{title} holds at most {max_side} pixels a side; this picture is {size}")
 
 
 def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> bytes:

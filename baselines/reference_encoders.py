@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines import external
-from baselines.bpg.bits import ByteReader, ue7
+from baselines.bpg.bits import ByteReader, framed
 from baselines.external import Binary
-from baselines.ffmpeg_codec import MAX_PIXELS
+from baselines.ffmpeg_codec import MAX_PIXELS, check_size
 from bench.codecs.codec import Codec, QualityScale
 from bench.images.colour import BT709_LUMA, to_rgb, to_ycbcr
 from bench.system.errors import CodecError, DecodeError, MissingError
@@ -119,14 +119,8 @@ class _ReferenceCodec(Codec):
         return path
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture.
-
-        Raises:
-            CodecError: the picture is too large, or the encoder refuses, hangs or crashes.
-        """
-        if picture.width * picture.height > MAX_PIXELS:
-            size = f"{picture.width} x {picture.height}"
-            raise CodecError(f"{self.title} codes at most {MAX_PIXELS} pixels here; this picture is {size}")
+        """Compress a picture."""
+        check_size(picture, self.title, MAX_PIXELS)
         arguments = [
             *("-i", _PLANES, "-c", str(self._found_config()), "-q", str(int(self.quality))),
             *("-o", os.devnull, "-b", _STREAM, "-wdt", str(picture.width), "-hgt", str(picture.height)),
@@ -134,22 +128,11 @@ class _ReferenceCodec(Codec):
         ]
         command = [external.find(self._binaries()[0]), *arguments]
         stream = external.run(command, {_PLANES: to_planes(picture).tobytes()}, _STREAM, time_limit_s=ENCODING_LIMIT_S)
-        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+        return framed(picture.width, picture.height, stream)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file.
-
-        Raises:
-            DecodeError: the bytes are damaged, or claim an excessive size, or the decoder refuses, hangs or crashes.
-        """
-        reader = ByteReader(data)
-        width, height = reader.ue7(), reader.ue7()
-        if not 0 < width * height <= MAX_PIXELS:
-            limit = f"at most {MAX_PIXELS} are decoded"
-            raise DecodeError(f"file claims {width} x {height} pixels; {limit}")
-        stream = reader.take(reader.ue7())
-        if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
-            raise DecodeError(f"not a {self.software} file")
+        """Decompress a file."""
+        width, height, stream = ByteReader(data).framed(self.software, MAX_PIXELS)
         command = [external.find(self._binaries()[1]), "-b", _STREAM, "-o", _PLANES, "-d", "8"]
         try:
             samples = external.run(command, {_STREAM: stream}, _PLANES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines import ffmpeg_codec
-from baselines.bpg.bits import ByteReader, ue7
+from baselines.bpg.bits import ByteReader, framed
 from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images.colour import double, halve, to_rgb, to_ycbcr
@@ -65,16 +65,12 @@ class Vvc(FfmpegCodec):
         return ffmpeg_codec.version("libvvenc", r"libvvenc version: (\S+)", "vvenc")
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture.
-
-        Raises:
-            CodecError: vvenc fails.
-        """
+        """Compress a picture."""
         self.check_size(picture)
         height, width = _padded(picture.height), _padded(picture.width)
         beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
         stream = self._code(to_planes(np.pad(picture.pixels, beyond, mode="edge")))
-        return ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+        return framed(picture.width, picture.height, stream)
 
     def _code(self, planes: Sequence[NDArray[np.uint16]]) -> bytes:
         """The stream of padded 10-bit planes."""
@@ -86,31 +82,19 @@ class Vvc(FfmpegCodec):
         return ffmpeg_codec.run([*source, *coder, *quantiser], {"planes.yuv": samples})
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file of `encode`.
-
-        Raises:
-            DecodeError: the bytes are damaged, or claim an excessive size.
-        """
+        """Decompress a file of `encode`."""
         planes, width, height = _decode(ByteReader(data))
         return to_picture(planes, height, width)
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes.
-
-        Raises:
-            CodecError: vvenc fails.
-        """
+        """Compress planes."""
         self.check_size(picture)
         padded = picture.padded(_padded(picture.width), _padded(picture.height))
         stream = self._code([np.left_shift(plane, _FURTHER_BITS, dtype="<u2") for plane in padded.planes])
-        return _OF_PLANES + ue7(picture.width) + ue7(picture.height) + ue7(len(stream)) + stream
+        return _OF_PLANES + framed(picture.width, picture.height, stream)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress a file of `encode_yuv420`.
-
-        Raises:
-            DecodeError: the bytes are damaged, or claim an excessive size.
-        """
+        """Decompress a file of `encode_yuv420`."""
         if not data.startswith(_OF_PLANES):
             raise DecodeError("not a VVC file of planes")
         planes, width, height = _decode(ByteReader(data[len(_OF_PLANES) :]))
@@ -121,16 +105,13 @@ class Vvc(FfmpegCodec):
 
 def _decode(reader: ByteReader) -> tuple[list[NDArray[np.uint16]], int, int]:
     """Padded 10-bit planes, and the picture's width and height."""
-    width, height = reader.ue7(), reader.ue7()
-    if not 0 < width * height <= ffmpeg_codec.MAX_PIXELS:
-        raise DecodeError(f"VVC file claims {width} x {height} pixels; at most {ffmpeg_codec.MAX_PIXELS} are decoded")
-    stream = reader.take(reader.ue7())
-    if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
-        raise DecodeError("not a VVC file")
+    width, height, stream = reader.framed("VVC", ffmpeg_codec.MAX_PIXELS)
     coded = _padded(height), _padded(width)
     output = ("-frames:v", "1", *_RAW)
     samples = ffmpeg_codec.decode(["-f", "vvc", "-i", "p.266", *output], {"p.266": stream}, coded[0] * coded[1] * 3)
-    return _split(samples, *coded), width, height
+    values, half = np.frombuffer(samples, "<u2"), (coded[0] // 2, coded[1] // 2)
+    luma, *chroma = np.split(values, [coded[0] * coded[1], coded[0] * coded[1] * 5 // 4])
+    return [luma.reshape(coded), *(plane.reshape(half) for plane in chroma)], width, height
 
 
 def _padded(size: int) -> int:
@@ -150,9 +131,3 @@ def to_picture(planes: Sequence[NDArray[np.uint16]], height: int, width: int) ->
     scaled = [(plane - 4 * _CHROMA_ZERO) / _LUMA_GAIN + _CHROMA_ZERO for plane in chroma]
     full = [luma / _LUMA_GAIN, *(double(plane, *luma.shape) for plane in scaled)]
     return to_rgb(*(np.ascontiguousarray(plane[:height, :width]) for plane in full))
-
-
-def _split(samples: bytes, height: int, width: int) -> list[NDArray[np.uint16]]:
-    values, half = np.frombuffer(samples, "<u2"), (height // 2, width // 2)
-    luma, cb, cr = np.split(values, [height * width, height * width * 5 // 4])
-    return [luma.reshape(height, width), cb.reshape(half), cr.reshape(half)]

@@ -81,6 +81,11 @@ def ue7(value: int) -> bytes:
     return bytes(reversed(groups))
 
 
+def framed(width: int, height: int, stream: bytes) -> bytes:
+    """A file of a stream whose decoder does not say the size of its picture: width, height and length, as ue7."""
+    return ue7(width) + ue7(height) + ue7(len(stream)) + stream
+
+
 @dataclass(slots=True)
 class ByteReader:
     """Reads bytes and ue7 numbers from the start of `data`."""
@@ -115,6 +120,20 @@ class ByteReader:
             if value >> 32:
                 raise DecodeError("a number in the header is too long")
         return value
+
+    def framed(self, software: str, max_pixels: int) -> tuple[int, int, bytes]:
+        """Width, height and stream of a file of `framed`.
+
+        Raises:
+            DecodeError: it has no pixels or more than `max_pixels`, is cut off, or does not hold a stream of NAL units.
+        """
+        width, height = self.ue7(), self.ue7()
+        if not 0 < width * height <= max_pixels:
+            raise DecodeError(f"{software} file claims {width} x {height} pixels; at most {max_pixels} are decoded")
+        stream = self.take(self.ue7())
+        if not stream.startswith((b"\0\0\1", b"\0\0\0\1")):
+            raise DecodeError(f"not a {software} file")
+        return width, height, stream
 
     def rest(self) -> bytes:
         """The remaining bytes."""

@@ -51,7 +51,9 @@ def write(stream: bytes, *, width: int, height: int, limited: bool = False) -> b
     # The first start code is omitted.
     data = hevc.join([units[Nal.PPS], *slices]).removeprefix(hevc.START_CODE)
     picture = _with_length(_write_tools(tools)) + data
-    return b"".join([_write_format(coded, limited=limited), ue7(width), ue7(height), _with_length(picture)])
+    # BT.601, no extension, no alpha, no animation: all zero.
+    form = bytes([coded.chroma_format << 5 | coded.bit_depth - 8, limited << 1])
+    return b"".join([MAGIC, form, ue7(width), ue7(height), _with_length(picture)])
 
 
 def read(file: bytes) -> Stored:
@@ -90,11 +92,6 @@ def _padded(size: int, tools: CodingTools) -> int:
 
 def _with_length(data: bytes) -> bytes:
     return ue7(len(data)) + data
-
-
-def _write_format(coded: hevc.CodedFormat, *, limited: bool) -> bytes:
-    # BT.601, no extension, no alpha, no animation: all zero.
-    return MAGIC + bytes([coded.chroma_format << 5 | coded.bit_depth - 8, limited << 1])
 
 
 def _read_format(fields: bytes) -> tuple[int, bool, bool]:

@@ -37,7 +37,9 @@ def missing(hevc_encoder: str) -> str | None:
     """That the binaries, or the HEVC encoder in bpgenc, are missing; or None."""
     if reason := external.missing((ENCODER, DECODER)):
         return reason
-    built = _hevc_encoders(external.find(ENCODER))
+    # The encoders are in bpgenc's help for its option -e.
+    listed = re.search(r"^-e .*\(([^,)]*)", external.said(external.find(ENCODER), "-h"), re.MULTILINE)
+    built = listed[1].split() if listed else []
     if hevc_encoder in built:
         return None
     return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'no encoder that it lists'}"
@@ -80,9 +82,3 @@ def arguments(settings: Mapping[str, Scalar], qp: int) -> Sequence[str]:
         *("-q", str(qp)),
         *("-o", _CODED, _PICTURE),
     ]
-
-
-def _hevc_encoders(path: str) -> list[str]:
-    """The encoders in bpgenc's help for its option -e."""
-    match = re.search(r"^-e .*\(([^,)]*)", external.said(path, "-h"), re.MULTILINE)
-    return match[1].split() if match else []

@@ -66,11 +66,7 @@ class Bpg444(FfmpegCodec):
         return {**kept, "color_space": "ycbcr", "encoder": self.hevc_encoder, "level": self.level}
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture to a BPG file.
-
-        Raises:
-            CodecError: the picture is too large, or the encoder fails.
-        """
+        """Compress a picture to a BPG file."""
         self.check_size(picture)
         if self.backend == "external":
             return bpgenc.encode(picture, self.backend_settings, int(self.quality))
@@ -91,11 +87,7 @@ class Bpg444(FfmpegCodec):
         return x265.encode(samples, coded, qp=int(self.quality), block=block)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a BPG file, also of bpgenc, with 8-bit YCbCr.
-
-        Raises:
-            DecodeError: the bytes are damaged, or of another kind of BPG.
-        """
+        """Decompress a BPG file, also of bpgenc, with 8-bit YCbCr."""
         stored = bpg_file.read(data)
         if self.backend == "external":
             return bpgenc.decode(data)
@@ -115,11 +107,7 @@ class Bpg420(Bpg444):
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444.settings, "subsampling": "4:2:0", "reduction": "lanczos"}
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to a BPG file, which records whether their range is limited.
-
-        Raises:
-            CodecError: the picture is too large, or the encoder fails.
-        """
+        """Compress planes to a BPG file, which records whether their range is limited."""
         self.check_size(picture)
         block = x265.smallest_block(picture.width, picture.height)
         width, height = (-(-size // block) * block for size in (picture.width, picture.height))
@@ -128,11 +116,7 @@ class Bpg420(Bpg444):
         return bpg_file.write(stream, width=picture.width, height=picture.height, limited=limited)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress a BPG file to planes.
-
-        Raises:
-            DecodeError: the bytes are damaged, or of another kind of BPG.
-        """
+        """Decompress a BPG file to planes."""
         stored = bpg_file.read(data)
         if stored.subsampling != "4:2:0":
             raise DecodeError(f"BPG file holds planes of {stored.subsampling}, not of 4:2:0")

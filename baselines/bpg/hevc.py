@@ -178,15 +178,11 @@ def _skip_numbers(bits: BitReader, count: int) -> None:
 
 def parameter_sets(picture: CodedFormat, tools: CodingTools) -> list[bytes]:
     """A VPS and an SPS for one intra picture of this format, coded with these tools."""
-    return [_vps(), _sps(picture, tools)]
-
-
-def _vps() -> bytes:
     bits = BitWriter().u(0, 4).u(3, 2).u(0, 6 + 3).u(1, 1).u(0xFFFF, 16)
     _write_profile(bits)
     bits.u(1, 1).ue(0, 0, 0)  # room for one picture, no reordering
     bits.u(0, 6).ue(0).u(0, 2)  # one layer, no timing, no extension
-    return _nal(Nal.VPS, bits)
+    return [_nal(Nal.VPS, bits), _sps(picture, tools)]
 
 
 def _sps(picture: CodedFormat, tools: CodingTools) -> bytes:

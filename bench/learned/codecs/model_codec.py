@@ -104,11 +104,7 @@ class ModelCodec(Codec):
         """Prepare a loaded model for a quality."""
 
     def encode(self, picture: Picture) -> bytes:
-        """Compress a picture of any size.
-
-        Raises:
-            CodecError: it is too large, or the model's output cannot be stored in a file.
-        """
+        """Compress a picture of any size."""
         import torch  # noqa: PLC0415
 
         from bench.learned.coding import container, stages, strings  # noqa: PLC0415
@@ -123,11 +119,7 @@ class ModelCodec(Codec):
         return strings.pack(self._fingerprint, content, self.device)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file that the same model wrote.
-
-        Raises:
-            DecodeError: it is not such a file, damaged, or written on another device.
-        """
+        """Decompress a file that the same model wrote."""
         import torch  # noqa: PLC0415
 
         from bench.learned.coding import stages, strings  # noqa: PLC0415
