@@ -156,7 +156,7 @@ class Codec(ABC):
         """Compress a picture to a complete file, from which `decode` can restore it.
 
         Raises:
-            CodecError: this picture cannot be encoded.
+            CodecError: this picture cannot be encoded, for instance because it is too large.
         """
 
     @abstractmethod
@@ -164,7 +164,7 @@ class Codec(ABC):
         """Decompress a file, from its bytes alone.
 
         Raises:
-            DecodeError: the bytes are not such a file.
+            DecodeError: the bytes are not such a file, are damaged, or claim an excessive size.
         """
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
@@ -188,19 +188,11 @@ class Yuv420Codec(Codec):
     """A codec of planes. RGB pictures are converted before coding and after decoding, by BT.601 in full range."""
 
     def encode(self, picture: Picture) -> bytes:
-        """Convert a picture to planes and compress them.
-
-        Raises:
-            CodecError: this picture cannot be encoded.
-        """
+        """Convert a picture to planes and compress them."""
         return self.encode_yuv420(to_yuv420(picture))
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a file and convert its planes to RGB.
-
-        Raises:
-            DecodeError: the bytes are not such a file.
-        """
+        """Decompress a file and convert its planes to RGB."""
         return from_yuv420(self.decode_yuv420(data))
 
     @abstractmethod

@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.codecs import providers, user_code
+from bench.codecs import user_code
 from bench.codecs.codec import Codec, CodecSpec, QualityScale
-from bench.codecs.synonyms import unknown_codec
+from bench.codecs.synonyms import provided, unknown_codec
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ ON_REQUEST: dict[str, str] = dict(_ARCHITECTURES.CODECS)
 ADAPTERS = ("bench.learned.codecs.model_codec:adapted",)
 """Functions that make a codec of a class that is not one: each takes the class and its name, and may return None."""
 
-CODECS: dict[str, str] = providers.codecs()
+CODECS: dict[str, str] = provided("CODECS")
 """Codec name to "module:attribute"."""
 
 METRICS = {

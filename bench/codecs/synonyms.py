@@ -1,11 +1,14 @@
-"""Suggestions for unknown names of codecs: a codec has other names in papers and in files of published points."""
+"""Names of codecs: the tables of those who provide them, and suggestions for unknown names.
+
+A codec has other names in papers and in files of published points.
+"""
 
 from __future__ import annotations
 
+import importlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.codecs import providers
 from bench.system.errors import hint, of_source, unknown
 
 if TYPE_CHECKING:
@@ -13,7 +16,17 @@ if TYPE_CHECKING:
 
     from bench.system.errors import UsageError
 
-_SYNONYMS = tuple((name, *others) for name, others in providers.synonyms().items())
+PROVIDERS = ("baselines", "bench.learned.families")
+"""Modules with the tables `CODECS` and `SYNONYMS`. They are named, not imported, because they lie above this folder."""
+
+
+def provided(table: str) -> dict[str, Any]:
+    """A table of all providers: codec name to "module:attribute" (CODECS), or to the codec's other names (SYNONYMS)."""
+    tables = (getattr(importlib.import_module(module), table) for module in PROVIDERS)
+    return {name: value for each in tables for name, value in each.items()}
+
+
+_SYNONYMS = tuple((name, *others) for name, others in provided("SYNONYMS").items())
 
 
 def unknown_codec(kind: str, name: str, known: Iterable[str]) -> UsageError:

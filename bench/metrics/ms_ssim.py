@@ -123,18 +123,15 @@ def _sums(a: Planes, b: Planes) -> list[tuple[float, float]]:
     for start in range(0, rows, _BLOCK):
         count = min(_BLOCK, rows - start)
         lines = count + WINDOW - 1
-        _moments(a[start : start + lines], b[start : start + lines], moments[:, :lines])
+        rows_a, rows_b, out = a[start : start + lines], b[start : start + lines], moments[:, :lines]
+        # The maps whose windowed means make up SSIM: a, b, a b, and a^2 + b^2, since only that sum is needed.
+        out[0], out[1] = rows_a, rows_b
+        np.multiply(rows_a, rows_b, out=out[2])
+        np.multiply(rows_a, rows_a, out=out[3])
+        out[3] += rows_b * rows_b
         _window_means(moments[:, :lines], halfway[:, :lines], means[:, :count])
         sums.append(_similarity_sums(means[:, :count]))
     return sums
-
-
-def _moments(a: Planes, b: Planes, out: Planes) -> None:
-    """The maps whose windowed means make up SSIM: a, b, a b, and a^2 + b^2, since only that sum is needed."""
-    out[0], out[1] = a, b
-    np.multiply(a, b, out=out[2])
-    np.multiply(a, a, out=out[3])
-    out[3] += b * b
 
 
 def _window_means(maps: Planes, halfway: Planes, out: Planes) -> None:

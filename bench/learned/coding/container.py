@@ -133,8 +133,8 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     width, position = read_leb128(data, _FIXED.size)
     height, position = read_leb128(data, position)
     planar = family in FILE_IDS and _is_planar(FILE_IDS[family])
-    side_byte, position = _optional_byte(data, position, present=version == TILED)
-    form_byte, position = _optional_byte(data, position, present=planar)
+    begin, position = position, position + (version == TILED) + planar
+    further = data[begin:position]  # the side of the tiles, then the form of the planes
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
     payload = data[position + _CHECKSUMS.size :]
     if len(checksums) < _CHECKSUMS.size:
@@ -143,27 +143,13 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     if crc != _crc(start, latents_crc, payload):
         raise DecodeError("the file is cut off or damaged: its checksum does not match")
     _require_model(identity, family, quality, fingerprint)
-    side = _side(side_byte) if version == TILED else WHOLE
+    side = further[0] * SIDE_UNIT if version == TILED else WHOLE
+    if version == TILED and side not in SIDES:  # they would take too much time or memory
+        raise DecodeError(f"tiles of {side}x{side} pixels; their sides are {SIDES[0]} to {SIDES[-1]}")
     require_size(width, height, DecodeError, MAX_WHOLE_PIXELS if side == WHOLE else MAX_PIXELS)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
-    return FileContent(width, height, latents_crc, payload, Form.of_byte(form_byte[0]) if planar else None, side)
-
-
-def _optional_byte(data: bytes, position: int, *, present: bool) -> tuple[bytes, int]:
-    """The byte at a position, if it is present, and the position after it."""
-    return data[position : position + present], position + present
-
-
-def _side(byte: bytes) -> int:
-    """The side of the tiles from its byte.
-
-    Raises:
-        DecodeError: tiles of this side would take too much time or memory.
-    """
-    if (side := byte[0] * SIDE_UNIT) not in SIDES:
-        raise DecodeError(f"tiles of {side}x{side} pixels; their sides are {SIDES[0]} to {SIDES[-1]}")
-    return side
+    return FileContent(width, height, latents_crc, payload, Form.of_byte(further[-1]) if planar else None, side)
 
 
 def _is_planar(codec: str) -> bool:

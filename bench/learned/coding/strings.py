@@ -20,6 +20,7 @@ noise. Files of accelerators name theirs, and no other decodes them.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass
@@ -92,7 +93,10 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
     if version not in VERSIONS:
         readable = " and ".join(map(str, VERSIONS))
         raise DecodeError(f"a file of format version {version}; this version of bench reads {readable}")
-    writer, position = _device(data, _FIXED.size) if version == OF_DEVICE else (CPU, _FIXED.size)
+    writer, position = CPU, _FIXED.size
+    if version == OF_DEVICE:
+        length, begin = read_leb128(data, position)
+        writer, position = data[begin : begin + length].decode(errors="replace"), begin + length
     width, position = read_leb128(data, position)
     height, position = read_leb128(data, position)
     start, crc, payload = data[:position], data[position : position + _CRC.size], data[position + _CRC.size :]
@@ -107,24 +111,16 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
         )
     require_size(width, height, DecodeError, MAX_WHOLE_PIXELS)
     length, position = read_leb128(payload, 0)
-    reader = _Reader(_inflated(payload[position : position + length]), payload[position + length :])
+    try:
+        deflated = payload[position : position + length]
+        outline = zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, LONGEST_OUTLINE)
+    except zlib.error:
+        raise DecodeError(_NO_ARGUMENTS) from None
+    reader = _Reader(outline, payload[position + length :])
     arguments = reader.value(DEEPEST)
     if not isinstance(arguments, list) or not reader.is_done:
         raise DecodeError(_NO_ARGUMENTS)
     return Strings(width, height, arguments)
-
-
-def _device(data: bytes, position: int) -> tuple[str, int]:
-    """The name of a device, and the position after it."""
-    length, start = read_leb128(data, position)
-    return data[start : start + length].decode(errors="replace"), start + length
-
-
-def _inflated(deflated: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(deflated, LONGEST_OUTLINE)
-    except zlib.error:
-        raise DecodeError(_NO_ARGUMENTS) from None
 
 
 def _written(value: object, contents: list[bytes], room: int) -> bytes:
@@ -133,8 +129,11 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
         raise CodecError(f"compress gave more than {DEEPEST} lists in each other; no file holds that")
     if (tag := _TAGS.get(id(value))) is not None:
         return tag
-    if isinstance(value, int | float | str):
-        return _scalar(value)
+    if isinstance(value, int | float):
+        whole = isinstance(value, int)
+        return (b"i" if value >= 0 else b"-") + leb128(abs(int(value))) if whole else b"r" + _FLOAT.pack(value)
+    if isinstance(value, str):
+        return b"s" + leb128(len(value.encode())) + value.encode()
     if isinstance(value, bytes | bytearray):
         contents.append(bytes(value))
         return b"b" + leb128(len(value))
@@ -147,26 +146,16 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
     raise CodecError(f"compress gave a {type(value).__name__}; files hold numbers, text, bytes and lists of such")
 
 
-def _scalar(value: float | str) -> bytes:
-    """Tag and value of a number or text."""
-    if isinstance(value, str):
-        return b"s" + leb128(len(value.encode())) + value.encode()
-    if isinstance(value, int):
-        return (b"i" if value >= 0 else b"-") + leb128(abs(value))
-    return b"r" + _FLOAT.pack(value)
-
-
 class _Reader:
     """Reader of the values in an outline."""
 
     def __init__(self, outline: bytes, contents: bytes) -> None:
-        self._outline, self._contents = outline, contents
-        self._at, self._taken = 0, 0
+        self._outline, self._contents = io.BytesIO(outline), io.BytesIO(contents)
 
     @property
     def is_done(self) -> bool:
         """Whether all values have been read."""
-        return self._at == len(self._outline) and self._taken == len(self._contents)
+        return not (self._outline.read(1) or self._contents.read(1))
 
     def value(self, room: int) -> Value:
         """The next value.
@@ -174,39 +163,32 @@ class _Reader:
         Raises:
             DecodeError: it is invalid or missing.
         """
-        tag = self._outline[self._at : self._at + 1]
-        self._at += 1
+        tag = self._outline.read(1)
         if tag in _CONSTANTS:
             return _CONSTANTS[tag]
         if tag == b"r":
-            return float(_FLOAT.unpack(self._next(_FLOAT.size))[0])
+            return float(_FLOAT.unpack(_taken(self._outline, _FLOAT.size))[0])
         if room < 0 or tag not in {b"i", b"-", b"s", b"b", b"l", b"u", b"d"}:
             raise DecodeError(_NO_ARGUMENTS)
-        number, self._at = read_leb128(self._outline, self._at)
+        number, position = read_leb128(self._outline.getvalue(), self._outline.tell())
+        self._outline.seek(position)
         if tag in {b"i", b"-"}:
             return number if tag == b"i" else -number
         if tag == b"s":
-            return self._next(number).decode(errors="replace")
-        return self._content(number) if tag == b"b" else self._collection(tag, number, room - 1)
+            return _taken(self._outline, number).decode(errors="replace")
+        return _taken(self._contents, number) if tag == b"b" else self._collection(tag, number, room - 1)
 
     def _collection(self, tag: bytes, number: int, room: int) -> Value:
-        if number > len(self._outline) - self._at:  # each item has at least one byte
+        if number > len(self._outline.getvalue()) - self._outline.tell():  # each item has at least one byte
             raise DecodeError(_NO_ARGUMENTS)
         if tag == b"d":
             return {str(self.value(room)): self.value(room) for _ in range(number)}
         items = [self.value(room) for _ in range(number)]
         return items if tag == b"l" else tuple(items)
 
-    def _next(self, number: int) -> bytes:
-        found = self._outline[self._at : self._at + number]
-        self._at += number
-        if len(found) < number:
-            raise DecodeError(_NO_ARGUMENTS)
-        return found
 
-    def _content(self, number: int) -> bytes:
-        found = self._contents[self._taken : self._taken + number]
-        self._taken += number
-        if len(found) < number:
-            raise DecodeError(_NO_ARGUMENTS)
-        return found
+def _taken(source: io.BytesIO, number: int) -> bytes:
+    """The next bytes of a source."""
+    if len(found := source.read(number)) < number:
+        raise DecodeError(_NO_ARGUMENTS)
+    return found

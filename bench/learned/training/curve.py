@@ -11,7 +11,7 @@ from bench.learned.training.loop import CurvePoint
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -30,12 +30,10 @@ def read_csv(path: Path) -> list[CurvePoint]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [_point(row) for row in csv.DictReader(file)]
-
-
-def _point(row: Mapping[str, str]) -> CurvePoint:
-    whole = {name: int(row[name]) for name in ("step", "skipped")}
-    return CurvePoint(**{**{name: float(value) if value else None for name, value in row.items()}, **whole})  # type: ignore[arg-type]
+        rows = list(csv.DictReader(file))
+    whole = [{name: int(row[name]) for name in ("step", "skipped")} for row in rows]
+    numbers = [{name: float(value) if value else None for name, value in row.items()} for row in rows]
+    return [CurvePoint(**{**one, **other}) for one, other in zip(numbers, whole, strict=True)]  # type: ignore[arg-type]
 
 
 def draw(path: Path, points: Sequence[CurvePoint], title: str) -> None:

@@ -12,7 +12,7 @@ from bench.learned.training import curve
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from bench.learned.training.loop import CurvePoint, Loop
@@ -97,12 +97,6 @@ def show_progress(progress: RecipeProgress) -> None:
     if following is None:
         click.echo("the recipe is complete")
     elif points := curve.read_csv(progress.runs / following.run / "curve.csv"):
-        click.echo(f"{following.name}: {_falling(points)}")
-
-
-def _falling(points: Sequence[CurvePoint]) -> str:
-    """The loss at some points in time of a training."""
-    every = -(-len(points) // SHOWN)
-    chosen = points[::-every][::-1]
-    hours = [(point.elapsed_s if point.cpu_s is None else point.cpu_s) / 3600 for point in chosen]
-    return ", ".join(f"{point.loss:.3f} after {spent:.2f} h" for point, spent in zip(chosen, hours, strict=True))
+        every = -(-len(points) // SHOWN)
+        chosen = [(p.loss, (p.elapsed_s if p.cpu_s is None else p.cpu_s) / 3600) for p in points[::-every][::-1]]
+        click.echo(f"{following.name}: {', '.join(f'{loss:.3f} after {hours:.2f} h' for loss, hours in chosen)}")

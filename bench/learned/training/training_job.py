@@ -141,14 +141,13 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
 
 def _as_asked(target: Target, given: dict[str, Any]) -> Target:
     """The target with the widths and lambda in the options, which are removed from `given`."""
-    own: dict[str, int] = {name: given.pop(name) for name in ("N", "M") if name in given}
+    own: dict[str, Any] = {name: given.pop(name) for name in ("N", "M") if name in given}
     lmbda = given.pop("lmbda", None)
     if (own or lmbda) and target.modifier is not None:
         option = f"--{min(own)}" if own else "--lmbda"
         raise UsageError(f"{option}: {target.name} has that of the weights that it starts from; leave it out")
     if own and target.family in FAMILIES:
-        compact = compact_config(target.family)
-        dataclasses.replace(compact, N=own.get("N", compact.N), M=own.get("M", compact.M))  # refuses invalid widths
+        dataclasses.replace(compact_config(target.family), **own)  # refuses invalid widths
     return dataclasses.replace(target, options={**target.options, **own}, own_lmbda=lmbda)
 
 
@@ -165,16 +164,12 @@ def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if qualities := given.pop("qualities", None):
-        phase = dataclasses.replace(phase, qualities=_qualities(qualities))
+        words = qualities.split(",")
+        if not all(word.strip().isdecimal() for word in words) or len(set(words)) < len(words):
+            must = "must be different numbers with commas between them, such as 1,3,6"
+            raise UsageError(f"--qualities {qualities}: {must}")
+        phase = dataclasses.replace(phase, qualities=tuple(sorted(map(int, words))))
     return phase
-
-
-def _qualities(text: str) -> tuple[int, ...]:
-    """The qualities in a text such as 1,2,3."""
-    words = text.split(",")
-    if not all(word.strip().isdecimal() for word in words) or len(set(words)) < len(words):
-        raise UsageError(f"--qualities {text}: must be different numbers with commas between them, such as 1,3,6")
-    return tuple(sorted(int(word) for word in words))
 
 
 def _require_agreement(given: Mapping[str, Any]) -> None:

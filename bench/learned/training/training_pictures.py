@@ -145,7 +145,10 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
         UsageError: a file cannot be read as a picture, or is one of `refuse`.
     """
     paths = find(folder, exclude)
-    pack = cache / f"pictures-{_key(folder, paths)}.u8"
+    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in paths]
+    listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    key = hashlib.sha256(json.dumps([_FORMAT, str(folder.resolve()), listing]).encode()).hexdigest()
+    pack = cache / f"pictures-{key[:24]}.u8"
     index = pack.with_suffix(".json")
     if not (pack.exists() and index.exists()):
         for path in paths if refuse else ():
@@ -160,12 +163,6 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
 def _require_not(refuse: Collection[str], sha256: str, path: Path) -> None:
     if sha256 in refuse:
         raise UsageError(f"'{path}' is a picture of an evaluation set: it must not be trained on")
-
-
-def _key(folder: Path, paths: Sequence[Path]) -> str:
-    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in paths]
-    listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    return hashlib.sha256(json.dumps([_FORMAT, str(folder.resolve()), listing]).encode()).hexdigest()[:24]
 
 
 def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:

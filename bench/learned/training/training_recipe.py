@@ -122,7 +122,9 @@ class RecipeProgress:
         their transforms differ as intended.
         """
         if step.target.modifier is not None:
-            return self._has_other_base(step)
+            base = self.path(step.target.base)
+            decoders = [path for path in (self.path(step.model), self.runs / step.run / TRAINED) if path.is_file()]
+            return base.is_file() and not all(_is_decoder_of(path, base) for path in decoders)
         if step.start is None or not step.keeps_transforms:
             return False
         files = (self.path(step.model), self.path(step.start))
@@ -133,12 +135,6 @@ class RecipeProgress:
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
         return not changed and all(map(Path.is_file, files)) and not delta.alike(*files, TRANSFORMS)
-
-    def _has_other_base(self, step: Step) -> bool:
-        """Whether the weights of a decoder, published or not, were trained for other weights of its base."""
-        base = self.path(step.target.base)
-        known = [path for path in (self.path(step.model), self.runs / step.run / TRAINED) if path.is_file()]
-        return base.is_file() and not all(_is_decoder_of(path, base) for path in known)
 
     def next(self) -> Step | None:
         """The first incomplete step, or None."""
@@ -260,18 +256,12 @@ def follow(
             trained = True
             progress.publish(step, job.out / TRAINED)
         if progress.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
-            raise BenchError(_no_progress(progress, step))
-
-
-def _no_progress(progress: RecipeProgress, step: Step) -> str:
-    """Message for a training that did not add steps."""
-    reason = (
-        f"the weights do not fit those of {step.start}" if progress.is_outdated(step) else "the weights are no further"
-    )
-    return (
-        f"{step.name}: still {progress.done(step)} of {step.steps} steps after a training, {reason}; "
-        f"remove {progress.runs / step.run} to train it anew"
-    )
+            outdated = progress.is_outdated(step)
+            reason = f"the weights do not fit those of {step.start}" if outdated else "the weights are no further"
+            raise BenchError(
+                f"{step.name}: still {before} of {step.steps} steps after a training, {reason}; "
+                f"remove {progress.runs / step.run} to train it anew"
+            )
 
 
 def file_stem(model: str) -> str:
@@ -304,11 +294,9 @@ def parse(name: str, content: Mapping[str, Any]) -> TrainingRecipe:
     """
     try:
         return _recipe(content)
-    except UsageError as error:
-        raise UsageError(f"{name}: not a recipe ({error})") from error
     except KeyError as error:
         raise UsageError(f"{name}: not a recipe, it lacks {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (UsageError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{name}: not a recipe ({error})") from error
 
 

@@ -37,7 +37,7 @@ def new(job: TrainingJob, data: Pictures, initial: Record | None) -> Record:
             "training": len(training_set),
             "validation": len(validation_set),
             "sha256": data.fingerprint,
-            **_range(job),
+            **({"range": RANGE} if job.target.family in YUV420 else {}),
         },
         "stage": job.stage,
         "history": {name: dict(stage) for name, stage in job.history.items()},
@@ -75,10 +75,6 @@ def described(record: Record, loop: Loop) -> Record:
         "stages": _stages(record, reached),
         "validation": last,
     }
-
-
-def _range(job: TrainingJob) -> Record:
-    return {"range": RANGE} if job.target.family in YUV420 else {}
 
 
 def steps_behind(record: Record) -> int | None:

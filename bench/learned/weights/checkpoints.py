@@ -140,17 +140,16 @@ def fetch(checkpoints: Sequence[PublishedCheckpoint]) -> list[Path]:
         MissingError: a download failed.
         OSError: the folder cannot be written.
     """
+    paths = []
     with progress("downloading weights", len(checkpoints), unit="files") as advance:
-        return [_fetch(checkpoint, advance) for checkpoint in checkpoints]
-
-
-def _fetch(checkpoint: PublishedCheckpoint, advance: Callable[[int, str], None]) -> Path:
-    path = locate(checkpoint)
-    if path is None or not sha256_of(path).startswith(checkpoint.sha256_prefix):
-        path = weights_folder() / checkpoint.file
-        download([checkpoint.url], path, checkpoint.sha256_prefix, advance=_megabytes(f"{checkpoint}", advance))
-    advance(1, f"{checkpoint}")
-    return path
+        for checkpoint in checkpoints:
+            path = locate(checkpoint)
+            if path is None or not sha256_of(path).startswith(checkpoint.sha256_prefix):
+                path = weights_folder() / checkpoint.file
+                download([checkpoint.url], path, checkpoint.sha256_prefix, advance=_megabytes(f"{checkpoint}", advance))
+            advance(1, f"{checkpoint}")
+            paths.append(path)
+    return paths
 
 
 def _megabytes(name: str, advance: Callable[[int, str], None]) -> Callable[[int], None]:

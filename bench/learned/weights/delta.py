@@ -147,7 +147,9 @@ def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = No
     """
     before, dependants = _readable(path), _dependants(path)
     write(path, header, tensors, base)
-    _rewrite(path, dependants, stays=before is not None and _same(before, tensors))
+    stays = before is not None and before.keys() == tensors.keys()
+    stays = stays and all(_equal(value, tensors[name]) for name, value in (before or {}).items())
+    _rewrite(path, dependants, stays=stays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +234,6 @@ def _files_with_base(path: Path) -> Iterator[Path]:
 def _belongs_to_one(header: Header) -> bool:
     """Whether a file is a decoder or an integer entropy model, which belongs to one model."""
     return "modifier" in header or "fixed_point" in header
-
-
-def _same(ours: Tensors, theirs: Tensors) -> bool:
-    return ours.keys() == theirs.keys() and all(_equal(value, theirs[name]) for name, value in ours.items())
 
 
 def _equal(ours: torch.Tensor, theirs: torch.Tensor | None) -> bool:

@@ -46,7 +46,7 @@ def selected(weights: str) -> dict[float, Path] | None:
         return None
     if _NUMBERED.match(weights):
         return _of_list(weights)
-    if any(character in weights for character in _WILDCARDS):
+    if _is_glob(weights):
         return _of_glob(weights)
     return None
 

@@ -209,9 +209,8 @@ def _complaint(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
     """Shapes by names that are independent of CompressAI's version."""
-    return {_canonical(name): tuple(value.shape) for name, value in tensors.items()}
-
-
-def _canonical(name: str) -> str:
-    name = name.replace(".downsample.", ".skip.")
-    return _BOTTLENECK.sub(r"\1\2", name) if "entropy_bottleneck" in name else name
+    shapes = {}
+    for key, value in tensors.items():
+        name = key.replace(".downsample.", ".skip.")
+        shapes[_BOTTLENECK.sub(r"\1\2", name) if "entropy_bottleneck" in name else name] = tuple(value.shape)
+    return shapes

@@ -83,7 +83,10 @@ def read(path: Path) -> StateDict:
     """
     if not path.is_file():
         raise MissingError(f"there is no file {path}")
-    content = _safetensors(path) if path.suffix == ".safetensors" else _pickle(path)
+    try:
+        content = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else _pickle(path)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise UsageError(f"{path}: not a safetensors file, or cut off ({error})") from error
     found = _find(content, ())
     if found is None:
         raise UsageError(f"{path}: no tensors by name in it, such as a state_dict")
@@ -104,13 +107,6 @@ def variants(tensors: State) -> Iterator[State]:
             yield from variants(inner)
 
 
-def _safetensors(path: Path) -> State:
-    try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, ValueError) as error:
-        raise UsageError(f"{path}: not a safetensors file, or cut off ({error})") from error
-
-
 def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)), warnings.catch_warnings():
@@ -128,19 +124,16 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
                 f"{path}: holds a {odd[1]} beside tensors, which is not opened; save the model's state_dict() alone"
             ) from error
         # PyTorch's message would advise to load the file without protection.
-        reason = f" ({_first_words(error)})" if isinstance(error, RuntimeError) else ""
+        words = " ".join(str(error).split())[:100] or type(error).__name__
+        reason = f" ({words})" if isinstance(error, RuntimeError) else ""
         raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off{reason}") from error
-
-
-def _first_words(error: Exception) -> str:
-    return " ".join(str(error).split())[:100] or type(error).__name__
 
 
 def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], State] | None:
     """A model's tensors in the content of a file, and their keys."""
     if not isinstance(content, dict) or len(place) > 3:
         return None
-    named = _tensors(content)
+    named = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
     if any("." in name for name in named):
         return place, named
     for key in LAYOUTS:
@@ -149,10 +142,6 @@ def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], Sta
     others = (_find(value, (*place, str(key))) for key, value in content.items() if key not in LAYOUTS)
     # Of several models, the one that codes pictures.
     return max(filter(None, others), key=lambda found: any("g_a." in name for name in found[1]), default=None)
-
-
-def _tensors(content: Mapping[Any, Any]) -> State:
-    return {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
 
 
 _WIDEST = 1 << PRECISION

@@ -93,7 +93,8 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
     """
     header, found = tensor_file.read(path)
     try:
-        _require_integers(found)
+        if odd := [name for name, value in found.items() if value.dtype not in {torch.int8, torch.int32}]:
+            raise UsageError(f"{path}: not the weights of a fixed-point codec ({odd[0]} is not of integers)")
         named, base = str(header["config"]["family"]), dict(header["base"])
         card, shape = ModelCard(**header["card"]), dict(header["fixed_point"])
     except (KeyError, TypeError, ValueError) as error:
@@ -111,11 +112,6 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
     return FixedPointWeights(network, whole, card, sha256_of(path))
-
-
-def _require_integers(found: dict[str, Tensor]) -> None:
-    if odd := [name for name, value in found.items() if value.dtype not in {torch.int8, torch.int32}]:
-        raise ValueError(f"{odd[0]} is not of integers")
 
 
 def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
