@@ -66,7 +66,7 @@ FURTHER_METRICS = {
     "dists": "bench.metrics.deep:DISTS",
     "cvvdp": "bench.metrics.vision:CVVDP",
 }
-"""The same of metrics that are measured where they are asked for."""
+"""The same for metrics that are measured on request."""
 
 METRIC_SETS = {"jpeg-ai": ("ms_ssim_y", "vmaf", "vif", "fsim", "nlpd", "iw_ssim", "psnr_hvs")}
 """Name of a set of metrics to its members.

@@ -1,7 +1,7 @@
-"""Image sets that come as one archive: it is verified, unpacked, and what was in it is on record beside the pictures.
+"""Image sets that are distributed as one archive, which is verified and unpacked.
 
-The record is the file SHA256SUMS, as `sha256sum --check` reads it. Where nobody has published the hash of an archive,
-that of the first download is the one that the pictures are held to, and the note of the set says so.
+The hashes of the pictures are recorded beside them in the file SHA256SUMS, which `sha256sum --check` reads. If no hash
+of an archive was published, that of the first download is used, and the note of the set says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECORD = "SHA256SUMS"
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """Name to SHA-256 of the files that were unpacked into a folder; nothing, if none were."""
+    """Name to SHA-256 of the files that were unpacked into a folder; empty if there are none."""
     path = folder / RECORD
     if not path.is_file():
         return {}
@@ -36,7 +36,7 @@ def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
     """Download the archive of a set, and unpack its pictures into a folder. Its record is written last.
 
     Raises:
-        MissingError: it cannot be had, or does not hold what the set is known to have.
+        MissingError: the download failed, or the archive does not contain the expected pictures.
     """
     archive = entry["archive"]
     path = folder / f"{folder.name}.zip"
@@ -59,7 +59,7 @@ def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
 
 
 def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str, str]:
-    """Name to SHA-256 of the pictures of an archive, which lie in the folder now."""
+    """Unpack the pictures of an archive into a folder: name to SHA-256."""
     with zipfile.ZipFile(path) as content:
         found = [
             member

@@ -45,7 +45,7 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def luma_10_bits(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """The luma plane of `luma`, rounded to 10 bits: 0 to 1023. JPEG AI's metrics take luma so."""
+    """The luma plane of `luma`, rounded to 10 bits: 0 to 1023, as in JPEG AI's metrics."""
     plane: NDArray[np.uint16] = np.rint(luma(pixels) * (1023 / 255)).astype(np.uint16)
     return plane
 

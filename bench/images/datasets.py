@@ -64,7 +64,7 @@ class Dataset:
         return tuple(image for image in self.images if image.name in wanted)
 
     def sample(self, images: Sequence[ImageFile], number: int, seed: int) -> tuple[ImageFile, ...]:
-        """So many of some images, which a seed chooses by their content (`bench.images.selection.sampled`).
+        """A random sample of some images, which depends on their content and a seed (`bench.images.selection.sampled`).
 
         Raises:
             UsageError: there are fewer.
@@ -299,7 +299,7 @@ def _open_files(pattern: str) -> Dataset:
     images = _unique_names(_hashed(files, stem))
     note = "The user's own images: the figures cannot be set beside published ones."
     left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
-    # Without the path: the same set may lie in another folder.
+    # Without the path, so that equal sets in different folders have equal names.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
     return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)

@@ -6,10 +6,10 @@ rate         bits per pixel
 video        VMAF and XPSNR, by ffmpeg
 structure    FSIM, GMSD, IW-SSIM and VIF, by piq
 vision       PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP
-deep         LPIPS
-packages     what metrics of other packages have in common
+deep         LPIPS and DISTS
+packages     common to metrics of other packages: versions, smallest pictures, tensors
 
-Those of other packages are measured where they are asked for: `bench run --metric vmaf`; docs/metrics.md.
+Metrics of other packages are measured on request: `bench run --metric vmaf`; see docs/metrics.md.
 
 Imports `system` and `images`. The next folder up is `codecs`.
 """

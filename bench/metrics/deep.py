@@ -1,11 +1,11 @@
-"""Distances of the features of a network: LPIPS and DISTS. Their weights are downloaded, by `bench fetch`.
+"""Distances of the features of a network: LPIPS and DISTS. `bench fetch` downloads their weights.
 
 LPIPS: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), version 0.1 with
-AlexNet, the one to quote, by the authors' package, which has the weights of its heads; those of AlexNet are
+AlexNet, the usual one, by the authors' package, which contains the weights of its heads; those of AlexNet are
 torchvision's, 233 MB.
 DISTS: Ding et al., "Image quality assessment: unifying structure and texture similarity" (2020), on the features of
-VGG-16, torchvision's, 528 MB, weighted by the numbers in the authors' repository. The picture is taken in its full
-size; who first reduces the smaller side to 256 pixels gets other values.
+VGG-16, torchvision's, 528 MB, with the weights in the authors' repository. Pictures have their full size; after
+downscaling the smaller side to 256 pixels, values are different.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A file of weights, where it is from, and its SHA-256 or the first digits of that."""
+    """A file of weights, its URL, and its SHA-256 or the first digits of that."""
 
     name: str
     url: str
@@ -53,7 +53,7 @@ FILES = {"lpips": (ALEXNET,), "dists": (VGG16, DISTS_WEIGHTS)}
 """Metric to the files of weights that it needs."""
 
 LPIPS_MIN_SIDE = 31
-"""The smaller side that AlexNet's pooling leaves something of."""
+"""Minimum side of a picture, so that AlexNet's pooling leaves at least one position."""
 
 _VGG16_STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 """Convolutions of each stage of VGG-16, by torchvision's numbers."""
@@ -65,7 +65,7 @@ _DISTS_C = 1e-6
 
 
 def fetch_weights(metric: str) -> list[Path]:
-    """Download the weights of a metric in `FILES` that are not here already; where they are.
+    """Download the missing weights of a metric in `FILES`; the paths of all.
 
     Raises:
         MissingError: a download failed.
@@ -123,7 +123,7 @@ def _lpips_network() -> Any:  # noqa: ANN401  # lpips has no types
 
     weights = _load("lpips", ALEXNET)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it calls torchvision by names of before
+        warnings.simplefilter("ignore")  # it uses deprecated names of torchvision
         network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     # Its layers are AlexNet's, in slices: slice2.3.weight is features.3.weight.
     layers = {name: weights[f"features.{name.partition('.')[2]}"] for name in network.net.state_dict()}

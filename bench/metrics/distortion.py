@@ -39,11 +39,11 @@ class Metric:
     version: str = "1"
     kinds: tuple[Kind, ...] = ("rgb",)
     on_request: tuple[Kind, ...] = ()
-    """Kinds of pictures that it takes as well, but for which no run measures it unless it is named."""
+    """Further kinds of pictures, for which a run measures it only if it is named."""
     files: tuple[str | Path, ...] = ()
-    """What else decides its values: files or folders of weights, relative to the file of its code."""
+    """Files or folders of weights that its values depend on, relative to the file of its code."""
     missing: Callable[[], str | None] = lambda: None
-    """Says what it lacks on this machine and how to get it; None if it can run."""
+    """Returns what is missing on this machine and how to get it; None if it can run."""
 
     def takes(self, kind: Kind) -> bool:
         """Whether it is defined on pictures of a kind."""
@@ -56,7 +56,7 @@ def _mse(original: Picture, decoded: Picture) -> float:
 
 
 def _mse_y(original: AnyPicture, decoded: AnyPicture) -> float:
-    """Mean squared error of the luma planes: Y as it is, or that of RGB, which is not rounded."""
+    """Mean squared error of the luma planes: Y, or the unrounded luma of RGB."""
     return _mean_squared_error(_luma(original), _luma(decoded))
 
 

@@ -1,8 +1,8 @@
 """MS-SSIM in double precision, several times faster on a CPU than as a network of convolutions.
 
 The definition is that of Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment"
-(2003), with the choices of the package pytorch-msssim that the field has settled on: a window of 11 pixels that stays
-inside the picture, means over 2x2 pixels between the scales, channels averaged at the end.
+(2003), with the choices of the package pytorch-msssim, which are common in the field: a window of 11 pixels inside the
+picture, means over 2x2 pixels between the scales, and channels averaged at the end.
 
 Single precision is not enough: a variance is a small difference of squares near 255**2, and on flat bright pictures
 the result would be off by some 1e-5.
@@ -31,10 +31,10 @@ WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 
 _HALF = (0.0010283804, 0.007598758, 0.036000773, 0.10936069, 0.21300553, 0.26601171)
 GAUSSIAN = np.array([*_HALF, *_HALF[-2::-1]], np.float32).astype(np.float64)
-"""The window: a Gaussian of 1.5 pixels, with the very weights of pytorch-msssim.
+"""The window: a Gaussian of 1.5 pixels, with exactly the weights of pytorch-msssim.
 
-That package rounds them to single precision, so that they add up to 1 - 3e-8; with exact ones MS-SSIM would come out
-up to 3e-6 lower on Kodak than everybody has it.
+That package rounds them to single precision, so that their sum is 1 - 3e-8. With unrounded weights, MS-SSIM on Kodak
+would be up to 3e-6 lower than published values.
 """
 
 WINDOW = len(GAUSSIAN)
@@ -43,10 +43,10 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """Constants that keep the luminance and the contrast ratio stable, for samples of 0 to 255."""
 
 MIN_SIDE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1
-"""The smaller side that a picture needs for the window to fit into the coarsest scale: 161 pixels."""
+"""Minimum side of a picture, so that the window fits into the coarsest scale: 161 pixels."""
 
 _BLOCK = 32
-"""Rows and columns of a block: the matrix products waste (32 + 10) / 11 of their work, and are fast for it."""
+"""Rows and columns of a block. The matrix products do (32 + 10) / 11 times the necessary work, but are fast."""
 
 
 def ms_ssim(x: NDArray[Any], y: NDArray[Any]) -> float:
@@ -62,7 +62,7 @@ def ms_ssim(x: NDArray[Any], y: NDArray[Any]) -> float:
     for scale in range(len(WEIGHTS)):
         last = scale == len(WEIGHTS) - 1
         ssim, contrast_structure = _ssim(a, b)
-        # A negative similarity has no real power; the package cuts it off, too.
+        # A negative similarity has no real power; the package clamps it, too.
         factors.append(np.maximum(ssim if last else contrast_structure, 0))
         if not last:
             a, b = _halve(a), _halve(b)
@@ -73,7 +73,7 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
     """Mean SSIM, and mean of its contrast-structure factor alone, of each channel."""
     channels, height, width = a.shape
     rows = height - WINDOW + 1
-    # Each thread has some strips one below the other, so that it can reuse its memory.
+    # Each thread has consecutive strips, so that it can reuse its memory.
     step = _BLOCK * math.ceil(rows / _BLOCK / _threads())
     parts = [(channel, start) for channel in range(channels) for start in range(0, rows, step)]
 
@@ -82,12 +82,12 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
         lines = slice(start, min(start + step, rows) + WINDOW - 1)
         return _sums(a[channel, lines], b[channel, lines])
 
-    # The threads are ours: those of a matrix product this small cost more than they bring.
+    # BLAS runs on one thread: for such small matrix products, threads cost more than they save.
     with _controller().limit(limits=1, user_api="blas"):
         found = list(_pool().map(work, parts))
     sums = np.zeros((channels, 2))
     for (channel, _), strips in zip(parts, found, strict=True):
-        for strip in strips:  # one by one: however many threads there are, the same numbers are added in the same order
+        for strip in strips:  # one by one, so that the order of additions does not depend on the number of threads
             sums[channel] += strip
     ssim, contrast_structure = sums.T / (rows * (width - WINDOW + 1))
     return ssim, contrast_structure
@@ -95,7 +95,7 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
 
 @functools.cache
 def _threads() -> int:
-    """As many as OpenMP would take: the first of a list such as "4,2", and all cores where there is no number."""
+    """OpenMP's number of threads: the first of a list such as "4,2"; all cores if there is no number."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isdecimal() and int(first) else usable_cores()
 
@@ -111,7 +111,7 @@ def _controller() -> ThreadpoolController:
 
 
 def _sums(a: Planes, b: Planes) -> list[tuple[float, float]]:
-    """Sums of SSIM and of its contrast-structure factor over the windows inside two planes (h, w), a pair a strip.
+    """Sums of SSIM and of its contrast-structure factor over the windows inside two planes (h, w), for each strip.
 
     Strips of `_BLOCK` rows stay in the processor's cache, in memory that is reused.
     """
@@ -135,9 +135,9 @@ def _sums(a: Planes, b: Planes) -> list[tuple[float, float]]:
 
 
 def _window_means(maps: Planes, halfway: Planes, out: Planes) -> None:
-    """Weighted means over the windows that lie inside: (4, n + 10, w) to (4, n, w - 10), n at most `_BLOCK`.
+    """Weighted means over the windows inside: (4, n + 10, w) to (4, n, w - 10), n at most `_BLOCK`.
 
-    Each direction is a product with a banded matrix; along the width it is cut into blocks, since most of it is zeros.
+    Each direction is a product with a banded matrix; along the width it is split into blocks, because most of it is 0.
     """
     band = _band()
     for start in range(0, halfway.shape[2], _BLOCK):
@@ -159,7 +159,7 @@ def _similarity_sums(means: Planes) -> tuple[float, float]:
 
 @functools.cache
 def _band() -> Planes:
-    """The matrix whose column i holds the window from row i on."""
+    """The matrix whose column i has the window from row i on."""
     band = np.zeros((_BLOCK + WINDOW - 1, _BLOCK))
     for column in range(_BLOCK):
         band[column : column + WINDOW, column] = GAUSSIAN
@@ -167,7 +167,7 @@ def _band() -> Planes:
 
 
 def _halve(planes: Planes) -> Planes:
-    """Means over 2x2 pixels; an odd side is first bordered with zeros, as PyTorch's pooling does."""
+    """Means over 2x2 pixels; an odd side is first padded with zeros, as in PyTorch's pooling."""
     _, height, width = planes.shape
     if height % 2 or width % 2:
         planes = np.pad(planes, ((0, 0), (height % 2,) * 2, (width % 2,) * 2))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def missing_package(*modules: str) -> Callable[[], str | None]:
-    """What says that one of some modules is not installed, and how to get it."""
+    """A function that returns which of some modules is not installed and how to get it, or None."""
 
     def missing() -> str | None:
         absent = [module for module in modules if importlib.util.find_spec(module) is None]
@@ -57,12 +57,12 @@ def from_side(side: int) -> Callable[[Function], Function]:
 
 
 def luma_plane(picture: AnyPicture) -> NDArray[Any]:
-    """The luma plane as JPEG AI's metrics take it: Y of BT.709 in full range and 10 bits; of planes Y as it is."""
+    """The luma plane of JPEG AI's metrics: Y of BT.709 in full range and 10 bits; of planes Y unchanged."""
     return picture.y if isinstance(picture, Yuv420) else luma_10_bits(picture.pixels)
 
 
 def unit_luma(picture: AnyPicture) -> NDArray[np.float64]:
-    """That plane from 0 to 1."""
+    """`luma_plane` from 0 to 1."""
     plane: NDArray[np.float64] = luma_plane(picture) / (255 if isinstance(picture, Yuv420) else 1023)
     return plane
 
@@ -83,7 +83,7 @@ def unit_luma_tensor(picture: AnyPicture) -> torch.Tensor:
 
 @contextlib.contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Let PyTorch have one thread in the block: sums do not depend on the number of cores."""
+    """Compute on one thread in the block, so that sums do not depend on the number of cores."""
     import torch  # noqa: PLC0415
 
     threads = torch.get_num_threads()

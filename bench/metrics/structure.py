@@ -4,7 +4,7 @@ FSIM: Zhang et al., "FSIM: a feature similarity index for image quality assessme
 GMSD: Xue et al., "Gradient magnitude similarity deviation" (2014); of equal pictures 0.
 IW-SSIM: Wang and Li, "Information content weighting for perceptual image quality assessment" (2011), of luma.
 VIF: Sheikh and Bovik, "Image information and visual quality" (2006), in its form for pixels, VIFp, of luma.
-libvmaf's VIF is another: it counts windows without contrast as seen, and was higher by up to .08 here.
+libvmaf's VIF differs: it counts windows without contrast as preserved, and was up to .08 higher here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bench.metrics.packages import Function
 
 FSIM_MIN_SIDE, GMSD_MIN_SIDE, VIF_MIN_SIDE, IW_SSIM_MIN_SIDE = 2, 3, 41, 161
-"""The smaller side, in pixels, from which on each is defined."""
+"""Minimum side of a picture in pixels."""
 
 
 def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> Function:

@@ -1,11 +1,11 @@
-"""Metrics of video on still pictures, of luma: VMAF and XPSNR. The ffmpeg of the project has them.
+"""Video metrics of the luma of still pictures: VMAF and XPSNR, by ffmpeg.
 
 VMAF (Li et al., "Toward a practical perceptual video quality metric", 2016) is the model vmaf_v0.6.1. Its motion
 feature is 0 on a still picture, so that equal pictures have 97.4 and not 100.
 
 XPSNR (Helmrich et al., "XPSNR: a low-complexity extension of the perceptually weighted PSNR", 2020) weights squared
-errors by the activity of their block, in space and in time. The first frame of a video has none before it, and the
-filter takes black for that one; so the picture is shown twice, and the second frame counts.
+errors by the activity of their block, in space and in time. For the first frame the filter assumes a black frame
+before it. The picture is therefore repeated, and the value is that of the second frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture, Kind
 
 LIBVMAF_MIN_SIDE = 17
-"""The smaller side that libvmaf takes; below it crashes."""
+"""Minimum side of a picture; libvmaf crashes on smaller ones."""
 
 _KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
 

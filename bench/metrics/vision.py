@@ -2,7 +2,7 @@
 
 PSNR-HVS: Egiazarian et al., "New full-reference quality metrics based on HVS" (2006), without its correction of mean
 and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contrast masking of DCT basis functions"
-(2007), of luma. What libvmaf calls psnr_hvs is another, Daala's.
+(2007), of luma. libvmaf's psnr_hvs is a different one, Daala's.
 NLPD: Laparra et al., "Perceptual image quality assessment using a normalized Laplacian pyramid" (2016), of luma.
 SSIMULACRA 2: Sneyers, https://github.com/cloudinary/ssimulacra2 (2022): 90 is visually lossless, 30 is low quality.
 FLIP: Andersson et al., "FLIP: a difference evaluator for alternating images" (2020), its mean at 67 pixels per degree.
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture, Kind, Picture
 
 NLPD_MIN_SIDE = 33
-"""The smaller side from which on the six scales of the pyramid can be filtered."""
+"""Minimum side of a picture, so that the six scales of the pyramid can be filtered."""
 
 SSIMULACRA2_MIN_SIDE = 8
 
 CVVDP_MIN_SIDE = 2
-"""The smaller side from which on there is a pyramid."""
+"""Minimum side of a picture, so that there is a pyramid."""
 
 _BLOCK = 8
 
@@ -57,7 +57,7 @@ def _psnr_hvs_m(original: AnyPicture, decoded: AnyPicture) -> float:
 
 
 def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float:
-    """PSNR-HVS or PSNR-HVS-M in dB, infinite for equal pictures; luma is continued to whole blocks of 8x8 pixels."""
+    """PSNR-HVS or PSNR-HVS-M in dB, infinite for equal pictures; luma is padded to whole blocks of 8x8 pixels."""
     planes = [
         np.pad(plane, [(0, -size % _BLOCK) for size in plane.shape], mode="edge")
         for plane in map(unit_luma, (original, decoded))
@@ -69,7 +69,7 @@ def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float
 
 @functools.cache
 def _psnr_hvsm() -> ModuleType:
-    # It prints what it was not installed with.
+    # It prints which optional packages are missing.
     with contextlib.redirect_stdout(io.StringIO()):
         return importlib.import_module("psnr_hvsm")
 

@@ -15,8 +15,8 @@ from bench.learned.coding.fixed_point.weights import save
 from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.families import FIXED_POINT, YUV420
 from bench.learned.training import training_pictures
-from bench.learned.training.crops import Crops, generator
 from bench.learned.training.plane_objective import converted
+from bench.learned.training.training_pictures import Crops, generator
 from bench.learned.weights import catalogue, tensor_file
 from bench.learned.weights.foreign import load_named
 from bench.system.errors import UsageError

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import torch
 
 from bench.learned.training import engine, optimizers
-from bench.learned.training.crops import generator
 from bench.learned.training.phases import TrainingSegment
-from bench.learned.training.stability import GradientGuard
+from bench.learned.training.training_pictures import generator
 from bench.system.errors import BenchError
 
 if TYPE_CHECKING:
@@ -25,6 +26,51 @@ if TYPE_CHECKING:
     from bench.learned.models import Trainable
     from bench.learned.training.objective import Objective, Validation
     from bench.learned.training.phases import Phase
+
+
+class GradientGuard:
+    """Decides from the gradient norm whether a step is taken, scaled down, or skipped.
+
+    A step is skipped if its norm is not finite, or above `outlier` times the running median: Adam's second moments
+    would be affected for thousands of steps. Norms above `clip` times the median are scaled down to that.
+
+    Args:
+        outlier: limit of the norm, in medians.
+        clip: maximum norm of a step, in medians.
+        window: number of norms for the median.
+        trusted: number of norms before the median is used.
+    """
+
+    def __init__(self, outlier: float = 10.0, clip: float = 3.0, window: int = 200, trusted: int = 20) -> None:
+        self.outlier = outlier
+        self.clip = clip
+        self.trusted = trusted
+        self.norms: deque[float] = deque(maxlen=window)
+        self.skipped = 0
+        self.skipped_in_a_row = 0
+
+    def factor(self, norm: float) -> float:
+        """Factor of the gradient: 1, less if it is clipped, 0 if the step is skipped."""
+        median = statistics.median(self.norms) if len(self.norms) >= self.trusted else math.inf
+        if not math.isfinite(norm) or norm > self.outlier * median:
+            self.skipped += 1
+            self.skipped_in_a_row += 1
+            return 0.0
+        self.skipped_in_a_row = 0
+        self.norms.append(norm)
+        return min(1.0, self.clip * median / norm) if norm > 0 else 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state, as plain values."""
+        return {"norms": list(self.norms), "skipped": self.skipped, "skipped_in_a_row": self.skipped_in_a_row}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the output of `state_dict`."""
+        self.norms.clear()
+        self.norms.extend(state["norms"])
+        self.skipped = state["skipped"]
+        self.skipped_in_a_row = state["skipped_in_a_row"]
+
 
 AUXILIARY_LR = 1e-3
 """Learning rate of the quantiles, which the auxiliary loss trains."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.learned.training import losses
-from bench.learned.training.crops import Crops, generator, resident
+from bench.learned.training.training_pictures import Crops, generator, resident
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

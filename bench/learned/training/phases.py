@@ -76,7 +76,7 @@ class Phase:
     warmup_steps: int = 200
     crops: tuple[CropStage, ...] = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
     downscale: float = 1.0
-    """Maximum factor by which crops are larger before downscaling, see `crops.Crops`."""
+    """Maximum factor by which crops are larger before downscaling, see `training_pictures.Crops`."""
     ema_decay: float = 0.999
     """Decay of the averaged weights per step. The average is validated and saved."""
     validate_steps: int = 1000

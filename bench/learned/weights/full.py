@@ -23,8 +23,6 @@ from bench.system.files import sha256_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ModelCard", "Weights", "finish", "load", "restore", "save"]
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelCard:

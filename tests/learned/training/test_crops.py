@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.learned.training import training_pictures
-from bench.learned.training.crops import CropPlace, Crops, generator
+from bench.learned.training.training_pictures import CropPlace, Crops, generator
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,10 @@ from bench.images.picture import Yuv420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models.packing import pack
 from bench.learned.training import curve, losses, training_pictures, training_run
-from bench.learned.training.crops import Crops
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted
 from bench.learned.training.training_job import TrainingJob, filter_phase, job_from_options, phase_for
-from bench.learned.training.training_pictures import PackedPicture, Pictures
+from bench.learned.training.training_pictures import Crops, PackedPicture, Pictures
 from bench.learned.weights.full import load
 from bench.system.errors import UsageError
 

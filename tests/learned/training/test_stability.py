@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bench.learned.training.stability import GradientGuard
+from bench.learned.training.loop import GradientGuard
 
 
 def guard_after(*norms: float) -> GradientGuard:
