@@ -91,17 +91,16 @@ def _counting(model: nn.Module) -> Iterator[dict[str, int]]:
 
         return hook
 
-    layers = [(name.split(".")[0], layer) for name, layer in model.named_modules() if _counts(layer)]
-    handles = [layer.register_forward_hook(count(part)) for part, layer in layers]
+    handles = [
+        layer.register_forward_hook(count(name.split(".")[0]))
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | GDN)
+    ]
     try:
         yield macs
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _counts(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | GDN)
 
 
 def _macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:

@@ -77,14 +77,12 @@ class Soap(torch.optim.Optimizer):
         for group in self.param_groups:
             for number, parameter in enumerate(group["params"]):
                 if parameter.grad is not None:
-                    self._update(group, number, parameter)
+                    self._update(group, number, parameter, _as_cube(parameter.grad))
             group["step"] += 1
         return loss
 
-    def _update(self, group: dict[str, Any], number: int, parameter: Tensor) -> None:
+    def _update(self, group: dict[str, Any], number: int, parameter: Tensor, gradient: Tensor) -> None:
         state, step = self.state[parameter], group["step"]
-        gradient = _as_cube(parameter.grad) if parameter.grad is not None else None
-        assert gradient is not None  # noqa: S101 - `step` looked
         beta1, beta2 = group["betas"]
         if not state:
             _begin(state, gradient)
