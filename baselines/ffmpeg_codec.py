@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 RESULT = "result"
 """Name of the output file in command lines."""
 
-_ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
-"""Prefix of ffmpeg's messages, with an address that differs between processes."""
-
 DECODING_LIMIT_S = 60.0
 """About twice the time for a picture of `MAX_PIXELS`."""
 
@@ -84,7 +81,7 @@ def run(arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float 
     try:
         return external.run([ffmpeg.program(), *_QUIET, *arguments, "-y", RESULT], files, RESULT, time_limit_s=limit_s)
     except CodecError as error:
-        raise CodecError(_ADDRESS.sub("", str(error))) from error
+        raise CodecError(ffmpeg.ADDRESS.sub("", str(error))) from error
 
 
 def time_limit_s(limit_s: float, num_pixels: int) -> float:

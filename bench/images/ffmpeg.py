@@ -39,7 +39,7 @@ _COMPARING_LIMIT_S = 600.0
 
 _PAM = re.compile(rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH (\d+)\nMAXVAL (\d+)\nTUPLTYPE \w+\nENDHDR\n")
 
-_ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
+ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 """Prefix of ffmpeg's messages, with an address that differs between processes."""
 
 
@@ -173,4 +173,4 @@ def _run(arguments: Sequence[str], data: bytes, limit_s: float) -> subprocess.Co
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:
     text = " ".join(done.stderr.decode(errors="replace").split())
-    return _ADDRESS.sub("", text)[:300]
+    return ADDRESS.sub("", text)[:300]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.images.picture import AnyPicture, Kind, Picture
+    from bench.images.picture import AnyPicture, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +50,43 @@ class Metric:
         return kind in {*self.kinds, *self.on_request}
 
 
-def _mse(original: Picture, decoded: Picture) -> float:
-    """Mean squared error over all samples of R, G and B."""
-    return _mean_squared_error(original.pixels, decoded.pixels)
+def _mse(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float]:
+    """The mean squared error of the samples that a function takes from a picture."""
+
+    def measure(original: AnyPicture, decoded: AnyPicture) -> float:
+        # Exact for samples of 8 bits: a sum of squares up to 255**2 stays below 2**53.
+        difference = samples(original).ravel().astype(np.float64) - samples(decoded).ravel()
+        return float(np.dot(difference, difference) / difference.size)
+
+    return measure
 
 
-def _mse_y(original: AnyPicture, decoded: AnyPicture) -> float:
-    """Mean squared error of the luma planes: Y, or the unrounded luma of RGB."""
-    return _mean_squared_error(_luma(original), _luma(decoded))
+def _ms_ssim(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float | None]:
+    """MS-SSIM of the samples (h, w, channels); None where the smaller side is 160 pixels or less."""
+
+    def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:
+        return (
+            ms_ssim(samples(original), samples(decoded)) if min(original.height, original.width) >= MIN_SIDE else None
+        )
+
+    return measure
 
 
 def _luma(picture: AnyPicture) -> NDArray[Any]:
+    """The luma plane (h, w): Y, or the unrounded luma of RGB."""
     return picture.y if isinstance(picture, Yuv420) else luma(picture.pixels)
 
 
-def _mse_u(original: Yuv420, decoded: Yuv420) -> float:
-    """Mean squared error over the samples of U."""
-    return _mean_squared_error(original.u, decoded.u)
-
-
-def _mse_v(original: Yuv420, decoded: Yuv420) -> float:
-    """Mean squared error over the samples of V."""
-    return _mean_squared_error(original.v, decoded.v)
-
-
-def _mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> float:
-    # Exact for samples of 8 bits: a sum of squares up to 255**2 stays below 2**53.
-    difference = a.ravel().astype(np.float64) - b.ravel()
-    return float(np.dot(difference, difference) / difference.size)
-
-
-def _ms_ssim(original: Picture, decoded: Picture) -> float | None:
-    """MS-SSIM over R, G and B; None where the smaller side is 160 pixels or less."""
-    return _ms_ssim_of(original.pixels, decoded.pixels)
-
-
-def _ms_ssim_y(original: AnyPicture, decoded: AnyPicture) -> float | None:
-    """MS-SSIM of the luma planes; None where the smaller side is 160 pixels or less."""
-    return _ms_ssim_of(_luma(original)[..., None], _luma(decoded)[..., None])
-
-
-def _ms_ssim_of(a: NDArray[Any], b: NDArray[Any]) -> float | None:
-    return ms_ssim(a, b) if min(a.shape[:2]) >= MIN_SIDE else None
-
-
-MSE = Metric("mse", _mse, "MSE, RGB", higher_is_better=False)
-MSE_Y = Metric("mse_y", _mse_y, "MSE, luma", higher_is_better=False, kinds=("rgb", "yuv420"))
-MSE_U = Metric("mse_u", _mse_u, "MSE, U", higher_is_better=False, kinds=("yuv420",))
-MSE_V = Metric("mse_v", _mse_v, "MSE, V", higher_is_better=False, kinds=("yuv420",))
-MS_SSIM = Metric("ms_ssim", _ms_ssim, "MS-SSIM, RGB", higher_is_better=True)
+MSE = Metric("mse", _mse(lambda picture: picture.pixels), "MSE, RGB", higher_is_better=False)
+MSE_Y = Metric("mse_y", _mse(_luma), "MSE, luma", higher_is_better=False, kinds=("rgb", "yuv420"))
+MSE_U = Metric("mse_u", _mse(lambda picture: picture.u), "MSE, U", higher_is_better=False, kinds=("yuv420",))
+MSE_V = Metric("mse_v", _mse(lambda picture: picture.v), "MSE, V", higher_is_better=False, kinds=("yuv420",))
+MS_SSIM = Metric("ms_ssim", _ms_ssim(lambda picture: picture.pixels), "MS-SSIM, RGB", higher_is_better=True)
 MS_SSIM_Y = Metric(
-    "ms_ssim_y", _ms_ssim_y, "MS-SSIM, luma", higher_is_better=True, kinds=("yuv420",), on_request=("rgb",)
+    "ms_ssim_y",
+    _ms_ssim(lambda picture: _luma(picture)[..., None]),
+    "MS-SSIM, luma",
+    higher_is_better=True,
+    kinds=("yuv420",),
+    on_request=("rgb",),
 )

@@ -48,14 +48,6 @@ _BLOCK = 8
 _ANY: tuple[Kind, ...] = ("rgb", "yuv420")
 
 
-def _psnr_hvs(original: AnyPicture, decoded: AnyPicture) -> float:
-    return _hvs_db(original, decoded, masked=False)
-
-
-def _psnr_hvs_m(original: AnyPicture, decoded: AnyPicture) -> float:
-    return _hvs_db(original, decoded, masked=True)
-
-
 def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float:
     """PSNR-HVS or PSNR-HVS-M in dB, infinite for equal pictures; luma is padded to whole blocks of 8x8 pixels."""
     planes = [
@@ -128,8 +120,8 @@ _HVS: dict[str, Any] = {
     "missing": missing_package("psnr_hvsm"),
 }
 
-PSNR_HVS = Metric("psnr_hvs", _psnr_hvs, "PSNR-HVS, luma (dB)", **_HVS)
-PSNR_HVS_M = Metric("psnr_hvs_m", _psnr_hvs_m, "PSNR-HVS-M, luma (dB)", **_HVS)
+PSNR_HVS = Metric("psnr_hvs", functools.partial(_hvs_db, masked=False), "PSNR-HVS, luma (dB)", **_HVS)
+PSNR_HVS_M = Metric("psnr_hvs_m", functools.partial(_hvs_db, masked=True), "PSNR-HVS-M, luma (dB)", **_HVS)
 NLPD = Metric(
     "nlpd",
     _nlpd,

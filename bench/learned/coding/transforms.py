@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.images.picture import Yuv420
+    from bench.images.picture import AnyPicture, Yuv420
     from bench.learned.coding.tiles import Tile
     from bench.learned.models import LearnedModel
 
@@ -34,8 +35,11 @@ Precision = Literal["fp32", "bf16"]
 """Of the synthesis. bf16 is faster on processors that support it; some pixels then differ by a level or two."""
 
 
-class Transforms:
-    """Analysis and synthesis networks of one model on one device, for any kind of picture."""
+class Transforms(abc.ABC):
+    """Analysis and synthesis networks of one model on one device. They keep no state between pictures."""
+
+    stride: ClassVar[int]
+    """Samples of the input between neighbouring latents."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         self._device = torch.device(device)
@@ -47,6 +51,20 @@ class Transforms:
         self._multiple = int(model.downsampling_factor)
         self._width = model.config.N
         self._reach = FAMILIES[model.config.family].reach
+
+    @abc.abstractmethod
+    def _samples(self, picture: Any) -> Tensor:  # noqa: ANN401 - of the kind that the model takes
+        """The 8-bit samples (H, W, C) of a picture, the input of the analysis."""
+
+    @torch.inference_mode()
+    def analysis(self, picture: AnyPicture, side: int = WHOLE) -> Tensor:
+        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
+
+        Args:
+            picture: of any size.
+            side: of the tiles in pixels, of luma for planes; see `tiles`.
+        """
+        return self.latents(self._grid(picture.height, picture.width, side), self._samples(picture), self.stride)
 
     def require_memory(self, height: int, width: int, side: int = WHOLE) -> None:
         """Refuse a picture if this machine does not have the memory for its synthesis, before it is decoded.
@@ -112,18 +130,12 @@ class Transforms:
 
 
 class PictureTransforms(Transforms):
-    """Transforms of RGB pictures. They keep no state between pictures."""
+    """Transforms of RGB pictures."""
 
-    @torch.inference_mode()
-    def analysis(self, picture: Picture, side: int = WHOLE) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
+    stride = LATENT_STRIDE
 
-        Args:
-            picture: of any size.
-            side: of the tiles in pixels; see `tiles`.
-        """
-        pixels = torch.tensor(picture.pixels)  # a copy: pictures are read-only
-        return self.latents(self._grid(picture.height, picture.width, side), pixels, LATENT_STRIDE)
+    def _samples(self, picture: Picture) -> Tensor:
+        return torch.tensor(picture.pixels)  # a copy: pictures are read-only
 
     @torch.inference_mode()
     def synthesis(self, y_hat: Tensor, size: tuple[int, int], *, side: int = WHOLE) -> Picture:
@@ -153,23 +165,17 @@ STRIDE = LATENT_STRIDE // 2
 
 
 class PlanesTransforms(Transforms):
-    """Transforms of planes, and the filter. They keep no state between pictures."""
+    """Transforms of YUV 4:2:0 planes, and the filter."""
+
+    stride = STRIDE
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         super().__init__(model, device, precision)
         filtered = cast("nn.Module | None", getattr(model, "acem", None))
         self._acem = filtered and filtered.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @torch.inference_mode()
-    def analysis(self, picture: Yuv420, side: int = WHOLE) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
-
-        Args:
-            picture: of any size.
-            side: of the tiles in pixels of luma; see `tiles`.
-        """
-        samples = torch.from_numpy(pack(picture))
-        return self.latents(self._grid(picture.height, picture.width, side), samples, STRIDE)
+    def _samples(self, picture: Yuv420) -> Tensor:
+        return torch.from_numpy(pack(picture))
 
     @torch.inference_mode()
     def synthesis(

@@ -2,34 +2,40 @@
 
 Progress is read from the weights files themselves, so that a fresh clone knows the next step. Training continues from a
 checkpoint on this machine if it has more steps than the weights file, and from the weights file otherwise.
+
+The types and bounds of all values in a recipe are checked before anything is trained.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.resources
 import json
+import math
 import time
 import tomllib
+import types
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from bench.learned.models import TRANSFORMS, compact_config
+from bench.learned.models import TRANSFORMS, ModelConfig, Quantization, compact_config
 from bench.learned.models.parts import value_bytes
-from bench.learned.training import recipe_fields, stp
+from bench.learned.training import stp
 from bench.learned.training.phases import CropStage, Phase, Target, parse_target
 from bench.learned.training.training_job import TrainingJob, modified_phase, phase_for
 from bench.learned.training.training_run import CHECKPOINT
 from bench.learned.training.training_run import WEIGHTS as TRAINED
 from bench.learned.weights import catalogue, delta, tensor_file
+from bench.learned.weights.packing import MOST_BITS, WeightBits
 from bench.system.errors import BenchError, MissingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from importlib.resources.abc import Traversable
-
-    from bench.learned.weights.packing import WeightBits
 
 RUNS = Path("runs") / "zoo"
 
@@ -302,11 +308,12 @@ def parse(name: str, content: Mapping[str, Any]) -> TrainingRecipe:
 
 def _recipe(content: Mapping[str, Any]) -> TrainingRecipe:
     for name, settings in content["phases"].items():
-        recipe_fields.require_phase(name, settings)
+        _require_phase(name, settings)
     for entry in content["steps"]:
-        recipe_fields.require_step(entry)
+        _require("[[steps]]", entry, _STEP)
+        _require("[[steps]] options", entry.get("options", {}), get_type_hints(ModelConfig))
     excluded = content.get("data", {}).get("exclude", [])
-    recipe_fields.require_names("[data] exclude", excluded)
+    _require("[data] exclude", {"value": excluded}, {"value": tuple[str, ...]})
     steps = tuple(
         _step(model, stage, entry, content["phases"])
         for entry in content["steps"]
@@ -314,8 +321,8 @@ def _recipe(content: Mapping[str, Any]) -> TrainingRecipe:
         for stage in entry["phases"]
     )
     formerly = content.get("formerly", {})
-    recipe_fields.require_formerly(formerly, content["phases"])
-    bits = recipe_fields.weight_bits(content.get("weight_bits"))
+    _require("[formerly]", formerly, dict.fromkeys(content["phases"], str))
+    bits = _weight_bits(content.get("weight_bits"))
     return TrainingRecipe(steps, tuple(excluded), bits, {old: new for new, old in formerly.items()})
 
 
@@ -343,3 +350,86 @@ def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
     phase = modified_phase(kind, target, stp.StpRecipe(**chosen))
     stp.require_read(kind, target, chosen)
     return phase
+
+
+_STEP = {
+    "train": tuple[str, ...],
+    "phases": tuple[str, ...],
+    "start": str,
+    "seed": int,
+    "width": int,
+    "options": Mapping,
+}
+
+_LEAST: Mapping[str, float] = {
+    "steps": 1,
+    "size": 1,
+    "batch": 1,
+    "begins": 0,
+    "validate_steps": 1,
+    "patience": 1,
+    "warmup_steps": 0,
+    "lr": 1e-12,
+    "lr_floor": 0,
+    "ema_decay": 0,
+    "alpha": 0,
+    "seed": 0,
+    "mixed_begins": 0,
+    "downscale": 1,
+    "width": 1,
+    "N": 1,
+    "M": 1,
+    "kernel": 1,
+}
+"""Lower bounds of numbers."""
+
+
+def _require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - any value in a file
+    """Check the names and types of the settings of a phase."""
+    named = {"Mapping": Mapping, "Quantization": Quantization}
+    of_decoders = {**get_type_hints(stp.StpRecipe), "kind": str}
+    _require(f"[phases.{name}]", settings, {**get_type_hints(Phase, localns=named), **of_decoders, "steps": int})
+    for crop in settings.get("crops", ()):
+        _require(f"[phases.{name}] crops", crop, get_type_hints(CropStage))
+
+
+def _weight_bits(entry: Any) -> WeightBits | None:  # noqa: ANN401 - any value in a file
+    """The values of [weight_bits], with their types and bounds checked; None if there are none."""
+    if entry is None:
+        return None
+    _require("[weight_bits]", entry, get_type_hints(WeightBits))
+    if len(entry) < 2 or not all(2 <= bits <= MOST_BITS for bits in entry.values()):
+        raise UsageError(f"[weight_bits] has {_shown(entry)}; transforms and entropy_model are from 2 to {MOST_BITS}")
+    return WeightBits(**entry)
+
+
+def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - any value in a file
+    if not isinstance(entry, Mapping):
+        raise UsageError(f"{place} is no table but {_shown(entry)}")
+    for key, value in entry.items():
+        if key not in hints:
+            raise UsageError(f"{place} has '{key}', which is not a setting; leave it out")
+        if not _fits(value, hints[key]):
+            raise UsageError(f"{place} has {key} = {_shown(value)}, a value of another type")
+        if isinstance(value, int | float) and value < _LEAST.get(key, -math.inf):
+            raise UsageError(f"{place} has {key} = {_shown(value)}; it is {_LEAST[key]:g} or more")
+
+
+def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401 - a value and a type hint
+    origin, within = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return isinstance(value, str) and value in within
+    if origin in {typing.Union, types.UnionType}:
+        return any(_fits(value, one) for one in within)
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(each, within[0]) for each in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, Mapping if dataclasses.is_dataclass(hint) else origin or hint)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any value in a file
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -186,16 +186,10 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
     named: dict[float, Path] = {
         int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()
     }
-    return named | _trained_in(path, family)
-
-
-def _trained_in(folder: Path, family: str) -> dict[float, Path]:
-    """The weights in the folder of a training, if they are of the family."""
-    path = folder / TRAINED
-    if not path.is_file():
-        return {}
-    found, quality = _identity(path)
-    return {quality: path} if found == family else {}
+    # The folder of a training.
+    if (trained := path / TRAINED).is_file() and (identity := _identity(trained))[0] == family:
+        named[identity[1]] = trained
+    return named
 
 
 def _require_family(path: Path, family: str) -> None:
