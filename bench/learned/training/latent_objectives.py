@@ -24,7 +24,7 @@ from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
-from bench.learned.training.objective import CropObjective, Validation, ValidationSet, middle_of, whole_of
+from bench.learned.training.objective import CropObjective, PartOf, Validation, ValidationSet, middle_of, whole_of
 from bench.learned.training.phases import MARGIN
 from bench.system.files import atomic_write
 from bench.system.progress import progress
@@ -46,18 +46,6 @@ _FORMAT = 1
 """Version of cached latents; those of another version are computed again."""
 
 
-class EntropyOf(nn.Module):
-    """A model's entropy model as a module: from latents to likelihoods."""
-
-    def __init__(self, model: LearnedModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, y: Tensor, mode: Quantization) -> dict[str, Tensor]:
-        """The likelihoods of latents (B, M, H, W) and of their side information."""
-        return self.model.entropy(y, mode)[1]
-
-
 class LatentObjective(CropObjective):
     """Rate of latents under an entropy model; validation is on whole pictures, as in other trainings.
 
@@ -75,8 +63,8 @@ class LatentObjective(CropObjective):
         self._latents = _analysed(model, self._training_set, self.device, cache)
 
     def network(self, model: LearnedModel) -> nn.Module:
-        """The entropy model."""
-        return EntropyOf(model)
+        """The entropy model: from latents (B, M, H, W) to the likelihoods of these and of their side information."""
+        return PartOf(model, lambda model, y, mode: model.entropy(y, mode)[1])
 
     def batch(self, step: int, share: float) -> Tensor:
         """Random crops of latents, (batch, M, size, size)."""
@@ -190,18 +178,6 @@ class LatentCrops(NamedTuple):
     y_hat: Tensor
 
 
-class DecoderOf(nn.Module):
-    """A model's decoder as a module: from latents to picture and rectified latents."""
-
-    def __init__(self, model: Rectified) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Rectified.decode`."""
-        return self.model.decode(latents)
-
-
 class DecodedObjective(CropObjective):
     """Distortion and feature distance of a decoder on latents of pictures.
 
@@ -226,8 +202,8 @@ class DecodedObjective(CropObjective):
         ]
 
     def network(self, model: Rectified) -> nn.Module:
-        """The decoder."""
-        return DecoderOf(model)
+        """The decoder: from latents to picture and rectified latents."""
+        return PartOf(model, lambda model, latents: model.decode(latents))
 
     def batch(self, step: int, share: float) -> LatentCrops:
         """Random crops of random versions, aligned with latents."""

@@ -12,7 +12,7 @@ from bench.learned.training import losses
 from bench.learned.training.training_pictures import Crops, generator, resident
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from torch import Tensor
@@ -49,6 +49,18 @@ class Objective(Protocol):
 
     def validate(self, model: Any) -> Validation:  # noqa: ANN401 - the same
         """Results of a model in evaluation mode."""
+
+
+class PartOf(nn.Module):
+    """A part of a model as a module, whose forward is a function of the model and the inputs."""
+
+    def __init__(self, model: nn.Module, part: Callable[..., Any]) -> None:
+        super().__init__()
+        self.model, self._part = model, part
+
+    def forward(self, *inputs: Any) -> Any:  # noqa: ANN401 - those of the part
+        """What the part computes."""
+        return self._part(self.model, *inputs)
 
 
 class CropObjective:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor, nn
 
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
 from bench.learned.models.packing import CHANNELS, pack
-from bench.learned.training.objective import PictureObjective
+from bench.learned.training.objective import PartOf, PictureObjective
 from bench.learned.training.phases import CropStage
 from bench.learned.training.training_pictures import Pictures
 from bench.system.errors import UsageError
@@ -26,6 +25,8 @@ from bench.system.files import atomic_write
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from torch import Tensor, nn
 
     from bench.learned.models import Output, Quantization, Trainable
     from bench.learned.training.objective import Validation
@@ -37,17 +38,10 @@ RANGE = "limited"
 _FORMAT = f"2 {RANGE}"
 
 
-class Enhanced(nn.Module):
-    """A codec followed by its filter, for phases that train only the filter."""
-
-    def __init__(self, model: Trainable) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor, mode: Quantization) -> Output:
-        """The codec's output with both components filtered."""
-        output: Output = self.model(x, mode)
-        return {**output, "x_hat": cast("nn.Module", self.model.acem)(output["x_hat"])}
+def _filtered(model: Any, x: Tensor, mode: Quantization) -> Output:  # noqa: ANN401 - a model of planes with a filter
+    """The output of a codec, with both components filtered."""
+    output: Output = model(x, mode)
+    return {**output, "x_hat": model.acem(output["x_hat"])}
 
 
 class PlanesObjective(PictureObjective):
@@ -72,7 +66,7 @@ class PlanesObjective(PictureObjective):
 
     def network(self, model: Trainable) -> nn.Module:
         """The whole model, with its filter if that is trained."""
-        return Enhanced(model) if self._filters else model
+        return PartOf(model, _filtered) if self._filters else model
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
         """Loss, rate and PSNR (6:1:1) on the validation set."""
