@@ -236,7 +236,7 @@ def _entered(latents: Tensor) -> tuple[_Activations, Rescaling]:
 
 def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
     """Channels along the second dimension."""
-    return entry.ready()(sums.transpose(1, -1).clone()).transpose(1, -1)
+    return entry.ready()(sums.transpose(1, -1)).transpose(1, -1)
 
 
 def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:

@@ -48,8 +48,7 @@ class Rescaling:
     def ready(self) -> ReadyRescaling:
         """The rescaling in floats."""
         unit = torch.ldexp(torch.ones((), dtype=torch.float64), -self.shift.double())
-        numbers = (self.multiplier * unit, self.leak * unit, self.low.double(), self.high.double())
-        return ReadyRescaling(*numbers, has_leak=not torch.equal(self.multiplier, self.leak))
+        return ReadyRescaling(self.multiplier * unit, self.leak * unit, self.low.double(), self.high.double())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +59,10 @@ class ReadyRescaling:
     leak: Tensor
     low: Tensor
     high: Tensor
-    has_leak: bool
 
     def __call__(self, sums: Tensor) -> Tensor:
-        """Integers (..., channels) of sums (..., channels), both float64; the sums are overwritten."""
-        scaled = torch.maximum(sums * self.factor, sums * self.leak) if self.has_leak else sums.mul_(self.factor)
+        """Integers (..., channels) of sums (..., channels), both float64."""
+        scaled = torch.maximum(sums * self.factor, sums * self.leak)
         return scaled.add_(0.5).floor_().clamp_(self.low, self.high)
 
 
