@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from bench.results.store import Store
 from bench.system.errors import BusyError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bench.codecs.codec import CodecSpec
@@ -106,6 +107,28 @@ class Round:
         )
 
 
+class Durations:
+    """Wall-clock time of each part of a reproduction."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def measured(self, part: str) -> Iterator[None]:
+        """Measure the block as a part."""
+        start = time.perf_counter()
+        yield
+        self._seconds[part] = time.perf_counter() - start
+
+    def __str__(self) -> str:
+        parts = (f"{part} {_minutes(seconds)}" for part, seconds in self._seconds.items())
+        return f"{_minutes(sum(self._seconds.values()))} ({', '.join(parts)})"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
     """Measure every codec on Kodak, take times, and write the report; its path, and the failures.
 
@@ -122,19 +145,28 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)
+    durations = Durations()
     # One crew for all rounds, so that PyTorch is loaded once; it is closed before times are taken.
     with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
-        failures = [line for entry in found for line in _measure_round(entry, options, say, crew)]
-    for entry in found:
-        for part in entry.parts:
-            failures += _take_times(entry.timing_request(part, options), say)
-    with Store.open(options.db) as store:
-        export_csv(store, options.out / "data")
-    costs = not options.quick  # a process for each model, to see its memory
-    shown = found[0].timed_images
-    failures += add_assets(options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data)
-    sets = [entry.dataset for entry in found]
-    page = write_report(options.out / "data", options.out, datasets=sets)
+        failures = []
+        for entry in found:
+            with durations.measured(entry.dataset):
+                failures += _measure_round(entry, options, say, crew)
+    with durations.measured("timings"):
+        for entry in found:
+            for part in entry.parts:
+                failures += _take_times(entry.timing_request(part, options), say)
+    with durations.measured("costs and pictures"):
+        with Store.open(options.db) as store:
+            export_csv(store, options.out / "data")
+        costs = not options.quick  # a process for each model, to see its memory
+        shown = found[0].timed_images
+        failures += add_assets(
+            options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data
+        )
+    with durations.measured("report"):
+        page = write_report(options.out / "data", options.out, datasets=[entry.dataset for entry in found])
+    say(f"duration: {durations}")
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)
         say(f"evidence: {options.evidence}")

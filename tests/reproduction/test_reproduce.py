@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +80,8 @@ def test_without_kodak_and_network_it_runs_on_builtin_in_rgb_and_planes_and_says
     assert {"psnr_yuv_db", "psnr_u_db", "ms_ssim_y_db"} <= set(points)
     assert set(points["images"]) == {5}
     assert (options.out / "data" / "timings.csv").read_text().count("\n") > 1
+    parts = re.sub(r"\d+ s", "N s", said[-1])
+    assert parts == "duration: N s (builtin N s, builtin-yuv420 N s, timings N s, costs and pictures N s, report N s)"
 
 
 def test_a_folder_of_other_files_is_no_folder_of_evidence_and_that_is_said_first(

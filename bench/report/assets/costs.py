@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from bench.learned.codecs import LearnedCodec
 from bench.results.extras import COMPLEXITY
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
+from bench.system.environment import usable_cores
 from bench.system.errors import BenchError, UsageError
 from bench.system.progress import progress
 
@@ -42,20 +44,29 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     export = Export.read(directory)
     points = _points(export, say)
     highest = points.groupby(["codec", "backend", "weights"])["quality"].transform("max") == points["quality"]
+    named = [{str(key): value for key, value in point.items()} for point in points.to_dict("records")]
     rows = []
-    with progress("costs", len(points), unit="points") as advance:
-        for point, is_highest in zip(points.to_dict("records"), highest, strict=True):
-            row = {str(key): value for key, value in point.items()}
-            advance(1, f"{row['codec']}@{row['quality']:g}")
-            try:
-                cost = _complexity(row)
-                if is_highest:
-                    cost["peak_memory_bytes"] = peak_memory_bytes(row)
-            except BenchError as error:
-                say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
-                continue
-            if cost:
-                rows.append(row | cost)
+    # Peak memory does not depend on the load of the machine.
+    pool = ThreadPoolExecutor(usable_cores())
+    try:
+        peaks = [
+            pool.submit(peak_memory_bytes, row) if is_highest else None
+            for row, is_highest in zip(named, highest, strict=True)
+        ]
+        with progress("costs", len(points), unit="points") as advance:
+            for row, peak in zip(named, peaks, strict=True):
+                advance(1, f"{row['codec']}@{row['quality']:g}")
+                try:
+                    cost = _complexity(row)
+                    if peak is not None:
+                        cost["peak_memory_bytes"] = peak.result()
+                except BenchError as error:
+                    say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
+                    continue
+                if cost:
+                    rows.append(row | cost)
+    finally:
+        pool.shutdown(cancel_futures=True)
     write_csv(pd.DataFrame(rows, columns=list(COMPLEXITY)), directory / "complexity.csv")
     return ["no costs could be taken of any codec"] if not rows and len(export.measurements) else []
 
