@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import gzip
 import hashlib
 import importlib.util
 import json
@@ -34,7 +36,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LARGEST_INPUT = 1 << 16
+LARGEST_INPUT = 1 << 17
 EXAMPLES = 2_000
 """Inputs of one round of hypothesis."""
 
@@ -44,7 +46,7 @@ WORDS = (
     *(b"\x00", b"\r", b"\n", b"\t", b" ", b"\xef\xbb\xbf", b"\xff\xfe"),
 )
 
-_STATE = struct.Struct("<QQQQQ")  # inputs, read, refused, number of the fault in work, length of the input in work
+_STATE = struct.Struct("<QQQQQ")  # inputs, read, refused; of the input in work: number of its name, length
 
 
 class Board:
@@ -61,18 +63,19 @@ class Board:
     def counts(self) -> tuple[int, int, int]:
         return _STATE.unpack_from(self.memory)[:3]
 
-    def begin(self, data: bytes) -> None:
+    def begin(self, data: bytes, number: int) -> None:
         inputs, read, refused, *_ = _STATE.unpack_from(self.memory)
         self.memory[_STATE.size : _STATE.size + len(data)] = data
-        _STATE.pack_into(self.memory, 0, inputs + 1, read, refused, 0, len(data))
+        _STATE.pack_into(self.memory, 0, inputs + 1, read, refused, number, len(data))
 
     def end(self, *, read: bool) -> None:
         inputs, were_read, refused, *_ = _STATE.unpack_from(self.memory)
         _STATE.pack_into(self.memory, 0, inputs, were_read + read, refused + (not read), 0, 0)
 
-    def in_work(self) -> bytes:
-        length = _STATE.unpack_from(self.memory)[4]
-        return bytes(self.memory[_STATE.size : _STATE.size + length])
+    def in_work(self) -> tuple[bytes, int]:
+        """The input that is in work, and the number of its name; b"" if none is."""
+        *_, number, length = _STATE.unpack_from(self.memory)
+        return bytes(self.memory[_STATE.size : _STATE.size + length]), number
 
 
 @dataclass
@@ -99,35 +102,33 @@ class Trial:
 
         self.reader, self.board, self.out = reader, board, out
         self.read, self.seal, self.limited = READERS[reader], SEALS.get(reader, bytes), limited_memory
+        self.seeds = seeds(reader)
+        self.names = names(self.seeds)
         self.folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{reader}-"))
         self.known: set[str] = set()
 
-    def __call__(self, data: bytes, suffix: str) -> None:
-        """Read an input; note and keep it if anything but a refusal comes out.
-
-        Raises:
-            AssertionError: it is a fault of a new kind.
-        """
+    def __call__(self, data: bytes, name: str) -> None:
+        """Read an input as a file of this name; keep it if anything but a refusal comes out."""
         from bench.system.errors import BenchError  # noqa: PLC0415
 
         data = self.seal(data[:LARGEST_INPUT])[:LARGEST_INPUT]
-        self.board.begin(data)
+        self.board.begin(data, self.names.index(name))
         work = self._empty_folder()
-        path = self.folder / f"input{suffix}"
+        path = self.folder / name
         path.write_bytes(data)
         try:
             with self.limited():
                 self.read(path, work)
         except BenchError as error:
             if not str(error).isprintable():
-                self._fault(data, suffix, "its message has more than one line")
+                self._fault(data, name, "its message has more than one line")
             self.board.end(read=False)
         except Exception as error:  # noqa: BLE001  # faults are what is looked for
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
             self.board.end(read=False)
             if kind not in self.known:
-                self._fault(data, suffix, f"{kind}: {' '.join(str(error).split())[:160]}", kind)
+                self._fault(data, name, f"{kind}: {' '.join(str(error).split())[:160]}", kind)
         else:
             self.board.end(read=True)
 
@@ -138,28 +139,42 @@ class Trial:
             work.mkdir()
         return work
 
-    def _fault(self, data: bytes, suffix: str, message: str, kind: str = "") -> None:
+    def _fault(self, data: bytes, name: str, message: str, kind: str = "") -> None:
         self.known.add(kind or message)
-        keep(self.out, self.reader, data, suffix, message)
+        keep(self.out, self.reader, data, name, message)
 
 
-def keep(out: Path, reader: str, data: bytes, suffix: str, message: str) -> str:
+def keep(out: Path, reader: str, data: bytes, name: str, message: str) -> None:
     """Keep an input that is a fault, and the message beside it."""
     folder = out / reader
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"fuzz-{hashlib.sha256(data).hexdigest()[:8]}{suffix}"
+    stem, dot, suffix = name.partition(".")
+    path = folder / f"{stem}-{hashlib.sha256(data).hexdigest()[:8]}{dot}{suffix}"
     path.write_bytes(data)
     with (folder / "faults.jsonl").open("a") as file:
         file.write(json.dumps({"file": path.name, "fault": message}) + "\n")
-    return message
 
 
 def seeds(reader: str) -> list[tuple[bytes, str]]:
-    """The corpus of a reader: contents with the suffixes of their files."""
+    """The corpus of a reader: contents, with the names that edits of them are given to it under."""
     from readers import CORPUS  # noqa: PLC0415
 
-    files = sorted(path for path in (CORPUS / reader).iterdir() if path.is_file())
-    return [(path.read_bytes()[:LARGEST_INPUT], "".join(path.suffixes)) for path in files]
+    return [as_input(path) for path in sorted((CORPUS / reader).rglob("*")) if path.is_file()]
+
+
+def as_input(path: Path) -> tuple[bytes, str]:
+    """The content of a file of the corpus, and the name that edits of it have."""
+    data, name = path.read_bytes(), path.name
+    if path.suffix == ".gz":  # of the corpus, and not of the files
+        data, name = gzip.decompress(data), path.with_suffix(".sqlite").name
+    # What precedes the first hyphen says what the file is, as readers of tables and of raw samples need it.
+    stem, dot, suffix = name.partition(".")
+    return data[:LARGEST_INPUT], stem.partition("-")[0].replace("valid", "fuzz") + dot + suffix
+
+
+def names(of: list[tuple[bytes, str]]) -> list[str]:
+    """The names of seeds, each once."""
+    return sorted({name for _, name in of})
 
 
 def edited(data: bytes, edits: list[tuple[int, float, int, int]]) -> bytes:
@@ -189,7 +204,6 @@ EDITS = st.lists(
 
 def by_hypothesis(trial: Trial, ends_at: float, seed: int) -> None:
     """Give edited files of the corpus to a reader until the time is over."""
-    corpus = seeds(trial.reader)
     while time.monotonic() < ends_at:
         seed += 1
 
@@ -201,7 +215,7 @@ def by_hypothesis(trial: Trial, ends_at: float, seed: int) -> None:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(st.sampled_from(corpus), EDITS)
+        @given(st.sampled_from(trial.seeds), EDITS)
         def once(chosen: tuple[bytes, str], edits: list[tuple[int, float, int, int]]) -> None:
             if time.monotonic() < ends_at:
                 trial(edited(chosen[0], edits), chosen[1])
@@ -215,20 +229,22 @@ def by_atheris(trial: Trial, ends_at: float, seed: int) -> None:
 
     corpus = trial.folder / "corpus"
     corpus.mkdir()
-    suffix = max((s for _, s in seeds(trial.reader)), key=[s for _, s in seeds(trial.reader)].count)
-    for number, (data, own) in enumerate(seeds(trial.reader)):
-        if own == suffix:
-            (corpus / str(number)).write_bytes(data)
+    for number, (data, name) in enumerate(trial.seeds):
+        (corpus / str(number)).write_bytes(bytes([trial.names.index(name)]) + data)
+
+    def once(data: bytes) -> None:
+        trial(data[1:], trial.names[(data or b"\0")[0] % len(trial.names)])
+
     flags = {
         "max_total_time": max(1, round(ends_at - time.monotonic())),
         "seed": seed,
         "max_len": LARGEST_INPUT,
-        "timeout": 0,  # the parent watches
+        "timeout": 1_000_000,  # the parent watches; atheris takes 0 for a limit
         "rss_limit_mb": 0,
         "verbosity": 0,
         "artifact_prefix": f"{trial.folder}/",
     }
-    atheris.Setup(["fuzz", *(f"-{k}={v}" for k, v in flags.items()), str(corpus)], lambda data: trial(data, suffix))
+    atheris.Setup(["fuzz", *(f"-{k}={v}" for k, v in flags.items()), str(corpus)], once)
     atheris.Fuzz()
 
 
@@ -238,22 +254,47 @@ ENGINES: dict[str, Callable[[Trial, float, int], None]] = {"hypothesis": by_hypo
 def child(reader: str, engine: str, folders: tuple[Path, Path], seconds: float, seed: int) -> None:
     """Run one engine on one reader, in a process of its own; `folders` are the board and where faults go."""
     board, out = folders
+    ENGINES[engine](Trial(reader, Board(board), out), time.monotonic() + seconds, seed)
+
+
+def by_engine(engine: str, options: argparse.Namespace, chosen: list[str], seconds: float) -> None:
+    """Run an engine on readers one after the other, and print counts.
+
+    It has a process of its own, which imports the readers, for atheris with instrumentation, and forks one for each.
+
+    Raises:
+        SystemExit: there were faults.
+    """
+    imports: Any = contextlib.nullcontext()
     if engine == "atheris":
         import atheris  # noqa: PLC0415
 
-        with atheris.instrument_imports(include=["bench", "baselines"]):
-            import readers  # noqa: F401, PLC0415
+        imports = atheris.instrument_imports(include=["bench", "baselines"])
+    with imports:
+        import readers  # noqa: F401, PLC0415
+
+        from bench.results import published  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    ENGINES[engine](Trial(reader, Board(board), out), time.monotonic() + seconds, seed)
+    # The package's own curves are read with each database: that takes most of the time, and they are not from outside.
+    setattr(published, "load", functools.cache(published.load))  # noqa: B010  # functions cannot be assigned to
+    faults = 0
+    for reader in chosen:
+        report = watch(reader, engine, options, seconds)
+        counts = f"{report.inputs:>9,} inputs, {report.read:>8,} read, {report.refused:>9,} refused"
+        print(f"{reader:<11}{engine:<11}{counts}, {len(report.faults)} faults in {report.seconds:.0f} s", flush=True)
+        for line in report.faults:
+            print(f"    {line}", flush=True)
+        faults += len(report.faults)
+    raise SystemExit(faults > 0)
 
 
 def watch(reader: str, engine: str, options: argparse.Namespace, seconds: float) -> Report:
     """Run an engine on a reader; start it again after a crash or an input that takes too long."""
     report, began, seed = Report(reader), time.monotonic(), options.seed
-    context = multiprocessing.get_context("spawn")
-    suffix = seeds(reader)[0][1]
+    context = multiprocessing.get_context("fork")
+    known = names(seeds(reader))
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         board_path = Path(folder) / "board"
         while (left := seconds - (time.monotonic() - began)) > 1:
@@ -263,10 +304,11 @@ def watch(reader: str, engine: str, options: argparse.Namespace, seconds: float)
             process.start()
             reason = _ended(process, board, left, options.timeout)
             report.add(board)
-            if reason and (data := board.in_work()):
-                keep(options.out, reader, data, suffix, reason)
-            elif reason and not board.counts()[0]:
-                raise SystemExit(f"{reader}, {engine}: the process {reason} before its first input")
+            data, number = board.in_work()
+            if reason and data:
+                keep(options.out, reader, data, known[number], reason)
+            elif reason:
+                raise SystemExit(f"{reader}, {engine}: the process {reason} with no input in work")
     report.seconds = time.monotonic() - began
     with contextlib.suppress(FileNotFoundError):
         lines = (options.out / reader / "faults.jsonl").read_text().splitlines()
@@ -274,13 +316,13 @@ def watch(reader: str, engine: str, options: argparse.Namespace, seconds: float)
     return report
 
 
-def _ended(process: Any, board: Board, seconds: float, timeout: float) -> str:  # noqa: ANN401  # spawn's own class
+def _ended(process: Any, board: Board, seconds: float, timeout: float) -> str:  # noqa: ANN401  # the context's own class
     """Wait for a child to end; why it ended if not because its time was over."""
-    last, since, ends_at = (-1, b""), time.monotonic(), time.monotonic() + seconds + 60
+    last, since, ends_at = (-1, (b"", 0)), time.monotonic(), time.monotonic() + seconds + 60
     while process.is_alive():
         process.join(0.5)
         now = (board.counts()[0], board.in_work())
-        if now != last or not now[1]:
+        if now != last or not now[1][0]:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > timeout:
             process.kill()
@@ -309,16 +351,13 @@ def main() -> None:
     chosen = options.reader or sorted(READERS)
     seconds = 60 * options.minutes / (len(chosen) * len(engines))
     print(f"seed {options.seed}; {', '.join(engines)}; {seconds:.0f} s each", flush=True)
-    faults = 0
-    for reader in chosen:
-        for engine in engines:
-            report = watch(reader, engine, options, seconds)
-            counts = f"{report.inputs:>9,} inputs, {report.read:>8,} read, {report.refused:>9,} refused"
-            print(f"{reader:<11}{engine:<11}{counts}, {len(report.faults)} faults", flush=True)
-        for line in report.faults:
-            print(f"    {line}", flush=True)
-        faults += len(report.faults)
-    raise SystemExit(faults > 0)
+    context, codes = multiprocessing.get_context("spawn"), []
+    for engine in engines:
+        process = context.Process(target=by_engine, args=(engine, options, chosen, seconds))
+        process.start()
+        process.join()
+        codes.append(process.exitcode)
+    raise SystemExit(any(codes))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import torch
 
 from baselines.bpg.codec import Bpg444
 from bench.codecs.registry import codec_class
+from bench.images import archives
 from bench.images.clips import ClipOptions, open_clip
 from bench.images.image_files import read_picture
 from bench.learned.coding import container
@@ -31,6 +32,7 @@ from bench.learned.weights.foreign import load_any
 from bench.results.export import import_csv, read_results, read_rows
 from bench.results.imported import add_curve
 from bench.results.interchange import import_curve
+from bench.results.merge import merge
 from bench.results.store import Store
 from bench.system.errors import BenchError
 
@@ -71,7 +73,7 @@ def read_csv_export(path: Path, folder: Path) -> None:
     """A table of an export, whose other tables are those of the valid one."""
     export = shutil.copytree(CORPUS / "csv" / "valid", folder / "export")
     if path.is_file():
-        shutil.copy(path, export / f"{path.name.partition('-')[0]}.csv")
+        shutil.copy(path, export / f"{path.stem.partition('-')[0]}.csv")
     rows = read_rows(export)
     with Store.open(folder / "r.sqlite", create=True) as store:
         import_csv(store, rows)
@@ -95,9 +97,34 @@ def read_foreign(path: Path, _: Path) -> None:
 
 
 def read_database(path: Path, folder: Path) -> None:
-    (folder / "r.sqlite").write_bytes(gzip.decompress(path.read_bytes()))
-    with Store.open(folder / "r.sqlite") as store:
+    """A database, which may be compressed; it is merged into an empty one, too."""
+    data = path.read_bytes()
+    database = folder / "r.sqlite"
+    database.write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
+    with contextlib.suppress(BenchError), Store.open(folder / "merged.sqlite", create=True) as store:
+        merge(store, database)
+    with Store.open(database) as store:
         read_results(store)
+
+
+def read_archive(path: Path, folder: Path) -> None:
+    shutil.copy(path, folder / "set.zip")
+    archives.unpack(folder / "set.zip", folder, {"members": "*.png", "pictures": 2})
+
+
+def read_part(path: Path, folder: Path) -> None:
+    """Weights that are a part of others, which lie beside them."""
+    shutil.copy(CORPUS / "weights" / "valid.safetensors", folder / "base.safetensors")
+    shutil.copy(path, folder / "part.safetensors")
+    read_weights(folder / "part.safetensors", folder)
+
+
+def read_avif(path: Path, _: Path) -> None:
+    codec_class("avif-420")(30).decode_yuv420(path.read_bytes())
+
+
+def read_vvc(path: Path, _: Path) -> None:
+    codec_class("vvc")(32).decode_yuv420(path.read_bytes())
 
 
 def read_recipe(path: Path, _: Path) -> None:
@@ -111,6 +138,8 @@ def read_checkpoint(path: Path, _: Path) -> None:
 
 
 READERS: Mapping[str, Callable[[Path, Path], None]] = {
+    "archive": read_archive,
+    "avif": read_avif,
     "bpg": read_bpg,
     "checkpoint": read_checkpoint,
     "clip": read_clip,
@@ -121,8 +150,10 @@ READERS: Mapping[str, Callable[[Path, Path], None]] = {
     "image": read_image,
     "json": read_curve,
     "learned": read_learned,
+    "part": read_part,
     "recipe": read_recipe,
     "table": read_curve,
+    "vvc": read_vvc,
     "weights": read_weights,
 }
 
@@ -153,6 +184,9 @@ def _sealed_container(data: bytes) -> bytes:
         _, position = container.read_leb128(data, position)
     except BenchError:
         return data
+    # Bytes that only some files have: the side of the tiles, the form of planes.
+    family = container.FILE_IDS.get(data[4], "")
+    position += (data[3] == container.TILED) + (family != "" and container._is_planar(family))
     if len(data) < position + 8:
         return data
     crc = zlib.crc32(data[position + 8 :], zlib.crc32(data[position : position + 4], zlib.crc32(data[:position])))
@@ -174,14 +208,21 @@ def _sealed_weights(data: bytes) -> bytes:
         header.pop("sha256", None)
         header["sha256"] = tensor_file._checksum(header, tensors)
         return safetensors.torch.save(tensors, {"bench": json.dumps(header)})
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError):
+    except _UNSEALED:
         return data
 
+
+_UNSEALED = (
+    *(struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError),
+    safetensors.SafetensorError,
+)
+"""What files raise that are too damaged to have a checksum."""
 
 SEALS: Mapping[str, Callable[[bytes], bytes]] = {
     "checkpoint": _sealed_checkpoint,
     "container": _sealed_container,
     "learned": _sealed_container,
+    "part": _sealed_weights,
     "weights": _sealed_weights,
 }
 """What makes a damaged file's checksum right again: else fuzzing would not come past it."""

@@ -43,6 +43,19 @@ def test_a_seal_makes_the_checksum_fit_again(reader: str, tmp_path: Path) -> Non
         assert "its checksum does not match" not in str(error)  # noqa: PT017  # it may be read, too
 
 
+@pytest.mark.parametrize("reader", ["clip", "csv", "database", "image"])
+def test_what_is_valid_is_read_under_the_name_that_edits_of_it_have(reader: str, tmp_path: Path) -> None:
+    fuzz.Board.make(tmp_path / "board")
+    board = fuzz.Board(tmp_path / "board")
+    trial = fuzz.Trial(reader, board, tmp_path / "out")
+    valid = {fuzz.as_input(path) for path in (readers.CORPUS / reader).rglob("*valid*") if path.is_file()}
+    valid |= {fuzz.as_input(path) for path in (readers.CORPUS / reader).glob("valid/*")}
+    assert len(valid) > (1 if reader != "image" else 0)
+    for data, name in sorted(valid):
+        trial(data, name)
+    assert board.counts() == (len(valid), len(valid), 0)
+
+
 @pytest.mark.parametrize(
     ("error", "kept"),
     [(ValueError("a\nb"), "ValueError in test_fuzz.py"), (MemoryError(), "MemoryError in"), (None, "")],
@@ -61,9 +74,9 @@ def test_what_is_no_refusal_is_a_fault_and_kept_once(
     board = fuzz.Board(tmp_path / "board")
     trial = fuzz.Trial("recipe", board, tmp_path / "out")
     for data in (b"bad", b"bad", b"good"):
-        trial(data, ".toml")
+        trial(data, "fuzz.toml")
     assert board.counts() == (3, 0, 3)
-    assert board.in_work() == b""
+    assert board.in_work() == (b"", 0)
     faults = tmp_path / "out" / "recipe" / "faults.jsonl"
     if not kept:
         assert not faults.is_file()

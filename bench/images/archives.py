@@ -7,7 +7,9 @@ of an archive was published, that of the first download is used, and the note of
 from __future__ import annotations
 
 import fnmatch
+import lzma
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,13 @@ from bench.system.files import atomic_write, sha256_of
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 RECORD = "SHA256SUMS"
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError, RuntimeError)
+"""What `zipfile` raises on damaged files, and on encrypted ones and methods of compression that it lacks."""
 
 
 def recorded(folder: Path) -> dict[str, str]:
@@ -28,7 +33,7 @@ def recorded(folder: Path) -> dict[str, str]:
     path = folder / RECORD
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()  # names that are none name no file
     return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines) if name}
 
 
@@ -48,14 +53,23 @@ def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
             advance=lambda number: advance(number, path.name),
             max_bytes=archive.get("max_bytes"),
         )
+    unpack(path, folder, archive)
+    path.unlink()
+
+
+def unpack(path: Path, folder: Path, archive: Mapping[str, Any]) -> None:
+    """Unpack the pictures of an archive into a folder, and record them there.
+
+    Raises:
+        MissingError: it is no archive, and is removed; or does not hold the pictures.
+    """
     try:
         files = _unpacked(path, folder, archive)
-    except zipfile.BadZipFile as error:
+    except _DAMAGED as error:
         path.unlink()
         raise MissingError(f"{path.name} is not an archive ({error}); fetch it again") from None
     with atomic_write(folder / RECORD) as file:
         file.write("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode())
-    path.unlink()
 
 
 def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str, str]:
@@ -70,7 +84,16 @@ def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str,
         if len(set(names)) != archive["pictures"]:
             raise MissingError(f"{path} has {len(set(names))} pictures, and the set {archive['pictures']}; remove it")
         for name, member in zip(names, found, strict=True):
-            with content.open(member) as source, atomic_write(folder / name) as target:
-                while chunk := source.read(2**20):
+            with atomic_write(folder / name) as target:
+                for chunk in _chunks(content, member):
                     target.write(chunk)
     return {name: sha256_of(folder / name) for name in names}
+
+
+def _chunks(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with content.open(member) as source:
+            while chunk := source.read(2**20):
+                yield chunk
+    except OSError as error:  # of a place before the file's begin
+        raise zipfile.BadZipFile(str(error)) from None
