@@ -22,7 +22,7 @@ from bench.codecs.synonyms import provided, unknown_codec
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from bench.metrics.distortion import Metric
 
@@ -131,13 +131,29 @@ def load_metric(name: str) -> Metric:
     return replace(found, version=f"{version}-{content[:16]}" if content else version)
 
 
+def names_of(texts: Iterable[str]) -> list[str]:
+    """Names of the codecs that texts such as those of `resolve_codecs` stand for and that there are, each once."""
+    known = codec_names()
+    found: dict[str, None] = {}
+    for spec in map(CodecSpec.parse, texts):
+        plain = ALIASES.get(spec.name, spec.name)
+        names = [name for name in known if spec.matches(name)] if spec.is_glob else [plain]
+        found |= dict.fromkeys(n for n in names if n in {*known, *ON_REQUEST} or Path(n.rpartition(":")[0]).is_file())
+    return list(found)
+
+
 def resolve_codecs(
-    texts: Iterable[str], options: Mapping[str, str] | None = None, *, backend: str | None = None
+    texts: Iterable[str],
+    options: Mapping[str, str] | None = None,
+    *,
+    backend: str | None = None,
+    without: Collection[str] = (),
 ) -> list[CodecSpec]:
     """Expand names and globs into codecs with their qualities, each codec once, in the given order.
 
     Each codec gets the options that it has; every option must belong to one of them. Codecs matched by a glob are left
-    out if they lack the backend; a codec given by name must have it.
+    out if they lack the backend; a codec given by name must have it. Those named in `without` are left out, too, and
+    not loaded; an option may belong to them.
 
     Raises:
         UsageError: a name is unknown, a glob matches nothing, a quality is out of range, no codec has an option or the
@@ -148,27 +164,28 @@ def resolve_codecs(
     unused = set(given)
     specs = [CodecSpec.parse(text) for text in texts]
     for spec in specs:
-        for name in _names(spec, backend):
+        for name in _names(spec, backend, without):
             cls = codec_class(name)
             unused -= cls.options.keys()
             points = spec.qualities or cls.points(**_options_of(cls, given))
             qualities = [cls.check(name, quality, **_options_of(cls, given)) for quality in points]
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
-    if unused and wanted:
+    if unused and wanted and not without:
         who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"
         raise UsageError(f"{who} option --{min(unused)}; leave it out")
     _check_labels(wanted)
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
 
 
-def _names(spec: CodecSpec, backend: str | None) -> list[str]:
+def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> list[str]:
     """The codecs that a name or glob stands for; of several, those that have the backend."""
     plain = ALIASES.get(spec.name, spec.name)
     names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
     if not names:
         raise unknown_codec("codec", spec.name, codec_names())
+    names = [name for name in names if name not in without]
     able = [name for name in names if backend is None or backend in codec_class(name).backends]
-    if not able:
+    if names and not able:
         backends = dict.fromkeys(known for name in names for known in codec_class(name).backends)
         label = spec.name if spec.is_glob else label_of(spec.name)
         raise UsageError(f"{label} has no backend '{backend}'; it has: {', '.join(backends)}")

@@ -220,6 +220,18 @@ def local_modules(path: Path) -> dict[str, Path]:
     return found
 
 
+def imported(path: Path) -> set[str]:
+    """Top-level names of what a file imports, and the files beside it that it imports; none of them is run."""
+    names: set[str] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        new = {name.partition(".")[0] for name in _imports(file, "")} - names if is_file(file) else set()
+        names |= new
+        waiting += [path.with_name(f"{name}.py") for name in new]
+    return names
+
+
 def _imports(file: Path, module: str) -> set[str]:
     """Names of the modules that a file imports anywhere, and of imported names that may be modules."""
     if file.suffix != ".py":  # extension module

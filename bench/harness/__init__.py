@@ -3,6 +3,8 @@
 measure        one codec on one image: bytes, distortions, seconds
 recipe         how to open a codec, here and in other processes
 fresh_process  decoding in another process, from the bytes alone
+opening        opening codecs to describe them, which may end the process
+task           the unit of a run: a codec at one quality on one image
 plan           the tasks of a run: points and images
 jobs           executing a task, in any process
 supervisor     tasks in a separate process, which may crash or exceed limits

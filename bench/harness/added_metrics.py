@@ -10,21 +10,23 @@ from contextlib import closing
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING
 
-from bench.codecs import adapter
 from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import METRICS
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob
-from bench.harness.plan import CodecPoint, Plan, Task
+from bench.harness.opening import Opening
+from bench.harness.plan import Plan
 from bench.harness.recipe import recipe_of
 from bench.harness.request import Summary, crew_for, metrics_for
 from bench.harness.run_info import describe_run
 from bench.harness.runner import Outcome, not_measured, register, settle
+from bench.harness.supervisor import Supervisor
+from bench.harness.task import CodecPoint, Task
 from bench.harness.workers import carried_out
 from bench.images.datasets import open_dataset
 from bench.results.resume_key import Configuration
 from bench.results.store import Store
-from bench.system.errors import BenchError, UsageError
+from bench.system.errors import BenchError, CodecError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +63,8 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
     run = describe_run(request.command, threads=request.threads, workers=request.workers, pictures={})
     with closing(Store.open(request.db)) as store:
         stored = _stored(store, dataset.images, request.codecs)
-        points, left_out = _points(stored, dataset.images[0])
+        with Supervisor() as supervisor:
+            points, left_out = _points(stored, dataset.images[0], Opening(supervisor, request.limits))
         register(store, run, [whole, dataset], Plan(points, dataset.images), added.values())
         files = {key: sha256 for of_one in stored.values() for key, sha256 in of_one.items()}
         todo = {
@@ -105,16 +108,18 @@ def _stored(
     return found
 
 
-def _points(stored: Iterable[Configuration], image: ImageFile) -> tuple[list[CodecPoint], list[str]]:
+def _points(stored: Iterable[Configuration], image: ImageFile, opening: Opening) -> tuple[list[CodecPoint], list[str]]:
     """The codecs that can be opened here, and a line for each that differs from the measured one."""
     points: list[CodecPoint] = []
     left_out: dict[str, None] = {}
     for configuration in stored:
         try:
-            recipe, codec = recipe_of(asdict(configuration)).pinned()
-            if recipe.configuration(codec, adapter.settings(codec, image)) != configuration:
+            found = opening.point(recipe_of(asdict(configuration)), image)
+            if isinstance(found, CodecError):
+                raise found
+            if found[0].configuration != configuration:
                 raise UsageError("it is another version here than the one that was measured")
-            points.append(CodecPoint(recipe, configuration))
+            points.append(found[0])
         except BenchError as error:
             left_out[f"{configuration.codec}: {error}"] = None
     return points, list(left_out)

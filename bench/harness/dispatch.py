@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from bench.harness.jobs import Job
-    from bench.harness.plan import CodecPoint, Task
     from bench.harness.supervisor import Supervisor
+    from bench.harness.task import CodecPoint, Task
     from bench.images.picture import AnyPicture
 
 AHEAD = 2

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bench.codecs.adapter import Decode
     from bench.codecs.codec import Codec
     from bench.harness.measure import Result, Sample
-    from bench.harness.plan import Task
     from bench.harness.recipe import Recipe
+    from bench.harness.task import Task
     from bench.images.picture import AnyPicture
     from bench.images.set_images import ImageFile
 

@@ -7,47 +7,22 @@ known: a run may have a million tasks, and models that do not fit into memory to
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bench.codecs import adapter
 from bench.codecs.registry import codec_class, label_of
+from bench.harness.opening import Opening
 from bench.harness.recipe import Recipe
-from bench.system.errors import FROM_USERS, BenchError, MissingError, one_line
+from bench.harness.supervisor import Supervisor
+from bench.harness.task import CodecPoint, Task
+from bench.system.errors import FROM_USERS, BenchError, CodecError, MissingError, one_line
+from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.codecs.codec import CodecSpec
     from bench.images.set_images import ImageFile
-    from bench.results.resume_key import Configuration
-
-
-@dataclass(frozen=True, slots=True)
-class CodecPoint:
-    """A codec at one quality: how it is opened, and its stored configuration."""
-
-    recipe: Recipe
-    configuration: Configuration
-
-    def __str__(self) -> str:
-        return f"{self.configuration.codec}@{self.configuration.quality:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One codec at one quality on one image; it can be pickled."""
-
-    point: CodecPoint
-    image: ImageFile
-
-    @property
-    def key(self) -> str:
-        """Identity of the task's measurement."""
-        return self.point.configuration.key(self.image.sha256)
-
-    def __str__(self) -> str:
-        return f"{self.point} on {self.image.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +39,20 @@ class Plan:
     """A line for each point whose codec has a note (`Codec.about`)."""
     shard: tuple[int, int] = (1, 1)
     """Number of this shard, and the number of shards: each has every n-th task, so that shards take equally long."""
+    lost: Mapping[CodecPoint, CodecError] = field(default_factory=dict)
+    """Points of codecs that ended the process that opened them, and how. Their tasks are none of the plan's."""
 
     def of(self, place: int) -> Iterator[Task]:
         """The tasks of one point."""
         number, shards = self.shard
         first = (number - 1 - place * len(self.images)) % shards
         return (Task(self.points[place], image) for image in itertools.islice(self.images, first, None, shards))
+
+    @property
+    def failing(self) -> Iterator[tuple[Task, CodecError]]:
+        """The tasks of the lost points, with the reason."""
+        tasks = replace(self, points=tuple(self.lost))
+        return ((task, self.lost[task.point]) for task in tasks)
 
     def __iter__(self) -> Iterator[Task]:
         return (task for place in range(len(self.points)) for task in self.of(place))
@@ -79,7 +62,13 @@ class Plan:
         return len(range(number - 1, len(self.points) * len(self.images), shards))
 
 
-def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: str | None = None) -> Plan:
+def plan(
+    specs: Iterable[CodecSpec],
+    images: Sequence[ImageFile],
+    *,
+    backend: str | None = None,
+    opening: Opening | None = None,
+) -> Plan:
     """Plan the tasks of a run.
 
     The last quality, which is the highest, comes first: high rates take longest, and a long task at the end would keep
@@ -88,30 +77,41 @@ def plan(specs: Iterable[CodecSpec], images: Sequence[ImageFile], *, backend: st
     Raises:
         MissingError: none of the codecs can run here.
     """
+    if opening is None:
+        with Supervisor() as supervisor:
+            return plan(specs, images, backend=backend, opening=Opening(supervisor, Limits()))
     points: list[CodecPoint] = []
+    lost: dict[CodecPoint, CodecError] = {}
     missing: list[str] = []
     about: dict[tuple[str, float], str] = {}
     for spec in specs:
         try:
             if (reason := codec_class(spec.name).missing(backend, **spec.options)) is None:
-                opened = [_open(spec, quality, backend, images[0]) for quality in reversed(spec.qualities)]
+                found = {quality: _open(opening, spec, quality, backend, images[0]) for quality in spec.qualities[::-1]}
+                opened = [each for each in found.values() if not isinstance(each, CodecError)]
                 points += [point for point, _ in opened]
+                lost |= {
+                    CodecPoint.unopened(spec.name, quality, backend): each
+                    for quality, each in found.items()
+                    if isinstance(each, CodecError)
+                }
                 about |= {
                     (p.configuration.codec, p.configuration.quality): f"{p} is {note}" for p, note in opened if note
                 }
+        except CodecError as error:
+            reason = str(error)
         except BenchError:
             raise
         except FROM_USERS as error:
             reason = one_line(error)
         if reason is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
-    if missing and not points:
+    if missing and not points and not lost:
         raise MissingError("; ".join(missing))
-    return Plan(points, images, missing, [about[point] for point in sorted(about)])
+    return Plan(points, images, missing, [about[point] for point in sorted(about)], lost=lost)
 
 
-def _open(spec: CodecSpec, quality: float, backend: str | None, image: ImageFile) -> tuple[CodecPoint, str]:
-    """A point, and the note of its codec (`Codec.about`)."""
-    recipe, codec = Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))).pinned()
-    # The adapter treats all images of a set alike.
-    return CodecPoint(recipe, recipe.configuration(codec, adapter.settings(codec, image))), codec.about
+def _open(
+    opening: Opening, spec: CodecSpec, quality: float, backend: str | None, image: ImageFile
+) -> tuple[CodecPoint, str] | CodecError:
+    return opening.point(Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))), image)

@@ -9,15 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
-from bench.codecs.registry import METRIC_SETS, METRICS, codec_class, load_metric, resolve_codecs
+from bench.codecs.codec import CodecSpec
+from bench.codecs.registry import METRIC_SETS, METRICS, codec_class, label_of, load_metric, resolve_codecs
 from bench.harness.cluster import cluster
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob, TimingJob
 from bench.harness.measure import require_quiet_machine
+from bench.harness.opening import Opening
 from bench.harness.plan import plan
 from bench.harness.run_info import describe_run
 from bench.harness.runner import describe_dataset, register, run_measurements, run_timings
+from bench.harness.supervisor import Supervisor
 from bench.harness.target import at_target, mean_point, target_of
+from bench.harness.task import CodecPoint
 from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column, is_measured_name
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from bench.codecs.codec import CodecSpec
     from bench.harness.dispatch import Crew
     from bench.harness.plan import Plan
     from bench.harness.runner import Outcome
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from bench.images.picture import Kind
     from bench.images.set_images import ImageFile
     from bench.metrics.distortion import Metric
+    from bench.system.errors import CodecError
 
 REPEATS = 5
 """Samples of a time, if nothing else is asked for."""
@@ -99,14 +103,16 @@ class Summary:
     """Images that are left out of the result because a codec failed on them, and the failures."""
     notes: tuple[str, ...] = ()
     """Remarks on the pictures that a reader of the results must know."""
+    not_loaded: tuple[str, ...] = ()
+    """A line for each codec that ended the process that loaded it: the number of its tasks is unknown."""
     about: tuple[str, ...] = ()
     """Remarks on weights that the user named: their files, and points whose files are gone."""
 
     @property
     def failures(self) -> list[str]:
-        """The failures of tasks, unless failed images are skipped; each once."""
-        lines = (line for outcome in self.outcomes.values() for line in outcome.failures)
-        return [] if self.skipped else list(dict.fromkeys(lines))
+        """The failures of tasks, unless failed images are skipped, and codecs that were not loaded; each once."""
+        lines = [line for outcome in self.outcomes.values() for line in outcome.failures]
+        return list(dict.fromkeys([*self.not_loaded, *([] if self.skipped else lines)]))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows of points that this run was asked for; others of the same codec and quality are left out."""
@@ -138,22 +144,29 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         raise UsageError("--seed chooses a --sample; add --sample, or leave it out")
     if request.scheduler and request.workers > 1:
         raise UsageError("--workers are of this machine, and --scheduler has its own; leave one of them out")
-    specs = resolve_codecs(request.codecs, request.codec_options, backend=request.backend)
-    whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
-    images = whole.select(request.images, request.exclude)
-    if request.sample is not None:
-        images = whole.sample(images, request.sample, request.seed or 0)
-    dataset = whole.part(images)
-    metrics, lacking = metrics_for(request.metrics, dataset.kind)
-    specs, found = _at_target(request, crew, specs, dataset)
-    the_plan = replace(plan(specs, dataset.images, backend=request.backend), shard=request.shard)
+    with Supervisor() as supervisor:
+        opening = Opening(supervisor, request.limits)
+        lost = opening.not_loaded(request.codecs, request.codec_options, request.backend)
+        specs = resolve_codecs(request.codecs, request.codec_options, backend=request.backend, without=lost)
+        whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
+        images = whole.select(request.images, request.exclude)
+        if request.sample is not None:
+            images = whole.sample(images, request.sample, request.seed or 0)
+        dataset = whole.part(images)
+        metrics, lacking = metrics_for(request.metrics, dataset.kind)
+        specs, found = _at_target(request, crew, specs, dataset, opening)
+        the_plan = plan(specs, dataset.images, backend=request.backend, opening=opening)
+    the_plan = replace(the_plan, shard=request.shard, lost={**the_plan.lost, **_lost(request, lost)})
     # Each worker has one thread; times are taken by this process.
     is_here = request.workers == 1 and not request.scheduler
     threads = request.threads if is_here or request.timing else 1
     remarks = _remarks(dataset.images)
     workers = "cluster" if request.scheduler else request.workers
     device = request.codec_options.get("device", "cpu")
-    run = describe_run(request.command, threads=threads, workers=workers, pictures=remarks, device=device)
+    not_loaded = {label_of(name): str(error) for name, error in lost.items()}
+    run = describe_run(
+        request.command, threads=threads, workers=workers, pictures=remarks, device=device, not_loaded=not_loaded
+    )
     repeats = request.repeats or REPEATS
     job = MeasuringJob.by(tuple(metrics))
     with crew_for(request, crew, run.run_id) as measuring, closing(Store.open(request.db, create=True)) as store:
@@ -172,11 +185,32 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         describe_dataset(store, result)
         about = (*found, *the_plan.about, *_left_behind(store, the_plan))
     points = frozenset((p.configuration.curve, p.configuration.quality) for p in the_plan.points)
-    return Summary(result.name, points, (*the_plan.missing, *lacking), outcomes, skipped, _notes(whole, remarks), about)
+    return Summary(
+        result.name,
+        points,
+        (*the_plan.missing, *lacking),
+        outcomes,
+        skipped=skipped,
+        notes=_notes(whole, remarks),
+        not_loaded=tuple(f"{name}: {reason}" for name, reason in not_loaded.items()),
+        about=about,
+    )
+
+
+def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPoint, CodecError]:
+    """The points, as far as the user names qualities, of codecs that cannot be loaded."""
+    specs = [CodecSpec.parse(text) for text in request.codecs]
+    return {
+        CodecPoint.unopened(name, quality, request.backend): error
+        for name, error in errors.items()
+        for spec in specs
+        if spec.matches(name)
+        for quality in spec.qualities
+    }
 
 
 def _at_target(
-    request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset
+    request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset, opening: Opening
 ) -> tuple[list[CodecSpec], list[str]]:
     """The codecs at the qualities that meet the target of a request, if there is one, and a line for each."""
     target = target_of(request.bpp, request.psnr, request.codecs, specs)
@@ -186,7 +220,12 @@ def _at_target(
         raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
     with crew_for(request, crew, "target") as measuring:
         probe = functools.partial(
-            mean_point, dataset=dataset, backend=request.backend, limits=request.limits, crew=measuring
+            mean_point,
+            dataset=dataset,
+            backend=request.backend,
+            limits=request.limits,
+            crew=measuring,
+            opening=opening,
         )
         # A codec that cannot run here is reported by the plan.
         found = [

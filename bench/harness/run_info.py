@@ -23,12 +23,14 @@ def describe_run(
     workers: int | str = 1,
     pictures: Mapping[str, Sequence[str]] | None = None,
     device: str = "cpu",
+    not_loaded: Mapping[str, str] | None = None,
 ) -> RunInfo:
     """Describe the run that starts now. Its id sorts by time and never repeats.
 
     `threads` is the number of threads of this process, which takes the times; each of several `workers` has one thread.
     `workers` is a number, or "cluster". `pictures` maps remarks on what reading changed to the names of the pictures.
     `device` is that of the learned codecs; if it is an accelerator, the accelerators of this machine are recorded, too.
+    `not_loaded` maps codecs whose code could not be loaded to the reason.
     """
     now = dt.datetime.now(dt.UTC)
     provenance = {
@@ -45,6 +47,8 @@ def describe_run(
         provenance["accelerators"] = "; ".join(accelerators()) or None
     if pictures:
         provenance["pictures"] = {remark: ", ".join(names) for remark, names in pictures.items()}
+    if not_loaded:
+        provenance["not loaded"] = dict(not_loaded)
     return RunInfo(
         run_id=f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}",  # sorts by the time of the start
         started=now.isoformat(timespec="microseconds"),

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from bench.codecs.registry import codec_class, label_of, stem
+from bench.harness.task import CodecPoint
 from bench.harness.workers import carried_out, in_turn
 from bench.results.schema import Failure, Timing
 from bench.system.errors import one_line
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from bench.harness.dispatch import Crew, Todo, Work
     from bench.harness.jobs import Measured, MeasuringJob, Timed, TimingJob
-    from bench.harness.plan import Plan, Task
+    from bench.harness.plan import Plan
+    from bench.harness.task import Task
     from bench.images.datasets import Dataset
     from bench.metrics.distortion import Metric
     from bench.results.schema import RunInfo
@@ -63,6 +65,10 @@ def register(store: Store, run: RunInfo, datasets: Iterable[Dataset], plan: Plan
             for metric in metrics
         ],
     )
+    for point in plan.points:
+        # It could not be opened in an earlier run, perhaps.
+        unopened = CodecPoint.unopened(point.recipe.name, point.recipe.quality, point.recipe.backend)
+        store.forget_failures(unopened.configuration)
     classes = {label_of(point.recipe.name): codec_class(point.recipe.name) for point in plan.points}
     store.describe(
         "codecs",
@@ -102,8 +108,19 @@ def run_measurements(
         store.add(measured.row(task, run.run_id), versions)
 
     number = sum(1 for tasks in todo().values() for _ in tasks)
+    lost = list(plan.failing)
     outcome, add_failure = Outcome(skipped=len(plan) - number), functools.partial(_add_failure, store, run)
-    return settle("measuring", number, carried_out(work, todo(), crew), outcome, keep, add_failure=add_failure)
+    results = _with_lost(lost, carried_out(work, todo(), crew))
+    return settle("measuring", number + len(lost), results, outcome, keep, add_failure=add_failure)
+
+
+def _with_lost(
+    lost: Iterable[tuple[Task, BaseException]], results: Generator[tuple[Task, _Value | BaseException], None, None]
+) -> Generator[tuple[Task, _Value | BaseException], None, None]:
+    """The tasks of codecs that could not be opened, then those that are carried out."""
+    with closing(results):
+        yield from lost
+        yield from results
 
 
 def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from bench.harness.jobs import keep_picture
 from bench.system.errors import CodecError
 from bench.system.worker_process import EndedError, Limits, TimeoutEndedError, WorkerProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.harness.jobs import Job
-    from bench.harness.plan import Task
+    from bench.harness.task import Task
     from bench.images.picture import AnyPicture
     from bench.images.set_images import ImageFile
 
@@ -24,6 +26,11 @@ OPENING_S = 600.0
 """Minimum time limit for opening codecs: weights may come from a slow disk."""
 
 _Value = TypeVar("_Value")
+
+
+def opening_limits(limits: Limits) -> Limits:
+    """What opening a codec may take where a task has limits."""
+    return Limits(None if limits.timeout_s is None else max(limits.timeout_s, OPENING_S), limits.memory_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +71,27 @@ class Supervisor:
             except EndedError as error:
                 return CodecError(f"its process {error}")
 
+    def call(self, function: Callable[..., Any], *arguments: object, limits: Limits) -> Any:  # noqa: ANN401
+        """What a function gives in the process; see `WorkerProcess.call`.
+
+        Raises:
+            EndedError: the process ended, twice; or took too long.
+            CodecError: the function raised.
+        """
+        try:
+            return self._process.call(function, *arguments, limits=limits)
+        except TimeoutEndedError:
+            raise
+        except EndedError:
+            return self._process.call(function, *arguments, limits=limits)
+
     def give(self, image: ImageFile, picture: AnyPicture) -> None:
         """Send the process a picture that it cannot read itself."""
         with contextlib.suppress(EndedError):  # the task will fail and report it
             self._process.call(keep_picture, image, picture)
 
     def _once(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
-        opening_s = None if limits.timeout_s is None else max(limits.timeout_s, OPENING_S)
-        opening = Limits(opening_s, limits.memory_bytes)
+        opening = opening_limits(limits)
         for lacks_picture, step in ((False, job.prepare), (True, job.read)):
             try:
                 self._process.call(step, task, limits=opening)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import CodecSpec
     from bench.harness.dispatch import Crew
+    from bench.harness.opening import Opening
     from bench.images.datasets import Dataset
     from bench.system.worker_process import Limits
 
@@ -76,8 +77,14 @@ def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs
     return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
 
 
-def mean_point(
-    spec: CodecSpec, *, dataset: Dataset, backend: str | None, limits: Limits, crew: Crew | None
+def mean_point(  # where and how it is measured
+    spec: CodecSpec,
+    *,
+    dataset: Dataset,
+    backend: str | None,
+    limits: Limits,
+    crew: Crew | None,
+    opening: Opening | None = None,
 ) -> tuple[float, float]:
     """Mean bits per pixel and mean PSNR in dB of a codec at its one quality; its measurements are not stored.
 
@@ -86,7 +93,9 @@ def mean_point(
     """
     metric = "mse" if dataset.kind == "rgb" else "mse_y"
     work = Work(MeasuringJob.by([metric]), limits)
-    tasks = plan([spec], dataset.images, backend=backend)
+    tasks = plan([spec], dataset.images, backend=backend, opening=opening)
+    for task, error in tasks.failing:
+        raise CodecError(f"{task}: {error}; a search for a target needs every picture")
     results = carried_out(work, {tasks.points[0]: tasks.of(0)}, crew)
     rates_bpp, errors = [], []
     with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):

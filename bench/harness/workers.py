@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from bench.harness.dispatch import Batch, Crew, Todo, Work
-    from bench.harness.plan import Task
+    from bench.harness.task import Task
 
 _Value = TypeVar("_Value")
 

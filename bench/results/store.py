@@ -131,7 +131,7 @@ class Store:
         known = self._configuration_ids.get(configuration)
         if known is None:
             row = dataclasses.asdict(configuration)
-            digest = hashlib.sha256(canonical_json(configuration.identity).encode()).hexdigest()
+            digest = _digest(configuration)
             self._insert("configurations", row | {"digest": digest, "curve": configuration.curve}, on_conflict="IGNORE")
             query = "SELECT configuration_id FROM configurations WHERE digest = ?"
             (known,) = self._connection.execute(query, (digest,)).fetchone()
@@ -212,6 +212,15 @@ class Store:
                 on_conflict="REPLACE" if replace else "IGNORE",
             )
 
+    def forget_failures(self, configuration: Configuration) -> None:
+        """Delete the failures of a configuration on all images."""
+        with self.transaction():
+            self._connection.execute(
+                """DELETE FROM failures WHERE configuration_id =
+                (SELECT configuration_id FROM configurations WHERE digest = ?)""",
+                (_digest(configuration),),
+            )
+
     def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
         """Those of some keys whose measurements hold a value of each of these metrics in the given version."""
         query = f"SELECT key, metric, version FROM distortions WHERE key IN ({', '.join('?' * len(keys))})"  # noqa: S608  # marks
@@ -245,3 +254,7 @@ class Store:
         with explained(self.path):
             cursor = self._connection.execute(query)
             return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+def _digest(configuration: Configuration) -> str:
+    return hashlib.sha256(canonical_json(configuration.identity).encode()).hexdigest()

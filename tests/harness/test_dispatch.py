@@ -13,9 +13,10 @@ from bench.harness import dispatch
 from bench.harness.cluster import ClusterCrew, _Run, _version
 from bench.harness.dispatch import Batch, Dispatcher, Done, Work
 from bench.harness.jobs import MeasuringJob
-from bench.harness.plan import CodecPoint, Plan, Task
+from bench.harness.plan import Plan
 from bench.harness.recipe import Recipe
 from bench.harness.supervisor import Unable
+from bench.harness.task import CodecPoint, Task
 from bench.images.picture import Picture
 from bench.images.set_images import ImageFile
 from bench.results.resume_key import Configuration
