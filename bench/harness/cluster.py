@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
-from bench.harness.dispatch import Done
+from bench.harness.dispatch import Done, LostError
 from bench.harness.supervisor import Supervisor, Unable
 from bench.system.errors import ClusterError, UsageError, one_line
 from bench.system.files import write_bytes
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 """Timeout for connecting to a scheduler."""
+
+FETCH_S = 5.0
+"""How often it is looked whether the worker of a result that does not come is still there."""
 
 TRIES = 2
 """Attempts to send a picture to a process, which may have been replaced in the meantime."""
@@ -83,7 +86,7 @@ class ClusterCrew:
         with self._explained():
             # Not pure: equal tasks of two runs must not share a result, because failures are reported.
             future = self._client.submit(_carried_out, self._run, work, batch, workers=[worker], pure=False)
-        return _Future(future, self._explained)
+        return _Future(future, self._explained, lambda: worker in self._client.nthreads())
 
     def note(self, worker: str, line: str) -> None:
         """Tell the user why a worker gets no tasks."""
@@ -111,13 +114,24 @@ class _Future:
 
     future: Any
     explained: Callable[[], contextlib.AbstractContextManager[None]]
+    has_worker: Callable[[], bool]
 
     def add_done_callback(self, fn: Callable[[_Future], object], /) -> None:
         self.future.add_done_callback(lambda _: fn(self))
 
     def result(self) -> Any:  # noqa: ANN401
         try:
-            return self.future.result()
+            while True:
+                try:
+                    return self.future.result(timeout=FETCH_S)
+                except TimeoutError:
+                    if self.future.status == "error":  # raised by the batch itself
+                        raise
+                    # Its worker left after the batch was done, before the result was fetched: Dask would wait for ever.
+                    with self.explained():
+                        has_worker = self.has_worker()
+                    if not has_worker:
+                        raise LostError from None
         except CancelledError as error:  # only Dask cancels, when it has lost its scheduler
             with self.explained():
                 raise ConnectionError(str(error)) from None

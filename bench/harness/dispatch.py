@@ -77,6 +77,10 @@ class Done(Generic[Value_co]):
     seconds: float
 
 
+class LostError(Exception):
+    """A worker is gone with the results of a batch; raised by the `result` of a future."""
+
+
 class Crew(Protocol):
     """Workers."""
 
@@ -131,12 +135,16 @@ class Dispatcher(Generic[_Value]):
             if worker in self._workers:
                 continue
             del self._running[future]
-            losses = batch.losses + 1
-            for task in batch.tasks:
-                if losses < LOSSES:
-                    self._again.append(Batch([task], losses=losses))
-                else:
-                    yield task, CodecError(f"it was lost {losses} times with the worker that it was on, last {worker}")
+            yield from self._lost(worker, batch)
+
+    def _lost(self, worker: str, batch: Batch) -> Iterator[tuple[Task, BaseException]]:
+        """Try what was in the hands of a worker again, one task at a time, or give it up."""
+        losses = batch.losses + 1
+        for task in batch.tasks:
+            if losses < LOSSES:
+                self._again.append(Batch([task], losses=losses))
+            else:
+                yield task, CodecError(f"it was lost {losses} times with the worker that it was on, last {worker}")
 
     def _hand_out(self) -> None:
         load = Counter(worker for worker, _ in self._running.values())
@@ -177,6 +185,9 @@ class Dispatcher(Generic[_Value]):
             done: Done[_Value] = future.result()
         except ClusterError:
             raise
+        except LostError:
+            yield from self._lost(worker, batch)
+            return
         except Exception as error:  # noqa: BLE001  # an error of the transport, not of a task
             yield from ((task, CodecError(one_line(error))) for task in batch.tasks)
             return

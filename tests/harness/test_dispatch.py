@@ -11,7 +11,7 @@ import pytest
 
 from bench.harness import dispatch
 from bench.harness.cluster import ClusterCrew, _Run, _version
-from bench.harness.dispatch import Batch, Dispatcher, Done, Work
+from bench.harness.dispatch import Batch, Dispatcher, Done, LostError, Work
 from bench.harness.jobs import MeasuringJob
 from bench.harness.plan import Plan
 from bench.harness.recipe import Recipe
@@ -87,6 +87,24 @@ def test_each_task_is_done_once_by_all_workers_in_batches_that_grow_to_half_a_se
     sizes = [len(batch.tasks) for _, batch in crew.given]
     assert (sizes[0], max(sizes)) == (1, 50)
     assert all(len({task.point for task in batch.tasks}) == 1 for _, batch in crew.given)
+
+
+def test_results_that_are_lost_with_their_worker_are_made_again() -> None:
+    """A batch is done, and its worker goes before the result is fetched."""
+
+    class Forgetful(FakeCrew):
+        def submit(self, worker: str, work: Work[Any], batch: Batch) -> Future[Done[Any]]:
+            future = super().submit(worker, work, batch)
+            if worker == "a" and "a" in self.here:
+                del self.here["a"]
+                future = Future()
+                future.set_exception(LostError())
+            return future
+
+    crew = Forgetful(lambda worker, *_: worker)
+    found = results(planned(1, 20), crew)
+    assert sorted(name for name, _ in found) == sorted(map(str, planned(1, 20)))
+    assert {value for _, value in found} <= {"a", "b"}
 
 
 def test_no_more_is_planned_than_is_handed_out() -> None:
