@@ -70,6 +70,12 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Kill runs and their workers, and fill the disk, and see that nothing is lost (`-- --minutes 60`)."""
+    run(session, "python", "tests/soak.py", *session.posargs)
+
+
+@nox.session
 def speed(session: nox.Session) -> None:
     """Measure harness and training beside CompressAI's, on a quiet machine."""
     for benchmark in sorted((PROJECT / "benchmarks").glob("*_speed.py")):
