@@ -27,7 +27,11 @@ def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
                 axis=str(axis), anchor=str(anchor), test=group["name"], bd_rate_percent=group["name"].map(saved)
             )
             both = both[both["bd_rate_percent"].notna() & both["median_s"].notna()]
-            points = list(zip(both["median_s"], both["bd_rate_percent"], strict=True))
-            on_front = [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]
-            rows.append(both.assign(on_front=on_front))
+            rows.append(both.assign(on_front=on_front(both["median_s"], both["bd_rate_percent"])))
     return pd.concat(rows, ignore_index=True)[list(COLUMNS)]
+
+
+def on_front(cost: pd.Series[float], rate: pd.Series[float]) -> list[bool]:
+    """Whether each point is on the front of least cost and least rate; of equal points all are."""
+    points = list(zip(cost, rate, strict=True))
+    return [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]

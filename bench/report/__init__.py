@@ -5,7 +5,7 @@ page        writes the pages and the figures; `report` composes them, `pages` th
 content     the content of a page on one image set; `numbers` and `views` turn it into text and tables
 figure      the description of a figure: axes and series. `style` has colours, dashes and markers of curves
 canvas      draws a description with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
-rd_plot, against, experiment_plots   the descriptions: of RD curves, against an anchor, of experiments
+rd_plot, against, cost_plot, experiment_plots   the descriptions: RD curves, against an anchor, costs, experiments
 paper_figure   one figure of chosen curves for a paper; `citations` its BibTeX
 templates, static   Jinja templates, CSS and JavaScript
 

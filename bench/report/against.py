@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from bench.analysis.costs import MEASURED
 from bench.report.canvas import slug
+from bench.report.cost_plot import cost_figures
 from bench.report.figure import Curves, Figure, Scale, Series, segments
 from bench.report.style import HELPER, MEAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-
-    import pandas as pd
 
     from bench.analysis.axis import Axis
     from bench.report.style import Look
@@ -95,6 +96,14 @@ class Against:
         }
         curves = self._curves(axis, anchor)
         return {key: _front_figure(own, axis, curves) for key, own in groups.items() if len(own) > 1}
+
+    def costs(self, axis: Axis, anchor: str, names: Collection[str]) -> list[Figure]:
+        """Costs against BD-rate of some curves, of those on the front, and of published ones, a figure a cost."""
+        rows = self._rows("cost_and_rate", axis, anchor) if "cost_and_rate" in self.tables else pd.DataFrame()
+        if rows.empty:
+            return []
+        shown = rows["test"].isin(names) | rows["on_front"].astype(bool) | rows["by"].ne(MEASURED)
+        return cost_figures(axis, rows[shown], self._curves(axis, anchor))
 
     @property
     def curves(self) -> Curves:

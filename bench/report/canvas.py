@@ -45,6 +45,11 @@ class Size:
     height_inches: float = HEIGHT_INCHES
     font_points: float = FONT_POINTS
 
+    @classmethod
+    def of(cls, figure: Figure) -> Size:
+        """That of a figure in the page."""
+        return cls(figure.width_inches, figure.height_inches)
+
     @property
     def scale(self) -> float:
         """Scale of lines, markers and names relative to the page."""
@@ -59,7 +64,7 @@ def slug(name: str) -> str:
 
 def drawing(figure: Figure) -> str:
     """The figure as SVG with a placeholder colour for each role, from which the page and the file are made."""
-    svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size(height_inches=figure.height_inches))
+    svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size.of(figure))
     text = re.sub(r"<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", text[text.index("<svg") :]).strip()
 
@@ -90,8 +95,7 @@ def file_bytes(figure: Figure, form: str, size: Size | None = None) -> bytes:
     `form` is "svg" with text as paths, "pdf" with embedded fonts, or "png". Without a `size` it is as in a report.
     """
     options = {"svg.fonttype": "path", "pdf.fonttype": 42}
-    size = size or Size(height_inches=figure.height_inches)
-    return _saved(figure, form, css_variables(dark=False), options, size)
+    return _saved(figure, form, css_variables(dark=False), options, size or Size.of(figure))
 
 
 def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[str, Any], size: Size) -> bytes:
@@ -132,7 +136,7 @@ class _Layout:
         self.legend = 1.45 * NAME_POINTS * size.scale * math.ceil(len(entries) / self.columns) + 4 * bool(entries)
         self.height = 72 * size.height_inches + self.legend
         # The last number of an axis is centred below its end.
-        right = 10 + 1.2 * size.font_points * figure.x.percent
+        right = 10 + 1.2 * size.font_points * (figure.x.percent or figure.names_at_points)
         self.inner = np.array([self.width - left - right, self.height - self.above - below - self.legend])
         bottom = (below + self.legend) / self.height
         self.axes = (left / self.width, bottom, self.inner[0] / self.width, self.inner[1] / self.height)
@@ -153,7 +157,7 @@ class _Drawing:
         for scale, line in ((x, self.axes.axvline), (y, self.axes.axhline)):
             if scale.zero:
                 line(0, color=self.colours["muted"], linewidth=self.size.scale)
-        for series in self.figure.series:
+        for series in (*self.figure.series, *self.figure.key):
             self._draw_series(series)
         self._scale("x", x)
         self._scale("y", y)

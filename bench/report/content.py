@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from bench.analysis import headline
+from bench.analysis.against_vtm import against_vtm
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import COLUMNS, bd_table
+from bench.analysis.costs import cost_table, largest_models
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.difference import per_image_rates, rate_differences
 from bench.analysis.front import time_against_rate
-from bench.analysis.rd_curve import RdCurve, all_curves, find, published_of
+from bench.analysis.rd_curve import RdCurve, all_curves, find, published_curve, published_of
 from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
 from bench.analysis.trust import doubts_of, other_qualities
@@ -23,11 +25,13 @@ from bench.report.against import Against
 from bench.report.figure import drawable
 from bench.report.rd_plot import rd_figures
 from bench.report.style import Colours, Look, looks
+from bench.results.published import published_names, stated_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.report.figure import Figure
+    from bench.results.extras import Extras
     from bench.results.frames import Export
 
 
@@ -48,11 +52,21 @@ class Content:
     titles: Mapping[str, str]
     tables: Mapping[str, pd.DataFrame]
     looks: Mapping[str, Look] = field(default_factory=dict)
-    plots: Mapping[str, Sequence[Figure]] = field(default_factory=dict)  # by kind: rd, difference, per_image, front
+    plots: Mapping[str, Sequence[Figure]] = field(
+        default_factory=dict
+    )  # by kind: rd, difference, per_image, costs, front
 
     @classmethod
-    def of(cls, export: Export, results: DatasetResults, anchor_names: Sequence[str] = ()) -> Self:
+    def of(
+        cls,
+        export: Export,
+        results: DatasetResults,
+        anchor_names: Sequence[str] = (),
+        extras: Extras | None = None,
+    ) -> Self:
         """Compute the content of a page on an image set, without its figures; see `drawn`.
+
+        Without `extras` there are no costs.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -66,6 +80,13 @@ class Content:
         rates = tables["bd_rates"]
         comparable = rates[rates["doubt"].eq("") & ~rates["test"].isin(other_qualities(results))]
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
+        if extras is not None:
+            models = largest_models(extras.complexity, results.curves)
+            models = models.assign(title=models["name"].map(titles))
+            stated, of_stated = _of_stated(export, results, anchors)
+            own = rates[~rates["test"].isin(other_qualities(results))]
+            every = pd.concat([rows for rows in (own, of_stated) if len(rows)] or [own])
+            tables["cost_and_rate"] = cost_table(models, stated, every)
         subject, chosen = _headline(results, rd_curves, anchors, rates)
         titles |= {one.name: one.title for one in (*rd_curves, *anchors)}
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
@@ -78,11 +99,13 @@ class Content:
         against = Against(self.tables, self.titles, how)
         shown = [rd_curve for rd_curve in self.rd_curves if rd_curve.name in first]
         plots: dict[str, list[Figure]] = {"rd": rd_figures(axes, shown, against.curves)}
-        plots |= {"difference": [], "per_image": [], "front": []}
+        plots |= {"difference": [], "per_image": [], "costs": [], "front": []}
         if self.anchors and len(results.curves) > 1:
             name = self.anchors[0].name
             plots["difference"] = drawable(against.difference(axis, name, first) for axis in axes)
             plots["per_image"] = drawable(against.per_image(axis, name, first) for axis in axes)
+            names = {*first, *(family.names[0] for family in results.families)}
+            plots["costs"] = [figure for axis in axes[:1] for figure in against.costs(axis, name, names)]
             plots["front"] = [figure for axis in axes[:1] for figure in against.fronts(axis, name, first).values()]
         return dataclasses.replace(self, looks=how, plots=plots)
 
@@ -161,6 +184,19 @@ def _compared(
     return tables | {"bd_rates": rates.assign(doubt=doubts_of(rates, [*rd_curves, *anchors], results))}
 
 
+def _of_stated(
+    export: Export, results: DatasetResults, anchors: Sequence[RdCurve]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The published curves of these pictures whose costs are stated, and their BD-rates with what is doubtful."""
+    points, stated = published_of(results, export), stated_costs()
+    stated = stated[stated["curve"].isin(published_names(points))]
+    curves = [published_curve(points, name) for name in stated["curve"]]
+    rates = _stacked([bd_table(anchor, curves, results.axes) for anchor in anchors])
+    if rates.empty:
+        return stated, rates
+    return stated, rates.assign(doubt=doubts_of(rates, [*curves, *anchors], results))
+
+
 def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0] if frames else pd.DataFrame()
@@ -185,6 +221,7 @@ def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.Data
         ],
         "timings_summary": _in_order(summary(times), results),
         "published": published[published["drawn"] == 1],
+        "published_against_vtm": against_vtm(published),
         "incomplete": results.incomplete,
         "failures": export.failures[export.failures["dataset"] == results.dataset],
         "stale": results.stale,

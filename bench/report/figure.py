@@ -81,7 +81,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `names_at_points`: each point has the title of its series beside it, and there is no legend.
+    """One figure. `names_at_points`: each point has the title of its series beside it, and the legend is the `key`.
+
+    `key` are series without points, which say what the markers of the others mean.
 
     `headings` are texts above places of the horizontal axis, with the role of their colour.
     """
@@ -92,13 +94,15 @@ class Figure:
     y: Scale
     series: tuple[Series, ...]
     height_inches: float = HEIGHT_INCHES
+    width_inches: float = WIDTH_INCHES
     names_at_points: bool = False
+    key: tuple[Series, ...] = ()
     headings: Sequence[tuple[float, str, str]] = field(default=())
 
     @property
     def legend(self) -> list[Series]:
         """The series that the legend lists."""
-        return [] if self.names_at_points else [series for series in self.series if series.title]
+        return [*self.key] if self.names_at_points else [series for series in self.series if series.title]
 
     @property
     def table(self) -> pd.DataFrame:

@@ -25,8 +25,11 @@ LINE_POINTS = 3
 """Width around lines that is kept free of names."""
 
 STEPS = 12
-CROSSING = 40
+CROSSING = 120
 """Cost of a twelfth of a leader line that crosses something, in square points of overlap."""
+
+UNREADABLE = 5
+"""How much more it costs to cover a name than a marker or a line."""
 
 MISTAKEN = 400
 """Cost of a name that could be read as that of another marker."""
@@ -77,16 +80,13 @@ def places(points: Array, names: Sequence[str], lines: Sequence[Array], area: Ar
     pieces = np.concatenate([np.empty((0, 4)), *(_boxes(line) for line in lines)])
     widths = [letter * len(name) for name in names]
     found: dict[int, Place] = {}
-    for index in [*range(len(names))] * 3:
-        others = [
-            box
-            for other, place in found.items()
-            if other != index
-            for box in (place.box(points[other], widths[other]), *_leader_boxes(place, points[other]))
-        ]
-        taken = np.concatenate([np.delete(markers, index, axis=0), pieces, np.reshape(others, (-1, 4))])
+    for index in [*range(len(names))] * 6:
+        others = {other: place for other, place in found.items() if other != index}
+        texts = np.reshape([place.box(points[other], widths[other]) for other, place in others.items()], (-1, 4))
+        leaders = [_leader_boxes(place, points[other]) for other, place in others.items()]
+        taken = np.concatenate([np.delete(markers, index, axis=0), pieces, texts, *leaders])
         boxes = np.array([place.box(points[index], widths[index]) for place in PLACES])
-        costs = _overlaps(boxes, taken).sum(axis=1)
+        costs = _overlaps(boxes, taken).sum(axis=1) + UNREADABLE * _overlaps(boxes, texts).sum(axis=1)
         costs += np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) - _overlaps(boxes, np.array([[0, 0, *area]]))[:, 0]
         costs += [_leader_cost(place, points[index], taken) for place in PLACES]
         costs += MISTAKEN * _is_mistaken(boxes, points, index)
@@ -98,7 +98,7 @@ def _leader_cost(place: Place, point: Array, taken: Array) -> float:
     """Cost of a leader line: what it crosses, and its length."""
     steps = _leader_steps(place, point)
     crossed = (steps[:, None] >= taken[:, :2]) & (steps[:, None] <= taken[:, 2:])
-    return CROSSING * int(crossed.all(axis=2).any(axis=1).sum()) + place.distance / 4
+    return CROSSING * int(crossed.all(axis=2).any(axis=1).sum()) + place.distance * place.has_leader
 
 
 def _leader_steps(place: Place, point: Array) -> Array:

@@ -18,7 +18,7 @@ NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it b
 
 def pgf_text(figure: Figure, size: Size | None = None) -> str:
     """A figure as the text of a .pgf file, by default in the size of the page."""
-    size = size or Size(height_inches=figure.height_inches)
+    size = size or Size.of(figure)
     options = [
         f"width={size.width_inches:.3f}in, height={size.height_inches:.3f}in, scale only axis=false",
         *_scale("x", figure.x),
@@ -39,6 +39,7 @@ def pgf_text(figure: Figure, size: Size | None = None) -> str:
             *(f"  {option}," for option in options),
             "]",
             *(line for series in figure.series for line in _series(series, figure, size, roles[series.look.colour])),
+            *(line for series in figure.key for line in _key(series, size, roles[series.look.colour])),
             "\\end{axis}",
             "\\end{tikzpicture}",
             "",
@@ -70,19 +71,7 @@ def _scale(which: str, scale: Scale) -> list[str]:
 
 
 def _series(series: Series, figure: Figure, size: Size, colour: str) -> list[str]:
-    look = series.look
-    width = look.width * size.scale
-    dash = " ".join(f"{'off' if place % 2 else 'on'} {length * width:.2f}pt" for place, length in enumerate(look.dash))
-    options = f"color={colour}, line width={width:.2f}pt" + (f", dash pattern={dash}" if dash and series.line else "")
-    if not series.line:
-        options += ", only marks"
-    if series.markers and look.marker:
-        turned = ", rotate=180" if look.marker == "v" else ""
-        fill = "white" if look.hollow else colour
-        options += f", mark={MARKERS[look.marker].pgf}, mark size={2.6 * size.scale:.2f}pt, mark repeat={series.every}"
-        options += f", mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}"
-    else:
-        options += ", no marks"
+    options = _options(series, size, colour)
     if not series.title or figure.names_at_points:
         options += ", forget plot"
     if series.faded:
@@ -97,6 +86,31 @@ def _series(series: Series, figure: Figure, size: Size, colour: str) -> list[str
     elif series.title:
         lines.append(f"\\addlegendentry{{{escaped(series.title)}}}")
     return lines
+
+
+def _key(series: Series, size: Size, colour: str) -> list[str]:
+    return [
+        f"\\addlegendimage{{{_options(series, size, colour)}}}",
+        f"\\addlegendentry{{{escaped(series.title)}}}",
+    ]
+
+
+def _options(series: Series, size: Size, colour: str) -> str:
+    """Line and marker of a series."""
+    look = series.look
+    width = look.width * size.scale
+    dash = " ".join(f"{'off' if place % 2 else 'on'} {length * width:.2f}pt" for place, length in enumerate(look.dash))
+    options = f"color={colour}, line width={width:.2f}pt" + (f", dash pattern={dash}" if dash and series.line else "")
+    if not series.line:
+        options += ", only marks"
+    if series.markers and look.marker:
+        turned = ", rotate=180" if look.marker == "v" else ""
+        fill = "white" if look.hollow else colour
+        options += f", mark={MARKERS[look.marker].pgf}, mark size={2.6 * size.scale:.2f}pt, mark repeat={series.every}"
+        options += f", mark options={{solid, line width={width / 2:.2f}pt, fill={fill}{turned}}}"
+    else:
+        options += ", no marks"
+    return options
 
 
 def _number(value: float) -> str:

@@ -54,10 +54,12 @@ DOWNLOADS = (
     ("round_trip_ceilings", "what the round trip to RGB alone leaves of planes"),
     ("timings_summary", "times by codec and stage"),
     ("time_and_rate", "times beside BD-rates, and which codecs are on the front"),
+    ("cost_and_rate", "multiply-accumulates, parameters and memory beside BD-rates, measured and stated"),
     ("time_ratios", "times with and without a rectifier, in pairs"),
     ("complexity", "parameters, multiply-accumulates and memory of learned models"),
     ("weights", "how the weights were trained"),
     ("published", "published points that are drawn, with their sources"),
+    ("published_against_vtm", "published curves against VTM, beside what their authors state"),
     ("incomplete", "points that lack pictures"),
     ("failures", "what failed"),
     ("stale", "older versions of curves, left out"),
@@ -112,7 +114,10 @@ class Report:
         """
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
-        contents = [Content.of(export, main, anchors), *(Content.of(export, results) for results in others)]
+        contents = [
+            Content.of(export, main, anchors, extras),
+            *(Content.of(export, results, extras=extras) for results in others),
+        ]
         colours = family_colours(
             [content.results.families for content in contents], [content.chosen for content in contents]
         )

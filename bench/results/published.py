@@ -32,6 +32,9 @@ CURVE = ["dataset", "source", "method", "metric"]
 OWN = "own"
 """Source of curves that the user imported without a source: `bench import --as mine` makes own/mine."""
 
+COST_COLUMNS = ("curve", "label", "kmac_per_pixel", "at_most", "parameters", "by", "source", "obtained", "note", "same")
+"""Columns of `stated_costs`; baselines/published/costs.toml says what they are. A cost that is not known is NaN."""
+
 CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
 """Columns of `conversion_ceilings`: mean PSNR in dB of pictures after a codec's colour conversion and back."""
 
@@ -61,6 +64,47 @@ def stated(dataset: str) -> dict[str, tuple[float, str]]:
         for source, entry in sources().items()
         for method, known in entry["methods"].items()
         if dataset in (given := known.get("stated", {}))
+    }
+
+
+def stated_costs(folder: Path | None = None) -> pd.DataFrame:
+    """What published codecs cost to decode, by the name of their curve: a row each, with the columns `COST_COLUMNS`.
+
+    Raises:
+        UsageError: costs.toml has an entry that lacks a field or has an unknown one, or a cost that is not positive.
+    """
+    root: Traversable = folder or importlib.resources.files("baselines") / "published"
+    entries = tomllib.loads((root / "costs.toml").read_text(encoding="utf-8"))["costs"]
+    for entry in entries:
+        if unknown_fields := set(entry) - set(COST_COLUMNS):
+            raise unknown("field of costs.toml", min(unknown_fields), COST_COLUMNS)
+        numbers = [entry[name] for name in ("kmac_per_pixel", "parameters") if name in entry]
+        missing = [name for name in ("curve", "label", "by", "source", "obtained") if not entry.get(name)]
+        if missing or not numbers or min(numbers) <= 0:
+            need = missing[0] if missing else "a cost above 0"
+            raise UsageError(f"costs.toml: {entry.get('curve', 'an entry')} needs {need}")
+    frame = pd.DataFrame(entries).reindex(columns=list(COST_COLUMNS))
+    texts = {"note": frame["note"].fillna(""), "obtained": frame["obtained"].astype(str)}
+    same = [" ".join(names) if isinstance(names, list) else "" for names in frame["same"]]
+    return frame.assign(at_most=frame["at_most"].eq(True), same=same, **texts)
+
+
+def optimised_for(loss: str) -> set[str]:
+    """The curves of networks that were trained for a loss ("mse", "ms-ssim"), as far as sources.toml says so."""
+    return _marked("optimised", loss)
+
+
+def vtm_curves() -> set[str]:
+    """The curves of VTM that published ones are compared with, by name."""
+    return _marked("vtm", True)
+
+
+def _marked(mark: str, value: object) -> set[str]:
+    return {
+        f"{source}/{method}"
+        for source, entry in sources().items()
+        for method, known in entry["methods"].items()
+        if known.get(mark) == value
     }
 
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import shutil
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from PIL import Image
+
+from bench.analysis.axis import PSNR
+from bench.analysis.comparison import bd_table
+from bench.analysis.costs import cost_table
+from bench.analysis.rd_curve import published_curve
+from bench.learned.families import FAMILIES
+from bench.report.canvas import drawing, inline_svg
+from bench.report.cost_plot import cost_figures
+from bench.report.figure import Curves
+from bench.results import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +183,43 @@ def test_sections_are_folded_and_their_headings_say_what_came_out(opened: Page) 
     )
     unfold(opened, "times")
     assert opened.locator("[aria-labelledby='times-1']").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_in_the_figures_of_costs_cover_no_other_text(browser: Browser, tmp_path: Path, width: int) -> None:
+    """The figure with all published codecs whose costs are stated, and ours among them, as wide as a page has it."""
+    points, stated = published.load().query("dataset == 'kodak'"), published.stated_costs()
+    stated = stated[stated["curve"].isin(published.published_names(points))]
+    anchor = published_curve(points, "tfc/bpg444")
+    rates = bd_table(anchor, [published_curve(points, name) for name in stated["curve"]], (PSNR,)).assign(doubt="")
+    own = {"factorized": (11.1, 107.0), "scale": (11.5, 78.1), "context": (12.8, 64.4), "hyper": (17.1, 55.9)} | {
+        "joint": (24.5, 49.4)
+    }
+    models = pd.DataFrame([{"name": name, "decoder_kmac_per_pixel": kmac} for name, (kmac, _) in own.items()]).assign(
+        title=[f"{FAMILIES[name].title}" for name in own], parameters=[kmac * 2e5 for kmac, _ in own.values()],
+        peak_memory_bytes=float("nan"),
+    )  # fmt: skip
+    measured = [{"test": name, "bd_rate_pchip_percent": rate} for name, (_, rate) in own.items()]
+    rates = pd.concat([rates, pd.DataFrame(measured).assign(axis=PSNR.name, anchor=anchor.name, doubt="")])
+    figures = cost_figures(PSNR, cost_table(models, stated, rates), Curves({anchor.name: "BPG"}, {}))
+    assert [len(figure.series) for figure in figures] == [len(own) + 22 + 1, len(own) + 13 + 1]
+    column = min(width - 32, 480)
+    drawn = "".join(f"<figure>{inline_svg(figure.name, drawing(figure))}</figure>" for figure in figures)
+    (tmp_path / "costs.html").write_text(f"<style>figure {{ margin: 0; width: {column}px }}</style>{drawn}")
+    page, _, _ = open_page(browser, tmp_path / "costs.html", viewport={"width": width, "height": 900})
+    texts = page.evaluate(
+        "[...document.querySelectorAll('svg text')].map(e => [e.textContent, e.getBoundingClientRect().toJSON()])"
+    )
+    assert len(texts) > 60
+    assert min(box["height"] for _, box in texts) >= 10
+    overlapping = [
+        (one, other)
+        for (one, a), (other, b) in itertools.combinations(texts, 2)
+        if min(a["right"], b["right"]) - max(a["left"], b["left"]) > 1
+        and min(a["bottom"], b["bottom"]) - max(a["top"], b["top"]) > 2
+    ]
+    assert overlapping == []
+    assert all(box["left"] >= 0 and box["right"] <= width for _, box in texts)
 
 
 def test_a_link_to_a_folded_section_opens_it(opened: Page) -> None:

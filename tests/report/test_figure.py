@@ -15,9 +15,10 @@ from matplotlib.text import Text
 from bench.analysis.axis import PSNR
 from bench.report.against import Against
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
+from bench.report.cost_plot import cost_figures
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.explorer import described
-from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.figure import Curves, Figure, Scale, Series, segments
 from bench.report.pages import epoch_plots
 from bench.report.pgfplots import pgf_text
 from bench.report.style import HELPER, Look
@@ -195,6 +196,33 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     assert found.x.limits is not None
     assert found.x.limits[0] < 10
     assert found.x.limits[1] > 200
+
+
+def test_costs_of_others_are_hollow_and_the_key_says_what_markers_mean() -> None:
+    rows = pd.DataFrame(
+        [
+            ("macs", "joint", "Joint", 24.0, False, "measured", 10.0, "", False),
+            ("macs", "c3/c3", "C3", 3.0, True, "authors", -5.0, "", True),
+            ("macs", "x/y", "Y", 90.0, False, "counted", -9.0, "few points", False),
+            ("memory", "joint", "Joint", 900.0, False, "measured", 10.0, "", True),
+        ],
+        columns=["cost", "test", "label", "value", "at_most", "by", "bd_rate_percent", "doubt", "on_front"],
+    ).assign(anchor="jpeg", source="")
+    (found,) = cost_figures(PSNR, rows, Curves({"jpeg": "JPEG"}, {}))  # one point alone is no figure
+    assert found.x.log
+    points = {series.title: series for series in found.series if series.title}
+    assert set(points) == {"Joint", "\N{LESS-THAN OR EQUAL TO}C3", "Y"}
+    assert [series.look.hollow for series in points.values()] == [False, True, True]
+    assert [series.faded for series in points.values()] == [False, False, True]
+    assert len({series.look.marker for series in points.values()}) == 3
+    assert [key.title for key in found.legend] == [
+        "measured here", "published points, cost counted here", "published points, cost stated by others"
+    ]  # fmt: skip
+    svg, latex = drawing(found), pgf_text(found)
+    for key in found.legend:
+        assert key.title in svg
+        assert f"\\addlegendentry{{{key.title}}}" in latex
+    assert len(found.table) == 3
 
 
 def test_each_value_of_a_column_has_a_line() -> None:

@@ -89,6 +89,34 @@ def test_bd_rates_that_authors_state_are_of_curves_that_are_there() -> None:
     assert published.stated("kodak")["mlic/mlic++"] == (-13.39, "VTM 17.0 intra")
 
 
+def test_stated_costs_are_of_curves_that_are_there_and_have_a_source() -> None:
+    costs, names = published.stated_costs(), set(published_names(published.load()))
+    assert set(costs["curve"]) <= names
+    assert {name for same in costs["same"] for name in same.split()} <= names
+    assert not costs["curve"].duplicated().any()
+    assert not costs["label"].duplicated().any()
+    assert (costs[["by", "source", "obtained"]] != "").all(axis=None)
+    by_curve = costs.set_index("curve")
+    assert by_curve.loc["hpcm/hpcm-large-mse", ["kmac_per_pixel", "parameters"]].tolist() == [1261.29, 89.71e6]
+    assert by_curve.loc["mlic/mlic+", ["kmac_per_pixel", "at_most"]].tolist() == [555.34, False]
+    assert by_curve.loc["cool-chic/cool-chic-4.2", "kmac_per_pixel"] == 1.303
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("label = 'X'\nby = 'authors'\nsource = 's'\nobtained = 2026-11-29", "tfc/x needs a cost above 0"),
+        ("label = 'X'\nkmac_per_pixel = 0\nby = 'a'\nsource = 's'\nobtained = 2026-11-29", "a cost above 0"),
+        ("label = 'X'\nkmac_per_pixel = 1\nby = 'authors'\nobtained = 2026-11-29", "tfc/x needs source"),
+        ("label = 'X'\nseconds = 1", "unknown field of costs.toml 'seconds'"),
+    ],
+)
+def test_a_bad_cost_is_refused(tmp_path: Path, lines: str, message: str) -> None:
+    (tmp_path / "costs.toml").write_text(f"[[costs]]\ncurve = 'tfc/x'\n{lines}\n")
+    with pytest.raises(UsageError, match=message):
+        published.stated_costs(tmp_path)
+
+
 def test_no_two_curves_of_a_source_have_the_same_points() -> None:
     points = published.load()
     curves = [curve[["rate_bpp", "value"]].to_numpy().tobytes() for _, curve in points.groupby(published.CURVE)]

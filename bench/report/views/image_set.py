@@ -12,7 +12,7 @@ from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
 from bench.report.numbers import NOTHING, count
-from bench.report.views import answer, points, provenance, rates, times
+from bench.report.views import answer, costs, points, provenance, rates, times
 from bench.report.views.table import records
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "legend": provenance.legend(content),
         "references": provenance.references(content),
         "matrices": rates.matrices(content),
+        "beside_vtm": rates.beside_vtm(content.tables["published_against_vtm"]),
         "other_qualities": other_qualities(results),
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
         "pairs": times.pairs(time_ratios(task_times(results, content.export), results.curves)),
+        "stated_costs": costs.stated(content),
+        "no_stated_cost": costs.not_stated(content),
         "points": points.points(content),
         "incomplete": records(results.incomplete),
         "failures": points.failures(content.tables["failures"]),
@@ -120,6 +123,7 @@ def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
         (view["plots"]["difference"], "differences", "Where the rate is saved"),
         (view.get("anchor_rows"), "anchors", "Our anchors beside the published ones"),
         (view["times"], "times", "Time"),
+        (view["plots"]["costs"] or view["plots"]["front"], "costs", "What a smaller file costs"),
         (view["points"], "points", "Points"),
         (missing, "missing", "What is missing"),
         (True, "method", "How each number is computed"),

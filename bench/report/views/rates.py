@@ -179,3 +179,18 @@ def anchor_rows(table: pd.DataFrame) -> Table:
 def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """A codec's title and the PSNR of pictures that were converted and not coded."""
     return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
+
+
+def beside_vtm(table: pd.DataFrame) -> dict[str, Any]:
+    """Published curves against each published curve of VTM, beside what their authors state, or {} without any."""
+    rows: dict[str, dict[str, Any]] = {}
+    anchors = list(dict.fromkeys(table["anchor"]))
+    for row in records(table):
+        entry = rows.setdefault(row["curve"], {"curve": row["curve"], "title": row["title"], "cells": {}})
+        entry["stated"] = (
+            NOTHING
+            if row["stated_percent"] is None or math.isnan(row["stated_percent"])
+            else f"{signed(row['stated_percent'], 2)} %, against {row['stated_against']}"
+        )
+        entry["cells"][row["anchor"]] = {"rate": signed(row["bd_rate_percent"], 2), "doubt": row["doubt"]}
+    return {"anchors": anchors, "rows": list(rows.values())} if rows else {}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.analysis.ablation import SETTING
 from bench.analysis.comparison import doubts
+from bench.analysis.costs import COSTS
 from bench.report.numbers import count, signed, span
 from bench.report.views import answer, points
 from bench.report.views.table import records
@@ -28,6 +29,7 @@ def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str
         "differences": _difference(content),
         "anchors": _anchors(tables.get("anchors", pd.DataFrame())),
         "times": _times(content),
+        "costs": _costs(content),
         "points": f"{count(len(results.points), 'RD point')} of {count(len(results.curves), 'codec')}",
         "missing": _missing(content),
         "provenance": f"{count(len(content.tables['runs']), 'run')}, software, weights, sources, tables",
@@ -90,6 +92,17 @@ def _times(content: Content) -> str:
         if one.name == content.subject and {"encode", "decode"} <= set(own := seconds.get(one.name, {}))
     ]
     return parts[0] if parts else ""
+
+
+def _costs(content: Content) -> str:
+    """The codecs on the front of multiply-accumulates and rate."""
+    table = content.tables.get("cost_and_rate", pd.DataFrame())
+    if table.empty or content.anchor is None:
+        return ""
+    axis, cost = content.results.axes[0].name, COSTS[0].name
+    rows = table[(table["axis"] == axis) & (table["anchor"] == content.anchor.name) & (table["cost"] == cost)]
+    front = rows[rows["on_front"].astype(bool)].sort_values("value")
+    return f"fewest multiply-accumulates for their rate: {', '.join(front['label'])}" if len(front) > 1 else ""
 
 
 def _missing(content: Content) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis.costs import largest_models
 from bench.report.numbers import NOTHING, milliseconds, plain, signed, span
 from bench.report.views.table import Cell, Column, Table, number, records
 
@@ -81,9 +82,7 @@ def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str,
     """The row of each learned curve's largest model, by the curve's name."""
     if complexity.empty:
         return {}
-    rows = complexity.merge(curves[["name", "codec", "weights"]], on=["codec", "weights"])
-    largest = rows.sort_values("decoder_kmac_per_pixel", kind="stable").groupby("name", sort=False).tail(1)
-    return {row["name"]: row for row in records(largest)}
+    return {row["name"]: row for row in records(largest_models(complexity, curves))}
 
 
 def pairs(ratios: pd.DataFrame) -> Table:

@@ -4,7 +4,9 @@ import pytest
 from torch import nn
 
 from bench.learned.coding.complexity import complexity
+from bench.learned.families import FAMILIES
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
+from bench.results.published import stated_costs
 
 KODAK = (512, 768)
 SMALL = (128, 192)
@@ -29,6 +31,23 @@ def test_costs_are_those_of_the_layers_widths(config: ModelConfig, parameters_m:
     masked = 13 * M * 2 * M / 256 / 1000 if config.family == "joint" else 0
     assert cost.parameters / 1e6 == pytest.approx(parameters_m, rel=0.005)
     assert sum(cost.parts_kmac_per_pixel.values()) - gdn + masked == pytest.approx(kmac, rel=0.005)
+
+
+@pytest.mark.parametrize("family", ["factorized", "scale", "hyper", "joint", "attn"])
+def test_costs_counted_of_published_codecs_are_those_of_their_architecture(family: str) -> None:
+    model = build(ModelConfig(family, 192, 192 if family == "attn" else 320))
+    costs = stated_costs().query("by == 'counted'").set_index("curve")
+    found = costs.loc[f"compressai/compressai-{FAMILIES[family].compressai}_mse_cuda"]
+    cost = complexity(model, *SMALL)
+    assert found["kmac_per_pixel"] == pytest.approx(cost.decoder_kmac_per_pixel, abs=0.001)
+    assert found["parameters"] == cost.parameters
+    assert f"N {model.config.N}" in found["source"]
+
+
+def test_the_decoder_of_the_scale_hyperprior_costs_what_c3s_authors_found() -> None:
+    """Their baselines/kodak.py has 43,542 multiply-accumulates a pixel for CompressAI's model, by fvcore."""
+    cost = complexity(build(ModelConfig("scale", 128, 192)), *SMALL)
+    assert cost.decoder_kmac_per_pixel == pytest.approx(43.542, abs=0.003)
 
 
 def test_encoder_and_decoder_share_what_both_must_know() -> None:
