@@ -55,7 +55,7 @@ FURTHER_METRICS = {
     "xpsnr": "bench.metrics.video:XPSNR",
     "psnr_hvs": "bench.metrics.vision:PSNR_HVS",
     "psnr_hvs_m": "bench.metrics.vision:PSNR_HVS_M",
-    "ssimulacra2": "bench.metrics.vision:SSIMULACRA2",
+    "ssimulacra2": "bench.metrics.ssimulacra2:SSIMULACRA2",
     "nlpd": "bench.metrics.vision:NLPD",
     "flip": "bench.metrics.vision:FLIP",
     "fsim": "bench.metrics.structure:FSIM",

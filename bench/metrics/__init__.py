@@ -5,7 +5,8 @@ ms_ssim      multi-scale SSIM
 rate         bits per pixel
 video        VMAF and XPSNR, by ffmpeg
 structure    FSIM, GMSD, IW-SSIM and VIF, by piq
-vision       PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2 and FLIP
+vision       PSNR-HVS, PSNR-HVS-M, NLPD, FLIP and ColorVideoVDP
+ssimulacra2  SSIMULACRA 2
 deep         LPIPS and DISTS
 packages     common to metrics of other packages: versions, smallest pictures, tensors
 

@@ -1,10 +1,9 @@
-"""Models of human vision: PSNR-HVS, PSNR-HVS-M, NLPD, SSIMULACRA 2, FLIP and ColorVideoVDP.
+"""Models of human vision: PSNR-HVS, PSNR-HVS-M, NLPD, FLIP and ColorVideoVDP.
 
 PSNR-HVS: Egiazarian et al., "New full-reference quality metrics based on HVS" (2006), without its correction of mean
 and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contrast masking of DCT basis functions"
 (2007), of luma. libvmaf's psnr_hvs is a different one, Daala's.
 NLPD: Laparra et al., "Perceptual image quality assessment using a normalized Laplacian pyramid" (2016), of luma.
-SSIMULACRA 2: Sneyers, https://github.com/cloudinary/ssimulacra2 (2022): 90 is visually lossless, 30 is low quality.
 FLIP: Andersson et al., "FLIP: a difference evaluator for alternating images" (2020), its mean at 67 pixels per degree.
 ColorVideoVDP: Mantiuk et al., "ColorVideoVDP: a visual difference predictor for image, video and display distortions"
 (2024), in just-objectionable differences below 10, on its display "standard_4k": 30 inches, 200 cd/m2, 75 cm away.
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 NLPD_MIN_SIDE = 33
 """Minimum side of a picture, so that the six scales of the pyramid can be filtered."""
 
-SSIMULACRA2_MIN_SIDE = 8
-
 CVVDP_MIN_SIDE = 2
 """Minimum side of a picture, so that there is a pyramid."""
 
@@ -72,22 +69,6 @@ def _nlpd(original: AnyPicture, decoded: AnyPicture) -> float:
 
     with one_torch_thread():
         return float(plenoptic.metric.nlpd(unit_luma_tensor(original), unit_luma_tensor(decoded)))
-
-
-@from_side(SSIMULACRA2_MIN_SIDE)
-def _ssimulacra2(original: Picture, decoded: Picture) -> float:
-    from ssimulacra2 import compute_ssimulacra2  # noqa: PLC0415
-
-    return float(compute_ssimulacra2(_file(original), _file(decoded)))
-
-
-def _file(picture: Picture) -> io.BytesIO:
-    """The picture as an uncompressed file."""
-    from PIL import Image  # noqa: PLC0415
-
-    file = io.BytesIO()
-    Image.fromarray(picture.pixels).save(file, "ppm")
-    return file
 
 
 def _flip(original: Picture, decoded: Picture) -> float:
@@ -130,14 +111,6 @@ NLPD = Metric(
     version=version_with("plenoptic"),
     kinds=_ANY,
     missing=missing_package("plenoptic", "pyrtools"),
-)
-SSIMULACRA2 = Metric(
-    "ssimulacra2",
-    _ssimulacra2,
-    "SSIMULACRA 2",
-    higher_is_better=True,
-    version=version_with("ssimulacra2"),
-    missing=missing_package("ssimulacra2"),
 )
 FLIP = Metric(
     "flip",

@@ -14,6 +14,7 @@ import skimage.data
 from bench.codecs.registry import FURTHER_METRICS, METRIC_SETS, load_metric
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
+from bench.metrics import ssimulacra2
 from bench.metrics.packages import missing_package, unit_luma
 from bench.system.environment import set_threads
 
@@ -127,6 +128,35 @@ def test_a_missing_package_is_named_with_the_way_to_get_it() -> None:
     assert missing_package("numpy")() is None
     expected = "the package no-such-thing is not installed: pip install '.[metrics]'"
     assert missing_package("numpy", "no_such_thing")() == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "levels", "value"),
+    [
+        (192, 180, 6, 87.37814043),
+        (192, 180, 24, 45.75396),
+        (192, 180, 48, -14.56129217),
+        (192, 61, 24, 43.74944392),
+        (39, 47, 24, -14.42337411),
+        (8, 9, 24, 92.48763364),
+    ],
+)
+def test_ssimulacra2_is_that_of_its_authors(
+    original: Picture, rows: int, columns: int, levels: int, value: float
+) -> None:
+    """Values of their program (SSIMULACRA 2.1, github.com/cloudinary/ssimulacra2 at 81feacf), which sums in 32 bits."""
+    part = Picture(np.ascontiguousarray(original.pixels[:rows, :columns]))
+    found = load_metric("ssimulacra2").function(part, coarser(part, levels))
+    assert found == pytest.approx(value, abs=0.03)
+
+
+def test_the_blur_of_ssimulacra2_has_unit_sum_and_the_variance_of_its_gaussian() -> None:
+    spread = np.arange(-4, 5)
+    taps = ssimulacra2._taps()
+    assert taps == pytest.approx(taps[::-1])
+    assert (taps.sum(), taps @ spread**2) == pytest.approx((1, ssimulacra2.SIGMA**2))
+    gaussian = np.exp(-(spread**2) / 2 / ssimulacra2.SIGMA**2)
+    assert taps == pytest.approx(gaussian / gaussian.sum(), abs=0.002)
 
 
 @pytest.mark.parametrize(
