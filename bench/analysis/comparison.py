@@ -186,7 +186,8 @@ def compare_rows(
     """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
 
     `test` may be a glob, which gives rows of each curve that it matches. A name is a codec's ("jpeg"), with backend or
-    weights where there are several ("jpeg@external"), or "source/method" of a published curve. A negative BD-rate says
+    weights where there are several ("jpeg@external"), with qualities where some points are meant ("jpeg@50"), or
+    "source/method" of a published curve. A negative BD-rate says
     that `test` needs fewer bits than `anchor`. Where one of the two is a single point, a row has the columns of
     `bench.analysis.single_point` as well.
 
@@ -200,13 +201,17 @@ def compare_rows(
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)
     results = fitting(export, (test, anchor), dataset=dataset, images=images)
-    against = find(results, export, anchor)
+    against = find(results, export, anchor, points=True)
     is_name = test in set(results.curves["name"])  # of weights by a glob, for instance
     found = [test] if is_name else matching(results, export, test) or [test]
-    tests = [find(results, export, name) for name in found if name != against.name]
+    tests = [find(results, export, name, points=True) for name in found if name != against.name]
     rows = _bd_rows_of(against, tests, results.axes, metrics)
     notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
+    if without := [one.name for one in (against, *tests) if not one.images]:
+        notes.append(
+            f"no interval: {listed(without)} {'has' if len(without) == 1 else 'have'} no values of single pictures"
+        )
     return Comparison(
         title, against.title, results.label, _with_stated(rows, results.dataset), notes, len(results.images)
     )
@@ -237,8 +242,15 @@ def _bd_rows_of(
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
     """A row with the differences at the point, if one of the two curves has a single point."""
     point = single_point.at_single_point(anchor, test, axis)
-    if point and point["rate_at_equal_quality_percent"] is None and point["quality_at_equal_rate"] is None:
-        row["notes"] += "; the point is beyond the ends of the curve"
+    if len(anchor.curves[axis.name]) == len(test.curves[axis.name]) == 1:
+        row["notes"] += "; the test curve has one, too: compare a point with a curve"
+    beyond = [
+        what
+        for what, column in (("quality", "rate_at_equal_quality_percent"), ("rate", "quality_at_equal_rate"))
+        if point and point[column] is None
+    ]
+    if beyond:
+        row["notes"] += f"; the point's {' and '.join(beyond)} {'is' if len(beyond) == 1 else 'are'} beyond the curve"
     return row | point
 
 

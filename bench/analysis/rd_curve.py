@@ -12,13 +12,14 @@ import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.bd import Curve
+from bench.analysis.timing import qualities_text
 from bench.codecs.registry import ALIASES
 from bench.codecs.synonyms import codec_hint, unknown_codec
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,16 +51,25 @@ MOST_BPP = 240.0
 """Maximum rate of a point on a curve: ten times the bits per pixel of an uncoded RGB picture."""
 
 
-def measured_curve(results: DatasetResults, name: str) -> RdCurve:
-    """The current curve of a name.
+def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = ()) -> RdCurve:
+    """The current curve of a name, or of its points those with the qualities `only`.
 
     Raises:
-        UsageError: there is no such curve with a complete point.
+        UsageError: there is no such curve with a complete point, or no complete point of a quality.
     """
     if name not in set(results.curves["name"]):
         raise _not_measured(results, name, results.curves["name"])
     points = results.points[results.points["name"] == name]
-    table = _Grid.of_curve(results, name, points["quality"].tolist())
+    title = str(points["title"].iloc[0])
+    base, known = name, points["quality"]
+    if only:
+        for quality in only:
+            if quality not in set(known):
+                raise UsageError(f"{name}@{quality:g} is not measured; qualities: {qualities_text(known)}")
+        points = points[points["quality"].isin(only)]
+        suffix = ",".join(f"{quality:g}" for quality in only)
+        name, title = f"{name}@{suffix}", f"{title} @{suffix}"
+    table = _Grid.of_curve(results, base, points["quality"].tolist())
     curves, images, left_out, qualities = {}, {}, {}, {}
     for axis in results.axes:
         reasons = _unusable(results, table, axis, points[axis.column].to_numpy(dtype=np.float64))
@@ -72,12 +82,12 @@ def measured_curve(results: DatasetResults, name: str) -> RdCurve:
         qualities[axis.name] = tuple(settings[point] for point in zip(curve.rate_bpp, curve.quality, strict=True))
         images[axis.name] = (table.of("bpp")[:, usable], table.of(axis.column)[:, usable])
         left_out[axis.name] = tuple(
-            f"{name}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
+            f"{base}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
         )
     return RdCurve(
         name,
-        str(points["title"].iloc[0]),
+        title,
         curves,
         images,
         learned=points["weights"].iloc[0] != "",
@@ -195,8 +205,10 @@ def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
     return export.published[export.published["dataset"] == results.dataset]
 
 
-def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
+def find(results: DatasetResults, export: Export, name: str, *, points: bool = False) -> RdCurve:
     """Find an RD curve by name, among the measured curves and the published curves comparable with them.
+
+    With `points` a name may also be that of some points of a measured curve: "jpeg@50", "joint@zoo@3,5".
 
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
@@ -205,6 +217,8 @@ def find(results: DatasetResults, export: Export, name: str) -> RdCurve:
     name = registered_name(name, measured)
     if (meant := _meant(name, results.curves["name"])) is not None:
         return measured_curve(results, meant)
+    if points and (some := _points_meant(name, results.curves["name"])):
+        return measured_curve(results, *some)
     here = published_of(results, export)
     name = full_name(set(published_names(export.published)), name)
     if name in set(published_names(here)):
@@ -231,7 +245,8 @@ def can_find(results: DatasetResults, export: Export, name: str) -> bool:
     if matching(results, export, name):
         return True
     name = registered_name(name, results.curves["name"])
-    measured = any(f"{one}@".startswith(f"{name}@") for one in results.curves["name"])
+    names = [name, name.rpartition("@")[0]] if _qualities(name) else [name]  # of a curve, or of its points
+    measured = any(f"{one}@".startswith(f"{base}@") for one in results.curves["name"] for base in names)
     published = set(published_names(published_of(results, export)))
     return measured or full_name(published, name) in published
 
@@ -257,6 +272,22 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
     if len(longer) > 1:
         raise UsageError(f"{name} is measured as {', '.join(longer)}; name one of them")
     return longer[0] if longer else None
+
+
+def _points_meant(name: str, known: Iterable[str]) -> tuple[str, tuple[float, ...]] | None:
+    """The curve and the qualities that a name such as "jpeg@50" means, or None."""
+    qualities = _qualities(name)
+    meant = _meant(name.rpartition("@")[0], known) if qualities else None
+    return (meant, qualities) if meant is not None else None
+
+
+def _qualities(name: str) -> tuple[float, ...]:
+    """The numbers behind the last @ of a name, none if there is something else."""
+    base, _, text = name.rpartition("@")
+    try:
+        return tuple(dict.fromkeys(float(number) for number in text.split(","))) if base else ()
+    except ValueError:
+        return ()
 
 
 def all_curves(results: DatasetResults, export: Export) -> list[RdCurve]:

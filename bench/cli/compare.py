@@ -40,7 +40,8 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
     Where one of them has a single point there is no BD-rate: rate at equal quality and quality at equal rate stand for
     it.
 
-    Each is a measured codec (jpeg, jpeg@external) or a published curve (tfc/bpg444); two of these need no database.
+    Each is a measured codec (jpeg, jpeg@external), some of its points (jpeg@50) or a published curve (tfc/bpg444); two
+    of the latter need no database.
     TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published` has the names.
     """
     from bench.analysis import comparison  # noqa: PLC0415

@@ -10,7 +10,7 @@ import pytest
 from bench.analysis import bd
 from bench.analysis.comparison import bd_table, compare_published, compare_rows
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.rd_curve import all_curves, published_curve
+from bench.analysis.rd_curve import all_curves, find, published_curve
 from bench.cli import tables
 from bench.results import published
 from bench.system.errors import UsageError
@@ -226,10 +226,19 @@ def test_a_name_that_means_nothing_says_what_is_there(synthetic: Synthetic, tmp_
         compare_rows(synthetic.read(tmp_path), "alpha", "zz")
 
 
-@pytest.mark.parametrize("name", ["alpha@50", "alpha@10,50.5"])
-def test_a_curve_has_no_quality(name: str, synthetic: Synthetic, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"^{name}: a curve is all qualities; write alpha$"):
-        compare_rows(synthetic.read(tmp_path), name, "beta")
+@pytest.mark.parametrize(("name", "missing"), [("alpha@51", "51"), ("alpha@10,50.5", "50.5")])
+def test_a_quality_that_was_not_measured_is_named(
+    name: str, missing: str, synthetic: Synthetic, tmp_path: Path
+) -> None:
+    for pair in ((name, "beta"), ("beta", name)):
+        with pytest.raises(UsageError, match=rf"^alpha@{missing} is not measured; qualities: 10, .*90$"):
+            compare_rows(synthetic.read(tmp_path), *pair)
+
+
+def test_a_report_is_not_against_a_point(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    with pytest.raises(UsageError, match=r"^alpha@50: a curve is all qualities; write alpha$"):
+        find(DatasetResults.of(export, "garden"), export, "alpha@50")
 
 
 def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -49,6 +49,29 @@ def test_the_point_may_be_the_anchors(synthetic: Synthetic, tmp_path: Path) -> N
     assert row["quality_at_equal_rate"] > 0
 
 
+def test_one_quality_of_a_curve_is_a_point_on_either_side(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    there = compare_rows(export, "beta@50", "alpha").rows[0]
+    assert there["rate_at_equal_quality_percent"] == pytest.approx(-20, abs=0.05)
+    assert there["rate_low_percent"] <= -20 <= there["rate_high_percent"] + 0.05
+    back = compare_rows(export, "alpha", "beta@50").rows[0]
+    rates = [1 + row["rate_at_equal_quality_percent"] / 100 for row in (there, back)]
+    assert rates[0] * rates[1] == pytest.approx(1)
+    assert there["quality_at_equal_rate"] == pytest.approx(-back["quality_at_equal_rate"])
+    own = compare_rows(export, "alpha@50", "alpha").rows[0]
+    assert (own["rate_at_equal_quality_percent"], own["quality_at_equal_rate"]) == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_two_qualities_are_a_curve_and_two_points_have_a_reason(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    assert compare_rows(export, "beta@30,70", "alpha@30,70").rows[0]["bd_rate_pchip_percent"] == pytest.approx(
+        -20, abs=0.1
+    )
+    row = compare_rows(export, "beta@50", "alpha@50").rows[0]
+    assert row["bd_rate_pchip_percent"] is None
+    assert row["notes"].endswith("the test curve has one, too: compare a point with a curve")
+
+
 def test_nothing_is_extrapolated(synthetic: Synthetic, tmp_path: Path) -> None:
     keep_one_point(synthetic, "beta", place=0)
     for row in synthetic.tables["measurements"]:
@@ -57,7 +80,7 @@ def test_nothing_is_extrapolated(synthetic: Synthetic, tmp_path: Path) -> None:
             row["mse"] = row["mse_y"] = 10_000.0
     row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[0]
     assert [row[column] for column in COLUMNS] == [None] * 6
-    assert row["notes"].endswith("the point is beyond the ends of the curve")
+    assert row["notes"].endswith("the point's quality and rate are beyond the curve")
 
 
 def test_two_curves_and_two_points_have_no_such_numbers(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -166,13 +167,15 @@ def test_the_blur_of_ssimulacra2_has_unit_sum_and_the_variance_of_its_gaussian()
         ("fsim", 0.9509269185, 1e-6),
         ("gmsd", 0.0563971829, 1e-3),
         ("nlpd", 0.1471181994, 0.008),
+        ("flip", 0.1093256772, 1e-6),
     ],
 )
 def test_values_are_those_of_other_packages(
     name: str, value: float, tolerance: float, original: Picture, decoded: Picture
 ) -> None:
-    # VMAF by vmaf-torch 1.1.0, which has floats where libvmaf has integers; the others by pyiqa 0.1.16, whose GMSD
-    # rounds luma, and whose NLPD borders the levels of its pyramid in another way.
+    # VMAF by vmaf-torch 1.1.0, which has floats where libvmaf has integers; FLIP by its authors' code for PyTorch
+    # (github.com/NVlabs/flip, src/pytorch/flip_loss.py), where the package has C++; the others by pyiqa 0.1.16, whose
+    # GMSD rounds luma, and whose NLPD borders the levels of its pyramid in another way.
     metric = load_metric(name)
     if reason := metric.missing():
         pytest.skip(reason)
@@ -208,6 +211,49 @@ def test_psnr_hvs_weights_the_coefficients_of_blocks(original: Picture, decoded:
     error = np.mean((scipy.fft.dctn(blocks, norm="ortho", axes=(2, 3)) * CSF) ** 2)
     cut = [Picture(np.ascontiguousarray(picture.pixels[:184, :176])) for picture in (original, decoded)]
     assert function(*cut) == pytest.approx(-10 * np.log10(error), abs=1e-4)
+
+
+JPEG_LUMINANCE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+"""The quantisation table of ITU-T T.81, annex K.1, from which the paper's masking derives."""
+
+
+def masking(block: NDArray[np.float64], coefficients: NDArray[np.float64]) -> float:
+    """How much a block of 8x8 samples masks: the energy of all coefficients but the mean, by how even it is."""
+
+    def spread(samples: NDArray[np.float64]) -> float:
+        return float(samples.var(ddof=1) * samples.size)
+
+    quarters = [block[i : i + 4, j : j + 4] for i in (0, 4) for j in (0, 4)]
+    evenness = sum(map(spread, quarters)) / spread(block) if spread(block) else 0.0
+    energy = (coefficients**2 * (10 / JPEG_LUMINANCE) ** 2).sum() - coefficients[0, 0] ** 2 * (10 / 16) ** 2
+    return float(np.sqrt(energy * evenness) / 32)
+
+
+def test_psnr_hvs_m_leaves_out_what_the_blocks_mask(original: Picture, decoded: Picture) -> None:
+    """Ponomarenko et al. 2007, section 3: errors below what either block masks are not seen."""
+    function = required("psnr_hvs_m")
+    one, other = (unit_luma(picture)[:64, :48] for picture in (original, decoded))
+    error = 0.0
+    for top, left in itertools.product(range(0, 64, 8), range(0, 48, 8)):
+        blocks = [plane[top : top + 8, left : left + 8] for plane in (one, other)]
+        a, b = (scipy.fft.dctn(block, norm="ortho") for block in blocks)
+        seen = np.abs(a - b)
+        threshold = max(masking(blocks[0], a), masking(blocks[1], b)) / (10 / JPEG_LUMINANCE) ** 2
+        threshold[0, 0] = 0
+        error += float(((np.maximum(seen - threshold, 0) * CSF) ** 2).sum())
+    cut = [Picture(np.ascontiguousarray(picture.pixels[:64, :48])) for picture in (original, decoded)]
+    assert function(*cut) == pytest.approx(-10 * np.log10(error / (64 * 48)), abs=1e-4)
 
 
 def test_vif_is_the_information_that_is_left(original: Picture, decoded: Picture) -> None:
