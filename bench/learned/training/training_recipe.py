@@ -128,9 +128,7 @@ class RecipeProgress:
         their transforms differ as intended.
         """
         if step.target.modifier is not None:
-            base = self.path(step.target.base)
-            decoders = [path for path in (self.path(step.model), self.runs / step.run / TRAINED) if path.is_file()]
-            return base.is_file() and not all(_is_decoder_of(path, base) for path in decoders)
+            return self._has_other_base(step, self.path(step.model))
         if step.start is None or not step.keeps_transforms:
             return False
         files = (self.path(step.model), self.path(step.start))
@@ -141,6 +139,11 @@ class RecipeProgress:
             if other.model in (step.model, step.start) and not other.keeps_transforms
         )
         return not changed and all(map(Path.is_file, files)) and not delta.alike(*files, TRANSFORMS)
+
+    def _has_other_base(self, step: Step, decoder: Path) -> bool:
+        """Whether a decoder, if it exists, was trained for other weights than its base has now."""
+        base = self.path(step.target.base)
+        return decoder.is_file() and base.is_file() and not _is_decoder_of(decoder, base)
 
     def next(self) -> Step | None:
         """The first incomplete step, or None."""
@@ -163,11 +166,8 @@ class RecipeProgress:
             "out": out,
             **options,
         }
-        if (
-            not outdated
-            and (out / CHECKPOINT).is_file()
-            and (total := _total_of_run(out, step.stage, done)) is not None
-        ):
+        other = outdated or (step.target.modifier is not None and self._has_other_base(step, out / TRAINED))
+        if not other and (out / CHECKPOINT).is_file() and (total := _total_of_run(out, step.stage, done)) is not None:
             return TrainingJob(step.target, step.phase, steps=total, resume=True, **shared)
         own = {other.stage for other in self.recipe.steps if step.model in other.models} & stages.keys()
         init = self.path(step.model if own or step.start is None else step.start)

@@ -444,3 +444,24 @@ def test_a_decoder_of_another_base_is_trained_anew(tmp_path: Path) -> None:
     save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
     job = small.job(step)
     assert (small.next(), job.init, job.steps, job.restart) == (step, base, step.steps, True)
+
+
+def test_a_run_for_an_earlier_base_does_not_outdate_the_published_decoder(tmp_path: Path) -> None:
+    """The base was trained further and the first stage again; the old run of the second one is still there."""
+    names = ("joint+qr@5 qr-soft", "joint+qr@5 predictive")
+    steps = tuple(step for step in training_recipe.read().steps if step.name in names)
+    small = RecipeProgress(training_recipe.TrainingRecipe(steps, ()), tmp_path / "weights", tmp_path / "runs")
+    base, decoder, run = small.path("joint@5"), small.path("joint+qr@5"), small.runs / steps[1].run
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        save(base, build(ModelConfig("joint", 8, 12)), ModelCard(5, lambda_of(5), "mse"))
+        record = {"stages": {"qr-soft": {"steps": steps[0].steps, "seconds": 1.0}}}
+        model = Rectified(load(base).model, Rectifier(12, 16))
+        save_rectified(decoder, model, ModelCard(5, lambda_of(5), "mse", record), base)
+        if seed == 1:
+            shutil.copytree(small.weights, run)
+            shutil.move(run / decoder.name, run / training_run.WEIGHTS)
+            (run / training_run.CHECKPOINT).write_bytes(b"stands for a checkpoint")
+    assert small.next() == steps[1]
+    job = small.job(steps[1])
+    assert (job.init, job.restart, set(job.history)) == (decoder, True, {"qr-soft"})
