@@ -18,7 +18,6 @@ from bench.learned.models.parts import TRANSFORMS
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from bench.learned.weights.stored_cdfs import Tensors
@@ -97,8 +96,9 @@ def _packed(name: str, value: Tensor) -> Tensors | None:
     if not value.isfinite().all() or not value.numel():
         return None
     # Kernels of a masked convolution are zero at the same positions.
-    taps = value.flatten(2).ne(0).flatten(0, 1).any(0)
-    units = (value.flatten(2)[..., taps].double() / 2.0**_LEAST_EXPONENT).long().numpy()
+    kernels = value.flatten(2)
+    taps = kernels.ne(0).flatten(0, 1).any(0)
+    units = (kernels[..., taps].double() / 2.0**_LEAST_EXPONENT).long().numpy()
     combined = np.bitwise_or.reduce(units.reshape(len(units), -1), axis=1)
     exponents = np.where(combined == 0, 0, np.log2(np.maximum(combined & -combined, 1))).astype(np.int64)
     integers = units >> exponents[:, None, None]
@@ -129,12 +129,9 @@ def _unpacked(
         raise ValueError(f"the bits of '{name}' do not fit its integers")
     integers = high.numpy().astype(np.int16) << planes
     for plane, packed in enumerate(low.numpy()):
-        integers |= _bits(packed, high.numel()).reshape(integers.shape).astype(np.int16) << plane
+        bits = np.unpackbits(packed, count=high.numel()).reshape(integers.shape)
+        integers |= bits.astype(np.int16) << plane
     value = torch.zeros(*high.shape[:2], taps.numel(), dtype=torch.half)
     scaled = torch.from_numpy(integers).float() * torch.exp2(exponents.float()).view(-1, 1, 1)
     value[..., taps.flatten().bool()] = scaled.half()
     return value.view(*high.shape[:2], *taps.shape)
-
-
-def _bits(packed: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    return np.unpackbits(packed, count=count)
