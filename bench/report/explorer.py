@@ -25,21 +25,26 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure, Scale, Series
     from bench.report.style import Look
 
+Notes = dict[tuple[str, ...], int]
+"""Notes of a series' points, such as the names of the pictures, and their place in `notes`; many series share them."""
+
 
 def explorer_json(content: Content) -> str:
     """What static/explorer.js draws, safe inside a script element."""
+    notes: Notes = {}
     return script_json(
         {
             "metrics": [{"name": axis.name, "title": axis.label} for axis in content.results.axes],
             "anchors": [{"name": anchor.name, "title": anchor.title} for anchor in content.anchors],
             "curves": [_curve(rd_curve, content) for rd_curve in content.rd_curves if rd_curve.curves],
             "chosen": list(content.chosen),
-            **_figures(content),
+            **_figures(content, notes),
+            "notes": list(notes),
         }
     )
 
 
-def _figures(content: Content) -> dict[str, Any]:
+def _figures(content: Content, notes: Notes) -> dict[str, Any]:
     """The figures by view, metric, anchor and time, and what the times are of."""
     against, looks = content.against, content.looks
     names = [rd_curve.name for rd_curve in content.rd_curves]
@@ -53,15 +58,16 @@ def _figures(content: Content) -> dict[str, Any]:
         first = [rd_curve for rd_curve in shown if rd_curve.name in content.chosen] or shown
         if not shown:
             continue
-        rd[axis.name] = described(rd_figure(axis, shown, against.curves, window(axis, first)), looks)
+        rd[axis.name] = described(rd_figure(axis, shown, against.curves, window(axis, first)), looks, notes)
         difference[axis.name], per_image[axis.name], times[axis.name] = {}, {}, {}
         for anchor in content.anchors:
             if figure := against.difference(axis, anchor.name, names):
-                difference[axis.name][anchor.name] = described(figure, looks)
+                difference[axis.name][anchor.name] = described(figure, looks, notes)
             if len(content.results.images) > 1 and (figure := against.per_image(axis, anchor.name, names)):
-                per_image[axis.name][anchor.name] = described(figure, looks)
+                per_image[axis.name][anchor.name] = described(figure, looks, notes)
             fronts = against.fronts(axis, anchor.name, names)
-            times[axis.name][anchor.name] = {" ".join(key): described(front, looks) for key, front in fronts.items()}
+            drawn = {" ".join(key): described(front, looks, notes) for key, front in fronts.items()}
+            times[axis.name][anchor.name] = drawn
             places |= dict.fromkeys(fronts)
     titles = [{"name": " ".join(key), "title": _time(content, *key)} for key in places]
     return {"times": titles, "figures": {"rd": rd, "difference": difference, "images": per_image, "times": times}}
@@ -75,13 +81,13 @@ def _time(content: Content, group: str, stage: str) -> str:
     return f"{stage}: {first['machine']}, {threads}, {first['device']}"
 
 
-def described(figure: Figure, looks: Mapping[str, Look]) -> dict[str, Any]:
+def described(figure: Figure, looks: Mapping[str, Look], notes: Notes) -> dict[str, Any]:
     """A description as JSON has it; what has its usual value, or follows from the curve, is left out."""
     return {
         "name": figure.name,
         "x": _scale(figure.x),
         "y": _scale(figure.y),
-        "series": [_series(series, looks) for series in figure.series if len(series.x)],
+        "series": [_series(series, looks, notes) for series in figure.series if len(series.x)],
         **({"named": True} if figure.names_at_points else {}),
     }
 
@@ -98,7 +104,7 @@ def _scale(scale: Scale) -> dict[str, Any]:
     return {"label": scale.label} | {name: value for name, value in whole.items() if value}
 
 
-def _series(series: Series, looks: Mapping[str, Look]) -> dict[str, Any]:
+def _series(series: Series, looks: Mapping[str, Look], notes: Notes) -> dict[str, Any]:
     whole = {
         "curve": series.name,
         "look": None if series.look == looks.get(series.name) else look_json(series.look),
@@ -106,10 +112,10 @@ def _series(series: Series, looks: Mapping[str, Look]) -> dict[str, Any]:
         "y": _list(series.y),
         "mode": "+".join(["lines"] * series.line + ["markers"] * series.markers),
         "every": series.every if series.every > 1 else None,
-        "notes": list(series.notes),
+        "notes": notes.setdefault(tuple(series.notes), len(notes)) if series.notes else None,
         "faded": series.faded,
     }
-    return {name: value for name, value in whole.items() if value or name == "x0"}
+    return {name: value for name, value in whole.items() if value or (name in ("x0", "notes") and value is not None)}
 
 
 def _places(axis: str, values: NDArray[np.float64]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FIGURE_FORMS = ("svg", "pdf")
 """Formats of figures for a paper. The report itself has only SVG files, because PDFs take as long as the rest."""
 
+DIGITS = 9
+"""Significant digits of the tables and of the numbers of figures. The measurements themselves are exact."""
+
 ASSETS = "assets"
 
 
@@ -96,7 +99,7 @@ def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
-    return csv_text(frame).encode()
+    return csv_text(frame, digits=DIGITS).encode()
 
 
 def _place(*parts: str) -> str:

@@ -22,6 +22,8 @@ LEFT_OUT = frozenset(
     {
         "published.csv",
         "rate_differences.csv",
+        "time_and_rate.csv",
+        "cost_and_rate.csv",
         "per_image.csv",
         "per_image_bd_rates.csv",
         "pictures.csv",

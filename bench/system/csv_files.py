@@ -45,8 +45,8 @@ def unguarded_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as the text of a CSV file."""
+def csv_text(frame: pd.DataFrame, *, digits: int | None = None) -> str:
+    """A frame as the text of a CSV file; floats have as many significant digits as given, or are exact."""
     written = frame.rename(columns=guarded)
     texts = {place: [cell for cell in frame.iloc[:, place] if isinstance(cell, str)] for place in range(frame.shape[1])}
     for place, cells in texts.items():
@@ -55,7 +55,8 @@ def csv_text(frame: pd.DataFrame) -> str:
     # Python's csv module quotes a carriage return only if it quotes all text.
     has_return = any("\r" in cell for cells in [list(frame.columns), *texts.values()] for cell in cells)
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
-    return str(written.to_csv(index=False, lineterminator="\n", quoting=quoting))
+    float_format = None if digits is None else f"%.{digits}g"
+    return str(written.to_csv(index=False, lineterminator="\n", quoting=quoting, float_format=float_format))
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

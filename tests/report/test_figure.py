@@ -93,7 +93,7 @@ def test_the_table_has_every_point_with_curve_title_and_note() -> None:
 
 
 def test_json_has_what_plotly_draws() -> None:
-    found = described(figure(), LOOKS)
+    found = described(figure(), LOOKS, {})
     assert found["x"] == {"label": "rate", "log": True, "limits": [0.05, 1.0]}
     first, second, helper = found["series"]
     assert (first["curve"], first["x"], first["y"], first["mode"]) == (
@@ -107,7 +107,7 @@ def test_json_has_what_plotly_draws() -> None:
     assert "look" not in first
     assert helper["look"]["colour"] == "muted"
     even = Series.of("joint", "", LOOKS["joint"], (np.linspace(30, 40, 61), np.zeros(61)))
-    x = described(Figure("a", "", Scale(""), Scale(""), (even,)), LOOKS)["series"][0]
+    x = described(Figure("a", "", Scale(""), Scale(""), (even,)), LOOKS, {})["series"][0]
     assert (x["x0"], x["dx"]) == (30, pytest.approx(1 / 6))
 
 
@@ -125,7 +125,7 @@ def test_less_is_better_turns_the_axis_in_every_form(drawn: list[tuple[Axes, Leg
     turned = Figure("a", "", Scale("x"), Scale("error", descending=True), figure().series)
     drawing(turned)
     assert drawn[0][0].yaxis_inverted()
-    assert described(turned, LOOKS)["y"]["descending"]
+    assert described(turned, LOOKS, {})["y"]["descending"]
     assert "y dir=reverse" in pgf_text(turned)
 
 

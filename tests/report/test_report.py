@@ -154,7 +154,7 @@ def test_the_numbers_of_the_interactive_figures_are_those_of_the_csv_files(page:
         (series["curve"], float(note.removeprefix("quality ")), x, y)
         for series in data["figures"]["rd"]["psnr_db"]["series"]
         if series["curve"] in measured
-        for x, y, note in zip(series["x"], series["y"], series["notes"], strict=True)
+        for x, y, note in zip(series["x"], series["y"], data["notes"][series["notes"]], strict=True)
     ]
     assert len(drawn) == len(points)
     for name, quality, bpp, psnr in drawn:

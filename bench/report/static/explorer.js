@@ -24,6 +24,7 @@
 
   const colour = (role) => getComputedStyle(document.documentElement).getPropertyValue(`--${role}`).trim();
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const notes = (one) => data.notes[one.notes];
   const filled = (value) => Boolean(value) && Object.values(value).some((part) => Object.keys(part).length > 0);
 
   // ---- the figure that is chosen ------------------------------------------------------------------------------------
@@ -71,8 +72,8 @@
         color: colour(role), symbol, size: one.mode === "markers" ? 10 : 8,
         maxdisplayed: one.every ? Math.ceil(one.y.length / one.every) : 0,
       },
-      text: one.notes?.map(escape),
-      hovertemplate: [`<b>${escape(curve?.title ?? "")}</b>`, ...(one.notes ? ["%{text}"] : []), ...values, ...more].join("<br>") + "<extra></extra>",
+      text: notes(one)?.map(escape),
+      hovertemplate: [`<b>${escape(curve?.title ?? "")}</b>`, ...(notes(one) ? ["%{text}"] : []), ...values, ...more].join("<br>") + "<extra></extra>",
       ...(curve ? {} : { hoverinfo: "skip", hovertemplate: undefined }),
     };
   };
@@ -139,7 +140,7 @@
     const { x, y, series } = figure();
     const cell = (value) => /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value;
     const rows = series.filter(({ curve }) => curve).flatMap((one) => places(one).map((value, index) =>
-      [one.curve, curves.get(one.curve).title, one.notes?.[index] ?? "", value, y.rows?.[Math.round(one.y[index])] ?? one.y[index]]));
+      [one.curve, curves.get(one.curve).title, notes(one)?.[index] ?? "", value, y.rows?.[Math.round(one.y[index])] ?? one.y[index]]));
     return [["curve", "title", "note", x.label, y.label || "row"], ...rows.filter((row) => row[3] !== null)]
       .map((row) => row.map(cell).join(",")).join("\n") + "\n";
   };
