@@ -144,11 +144,13 @@ def test_a_value_of_another_type_anywhere_in_a_recipe_is_one_clear_line() -> Non
 
 
 def test_the_shipped_recipe_gives_compared_families_equal_budgets() -> None:
-    """joint and hyper have the same start and training; so have scale and context, and factorized at every lambda."""
+    """joint and hyper have the same start and training, scale the same steps at the lower lambdas."""
     steps = [step for step in training_recipe.read().steps if step.target.modifier is None]
     for families, stage in (
         (("joint", "hyper"), "all-lambdas"),
-        (("scale", "context"), "all-lambdas-entropy"),
+        (("joint", "hyper"), "upper-lambdas"),
+        (("joint", "hyper", "scale"), "lower-lambdas"),
+        (("joint", "hyper", "scale"), "fine-tuning"),
         (("factorized",), "entropy"),
     ):
         found = [step for step in steps if step.stage == stage]
