@@ -99,10 +99,8 @@ class Gained(nn.Module):
         They fit if they equal those of the codec, up to one factor for each channel of y and the rounding of weights
         files. The plain model may be of another family.
         """
-        (_, analysis), (_, synthesis) = _ends(plain, "g_a")[-1], _ends(plain, "g_s")[0]
-        (_, ours), (_, theirs) = _ends(self.codec, "g_a")[-1], _ends(self.codec, "g_s")[0]
-        gain = _norms(analysis, outputs=True) / _norms(ours, outputs=True)
-        shrink = _norms(synthesis, outputs=False) / _norms(theirs, outputs=False)
+        gain = _norms(plain, "g_a", -1) / _norms(self.codec, "g_a", -1)
+        shrink = _norms(plain, "g_s", 0) / _norms(self.codec, "g_s", 0)
         gains = [("g_a", -1, gain), ("g_s", 0, shrink)]
         expected = {**dict(self.codec.named_parameters()), **_multiplied(self.codec, gains)}
         found = {name: value for name, value in plain.named_parameters() if name.partition(".")[0] in TRANSFORMS}
@@ -155,20 +153,20 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
     """The parameters of a codec after multiplying inputs or outputs of its sub-networks."""
     found: dict[str, Tensor] = {}
     for part, end, factor in factors:
-        ends = _ends(codec, part)
-        name, layer = ends[end]
+        name, layer = _end(codec, part, end)
         multiplied = _scaled if end else _fed
-        if isinstance(layer, AttentionBlock):
-            # The layer before an attention block has multiplied outputs, or the one after it multiplied inputs.
-            name, layer = ends[end - 1 if end else 1]
-            found |= _between(*ends[end], factor if end else 1 / factor)
+        outermost, block = _ends(codec, part)[end]
+        if isinstance(block, AttentionBlock):
+            found |= _between(outermost, block, factor if end else 1 / factor)
         found |= multiplied(name, layer, factor)
     return found
 
 
-def _norms(layer: nn.Module, *, outputs: bool) -> Tensor:
-    """Norm of a convolution's weights for each output or input channel."""
-    axis = 0 if outputs != isinstance(layer, nn.ConvTranspose2d) else 1
+def _norms(codec: LearnedModel, part: str, end: int) -> Tensor:
+    """Norms of the weights for each channel of the input (end 0) or of the output (end -1) of a sub-network."""
+    _, layer = _end(codec, part, end)
+    layer = layer.conv1 if isinstance(layer, ResidualBlock) else layer
+    axis = 0 if bool(end) != isinstance(layer, nn.ConvTranspose2d) else 1
     norms: Tensor = torch.linalg.vector_norm(cast("Tensor", layer.weight).movedim(axis, 0).flatten(1), dim=1)
     return norms
 
@@ -181,6 +179,16 @@ def _row(table: Tensor, which: Tensor) -> Tensor:
 def _ends(codec: LearnedModel, part: str) -> list[tuple[str, nn.Module]]:
     """The layers of a sub-network with parameters, by name: convolutions, and blocks with side paths."""
     return list(_layers(part, codec.get_submodule(part)))
+
+
+def _end(codec: LearnedModel, part: str, end: int) -> tuple[str, nn.Module]:
+    """The layer whose weights take the factors at an end of a sub-network.
+
+    That is the outermost one, or the one next to it if that is an attention block.
+    """
+    ends = _ends(codec, part)
+    inner = end - 1 if end else 1
+    return ends[inner if isinstance(ends[end][1], AttentionBlock) else end]
 
 
 def _layers(name: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -149,6 +149,16 @@ def test_gains_of_y_are_found_in_the_transforms_of_plain_models(other: str, make
         torch.testing.assert_close(getattr(with_gains, name), getattr(model, name), rtol=0, atol=1e-3)
 
 
+@torch.no_grad()
+def test_gains_of_y_are_found_beside_attention_blocks(liven: Callable[[LearnedModel], None]) -> None:
+    model = gained_of(wide_attn(liven))
+    found = Gained(wide_attn(liven), LAMBDAS, LAMBDAS[-1])
+    for index in range(len(LAMBDAS)):
+        assert found.take_transforms(index, model.plain(index))
+    for name in ("gain", "inverse"):
+        torch.testing.assert_close(getattr(found, name), getattr(model, name), rtol=0, atol=1e-3)
+
+
 def test_transforms_of_another_training_have_no_gains(make: Maker) -> None:
     model = gained_of(make("hyper"))
     before = {name: value.clone() for name, value in model.named_parameters()}
