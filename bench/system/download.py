@@ -81,9 +81,10 @@ def _try(url: str, path: Path, sha256: str, fetch: Callable[[str, Path], None]) 
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        resumed = part.exists()
         fetch(url, part)
-        if not sha256_of(part).startswith(sha256):
-            # A resumed file may consist of parts of two versions: download it again from the start.
+        if resumed and not sha256_of(part).startswith(sha256):
+            # It may consist of parts of two versions: download it again from the start.
             part.unlink()
             fetch(url, part)
         if not (found := sha256_of(part)).startswith(sha256):

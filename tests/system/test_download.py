@@ -75,6 +75,7 @@ def test_a_corrupt_file_is_refused_and_the_old_one_stays(server: str, tmp_path: 
         download([f"{server}/corrupt"], tmp_path / "file", SHA256)
     assert (tmp_path / "file").read_bytes() == b"old"
     assert not (tmp_path / "file.part").exists()
+    assert Server.log == [("/corrupt", None)]  # once: nothing of it was there before
 
 
 @pytest.mark.parametrize("name", ["file", "endless"])
