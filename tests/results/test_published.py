@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,6 +36,17 @@ def test_every_curve_has_a_title_and_a_source_and_rising_rates() -> None:
         "tfc": 22,
         "tfc-tecnick": 5,
     }
+
+
+def test_every_source_says_where_and_when_its_points_were_taken_and_how_averaged() -> None:
+    sources = tomllib.loads((DATA / "sources.toml").read_text(encoding="utf-8"))
+    assert sources.keys() == {path.stem for path in DATA.glob("*.csv")}
+    for source in sources.values():
+        assert source["url"].startswith("https://")
+        assert all(source[key] for key in ("title", "licence", "averaging", "left_out"))
+        assert "2026-11-29" in source["obtained"]
+        # A commit, or the day of a comment that nobody can change unseen.
+        assert re.search(r"at [0-9a-f]{7} |the comment of 20\d\d-\d\d-\d\d", source["obtained"])
 
 
 def test_points_are_the_published_ones() -> None:
