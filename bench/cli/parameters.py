@@ -91,6 +91,13 @@ def one_curve(ctx: click.Context, param: click.Parameter, value: Sequence[str]) 
     return value[0] if value else None
 
 
+def one_target(ctx: click.Context, param: click.Parameter, value: Sequence[float]) -> float | None:
+    """The one value of `--bpp` or `--psnr`, likewise."""
+    if len(value) > 1:
+        raise click.BadParameter("a run has one target; run it once for each.", ctx=ctx, param=param)
+    return value[0] if value else None
+
+
 class Command(click.Command):
     """A command that takes no empty text: it is what a variable that is not set comes to in a shell."""
 

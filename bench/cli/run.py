@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command, one_curve
+from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command, one_curve, one_target
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -50,8 +50,22 @@ if TYPE_CHECKING:
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or file.py:NAME.")
 @click.option("--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all that is stored.")
-@click.option("--bpp", type=POSITIVE, metavar="RATE", help="Find the quality whose mean rate is nearest to this.")
-@click.option("--psnr", type=POSITIVE, metavar="DB", help="Find the quality whose mean PSNR is nearest to this.")
+@click.option(
+    "--bpp",
+    type=POSITIVE,
+    multiple=True,
+    callback=one_target,
+    metavar="RATE",
+    help="Find the quality whose mean rate is nearest to this.",
+)
+@click.option(
+    "--psnr",
+    type=POSITIVE,
+    multiple=True,
+    callback=one_target,
+    metavar="DB",
+    help="Find the quality whose mean PSNR is nearest to this.",
+)
 @click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a cluster of dask.distributed; docs/cluster.md.")
 @click.option(

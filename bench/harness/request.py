@@ -26,7 +26,7 @@ from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column, is_measured_name
 from bench.results.store import Store
-from bench.system.errors import MissingError, UsageError, listed
+from bench.system.errors import CodecError, MissingError, UsageError, listed
 from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ if TYPE_CHECKING:
     from bench.harness.dispatch import Crew
     from bench.harness.plan import Plan
     from bench.harness.runner import Outcome
+    from bench.harness.target import Target
     from bench.images.clips import ClipOptions
     from bench.images.datasets import Dataset
     from bench.images.picture import Kind
     from bench.images.set_images import ImageFile
     from bench.metrics.distortion import Metric
-    from bench.system.errors import CodecError
+    from bench.system.errors import BenchError
 
 REPEATS = 5
 """Samples of a time, if nothing else is asked for."""
@@ -103,16 +104,17 @@ class Summary:
     """Images that are left out of the result because a codec failed on them, and the failures."""
     notes: tuple[str, ...] = ()
     """Remarks on the pictures that a reader of the results must know."""
-    not_loaded: tuple[str, ...] = ()
-    """A line for each codec that ended the process that loaded it: the number of its tasks is unknown."""
+    left_out: tuple[str, ...] = ()
+    """A line for each codec that ended the process that loaded it, so that the number of its tasks is unknown, or that
+    failed on a picture while the quality for a target was searched."""
     about: tuple[str, ...] = ()
     """Remarks on weights that the user named: their files, and points whose files are gone."""
 
     @property
     def failures(self) -> list[str]:
-        """The failures of tasks, unless failed images are skipped, and codecs that were not loaded; each once."""
+        """The failures of tasks, unless failed images are skipped, and codecs that are left out; each once."""
         lines = [line for outcome in self.outcomes.values() for line in outcome.failures]
-        return list(dict.fromkeys([*self.not_loaded, *([] if self.skipped else lines)]))
+        return list(dict.fromkeys([*self.left_out, *([] if self.skipped else lines)]))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows of points that this run was asked for; others of the same codec and quality are left out."""
@@ -144,6 +146,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         raise UsageError("--seed chooses a --sample; add --sample, or leave it out")
     if request.scheduler and request.workers > 1:
         raise UsageError("--workers are of this machine, and --scheduler has its own; leave one of them out")
+    target = target_of(request.bpp, request.psnr, request.codecs)
     with Supervisor() as supervisor:
         opening = Opening(supervisor, request.limits)
         lost = opening.not_loaded(request.codecs, request.codec_options, request.backend)
@@ -154,7 +157,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
             images = whole.sample(images, request.sample, request.seed or 0)
         dataset = whole.part(images)
         metrics, lacking = metrics_for(request.metrics, dataset.kind)
-        specs, found = _at_target(request, crew, specs, dataset, opening)
+        specs, found, without_target = _at_target(request, target, specs, crew=crew, dataset=dataset, opening=opening)
         the_plan = plan(specs, dataset.images, backend=request.backend, opening=opening)
     the_plan = replace(the_plan, shard=request.shard, lost={**the_plan.lost, **_lost(request, lost)})
     # Each worker has one thread; times are taken by this process.
@@ -192,7 +195,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         outcomes,
         skipped=skipped,
         notes=_notes(whole, remarks),
-        not_loaded=tuple(f"{name}: {reason}" for name, reason in not_loaded.items()),
+        left_out=(*(f"{name}: {reason}" for name, reason in not_loaded.items()), *without_target),
         about=about,
     )
 
@@ -210,14 +213,26 @@ def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPo
 
 
 def _at_target(
-    request: RunRequest, crew: Crew | None, specs: list[CodecSpec], dataset: Dataset, opening: Opening
-) -> tuple[list[CodecSpec], list[str]]:
-    """The codecs at the qualities that meet the target of a request, if there is one, and a line for each."""
-    target = target_of(request.bpp, request.psnr, request.codecs, specs)
+    request: RunRequest,
+    target: Target | None,
+    specs: list[CodecSpec],
+    *,
+    crew: Crew | None,
+    dataset: Dataset,
+    opening: Opening,
+) -> tuple[list[CodecSpec], list[str], list[str]]:
+    """The codecs at the qualities nearest to a target, if there is one; a line for each; and why others have none.
+
+    Raises:
+        BenchError: no codec has a quality for it.
+    """
     if target is None:
-        return specs, []
+        return specs, [], []
     if not target.is_rate and dataset.kind != "rgb":
         raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
+    found: list[CodecSpec] = []
+    lines: list[str] = []
+    errors: list[BenchError] = []
     with crew_for(request, crew, "target") as measuring:
         probe = functools.partial(
             mean_point,
@@ -227,14 +242,20 @@ def _at_target(
             crew=measuring,
             opening=opening,
         )
-        # A codec that cannot run here is reported by the plan.
-        found = [
-            (spec, "")
-            if codec_class(spec.name).missing(request.backend, **spec.options)
-            else at_target(spec, target, probe)
-            for spec in specs
-        ]
-    return [spec for spec, _ in found], [line for _, line in found if line]
+        for spec in specs:
+            if codec_class(spec.name).missing(request.backend, **spec.options):
+                found.append(spec)  # the plan reports it
+                continue
+            try:
+                nearest, line = at_target(spec, target, probe)
+            except (CodecError, MissingError) as error:
+                errors.append(error)
+            else:
+                found.append(nearest)
+                lines.append(line)
+    if errors and not lines:
+        raise errors[0]
+    return found, lines, [str(error) for error in errors]
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:

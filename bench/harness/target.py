@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.analysis.axis import psnr_db
+from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import codec_class, label_of
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob
@@ -20,11 +20,11 @@ from bench.system.errors import CodecError, UsageError, one_line
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from bench.codecs.codec import CodecSpec
     from bench.harness.dispatch import Crew
     from bench.harness.opening import Opening
+    from bench.harness.task import Task
     from bench.images.datasets import Dataset
     from bench.system.worker_process import Limits
 
@@ -50,7 +50,9 @@ class Target:
 
     def distance(self, value: float) -> float:
         """Signed distance of a value from the target: log ratio of rates, or a tenth of the difference in dB."""
-        return math.log(value / self.value) if self.is_rate else (value - self.value) / 10
+        if not self.is_rate:
+            return (value - self.value) / 10
+        return math.log(value / self.value) if value else -math.inf  # of empty files
 
     def __str__(self) -> str:
         return self.shown(self.value)
@@ -60,8 +62,8 @@ class Target:
         return f"{value:.4g} bpp" if self.is_rate else f"{value:.2f} dB"
 
 
-def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs: Sequence[CodecSpec]) -> Target | None:
-    """The target that options ask for; `texts` are the codecs as the user named them, `specs` as they were resolved.
+def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Target | None:
+    """The target that options ask for; `texts` are the codecs as the user named them.
 
     Raises:
         UsageError: both are given, or a codec is named with qualities.
@@ -71,9 +73,9 @@ def target_of(bpp: float | None, psnr: float | None, texts: Sequence[str], specs
     option = "--psnr" if bpp is None else "--bpp"
     if bpp is not None and psnr is not None:
         raise UsageError("--bpp and --psnr are two targets; leave one out")
-    names = {spec.name for spec in specs}
-    if chosen := [text for text in texts if text not in names and "@" in text and text.rpartition("@")[0] in names]:
-        raise UsageError(f"{option} finds the quality; write {chosen[0].rpartition('@')[0]} instead of {chosen[0]}")
+    for text in texts:
+        if (spec := CodecSpec.parse(text)).qualities:
+            raise UsageError(f"{option} finds the quality; write {spec.name} instead of {text}")
     return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
 
 
@@ -95,13 +97,13 @@ def mean_point(  # where and how it is measured
     work = Work(MeasuringJob.by([metric]), limits)
     tasks = plan([spec], dataset.images, backend=backend, opening=opening)
     for task, error in tasks.failing:
-        raise CodecError(f"{task}: {error}; a search for a target needs every picture")
+        raise _needed(task, error)
     results = carried_out(work, {tasks.points[0]: tasks.of(0)}, crew)
     rates_bpp, errors = [], []
     with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
         for task, measured in results:
             if isinstance(measured, BaseException):
-                raise CodecError(f"{task}: {one_line(measured)}; a search for a target needs every picture")
+                raise _needed(task, measured)
             rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
             errors.append(measured.result.values[metric] or 0.0)
             advance(1, str(task))
@@ -109,43 +111,50 @@ def mean_point(  # where and how it is measured
     return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
 
 
+def _needed(task: Task, error: BaseException) -> CodecError:
+    return CodecError(f"{task}: {one_line(error)}; a search for a target needs every picture: --exclude leaves one out")
+
+
 def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
     """The codec at the quality nearest to the target, and a line that reports the value there.
 
-    A codec with weights has only the points of its weights. Other codecs have a whole scale, on which rate and quality
-    are assumed to increase together.
+    A codec with weights has only the points of its weights, which may be numbered in any order: all are tried. Other
+    codecs have a whole scale, on which rate and quality are assumed to increase together.
     """
     cls = codec_class(spec.name)
     has_weights = "weights" in cls.options
-
-    @functools.cache
-    def value_at(quality: float) -> float:
-        rate_bpp, psnr_db = probe(replace(spec, qualities=(quality,)))
-        return rate_bpp if target.is_rate else psnr_db
-
     tried: dict[float, float] = {}
 
     def distance(quality: float) -> float:
-        tried[quality] = value_at(quality)
+        if quality not in tried:
+            rate_bpp, psnr_db = probe(replace(spec, qualities=(quality,)))
+            tried[quality] = rate_bpp if target.is_rate else psnr_db
         return target.distance(tried[quality])
 
     scale = cls.scale
     if has_weights:
-        _bisect_list(sorted(spec.qualities), distance)
+        for quality in spec.qualities:
+            distance(quality)
     elif scale.integral:
         whole = range(math.ceil(scale.lowest), math.floor(scale.highest) + 1)
         _bisect_list(list(reversed(whole) if scale.falling else whole), distance)
     else:
         ends = (scale.highest, scale.lowest) if scale.falling else (scale.lowest, scale.highest)
         _bisect_interval(*ends, distance)
-    quality = min(tried, key=lambda one: abs(target.distance(tried[one])))
+    nearest = min(tried, key=lambda quality: abs(distance(quality)))
     of = f", the nearest of its {len(spec.qualities)} points" if has_weights else ""
-    line = f"{label_of(spec.name)}: {target} asked for; quality {quality:g} has {target.shown(tried[quality])}{of}"
-    return replace(spec, qualities=(quality,)), line
+    distances = [distance(quality) for quality in tried]
+    if abs(distance(nearest)) >= TOLERANCE and (min(distances) > 0 or max(distances) < 0):
+        of += f", its {'lowest' if min(distances) > 0 else 'highest'}: the target is out of reach"
+    line = f"{label_of(spec.name)}: {target} asked for; quality {nearest:g} has {target.shown(tried[nearest])}{of}"
+    return replace(spec, qualities=(nearest,)), line
 
 
 def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float]) -> None:
-    """Evaluate the qualities of a binary search, among them the last below the target and the first above."""
+    """Evaluate the qualities of a binary search, among them the last below the target and the first above.
+
+    Where the values fall between neighbours, these may be others than the two nearest.
+    """
     low, high = 0, len(qualities) - 1
     while low < high:
         middle = (low + high) // 2

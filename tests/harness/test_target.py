@@ -63,11 +63,23 @@ def test_a_continuous_scale_is_met_to_half_a_percent() -> None:
     assert quality == float(f"{quality:.4g}")
 
 
-@pytest.mark.parametrize(("bpp", "quality"), [(1e-6, 1), (100, 100)])
-def test_what_is_out_of_reach_is_answered_with_the_nearest_end(bpp: float, quality: float) -> None:
+@pytest.mark.parametrize(("bpp", "quality", "end"), [(1e-6, 1, "lowest"), (100, 100, "highest")])
+def test_what_is_out_of_reach_is_answered_with_the_nearest_end(bpp: float, quality: float, end: str) -> None:
     result, line = found("jpeg", Target(bpp, is_rate=True), Probed({"power": 1, "factor": 0.01}))
     assert result == quality
-    assert line.startswith(f"jpeg: {bpp:.4g} bpp asked for; quality {quality} has {quality / 100:.4g} bpp")
+    asked = f"jpeg: {bpp:.4g} bpp asked for; quality {quality} has {quality / 100:.4g} bpp"
+    assert line == f"{asked}, its {end}: the target is out of reach"
+
+
+@pytest.mark.parametrize("value", [0.01, 1.0])
+def test_the_ends_of_a_scale_are_within_reach(value: float) -> None:
+    _, line = found("jpeg", Target(value, is_rate=True), Probed({"power": 1, "factor": 0.01}))
+    assert "out of reach" not in line
+
+
+def test_a_codec_with_empty_files_is_below_every_rate() -> None:
+    _, line = found("jpeg", Target(0.5, is_rate=True), Probed({"power": 1, "factor": 0}))
+    assert line.endswith("has 0 bpp, its highest: the target is out of reach")
 
 
 def test_a_learned_codec_has_the_nearest_of_its_points() -> None:
@@ -77,6 +89,29 @@ def test_a_learned_codec_has_the_nearest_of_its_points() -> None:
     assert quality == 4
     assert line.endswith(f", the nearest of its {len(spec.qualities)} points")
     assert set(probe.qualities) <= set(spec.qualities)
+
+
+def test_points_of_weights_may_be_numbered_in_any_order() -> None:
+    rates = {1: 0.9, 2: 0.2, 3: 1.4, 4: 0.5, 5: 0.1, 6: 0.7}
+    (spec,) = resolve_codecs(["joint"])
+    assert set(spec.qualities) == rates.keys()
+    for quality, bpp in rates.items():
+        result, _ = at_target(spec, Target(bpp, is_rate=True), lambda one: (rates[int(one.qualities[0])], 0.0))
+        assert result.qualities == (quality,)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "web*", "mbt2018", "my.py:Mine"])
+def test_a_target_and_a_quality_exclude_each_other(name: str, tmp_path: Path) -> None:
+    arguments = ["run", "--codec", f"{name}@50", "--dataset", str(tmp_path), "--bpp", "1"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert result.output == f"Error: --bpp finds the quality; write {name} instead of {name}@50\n"
+
+
+def test_a_second_target_is_refused() -> None:
+    result = CliRunner().invoke(main, ["run", "--codec", "jpeg", "--bpp", "1", "--bpp", "2"])
+    assert result.exit_code == 2
+    assert "a run has one target" in result.output
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +144,41 @@ def test_a_run_stores_the_quality_that_it_found(
     place = 3 if option == "--bpp" else 4
     distances = {int(row[1]): abs(float(row[place]) - value) for row in cells}
     assert min(distances, key=lambda one: distances[one]) == quality
+
+
+CODECS = """
+from baselines.jpeg import Jpeg
+
+class Fails(Jpeg):
+    title = "Fails on good pictures"
+
+    def encode(self, picture):
+        if self.quality > 20:
+            raise ValueError("too good")
+        return super().encode(picture)
+
+class NotMade(Jpeg):
+    title = "Has no constructor"
+
+    def __init__(self, quality, **options):
+        raise RuntimeError("no such luck")
+"""
+
+
+def test_codecs_that_fail_take_nothing_from_the_others(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(CODECS)
+    names = [f"{tmp_path / 'own.py'}:Fails", "jpeg", f"{tmp_path / 'own.py'}:NotMade"]
+    codecs = [argument for name in names for argument in ("--codec", name)]
+    arguments = ["--dataset", str(folder / "photos"), "--db", str(tmp_path / "r.sqlite"), "--bpp", "2.5"]
+    result = CliRunner().invoke(main, ["run", *codecs, *arguments])
+    assert result.exit_code == 1
+    assert "2 tasks measured" in result.output
+    lines = [line for line in result.output.splitlines() if line.startswith("failed: ")]
+    needed = "a search for a target needs every picture: --exclude leaves one out"
+    assert lines == [
+        f"failed: fails@50 on p0: ValueError: too good (own.py:9); {needed}",
+        "failed: notmade: RuntimeError: no such luck (own.py:16)",
+    ]
+    alone = CliRunner().invoke(main, ["run", *codecs[:2], *arguments])
+    assert alone.exit_code == 1
+    assert alone.output == f"Error: {lines[0].removeprefix('failed: ')}\n"
