@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.dataset_results import DatasetResults
+    from bench.analysis.rd_curve import RdCurve
     from bench.results.frames import Export
 
 CODEC = "cca"
@@ -54,7 +55,11 @@ def rates(results: DatasetResults) -> pd.DataFrame:
 
 
 def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
-    """BD-rates of codecs in fixed point over their float siblings of equal weights and settings, with the data sets."""
+    """BD-rates of codecs in fixed point against their float siblings, with the image sets.
+
+    Weights and settings are equal. Where weights of some qualities are missing in fixed point, the sibling's points at
+    these are left out: a curve of other points is interpolated in another way, by more than fixed point costs.
+    """
     found = []
     for results in all_results:
         axes = [axis for axis in results.axes if PSNR_YUV in results.axes or axis in {PSNR, MS_SSIM}]
@@ -62,10 +67,17 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
             same = (results.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
             base = results.curves[same & (results.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
-                rd_curves = measured_curve(results, name), measured_curve(results, test["name"])
-                rows = bd_table(rd_curves[0], rd_curves[1:], axes)
+                anchor, *tests = _at_shared_qualities(results, name, test["name"])
+                rows = bd_table(anchor, tests, axes)
                 found.append(rows.assign(dataset=results.dataset, dataset_title=results.title))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
+    """The curves of some names at the qualities that all of them have, or whole if there are none."""
+    own = {name: results.points.loc[results.points["name"] == name, "quality"].tolist() for name in names}
+    shared = sorted(set.intersection(*map(set, own.values())))
+    return [measured_curve(results, name, () if shared == sorted(own[name]) else shared) for name in names]
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
