@@ -100,7 +100,7 @@ def train() -> None:
     "decoder is trained on decoded latents, it is any number of these.",
 )
 @click.option("--N", "N", type=click.IntRange(1, 1024), help="Channels inside the transforms and of z.  [compact]")
-@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y; attn has M = N.  [compact]")
+@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y.  [compact]")
 @click.option(
     "--lmbda",
     type=POSITIVE,
