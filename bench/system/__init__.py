@@ -1,4 +1,4 @@
-"""Infrastructure without knowledge of codecs: errors, files, downloads, progress, interruption, memory, provenance.
+"""General infrastructure: errors, files, downloads, progress, interruption, allocator, provenance.
 
 errors         exceptions with a one-line message for the user
 files          atomic writes, hashes, folders
@@ -11,8 +11,8 @@ worker_process a child process that executes calls within limits
 tools          external programs, killed with their children on a timeout
 interruption   Ctrl-C and SIGTERM: stop at the next safe point
 progress       progress bars
-memory         settings of the C library's memory allocator
+allocator      settings of the C library's memory allocator
 provenance     commit, packages and machine
 
-The lowest folder: it imports nothing of bench but its version, and every other folder may import it.
+The top folder of the hierarchy: it imports only the version from bench, and all other folders may import it.
 """

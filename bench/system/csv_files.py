@@ -78,7 +78,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
         with path.open(encoding="utf-8", newline="") as file:
             return columns_of(file)
     except FileNotFoundError:
-        raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
+        raise UsageError(f"{path.parent}: {path.name} is missing; write the folder with `bench export`") from None
     except ValueError as error:
         raise UsageError(f"{path}: {error}; write the folder again with `bench export`") from None
 
@@ -95,7 +95,7 @@ def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str
         raise ValueError(f"not a CSV file: {error}") from None
     names = [unguarded(name) for name in header]
     if len(set(names)) < len(names):
-        raise ValueError("two columns have one name")
+        raise ValueError("two columns have the same name")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
             raise ValueError(f"row {number} has {len(row)} cells, not {len(names)}")

@@ -58,7 +58,7 @@ def weights_folder() -> Path:
 
 
 def locate_weights(file: str) -> Path | None:
-    """Path of a file of weights on this machine, not verified: in our folder, else among PyTorch's downloads."""
+    """Path of a weights file on this machine, unverified: in bench's folder, else among PyTorch's downloads."""
     hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
     return next((path for path in (weights_folder() / file, hub / file) if path.is_file()), None)
 
@@ -71,7 +71,7 @@ class _TooLargeError(Exception):
     """A server sends more than the maximum."""
 
     def __str__(self) -> str:
-        return f"it sends more than {self.args[0]} bytes, which no file here has"
+        return f"it sends more than the limit of {self.args[0]} bytes"
 
 
 def _try(url: str, path: Path, sha256: str, fetch: Callable[[str, Path], None]) -> str | None:
@@ -126,7 +126,7 @@ def _fetch(url: str, part: Path, *, advance: Callable[[int], None], max_bytes: i
 
 
 def _cut_off(part: Path) -> ConnectionError:
-    return ConnectionError(f"the connection ended after {part.stat().st_size} bytes; run again to go on")
+    return ConnectionError(f"the connection ended after {part.stat().st_size} bytes; run again to resume")
 
 
 def _one_line(error: Exception) -> str:

@@ -25,7 +25,7 @@ _NOT_PRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 class BenchError(Exception):
     """Base class of every error that `bench` reports as one line and a non-zero exit code.
 
-    Names and words from outside stand in the message with escapes, as `printable` writes them.
+    Names and texts from outside are escaped in the message by `printable`.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -73,7 +73,7 @@ def _escape(character: str) -> str:
 
 
 FROM_USERS = (Exception, SystemExit)
-"""What a user's code may raise. A script that calls sys.exit must not end the run."""
+"""Exceptions of users' code to catch, including SystemExit: a call of sys.exit must not end the run."""
 
 
 def one_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that replaces `path` in one step when the block ends, and leaves `path` alone if the block fails.
+    """A binary file that atomically replaces `path` when the block ends; `path` is unchanged if the block fails.
 
     The data is flushed to the disk before the rename, so that after a crash there is either the old file or the new
     one.

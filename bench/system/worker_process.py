@@ -167,10 +167,10 @@ class WorkerProcess:
         ):
             if time.monotonic() >= deadline:
                 self._end()
-                raise TimeoutEndedError(f"took longer than {limits.timeout_s:g} s, and was ended")
+                raise TimeoutEndedError(f"took longer than {limits.timeout_s:g} s and was killed")
             if limits.memory_bytes and running.memory_bytes() > limits.memory_bytes:
                 self._end()
-                raise EndedError(f"took more than {limits.memory_bytes / 2**30:g} GiB of memory, and was ended")
+                raise EndedError(f"took more than {limits.memory_bytes / 2**30:g} GiB of memory and was killed")
 
     def _how_it_ended(self, running: _Running) -> str:
         running.process.join(DYING_S)
@@ -179,8 +179,8 @@ class WorkerProcess:
         if code is None or code >= 0:
             return "closed its connection" if code is None else f"exited with code {code}"
         name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
-        hint = "; the system does that when there is no memory left" if -code == signal.SIGKILL else ""
-        return f"was ended by {name}{hint}"
+        hint = "; the system does this when it runs out of memory" if -code == signal.SIGKILL else ""
+        return f"was killed by {name}{hint}"
 
     def _start(self) -> _Running:
         # A fork of this process would share the state of the encoder.

@@ -21,7 +21,7 @@ from bench.learned.coding.transforms import PictureTransforms, PlanesTransforms,
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.models.mixture import MixtureModel
-from bench.system.memory import share_freed_memory
+from bench.system.allocator import share_freed_memory
 
 if TYPE_CHECKING:
     from torch import Tensor

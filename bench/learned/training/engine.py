@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 import torch
 from lightning_fabric import Fabric
 
+from bench.system.allocator import keep_freed_memory
 from bench.system.errors import UsageError
-from bench.system.memory import keep_freed_memory
 
 Precision = Literal["auto", "bf16", "float32"]
 
@@ -59,7 +59,7 @@ def dtype_of(engine: Fabric) -> torch.dtype:
 
 
 def tune(threads: int | None = None) -> int:
-    """Set up this process for fast training whose results depend only on the number of threads, which is returned."""
+    """Set up this process for fast, reproducible training; returns the number of threads, on which results depend."""
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

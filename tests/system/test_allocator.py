@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from bench.system import memory
+from bench.system import allocator
 
 ARENA_MAX, MMAP_THRESHOLD, TRIM_THRESHOLD = -8, -3, -1
 
@@ -24,12 +24,12 @@ def test_memory_is_kept_with_the_largest_threshold_that_the_library_takes_or_all
         return int(parameter != MMAP_THRESHOLD or value <= most)
 
     monkeypatch.setattr(ctypes, "CDLL", lambda _: types.SimpleNamespace(mallopt=mallopt))
-    memory.keep_freed_memory()
+    allocator.keep_freed_memory()
     expected = [(MMAP_THRESHOLD, size) for size in threshold]
     assert asked == expected + [(TRIM_THRESHOLD, 2**31 - 1), (ARENA_MAX, 1)] * others
 
 
 def test_other_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: types.SimpleNamespace())
-    memory.keep_freed_memory()
-    memory.share_freed_memory()
+    allocator.keep_freed_memory()
+    allocator.share_freed_memory()
