@@ -1,15 +1,15 @@
-"""The report: a pure function of an export directory; the same input gives the same bytes.
+"""HTML report of the results, a pure function of an export directory: the same input gives the same bytes.
 
 assets      decoded pictures, costs, trainings and experiments
-page        writes the pages and the figures; `report` composes them, `pages` those of details, `cca_page` that of cca
-content     the content of a page on one image set; `numbers` and `views` turn it into text and tables
-figure      the description of a figure: axes and series. `style` has colours, dashes and markers of curves
-canvas      draws a description with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
-rd_plot, against, cost_plot, experiment_plots   the descriptions: RD curves, against an anchor, costs, experiments
-paper_figure   one figure of chosen curves for a paper; `citations` its BibTeX
+page        writes pages and figures; `report` composes them; `pages` and `cca_page` have the detail pages
+content     data of a page on one image set; `numbers` and `views` format it as text and tables
+figure      description of a figure: axes and series; `style`: colours, dashes and markers of curves
+canvas      draws a figure with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
+rd_plot, against, cost_plot, experiment_plots   descriptions of figures: RD curves, comparisons, costs, experiments
+paper_figure   one figure of selected curves for a paper; `citations`: its BibTeX
 templates, static   Jinja templates, CSS and JavaScript
 
-Imports `experiments` and what is below. The next folder up is `verification`.
+Imports `experiments` and the folders above it. The next folder below is `verification`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures that compare curves with an anchor: rate at each quality and of each picture, and time against rate."""
+"""Figures that compare curves with an anchor: rate per quality and per picture, and cost or time against rate."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ROOM = (0.08, 0.28)
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """Draws such figures from the tables of a page, and titles and looks of curves."""
+    """Figures of one page, from its tables and the titles and looks of its curves."""
 
     tables: Mapping[str, pd.DataFrame]
     titles: Mapping[str, str]
     looks: Mapping[str, Look]
 
     def difference(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
-        """The rate of some curves relative to the anchor at equal quality; None where nothing overlaps."""
+        """Rate of curves relative to the anchor over quality; None if no curve overlaps with the anchor."""
         rows, curves = self._rows("rate_differences", axis, anchor), self._curves(axis, anchor)
         rows = rows[rows["test"].isin(names)]
         if rows.empty:
@@ -61,7 +61,7 @@ class Against:
         )
 
     def per_image(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
-        """Each picture's own BD-rate as a dot in its codec's row, and the mean curve's as a bar; None without any."""
+        """BD-rate of each picture (dots) and of the mean curve (bar), with a row per codec; None without any."""
         rates, curves = self._rows("per_image_bd_rates", axis, anchor), self._curves(axis, anchor)
         rates = rates[rates["test"].isin(names) & rates["bd_rate_pchip_percent"].notna()]
         means = self._rows("bd_rates", axis, anchor)
@@ -78,7 +78,7 @@ class Against:
             series.append(Series.of(name, "", MEAN, bar, markers=False, faded=faded))
         return Figure(
             f"per_image_{slug(axis.name)}",
-            f"BD-rate over {axis.title} of each picture by itself (markers) and of the mean curve (bar).",
+            f"BD-rate over {axis.title} of each picture (markers) and of the mean curve (bar).",
             Scale(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
             Scale.of_rows([curves.titles[name] for name in means["test"]]),
             tuple(series),
@@ -86,7 +86,7 @@ class Against:
         )
 
     def fronts(self, axis: Axis, anchor: str, names: Collection[str]) -> dict[tuple[str, str], Figure]:
-        """Time against BD-rate of some curves and of those on the front, by group of comparable times and stage."""
+        """Time against BD-rate of given curves and the front: one figure per stage and group of comparable times."""
         rows = self._rows("time_and_rate", axis, anchor)
         rows = rows[rows["test"].isin(names) | rows["on_front"].astype(bool)]
         groups = {
@@ -98,7 +98,7 @@ class Against:
         return {key: _front_figure(own, axis, curves) for key, own in groups.items() if len(own) > 1}
 
     def costs(self, axis: Axis, anchor: str, names: Collection[str]) -> list[Figure]:
-        """Costs against BD-rate of some curves, of those on the front, and of published ones, a figure a cost."""
+        """Cost against BD-rate, one figure per cost: given curves, the Pareto front, and published curves."""
         rows = self._rows("cost_and_rate", axis, anchor) if "cost_and_rate" in self.tables else pd.DataFrame()
         if rows.empty:
             return []
@@ -107,7 +107,7 @@ class Against:
 
     @property
     def curves(self) -> Curves:
-        """Titles and looks of the curves, none in doubt."""
+        """Titles and looks of the curves, without marks for unreliable BD-rates."""
         return Curves(self.titles, self.looks)
 
     def _rows(self, table: str, axis: Axis, anchor: str) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
     stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], curves.titles[rows["anchor"].iloc[0]]
     rows = rows.assign(x=1e3 * rows["median_s"])
     front = rows[rows["on_front"].astype(bool)].sort_values("x")
-    # From point to point first across, then down.
+    # A step line between points: horizontal, then vertical.
     corners = np.repeat(front["x"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
     points = [
         Series.of(name, curves.titles[name], curves.looks[name], ([x], [y]), line=False, faded=name in curves.doubted)

@@ -1,4 +1,4 @@
-"""Figures drawn by matplotlib, with reproducible bytes: for the page, where they follow its theme, and as files."""
+"""Figures drawn with matplotlib, with reproducible bytes: inline SVG in the colours of the page's theme, and files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PNG_DPI = 600
 """Resolution that journals require for line art."""
 
 FADED = 0.3
-"""Opacity of doubtful data."""
+"""Opacity of unreliable data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Size:
 
     @classmethod
     def of(cls, figure: Figure) -> Size:
-        """That of a figure in the page."""
+        """Size of a figure in the page."""
         return cls(figure.width_inches, figure.height_inches)
 
     @property
@@ -57,32 +57,32 @@ class Size:
 
 
 def slug(name: str) -> str:
-    """A name as part of a file name and an id: letters, digits, hyphens; different names stay different."""
+    """Convert a name for file names and ids (letters, digits, hyphens); different names give different results."""
     safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def drawing(figure: Figure) -> str:
-    """The figure as SVG with a placeholder colour for each role, from which the page and the file are made."""
+    """Draw a figure as SVG with placeholder colours, the source of `inline_svg` and `svg_file`."""
     svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size.of(figure))
     text = re.sub(r"<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", text[text.index("<svg") :]).strip()
 
 
 def inline_svg(name: str, svg: str) -> str:
-    """A figure's drawing as an SVG element of an HTML page, its colours the page's CSS variables."""
+    """Convert a drawing to an SVG element for an HTML page, with CSS variables as colours."""
     # Several figures share a page, so their ids must differ.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     for role, colour in themed_colours().items():
         svg = svg.replace(colour, f"var(--{role})")
-    # The page sets size and font; a screen reader reads the caption.
+    # The page sets size and font; screen readers read the caption.
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1)
     svg = re.sub(r"font(?:-size)?: ([\d.]+)px[^;\"]*", r"font-size: \1px", svg)
     return re.sub(r" font-family: [^;\"]*;", "", svg)
 
 
 def svg_file(svg: str) -> bytes:
-    """The same drawing as a file in colours for white paper, its text as text."""
+    """Convert a drawing to an SVG file in colours for white paper; text stays text."""
     light = css_variables(dark=False)
     for role, colour in themed_colours().items():
         svg = svg.replace(colour, light[role])
@@ -90,9 +90,9 @@ def svg_file(svg: str) -> bytes:
 
 
 def file_bytes(figure: Figure, form: str, size: Size | None = None) -> bytes:
-    """The figure for a paper, in colours for white paper.
+    """Draw a figure for a paper, in colours for white paper.
 
-    `form` is "svg" with text as paths, "pdf" with embedded fonts, or "png". Without a `size` it is as in a report.
+    `form` is "svg" with text as paths, "pdf" with embedded fonts, or "png". The default `size` is that of a report.
     """
     options = {"svg.fonttype": "path", "pdf.fonttype": 42}
     return _saved(figure, form, css_variables(dark=False), options, size or Size.of(figure))
@@ -102,7 +102,7 @@ def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[
     import matplotlib as mpl  # noqa: PLC0415  # 0.5 s that only a report needs to pay
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
-    # Dates, versions and random ids would make two equal reports differ.
+    # Without dates, versions and random ids, equal reports have equal bytes.
     metadata = {
         "svg": {"Date": None, "Creator": None},
         "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
@@ -144,7 +144,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """Draws a figure on matplotlib's axes, in the colours of the roles."""
+    """Drawing of a figure on matplotlib axes, with a colour for each role."""
 
     figure: Figure
     axes: Axes
@@ -162,7 +162,7 @@ class _Drawing:
         self._scale("x", x)
         self._scale("y", y)
         self.axes.set_xlabel(x.label)
-        # A label beside the axis would have to be read sideways.
+        # Above the axis: a label beside it would have to be read sideways.
         self.axes.set_title(y.label, pad=self.size.font_points * (2.2 if self.figure.headings else 0.8))
         if self.figure.names_at_points:
             self._name_points()
@@ -272,11 +272,11 @@ class _Drawing:
 
 
 _STEPS = {1.0: (1, 2, 3, 5, 7), 2.2: (1, 2, 5), 3.5: (1, 3)}
-"""Widest logarithmic axis, in decades, to the ticks of a decade."""
+"""Ticks per decade, by the maximum width of a logarithmic axis in decades."""
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis: some steps of each decade, the fewer the wider it is."""
+    """Ticks of a logarithmic axis; wider axes have fewer ticks per decade."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     width = math.log10(high / low)
     steps = next((steps for widest, steps in _STEPS.items() if width <= widest), (1,))
@@ -287,7 +287,7 @@ def _settings(colours: Mapping[str, str], size: Size) -> dict[str, Any]:
     factor = size.scale
     return {
         "font.family": "DejaVu Sans",
-        "text.parse_math": False,  # a codec's title may hold a dollar sign
+        "text.parse_math": False,  # a codec's title may contain a dollar sign
         "font.size": size.font_points,
         "axes.titlesize": size.font_points,
         "axes.titlelocation": "left",

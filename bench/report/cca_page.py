@@ -1,4 +1,4 @@
-"""The page on cross-component attention (Duan et al. 2023): planes of YUV 4:2:0, and fixed point."""
+"""Page on cross-component attention (Duan et al. 2023): results on YUV 4:2:0 planes, and fixed point."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files: Mapping[str, str]) -> Page | None:
-    """Everything that an export holds of cca and of fixed point; None where that is nothing.
+    """Page with all results on cca and fixed point in an export; None without any.
 
-    `files` are the pages on image sets, by the name of the set.
+    `files` maps image sets to their pages.
     """
     all_results = [content.results for content in contents]
     observed, tried = extras.experiment("cca_ablation"), extras.experiment("portability")
@@ -65,7 +65,7 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
 def _of_planes(
     content: Content | None, files: Mapping[str, str], tables: dict[str, pd.DataFrame]
 ) -> tuple[dict[str, Any], list[Figure]]:
-    """What hangs on measurements of cca on planes: variables of the page, and figures; its tables are added."""
+    """Template variables and figures that need cca measured on YUV 4:2:0; adds their tables to `tables`."""
     if content is None:
         return dict.fromkeys(("dataset_title", "image_set_page", "rates", "ceilings")), []
     results = content.results
@@ -92,6 +92,6 @@ def _part_plots(table: pd.DataFrame) -> list[Figure]:
     rows = table[table["variant"] != cca_ablation.REFERENCE]
     rows = rows.assign(label=[views.part_name(row) for row in rows.to_dict("records")])
     columns = ("label", *(f"loss_difference_{end}percent" for end in ("", "low_", "high_")))
-    caption = "Difference in loss to cca without its filter, with the 95 % interval over pictures."
-    plot = interval_figure("cca_parts", caption, "difference in loss to guide IGU without filter", rows, columns)
+    caption = "Difference in loss from cca without filter, with the 95 % interval over pictures."
+    plot = interval_figure("cca_parts", caption, "difference in loss from guide IGU without filter", rows, columns)
     return drawable([plot])

@@ -1,4 +1,4 @@
-"""BibTeX entries for a figure or a report: bench, metrics, image sets, codecs and published points."""
+"""BibTeX entries for a figure or a report: bench, metrics, image sets, codecs and published curves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.analysis.choice import Choice
 
 SELF = "bench"
-"""The key of bench itself."""
+"""BibTeX key of bench itself."""
 
 
 def bibliography() -> str:
@@ -30,7 +30,7 @@ def bibliography() -> str:
 
 
 def citations(choice: Choice) -> str:
-    """BibTeX entries for a figure, each once; published points have an entry for their source."""
+    """BibTeX entries for a figure, without duplicates; published curves are cited by their source."""
     entries = _entries(bibliography())
     keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.results.dataset)])
     curves = choice.results.curves.set_index("name")
@@ -56,13 +56,13 @@ def _entries(text: str) -> Mapping[str, str]:
 
 
 def _cited(kind: str, name: str) -> Iterable[str]:
-    """The keys that citations.toml has for a name."""
+    """The keys of a name in citations.toml."""
     table: Mapping[str, list[str]] = tomllib.loads(_resource("citations.toml"))[kind]
     return [key for pattern, keys in table.items() if fnmatch.fnmatchcase(name, pattern) for key in keys]
 
 
 def _source(points: pd.DataFrame) -> dict[str, str]:
-    """The entry of the source of published points, by its key: a source of bench, or an import."""
+    """BibTeX entry for the source of published points, which come with bench or were imported, by its key."""
     row = points.iloc[0]
     known = published.sources()
     if (name := str(row["source"])) in known:
@@ -72,7 +72,7 @@ def _source(points: pd.DataFrame) -> dict[str, str]:
         name = f"{name}-{row['method']}"
         key = "points-" + re.sub("[^A-Za-z0-9]+", "-", name).strip("-")
         fields = {"title": f"{row['title']}: RD points", "note": row["note"], "url": row["url"]}
-    # An address stands as it is, but for what would end the field.
+    # Addresses are not escaped, except for braces, which would end the field.
     plain = {"url": re.sub(r"[{}\s]", "", str(fields.pop("url")))}
     values = {field: escaped(str(text)) for field, text in fields.items()} | plain
     lines = [f"  {field:<5} = {{{text}}}" for field, text in values.items() if text]

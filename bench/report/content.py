@@ -1,4 +1,4 @@
-"""The content of a page on one image set: data frames for its CSV files, and figures."""
+"""Content of a page on one image set: data frames for its CSV files, and figures."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The results on one image set as a page shows them.
+    """Results on one image set, prepared for a page.
 
     `titles` are those of the curves, and `tables` the data frames of the page by the name of their CSV file. `subject`
-    is the main curve of the page, `chosen` are the few curves that its figure shows at first.
+    is the main curve of the page, `chosen` are the few curves that its figure shows initially.
     """
 
     export: Export
@@ -64,9 +64,9 @@ class Content:
         anchor_names: Sequence[str] = (),
         extras: Extras | None = None,
     ) -> Self:
-        """Compute the content of a page on an image set, without its figures; see `drawn`.
+        """Compute the content of a page on an image set, without figures; see `drawn`.
 
-        Without `extras` there are no costs.
+        Costs need `extras`.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -92,7 +92,7 @@ class Content:
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
 
     def drawn(self, colours: Colours) -> Self:
-        """The content with its figures, in the colours of the families."""
+        """Copy with figures, in the colours of the families."""
         results, first, axes = self.results, self.chosen, self.results.axes
         references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
         how = looks(results.families, references, colours, first)
@@ -111,7 +111,7 @@ class Content:
 
     @property
     def anchor(self) -> RdCurve | None:
-        """The anchor of the static figures."""
+        """Anchor of the static figures; None without anchors."""
         return self.anchors[0] if self.anchors else None
 
     @property
@@ -126,9 +126,9 @@ class Content:
 
 
 def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> DatasetResults:
-    """The results on an image set, by default of the RGB one with the most complete points.
+    """Results on an image set, by default the RGB set with the most complete points.
 
-    Where only a part of the set was measured it is of that part.
+    If only a part of the set was measured, the results are those of the part.
 
     Raises:
         UsageError: nothing is measured, or the data set or an image is unknown.
@@ -139,13 +139,13 @@ def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> 
 
 
 def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
-    """The main image set of a report: of RGB, with the most complete points."""
-    # YUV pictures have a page of their own if there is an RGB set.
+    """Main image set of a report: the RGB set with the most complete points, if there is one."""
+    # YUV sets have separate pages if there is an RGB set.
     return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
 def short_titles(results: DatasetResults) -> dict[str, str]:
-    """The titles of the measured curves; they name the weights only if these are not those of most learned curves."""
+    """Titles of the measured curves, with the weights only if they differ from those of most learned curves."""
     curves = results.curves
     uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
     usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
@@ -160,7 +160,7 @@ def _titled(rd_curve: RdCurve, titles: Mapping[str, str]) -> RdCurve:
 def _headline(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[RdCurve], rates: pd.DataFrame
 ) -> tuple[str | None, list[str]]:
-    """The main curve of a page, and the curves that its figure shows at first, including the best one."""
+    """Main curve of a page, and the curves that its figure shows initially, including the best one."""
     if not anchors or not results.axes:
         return None, [rd_curve.name for rd_curve in rd_curves][: headline.MOST]
     ranked, names = headline.ranking(rates, results.axes[0].name, anchors[0].name), [one.name for one in anchors]
@@ -172,7 +172,7 @@ def _headline(
 def _compared(
     anchors: Sequence[RdCurve], rd_curves: Sequence[RdCurve], results: DatasetResults
 ) -> dict[str, pd.DataFrame]:
-    """Comparisons of every curve with every anchor; only measured curves have per-image values."""
+    """Compare all curves with all anchors; only measured curves have values per image."""
     found: dict[str, list[pd.DataFrame]] = {"bd_rates": [], "rate_differences": [], "per_image_bd_rates": []}
     for anchor in anchors:
         tests = [rd_curve for rd_curve in rd_curves if rd_curve.name != anchor.name]
@@ -187,7 +187,7 @@ def _compared(
 def _of_stated(
     export: Export, results: DatasetResults, anchors: Sequence[RdCurve]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The published curves of these pictures whose costs are stated, and their BD-rates with what is doubtful."""
+    """Published curves with stated costs on these pictures, and their BD-rates with marks for unreliable ones."""
     points, stated = published_of(results, export), stated_costs()
     stated = stated[stated["curve"].isin(published_names(points))]
     curves = [published_curve(points, name) for name in stated["curve"]]
@@ -203,7 +203,7 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:
-    """The tables without comparisons."""
+    """Tables that need no comparison of curves."""
     times = task_times(results, export)
     used = {
         *results.measurements["run_id"],
@@ -230,7 +230,7 @@ def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.Data
 
 
 def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Points or measurements, with "nan" if a metric is not defined, as in exports."""
+    """Points or measurements with "nan" where a metric is not defined, as in exports."""
     marked = rows.astype(object)
     for axis in results.axes:
         if "key" in rows:
@@ -246,7 +246,7 @@ def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
 
 
 def _in_order(times: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Times in the common order of codecs; the order of stages is kept."""
+    """Sort times in the common order of codecs; the order of stages is kept."""
     order = {name: position for position, name in enumerate(results.curves["name"])}
     ranked = times.assign(rank=times["name"].map(order)).sort_values(["group", "rank"], kind="stable")
     return ranked.drop(columns="rank").reset_index(drop=True)

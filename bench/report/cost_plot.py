@@ -1,4 +1,4 @@
-"""Cost against BD-rate as a scatter with the Pareto front: filled is measured here, hollow is published by others."""
+"""Scatter plot of cost against BD-rate with the Pareto front: filled markers are measured here, hollow ones not."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from bench.report.figure import Curves
 
 ROOM = (0.2, 0.25)
-"""What an axis has before its lowest and behind its highest point, as parts of its length, for names."""
+"""Margins of an axis for names, before its lowest and after its highest point, relative to its length."""
 
 HEIGHT_INCHES = 7.6
 WIDTH_INCHES = 4.9
-"""Narrow and high, so that the names of many codecs can be read on a telephone as well."""
+"""Narrow and tall, so that the names of many codecs are legible on a phone."""
 
 KINDS = {
     MEASURED: ("measured here", Look("series-0", "o", (), 1.8)),
     COUNTED: ("published points, cost counted here", Look("series-1", "s", (), 1.4, hollow=True)),
     "": ("published points, cost stated by others", Look("series-1", "D", (), 1.4, hollow=True)),
 }
-"""What a marker says, by `by` of `bench.analysis.costs.cost_table`; the last is of whoever states a cost."""
+"""Legend of the markers, by the column `by` of `bench.analysis.costs.cost_table`; the last is the default."""
 
 AT_MOST = "\N{LESS-THAN OR EQUAL TO}"
-"""Before the name of a codec of which an upper bound is known."""
+"""Prefix of the name of a codec whose cost is an upper bound."""
 
 
 def cost_figures(axis: Axis, rows: pd.DataFrame, curves: Curves) -> list[Figure]:
-    """A figure for each cost that two codecs or more have; `rows` are of one axis and one anchor."""
+    """One figure per cost known for at least two codecs; `rows` are those of one axis and one anchor."""
     parts = [(cost, rows[rows["cost"] == cost.name]) for cost in COSTS]
     return [_figure(own, cost, axis, curves) for cost, own in parts if len(own) > 1]
 
@@ -46,7 +46,7 @@ def cost_figures(axis: Axis, rows: pd.DataFrame, curves: Curves) -> list[Figure]
 def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figure:
     anchor = curves.titles[rows["anchor"].iloc[0]]
     front = rows[rows["on_front"].astype(bool)].sort_values("value")
-    # From point to point first across, then down.
+    # A step line between points: horizontal, then vertical.
     corners = np.repeat(front["value"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
     kinds = [by if by in KINDS else "" for by in rows["by"]]
     points = [
@@ -66,9 +66,9 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
     return Figure(
         f"cost_{slug(axis.name)}_{cost.name}",
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
-        + (" Hollow markers are points and costs that others published." if others else " Measured here alone."),
+        + (" Hollow markers are published points and costs." if others else " Measured here only."),
         Scale(f"{cost.title}, log scale", log=True, limits=(float(np.exp(costs[0])), float(np.exp(costs[1])))),
-        # Most codecs stand where rates are low, and so do their names.
+        # Most codecs and their names are where rates are low.
         Scale(
             f"BD-rate against {anchor}",
             percent=True,

@@ -1,4 +1,4 @@
-"""Figures of experiments: gains by model and quality, a value over alpha or epochs, and differences with intervals."""
+"""Figures of experiments: gains by model and quality, values over alpha or epochs, and differences with intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEIGHT_INCHES = 3.6
 def line_figure(
     name: str, caption: str, rows: pd.DataFrame, x: Scale, y: Scale, *, columns: tuple[str, str, str]
 ) -> Figure | None:
-    """A line for each value of a column; None where no row has a point. `columns` are those of x, y and the lines."""
+    """Line plot with one line per value of the third of `columns` (x, y, lines); None without points."""
     of_x, of_y, of_line = columns
     rows = rows[rows[of_x].notna() & rows[of_y].notna()]
     if rows.empty:
@@ -36,22 +36,22 @@ def line_figure(
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}
-"""Markers of the modifiers; the colour is that of the model."""
+"""Markers of the modifiers; colours belong to the models."""
 
-MODIFIERS = {"+qr": "+qr, with the rectifier", "+ft": "+ft, the control"}
-"""What the lines of the figures of gains are called."""
+MODIFIERS = {"+qr": "+qr (rectifier)", "+ft": "+ft (control)"}
+"""Legend of the figures of gains."""
 
 LABELLED = 3
-"""Of more qualities than these only the first and the last have a number."""
+"""With more qualities, only the first and the last are labelled."""
 
 
 def gain_figure(
     column: str, title: str, rows: pd.DataFrame, colours: Mapping[str, str], interval: tuple[str, str] | None = None
 ) -> Figure | None:
-    """A column of gains by quality, a panel for each model of `rows`; None without any value.
+    """Plot gains by quality, one panel per model of `rows`; None without values.
 
-    `rows` are those of `bench.analysis.rectifier_gain.gains` with the column "panel", `colours` the roles by panel, and
-    `interval` the columns of the ends of its interval, if it has one.
+    `rows` are those of `bench.analysis.rectifier_gain.gains` with the column "panel"; `colours` maps panels to roles;
+    `interval` names the columns of the interval's ends, if there are any.
     """
     rows = rows[rows[column].notna()]
     if rows.empty:
@@ -82,7 +82,7 @@ def gain_figure(
         caption,
         Scale("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
         Scale(title, zero=True),
-        # The legend is in no model's colour.
+        # The legend is neutral: colours belong to models.
         (*series, *(Series.of("", MODIFIERS[modifier], GAIN_LOOKS[modifier], ([], [])) for modifier in drawn)),
         HEIGHT_INCHES,
         headings=[
@@ -92,7 +92,7 @@ def gain_figure(
 
 
 def interval_figure(name: str, caption: str, title: str, rows: pd.DataFrame, columns: Sequence[str]) -> Figure | None:
-    """A dot and a bar a row, around zero; None where no row has a value.
+    """Plot differences around zero, with a dot and an interval bar per row; None without values.
 
     `title` is that of the axis of values, and `columns` are those of the label, the value and the ends of its interval.
     """

@@ -1,6 +1,6 @@
-"""The interactive figures: descriptions as JSON inside the page, which static/explorer.js draws with plotly.
+"""Interactive figures: descriptions as JSON inside the page, which static/explorer.js draws with plotly.
 
-The numbers are those of the CSV files, to six digits.
+The values are those of the CSV files, with six digits.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from bench.report.style import Look
 
 Notes = dict[tuple[str, ...], int]
-"""Notes of a series' points, such as the names of the pictures, and their place in `notes`; many series share them."""
+"""Notes on the points of a series, such as picture names, and their index in `notes`; many series share them."""
 
 
 def explorer_json(content: Content) -> str:
-    """What static/explorer.js draws, safe inside a script element."""
+    """JSON for static/explorer.js, safe inside a script element."""
     notes: Notes = {}
     return script_json(
         {
@@ -45,7 +45,7 @@ def explorer_json(content: Content) -> str:
 
 
 def _figures(content: Content, notes: Notes) -> dict[str, Any]:
-    """The figures by view, metric, anchor and time, and what the times are of."""
+    """Figures by view, metric, anchor and time, and descriptions of the times."""
     against, looks = content.against, content.looks
     names = [rd_curve.name for rd_curve in content.rd_curves]
     rd: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def _figures(content: Content, notes: Notes) -> dict[str, Any]:
 
 
 def _time(content: Content, group: str, stage: str) -> str:
-    """A stage, and the machine that a group of times is of."""
+    """Description of a group of times: stage, machine, threads and device."""
     rows = content.tables["timings_summary"]
     first = records(rows[rows["group"].astype(str) == group].head(1))[0]
     threads = f"{first['threads']:g} thread{'' if first['threads'] == 1 else 's'}"
@@ -82,7 +82,7 @@ def _time(content: Content, group: str, stage: str) -> str:
 
 
 def described(figure: Figure, looks: Mapping[str, Look], notes: Notes) -> dict[str, Any]:
-    """A description as JSON has it; what has its usual value, or follows from the curve, is left out."""
+    """JSON form of a figure; defaults, and values that follow from the curve, are omitted."""
     return {
         "name": figure.name,
         "x": _scale(figure.x),
@@ -119,7 +119,7 @@ def _series(series: Series, looks: Mapping[str, Look], notes: Notes) -> dict[str
 
 
 def _places(axis: str, values: NDArray[np.float64]) -> dict[str, Any]:
-    """The values, or of even ones the first and the step, as plotly takes either."""
+    """The values, or the first and the step if they are evenly spaced; plotly accepts both."""
     steps = np.diff(values)
     if len(steps) > 3 and np.allclose(steps, steps[0], rtol=1e-6, atol=0):
         return {f"{axis}0": _rounded(values[0]), f"d{axis}": float(f"{steps[0]:.9g}")}
@@ -151,7 +151,7 @@ def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
 
 
 def look_json(look: Look) -> dict[str, str | float]:
-    """How plotly draws a curve; the colour is a role."""
+    """Style of a curve for plotly, with a role as its colour."""
     dash = ",".join(f"{length * 1.6:g}px" for length in look.dash) or "solid"
     symbol = (MARKERS[look.marker].plotly if look.marker else "circle") + ("-open" if look.hollow else "")
     return {"colour": look.colour, "symbol": symbol, "dash": dash, "width": look.width}

@@ -1,4 +1,4 @@
-"""The description of a figure: axes and series, from which matplotlib, plotly, pgfplots and CSV files are made."""
+"""Description of a figure: axes and series, the source for matplotlib, plotly, pgfplots and CSV files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEIGHT_INCHES = 4.3
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Titles and looks of curves by name, and the curves with doubtful BD-rates."""
+    """Titles and looks of curves by name, and the curves with unreliable BD-rates."""
 
     titles: Mapping[str, str]
     looks: Mapping[str, Look]
@@ -31,10 +31,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One axis of a figure. Without `limits` it holds all series; `ticks` are places with their texts, or a choice.
+    """One axis of a figure. Without `limits` it covers all series; `ticks` are positions, optionally with labels.
 
-    `descending`: less is better, so that the axis runs from high to low. `percent`: numbers have a sign and a unit.
-    `zero`: there is a line at zero. `whole`: there is nothing between whole numbers.
+    `descending`: lower is better, and the axis runs from high to low. `percent`: numbers have a sign and a unit.
+    `zero`: draw a line at zero. `whole`: only integers have ticks.
     """
 
     label: str
@@ -48,17 +48,17 @@ class Scale:
 
     @classmethod
     def of_rows(cls, names: Sequence[str]) -> Scale:
-        """A vertical axis with a row for each name, the first on top."""
+        """Vertical axis with one row per name, the first on top."""
         return cls("", limits=(-0.6, len(names) - 0.4), ticks=dict(enumerate(names)), descending=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve of a figure: points `x`, `y`, joined by a line, shown by markers, or both. NaN parts a line.
+    """One curve of a figure: points `x`, `y`, drawn as a line, as markers, or both. NaN interrupts a line.
 
-    `name` is that of the RD curve that it belongs to, or empty; `title` stands in the legend or beside the point, if at
-    all. `every` is how many points there are to a marker. `notes` say more of each point, for who points at it.
-    `faded`: what it shows is in doubt.
+    `name` is that of its RD curve, or empty; `title` is the text in the legend or beside the point, or empty. `every`
+    is the number of points per marker. `notes` are shown when the user hovers over a point. `faded`: the data are
+    unreliable.
     """
 
     name: str
@@ -74,21 +74,21 @@ class Series:
 
     @classmethod
     def of(cls, name: str, title: str, look: Look, points: tuple[ArrayLike, ArrayLike], **options: object) -> Series:
-        """A series of any numbers."""
+        """Series of arbitrary numbers."""
         x, y = (np.asarray(values, dtype=np.float64) for values in points)
         return cls(name, title, look, x, y, **options)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `names_at_points`: each point has the title of its series beside it, and the legend is the `key`.
+    """One figure. `names_at_points`: the title of a series is beside its point, and the legend shows the `key`.
 
-    `key` are series without points, which say what the markers of the others mean.
+    `key` are series without points that explain the markers of the others.
 
-    `headings` are texts above places of the horizontal axis, with the role of their colour.
+    `headings` are texts above positions of the horizontal axis, with the role of their colour.
     """
 
-    name: str  # of its files, and unique in a page
+    name: str  # of its files; unique within a page
     caption: str
     x: Scale
     y: Scale
@@ -101,12 +101,12 @@ class Figure:
 
     @property
     def legend(self) -> list[Series]:
-        """The series that the legend lists."""
+        """Series listed in the legend."""
         return [*self.key] if self.names_at_points else [series for series in self.series if series.title]
 
     @property
     def table(self) -> pd.DataFrame:
-        """The points of all series, for a CSV file."""
+        """Points of all series, for a CSV file."""
         frames = [
             pd.DataFrame({"curve": s.name, "title": s.title, "note": list(s.notes) or "", "x": s.x, "y": s.y})
             for s in self.series
@@ -121,7 +121,7 @@ class Figure:
 def segments(
     ends: Iterable[tuple[float, float]], across: Iterable[tuple[float, float]]
 ) -> tuple[list[float], list[float]]:
-    """Line segments as points with gaps: `ends` are the coordinates along one axis, `across` along the other."""
+    """Line segments as points separated by NaN: `ends` are coordinates along one axis, `across` along the other."""
     pairs = list(zip(ends, across, strict=True))
     return (
         [value for (low, high), _ in pairs for value in (low, high, np.nan)],

@@ -29,10 +29,10 @@ CROSSING = 120
 """Cost of a twelfth of a leader line that crosses something, in square points of overlap."""
 
 UNREADABLE = 5
-"""How much more it costs to cover a name than a marker or a line."""
+"""Cost of covering a name, relative to a marker or a line."""
 
 MISTAKEN = 400
-"""Cost of a name that could be read as that of another marker."""
+"""Cost of a name that could be read as belonging to another marker."""
 
 _SIDES: Mapping[int, Literal["left", "center", "right"]] = {1: "left", 0: "center", -1: "right"}
 
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def distance(self) -> float:
-        """How far from its marker the name stands."""
+        """Distance of the name from its marker."""
         return max(map(abs, self.offset))
 
     @property
@@ -71,10 +71,10 @@ PLACES = tuple(
 
 
 def places(points: Array, names: Sequence[str], lines: Sequence[Array], area: Array, letter: float) -> list[Place]:
-    """The position of each name at its point (x, y in points) with the least overlap.
+    """Choose the position of each name near its point (x, y in points) with the least overlap.
 
     Overlaps with markers, `lines` (given by their corners), the edge of the `area` (width, height) and other names are
-    counted. The names are placed several times, so that the first ones avoid the last. `letter` is the width of one.
+    counted. Names are placed in several passes, so that early ones avoid later ones. `letter` is the width of a letter.
     """
     markers = np.concatenate([points - MARKER_POINTS / 2, points + MARKER_POINTS / 2], axis=1)
     pieces = np.concatenate([np.empty((0, 4)), *(_boxes(line) for line in lines)])
@@ -112,7 +112,7 @@ def _leader_boxes(place: Place, point: Array) -> Array:
 
 
 def _is_mistaken(boxes: Array, points: Array, own: int) -> NDArray[np.bool_]:
-    """Which boxes could be read as the name of another marker, because they are too near to it."""
+    """Whether each box is so near to another marker that it could be read as its name."""
     apart = np.maximum(np.maximum(boxes[:, None, :2] - points, points - boxes[:, None, 2:]), 0)
     distances = np.linalg.norm(apart, axis=2)
     led = np.array([place.has_leader for place in PLACES])

@@ -1,18 +1,18 @@
-"""Formatting of numbers, intervals and counts, alike everywhere on the page."""
+"""Formatting of numbers, intervals and counts on the page."""
 
 from __future__ import annotations
 
 import math
 
 NOTHING = "\N{EN DASH}"
-"""What stands where there is no number."""
+"""Text for a missing number."""
 
 UNDEFINED = "n/a"
-"""What stands where a metric is not defined on one of the pictures."""
+"""Text for a metric that is not defined for one of the pictures."""
 
 
 def signed(value: float | None, digits: int) -> str:
-    """A number with its sign: a true minus, a plus, or none for zero."""
+    """Format a number with its sign: a true minus, a plus, or none for zero."""
     if value is None or math.isnan(value):
         return NOTHING
     text = f"{abs(value):.{digits}f}"
@@ -22,24 +22,24 @@ def signed(value: float | None, digits: int) -> str:
 
 
 def plain(value: float | None, digits: int) -> str:
-    """A number with fixed digits behind the point, or ∞."""
+    """Format a number with a fixed number of decimals, or as ∞."""
     if value is None or math.isnan(value):
         return NOTHING
     return "∞" if math.isinf(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def tick(value: float, _position: float | None = None) -> str:
-    """A number on an axis, as matplotlib asks for it: with as many digits as it has, and a true minus."""
+    """Tick formatter for matplotlib: as many digits as needed, and a true minus."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent_tick(value: float, position: float | None = None) -> str:
-    """The same of a difference in percent: with its sign."""
+    """Tick formatter for differences in percent, with their sign."""
     return f"{'+' if value > 0 else ''}{tick(value, position)} %"
 
 
 def milliseconds(seconds: float | None) -> str:
-    """A time in milliseconds with three significant digits."""
+    """Format seconds as milliseconds with three significant digits."""
     if seconds is None or math.isnan(seconds):
         return NOTHING
     value = seconds * 1e3
@@ -47,16 +47,16 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def span(low: float | None, high: float | None, digits: int) -> str:
-    """Two signed numbers as "a to b", or nothing where there are none."""
+    """Format two signed numbers as "a to b"; empty without numbers."""
     first, second = signed(low, digits), signed(high, digits)
     return "" if first == second == NOTHING else f"{first} to {second}"
 
 
 def count(number: int, thing: str) -> str:
-    """A number of things, in the singular where it is one."""
+    """Format a number with a noun, in the plural unless it is one."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def grouped(value: float) -> str:
-    """A whole number with thin spaces between the thousands."""
+    """Format an integer with thin spaces between the thousands."""
     return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")

@@ -1,4 +1,4 @@
-"""Writing the files of a report: pages from templates, tables, figures and scripts."""
+"""Writing of a report: pages from templates, tables, figures and scripts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from bench.report.pages import Page
 
 FIGURE_FORMS = ("svg", "pdf")
-"""Formats of figures for a paper. The report itself has only SVG files, because PDFs take as long as the rest."""
+"""Formats of figures for a paper. The report itself has only SVG files; PDFs would double the time."""
 
 DIGITS = 9
-"""Significant digits of the tables and of the numbers of figures. The measurements themselves are exact."""
+"""Significant digits in tables and figures. The measurements themselves are exact."""
 
 ASSETS = "assets"
 
@@ -44,13 +44,13 @@ def write_report(
     images: Sequence[str] = (),
     figures_dir: Path | None = None,
 ) -> Path:
-    """Write index.html with its other pages, tables, figures and scripts from one export directory; its path.
+    """Write a report from an export directory: index.html, further pages, tables, figures and scripts.
 
-    The same export gives the same bytes. Files of an earlier report in the folder are removed. The first of
-    `datasets` is reported on the first page, the others on pages of their own; by default they are all that were
-    measured, and the first is the one with the most points. `anchors` are the codecs that BD-rates are taken against,
-    the main one first, and `images` globs of the pictures of a stated subset. The folder `figures_dir` gets each figure
-    for a paper, as SVG and as PDF with embedded fonts.
+    Returns the path of index.html. The same export gives the same bytes. Files of an earlier report in the folder are
+    removed. The first of `datasets` is reported on the first page, the others on separate pages; the default is all
+    measured ones, beginning with the one with the most points. `anchors` are the anchors of BD-rates, the main one
+    first, and `images` globs that select a subset of the pictures. Figures for papers are written to `figures_dir`, as
+    SVG and as PDF with embedded fonts.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
@@ -82,7 +82,7 @@ def write_report(
 
 
 def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[str, Callable[[], bytes]]:
-    """The files of a page, generated when they are written; a figure is drawn once for the page and its own file."""
+    """Generate the files of a page one by one; each figure is drawn once, for the page and its own file."""
     figures = {figure.name: figure for figure in page.plots}
     drawn = functools.cache(lambda name: drawing(figures[name]))
     files: dict[str, Callable[[], bytes]] = {
@@ -107,12 +107,14 @@ def _place(*parts: str) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file of the export unless it is there: its name is the hash of its content."""
+    """Copy a file of the export unless it exists: its name is the hash of its content."""
     if not target.is_file():
         try:
             write_bytes(target, source.read_bytes())
         except FileNotFoundError:
-            raise UsageError(f"{source.parent}: there is no {source.name}; write the pictures again") from None
+            raise UsageError(
+                f"{source.parent}: {source.name} is missing; write the pictures again with bench export --pictures"
+            ) from None
 
 
 def _resource(package: str, *parts: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Further pages of a report: pictures, the rectifier, the ablation."""
+"""Detail pages of a report: pictures, the rectifier, the ablation of entropy models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets.pictures import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.figure import Scale, drawable
-from bench.report.views import experiments, results
+from bench.report.views import experiments, section_summaries
 from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ class Page:
     variables: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     plots: Sequence[Figure]
-    folder: str = ""  # of its tables and figures, within those of the report
+    folder: str = ""  # folder of its tables and figures within those of the report
     scripts: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()  # of the export, copied beside the page
-    dataset: str = ""  # that it is on, where it is on one
+    files: tuple[str, ...] = ()  # files of the export, copied to the page's folder
+    dataset: str = ""  # image set of the page, or empty
 
 
 PAGE_SCRIPTS = ("figures.js", "tables.js")
-"""Scripts of every page with figures and tables."""
+"""Scripts of all pages with figures and tables."""
 
 
 def pictures_page(content: Content, extras: Extras) -> Page | None:
-    """Decoded pictures side by side; None if the export has none of the image set."""
+    """Page with decoded pictures side by side; None if the export has none of the image set."""
     shown = shown_pictures(extras.pictures, content)
     sets = picture_sets(shown)
     if not sets:
@@ -74,14 +74,14 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
 
 TRIALS = {
     "feature_distances": "Distances between features",
-    "stp_end_to_end": "Soft-to-predictive training against end to end",
+    "stp_end_to_end": "Soft-to-predictive against end-to-end training",
     "ms_ssim": "Decoders of models trained for MS-SSIM",
 }
-"""Experiments on the rectifier that compare trained variants, and their headings."""
+"""Headings of the rectifier experiments that compare trained variants, by name."""
 
 
 def rectifier_page(content: Content, extras: Extras) -> Page | None:
-    """Gains, quantisation errors and experiments of the rectifier; None if the export has none."""
+    """Page with gains, quantisation errors and experiments of the rectifier; None if the export has none."""
     paired = rectifier_gain.pairs(content.results)
     gains = rectifier_gain.gains(paired)
     search = extras.experiment("alpha_search")
@@ -100,14 +100,14 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
         **trials,
     }
     variables: dict[str, Any] = {
-        "heading": "The quantization rectifier",
+        "heading": "Quantization rectifier",
         "dataset_title": content.results.title,
-        "result": results.rectifier(summary),
+        "result": section_summaries.rectifier(summary),
         "summary": experiments.summary_rows(summary),
         "gains": experiments.gains(gains),
         "gain_plots": gain_plots,
         "searches": experiments.searches(search),
-        "alpha_result": results.searches(search),
+        "alpha_result": section_summaries.searches(search),
         "alpha_plots": alpha_plots,
         "epochs": len(epochs),
         "trials": [
@@ -115,7 +115,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
                 "name": name,
                 "title": TRIALS[name],
                 "table": experiments.variant_rows(means),
-                "result": results.trial(means),
+                "result": section_summaries.trial(means),
             }
             for name, means in trials.items()
             if len(means)
@@ -129,9 +129,9 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
 GAINS = (
     ("psnr_gain_db", "Gain in PSNR (dB)", None),
     ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)", None),
-    ("error_reduction_percent", "Quantisation error reduced by (%)", ERROR_REDUCTION[1:]),
+    ("error_reduction_percent", "Reduction of the quantisation error (%)", ERROR_REDUCTION[1:]),
 )
-"""Columns of gains, their titles, and the columns of the ends of their intervals if these are drawn."""
+"""Columns of gains, with their titles and the columns of the interval's ends, if drawn."""
 
 
 def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
@@ -159,13 +159,13 @@ def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
 
 
 def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
-    """A figure for each search, with a line for each alpha."""
+    """One figure per search, with one line per alpha."""
     if epochs.empty:
         return []
     plots = []
     for place, (setting, group) in enumerate(epochs.groupby(["model", "quality", "metric"], sort=False)):
         rows = group.assign(line="alpha " + group["alpha"].map("{:g}".format))
-        caption = f"PSNR over the epochs of each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
+        caption = f"PSNR over epochs for each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
         x, y = Scale("epoch", whole=True), Scale("PSNR (dB)")
         name, columns = f"alpha_epochs-{place + 1}", ("epoch", "psnr_db", "line")
         plots.append(line_figure(name, caption, rows, x, y, columns=columns))
@@ -173,21 +173,25 @@ def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
 
 
 def ablation_page(extras: Extras) -> Page | None:
-    """The entropy models on equal latents; None if the export has no ablation."""
+    """Page on entropy models on equal latents; None if the export has no ablation."""
     rates = extras.experiment("ablation")
     if rates.empty:
         return None
     table = ablation.table(rates)
     plots = _ablation_plots(table)
     groups = experiments.ablations(table, plots)
-    variables = {"heading": "Ablation of the entropy model", "result": results.ablation(table), "groups": groups}
+    variables = {
+        "heading": "Ablation of the entropy model",
+        "result": section_summaries.ablation(table),
+        "groups": groups,
+    }
     tables = {"ablation_table": table, "ablation": rates}
     return Page("ablation.html", "Ablation", "ablation.html", variables, tables, plots, scripts=PAGE_SCRIPTS)
 
 
 def _ablation_plots(table: pd.DataFrame) -> list[Figure]:
-    title = "difference in rate to the joint model"
-    caption = "Difference in rate to the joint model, with the 95 % interval over pictures."
+    title = "difference in rate from the joint model"
+    caption = "Difference in rate from the joint model, with the 95 % interval over pictures."
     columns = ("variant", *ablation.DIFFERENCE)
     plots = []
     for place, (_, group) in enumerate(table.groupby(ablation.SETTING, sort=False)):

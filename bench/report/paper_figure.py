@@ -1,4 +1,4 @@
-"""One figure of chosen curves in the size of a paper's column or page, as files, with its numbers and its sources."""
+"""One figure of selected curves in the size of a paper's column or page, with its data and its citations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure
 
 FORMS = ("pdf", "svg", "png", "csv", "pgf")
-"""What a figure can be written as: csv are its points, pgf is LaTeX for pgfplots."""
+"""File formats of a figure: csv has its points, pgf is LaTeX for pgfplots."""
 
 WIDTHS_MM = {"column": 88.9, "page": 181.9}
-"""Of papers in two columns: 3.5 and 7.16 inches."""
+"""Widths in two-column papers: 3.5 and 7.16 inches."""
 
 FONT_POINTS = 8.0
-"""Of figures in papers, at which they are printed as they are."""
+"""Font size of figures in papers, printed without scaling."""
 
 _MM = 25.4
 _HIGHEST_INCHES = 3.6
@@ -38,14 +38,14 @@ _HIGHEST_INCHES = 3.6
 
 @dataclass(frozen=True, slots=True)
 class PaperFigure:
-    """What `bench plot` is asked for beside the curves: rates "LOW:HIGH" in bits per pixel, or "" for a choice."""
+    """Options of `bench plot` besides the curves; `rates` is "LOW:HIGH" in bits per pixel, or "" for automatic."""
 
     width: str = "column"
     rates: str = ""
 
     @property
     def size(self) -> Size:
-        """The size in inches.
+        """Size in inches.
 
         Raises:
             UsageError: the width is neither a name nor a number of millimetres.
@@ -53,14 +53,16 @@ class PaperFigure:
         try:
             width_mm = WIDTHS_MM.get(self.width) or float(self.width.removesuffix("mm"))
         except ValueError:
-            raise UsageError(f"--width {self.width}: write {', '.join(WIDTHS_MM)}, or millimetres, as in 120") from None
+            raise UsageError(
+                f"--width {self.width}: give {', '.join(WIDTHS_MM)}, or a width in millimetres, as in 120"
+            ) from None
         if not 40 <= width_mm <= 400:
-            raise UsageError(f"--width {self.width}: a figure is 40 to 400 mm wide")
+            raise UsageError(f"--width {self.width}: the width must be 40 to 400 mm")
         width = width_mm / _MM
         return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS)
 
     def figure(self, choice: Choice) -> Figure:
-        """The curves with their looks, in the window that is asked for.
+        """Description of the figure with the given curves, in the requested range of rates.
 
         Raises:
             UsageError: the rates are not two, or no curve has points between them.
@@ -80,15 +82,15 @@ class PaperFigure:
         except ValueError:
             low, high = 0.0, 0.0
         if not 0 < low < high:
-            raise UsageError(f"--rates {self.rates}: write two numbers of bits per pixel, as in 0.1:1.5")
+            raise UsageError(f"--rates {self.rates}: give two rates in bits per pixel, as in 0.1:1.5")
         try:
             return (low, high), qualities_between(choice.axis, choice.rd_curves, low, high)
         except ValueError:
-            raise UsageError(f"--rates {self.rates}: no curve has points there") from None
+            raise UsageError(f"--rates {self.rates}: no curve has points in this range") from None
 
 
 def forms_of(text: str) -> tuple[str, ...]:
-    """The forms that a list such as "pdf,csv" names.
+    """Parse a list of formats such as "pdf,csv".
 
     Raises:
         UsageError: one is unknown, or there is none.
@@ -103,9 +105,9 @@ def forms_of(text: str) -> tuple[str, ...]:
 
 
 def write_figure(choice: Choice, paper: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
-    """Write a figure as files of these forms, and beside them a .bib of what it uses; the files written.
+    """Write a figure in these formats, with a .bib file of the works it is based on; returns the files written.
 
-    `out` is their path without the suffix; that of one of the forms is taken off.
+    `out` is their common path; a suffix that is one of the formats is removed.
 
     Raises:
         UsageError: width or rates are not valid, or the folder is a file.

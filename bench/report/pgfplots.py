@@ -17,7 +17,7 @@ NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it b
 
 
 def pgf_text(figure: Figure, size: Size | None = None) -> str:
-    """A figure as the text of a .pgf file, by default in the size of the page."""
+    """Text of the .pgf file of a figure, by default in the size used on the page."""
     size = size or Size.of(figure)
     options = [
         f"width={size.width_inches:.3f}in, height={size.height_inches:.3f}in, scale only axis=false",
@@ -96,7 +96,7 @@ def _key(series: Series, size: Size, colour: str) -> list[str]:
 
 
 def _options(series: Series, size: Size, colour: str) -> str:
-    """Line and marker of a series."""
+    """Options for line and marker of a series."""
     look = series.look
     width = look.width * size.scale
     dash = " ".join(f"{'off' if place % 2 else 'on'} {length * width:.2f}pt" for place, length in enumerate(look.dash))

@@ -1,4 +1,4 @@
-"""Plot of RD curves: quality over rate, in the range of the main curves."""
+"""Plots of RD curves: quality over rate, in the range of the main curves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RATE_LABEL = "rate, bits per pixel"
 
 
 def rd_figures(axes: Sequence[Axis], rd_curves: Sequence[RdCurve], curves: Curves) -> list[Figure]:
-    """A figure for each axis on which any curve has a point; of measured curves, if there are any."""
+    """One figure per axis on which a curve has points; measured curves take precedence."""
     figures = []
     for axis in axes:
         shown = [rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ()))]
@@ -38,7 +38,7 @@ def rd_figures(axes: Sequence[Axis], rd_curves: Sequence[RdCurve], curves: Curve
 
 
 def rd_figure(axis: Axis, rd_curves: Sequence[RdCurve], curves: Curves, limits: Window) -> Figure:
-    """Quality over rate of curves that all have a point. `limits` are rates and qualities, as `window` has them."""
+    """Plot quality over rate of curves that all have points; `limits` as returned by `window`."""
     ends = sorted(map(axis.shown, limits[1]))
     return Figure(
         f"rd_{slug(axis.name)}",
@@ -51,7 +51,7 @@ def rd_figure(axis: Axis, rd_curves: Sequence[RdCurve], curves: Curves, limits: 
 
 def _series(axis: Axis, rd_curve: RdCurve, curves: Curves) -> Series:
     name, curve = rd_curve.name, rd_curve.curves[axis.name]
-    # A published curve may have a hundred points; only some have markers.
+    # A published curve may have a hundred points; only some get markers.
     every = 1 if rd_curve.images else max(1, len(curve) // MARKERS)
     points = curve.rate_bpp, [axis.shown(value) for value in curve.quality]
     notes = [f"quality {quality:g}" for quality in rd_curve.qualities.get(axis.name, ())]
@@ -59,14 +59,14 @@ def _series(axis: Axis, rd_curve: RdCurve, curves: Curves) -> Series:
 
 
 Window = tuple[tuple[float, float], tuple[float, float]]
-"""Rates in bits per pixel and qualities, each from lowest to highest."""
+"""Limits of rate in bits per pixel and of quality, each as (lowest, highest)."""
 
 
 def window(axis: Axis, rd_curves: Sequence[RdCurve]) -> Window:
-    """The rates and the qualities that are shown at first: those of the learned curves, with half as much around them.
+    """Initial axis limits: the ranges of rate and quality of the learned curves, with a margin.
 
-    Conventional codecs and published curves run on far beyond; without a learned curve, the measured ones decide, and
-    without these all.
+    Conventional codecs and published curves cover far wider ranges. Without learned curves, all measured ones are used,
+    and without these all curves.
     """
     shown = [rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ()))]
     measured = [rd_curve for rd_curve in shown if rd_curve.images] or shown
@@ -75,19 +75,19 @@ def window(axis: Axis, rd_curves: Sequence[RdCurve]) -> Window:
 
 
 def window_around(axis: Axis, centre: Sequence[RdCurve], fitted: Sequence[RdCurve], *, room: float) -> Window:
-    """The rates of some curves and so much more and less, and the qualities that others have there."""
+    """Axis limits: the rate range of `centre` widened by the factor `room`, and the quality range of `fitted` there."""
     points = np.vstack([_points(rd_curve, axis) for rd_curve in centre])
     low, high = float(points[:, 0].min() / room), float(points[:, 0].max() * room)
     return (low, high), qualities_between(axis, fitted, low, high)
 
 
 def qualities_between(axis: Axis, rd_curves: Sequence[RdCurve], low: float, high: float) -> tuple[float, float]:
-    """The lowest and the highest quality of curves from one rate to another, with a margin.
+    """Lowest and highest quality of curves between two rates, with a margin.
 
     Raises:
         ValueError: no curve is there.
     """
-    # On the lines, too: where a curve has no point.
+    # Interpolated as well, for curves without a point in the range.
     lines = np.concatenate([_fine(_points(rd_curve, axis)) for rd_curve in rd_curves])
     inside = lines[(lines[:, 0] >= low) & (lines[:, 0] <= high), 1]
     margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
@@ -100,7 +100,7 @@ def _points(rd_curve: RdCurve, axis: Axis) -> NDArray[np.float64]:
 
 
 def _fine(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A curve as about 300 points along its segments, straight on a logarithmic axis."""
+    """Resample a curve to about 300 points along its segments, which are straight on a logarithmic axis."""
     index = np.arange(len(points))
     position = np.linspace(0, len(points) - 1, max(300, len(points)))
     rate = np.exp(np.interp(position, index, np.log(points[:, 0])))

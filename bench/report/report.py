@@ -1,4 +1,4 @@
-"""Composition of the report: image sets, claims, pages."""
+"""Composition of a report: image sets, claims, pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
 from bench.report.views.image_set import sections, short_title, study_view
 from bench.report.views.rates import anchor_rows, ceilings, component_gains
-from bench.report.views.results import results_of
+from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.published import conversion_ceilings
@@ -41,42 +41,42 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 
 DOWNLOADS = (
-    ("claims", "the papers' claims with figures and verdicts"),
+    ("claims", "the papers' claims, with values and verdicts"),
     ("points", "RD points: means over the pictures"),
-    ("per_image", "every picture's rate and distortion at every point"),
-    ("bd_rates", "BD-rates with intervals, overlap and points, against every anchor"),
-    ("per_image_bd_rates", "BD-rates of each picture by itself"),
-    ("component_gains", "learned codecs against those that lack a component, and the seed variance"),
-    ("training_spread", "trainings that differ in their seeds"),
+    ("per_image", "rate and distortion of each picture at each point"),
+    ("bd_rates", "BD-rates against each anchor, with intervals, overlap and numbers of points"),
+    ("per_image_bd_rates", "BD-rates per picture"),
+    ("component_gains", "learned codecs compared with those without a component, and the seed variance"),
+    ("training_spread", "trainings that differ only in their seeds"),
     ("rate_differences", "rate relative to the anchors at each quality"),
-    ("anchors", "our conventional codecs beside the published curves of the same"),
-    ("conversion_ceilings", "what colour conversion alone leaves"),
-    ("round_trip_ceilings", "what the round trip to RGB alone leaves of planes"),
-    ("timings_summary", "times by codec and stage"),
-    ("time_and_rate", "times beside BD-rates, and which codecs are on the front"),
-    ("cost_and_rate", "multiply-accumulates, parameters and memory beside BD-rates, measured and stated"),
-    ("time_ratios", "times with and without a rectifier, in pairs"),
+    ("anchors", "conventional codecs compared with their published curves"),
+    ("conversion_ceilings", "PSNR after colour conversion alone"),
+    ("round_trip_ceilings", "PSNR of planes after conversion to RGB and back"),
+    ("timings_summary", "times per codec and stage"),
+    ("time_and_rate", "times and BD-rates, with the Pareto front"),
+    ("cost_and_rate", "multiply-accumulates, parameters and memory (measured or stated) and BD-rates"),
+    ("time_ratios", "paired times with and without a rectifier"),
     ("complexity", "parameters, multiply-accumulates and memory of learned models"),
-    ("weights", "how the weights were trained"),
-    ("published", "published points that are drawn, with their sources"),
-    ("published_against_vtm", "published curves against VTM, beside what their authors state"),
+    ("weights", "training records of the weights"),
+    ("published", "published points shown, with their sources"),
+    ("published_against_vtm", "published curves compared with VTM, and the values that their authors state"),
     ("incomplete", "points that lack pictures"),
-    ("failures", "what failed"),
-    ("stale", "older versions of curves, left out"),
-    ("runs", "runs that the figures come from"),
+    ("failures", "failures"),
+    ("stale", "older versions of curves, not shown"),
+    ("runs", "runs that the results come from"),
 )
-"""The CSV files of a page, and their content."""
+"""CSV files of a page, with a description of each."""
 
 
 def shown(
     export: Export, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
 ) -> list[DatasetResults]:
-    """The results that a report shows, those of the main image set first.
+    """Results shown in a report, those of the main image set first.
 
     Raises:
         UsageError: nothing is measured, or a data set, an image, or an anchor of the main results is unknown.
     """
-    # Named data sets or pictures are shown alone.
+    # Data sets or pictures that are named are shown exclusively.
     if datasets or images:
         main = main_results(export, datasets[0] if datasets else None, images)
         others = [main_results(export, name, images) for name in datasets[1:]]
@@ -96,7 +96,7 @@ def shown(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The computed content of a report on one export directory."""
+    """Computed content of a report on one export directory."""
 
     export: Export
     extras: Extras
@@ -107,7 +107,7 @@ class Report:
     def of(
         cls, export_dir: Path, *, datasets: Sequence[str] = (), anchors: Sequence[str] = (), images: Sequence[str] = ()
     ) -> Self:
-        """Read an export and compute what a report on it shows.
+        """Read an export and compute the content of its report.
 
         Raises:
             UsageError: the folder is not an export, nothing is measured, or a name is unknown.
@@ -179,7 +179,7 @@ class Report:
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
-        """The optional tables of an image set, which are written if they have any rows."""
+        """Optional tables of an image set, written only if they have rows."""
         results = content.results
         complexity, weights = self.extras.complexity, self.extras.weights
         left = conversion_ceilings()
@@ -198,25 +198,29 @@ class Report:
         }
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
-        """What the export lacks, a sentence each, with the command that adds it."""
+        """Sentences on what is missing in the export, each with the command that adds it."""
         codecs = set(content.results.curves["codec"])
         lacking = [
             (
                 any(codec.endswith("+qr") for codec in codecs),
-                "No codec with a quantization rectifier was measured.",
+                "No codec with a quantization rectifier has been measured.",
                 "bench run --codec '*+qr' --codec '*+ft'",
             ),
             (
                 any(other.results.dataset.endswith("-yuv420") for other in self.contents),
-                "Nothing was measured on YUV 4:2:0.",
+                "No codec has been measured on YUV 4:2:0.",
                 "bench run --codec cca --codec bpg-420 --dataset kodak-yuv420",
             ),
             (
                 len(self.extras.experiment("ablation")),
-                "There is no ablation of entropy models.",
+                "The ablation of entropy models is missing.",
                 "bench train ablation",
             ),
-            (len(self.extras.pictures), "There are no pictures.", "bench export reports/data --pictures kodim08"),
-            (len(self.extras.complexity), "The costs of models are missing.", "bench export reports/data --costs"),
+            (
+                len(self.extras.pictures),
+                "Decoded pictures are missing.",
+                "bench export reports/data --pictures kodim08",
+            ),
+            (len(self.extras.complexity), "Model costs are missing.", "bench export reports/data --costs"),
         ]
         return [(sentence, command) for present, sentence, command in lacking if not present]

@@ -1,4 +1,4 @@
-"""Styles of curves: markers and lines differ, for readers without colour vision and for grey print."""
+"""Styles of curves; markers and lines differ as well as colours, for colour-blind readers and greyscale print."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ REFERENCES_DARK = ("#8fa3bd", "#bd9a84", "#8aab95", "#ad96b5", "#aba26c")
 
 
 class Marker(NamedTuple):
-    """A marker as an SVG path around (17, 6), for the legend, and its names in plotly and pgfplots."""
+    """A marker: its SVG path around (17, 6), for the legend, and its names in plotly and pgfplots."""
 
     path: str
     plotly: str
@@ -55,7 +55,7 @@ MARKERS = {
     "h": Marker("M17 2l3.5 2v4l-3.5 2l-3.5 -2v-4z", "hexagon", "pentagon*"),
     "p": Marker("M17 1.9l4.2 3l-1.6 4.9h-5.2l-1.6 -4.9z", "pentagon", "pentagon*"),
 }
-"""The markers by their letters in matplotlib. pgfplots has one pentagon; the two curves differ in their lines."""
+"""Markers by their letters in matplotlib. pgfplots has only one pentagon; its two curves differ in their lines."""
 
 DASHES: tuple[tuple[float, ...], ...] = (
     (),
@@ -66,14 +66,14 @@ DASHES: tuple[tuple[float, ...], ...] = (
     (4, 1.2, 1, 1.2, 1, 1.2),
     (2.5, 1.2),
 )
-"""Line patterns in points: seven, where there are nine markers, so that 63 curves differ in one or the other."""
+"""Line patterns in points: seven patterns and nine markers distinguish 63 curves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a curve is drawn: `colour` is a role ("series-0"), `width` is in points.
+    """Style of a curve: `colour` is a role ("series-0"), `width` is in points.
 
-    `hollow` markers are outlines: those of published curves are.
+    `hollow` markers are outlines, used for published curves.
     """
 
     colour: str
@@ -84,38 +84,38 @@ class Look:
 
     @classmethod
     def at(cls, place: int, colour: str, *, hollow: bool = False, width: float = 1.8) -> Self:
-        """The look of the curve at a place; neighbours differ in marker and line."""
+        """Look of the curve at an index; neighbours differ in marker and line."""
         return cls(colour, [*MARKERS][place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
 
     @property
     def solid(self) -> Look:
-        """A solid line of the same colour, for lines that belong to the curve."""
+        """Solid line of the same colour, for lines that belong to the curve."""
         return Look(self.colour, self.marker, (), 2.2)
 
     @property
     def marker_path(self) -> str:
-        """The marker for an SVG legend, or an empty path."""
+        """SVG path of the marker for a legend, or empty."""
         return MARKERS[self.marker].path if self.marker else ""
 
     @property
     def dash_list(self) -> str:
-        """The line pattern for an SVG legend."""
+        """Dash pattern for an SVG legend."""
         return " ".join(f"{length:g}" for length in self.dash)
 
 
 HELPER = Look("muted", "", (), 1.0)
 MEAN = Look("ink", "", (), 2.2)
-"""Looks of lines without a curve, and of bars for means."""
+"""Looks of lines that belong to no curve, and of bars for means."""
 
 Colours = Mapping[tuple[bool, str], str]
-"""The role of every family's colour, by whether it is learned and its name."""
+"""Colour role of each family, by (is learned, name)."""
 
 
 def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collection[str]] = ()) -> Colours:
-    """A colour for each family, the same on every page; `chosen` are the curves that share a figure, by page.
+    """Assign a colour to each family, the same on all pages; `chosen` are the curves that share a figure, by page.
 
-    As long as there are colours, the families of one figure differ; on one page learned families differ from each
-    other, as do conventional ones; a learned one shares its colour with a conventional one where there are too few.
+    As far as there are enough colours, the families of one figure differ, as do the learned families of a page and its
+    conventional ones. With too few colours, a learned and a conventional family may share one.
     """
     together_in = [
         {(family.learned, family.name) for family in families if not names.isdisjoint(family.names)}
@@ -132,7 +132,7 @@ def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collectio
         for other, colour in found.items():
             together = len(where[key] & where[other])
             clashes[colour] += 100 * together + 10 if key[0] == other[0] else together
-            # The first page is what most readers see.
+            # The first page takes precedence: most readers see it.
             clashes[colour] += sum(1000 >> page for page, figure in enumerate(together_in) if {key, other} <= figure)
         found[key] = min(clashes, key=clashes.__getitem__)
     return found
@@ -141,10 +141,10 @@ def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collectio
 def looks(
     families: Sequence[Family], references: Sequence[str], colours: Colours, first: Sequence[str] = ()
 ) -> Mapping[str, Look]:
-    """A look for every curve; those of `first`, which share a figure, get distinct ones before the others.
+    """Assign a look to each curve; those of `first`, which share a figure, are served first and get distinct ones.
 
-    Measured ones are strong and have filled markers; those of a family share its colour, and differ in marker and line.
-    Published ones are pale and have hollow markers.
+    Measured curves have strong colours and filled markers; those of a family share its colour, and differ in marker and
+    line. Published curves are pale and have hollow markers.
     """
     roles = {name: colours[family.learned, family.name] for family in families for name in family.names}
     order = dict.fromkeys([*(name for name in first if name in roles), *roles])
@@ -157,9 +157,9 @@ def looks(
 
 
 def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
-    """Looks for a figure of some curves, all of one strength; whether each is of others says if markers are hollow.
+    """Looks for a paper figure, equal line weight; `curves` maps names to whether they were published (hollow marker).
 
-    Codecs of one family share a colour; neighbours in the order given differ in marker and line.
+    Codecs of one family share a colour; neighbours in the given order differ in marker and line.
     """
     roles: dict[str, str] = {}
     found = {}
@@ -171,7 +171,7 @@ def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
 
 
 def css_variables(*, dark: bool) -> dict[str, str]:
-    """The colour of every role on a light or a dark page."""
+    """Colour of each role on a light or a dark page."""
     found = {role: pair[dark] for role, pair in GROUND.items()}
     references, series = (REFERENCES_DARK, SERIES_DARK) if dark else (REFERENCES_LIGHT, SERIES_LIGHT)
     for kind, colours in (("reference", references), ("series", series)):
@@ -180,5 +180,5 @@ def css_variables(*, dark: bool) -> dict[str, str]:
 
 
 def themed_colours() -> dict[str, str]:
-    """A placeholder colour for every role in an inline figure, which the page's theme replaces."""
+    """Placeholder colour of each role in an inline figure, replaced by the page's theme."""
     return {role: f"#fe{index:02x}01" for index, role in enumerate(css_variables(dark=False))}

@@ -44,14 +44,15 @@ def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, t
     assert said == (
         "On Garden, Joint needs 25.0 % more bits than Alpha and 56.3 % more than Beta at equal PSNR. "
         "It decodes a picture in 0.011 s (Alpha: 0.011). "
-        "The fewest bits of all measured here: Beta, 20.0 % fewer than Alpha."
+        "The best codec measured here is Beta: 20.0 % fewer bits than Alpha."
     )
 
 
 def test_without_a_learned_codec_the_best_is_what_the_page_is_about(synthetic: Synthetic, tmp_path: Path) -> None:
     said = _said(_content(synthetic, tmp_path))
     assert said == (
-        "On Garden, Beta needs 20.0 % fewer bits than Alpha at equal PSNR. No other codec measured here needs fewer."
+        "On Garden, Beta needs 20.0 % fewer bits than Alpha at equal PSNR. "
+        "No other codec measured here needs fewer bits."
     )
 
 
@@ -64,7 +65,9 @@ def test_learned_codecs_alone_are_compared_with_the_first(synthetic: Synthetic, 
 def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
     rows = synthetic.tables["measurements"]
     synthetic.tables["measurements"] = [row for row in rows if row["codec"] == "alpha"]
-    assert _said(_content(synthetic, tmp_path)) == "On Garden there is Alpha alone, and nothing to compare it with."
+    assert _said(_content(synthetic, tmp_path)) == (
+        "On Garden, only Alpha has been measured: nothing to compare it with."
+    )
 
 
 def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: P
         row["mse"] *= 1e4 if row["codec"] == "beta" else 1
         row["weights"] = "own" if row["codec"] == "beta" else ""
     content = _content(synthetic, tmp_path)
-    assert _said(content).startswith("On Garden, Beta shares too little with Alpha for a number.")
+    assert _said(content).startswith("On Garden, Beta overlaps too little with Alpha.")
     first = of_few(rate_tables(content)["psnr_db"]["alpha"], content.chosen)
     assert [(row["name"], row["cells"][0][0]) for row in first["rows"]] == [("alpha", "anchor"), ("beta", NOTHING)]
     assert first["remarks"] == ["the curves do not overlap in quality"]

@@ -93,7 +93,7 @@ def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, pho
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (None, "where the pictures of photos.*-.* lie is not recorded; name their folder"),
+        (None, "the location of the pictures of photos.*-.* is not recorded; give their folder"),
         ("clip.yuv", "RGB ones are needed"),
         ("builtin", "unknown data set 'builtin'"),
     ],
@@ -124,7 +124,7 @@ def test_pictures_beyond_the_limit_are_left_out_and_that_is_told_once(
     monkeypatch.setattr("bench.report.assets.pictures.MOST_BYTES", 0)
     told: list[str] = []
     add_assets(directory, told.append, dataset=str(photos), pictures=("*",))
-    assert [line for line in told if "left out" in line] == ["pictures: left out after 0 MiB, from first on"]
+    assert [line for line in told if "left out" in line] == ["pictures: limit of 0 MiB reached; left out from first on"]
     assert Extras.read(directory).pictures.empty
 
 
@@ -151,9 +151,9 @@ def test_costs_that_cannot_be_taken_say_why(directory: Path, tmp_path: Path, mon
     told: list[str] = []
     assert add_assets(directory, told.append, costs=True) == told == []
     monkeypatch.setattr("bench.report.assets.costs.WIDTH", -1)
-    assert add_assets(directory, told.append, costs=True) == ["no costs could be taken of any codec"]
+    assert add_assets(directory, told.append, costs=True) == ["the costs of no codec could be measured"]
     assert len(told) == 2
-    assert told[0].endswith(": coding in a process of its own failed: ValueError: negative dimensions are not allowed")
+    assert told[0].endswith(": coding in a separate process failed: ValueError: negative dimensions are not allowed")
 
 
 def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photos: Path, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
     pd.concat([stale, rows]).to_csv(path, index=False)
     told: list[str] = []
     add_assets(tmp_path / "data", told.append, costs=True)
-    assert told == ["no costs of factorized@3: compact holds other weights here than those that were measured"]
+    assert told == ["no costs of factorized@3: compact has other weights here than those that were measured"]
     row = Extras.read(tmp_path / "data").complexity.iloc[0]
     assert (row["quality"], row["weights_sha256"]) == (2, sha256_of(COMPACT / "factorized-2.safetensors"))
     assert row["parameters"] > 0

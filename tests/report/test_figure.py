@@ -255,7 +255,7 @@ def test_gains_have_a_panel_for_each_model_in_its_colour() -> None:
     found = gain_figure("gain", "Gain (dB)", rows, roles, ("low", "high"))
     assert found is not None
     assert [(text, role) for _, text, role in found.headings] == list(roles.items())
-    assert [s.title for s in found.legend] == ["+qr, with the rectifier", "+ft, the control"]
+    assert [s.title for s in found.legend] == ["+qr (rectifier)", "+ft (control)"]
     by_name = {s.name: s for s in found.series if s.name}
     assert by_name["joint+qr"].look.colour == "series-1"
     assert by_name["joint+qr"].y.tolist() == [0.1, 0.2]

@@ -106,12 +106,12 @@ def test_the_bibliography_has_what_the_figure_uses_and_nothing_else(choice: Choi
 @pytest.mark.parametrize(
     ("figure", "message"),
     [
-        (PaperFigure("wide"), "--width wide: write column, page, or millimetres"),
-        (PaperFigure("5"), "a figure is 40 to 400 mm wide"),
-        (PaperFigure("nan"), "a figure is 40 to 400 mm wide"),
-        (PaperFigure(rates="1"), "--rates 1: write two numbers of bits per pixel"),
-        (PaperFigure(rates="2:1"), "--rates 2:1: write two numbers"),
-        (PaperFigure(rates="50:60"), "--rates 50:60: no curve has points there"),
+        (PaperFigure("wide"), "--width wide: give column, page, or millimetres"),
+        (PaperFigure("5"), "the width must be 40 to 400 mm"),
+        (PaperFigure("nan"), "the width must be 40 to 400 mm"),
+        (PaperFigure(rates="1"), "--rates 1: give two rates in bits per pixel"),
+        (PaperFigure(rates="2:1"), "--rates 2:1: give two rates"),
+        (PaperFigure(rates="50:60"), "--rates 50:60: no curve has points in this range"),
     ],
 )
 def test_a_size_or_window_that_is_none_is_one_clear_line(

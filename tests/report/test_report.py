@@ -180,7 +180,7 @@ def test_gains_stand_with_their_intervals_and_what_came_out_stands_first(out: Pa
     rectifier = Page(out / "rectifier.html")
     assert "+0.200 +0.200 to +0.200" in rectifier.text
     assert "beyond +ft" in rectifier.text
-    assert "What came out: +0.200 dB of PSNR on average over 1 model" in rectifier.text
+    assert "Result: +0.200 dB of PSNR on average over 1 model" in rectifier.text
 
 
 def test_a_share_says_of_how_many_it_is(page: Page) -> None:
@@ -257,7 +257,7 @@ def test_gains_of_the_rectifier_have_a_panel_for_each_model(out: Path) -> None:
     page = Page(out / "rectifier.html")
     assert ">alpha</text>" in _figure(page, "rectifier_psnr_gain_db")
     # There is no control in this export.
-    assert re.findall(r">(\+[^<]*)</text>", _figure(page, "rectifier_psnr_gain_db")) == ["+qr, with the rectifier"]
+    assert re.findall(r">(\+[^<]*)</text>", _figure(page, "rectifier_psnr_gain_db")) == ["+qr (rectifier)"]
 
 
 def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(tmp_path: Path) -> None:
@@ -276,13 +276,18 @@ def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path:
     section = page.text[page.text.index("Component gain") :]
     assert "\N{MINUS SIGN}20.0" in section
     assert "cross-component attention and the filter (ACEM)" in section
-    assert "Nothing was trained twice yet: bench train spread" in section
+    assert "No model has been trained from two seeds yet: bench train spread" in section
 
 
 @pytest.mark.usefixtures("empty_figures")
 def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
     page = _report(brief, tmp_path)
-    for sentence in ("no pictures", "no ablation", "Nothing was measured on YUV", "No codec with a quantization"):
+    for sentence in (
+        "pictures are missing",
+        "ablation of entropy models is missing",
+        "measured on YUV",
+        "No codec with a quantization",
+    ):
         assert sentence in page.text
     assert sorted(path.name for path in (tmp_path / "out").glob("*.html")) == ["index.html"]
 
@@ -303,7 +308,7 @@ def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path
     orchard = Page(tmp_path / "out" / "orchard.html")
     assert "Image codecs on Orchard" in orchard.text
     assert "orchard.html" in index.values("href")
-    assert "What the papers claim" not in orchard.text
+    assert "Claims of the papers" not in orchard.text
     for page in (index, orchard):
         for link in page.values("href"):
             assert link.startswith(("#", "https://")) or (tmp_path / "out" / link).is_file(), link
@@ -354,22 +359,22 @@ def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_p
 @pytest.mark.usefixtures("empty_figures")
 def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["datasets"][0]["note"] = (
-        "These are not the Kodak pictures: the figures cannot be set beside published ones."
+        "These are not the Kodak pictures: results are not comparable with published ones."
     )
     page = _report(brief, tmp_path)
     title = re.search(r"<title>(.*?)</title>", page.html)
     assert title is not None
     assert title[1] == "Image codecs on Garden (these are not the Kodak pictures)"
     assert any(attrs.get("class") == "banner" for _, attrs in page.tags)
-    assert "the figures cannot be set beside published ones" in page.text
+    assert "results are not comparable with published ones" in page.text
 
 
 @pytest.mark.usefixtures("empty_figures")
 def test_a_subset_says_so_and_shows_no_published_curve(brief: Synthetic, tmp_path: Path) -> None:
     page = _report(brief, tmp_path, images=("aubergine", "beetroot"))
     assert "Image codecs on Garden, 2 of 4 pictures" in page.text
-    assert "A part of the set" in page.text
-    assert "Published curves" not in page.text.replace("Published curves are of the whole set", "")
+    assert "Only a part of the image set" in page.text
+    assert "Published curves" not in page.text.replace("Published curves cover the whole set", "")
     assert "BPG 4:4:4" not in page.text
     assert set(pd.read_csv(tmp_path / "out" / "tables" / "points.csv")["images"]) == {2}
 
@@ -425,7 +430,7 @@ def test_times_of_two_machines_are_two_tables(page: Page) -> None:
 def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_dataset("corner", ("carrot", "parsnip"))
     assert main_results(synthetic.read(tmp_path), None, ()).dataset == "garden"
-    assert "no curve to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
+    assert "no curves to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
 
 
 def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -442,8 +447,8 @@ def test_one_codec_alone_has_a_page_and_a_note_that_is_no_warning_no_banner(
     synthetic.tables["datasets"][0]["note"] = "Converted from RGB: by ffmpeg."
     synthetic.tables["measurements"] = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
     page = _report(synthetic, tmp_path)
-    assert "On Garden (4 pictures) there is Alpha alone" in page.text
-    assert "Rate saved" not in page.text
+    assert "On Garden (4 pictures), only Alpha has been measured" in page.text
+    assert "Rate savings" not in page.text
     assert "Converted from RGB: by ffmpeg." in page.text
     assert not any(attrs.get("class") == "banner" for _, attrs in page.tags)
 

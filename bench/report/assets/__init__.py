@@ -1,6 +1,6 @@
-"""Report assets, which a report shows besides measurements: decoded pictures, costs, trainings, experiments.
+"""Report assets, shown in addition to measurements: decoded pictures, costs, training records, experiments.
 
-All of it is added to an export directory, from where the report reads it (`bench.results.extras`).
+They are added to an export directory, where the report reads them (`bench.results.extras`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-# Nothing is imported before it is needed: the codecs bring torch along.
+# Imported only when needed: the codecs import torch.
 
 
 def add_assets(
@@ -23,9 +23,9 @@ def add_assets(
     costs: bool = False,
     data: Path | None = None,
 ) -> list[str]:
-    """Add trainings and experiments to an export, and on request the costs of models and some decoded pictures.
+    """Add training records and experiments to an export, and on request model costs and decoded pictures.
 
-    What was asked for and could not be had at all is returned, a line each.
+    Returns one line for each requested asset that could not be produced.
 
     Raises:
         BenchError: the folder is not an export, or a data set or picture is unknown.

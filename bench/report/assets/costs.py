@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEIGHT, WIDTH = 512, 768
-"""Size of the test picture, which is that of Kodak."""
+"""Size of the test picture, the same as in Kodak."""
 
 TIMEOUT_S = 600
 
 
 def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
-    """Add complexity.csv to an export: a row for each codec, weights and quality of the current curves.
+    """Add complexity.csv to an export, with one row per codec, weights and quality of the current curves.
 
     Memory is measured once per codec and weights, at the highest quality. A codec that cannot be opened here with the
-    measured weights is reported and has no row; conventional codecs have memory only. It is a failure if no codec has a
-    row although some were measured.
+    measured weights is reported and has no row; conventional codecs have memory only. It is an error if codecs were
+    measured but none has a row.
 
     Raises:
         BenchError: the folder is not an export.
@@ -68,11 +68,11 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     finally:
         pool.shutdown(cancel_futures=True)
     write_csv(pd.DataFrame(rows, columns=list(COMPLEXITY)), directory / "complexity.csv")
-    return ["no costs could be taken of any codec"] if not rows and len(export.measurements) else []
+    return ["the costs of no codec could be measured"] if not rows and len(export.measurements) else []
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
-    """Every current codec, backend, weights and quality that can be opened as measured."""
+    """The current codecs, with backend, weights and quality, that can be opened as measured."""
     columns = ["codec", "settings", "backend", "weights", "quality", "weights_sha256"]
     current = [DatasetResults.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
     points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
@@ -85,7 +85,7 @@ def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
     try:
         recipe, _ = recipe_of({str(name): value for name, value in row.items()}).pinned()
         if ((recipe.version and recipe.version[1]) or "") != row["weights_sha256"]:
-            raise UsageError(f"{row['weights']} holds other weights here than those that were measured")
+            raise UsageError(f"{row['weights']} has other weights here than those that were measured")
     except BenchError as error:
         say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
         return False
@@ -93,7 +93,7 @@ def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
 
 
 def _complexity(row: dict[str, Any]) -> dict[str, float]:
-    """Parameters and multiply-accumulates of a learned codec's model, of planes, too; nothing of others."""
+    """Parameters and multiply-accumulates of a learned codec's model, on RGB or planes; empty for other codecs."""
     codec = recipe_of(row).open()
     if not isinstance(codec, LearnedCodec):
         return {}
@@ -108,19 +108,19 @@ def _complexity(row: dict[str, Any]) -> dict[str, float]:
 
 
 def peak_memory_bytes(row: dict[str, Any]) -> int:
-    """Peak memory of a fresh process, or of a program that it starts, while a codec codes one picture (Linux).
+    """Peak memory in bytes of a fresh process, or of a program that it starts, while a codec codes one picture (Linux).
 
     Raises:
         BenchError: the codec failed.
     """
     wanted = json.dumps({name: row[name] for name in ("codec", "settings", "backend", "weights", "quality")})
-    # -P: a file of the working directory, copy.py perhaps, must not take the place of a module.
+    # -P: a file of the working directory, such as copy.py, must not shadow a module.
     command = [sys.executable, "-P", "-m", "bench.report.assets.peak_memory", wanted, str(HEIGHT), str(WIDTH)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f"coding in a process of its own took more than {TIMEOUT_S} s") from error
+        raise BenchError(f"coding in a separate process took more than {TIMEOUT_S} s") from error
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or [f"exit status {error.returncode}"])[-1]
-        raise BenchError(f"coding in a process of its own failed: {reason}") from error
+        raise BenchError(f"coding in a separate process failed: {reason}") from error
     return int(done.stdout.split()[-1])

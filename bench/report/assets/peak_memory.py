@@ -1,4 +1,4 @@
-"""Started as a process by `bench.report.assets.costs`: codes one picture and prints the most memory held, in bytes."""
+"""Script started by `bench.report.assets.costs`: codes one picture and prints the peak memory in bytes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bench.images.picture import Picture
 
 
 def main(wanted: str, height: str, width: str) -> None:
-    """Code a picture with some detail everywhere, decode it, and print the peak of memory."""
+    """Encode and decode a textured picture, and print the peak memory."""
     rows, columns = np.mgrid[: int(height), : int(width)]
     noise = np.random.default_rng(1).integers(0, 32, (int(height), int(width), 3))
     ramp = np.stack([rows // 3, columns // 4, (rows + columns) // 6], axis=-1) % 224
     codec = recipe_of(json.loads(wanted)).open()
     codec.decode(codec.encode(Picture((ramp + noise).astype(np.uint8))))
-    # What getrusage says of this process includes its parent's memory; of programs that it started it is all there is.
+    # getrusage of this process includes its parent's memory; for child programs it is the only source.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     own_kib = int(status.split("VmHWM:")[1].split()[0])
     children_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

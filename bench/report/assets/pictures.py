@@ -1,7 +1,7 @@
-"""Decoded pictures for the report: for each codec the quality whose file is nearest to a target rate.
+"""Decoded pictures for the report: for each codec, at the quality whose file is nearest to a target rate.
 
-The codecs code the pictures again. A picture is kept only if its file is the one that was measured, to the bit, so that
-what is shown is what the numbers are of. Files are lossless WebP, named by their own hash.
+The pictures are coded again. A picture is kept only if its bitstream is identical to the measured one, so that the page
+shows what was measured. Files are lossless WebP, named by their hash.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 FOLDER = "pictures"
 
 TARGETS_BPP = (0.3, 0.6)
-"""Rates at which codecs are shown side by side."""
+"""Target rates, in bits per pixel, at which codecs are shown side by side."""
 
 FARTHEST = 1.5
-"""A file whose rate is off a target by more than this factor does not stand for it."""
+"""Largest factor between the rate of a file and the target rate that it is shown at."""
 
 MOST_BYTES = 64 * 2**20
-"""Of all pictures together; later ones are left out, with a note."""
+"""Limit for all pictures together; further pictures are left out, with a note."""
 
 
 def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
-    """For each picture, target and curve the measurement whose log rate is nearest; `target_bpp`."""
+    """The measurement with the nearest log rate for each picture, target (column `target_bpp`) and curve."""
     chosen = []
     for target in targets:
         distance = np.abs(np.log(measurements["bpp"] / target))
@@ -59,24 +59,24 @@ def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -
 def add_pictures(
     directory: Path, dataset: str | None, images: Sequence[str], say: Callable[[str], None], *, data: Path | None = None
 ) -> int:
-    """Add pictures.csv and the folder `pictures` to an export: originals and what the codecs made of them.
+    """Add pictures.csv and the folder `pictures` to an export: originals and decoded pictures.
 
-    `dataset` is what was measured: a name, a folder or a glob. `images` are names or globs of the pictures to show; a
-    point counts if these were measured. The number of files is returned.
+    `dataset` is the measured image set: a name, a folder or a glob. `images` are names or globs of the pictures to
+    show; a point is used if these were measured. Returns the number of files.
 
     Raises:
-        BenchError: the export or the data set cannot be read. A codec that fails costs its pictures only, and is told.
+        BenchError: the export or the data set cannot be read. A codec that fails only loses its pictures, with a note.
         OSError: the folder cannot be written.
     """
     opened, results = chosen(Export.read(directory), dataset, images, data=data)
-    # A picture may have been renamed since it was measured; its content is the same, or the set would be another.
+    # A picture may have been renamed since it was measured; equal sets guarantee equal content.
     originals = {image.sha256: image for image in opened.images}
     measurements = choose(results.measurements)
     writer = _Writer(directory, say)
     with progress("pictures", len(measurements), unit="pictures") as advance:
         for image, rows in measurements.groupby("image", sort=True):
             if writer.is_full:
-                say(f"pictures: left out after {MOST_BYTES / 2**20:.0f} MiB, from {image} on")
+                say(f"pictures: limit of {MOST_BYTES / 2**20:.0f} MiB reached; left out from {image} on")
                 break
             original = cast("Picture", originals[rows["image_sha256"].iloc[0]].read())
             _of_image(writer, {"dataset": results.dataset, "image": image}, original, rows)
@@ -86,22 +86,22 @@ def add_pictures(
     hashes = set(listed["sha256"])
     for path in (directory / FOLDER).glob("*.webp"):
         if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
-            path.unlink()  # of an earlier export: files with other names are not ours
+            path.unlink()  # of an earlier export; files with other names were not written by bench
     return len(hashes)
 
 
 def chosen(
     export: Export, dataset: str | None, images: Sequence[str], *, data: Path | None = None
 ) -> tuple[Dataset, DatasetResults]:
-    """The pictures of a data set and the results of those to show; arguments and errors are those of `add_pictures`."""
+    """The pictures of a data set, and the results for those to show; arguments and errors as for `add_pictures`."""
     opened, named = _opened(dataset or fitting(export).dataset, export, data)
     return opened, DatasetResults.of(export, named, images)
 
 
 def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, str]:
-    """The pictures of a data set, and what it is called in the results: itself, or the part of it that was measured.
+    """The pictures of a data set, and its name in the results: that of the set, or of its measured part.
 
-    A set of the user's own cannot be found by the name that it has in the results; one of bench's, and its parts, can.
+    Image sets of bench and their parts are found by name; a user's own set must be given by folder or glob.
     """
     hashes = export.images.groupby("dataset")["image_sha256"].agg(frozenset)
     if dataset not in hashes.index or dataset in dataset_names() or Path(dataset).exists():
@@ -110,11 +110,13 @@ def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, s
     for whole in dataset_names():
         if whole in hashes.index and hashes[dataset] < hashes[whole]:
             return open_rgb_dataset(whole, data=data), dataset
-    raise UsageError(f"where the pictures of {dataset} lie is not recorded; name their folder or glob by --dataset")
+    raise UsageError(
+        f"the location of the pictures of {dataset} is not recorded; give their folder or glob with --dataset"
+    )
 
 
 class _Writer:
-    """The folder of pictures, its list, and its limit."""
+    """Writes pictures to a folder and lists them, up to a size limit."""
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -128,7 +130,7 @@ class _Writer:
         return sum(self._written.values()) >= MOST_BYTES
 
     def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
-        """Write a picture, unless the same one is there, and list it."""
+        """Write a picture unless it exists, and list it."""
         from PIL import Image  # noqa: PLC0415
 
         content = io.BytesIO()
@@ -154,13 +156,13 @@ def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, measure
 
 
 def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:
-    """The decoded picture of a measured file, or None if the codec does not reproduce the file here."""
+    """The decoded picture of a measured file; None if the codec does not reproduce the file here."""
     where = f"{row['name']}@{row['quality']:g} on {row['image']}"
     try:
         codec = recipe_of(row).open()
         data = codec.encode(original)
         if hashlib.sha256(data).hexdigest() != row["bitstream_sha256"]:
-            say(f"no picture of {where}: it codes to other bytes here than those that were measured")
+            say(f"no picture of {where}: its bitstream here differs from the measured one")
             return None
         return codec.decode(data)
     except BenchError as error:

@@ -1,4 +1,4 @@
-"""Training records and experiments of an export, read from files without torch."""
+"""Training records and experiments, added to an export from files, without torch."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bench.system.csv_files import write_csv
 from bench.system.files import sha256_of, write_bytes
 
 EXPERIMENTS = Path("reports") / "reference" / "experiments"
-"""Experiments that come with a checkout."""
+"""Experiments in a checkout of the repository."""
 
 
 COPIES = "copies.txt"
-"""In the folder `experiments` of an export: the SHA-256 of each copy that was made there, one a line."""
+"""File in the folder `experiments` of an export with the SHA-256 of each copy made there, one per line."""
 
 
 def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
-    """Add weights.csv and the folder `experiments` to an export; what the user has put or changed there stays.
+    """Add weights.csv and the folder `experiments` to an export; files added or changed by the user are kept.
 
     Raises:
         UsageError: the folder is not an export.
@@ -37,12 +37,12 @@ def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
 
 
 def _copy_experiments(source: Path, folder: Path) -> None:
-    """Bring the copies of a checkout's experiments up to date; a file that is no copy made here is the user's."""
+    """Update the copies of a checkout's experiments; files that are not unchanged copies belong to the user."""
     originals = {path.name: sha256_of(path) for path in sorted(source.glob("*.csv"))}
     present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
     copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
     copies |= set(originals.values())
-    # Before the copies: an interruption must not make them the user's.
+    # Written before the copies, so that they are known as copies after an interruption.
     write_bytes(folder / COPIES, "".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
     for name in originals:
         if name not in present or present[name] in copies:
@@ -53,9 +53,9 @@ def _copy_experiments(source: Path, folder: Path) -> None:
 
 
 def training_records(measurements: pd.DataFrame) -> pd.DataFrame:
-    """One row for each weights file that measurements were made with: what its own header says of its training.
+    """One row per measured weights file: the training record from its header.
 
-    Files that are not on this machine any more, and those of others, have a row without figures.
+    Files that are no longer on this machine, and those without a record, have a row without values.
     """
     columns = ["weights", "codec", "quality", "weights_sha256"]
     used = measurements.loc[measurements["weights"].ne(""), columns].drop_duplicates()
@@ -82,7 +82,7 @@ def _training(path: Path | None) -> dict[str, Any]:
         "num_bytes": path.stat().st_size,
         "metric": card.get("metric", ""),
         "lmbda": card.get("lmbda", math.nan),
-        # All that the weights have behind them, where the recipe kept count; else this training alone.
+        # Totals over all stages if the recipe recorded them; otherwise of this training only.
         "total_steps": sum(stage.get("steps", 0) for stage in stages.values()) or math.nan,
         "seconds": sum(stage.get("seconds", 0) for stage in stages.values()) or math.nan,
         "seed": record.get("seed", math.nan),
@@ -98,9 +98,9 @@ def _training(path: Path | None) -> dict[str, Any]:
 
 
 def _taken(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training began with: parts of another model's weights, and the steps that those had been trained for.
+    """What a training started from: parts of another model's weights, and the number of steps of their training.
 
-    Steps that the same weights had behind them in earlier stages are those of the stages.
+    Earlier steps of the same weights are counted in their stages instead.
     """
     initial, history = record.get("initial") or {}, record.get("history") or {}
     family = str(record.get("target", "")).partition("@")[0]

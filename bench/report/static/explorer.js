@@ -1,5 +1,5 @@
-// The interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
-// plotly.js is loaded when the first of them is looked at. Nothing is sent anywhere.
+// Interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
+// plotly.js is loaded when the first figure is opened. No data are sent anywhere.
 "use strict";
 
 (() => {
@@ -17,8 +17,8 @@
   const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
   const VIEWS = [
     ["rd", "quality over rate"],
-    ["difference", "rate saved, by quality"],
-    ["images", "BD-rate, picture by picture"],
+    ["difference", "rate savings by quality"],
+    ["images", "BD-rate per picture"],
     ["times", "BD-rate over time"],
   ];
 
@@ -27,7 +27,7 @@
   const notes = (one) => data.notes[one.notes];
   const filled = (value) => Boolean(value) && Object.values(value).some((part) => Object.keys(part).length > 0);
 
-  // ---- the figure that is chosen ------------------------------------------------------------------------------------
+  // ---- the selected figure ------------------------------------------------------------------------------------------
 
   /** Its description with the curves that are shown; rows without a curve are left out. */
   const figure = () => {
@@ -116,7 +116,7 @@
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return Plotly.react(chart, drawn.series.map((one) => trace(one, drawn)), layout, {
       responsive: true, displayModeBar: still ? false : "hover", displaylogo: false,
-      // Nothing leaves the page: no cloud, no server, and no button but these.
+      // No data leave the page: no cloud, no server, and only these buttons.
       showSendToCloud: false, plotlyServerURL: "",
       modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });

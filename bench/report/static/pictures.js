@@ -1,5 +1,5 @@
-// Two decoded pictures at nearly equal rates: side by side, one over the other, or their difference; both move as one.
-// A picture is loaded when it is chosen.
+// Two decoded pictures at nearly equal rates: side by side, with a slider, or their difference, moving together.
+// A picture is loaded when it is selected.
 "use strict";
 
 (() => {
@@ -25,12 +25,12 @@
   const chosen = (side) => currentTarget().entries.find(({ name }) => name === control[side].value)
     ?? { title: "Original", file: currentSet().original };
 
-  // ---- what is chosen -------------------------------------------------------------------------------------------------
+  // ---- the selection --------------------------------------------------------------------------------------------------
 
   const chooseImage = () => {
     const set = currentSet();
     Object.assign(look, { x: set.width / 2, y: set.height / 2 });
-    // The middle of the rates: where codecs differ, and none is transparent.
+    // The middle target rate: codecs differ there, and none is visually lossless.
     const rates = set.targets.map(({ rate }) => rate);
     fill(control.rate, rates.map((rate) => [rate, rate]), control.rate.value || rates[rates.length >> 1]);
     chooseRate();
@@ -68,7 +68,7 @@
 
   const signed = (value, digits) => (value < 0 ? "\u2212" : "+") + Math.abs(value).toFixed(digits);
 
-  // ---- where one looks ------------------------------------------------------------------------------------------------
+  // ---- the viewport ---------------------------------------------------------------------------------------------------
 
   const panes = () => [...stage.querySelectorAll(".pane")].filter((pane) => pane.offsetParent);
   const fitting = (pane) => Math.min(pane.clientWidth / currentSet().width, pane.clientHeight / currentSet().height, 1);
@@ -84,7 +84,7 @@
     control.zoom.value = look.zoom === null ? "fit" : String(look.zoom * devicePixelRatio);
     for (const pane of panes()) {
       const scale = zoom(pane);
-      // No edge of the picture comes further in than to that of its pane.
+      // The edges of the picture stay at or outside the edges of its pane.
       for (const [axis, size, room] of [["x", width, pane.clientWidth], ["y", height, pane.clientHeight]]) {
         const half = Math.min(room / 2 / scale, size / 2);
         look[axis] = Math.min(Math.max(look[axis], half), size - half);
@@ -130,7 +130,7 @@
   });
   stage.addEventListener("dblclick", () => zoomBy(1));
   stage.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey) return; // as browsers do it; without the key the page scrolls
+    if (!event.ctrlKey) return; // as in browsers; without the key the page scrolls
     event.preventDefault();
     zoomBy(-Math.sign(event.deltaY));
   }, { passive: false });

@@ -1,4 +1,4 @@
-"""The first screen: a summary with numbers, the ranking with costs, and a description of the weights."""
+"""First screen of a page: summary, ranking with costs, and a description of the weights."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def answer(content: Content, where: str) -> list[str]:
-    """The sentences that answer which codec needs how many bits, and what it costs; `where` names the pictures."""
+    """Summary sentences: BD-rates and decoding time of the main codec, and the best codec; `where` is the image set."""
     if content.anchor is None or content.subject is None:
-        return ["There is nothing to compare yet."]
+        return ["There are no results to compare yet."]
     if len(content.rd_curves) == 1:
-        return [f"On {where} there is {content.rd_curves[0].title} alone, and nothing to compare it with."]
+        return [f"On {where}, only {content.rd_curves[0].title} has been measured: nothing to compare it with."]
     return [text for text in (_rates(content, where), _speed(content), _best(content)) if text]
 
 
 def _rates(content: Content, where: str) -> str:
-    """The subject's rate against the first two anchors that it can be ranked against."""
+    """BD-rate of the subject against the first two anchors that it can be ranked against."""
     axis, subject = content.results.axes[0], str(content.subject)
     name = title(content, subject)
     others = [anchor for anchor in content.anchors if anchor.name != subject]
@@ -43,20 +43,18 @@ def _rates(content: Content, where: str) -> str:
     if found:
         return f"On {where}, {name} needs {' and '.join(found[:2])} at equal {axis.title.partition(',')[0]}."
     if others:
-        return (
-            f"On {where}, {name} shares too little with {_listed([_name(one.title) for one in others])} for a number."
-        )
-    return f"On {where}, everything is compared with {name}."
+        return f"On {where}, {name} overlaps too little with {_listed([_name(one.title) for one in others])}."
+    return f"On {where}, all codecs are compared with {name}."
 
 
 def _percent(rate: float) -> str:
-    """A BD-rate in words; a value that rounds to zero is "as many"."""
+    """Describe a BD-rate in words; a value that rounds to zero is "as many"."""
     text = plain(abs(rate), 1)
     return "as many" if not float(text) else f"{text} % {'fewer' if rate < 0 else 'more'}"
 
 
 def _name(title: str) -> str:
-    """A title within a sentence: without the library that it ends with, as in "WebP (libwebp)"."""
+    """Shorten a title for a sentence: remove the library, as in "WebP (libwebp)"."""
     return re.sub(r" \([^()]*\)$", "", title)
 
 
@@ -65,7 +63,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _speed(content: Content) -> str:
-    """How long the subject takes to decode, beside the main anchor where both were timed alike."""
+    """Decoding time of the subject, and that of the main anchor if both were timed in the same setting."""
     seconds, _ = times(content)
     own = seconds.get(str(content.subject), {}).get("decode")
     if own is None:
@@ -78,27 +76,27 @@ def _speed(content: Content) -> str:
 
 
 def _best(content: Content) -> str:
-    """Which measured codec needs the fewest bits, where that is not said already."""
+    """Sentence on the measured codec that needs the fewest bits, unless it is implied already."""
     anchor = content.anchors[0]
     ranked = ranking(content.tables["bd_rates"], content.results.axes[0].name, anchor.name)
     name = best(ranked, content.results.curves["name"], anchor.name)
     if name is None or trusted(ranked).empty:
         return ""
     if name == content.subject:
-        return "No other codec measured here needs fewer."
+        return "No other codec measured here needs fewer bits."
     if name == anchor.name:
-        return f"The fewest bits of all measured here: {_name(anchor.title)}."
+        return f"The best codec measured here is {_name(anchor.title)}."
     rate = float(ranked.loc[ranked["test"] == name, "bd_rate_pchip_percent"].iloc[0])
-    return f"The fewest bits of all measured here: {title(content, name)}, {_percent(rate)} than {_name(anchor.title)}."
+    return f"The best codec measured here is {title(content, name)}: {_percent(rate)} bits than {_name(anchor.title)}."
 
 
 def title(content: Content, name: str) -> str:
-    """The title of a curve within a sentence."""
+    """Title of a curve for a sentence."""
     return next(_name(one.title) for one in (*content.rd_curves, *content.anchors) if one.name == name)
 
 
 def times(content: Content) -> tuple[dict[str, dict[str, str]], str]:
-    """Seconds by curve and stage of the largest group of comparable times, and where they were taken."""
+    """Seconds by curve and stage of the largest group of comparable times, and a description of the setting."""
     table = content.tables["timings_summary"]
     if table.empty:
         return {}, ""
@@ -112,12 +110,12 @@ def times(content: Content) -> tuple[dict[str, dict[str, str]], str]:
 
 
 def seconds(value: float) -> str:
-    """A time in seconds with two significant digits."""
+    """Format a time in seconds with two significant digits."""
     return f"{value:#.2g}" if value < 10 else f"{value:.0f}"
 
 
 def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
-    """Costs of the curves of the ranking, by name: seconds to encode and to decode, and the size of the weights."""
+    """Costs of the ranked curves, by name: seconds to encode and to decode, and size of the weights in MB."""
     timed, _ = times(content)
     sizes = _sizes(content, extras)
     return {
@@ -131,7 +129,7 @@ def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
 
 
 def _sizes(content: Content, extras: Extras) -> dict[str, str]:
-    """The megabytes of each curve's largest weights file; a file that needs another one's is not all of it."""
+    """Size in MB of each curve's largest weights file; delta files are skipped because they need a base."""
     rows = extras.weights.merge(content.results.curves[["name", "codec", "weights"]], on=["codec", "weights"])
     rows = rows[rows["quantised_from"].eq("") & ~rows["codec"].str.contains("+", regex=False)]
     largest = pd.to_numeric(rows["num_bytes"]).groupby(rows["name"]).max().dropna()
@@ -139,7 +137,7 @@ def _sizes(content: Content, extras: Extras) -> dict[str, str]:
 
 
 def weights_banner(content: Content, extras: Extras) -> str:
-    """Size and training of the weights, if they are the project's own, beside those of the papers."""
+    """Description of the project's own weights (size and training) beside the papers'; empty for other weights."""
     used = set(content.results.measurements["weights_sha256"]) - {""}
     rows = extras.weights[extras.weights["weights_sha256"].isin(used)]
     rows = rows[pd.to_numeric(rows["total_steps"]).notna()]
@@ -158,17 +156,17 @@ def weights_banner(content: Content, extras: Extras) -> str:
     return (
         f"The learned codecs are small models trained for this comparison (weights {names}), not the papers' own: {has}"
         f"trainings took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
-        f"{count(len(rows), 'model')}. They show what each part of a codec gains, not how good the papers' models are."
+        f"{count(len(rows), 'model')}. They show the gain of each component, not the performance of the papers' models."
     )
 
 
 def _beside(name: str, own: Range, paper: Range) -> str:
-    """A range of ours, and that of published models where it is known."""
+    """Format a range of this project's models, and that of published models if it is known."""
     return f"{name}{_span(own)}" + (f" (published models: {_span(paper)})" if paper else "")
 
 
 def _span(values: Range) -> str:
-    """One number or two, grouped by thousands."""
+    """Format a range as one number or two, grouped by thousands."""
     if values is None:
         return NOTHING
     low, high = map(grouped, values)

@@ -1,4 +1,4 @@
-"""The page on cca as rows of text: rates against anchors, parts, fixed point, files that decode elsewhere."""
+"""Tables of the page on cca: BD-rates against anchors, ablation, fixed point, portability of the files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from bench.analysis.axis import Axis
 
 LARGEST_AS_RATE = 20
-"""The largest difference, in percent of the rate, that a slope at one point says something of."""
+"""Largest difference in loss, in percent of the rate, that is shown as an equivalent difference in rate."""
 
 _GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
 
 
 def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]]:
-    """One row an anchor (and curve, where there are several), one cell an axis, and the remarks that cells refer to."""
+    """Table of BD-rates with one row per anchor (and curve) and one cell per axis, and the remarks of its cells."""
     several = len(set(table["test"])) > 1
     rows: list[dict[str, Any]] = []
     for _, group in table.groupby(["test", "anchor"], sort=False):
@@ -51,11 +51,11 @@ def _cell(rate: Mapping[str, Any]) -> Cell:
 
 
 def rates_result(table: pd.DataFrame) -> str:
-    """The BD-rate of cca on the first axis against the first two anchors that it has one for, in a sentence."""
+    """Summary: BD-rate of cca on the first axis against the first two anchors that have one."""
     first = table[table["axis"] == table["axis"].iloc[0]] if len(table) else table
     numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] == row["bd_rate_pchip_percent"]]
     parts = [
-        f"{signed(row['bd_rate_pchip_percent'], 1)} % to {row['anchor_title']}"
+        f"{signed(row['bd_rate_pchip_percent'], 1)} % against {row['anchor_title']}"
         f"{' (doubtful)' if doubts(row['notes']) else ''}"
         for row in numbers
         if row["bd_rate_pchip_percent"] is not None
@@ -64,7 +64,7 @@ def rates_result(table: pd.DataFrame) -> str:
 
 
 def parts_result(table: pd.DataFrame) -> str:
-    """How much the loss differs from that of the reference, in the first setting, in a sentence."""
+    """Summary: difference in loss from the reference, in the first setting."""
     first = next((group for _, group in table.groupby(["quality", "lambda", "dataset"], sort=False)), table)
     rows = first[first["variant"] != REFERENCE].to_dict("records")
     parts = [f"{part_name(row)} {signed(row['loss_difference_percent'], 1)} %" for row in rows]
@@ -72,13 +72,13 @@ def parts_result(table: pd.DataFrame) -> str:
 
 
 def fixed_point_result(table: pd.DataFrame) -> str:
-    """What 8 bits cost, over all codecs and metrics, in a sentence."""
+    """Summary: range of BD-rates of fixed point over all codecs and metrics."""
     rates = [float(row["bd_rate_pchip_percent"]) for row in records(table) if row["bd_rate_pchip_percent"] is not None]
     return f"{span(min(rates), max(rates), 1)} % of the bits" if rates else ""
 
 
 def portability_result(table: pd.DataFrame) -> str:
-    """How many files of each kind of entropy model did not decode elsewhere, in a sentence."""
+    """Summary: number of files that did not decode elsewhere, by kind of entropy model."""
     counts: dict[str, list[int]] = {}
     for row in records(table):
         kind = "fixed point" if str(row["codec"]).partition("@")[0].endswith(FIXED_POINT) else "floats"
@@ -89,13 +89,13 @@ def portability_result(table: pd.DataFrame) -> str:
 
 
 def ceilings(table: pd.DataFrame) -> Table:
-    """The PSNR of pictures that made the round trip to RGB and were not coded."""
+    """Table of the PSNR after conversion to RGB and back, without coding."""
     ceiling = number("Ceiling", lambda row: plain(row["ceiling_db"], 2), "dB")
     return Table.of(table, Column("Metric", "axis_title"), ceiling)
 
 
 def parts(table: pd.DataFrame) -> list[tuple[str, Table]]:
-    """The table of bench.analysis.cca_ablation as text, one a setting, with the setting."""
+    """Tables of `bench.analysis.cca_ablation`, one per setting, each with a description of the setting."""
     return [
         (f"lambda {lmbda:g}, {dataset}, {_extent(group)}", _parts(group))
         for (_, lmbda, dataset), group in table.groupby(["quality", "lambda", "dataset"], sort=False)
@@ -103,15 +103,17 @@ def parts(table: pd.DataFrame) -> list[tuple[str, Table]]:
 
 
 def part_name(row: Mapping[Hashable, Any]) -> str:
-    """A variant in a word or two, in the order and the words of its table: guide, attention, filter."""
+    """Short description of a variant, in the order of the columns: guide, attention, filter."""
     guide = "no guide" if row["guide"] == "none" else f"guide {row['guide'].upper()}"
     without = "" if row["attention"] == "yes" else ", no attention"
     return guide + without + (", filter" if row["acem"] == "yes" else "")
 
 
 def _extent(group: pd.DataFrame) -> str:
-    """How many pictures and trainings the rows of a setting are means of, by the one that has fewest."""
-    return f"{count(int(group['pictures'].min()), 'picture')}, {count(int(group['seeds'].min()), 'training')} a variant"
+    """Number of pictures and trainings per variant of a setting (the minimum over variants)."""
+    return (
+        f"{count(int(group['pictures'].min()), 'picture')}, {count(int(group['seeds'].min()), 'training')} per variant"
+    )
 
 
 def _parts(table: pd.DataFrame) -> Table:
@@ -124,7 +126,7 @@ def _parts(table: pd.DataFrame) -> Table:
         Column("Attention", "attention"),
         Column("Filter", "acem"),
         number("Difference in loss", _difference, "%"),
-        number("as rate", _as_rate, "%"),
+        number("Equivalent in rate", _as_rate, "%"),
         number("Loss", lambda row: plain(row["loss"], 4)),
         number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
         psnr("6:1:1", "yuv"),
@@ -142,14 +144,14 @@ def _difference(row: Mapping[str, Any]) -> Cell:
 
 
 def _as_rate(row: Mapping[str, Any]) -> str:
-    """A difference in loss as one in rate; nothing where it is too large for one slope to hold."""
+    """Difference in loss as an equivalent difference in rate; missing if too large for the approximation."""
     percent = row["rate_equivalent_percent"]
     is_shown = row["variant"] != REFERENCE and abs(percent) <= LARGEST_AS_RATE
     return signed(percent, 1) if is_shown else NOTHING
 
 
 def fixed_point(table: pd.DataFrame) -> Table:
-    """What 8 bits cost: one row a codec, image set and metric."""
+    """Table of the BD-rate of fixed point, with one row per codec, image set and metric."""
     return Table.of(
         table,
         Column("Codec", "test_title"),
@@ -158,13 +160,13 @@ def fixed_point(table: pd.DataFrame) -> Table:
         Column("Metric", "axis_title"),
         interval("BD-rate", ("bd_rate_pchip_percent", "interval_low_percent", "interval_high_percent"), 2, "%"),
         number(
-            "By picture", lambda row: span(row["per_image_lowest_percent"], row["per_image_highest_percent"], 2), "%"
+            "Per picture", lambda row: span(row["per_image_lowest_percent"], row["per_image_highest_percent"], 2), "%"
         ),
     )
 
 
 def fixed_point_times(table: pd.DataFrame) -> Table:
-    """Times in integers beside those in floats, and the ratio of each pair."""
+    """Table of paired times in fixed point and in floats, with their ratios."""
     return Table.of(
         table,
         Column("Codec", lambda row: row["model"] + row["modifier"]),
@@ -180,7 +182,7 @@ def fixed_point_times(table: pd.DataFrame) -> Table:
 
 
 def portability(table: pd.DataFrame) -> Table:
-    """Codecs by ways of decoding: how many files failed, of how many."""
+    """Table of failed files by codec and decoding environment."""
     rows = {codec: dict.fromkeys(table["decoded"], NOTHING) | {"codec": codec} for codec in table["codec"]}
     for row in records(table):
         failed = Cell(f"{row['failed']} of {row['files']}", sort=row["failed"], css="fails" if row["failed"] else "")

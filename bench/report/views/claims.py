@@ -1,4 +1,4 @@
-"""Claims, each with two verdicts: from published points, and from measurements."""
+"""Table of the claims, each with two verdicts: from published points, and from measurements."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-COLUMNS = {"published": "In the published points", "measured": "Measured here"}
-"""The two kinds of evidence, which never share a verdict, and how they are headed."""
+COLUMNS = {"published": "From published points", "measured": "Measured here"}
+"""The two kinds of evidence, which have separate verdicts, and their headings."""
 
 _VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NOT_TESTED: "are not tested"}
-"""The verdicts on several claims."""
+"""The verdicts as plural verbs, for counts of claims."""
 
 
 def claims(table: pd.DataFrame, papers: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """The papers in their order, each with its claims."""
+    """Claims grouped by paper."""
     by_short = {paper["short"]: paper for paper in papers.values()}
     return [
         {"paper": by_short[str(short)], "rows": [_row(row) for row in records(group)]}
@@ -30,12 +30,12 @@ def claims(table: pd.DataFrame, papers: Mapping[str, Mapping[str, str]]) -> list
 
 
 def main_claim(table: pd.DataFrame) -> dict[str, Any] | None:
-    """The first claim of the first paper, which is its main one."""
+    """The main claim: the first one of the first paper."""
     return _row(records(table.head(1))[0]) if len(table) else None
 
 
 def tallies(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """How many claims have each verdict, in the order of the verdicts, for each kind of evidence."""
+    """Number of claims per verdict, for each kind of evidence."""
     return [{"title": title, "counts": _counts(table[f"{kind}_verdict"])} for kind, title in COLUMNS.items()]
 
 
@@ -81,7 +81,7 @@ def _class(verdict: str) -> str:
 
 
 def _value(value: float, unit: str, digits: int, cases: int = 0) -> str:
-    """A number with its unit; a share as the cases that it is of, so that nobody takes one of one for a hundred."""
+    """Format a number with its unit; a share as "3 of 4 files", so that the number of cases is visible."""
     text = signed(value, digits)
     if text == NOTHING:
         return text

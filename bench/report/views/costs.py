@@ -1,4 +1,4 @@
-"""Costs of published codecs: what is stated by whom, and of which curves nothing is."""
+"""Stated costs of published codecs with their sources, and the curves without any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def stated(content: Content) -> list[dict[str, str]]:
-    """What is stated of the published curves of a page's pictures, as text."""
+    """Stated costs of the published curves on the page's pictures, formatted."""
     costs = stated_costs()
     names = set(published_names(published_of(content.results, content.export)))
     return [
@@ -29,5 +29,5 @@ def stated(content: Content) -> list[dict[str, str]]:
 
 
 def not_stated(content: Content) -> list[str]:
-    """The learned curves of these pictures whose cost nobody states, by name."""
+    """Names of the published learned curves on these pictures without a stated cost."""
     return learned_without_cost(published_of(content.results, content.export), stated_costs())

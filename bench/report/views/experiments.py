@@ -1,4 +1,4 @@
-"""The rectifier's gains and errors, its experiments, and the ablation of entropy models, as rows of text."""
+"""Tables of experiments: gains and errors of the rectifier, its ablations, and the ablation of entropy models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def gains(table: pd.DataFrame) -> Table:
-    """One row a model, modifier and quality."""
+    """Table of gains with one row per model, modifier and quality."""
     return Table.of(
         table,
         *_CODEC,
@@ -28,7 +28,7 @@ def gains(table: pd.DataFrame) -> Table:
         _gain("beyond +ft", "psnr_beyond_ft", "dB"),
         _gain("MS-SSIM", "ms_ssim_gain", "dB"),
         _gain("beyond +ft", "ms_ssim_beyond_ft", "dB"),
-        number("Files as long", lambda row: f"{100 * row['equal_files']:.0f} %"),
+        number("Files of equal size", lambda row: f"{100 * row['equal_files']:.0f} %"),
         number("‖ŷ − y‖", lambda row: plain(row["latent_error_quantized"], 1)),  # noqa: RUF001
         number("rectified", lambda row: plain(row["latent_error_rectified"], 1)),
         _reduction("Reduced"),
@@ -36,7 +36,7 @@ def gains(table: pd.DataFrame) -> Table:
 
 
 def summary_rows(table: pd.DataFrame) -> Table:
-    """One row a model and modifier: means over the qualities, and the largest gains."""
+    """Table of mean gains over the qualities and largest gains, with one row per model and modifier."""
     return Table.of(
         table,
         *_CODEC,
@@ -63,7 +63,7 @@ def _reduction(title: str) -> Column:
 
 
 def searches(table: pd.DataFrame) -> Table:
-    """The alphas that were tried."""
+    """Table of the tested alphas."""
     return Table.of(
         table,
         Column("Model", "model"),
@@ -76,7 +76,7 @@ def searches(table: pd.DataFrame) -> Table:
 
 
 def variant_rows(means: pd.DataFrame) -> Table:
-    """Means of trained variants as text."""
+    """Table of the means of trained variants."""
 
     def mean(title: str, column: str, digits: int, unit: str = "") -> Column:
         return number(title, lambda row: plain(row.get(column), digits), unit)
@@ -97,7 +97,7 @@ def variant_rows(means: pd.DataFrame) -> Table:
 
 
 def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, Any]]:
-    """The table of bench.analysis.ablation as text, one group a setting, each with its figure if it has one."""
+    """Tables of `bench.analysis.ablation`, one per setting, each with its figure if there is one."""
     return [
         {
             "id": ablation_id(place),
@@ -110,7 +110,7 @@ def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, An
 
 
 def ablation_id(place: int) -> str:
-    """The name of a setting's figure, and the id of its heading's section."""
+    """Name of a setting's figure, also used for the id of its heading."""
     return f"ablation-{place + 1}"
 
 
@@ -127,8 +127,8 @@ def _ablation_rows(table: pd.DataFrame) -> Table:
         number("Kernel", lambda row: "" if math.isnan(row["kernel"]) else f"{row['kernel']:g}"),
         number("Parameters", lambda row: f"{row['parameters'] / 1e6:.2f}", "M"),
         number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
-        number("of it z", lambda row: plain(row["bpp_z"], 4), "bpp"),
-        number("joint, same seeds", lambda row: plain(row["reference_bpp"], 4), "bpp"),
+        number("Rate of z", lambda row: plain(row["bpp_z"], 4), "bpp"),
+        number("Rate of joint, same seeds", lambda row: plain(row["reference_bpp"], 4), "bpp"),
         interval("Difference", ablation.DIFFERENCE, 2, "%"),
         number("Spread", lambda row: plain(row["spread_percent"], 2), "%"),
         number("Seeds", "seeds"),

@@ -1,4 +1,4 @@
-"""The sections on one image set: rates, curves, times, points, what is missing, where it comes from."""
+"""Page on one image set: template variables, headings and the list of its sections."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from bench.results.extras import Extras
 
 
-NOT_COMPARABLE = "cannot be set beside published ones"
-"""What a data set's note says where it is a warning, and not a remark on how its pictures came about."""
+NOT_COMPARABLE = "published ones"
+"""Part of a data set's note that makes it a warning; other notes describe the origin of the pictures."""
 
 LONGEST_NAME = 24
-"""Characters of a data set's title that still fit into a heading."""
+"""Maximum number of characters of a data set's title in a heading."""
 
 
 def study_view(content: Content, extras: Extras) -> dict[str, Any]:
-    """The variables of the sections on one image set."""
+    """Template variables of the page on one image set."""
     results = content.results
     used = set(results.measurements["weights_sha256"]) - {""}
     tables = rates.rate_tables(content)
@@ -76,20 +76,20 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
 
 
 def heading(results: DatasetResults) -> str:
-    """The title: it says so when the pictures are not a whole set, or not one that others report on."""
+    """Heading of the page; it mentions subsets, and image sets that are not comparable with published results."""
     text = f"Image codecs on {short_title(results)}"
     if results.note:
         clause = re.split(r"[:;.]", results.note, maxsplit=1)[0].strip()
-        # Within a title a sentence does not start anew; an abbreviation stays as it is.
+        # Within the heading a sentence starts in lower case, unless it begins with an abbreviation.
         text += f" ({clause[:1].lower() + clause[1:] if clause[1:2].islower() else clause})"
     return f"{text}, {results.extent}" if results.is_subset else text
 
 
 def short_title(results: DatasetResults) -> str:
-    """A data set's name as people write it: the first words of its title if they are few, else its own name."""
+    """Short name of a data set: the beginning of its title if it is short, otherwise its name."""
     first = results.title.split(",")[0].strip()
     name = first if 0 < len(first) <= LONGEST_NAME else results.dataset
-    # A word is capitalised; the name of a file or of a folder within others is as it is.
+    # A single word is capitalised; paths are left unchanged.
     return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
 
@@ -103,31 +103,31 @@ def _facts(content: Content) -> list[str]:
 
 
 def cell_heads(axes: Sequence[Axis]) -> dict[str, list[str]]:
-    """The heads of the tables of BD-rates, by the table's id."""
+    """Column headings of the BD-rate tables, by the table's id."""
     unit = axes[0].unit if axes and all(axis.unit == axes[0].unit for axis in axes) else ""
     quality = f"BD-quality {unit}".rstrip()
     return {
         "ranking": ["BD-rate %"],
-        "rates-table": ["BD-rate %", quality, f"Common range {unit}".rstrip(), "Points in it", "By picture %"],
+        "rates-table": ["BD-rate %", quality, f"Common range {unit}".rstrip(), "Points in it", "Per picture %"],
     }
 
 
 def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The folded sections of the page on an image set: id, title and template of each that it has."""
+    """Id, title and template of each section of the page on an image set."""
     missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
     found = [
-        (view.get("claims"), "claims", "What the papers claim"),
+        (view.get("claims"), "claims", "Claims of the papers"),
         (view["plots"]["rd"], "curves", "All curves"),
         (view["rate_table"], "rates", "BD-rates"),
         (view.get("component_gains"), "component-gain", "Component gain"),
-        (view["plots"]["difference"], "differences", "Where the rate is saved"),
-        (view.get("anchor_rows"), "anchors", "Our anchors beside the published ones"),
-        (view["times"], "times", "Time"),
-        (view["plots"]["costs"] or view["plots"]["front"], "costs", "What a smaller file costs"),
+        (view["plots"]["difference"], "differences", "Rate savings by quality"),
+        (view.get("anchor_rows"), "anchors", "Conventional codecs and their published curves"),
+        (view["times"], "times", "Times"),
+        (view["plots"]["costs"] or view["plots"]["front"], "costs", "Cost and rate"),
         (view["points"], "points", "Points"),
-        (missing, "missing", "What is missing"),
-        (True, "method", "How each number is computed"),
-        (True, "provenance", "Where it comes from"),
+        (missing, "missing", "Missing results"),
+        (True, "method", "How the numbers are computed"),
+        (True, "provenance", "Provenance"),
     ]
     own = {"curves": "explorer"}
     return [(name, title, f"{own.get(name, name.replace('-', '_'))}.html") for there, name, title in found if there]

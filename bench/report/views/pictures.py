@@ -1,4 +1,4 @@
-"""Decoded pictures side by side, for each image and target rate, with rate and PSNR of the file."""
+"""Decoded pictures for side-by-side comparison, by image and target rate, with rate and PSNR of each file."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 FOLDER = "pictures"
 
 FIRST = ("joint", "attn", "cca")
-"""The papers' codecs: which of them is shown at first, if there are any; else any learned one."""
+"""The papers' codecs in order of preference for the initial comparison; the fallback is any learned one."""
 
 
 def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
-    """The rows of pictures.csv that are of an image set, with the numbers of their files; originals have none."""
+    """Rows of pictures.csv on an image set, joined with the measurements of their files; originals have none."""
     results = content.results
     own = pictures[(pictures["dataset"] == results.dataset) & pictures["image"].isin(results.images)]
-    own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # it becomes a file's name
+    own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # it is used as a file name
     columns = ["key", "name", "title", "codec", "weights", "quality", "width", "height", "bpp", "psnr_db"]
     known = results.measurements[[column for column in columns if column in results.measurements]]
     rows = own.merge(known, on="key", how="left")
-    # A picture of an older version of a curve is none of this report.
+    # Pictures of older versions of a curve are not shown.
     return rows[rows["key"].eq("") | rows["name"].notna()].reset_index(drop=True)
 
 
 def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
-    """One entry an image, with its original and the entries of every target rate."""
+    """One entry per image, with its original and the entries of each target rate."""
     sets = []
     for image, rows in shown.groupby("image", sort=True):
         original, decoded = rows[rows["key"] == ""], rows[rows["key"] != ""]
@@ -56,9 +56,9 @@ def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def first_pair(rows: pd.DataFrame) -> tuple[str, str]:
-    """The two curves that are compared at first: the papers' codec, and the conventional one nearest to it in rate.
+    """The two curves compared initially: one of the papers' codecs, and the conventional codec nearest in rate.
 
-    Without one or the other it is the first and the last.
+    If either is missing, they are the first and the last curve.
     """
     learned, conventional = rows[rows["weights"] != ""], rows[rows["weights"] == ""]
     if learned.empty or conventional.empty:
@@ -70,7 +70,7 @@ def first_pair(rows: pd.DataFrame) -> tuple[str, str]:
 
 
 def _crops(found: dict[str, Any]) -> dict[str, Any]:
-    """What is shown without a viewer, and in print: the middle of the original and of the first pair."""
+    """Crops shown without JavaScript and in print: the centre of the original and of the first pair."""
     target = found["targets"][len(found["targets"]) // 2]
     entries = {entry["name"]: entry for entry in target["entries"]}
     original = {"title": "Original", "file": found["original"], "bpp": "", "psnr": ""}
@@ -93,5 +93,5 @@ def _file(digest: str) -> str:
 
 
 def pictures_json(sets: list[dict[str, Any]]) -> str:
-    """The same for static/pictures.js."""
+    """The picture sets as JSON for static/pictures.js."""
     return script_json([{name: value for name, value in found.items() if name != "crops"} for found in sets])

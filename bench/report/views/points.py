@@ -1,4 +1,4 @@
-"""RD points by curve, and what is missing."""
+"""Tables of RD points by curve, failures, and codecs that were not measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def points(content: Content) -> list[dict[str, Any]]:
-    """The curves, each with the table of its points."""
+    """Curves, each with a table of its points."""
     columns, rows = _columns(content), content.results.points.sort_values("quality")
     return [
         {
@@ -35,8 +35,8 @@ def _columns(content: Content) -> list[Column]:
     results = content.results
     columns = [
         number("Quality", lambda row: f"{row['quality']:g}"),
-        number("rate", lambda row: plain(row["bpp"], 4), "bpp"),
-        number("bytes", lambda row: grouped(row["mean_bytes"]), "mean"),
+        number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
+        number("Bytes", lambda row: grouped(row["mean_bytes"]), "mean"),
     ]
     for axis in results.axes:
         undefined = results.undefined_points(axis)
@@ -56,13 +56,13 @@ def _measured(title: str, of: str, digits: int, unit: str, undefined: Collection
 
 
 def failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Equal messages of one codec at one quality are one entry."""
+    """Failures, with equal messages of one codec at one quality combined."""
     groups = rows.groupby(["codec", "quality", "backend", "message"], sort=False)["image"].agg(["size", "first"])
     return records(groups.reset_index())
 
 
 def absent(content: Content) -> list[str]:
-    """Codecs that the export knows and that were not measured here at all."""
+    """Titles of codecs in the export without any measurement on this image set."""
     here = {*content.results.curves["codec"], *content.results.incomplete["codec"]}
     codecs = content.export.codecs
     return list(codecs.loc[~codecs["codec"].isin(here), "title"])

@@ -1,4 +1,4 @@
-"""Provenance: runs, weights, published curves, papers."""
+"""Provenance section: runs, weights, published curves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def runs(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The runs with their facts, nested ones flat."""
+    """Runs with their provenance, nested entries flattened."""
     return [_run(row) for row in records(table)]
 
 
@@ -32,7 +32,7 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested provenance as (name, text), in the order in which it was written down."""
+    """Flatten nested provenance to (name, text), in the recorded order."""
     rows: list[tuple[str, str]] = []
     for key, entry in value.items():
         if isinstance(entry, dict):
@@ -45,7 +45,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def weights(table: pd.DataFrame) -> Table:
-    """How the weights were trained, as text."""
+    """Table of the training of the weights."""
     return Table.of(
         table,
         Column("Model", lambda row: f"{row['codec']}@{row['quality']:g}"),
@@ -71,7 +71,7 @@ def _validation(row: Mapping[str, Any]) -> str:
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
-    """The measured curves with their looks."""
+    """Measured curves with their looks."""
     return [
         {"name": row["name"], "title": content.titles[row["name"]], "look": content.looks[row["name"]]}
         for row in records(content.results.curves)
@@ -79,7 +79,7 @@ def legend(content: Content) -> list[dict[str, Any]]:
 
 
 def references(content: Content) -> list[dict[str, Any]]:
-    """The published curves that are drawn, with their sources."""
+    """Published curves shown, with their sources."""
     rows = content.tables["published"]
     first = rows.assign(name=published_names(rows)).drop_duplicates("name").set_index("name")
     return [

@@ -1,4 +1,4 @@
-"""BD-rates: of the curves against each anchor, of components, and of conventional codecs against published curves."""
+"""Tables of BD-rates: curves against anchors, component gains, and comparisons with published curves."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bench.report.content import Content
 
 ANCHOR = "anchor"
-"""What stands in the anchor's own row."""
+"""Text in the row of the anchor itself."""
 
 
 def rate_tables(content: Content) -> dict[str, dict[str, dict[str, Any]]]:
-    """By axis and anchor: rows in the order of a ranking, the anchor among them, and the remarks that rows refer to."""
+    """Ranked rows (the anchor included) and their remarks, by axis and anchor."""
     return {
         axis.name: {anchor.name: _table(content, axis.name, anchor.name) for anchor in content.anchors}
         for axis in content.results.axes
@@ -32,7 +32,7 @@ def rate_tables(content: Content) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def rates_json(tables: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """The tables as static/view.js reads them; the remark of a row is a place in the list of all, or None."""
+    """The tables as JSON for static/view.js; `remark` is an index into `remarks`, or None."""
 
     def bare(row: dict[str, Any]) -> dict[str, Any]:
         return {key: row[key] for key in ("name", "cells", "doubted")} | {
@@ -59,13 +59,13 @@ def _table(content: Content, axis: str, anchor: str) -> dict[str, Any]:
 
 
 def of_few(table: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The rows of some curves, with remarks of their own."""
+    """Rows of selected curves, with their own numbering of remarks."""
     rows = [dict(row) for row in table["rows"] if row["name"] in names]
     return {"rows": rows, "remarks": mark(rows)}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """The cells of a row: each its text, a second line, and what it is sorted by where that is not the text."""
+    """One row; each cell is [text, second line, sort key], with an empty key if the text is the key."""
     rate = row["bd_rate_pchip_percent"]
     if not _is_number(rate):
         return {"name": row["test"], "cells": [[NOTHING, "", ""]], "remark": row["notes"], "doubted": False}
@@ -89,7 +89,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
-    """The different remarks of some entries; each entry gets the number of its own as its "mark", or ""."""
+    """Number the distinct remarks of entries: sets "mark" of each entry (a number or ""), and returns the remarks."""
     marks: dict[str, int] = {}
     for entry in entries:
         remark = entry["remark"]
@@ -98,7 +98,7 @@ def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def matrices(content: Content) -> list[tuple[Axis, Table]]:
-    """One matrix a metric: rows of curves, columns of anchors; none for a single anchor, which has its table."""
+    """One table per metric with a row per curve and a column per anchor; empty for a single anchor."""
     if len(content.anchors) < 2:
         return []
     cells = {(row["axis"], row["test"], row["anchor"]): _cell(row) for row in records(content.tables["bd_rates"])}
@@ -122,7 +122,7 @@ def _cell(row: dict[str, Any]) -> Cell:
 
 
 def names(content: Content) -> dict[str, dict[str, Any]]:
-    """Title and look of each curve of the tables by its name, and whether others published it."""
+    """Title and look of each curve by name, and whether it is a published curve."""
     shown = {rd_curve.name: rd_curve for rd_curve in (*content.anchors, *content.rd_curves)}
     return {
         name: {"title": rd_curve.title, "look": content.looks.get(name), "published": not rd_curve.images}
@@ -135,7 +135,7 @@ def _is_number(value: float | None) -> bool:
 
 
 def component_gains(table: pd.DataFrame, content: Content) -> Table:
-    """What each component of a learned codec gains: the table of bench.analysis.component_gain as text."""
+    """Table of component gains (`bench.analysis.component_gain`)."""
     titles, looks = content.titles, content.looks
     return Table.of(
         table,
@@ -145,7 +145,7 @@ def component_gains(table: pd.DataFrame, content: Content) -> Table:
         interval("BD-rate", ("bd_rate_pchip_percent", "interval_low_percent", "interval_high_percent"), 1, "%"),
         number("Overlap", lambda row: _between(row["overlap_low"], row["overlap_high"], "to", 1)),
         number("Seed variance", _spreads, "%"),
-        Column("To know", _to_know),
+        Column("Remarks", _to_know),
     )
 
 
@@ -158,13 +158,13 @@ def _to_know(row: Mapping[str, Any]) -> Cell:
 
 
 def _between(low: float | None, high: float | None, word: str, digits: int) -> str:
-    """Two numbers joined by a word, or nothing where there are none."""
+    """Two numbers joined by a word; missing if both are."""
     first, second = plain(low, digits), plain(high, digits)
     return NOTHING if first == second == NOTHING else f"{first} {word} {second}"
 
 
 def anchor_rows(table: pd.DataFrame) -> Table:
-    """Conventional codecs against their published curves: the rows of bench.analysis.anchors.anchor_table as text."""
+    """Table of conventional codecs against their published curves (`bench.analysis.anchors.anchor_table`)."""
     return Table.of(
         table,
         Column("Codec", "title"),
@@ -172,17 +172,17 @@ def anchor_rows(table: pd.DataFrame) -> Table:
         number("BD-rate", lambda row: signed(row["bd_rate_percent"], 2), "%"),
         number("BD-PSNR", lambda row: signed(row["bd_psnr_db"], 3), "dB"),
         number("Overlap", lambda row: _between(row["overlap_low_db"], row["overlap_high_db"], "to", 1), "dB"),
-        Column("Why", lambda row: Cell(row["why"], row["source"], css="text")),
+        Column("Reason", lambda row: Cell(row["why"], row["source"], css="text")),
     )
 
 
 def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A codec's title and the PSNR of pictures that were converted and not coded."""
+    """Title of each codec, and the PSNR after its colour conversion alone."""
     return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
 
 
 def beside_vtm(table: pd.DataFrame) -> dict[str, Any]:
-    """Published curves against each published curve of VTM, beside what their authors state, or {} without any."""
+    """Published curves against each published VTM curve, with the values that their authors state; {} without any."""
     rows: dict[str, dict[str, Any]] = {}
     anchors = list(dict.fromkeys(table["anchor"]))
     for row in records(table):

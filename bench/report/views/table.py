@@ -1,4 +1,4 @@
-"""Tables of a page: each column says how it is headed, and how its cell of a row is written."""
+"""Tables of a page: columns with a heading and a function that formats a row's cell."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The text of a cell, and what is drawn with it.
+    """Text of a cell and its decorations.
 
-    `below` is a second, smaller line, `sort` the value that the cell is sorted by, `css` its class, `look` that of a
-    curve, `mark` the number of a remark, and `tip` is shown when the cell is pointed at.
+    `below` is a second, smaller line, `sort` the sort key, `css` a class, `look` that of a curve, `mark` the number of
+    a remark, and `tip` is shown when the user hovers over the cell.
     """
 
     text: object
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `of` is the key of a row's value, or computes the text or `Cell` from the row."""
+    """A column; `of` is the key of a row's value, or a function that computes text or `Cell` from a row."""
 
     title: str
     of: str | Callable[[Mapping[str, Any]], object]
@@ -53,26 +53,26 @@ class Column:
 
 
 def number(title: str, of: str | Callable[[Mapping[str, Any]], object], unit: str = "") -> Column:
-    """A column of numbers, which is aligned to the right."""
+    """Column of numbers, aligned to the right."""
     return Column(title, of, unit, is_number=True)
 
 
 def interval(title: str, columns: tuple[str, str, str], digits: int, unit: str = "") -> Column:
-    """A column of numbers with their intervals below; `columns` are those of the number and of the interval's ends."""
+    """Column of numbers with intervals below; `columns` are those of the number and of the interval's ends."""
     value, low, high = columns
     return number(title, lambda row: Cell(signed(row[value], digits), span(row[low], row[high], digits)), unit)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table for the macro `data_table`; false without rows."""
+    """Table for the macro `data_table`; false without rows."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
 
     @classmethod
     def of(cls, rows: pd.DataFrame | Iterable[Mapping[str, Any]], *columns: Column) -> Table:
-        """The table of some rows; the first column has their headings."""
+        """Create a table from rows; the first column has the row headings."""
         rows = records(rows) if isinstance(rows, pd.DataFrame) else rows
         return cls(columns, [[column.cell(row) for column in columns] for row in rows])
 

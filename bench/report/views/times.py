@@ -1,4 +1,4 @@
-"""Times: one table for each setting and set of pictures, with what learned models cost whatever the machine."""
+"""Tables of times, one per setting and set of pictures, with the machine-independent costs of learned models."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WHOLE = ("encode", "decode")
-"""The stages that make up everything; the others are parts of them."""
+"""The stages that cover the whole coding; the others are parts of them."""
 
 
 def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One entry for each setting and set of pictures, with a row a codec; `costs` are by the curve's name."""
+    """One table per setting and set of pictures, with one row per codec; `costs` are by the curve's name."""
     return [_group(group, costs) for _, group in table.groupby("group", sort=True)]
 
 
@@ -65,7 +65,7 @@ def _speed(stage: str) -> Column:
 
 
 def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
-    """What each codec's largest model costs, whatever the machine."""
+    """Columns for the machine-independent costs of each codec's largest model."""
 
     def cost(title: str, unit: str, key: str, digits: int, scale: float = 1) -> Column:
         return number(title, lambda row: plain(costs.get(row["name"], {}).get(key, math.nan) / scale, digits), unit)
@@ -79,14 +79,14 @@ def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
 
 
 def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The row of each learned curve's largest model, by the curve's name."""
+    """Complexity of each learned curve's largest model, by the curve's name."""
     if complexity.empty:
         return {}
     return {row["name"]: row for row in records(largest_models(complexity, curves))}
 
 
 def pairs(ratios: pd.DataFrame) -> Table:
-    """Times with a modifier beside those without, a row a model and stage."""
+    """Table of paired times with and without a modifier, with one row per model and stage."""
     return Table.of(
         ratios,
         Column("Pair", lambda row: f"{row['model']}, {row['model']}{row['modifier']}"),

@@ -1,4 +1,4 @@
-"""The result of each section in one sentence, which stands beside its folded heading."""
+"""One-line result of each section, shown beside the heading when the section is folded."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The sentences of the sections on an image set, by the section's id; sections without a result have none."""
+    """Results of the sections on an image set, by the section's id; sections without a result are left out."""
     results = content.results
     found = {
-        "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, every metric, picture by picture",
+        "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, all metrics, per picture",
         "rates": _rates(content),
         "component-gain": component_gain(tables.get("component_gains", pd.DataFrame()), content.titles),
         "differences": _difference(content),
@@ -44,11 +44,11 @@ def _rates(content: Content) -> str:
     own = rates[(rates["anchor"] == content.anchor.name) & (rates["axis"] == content.results.axes[0].name)]
     doubted = int(own["doubt"].ne("").sum())
     ranked = f"{count(int(own['bd_rate_pchip_percent'].notna().sum()) - doubted, 'curve')} ranked"
-    return f"{ranked} against {content.anchor.title}" + (f", {doubted} too doubtful to be" if doubted else "")
+    return f"{ranked} against {content.anchor.title}" + (f", {doubted} unreliable" if doubted else "")
 
 
 def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
-    """The largest gain of a component, of those without a doubt if there are any."""
+    """Largest gain of a component; doubtful ones are used only if there are no others."""
     if table.empty:
         return ""
     sure = [row for row in records(table) if not doubts(row["notes"])] or records(table)
@@ -57,11 +57,11 @@ def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
         return ""
     row = min(numbers, key=lambda row: float(row["bd_rate_pchip_percent"]))
     rate = f"{signed(row['bd_rate_pchip_percent'], 1)} %"
-    return f"the most: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
+    return f"largest: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
 
 
 def _difference(content: Content) -> str:
-    """How the subject's rate relative to the main anchor changes from the lowest quality to the highest."""
+    """Rate of the subject relative to the main anchor, at the lowest and the highest quality."""
     table = content.tables["rate_differences"]
     if content.anchor is None or table.empty:
         return ""
@@ -95,14 +95,14 @@ def _times(content: Content) -> str:
 
 
 def _costs(content: Content) -> str:
-    """The codecs on the front of multiply-accumulates and rate."""
+    """Codecs on the Pareto front of multiply-accumulates and rate."""
     table = content.tables.get("cost_and_rate", pd.DataFrame())
     if table.empty or content.anchor is None:
         return ""
     axis, cost = content.results.axes[0].name, COSTS[0].name
     rows = table[(table["axis"] == axis) & (table["anchor"] == content.anchor.name) & (table["cost"] == cost)]
     front = rows[rows["on_front"].astype(bool)].sort_values("value")
-    return f"fewest multiply-accumulates for their rate: {', '.join(front['label'])}" if len(front) > 1 else ""
+    return f"Pareto front (multiply-accumulates and rate): {', '.join(front['label'])}" if len(front) > 1 else ""
 
 
 def _missing(content: Content) -> str:
@@ -114,7 +114,7 @@ def _missing(content: Content) -> str:
 
 
 def rectifier(summary: pd.DataFrame) -> str:
-    """What the rectifier gains over its baselines, and beyond the control, means over the models."""
+    """Mean gain of the rectifier over its baselines, and beyond the control, over the models."""
     if summary.empty:
         return ""
     own = summary[summary["modifier"] == "+qr"]
@@ -125,27 +125,27 @@ def rectifier(summary: pd.DataFrame) -> str:
 
 
 def ablation(table: pd.DataFrame) -> str:
-    """How much more the two halves of the joint model need alone, in the first setting that has them."""
+    """Additional rate of hyperprior and context model alone over the joint model, in the first setting with both."""
     for _, group in table.groupby(SETTING, sort=False):
         differences = group.set_index("variant")["difference_percent"]
         halves = [f"{name} {signed(differences[name], 2)} %" for name in ("hyper", "context") if name in differences]
         if halves:
-            return f"bits beside the joint model: {', '.join(halves)}"
+            return f"rate relative to the joint model: {', '.join(halves)}"
     return ""
 
 
 def searches(table: pd.DataFrame) -> str:
-    """The alphas that were chosen."""
+    """Chosen values of alpha."""
     parts = [f"{row['alpha']:g} for {row['model']}@{row['quality']:g}" for row in records(table) if row["chosen"]]
     return f"chosen: {', '.join(parts)}" if parts else ""
 
 
 def trial(means: pd.DataFrame) -> str:
-    """The variant of least loss among those of the first model, where all have one."""
+    """Variant with the lowest loss at the first model and quality; empty unless all variants have one."""
     if means.empty or "rd_loss" not in means:
         return ""
     first = means[(means["model"] == means["model"].iloc[0]) & (means["quality"] == means["quality"].iloc[0])]
     if len(first) < 2 or first["rd_loss"].isna().any():
         return ""
     best = first.loc[first["rd_loss"].astype(float).idxmin()]
-    return f"least loss of {len(first)} variants: {best['variant']}"
+    return f"lowest loss of {len(first)} variants: {best['variant']}"
