@@ -129,7 +129,14 @@ def test_the_claims_of_the_readme_are_judged_as_in_the_evidence() -> None:
             (published, row["published_verdict"], row["published"]),
             (measured, row["measured_verdict"], row["measured"]),
         ):
-            number = "" if pd.isna(value) else f" ({value:.1f}{' %' if row['unit'] == '%' else ' ' + row['unit']})"
+            if row["unit"] == "of files":
+                number = (
+                    ""
+                    if pd.isna(value)
+                    else f" ({'all files' if value == 1 else f'{value:.1%} of files'} identical in size)"
+                )
+            else:
+                number = "" if pd.isna(value) else f" ({value:+.1f} {row['unit']})"
             assert said == verdict + number, name
 
 

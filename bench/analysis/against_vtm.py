@@ -1,4 +1,4 @@
-"""BD-rates of published curves against the published curves of VTM, beside what their authors state."""
+"""BD-rates of published curves against the published VTM curves, with the values that their authors state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ COLUMNS = ("curve", "title", "anchor", "bd_rate_percent", "doubt", "stated_perce
 
 
 def against_vtm(points: pd.DataFrame) -> pd.DataFrame:
-    """A row for each curve of PSNR and each of VTM among published points of one image set, the best first.
+    """BD-rate (PSNR) of each published curve of an image set against each VTM curve, best first.
 
-    Curves of networks trained for MS-SSIM are left out; that of VTM itself is there against the others of VTM.
+    Curves of networks trained for MS-SSIM are left out; each VTM curve is also compared with the other VTM curves.
     """
     rated = points[points["metric"] == "psnr_rgb"]
     others, vtm = published.optimised_for("ms-ssim"), published.vtm_curves()

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def anchor_table(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """A row for each measured codec and each published curve that it makes again: PSNR of RGB, in dB.
+    """One row per measured codec and published curve that it reproduces: BD-rate over PSNR of RGB, BD-PSNR in dB.
 
-    Codecs without a complete point are left out, and so is everything on a part of the pictures. A negative BD-rate
-    says that ours needs fewer bits than the published points; `why` says where the difference comes from, and `source`
-    how that is known.
+    Codecs without a complete point are left out, as are results on a part of the pictures. A negative BD-rate means
+    that the measured codec needs fewer bits than the published points; `why` is the reason for the difference, and
+    `source` how it was found.
     """
     points = published_of(results, export)
     there = set(published_names(points))

@@ -59,7 +59,7 @@ class Axis:
 
     @property
     def short_name(self) -> str:
-        """The name on a command line, as in "psnr-y"."""
+        """Name on the command line, such as "psnr-y"."""
         return self.name.removesuffix("_db").replace("_", "-")
 
     @property
@@ -69,12 +69,12 @@ class Axis:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The stored metrics that it comes from."""
+        """Stored metrics that it is computed from."""
         found = tuple(metric for metric, axis in _STORED.items() if axis.name == self.name)
         return found or (tuple(_YUV_STORED) if self.column == PSNR_YUV.column else (self.column,))
 
     def shown(self, quality: float) -> float:
-        """A quality of this axis as it is written: where less is better it is the stored value and not its negative."""
+        """Convert a quality of this axis for display: the stored value, not its negative, if lower is better."""
         return quality if self.higher_is_better else -quality
 
 
@@ -94,14 +94,14 @@ _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_s
 _YUV_STORED = ("mse_y", "mse_u", "mse_v")
 
 DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: ", ".join(_YUV_STORED)}
-"""Names of axes, as in "psnr-y", and what is stored that they follow from."""
+"""Names of axes, such as "psnr-y", and the stored metrics that they are computed from."""
 
 _PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}
 _YUV_WEIGHTS = {"psnr_y_db": 6, "psnr_u_db": 1, "psnr_v_db": 1}
 
 
 def with_decibels(values: pd.DataFrame) -> pd.DataFrame:
-    """Per-image values with the decibels that follow from them.
+    """Add the derived decibels to per-image values.
 
     PSNR of YUV 6:1:1 is the weighted mean of an image's decibels, (6 Y + U + V) / 8, as is usual, and not the PSNR of
     a weighted mean squared error.
@@ -115,13 +115,13 @@ def with_decibels(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_mean_errors(means: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """The other average of the literature: PSNR of the mean squared error over all images, by name."""
+    """PSNR of the mean squared error over all images, the other average in use, by name."""
     columns = {metric: column.removesuffix("_db") for metric, column in _PSNRS.items() if metric in means}
     return {f"{column}_of_mean_mse_db": psnr_db(means[metric]) for metric, column in columns.items()}
 
 
 def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axis, ...]:
-    """The axes of stored metrics: one for each, ours first and then a user's own; that of 6:1:1 before its parts."""
+    """Axes of stored metrics: built-in ones first, then a user's own; PSNR of 6:1:1 comes before that of its planes."""
     titles = metrics.set_index("metric")["title"].to_dict()
     rising = metrics.set_index("metric")["higher_is_better"].to_dict()
     single = [
@@ -134,6 +134,6 @@ def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axi
 
 
 def published_axes(metrics: Iterable[str]) -> tuple[Axis, ...]:
-    """The axes that published points of these metrics lie on."""
+    """Axes of published points with these metrics."""
     known = set(metrics)
     return tuple(axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if known & dict(axis.published).keys())

@@ -1,6 +1,6 @@
 """BD-rates of many curve pairs at once: for bootstrap intervals and per-image values.
 
-A thousand resamples of a pair of curves take milliseconds. The tests hold the values to the `bjontegaard` package's.
+A thousand resamples of a pair of curves take milliseconds. The tests compare the values with the `bjontegaard` package.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def ends(resampled: Array) -> tuple[float, float] | None:
 
 @functools.lru_cache(maxsize=8)
 def resample_weights(images: int) -> Array:
-    """How much each image weighs in each resample: shape (RESAMPLES, images), rows that sum to 1."""
+    """Weight of each image in each resample: shape (RESAMPLES, images), rows sum to 1."""
     drawn = np.random.default_rng(SEED).integers(0, images, (RESAMPLES, images))
     counts = np.apply_along_axis(np.bincount, 1, drawn, minlength=images)
     return np.asarray(counts / images, dtype=np.float64)

@@ -1,8 +1,8 @@
-"""BD-rate and BD-PSNR between two RD curves (Bjøntegaard 2001, VCEG-M33), with what is needed to judge them.
+"""BD-rate and BD-PSNR between two RD curves (Bjøntegaard 2001, VCEG-M33), with overlap and numbers of points.
 
-A curve is its upper envelope: points sorted by rate, without those that cost more than another and give no more. All
-points of both envelopes enter the fit; the integral runs over the interval that both curves cover. The tests hold the
-values to those of the `bjontegaard` package.
+A curve is reduced to its upper envelope: points sorted by rate, without those that have a higher rate but no higher
+quality than another. All points of both envelopes enter the fit; the integral runs over the interval that both curves
+cover. The tests compare the values with the `bjontegaard` package.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Curve:
         return len(self.rate_bpp)
 
     def overlap(self, other: Curve) -> tuple[float, float]:
-        """The interval of quality that both curves cover; its ends are in the wrong order where there is none."""
+        """Interval of quality that both curves cover; (low, high) with low > high if there is none."""
         low, high = max(self.quality[0], other.quality[0]), min(self.quality[-1], other.quality[-1])
         return float(low), float(high)
 
@@ -75,7 +75,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The average difference of a test curve from its anchor."""
+    """Average difference of a test curve from its anchor."""
 
     rate_percent: Mapping[str, float | None]  # by method; negative: the test curve needs fewer bits
     quality: Mapping[str, float | None]  # by method, in the unit of quality; positive: the test curve is better
@@ -86,7 +86,7 @@ class Delta:
 
 
 def compare(anchor: Curve, test: Curve) -> Delta:
-    """Measure `test` against `anchor` by all methods."""
+    """Compare `test` with `anchor` by all methods."""
     fewest = min(len(anchor), len(test))
     if fewest < _FEWEST_POINTS["pchip"]:
         which = "the anchor" if len(anchor) == fewest else "the test curve"
@@ -116,7 +116,7 @@ def _bd_rate(anchor: Curve, test: Curve, method: str) -> float | None:
 
 
 def _mean_difference(anchor: _Fits, test: _Fits, method: str) -> float | None:
-    """Mean of test minus anchor over the common interval, or None where there is none or nothing can be fitted."""
+    """Mean of test minus anchor over the common interval; None without overlap or if no fit is possible."""
     low, high = max(anchor.x[0], test.x[0]), min(anchor.x[-1], test.x[-1])
     first, second = anchor.integrals[method], test.integrals[method]
     if first is None or second is None or not low < high:
@@ -126,7 +126,7 @@ def _mean_difference(anchor: _Fits, test: _Fits, method: str) -> float | None:
 
 @dataclass(frozen=True)
 class _Fits:
-    """What can be fitted to points, x rising: each is fitted once, however many curves this one is compared with."""
+    """Lazily computed fits through points with rising x, shared by all comparisons of a curve."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]

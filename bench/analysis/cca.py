@@ -22,18 +22,17 @@ if TYPE_CHECKING:
 CODEC = "cca"
 
 ANCHORS = ("joint-yuv", "joint", "bpg-420", "vvc", "avif-420", "jpeg")
-"""What it is compared with on planes: its equal without attention and filter, a codec of RGB, and those that take
-planes."""
+"""Anchors of cca on planes: its baseline without attention and filter, an RGB codec, and codecs that take planes."""
 
 FIXED_POINT = "-int"
-"""How the name of a codec whose entropy model is in integers ends."""
+"""Suffix of the names of codecs with an integer entropy model."""
 
 PORTABILITY = ("codec", "decoded", "files", "failed")
 """Columns of `portability`."""
 
 
 def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None:
-    """The results on planes on which cca was measured; of several the one with most pictures."""
+    """Results on the image set of planes on which cca was measured; of several, the one with the most pictures."""
     found = [results for results in all_results if PSNR_YUV in results.axes and CODEC in set(results.curves["codec"])]
     return max(found, key=lambda results: len(results.images)) if found else None
 
@@ -81,7 +80,7 @@ def _at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
-    """Times in fixed point over those in floats, in pairs; see `bench.analysis.rectifier_gain.time_ratios`."""
+    """Paired ratios of times in fixed point and in floats; see `bench.analysis.rectifier_gain.time_ratios`."""
     found = [
         time_ratios(task_times(results, export), results.curves, (FIXED_POINT,)).assign(dataset=results.dataset)
         for results in all_results
@@ -90,15 +89,16 @@ def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> 
     if not filled:
         return pd.DataFrame(columns=[*TIMES, "dataset"])
     rows = pd.concat(filled, ignore_index=True)
-    order = {"encode": 0, "decode": 1}  # what a user waits for, and then the parts of it
+    order = {"encode": 0, "decode": 1}  # the whole time first, then its stages
     ranked = rows.assign(rank=[order.get(stage, len(order)) for stage in rows["stage"]])
     return ranked.sort_values(["dataset", "model", "rank"], kind="stable", ignore_index=True).drop(columns="rank")
 
 
 def portability(observed: pd.DataFrame) -> pd.DataFrame:
-    """Files by codec and way of decoding, all qualities together, and how many gave other latents than the encoder's.
+    """Number of files and of failures (latents that differ from the encoder's) by codec and decoding environment.
 
-    `observed` is what benchmarks/portability.py wrote: a codec with its quality, a way, files, failures.
+    All qualities are summed. `observed` is the output of benchmarks/portability.py: codec with quality, environment,
+    files, failures.
     """
     families = [str(codec).partition("@")[0] for codec in observed["codec"]]
     rows = observed.assign(codec=families).groupby(["codec", "decoded"], sort=False)[["pictures", "failed"]].sum()

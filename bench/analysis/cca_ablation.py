@@ -8,7 +8,7 @@ from bench.analysis.ablation import compared
 from bench.results.extras import EXPERIMENTS
 
 REFERENCE = "igu"
-"""The variant that the others are compared with: the paper's guide and attention, without the filter."""
+"""Reference variant: the paper's guide and attention, without the filter."""
 
 SETTING = ["quality", "lambda", "dataset"]
 """Columns in which compared variants must agree."""

@@ -19,9 +19,9 @@ COLUMNS = ("dataset", "axis", "axis_title", "ceiling_db")
 
 
 def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
-    """The PSNRs in dB of pictures that only made the round trip, means over the images, by axis.
+    """Mean PSNR in dB after conversion to RGB and back alone, by axis.
 
-    Empty where no codec needed it, or not all of the pictures made it.
+    Empty if no codec needed the conversion, or if it is not recorded for all pictures.
     """
     columns = {
         column: column.removeprefix(_PREFIX) for column in results.measurements.columns if column.startswith(_PREFIX)
@@ -39,15 +39,15 @@ def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
 
 
 def ceiling_table(results: DatasetResults) -> pd.DataFrame:
-    """The ceilings of an image set, a row an axis; no rows where there are none."""
+    """Ceilings of an image set, with one row per axis."""
     found = [(results.dataset, axis.name, axis.title, value) for axis, value in round_trip_ceilings(results).items()]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
 def ceiling_note(results: DatasetResults) -> str:
-    """The ceilings as a sentence for the reader of the figures; empty where there are none."""
+    """Sentence on the ceilings for readers of the figures; empty without any."""
     ceilings = round_trip_ceilings(results).items()
     found = [f"{value:.2f} dB ({axis.title.removeprefix('PSNR, ')})" for axis, value in ceilings]
     if not found:
         return ""
-    return f"Codecs of RGB make a round trip, planes to RGB and back, whose PSNR is at most {', '.join(found)}."
+    return f"RGB codecs need a conversion of the planes to RGB and back, which limits the PSNR to {', '.join(found)}."

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Curves that all have points on an axis, in the order in which they were asked for, and what to know of them."""
+    """Curves with points on an axis, in the requested order, with notes for the user."""
 
     export: Export
     results: DatasetResults
@@ -34,7 +34,7 @@ class Choice:
 
     @property
     def leading(self) -> tuple[RdCurve, ...]:
-        """The curves that a figure is about: learned ones, and those that the user brought. The others are around."""
+        """Main curves of a figure: learned ones and those imported by the user."""
         known = published.sources()
         return tuple(
             rd_curve
@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def points(self) -> pd.DataFrame:
-        """The points of the curves: name, title, image set, rate in bits per pixel, and the axis' value."""
+        """Points of the curves: name, title, image set, rate in bits per pixel, and value on the axis."""
         frames = []
         for rd_curve in self.rd_curves:
             curve = rd_curve.curves[self.axis.name]
@@ -65,7 +65,7 @@ def chosen(
 ) -> Choice:
     """Find curves by names, as `bench.analysis.comparison.compare_rows` takes them, and by globs.
 
-    `metric` is the short name of an axis; by default it is the first that the image set has.
+    `metric` is the short name of an axis; the default is the first axis of the image set.
 
     Raises:
         UsageError: a name or glob has no curve on the image set, the set must be named, there is no such metric, or a
@@ -83,23 +83,27 @@ def chosen(
         if len(rd_curve.curves.get(axis.name, ())):
             notes += left_out
         elif name in patterns or len(rd_curves) == 1:
-            raise UsageError("; ".join([f"{name} has no point of {axis.short_name} on {results.dataset}", *left_out]))
+            raise UsageError(
+                "; ".join([f"{name} has no points with {axis.short_name} on {results.dataset}", *left_out])
+            )
         else:
-            notes.append(f"{name} is left out: it has no point of {axis.short_name}")
+            notes.append(f"{name} is left out: it has no points with {axis.short_name}")
             del rd_curves[name]
     notes += incomplete_notes(results, rd_curves)
     if not rd_curves:
-        raise UsageError(f"no curve of {' '.join(patterns)} has a point of {axis.short_name} on {results.dataset}")
+        raise UsageError(f"no curve of {' '.join(patterns)} has points with {axis.short_name} on {results.dataset}")
     return Choice(export, results, axis, tuple(rd_curves.values()), tuple(notes))
 
 
 def _names(results: DatasetResults, export: Export, pattern: str) -> list[str]:
-    """What a name or glob stands for; a name for itself."""
+    """Names matched by a glob; a plain name stands for itself."""
     if found := matching(results, export, pattern):
         return found
     if glob.has_magic(pattern):
         kind = "published" if "/" in pattern else "measured"
-        raise UsageError(f"{pattern} matches no {kind} curve on {results.dataset}; `bench list published` has names")
+        raise UsageError(
+            f"{pattern} matches no {kind} curve on {results.dataset}; `bench list published` lists the names"
+        )
     return [pattern]
 
 

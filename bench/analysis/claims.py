@@ -1,4 +1,4 @@
-"""The papers' claims (baselines/claims.toml), with evidence and verdicts from published points and measurements."""
+"""Claims of the papers (baselines/claims.toml), with evidence and verdicts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEASURES = {**evidence.MEASURES, **rectifier_evidence.MEASURES}
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All of claims.toml: papers and rules by their keys, and the claims in their order."""
+    """Content of claims.toml: papers and rules by key, and the claims in order."""
 
     papers: Mapping[str, Mapping[str, str]]
     rules: Mapping[str, str]
@@ -41,11 +41,10 @@ class Book:
 
 
 def claim_table(book: Book, sources: Sources) -> pd.DataFrame:
-    """One row a claim: the paper's figure, what published points give, what was measured here, and the verdict.
+    """One row per claim: the paper's figure, and values and verdicts from published points and from measurements.
 
-    What others published and what was measured here have a verdict each and never share one; a reason says why a value
-    is not tested, or what to know of it. `measured_cases` is the number of values that the measured one sums up, if it
-    does.
+    Published points and measurements have separate verdicts. A reason explains why a claim is not tested, or qualifies
+    the value. `measured_cases` is the number of cases that the measured value summarises, if any.
     """
     return pd.DataFrame([_row(claim, book, sources) for claim in book.claims])
 

@@ -1,4 +1,4 @@
-"""Comparison of two curves by name: BD-rate with interval, values of each image, and reasons for doubt."""
+"""Comparison of two curves by name: BD-rate with interval, values per image, and reasons for doubt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ COLUMNS = (
 
 
 def bd_rows(anchor: RdCurve, test: RdCurve, axes: Iterable[Axis]) -> list[dict[str, Any]]:
-    """Compare two RD curves on the axes that both have: one row an axis, JSON-like values, None for no number."""
+    """Compare two RD curves on their common axes, with one row per axis; values are JSON-like, None if missing."""
     return [_bd_row(anchor, test, axis) for axis in axes if axis.name in anchor.curves and axis.name in test.curves]
 
 
@@ -96,7 +96,7 @@ def _bd_row(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
 
 
 def _over_images(anchor: RdCurve, test: RdCurve, axis: Axis) -> tuple[tuple[float, float] | None, NDArray[np.float64]]:
-    """The bootstrap interval over images, and each image's own BD-rate; nothing for published curves."""
+    """Bootstrap interval over images, and BD-rate of each image; empty for published curves."""
     if axis.name not in anchor.images or axis.name not in test.images:
         return None, np.array([])
     interval = batch.interval(anchor.images[axis.name], test.images[axis.name], to_axis=axis.quality)
@@ -105,23 +105,25 @@ def _over_images(anchor: RdCurve, test: RdCurve, axis: Axis) -> tuple[tuple[floa
 
 
 def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.float64]) -> Iterator[str]:
-    """Notes on points that are left out, and on pictures without a BD-rate."""
+    """Notes on points left out, and on pictures without a BD-rate."""
     for rd_curve in (anchor, test):
         yield from rd_curve.left_out.get(axis.name, ())
     if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
-        yield f"no BD-rate of its own on {listed(without)}"
+        yield f"no per-picture BD-rate on {listed(without)}"
 
 
 def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
-    """Notes that a reader should know before quoting the number."""
+    """Notes to consider before quoting the BD-rate."""
     notes = [delta.reason] if delta.reason else []
     for which, curve in zip(("anchor", "test curve"), curves, strict=True):
         if curve.dominated:
-            notes.append(f"{which}: {curve.dominated} left out that cost more than another point and give no more")
+            notes.append(
+                f"{which}: {curve.dominated} left out with a higher rate but no higher quality than another point"
+            )
         if curve.lossless:
-            notes.append(f"{which}: {curve.lossless} left out for being lossless on some picture")
+            notes.append(f"{which}: {curve.lossless} left out because some picture is lossless")
         if curve.empty:
-            notes.append(f"{which}: {curve.empty} left out for having no bits")
+            notes.append(f"{which}: {curve.empty} left out because the rate is zero")
     if delta.reason:
         return notes
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
@@ -134,14 +136,16 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
         notes.append(f"{DOUBT}: the overlap is {100 * share:.0f} % of the shorter curve's range")
     pchip, akima, cubic = (delta.rate_percent[method] for method in METHODS)
     if pchip is not None and akima is not None and abs(pchip - akima) > WIDEST_SPREAD:
-        notes.append(f"{DOUBT}: PCHIP and Akima differ by {abs(pchip - akima):.1f} points, the curves are sparse")
+        notes.append(
+            f"{DOUBT}: PCHIP and Akima differ by {abs(pchip - akima):.1f} percentage points, the curves are sparse"
+        )
     if pchip is not None and cubic is not None and abs(pchip - cubic) > CUBIC_REMARK:
-        notes.append(f"the single cubic differs by {abs(pchip - cubic):.1f} points")
+        notes.append(f"the single cubic differs by {abs(pchip - cubic):.1f} percentage points")
     return notes
 
 
 def doubts(notes: str) -> list[str]:
-    """The notes of a row that make its BD-rate doubtful."""
+    """Notes of a row that make its BD-rate doubtful: it gives no verdict on a claim."""
     return [note for note in notes.split("; ") if note.startswith(DOUBT)]
 
 
@@ -151,7 +155,7 @@ def _points_inside(curve: Curve, counted: int, delta: bd.Delta) -> int:
 
 
 def bd_table(anchor: RdCurve, tests: Iterable[RdCurve], axes: Sequence[Axis]) -> pd.DataFrame:
-    """BD-rates of curves against one anchor, a row for each curve and axis; see `bd_rows`."""
+    """BD-rates of curves against one anchor, with one row per curve and axis; see `bd_rows`."""
     rows = [row for test in tests if test.name != anchor.name for row in bd_rows(anchor, test, axes)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -165,11 +169,11 @@ class Comparison:
     dataset: str  # name, title and extent
     rows: list[dict[str, Any]]
     notes: list[str]
-    pictures: int | None = None  # None where it is of published points alone
+    pictures: int | None = None  # None if only published points are compared
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
-    """The rows of a comparison as `bd_table` has them, with those of `single_point` where one side is one point."""
+    """Rows of the comparison with the columns of `bd_table`, and of `single_point` if one side is a single point."""
     further = single_point.COLUMNS if any(single_point.COLUMNS[0] in row for row in comparison.rows) else ()
     return pd.DataFrame(comparison.rows, columns=[*COLUMNS, *further])
 
@@ -183,13 +187,12 @@ def compare_rows(
     images: Sequence[str] = (),
     metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two curves by name on one image set: one row a metric that both have, or of those of `metrics`.
+    """Compare two curves by name on one image set, with one row per common metric (or those of `metrics`).
 
-    `test` may be a glob, which gives rows of each curve that it matches. A name is a codec's ("jpeg"), with backend or
-    weights where there are several ("jpeg@external"), with qualities where some points are meant ("jpeg@50"), or
-    "source/method" of a published curve. A negative BD-rate says
-    that `test` needs fewer bits than `anchor`. Where one of the two is a single point, a row has the columns of
-    `bench.analysis.single_point` as well.
+    `test` may be a glob, which gives rows for each match. A name is a codec's ("jpeg"), with backend or weights if
+    there are several ("jpeg@external"), with qualities for some points only ("jpeg@50"), or "source/method" of a
+    published curve. A negative BD-rate means that `test` needs fewer bits than `anchor`. If one of the two is a single
+    point, rows also have the columns of `bench.analysis.single_point`.
 
     Raises:
         UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
@@ -202,16 +205,14 @@ def compare_rows(
     require_known(export.published, test, anchor, measured=measured)
     results = fitting(export, (test, anchor), dataset=dataset, images=images)
     against = find(results, export, anchor, points=True)
-    is_name = test in set(results.curves["name"])  # of weights by a glob, for instance
+    is_name = test in set(results.curves["name"])  # for instance, weights given by a glob
     found = [test] if is_name else matching(results, export, test) or [test]
     tests = [find(results, export, name, points=True) for name in found if name != against.name]
     rows = _bd_rows_of(against, tests, results.axes, metrics)
     notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
-        notes.append(
-            f"no interval: {listed(without)} {'has' if len(without) == 1 else 'have'} no values of single pictures"
-        )
+        notes.append(f"no interval: {listed(without)} {'has' if len(without) == 1 else 'have'} no values per picture")
     return Comparison(
         title, against.title, results.label, _with_stated(rows, results.dataset), notes, len(results.images)
     )
@@ -220,7 +221,7 @@ def compare_rows(
 def _bd_rows_of(
     anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; the best of each axis first."""
+    """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; best first on each axis."""
     names = [axis.short_name for axis in axes]
     for metric in metrics:
         if metric not in names:
@@ -232,7 +233,7 @@ def _bd_rows_of(
         for row in bd_rows(anchor, test, wanted.values())
     ]
     if not tests:
-        raise UsageError(f"no curve but {anchor.name} itself is named")
+        raise UsageError(f"the only curve given is {anchor.name} itself")
     if not rows:
         raise UsageError(f"{listed(test.name for test in tests)} and {anchor.name} have no metric in common")
     order = {name: place for place, name in enumerate(wanted)}
@@ -240,7 +241,7 @@ def _bd_rows_of(
 
 
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
-    """A row with the differences at the point, if one of the two curves has a single point."""
+    """Add the differences at the point to a row, if one of the two curves has a single point."""
     point = single_point.at_single_point(anchor, test, axis)
     if len(anchor.curves[axis.name]) == len(test.curves[axis.name]) == 1:
         row["notes"] += "; the test curve has one, too: compare a point with a curve"
@@ -255,7 +256,7 @@ def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis)
 
 
 def _with_stated(rows: list[dict[str, Any]], dataset: str) -> list[dict[str, Any]]:
-    """The rows with a note if the authors of a curve state its BD-rate, which is over PSNR."""
+    """Add a note to rows (over PSNR) if the authors of the curve state its BD-rate."""
     stated = published.stated(dataset)
     for row in rows:
         if row["axis"] == PSNR.name and row["test"] in stated:
@@ -271,7 +272,7 @@ def require_known(points: pd.DataFrame, *names: str, measured: Collection[str] =
         UsageError: one is unknown.
     """
     for name in names:
-        # A slash is in a published curve's name, or in that of a codec whose weights are a path.
+        # Slashes occur in names of published curves, and of codecs whose weights are given by a path.
         if "/" in name and name.partition("@")[0] not in measured and not are_published(points, name):
             raise unknown_codec("published curve", name, set(published_names(points)))
 
@@ -285,13 +286,13 @@ def compare_published(
     images: Sequence[str] = (),
     metrics: Sequence[str] = (),
 ) -> Comparison:
-    """Compare published curves, which takes no measurement; see `compare_rows`.
+    """Compare published curves, without any measurements; see `compare_rows`.
 
     Raises:
         UsageError: they share no data set, or it must be named, or nothing can be compared, or not on some images.
     """
     if images:
-        raise UsageError("published curves are of whole image sets; leave --images out")
+        raise UsageError("published curves cover whole image sets; omit --images")
     names = published_names(points)
     found = {
         str(candidate): fnmatch.filter(dict.fromkeys(names[rows.index]), test) or [test]
@@ -299,7 +300,7 @@ def compare_published(
         if are_published(rows, test) and are_published(rows, anchor) and dataset in {None, candidate}
     }
     if len(found) != 1:
-        problem = f"are both published on {', '.join(found)}; add --dataset" if found else "share no data set"
+        problem = f"are both published on {', '.join(found)}; add --dataset" if found else "have no data set in common"
         raise UsageError(f"{test} and {anchor} {problem}")
     [(where, tests)] = found.items()
     there = points[points["dataset"] == where]
@@ -307,4 +308,4 @@ def compare_published(
     curves = [published_curve(there, name) for name in tests if name != anchor]
     rows = _bd_rows_of(against, curves, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
     title = curves[0].title if len(curves) == 1 else test
-    return Comparison(title, against.title, where, _with_stated(rows, where), ["from published points alone"])
+    return Comparison(title, against.title, where, _with_stated(rows, where), ["from published points only"])

@@ -1,4 +1,4 @@
-"""Gain of a model's component: BD-rate against the model without it, over pictures and over trainings."""
+"""Gain of a model's component: BD-rate against the model without it, and its variance over trainings."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 COMPONENT_GAINS = {
     (name, base): component for name, family in FAMILIES.items() for base, component in family.adds.items()
 }
-"""Codecs, the one that has a component before the one that lacks it, and what it is."""
+"""(codec with the component, codec without it): name of the component."""
 
 TRAINED_APART = ("acem",)
-"""Stages of a part that one of two neighbours has and the other lacks, trained while all else stays as it is."""
+"""Training stages of a component that only one codec of a pair has, trained with everything else frozen."""
 
 TABLE = (
     "test", "anchor", "adds", "weights", "axis", "axis_title", "bd_rate_pchip_percent", "interval_low_percent",
@@ -37,11 +37,11 @@ TABLE = (
 
 
 def component_gain_table(results: DatasetResults, extras: Extras) -> pd.DataFrame:
-    """One row a pair of `COMPONENT_GAINS` that an image set has with weights of one name, on its first axis.
+    """One row per pair of `COMPONENT_GAINS` measured with weights of one name, on the first axis of an image set.
 
-    The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` say how far apart rates of
-    trainings come out that differ in their seeds alone (`seed_variance.table`), the widest of those that belong to
-    these weights; NaN where nobody trained twice. `training` says what else sets the two trainings apart, or "".
+    The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` are the seed variance
+    (`seed_variance.table`): the range of rates of trainings that differ only in their seeds, the widest of those that
+    belong to these weights; NaN with a single seed. `training` is another difference between the two trainings, or "".
     """
     return pd.DataFrame(_rows(results, extras), columns=list(TABLE))
 
@@ -53,13 +53,13 @@ def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
         for weights, spread in spreads.items():
             if not {(test, weights), (anchor, weights)} <= set(curves.index):
                 continue
-            # Several backends or settings could share the weights; the first is the usual one, best on both sides.
+            # Several backends or settings may share the weights; the first is the default one.
             sides = (list(curves.loc[[(codec, weights)]].itertuples()) for codec in (test, anchor))
             pair = min(itertools.product(*sides), key=lambda both: str(both[0].settings) != str(both[1].settings))
             rd_curves = [measured_curve(results, str(side.name)) for side in pair]
             training = unequal((test, anchor), weights, extras.weights, TRAINED_APART)
             if not training and unequal((test, anchor), weights, extras.weights):
-                training = f"equal trainings but for {' and '.join(TRAINED_APART)}"
+                training = f"equal trainings except for {' and '.join(TRAINED_APART)}"
             for row in bd_rows(rd_curves[1], rd_curves[0], results.axes[:1]):
                 yield {
                     **{column: row[column] for column in TABLE if column in row},
@@ -72,7 +72,7 @@ def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
 
 
 def _spreads(results: DatasetResults, extras: Extras, weights: str) -> dict[str, float]:
-    """The widest spread of each codec's trainings, of those that are, or start from, weights of a name."""
+    """Widest spread of each codec's trainings, among those that are, or start from, weights of this name."""
     own = set(extras.weights.loc[extras.weights["weights"] == weights, "weights_sha256"].str[:12]) - {""}
     observed = extras.experiment("training_spread")
     observed = observed[observed["dataset"] == results.dataset]

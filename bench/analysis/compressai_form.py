@@ -23,17 +23,17 @@ _OUT = {
     "psnr_v_db": "psnr-v",
     "ms_ssim": "ms-ssim-rgb",
 }
-"""Columns of our points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, ours 6:1:1."""
+"""Columns of points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, that of bench 6:1:1."""
 
 
 def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str, Any]]:
-    """The content of a file for each measured curve. Times are there where every point was timed in one setting.
+    """Content of one file per measured curve. Times are included if all points were timed in one setting.
 
     Raises:
         UsageError: nothing on the image set is complete.
     """
     if results.points.empty:
-        raise UsageError(f"no codec is measured on all of {results.label}; there is nothing to export")
+        raise UsageError(f"nothing to export: no codec is measured on all of {results.label}")
     times = by_quality(task_times(results, export))
     return [_curve(results, times, str(name)) for name in results.curves["name"]]
 

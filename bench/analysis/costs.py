@@ -1,7 +1,7 @@
 """Cost against BD-rate, one cost at a time: multiply-accumulates, parameters or memory, and the Pareto front.
 
-Costs of measured codecs are counted or taken here; those of published curves are what their authors or others state.
-Seconds of others are of other machines and have no place beside ours: see `bench.analysis.front` for those taken here.
+Costs of measured codecs are counted or measured here; those of published curves are stated by their authors or others.
+Published times were taken on other machines and are not compared: see `bench.analysis.front` for times measured here.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from bench.results.published import optimised_for, published_names
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A cost: `measured` is its column of complexity.csv, `stated` that of the published costs, or None."""
+    """A kind of cost: `measured` is its column in complexity.csv, `stated` that in the published costs, or None."""
 
     name: str
     title: str
-    """On the axis of a figure, with the unit."""
+    """Title on the axis of a figure, with the unit."""
     measured: str
     stated: str | None
     unit: float = 1.0
-    """What a value is divided by."""
+    """Divisor for display."""
 
 
 COSTS = (
@@ -33,7 +33,7 @@ COSTS = (
     Cost("parameters", "million parameters", "parameters", "parameters", 1e6),
     Cost("memory", "peak memory in MiB", "peak_memory_bytes", None, 2**20),
 )
-"""All costs that do not depend on the clock; the first is the one that figures begin with."""
+"""All costs that do not depend on the machine's speed, in the order of the figures."""
 
 COLUMNS = (
     "cost",
@@ -49,14 +49,14 @@ COLUMNS = (
     "on_front",
     "source",
 )
-"""Columns of `cost_table`. `by` is "measured" for what was counted or taken here of codecs measured here; for published
-curves it is "counted" where the cost was counted here, else who states it."""
+"""Columns of `cost_table`. `by` is "measured" for codecs measured here; for published curves it is "counted" if the
+cost was counted here, otherwise who states it."""
 
 MEASURED, COUNTED = "measured", "counted"
 
 
 def largest_models(complexity: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The complexity of each curve's largest model, with its `name`; memory is the most of any of its models."""
+    """Complexity of each curve's largest model, with its `name`; memory is the maximum over its models."""
     rows = complexity.merge(curves[["name", "codec", "weights"]], on=["codec", "weights"])
     memory = rows.groupby("name")["peak_memory_bytes"].max()
     ordered = rows.sort_values("decoder_kmac_per_pixel", kind="stable", na_position="first")
@@ -65,11 +65,11 @@ def largest_models(complexity: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFra
 
 
 def cost_table(models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """One row a codec for each cost, axis and anchor that `rates` has, the front marked; columns of `COLUMNS`.
+    """One row per codec, cost, axis and anchor in `rates`, with the Pareto front marked; columns of `COLUMNS`.
 
     `models` are those of `largest_models` with a `title`, `stated` those of `bench.results.published.stated_costs`, and
-    `rates` rows as in `bench.analysis.comparison.bd_table` with a `doubt`. The anchor itself has a BD-rate of zero. A
-    codec whose BD-rate is doubted is not on the front and keeps nobody off it; a bound counts as the cost itself.
+    `rates` rows as in `bench.analysis.comparison.bd_table` with a `doubt`. The anchor itself has a BD-rate of zero.
+    Codecs with an unreliable BD-rate are ignored by the front; an upper bound counts as the cost itself.
     """
     found = [
         _of_cost(cost, models, stated, own.assign(axis=str(axis), anchor=str(anchor)))
@@ -91,7 +91,7 @@ def _of_cost(cost: Cost, models: pd.DataFrame, stated: pd.DataFrame, rates: pd.D
     ]
     if cost.stated:
         own = stated.rename(columns={"curve": "test", cost.stated: "value"})
-        # A bound is one of multiply-accumulates.
+        # Only multiply-accumulates may be bounds.
         bounds = own["at_most"] if cost.stated == "kmac_per_pixel" else False
         parts.append(own.assign(value=own["value"] / cost.unit, at_most=bounds))
     rows = pd.concat([part[["test", "label", "value", "at_most", "by", "source"]] for part in parts], ignore_index=True)
@@ -105,7 +105,7 @@ def _of_cost(cost: Cost, models: pd.DataFrame, stated: pd.DataFrame, rates: pd.D
 
 
 def learned_without_cost(points: pd.DataFrame, stated: pd.DataFrame) -> list[str]:
-    """The curves of networks trained for MSE whose multiply-accumulates nobody states, by name."""
+    """Names of curves of networks trained for MSE without stated multiply-accumulates."""
     counted = stated[stated["kmac_per_pixel"].notna()]
     known = {*counted["curve"], *(name for names in counted["same"] for name in names.split())}
     of_networks = optimised_for("mse") - known

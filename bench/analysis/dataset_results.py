@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from bench.results.frames import Export
 
 _SERIES = ["codec", "backend", "weights", "settings"]
-"""Curves that agree in these are versions of one another; only one of them is reported.
+"""Columns that identify a curve up to its version; only one version is reported.
 
-Versions are those of a library or binary, and of the codec's code. Settings make curves of their own: whoever measures
-a codec with another precision still has the results of the first.
+Versions are those of a library or binary, and of the codec's code. Different settings are different curves: measuring a
+codec with another precision keeps the results of the first.
 """
 
 _CURVE = ["name", "codec", "title", "backend", "backend_version", "revision", "weights", "settings", "curve"]
 
 
 _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
-"""How the title of an image set ends that says how many images it has."""
+"""Suffix of the title of an image set with its number of images."""
 
 
 @dataclass(frozen=True)
 class DatasetResults:
     """All results on one image set, or on a stated part of it.
 
-    `current` has one row a quality of a current curve, complete or not; `curves` one each; `measurements` one a
-    complete point and image, with rate and decibels; `points` their means; `incomplete` the qualities that lack images;
-    `stale` the older versions of current curves, which take part in nothing; `undefined` is that of the export,
-    `hashes` are those of the images.
+    `current` has one row per quality of a current curve, complete or not; `curves` one per current curve;
+    `measurements` one per complete point and image, with rate and decibels; `points` their means; `incomplete` the
+    qualities with missing images; `stale` the older versions of curves, which are not used; `undefined` is that of the
+    export, `hashes` are those of the images.
     """
 
     dataset: str
@@ -68,24 +68,24 @@ class DatasetResults:
 
     @functools.cached_property
     def families(self) -> tuple[Family, ...]:
-        """The curves by their families, learned ones first."""
+        """Families of the curves, learned ones first."""
         return families(self.curves)
 
     @functools.cached_property
     def leading(self) -> frozenset[str]:
-        """The curves that stand for their families in a figure of all: settings of one codec would hide each other."""
+        """Representative curves of the families, for a figure of all: further settings of a codec would overlap."""
         return frozenset(name for family in self.families for name in family.leading)
 
     @property
     def extent(self) -> str:
-        """How much of the set is studied: "24 pictures" or "6 of 24 pictures"."""
+        """Number of pictures: "24 pictures" or "6 of 24 pictures"."""
         if self.is_subset:
             return f"{len(self.images)} of {self.whole} pictures"
         return f"{self.whole} picture{'' if self.whole == 1 else 's'}"
 
     @property
     def label(self) -> str:
-        """What the set is called wherever it is shown: its name in the results, its title, how much is studied."""
+        """Label of the set: its name in the results, its title, and the number of pictures."""
         title, sizes = _SIZE.subn("", self.title)
         return f"{self.dataset}: {self.title if sizes and not self.is_subset else f'{title}, {self.extent}'}"
 
@@ -143,17 +143,17 @@ class DatasetResults:
         )
 
     def undefined_keys(self, axis: Axis) -> frozenset[str]:
-        """The measurements on whose pictures an axis is not defined, as MS-SSIM is not on small ones."""
+        """Keys of measurements whose pictures an axis is not defined for, such as MS-SSIM for small ones."""
         return frozenset().union(*(self.undefined.get(metric, frozenset()) for metric in axis.metrics))
 
     def undefined_points(self, axis: Axis) -> frozenset[tuple[str, float]]:
-        """Name and quality of the points that an axis has no mean of, because it is not defined on some picture."""
+        """(name, quality) of points without a mean, because the axis is not defined for some picture."""
         rows = self.measurements[self.measurements["key"].isin(self.undefined_keys(axis))]
         return frozenset(zip(rows["name"], rows["quality"], strict=True))
 
 
 def measured_datasets(export: Export) -> list[str]:
-    """The data sets of an export on which anything was measured, in the order of datasets.csv."""
+    """Data sets of an export with measurements, in the order of datasets.csv."""
     measured = set(
         export.images.loc[export.images["image_sha256"].isin(export.measurements["image_sha256"]), "dataset"]
     )
@@ -161,14 +161,14 @@ def measured_datasets(export: Export) -> list[str]:
 
 
 def reported_datasets(export: Export) -> list[str]:
-    """The data sets that a report shows: those on which anything was measured, and those of imported curves alone."""
+    """Data sets shown in a report: those with measurements, and those with imported curves only."""
     alone = set(export.published["dataset"]) - set(export.images["dataset"])
     shown = {*measured_datasets(export), *alone}
     return [name for name in export.datasets["dataset"] if name in shown]
 
 
 def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
-    """How many images a set has, or that which it is a part of; see `bench.images.datasets.Dataset.part`."""
+    """Number of images of a set, or of the whole set if it is a part; see `bench.images.datasets.Dataset.part`."""
     if found := re.fullmatch(r"(.+)-\d+of\d+-[0-9a-f]{8}", dataset):
         whole = export.images.loc[export.images["dataset"] == found[1], "image_sha256"]
         if set(members["image_sha256"]) < set(whole):
@@ -177,10 +177,10 @@ def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
 
 
 def _named(export: Export) -> pd.DataFrame:
-    """The measurements with the start of their run, the codec's title and the name that their curve goes by.
+    """Add the start of the run, the codec's title and the name of the curve to measurements.
 
-    The name is the codec's, and says backend and weights where the codec alone does not tell curves apart; the title
-    always says the weights, since a model is no better than they are. Settings follow; see `_with_settings`.
+    The name is the codec's, with backend and weights if the codec alone is ambiguous. The title always includes the
+    weights, because the performance depends on them. Settings are added by `_with_settings`.
     """
     rows = export.measurements.merge(export.runs[["run_id", "started"]], on="run_id", how="left")
     rows = rows.merge(export.codecs[["codec", "title", "default_backend"]], on="codec", how="left")
@@ -195,7 +195,7 @@ def _named(export: Export) -> pd.DataFrame:
 
 
 def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one image set, their names and titles with the settings in which curves of one name differ."""
+    """Add the settings in which curves of one name differ to the names and titles of rows of one image set."""
     names, titles = rows["name"].copy(), rows["title"].copy()
     for name, group in rows.groupby("name", sort=False):
         found = {text: json.loads(text or "{}") for text in group["settings"].unique()}
@@ -212,10 +212,10 @@ def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the order in which curves are shown everywhere.
+    """Sort rows in the common order of curves.
 
-    Learned codecs come first: they are what the others are there for. Of several settings of one codec that comes first
-    which most was measured with.
+    Learned codecs come first, because the others are there for comparison. Of several settings of a codec, the one with
+    the most measurements comes first.
     """
     order = {codec: place for place, codec in enumerate(sorted(rows["codec"].unique(), key=rank))}
     measured = rows.groupby(["name", "settings"])["key"].transform("size")
@@ -232,9 +232,9 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows without those of weights that others of the same name and quality have replaced.
+    """Remove rows of weights that were replaced by others of the same name and quality.
 
-    The weights that were measured on most images are current, and of several such the ones last measured.
+    The weights measured on the most images are current; of several such, the ones measured last.
     """
     point = ["curve", "quality"]
     weights = rows.groupby([*point, "weights_sha256"], sort=False, dropna=False)
@@ -244,10 +244,10 @@ def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the curves' points into those of current curves and a list of stale curves.
+    """Split points into those of current curves and a list of stale curves.
 
-    Of several versions of a series the one last measured is current; but one without a complete point does not
-    replace an older one that has some.
+    Of several versions of a curve, the one measured last is current, except that a version without a complete point
+    does not replace an older one that has some.
     """
     curves = counts.groupby(_CURVE, sort=False).agg(
         latest=("latest", "max"), points=("have", "size"), complete=("have", lambda have: int((have == needed).sum()))
@@ -260,9 +260,9 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
 
 
 def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row a point: means over the images, and the other averages that the literature uses under their names.
+    """One row per point: means over images, and the other averages in use under their own names.
 
-    A metric that is not defined on every image has no mean.
+    A metric that is not defined for all images has no mean.
     """
     groups = measurements.groupby([*_CURVE, "quality"], sort=False)
     points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))

@@ -1,4 +1,4 @@
-"""Rate saving of one curve at each quality and on each picture: what a BD-rate averages over."""
+"""Rate savings at each quality and on each picture, which a BD-rate averages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = 61
 
 
 def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`SAMPLES` qualities of the overlap, and the rate of `test` relative to `anchor` at each of them, in percent.
+    """Rate of `test` relative to `anchor` in percent, at `SAMPLES` qualities of the overlap.
 
     The curves are those that the PCHIP BD-rate integrates. Empty where the curves do not overlap.
     """
@@ -39,7 +39,7 @@ def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], ND
 
 
 def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis]) -> pd.DataFrame:
-    """`rate_difference` of several curves against one, on every axis that both have, `quality` as it is written."""
+    """`rate_difference` of several curves against one, on all common axes; `quality` is in display form."""
     parts = []
     for axis, test in itertools.product(axes, tests):
         if axis.name in anchor.curves and axis.name in test.curves:
@@ -65,9 +65,9 @@ _NAMES = ("axis", "anchor", "test")
 def per_image_rates(
     anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis], images: Sequence[str]
 ) -> pd.DataFrame:
-    """BD-rate (PCHIP) of several curves against one, on each picture by itself; NaN where there is none.
+    """BD-rate (PCHIP) of several curves against one for each picture; NaN if there is none.
 
-    `images` are the pictures that the rd_curves' arrays have as rows. Published curves have no pictures.
+    `images` are the pictures of the rows of the curves' arrays. Published curves have no pictures.
     """
     frames = []
     for axis, test in itertools.product(axes, tests):

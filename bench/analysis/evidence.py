@@ -1,4 +1,4 @@
-"""Evidence for claims on rate: from published points, measured curves, and entropy models on equal latents.
+"""Evidence for claims on rate: published points, measured curves, and entropy models on equal latents.
 
 Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
 evidence has no value but a reason.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def from_published(claim: Claim, sources: Sources) -> Evidence:
-    """The BD-rate between two published curves of the claim's data set."""
+    """BD-rate between two published curves on the claim's data set."""
     points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
     if not set(published_names(points)).issuperset(claim.published):
         return Evidence(reason=f"no published points on {claim.dataset}")
@@ -44,9 +44,9 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
 
 
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
-    """The BD-rate between two measured curves, with its interval over the pictures.
+    """BD-rate between two measured curves, with its interval over pictures.
 
-    Where both were trained from several seeds it is the mean of all pairs, and each pair is judged by its own interval.
+    If both were trained from several seeds, it is the mean over all pairs, and each pair is judged by its own interval.
     """
     results = sources.results(claim.dataset)
     if results is None:
@@ -76,9 +76,9 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
 
 
 def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
-    """The pair, and those of curves that differ from its own in the seeds of their weights alone.
+    """The pair, and further pairs of curves that differ from it only in the seeds of their weights.
 
-    Weights that were quantised from the other side's are compared with these and no others.
+    Quantised weights are compared only with those that they were quantised from.
     """
     curves = results.curves.set_index("name")
     codecs, weights = ([str(curves.loc[name, column]) for name in pair] for column in ("codec", "weights"))
@@ -95,9 +95,9 @@ def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sourc
 
 
 def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
-    """The smaller number of seeds from which the two sides were trained; None if it does not matter.
+    """Number of training seeds of the side with fewer; None if seeds do not matter.
 
-    Weights that were quantised from those of the other side belong to the same training.
+    Quantised weights belong to the same training as those that they were quantised from.
     """
     curves = results.curves.set_index("name")
     codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
@@ -108,9 +108,9 @@ def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: S
 
 
 def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources) -> int | None:
-    """The smallest number of seeds of some codecs, each with weights of some names; None if none was trained here.
+    """Smallest number of training seeds among codecs with the given names of weights; None if none was trained here.
 
-    Published weights count like published points; conventional codecs are not trained.
+    Published weights are treated like published points; conventional codecs are not trained.
     """
     trained = sources.extras.weights
     ours = [(codec, names) for codec, names in sides if not any(is_published(name) for name in names)]
@@ -118,19 +118,19 @@ def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources)
 
 
 def is_published(weights: str) -> bool:
-    """Whether weights were published by others, or there are none."""
+    """Whether weights were published by others; also true for codecs without weights."""
     return not weights or weights.startswith("zoo")
 
 
 def _basis(claim: Claim, sources: Sources, weights: str) -> str:
-    """A description of the measurements behind a value."""
+    """Description of the measurements behind a value."""
     parts = ["measured"]
     if weights:
         parts.append(f"weights {weights}")
     if source := quantised_from(claim.codec, weights, sources.extras.weights):
-        parts.append(f"those of {claim.codec} quantised from {source}")
+        parts.append(f"{claim.codec} quantised from {source}")
     if apart := claim.options.get("apart"):
-        parts.append(f"equal steps but for {' and '.join(apart)}")
+        parts.append(f"equal steps except for {' and '.join(apart)}")
     return ", ".join(parts)
 
 
@@ -140,20 +140,20 @@ def _rate(row: Mapping[str, Any]) -> float:
 
 
 def _lacks(row: Mapping[str, Any], absent: str) -> str:
-    """The reason why a row has no BD-rate, or "": its notes, or `absent` if there is no row."""
+    """Reason why a row has no BD-rate, or "": its notes, or `absent` if there is no row."""
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
 def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The reasons why BD-rates are too doubtful for a verdict, or ""."""
+    """Reasons why BD-rates are too doubtful for a verdict, or ""."""
     return "; ".join(dict.fromkeys(itertools.chain(*(doubts(str(row.get("notes", ""))) for row in rows))))
 
 
 def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
-    """Names of the two curves: learned codecs with weights of the same name.
+    """Names of the two curves to compare: learned codecs with weights of the same name.
 
-    Those trained for MSE come before those for MS-SSIM, as the papers' curves are, and published ones before our own;
-    pairs of equal settings before others.
+    Order of preference: weights trained for MSE, as in the papers, before those for MS-SSIM; published weights before
+    our own; pairs with equal settings before others.
     """
     by_codec = {codec: list(group.itertuples()) for codec, group in results.curves.groupby("codec", sort=False)}
     candidates = [
@@ -172,7 +172,7 @@ def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
 
 
 def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
-    """The reason why measurements with some weights give no verdict on the claim, or ""."""
+    """Reason why measurements with these weights give no verdict on the claim, or ""."""
     if results.is_subset:
         return f"only {results.extent} were measured"
     if claim.absolute and not is_published(weights):
@@ -181,12 +181,12 @@ def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
 
 
 def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
-    """The difference between the trainings of two codecs, or ""; published weights (zoo) are not examined."""
+    """Difference between the trainings of two codecs, or ""; published weights (zoo) are not checked."""
     return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
 def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[str, str]) -> str:
-    """The reason why a measured BD-rate gives no verdict on the claim, or ""."""
+    """Reason why a measured BD-rate gives no verdict on the claim, or ""."""
     curves = results.curves.set_index("name")
     weights = str(curves.loc[pair[0], "weights"])
     found = objection(claim, results, weights)
@@ -200,29 +200,29 @@ def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tu
 
 
 def ablation(claim: Claim, sources: Sources) -> Evidence:
-    """The difference in rate between two entropy models fitted to the same latents: the pictures are equal.
+    """Difference in rate between two entropy models trained on the same latents, so that the pictures are identical.
 
-    Of several settings (lambdas, pictures) the values are averaged; each is judged by its own intervals.
+    Values in several settings (lambdas, pictures) are averaged; each is judged by its own intervals.
     """
     from bench.analysis.ablation import SETTING  # noqa: PLC0415  # only exports with an ablation need it
 
     rates = sources.extras.experiment("ablation")
     if not {claim.codec, claim.anchor} <= set(rates["variant"]):
-        return Evidence("measured, ablation.csv", reason="the export does not hold this experiment")
+        return Evidence("measured, ablation.csv", reason="this experiment is not in the export")
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
     return _over_settings("measured, equal latents", _in_settings(rates, claim, SETTING, "bpp"))
 
 
 def part(claim: Claim, sources: Sources) -> Evidence:
-    """The difference in loss between two variants of cca that were trained alike, by real files of all pictures.
+    """Difference in loss between two variants of cca with equal training, from coded bitstreams (not estimated rates).
 
-    Of several lambdas the values are averaged; each is judged by its own intervals.
+    Values at several lambdas are averaged; each is judged by its own intervals.
     """
     basis = "measured, cca_ablation.csv"
     observed = sources.extras.experiment("cca_ablation")
     observed = observed[observed["dataset"] == claim.dataset]
     if not {claim.codec, claim.anchor} <= set(observed["variant"]):
-        return Evidence(basis, reason="the export does not hold this experiment")
+        return Evidence(basis, reason="this experiment is not in the export")
     settings = _in_settings(observed, claim, cca_ablation.SETTING, "loss")
     steps = [ours["steps"].mean() / theirs["steps"].mean() for ours, theirs, _ in settings]
     equal = all(1 / (1 + EQUAL_STEPS) <= ratio <= 1 + EQUAL_STEPS for ratio in steps)
@@ -233,16 +233,16 @@ _Setting = tuple["pd.DataFrame", "pd.DataFrame", str]
 
 
 def _in_settings(observed: pd.DataFrame, claim: Claim, setting: Sequence[str], column: str) -> list[_Setting]:
-    """The rows of the claim's two variants in each setting that both have, and the column to compare."""
+    """Rows of the claim's two variants in each common setting, and the column to compare."""
     groups = [group for _, group in observed.groupby(list(setting), sort=False)]
     sides = [(group[group["variant"] == claim.codec], group[group["variant"] == claim.anchor]) for group in groups]
     return [(ours, theirs, column) for ours, theirs in sides if len(ours) and len(theirs)]
 
 
 def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = "") -> Evidence:
-    """The mean of a difference over settings; its ends are those of every pair of seeds in each of them."""
+    """Mean of a difference over settings; `ends` are the interval ends of all pairs of seeds in all settings."""
     if not settings:
-        return Evidence(basis, reason="the two variants were not fitted in one and the same setting")
+        return Evidence(basis, reason="the two variants were not trained in the same setting")
     frames = [(by_picture(ours, column), by_picture(theirs, column)) for ours, theirs, column in settings]
     pairs = [_between_seeds(*sides) for sides in frames]
     means = [_mean(*sides) for sides in frames]
@@ -257,7 +257,7 @@ def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = ""
 
 
 def _mean(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """The difference of two variants over the seeds that both have, which share their crops; without any, over all."""
+    """Difference of two variants over common seeds, which share their crops; over all seeds if none is common."""
     if len(ours.columns.intersection(theirs.columns)):
         return difference(ours, theirs)
     one, other = (side.mean(axis=1).to_frame("all seeds") for side in (ours, theirs))
@@ -265,13 +265,13 @@ def _mean(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
 
 
 def _between_seeds(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[dict[str, float]]:
-    """The difference of each training on one side to each on the other, with its interval over the pictures."""
+    """Difference for each pair of trainings of the two sides, with its interval over pictures."""
     pairs = itertools.product(ours.columns, theirs.columns)
     return [difference(ours[[one]], theirs[[other]].rename(columns={other: one})) for one, other in pairs]
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:
-    """No value: nothing measures the claim, for the reason that its entry gives."""
+    """Evidence without a value: the claim cannot be measured, for the reason given in its entry."""
     del sources
     return Evidence("measured", reason=str(claim.options["reason"]))
 

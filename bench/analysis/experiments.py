@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FLAT_DB = 0.005
-"""Differences in decibels that are not larger than this are none: training noise."""
+"""Training noise in dB: smaller differences do not count."""
 
-NO_DIFFERENCE = "no difference beyond the noise"
+NO_DIFFERENCE = "no difference beyond training noise"
 
-CAPPED = "trainings were cut off at the cap of epochs while their loss still fell"
+CAPPED = "trainings reached the maximum number of epochs while their loss was still falling"
 
 PATIENCE = 3
-"""Epochs without a smaller loss after which the search of Luo and Chen takes an alpha for done."""
+"""Number of epochs without a lower loss after which Luo and Chen end the training of an alpha."""
 
 SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
 """Columns that identify a search of alpha."""
 
 TRIAL = ("model", "quality", "metric", "variant")
-"""What trials of one variant have alike, their seeds apart."""
+"""Columns that are equal for trainings of one variant that differ only in their seeds."""
 
 MEANS = ("rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent")
-"""What trials of variants may have measured on each picture."""
+"""Values that trials may have measured on each picture."""
 
 
 def seeds(rows: pd.DataFrame, setting: Sequence[str]) -> int:
-    """From how many seeds was trained what rows have alike in a setting: the one that has fewest; 0 where none says."""
+    """Smallest number of seeds among the variants of a setting; 0 if unknown."""
     if "seed" not in rows or rows.empty:
         return 0
     others = [name for name in setting if name in rows and name != "seed"]
@@ -45,10 +45,10 @@ def seeds(rows: pd.DataFrame, setting: Sequence[str]) -> int:
 
 
 def unimodal(searches: pd.DataFrame) -> list[bool | str | None]:
-    """Whether quality over alpha rises to one optimum and falls after it, for each search of three alphas or more.
+    """Whether quality over alpha rises to one optimum and falls after it, for each search with at least three alphas.
 
-    None where the range of alphas has no optimum inside it: quality only rises, only falls, or stays. `CAPPED` where an
-    alpha was not trained until its loss stopped falling, if the rows tell.
+    None if the range of alphas has no optimum inside: quality only rises, only falls, or stays constant. `CAPPED` if
+    the training of an alpha ended before its loss stopped falling, as far as the rows record it.
     """
     return [
         CAPPED if is_capped(group) else _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))
@@ -58,16 +58,16 @@ def unimodal(searches: pd.DataFrame) -> list[bool | str | None]:
 
 
 def is_capped(search: pd.DataFrame, patience: int = PATIENCE) -> bool:
-    """Whether the training of an alpha ended before its loss had not fallen for `patience` epochs."""
+    """Whether the training of an alpha ended before `patience` epochs without a lower loss."""
     if not {"epochs", "best_epoch"} <= set(search):
         return False
     return bool((search["epochs"] - search["best_epoch"] < patience).any())
 
 
 def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
-    """Whether values rise to one optimum and fall after it; None without a turn.
+    """Whether values rise to one optimum and fall after it; None if they are monotonic.
 
-    A rise (1) or fall (-1) is one by more than `FLAT_DB`, however slow, from the extremum before it.
+    A rise (1) or fall (-1) is a change by more than `FLAT_DB` from the previous extremum, however slow.
     """
     turns: list[int] = []
     low = high = values[0]
@@ -83,7 +83,7 @@ def _has_one_peak(values: NDArray[np.float64]) -> bool | None:
 
 
 def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
-    """Means over the pictures of each model, quality, metric and variant; the number of pictures is `images`."""
+    """Means over pictures per model, quality, metric and variant; `images` is the number of pictures."""
     setting = [column for column in TRIAL if column in trials]
     numbers = [column for column in MEANS if column in trials]
     groups = trials.groupby(setting, sort=False)
@@ -91,9 +91,9 @@ def variant_means(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains(trials: pd.DataFrame, modifier: str) -> pd.DataFrame:
-    """What a modifier ("+qr") gains in decibels of MS-SSIM over its base, and over +ft: one row a model and quality.
+    """Gain of a modifier ("+qr") in dB of MS-SSIM over its base and over +ft, with one row per model and quality.
 
-    Of decoders that were trained for MS-SSIM; as everywhere, the decibels are those of mean values over the pictures.
+    Only decoders trained for MS-SSIM count. As everywhere, decibels are computed from mean values over pictures.
     """
     found = []
     of_metric = trials[trials["metric"] == "ms-ssim"] if "metric" in trials else trials.head(0)
@@ -108,12 +108,13 @@ def gains(trials: pd.DataFrame, modifier: str) -> pd.DataFrame:
 
 
 def best_variants(trials: pd.DataFrame, variant: str) -> list[bool | str]:
-    """Whether a variant is the best on the mean over the pictures, for each model and quality that has it.
+    """Whether a variant has the best mean over pictures, for each model and quality with this variant.
 
-    The best has the lowest loss that codecs are trained for where that was measured, because rates may differ; else
-    the highest PSNR. From several seeds, all of its trainings must be better than all of the others', or one of the
-    others better than all of its own; `NO_DIFFERENCE` where neither is so. Where the trials have a column `encoder`,
-    all must have started from encoders that were trained for the same thing: else a text says what differs.
+    The best variant has the lowest training loss if that was measured, because rates may differ; otherwise the highest
+    PSNR. With several seeds, the answer is true if all its trainings are better than all others, false if a training of
+    another variant is better than all of its own, and otherwise `NO_DIFFERENCE`. If the trials have a column `encoder`,
+    all must have started from encoders with the same training objective; otherwise the answer is a text on the
+    difference.
     """
     wins: list[bool | str] = []
     cost = "rd_loss" if "rd_loss" in trials else "psnr_db"
@@ -136,12 +137,12 @@ def _is_lowest(own: pd.Series[float], others: Iterable[pd.Series[float]]) -> boo
 
 
 def _unequal_encoders(trials: pd.DataFrame) -> str:
-    """What sets the encoders apart that variants started from, or ""; nothing is asked without the column."""
+    """Difference between the initial encoders of the variants, or ""; always "" without the column `encoder`."""
     if "encoder" not in trials:
         return ""
     encoders = trials.groupby("variant", sort=False)["encoder"].first().fillna("")
     if (encoders == "").any():
-        return "nothing says for what the encoders were trained that the variants started from"
+        return "the training objective of the initial encoders is unknown"
     if (encoders == encoders.iloc[0]).all():
         return ""
     listed = ", ".join(f"{encoder} in {variant}" for variant, encoder in encoders.items())

@@ -21,13 +21,13 @@ class Family:
     name: str
     learned: bool
     names: tuple[str, ...]
-    """Of its curves; `leading` come first."""
+    """Names of its curves; `leading` come first."""
     leading: tuple[str, ...]
-    """The curves of its first codec: several if that has several weights, each in its first setting."""
+    """Curves of its first codec: one per weights, each in its first setting."""
 
 
 def rank(codec: str) -> tuple[int, int, str]:
-    """Where a codec stands: families in the registry's order, and within a family its codecs; unknown ones behind."""
+    """Sort key of a codec: families in the registry's order, and within a family its codecs; unknown ones last."""
     return _position().get(stem(codec), len(CODECS)), list(CODECS).index(codec) if codec in CODECS else 0, codec
 
 
@@ -37,7 +37,7 @@ def _position() -> dict[str, int]:
 
 
 def families(curves: pd.DataFrame) -> tuple[Family, ...]:
-    """The families of curves, which are in their order already."""
+    """Group curves, which must be sorted, into families."""
     groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
     found = []
     for (_, name), group in groups:
@@ -49,5 +49,5 @@ def families(curves: pd.DataFrame) -> tuple[Family, ...]:
 
 
 def each_alone(names: Iterable[str]) -> tuple[Family, ...]:
-    """Curves that have nothing in common, each a family of its own."""
+    """Put each curve into a separate family."""
     return tuple(Family(name=name, learned=True, names=(name,), leading=(name,)) for name in names)

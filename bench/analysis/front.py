@@ -11,11 +11,11 @@ COLUMNS = (
 
 
 def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-    """One row a codec that was timed, for each stage, metric and anchor; columns of `COLUMNS`.
+    """One row per timed codec, stage, metric and anchor; columns of `COLUMNS`.
 
     `times` are those of `bench.analysis.timing.summary`, `rates` those of `bench.analysis.comparison.bd_table`. The
-    anchor itself is there with a BD-rate of zero. `on_front` marks what no other codec of its group, stage, metric and
-    anchor beats in one of time and rate and equals or beats in the other: the Pareto front. Of equal points all are.
+    anchor itself has a BD-rate of zero. `on_front` marks the Pareto front of time and rate within each group, stage,
+    metric and anchor; equal points are all on it.
     """
     if rates.empty or times.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -32,6 +32,6 @@ def time_against_rate(times: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_front(cost: pd.Series[float], rate: pd.Series[float]) -> list[bool]:
-    """Whether each point is on the front of least cost and least rate; of equal points all are."""
+    """Whether each point is on the Pareto front of lowest cost and rate; equal points are all on it."""
     points = list(zip(cost, rate, strict=True))
     return [not any(o[0] <= p[0] and o[1] <= p[1] and o != p for o in points) for p in points]

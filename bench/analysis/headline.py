@@ -1,4 +1,4 @@
-"""The first screen of a report: its codec, the few curves around it, and the ranking."""
+"""First screen of a report: its main codec, the few curves shown with it, and the ranking."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PAPERS = {"joint": "tfc/minnen-2018-neurips-opt-mse"}
 PAPERS_ON_PLANES = ("cca", "joint-yuv")
 
 MOST = 8
-"""Maximum number of curves in a figure in which each can be recognised."""
+"""Maximum number of curves that can be distinguished in a figure."""
 
 
 def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[str]:
-    """The curves that BD-rates are taken against."""
+    """Names of the anchors of BD-rates."""
     measured = set(results.curves["name"])
     wanted = ANCHORS_ON_PLANES if PSNR_YUV in results.axes else ANCHORS
     conventional = [rd_curve for rd_curve in rd_curves if rd_curve.images and not rd_curve.learned]
@@ -41,7 +41,7 @@ def anchor_names(results: DatasetResults, rd_curves: Sequence[RdCurve]) -> list[
 
 
 def ranking(rates: pd.DataFrame, axis: str, anchor: str) -> pd.DataFrame:
-    """BD-rates against one anchor, sorted: fewest bits first, then doubtful ones, then rows without a number."""
+    """BD-rates against one anchor, sorted: fewest bits first, then unreliable ones, then rows without a BD-rate."""
     rows = rates[(rates["axis"] == axis) & (rates["anchor"] == anchor)] if len(rates) else rates
     if rows.empty:
         return rows
@@ -51,21 +51,21 @@ def ranking(rates: pd.DataFrame, axis: str, anchor: str) -> pd.DataFrame:
 
 
 def trusted(ranked: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a ranking with a number and without doubt."""
+    """Rows of a ranking with a reliable BD-rate."""
     return ranked[ranked["bd_rate_pchip_percent"].notna() & ranked["doubt"].eq("")] if len(ranked) else ranked
 
 
 def best(ranked: pd.DataFrame, names: Iterable[str], anchor: str) -> str | None:
-    """The curve of some names (or the anchor among them) that needs the fewest bits; None if none has a number."""
+    """Curve among `names` (which may include the anchor) with the fewest bits; None if none has a BD-rate."""
     rates = {row["test"]: float(row["bd_rate_pchip_percent"]) for row in trusted(ranked).to_dict("records")}
     found = {name: rate for name, rate in (rates | {anchor: 0.0}).items() if name in set(names)}
     return str(min(found, key=lambda name: found[name])) if found else None
 
 
 def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.DataFrame, anchor: str) -> str | None:
-    """The main curve of a report: the papers' codec if it was measured, else the best learned one, else the best.
+    """Main curve of a report: the papers' codec if measured, otherwise the best learned one, otherwise the best.
 
-    Of several weights published ones come first, and those for MS-SSIM last.
+    Of several weights, published ones take precedence, and those for MS-SSIM come last.
     """
     curves = results.curves
     for codec in PAPERS_ON_PLANES if PSNR_YUV in results.axes else PAPERS:
@@ -84,11 +84,11 @@ def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.Da
 def few(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[str], first: Sequence[str]
 ) -> list[str]:
-    """The names of at most `MOST` curves that a figure of all begins with, those of `first` before others.
+    """Names of at most `MOST` curves for the initial figure, beginning with those of `first`.
 
-    Then come the published curve of the paper's codec, what the user imported, the anchors, and one curve of each
-    codec: learned ones from the last of the registry's order on, then conventional ones. Published curves come where
-    nothing is measured.
+    They are followed by the published curve of the paper's codec, imported curves, the anchors, and one curve per
+    codec: learned ones in reverse order of the registry, then conventional ones. Other published curves are used only
+    if nothing is measured.
     """
     sources = published.sources()
     there = {rd_curve.name: rd_curve for rd_curve in rd_curves}

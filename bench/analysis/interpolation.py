@@ -1,7 +1,7 @@
 """Piecewise cubic curves through points, many rows of them at once: PCHIP and Akima, with values and integrals.
 
 The same interpolants as PchipInterpolator and Akima1DInterpolator of `scipy.interpolate`, written over arrays: a
-thousand resampled curves take milliseconds. The tests hold them to scipy's.
+thousand resampled curves take milliseconds. The tests compare them with scipy's.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Hermite:
         return cls(x, y, slope[:, :-1], curvature, twist)
 
     def integral(self, low: Array, high: Array) -> Array:
-        """The integral of each row from one limit to the other, which lie within its points."""
+        """Integral of each row between two limits, which lie within its points."""
         width = np.diff(self.x, axis=1)
         start, end = (np.clip(limit[:, None] - self.x[:, :-1], 0, width) for limit in (low, high))
         return np.asarray((self._antiderivative(end) - self._antiderivative(start)).sum(axis=1))
@@ -51,7 +51,7 @@ class Hermite:
         return np.asarray(t * (self.y[:, :-1] + t * cubic))
 
     def at(self, x: Array) -> Array:
-        """The values of each row at some places, which lie within its points: shape (rows, places)."""
+        """Values of each row at some positions, which lie within its points: shape (rows, positions)."""
         found = np.empty((len(self.x), len(x)))
         for row, points in enumerate(self.x):
             piece = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
@@ -82,7 +82,7 @@ def _end_slope(width: Array, next_width: Array, secant: Array, next_secant: Arra
 
 
 def _akima_slopes(secant: Array) -> Array:
-    """Slopes at the points (Akima 1970): means of the secants, weighted by how much those of the other side turn."""
+    """Slopes at the points (Akima 1970): means of the secants, weighted by the change of slope on the other side."""
     if secant.shape[1] == 1:
         return np.repeat(secant, 2, axis=1)
     before, after = 2 * secant[:, :1] - secant[:, 1:2], 2 * secant[:, -1:] - secant[:, -2:-1]

@@ -1,4 +1,4 @@
-"""Widths and training lengths of learned models: of those measured, and of the papers'."""
+"""Widths and training lengths of the measured models and of the papers' models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PAPER_RECIPE = "paper.toml"
-"""In `bench.learned.training`: widths and lengths that were published for the papers' models."""
+"""Recipe in `bench.learned.training` with the published widths and lengths of the papers' models."""
 
 Range = tuple[float, float] | None
 """Smallest and largest value of several models; None if unknown."""
@@ -22,7 +22,7 @@ Range = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The channels of some models' transforms (N) and latents (M), and the steps of their training."""
+    """Ranges of the channels of transforms (N) and latents (M), and of the training steps, of several models."""
 
     N: Range = None
     M: Range = None
@@ -30,12 +30,12 @@ class Scale:
 
 
 def own_scale(weights: pd.DataFrame) -> Scale:
-    """The scale of the models of some rows of `bench.results.extras.WEIGHTS`."""
+    """Scale of the models in rows of `bench.results.extras.WEIGHTS`."""
     return Scale(*(_range(pd.to_numeric(weights[column]).dropna()) for column in ("N", "M", "total_steps")))
 
 
 def paper_scale(codec: str) -> Scale:
-    """The scale of a codec in the recipe of the papers' widths; nothing for one that is not in it."""
+    """Scale of a codec in the recipe with the papers' widths; all None if it is not in it."""
     recipe = _recipe()
     steps = [step for step in recipe["steps"] if codec in {name.partition("@")[0] for name in step["train"]}]
     steps = [step for step in steps if not all(name.count("-ms-ssim") for name in step["train"])]

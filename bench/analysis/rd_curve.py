@@ -1,4 +1,4 @@
-"""RD curves to compare, measured here or published, and how they are found by name."""
+"""RD curves, measured here or published, and their lookup by name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MOST_BPP = 240.0
 
 
 def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = ()) -> RdCurve:
-    """The current curve of a name, or of its points those with the qualities `only`.
+    """Measured curve of a name, optionally only its points with the qualities `only`.
 
     Raises:
         UsageError: there is no such curve with a complete point, or no complete point of a quality.
@@ -116,19 +116,19 @@ class _Grid:
         return self.rows[column].to_numpy(dtype=np.float64).reshape(len(self.images), -1)
 
     def with_keys(self, keys: Collection[str]) -> NDArray[np.bool_]:
-        """Which measurements have one of some keys."""
+        """Mask of the measurements with one of the given keys."""
         return self.rows["key"].isin(keys).to_numpy().reshape(len(self.images), -1)
 
 
 def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[np.float64]) -> dict[float, str]:
-    """The qualities whose points are not usable on an axis, each with the reason and the images concerned."""
+    """Qualities whose points are not usable on an axis, with the reason and the images concerned."""
     values = table.of(axis.column)
     undefined = table.with_keys(results.undefined_keys(axis))
     lossless = np.isposinf(axis.quality(means))
     reasons: dict[float, str] = {}
     for fault, where in {
         "an empty file of": table.of("num_bytes") == 0,
-        f"more than {MOST_BPP:g} bits a pixel for": table.of("bpp") > MOST_BPP,
+        f"more than {MOST_BPP:g} bits per pixel for": table.of("bpp") > MOST_BPP,
         f"{axis.title} is not defined on": undefined,
         f"{axis.title} is not measured on": np.isnan(values) & ~undefined,
         f"{axis.title} is infinite (lossless) on": lossless & np.isposinf(axis.quality(values)),
@@ -140,7 +140,7 @@ def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as text, the first few where there are many: "dill", "beetroot, carrot, dill and 5 more"."""
+    """Join names, abbreviating long lists: "dill", "beetroot, carrot, dill and 5 more"."""
     found = list(names)
     more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
     return ", ".join(found[:LISTED]) + more
@@ -151,16 +151,16 @@ LISTED = 3
 
 
 def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name without a curve, with the reason."""
+    """Error for a name without a curve, with the reason."""
     names = results.incomplete["name"]
     short = results.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
         return UsageError(
-            f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve takes all"
+            f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve needs all"
         )
     base, _, qualities = name.rpartition("@")
     if base and qualities.replace(",", "").replace(".", "").isdigit():
-        return UsageError(f"{name}: a curve is all qualities; write {base}")
+        return UsageError(f"{name}: a curve has all qualities; write {base}")
     return UsageError(f"{name} is not measured on {results.dataset}{codec_hint(name, known)}")
 
 
@@ -185,13 +185,13 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
 
 
 def are_published(points: pd.DataFrame, *names: str) -> bool:
-    """Whether all names, and globs with a slash, are of published curves alone, so that no measurement is needed."""
+    """Whether all names and globs mean published curves only, so that no measurements are needed."""
     known = set(published_names(points))
     return all(full_name(known, name) in known or ("/" in name and fnmatch.filter(known, name)) for name in names)
 
 
 def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[str]:
-    """The note of an image set, and a line for each point of some curves that lacks pictures."""
+    """Note of an image set, and one line per incomplete point of the given curves."""
     short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
     return [results.note] * bool(results.note) + [
         f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
@@ -199,7 +199,7 @@ def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[st
 
 
 def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """The published points that are comparable with results: those of the same, whole image set."""
+    """Published points comparable with the results: those on the same, whole image set."""
     if results.is_subset:
         return export.published.iloc[:0]
     return export.published[export.published["dataset"] == results.dataset]
@@ -208,7 +208,7 @@ def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
 def find(results: DatasetResults, export: Export, name: str, *, points: bool = False) -> RdCurve:
     """Find an RD curve by name, among the measured curves and the published curves comparable with them.
 
-    With `points` a name may also be that of some points of a measured curve: "jpeg@50", "joint@zoo@3,5".
+    With `points`, a name may also select points of a measured curve: "jpeg@50", "joint@zoo@3,5".
 
     Raises:
         UsageError: there is none, or it is a published curve of other pictures.
@@ -225,14 +225,14 @@ def find(results: DatasetResults, export: Export, name: str, *, points: bool = F
         return published_curve(here, name)
     elsewhere = export.published.loc[published_names(export.published) == name, "dataset"].unique()
     if results.dataset in elsewhere:
-        raise UsageError(f"{name} is of all {results.whole} pictures, not of {results.extent}; leave --images out")
+        raise UsageError(f"{name} covers all {results.whole} pictures, not {results.extent}; omit --images")
     if len(elsewhere):
         raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {results.dataset}")
     raise _not_measured(results, name, {*measured, *published_names(here)})
 
 
 def matching(results: DatasetResults, export: Export, pattern: str) -> list[str]:
-    """The names that a glob matches: of published curves if it has a slash, otherwise of measured ones.
+    """Names matched by a glob: published curves if it has a slash, otherwise measured ones.
 
     Empty if the pattern is not a glob.
     """
@@ -252,9 +252,9 @@ def can_find(results: DatasetResults, export: Export, name: str) -> bool:
 
 
 def registered_name(name: str, measured: Iterable[str]) -> str:
-    """The name that results are stored under: joint@zoo for mbt2018@zoo, mine for my.py:Mine.
+    """Name under which results are stored: joint@zoo for mbt2018@zoo, mine for my.py:Mine.
 
-    A codec that is measured under CompressAI's name keeps it.
+    A codec that was measured under CompressAI's name keeps it.
     """
     _, is_file, name = name.rpartition(".py:")
     codec, at, settings = name.partition("@")
@@ -270,19 +270,19 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
         return name
     longer = [one for one in known if one.startswith(f"{name}@")]
     if len(longer) > 1:
-        raise UsageError(f"{name} is measured as {', '.join(longer)}; name one of them")
+        raise UsageError(f"{name} is measured as {', '.join(longer)}; choose one of them")
     return longer[0] if longer else None
 
 
 def _points_meant(name: str, known: Iterable[str]) -> tuple[str, tuple[float, ...]] | None:
-    """The curve and the qualities that a name such as "jpeg@50" means, or None."""
+    """Curve and qualities selected by a name such as "jpeg@50", or None."""
     qualities = _qualities(name)
     meant = _meant(name.rpartition("@")[0], known) if qualities else None
     return (meant, qualities) if meant is not None else None
 
 
 def _qualities(name: str) -> tuple[float, ...]:
-    """The numbers behind the last @ of a name, none if there is something else."""
+    """Numbers after the last @ of a name; empty if it is something else."""
     base, _, text = name.rpartition("@")
     try:
         return tuple(dict.fromkeys(float(number) for number in text.split(","))) if base else ()
@@ -291,7 +291,7 @@ def _qualities(name: str) -> tuple[float, ...]:
 
 
 def all_curves(results: DatasetResults, export: Export) -> list[RdCurve]:
-    """Every measured curve, then the published ones of the same pictures that are marked as drawn."""
+    """All measured curves, then the published ones on the same pictures that are marked to be drawn."""
     published = published_of(results, export)
     drawn = published[published["drawn"] == 1]
     measured = [measured_curve(results, str(name)) for name in results.curves["name"]]

@@ -1,4 +1,4 @@
-"""Evidence for claims on the quantization rectifier: from pairs with and without it, and from its experiments.
+"""Evidence for claims on the quantization rectifier: pairs with and without it, and its experiments.
 
 Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
 evidence has no value but a reason.
@@ -29,20 +29,18 @@ if TYPE_CHECKING:
     from bench.analysis.verdict import Claim
 
 FOR_MS_SSIM = "ms-ssim"
-"""Suffix of the names of weights that were trained for MS-SSIM."""
+"""Suffix of the names of weights trained for MS-SSIM."""
 
 NO_GAIN = "no gain to compare"
-NO_OPTIMUM = "no optimum inside the range"
+NO_OPTIMUM = "no optimum within the range"
 
 
 def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame, Evidence]:
-    """Gains with the claim's modifier and a value in `column`, and evidence without a value.
+    """Gains of the claim's modifier with a value in `column`, and the evidence still without a value.
 
-    They are of weights of one name and of those that differ from these in their seeds alone; the evidence says from how
-    many seeds these decoders were trained.
-
-    The gain in MS-SSIM is of models trained for it where there are any, all others are of models trained for MSE;
-    published weights (zoo) come before our own.
+    The gains are those of weights of one name, and of weights that differ from these only in their seeds; the evidence
+    has the number of training seeds of the decoders. Gains in MS-SSIM are those of models trained for it, if there are
+    any; all others are those of models trained for MSE. Published weights (zoo) take precedence over our own.
     """
     rows = sources.gains
     rows = rows[(rows["modifier"] == claim.codec) & rows[column].notna()]
@@ -55,7 +53,7 @@ def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame
     )
     reasons = [objection(claim, sources.main, weights)]
     if for_ms_ssim and not weights.endswith(FOR_MS_SSIM):
-        reasons.append(f"no {claim.codec} that was trained for MS-SSIM is measured on {sources.main.dataset}")
+        reasons.append(f"no {claim.codec} trained for MS-SSIM was measured on {sources.main.dataset}")
     reason = "; ".join(filter(None, reasons))
     basis = f"measured, weights {weights}" if weights else "measured"
     models = [str(model) for model in rows.loc[rows["weights"] == weights, "model"].unique()]
@@ -70,7 +68,7 @@ _METRICS = {"psnr_db": "psnr", "ms_ssim_db": "ms_ssim"}
 
 
 def gain(claim: Claim, sources: Sources) -> Evidence:
-    """Mean over the models of their mean gains over qualities, in dB; the reason gives the part beyond +ft."""
+    """Mean gain in dB over models and qualities; the reason states the gain beyond +ft."""
     column = f"{_METRICS[claim.axis]}_gain_db"
     rows, found = _of_gains(claim, sources, column)
     if column == "ms_ssim_gain_db" and not found.basis.endswith(FOR_MS_SSIM):
@@ -81,36 +79,38 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
     value, own = models.mean()
     reasons = [
         found.reason,
-        "" if np.isnan(own) else f"beyond {rectifier_gain.CONTROL}, the control, it is {own:+.3f} dB",
+        "" if np.isnan(own) else f"beyond the control ({rectifier_gain.CONTROL}): {own:+.3f} dB",
     ]
     reason = "; ".join(filter(None, reasons)).replace("-0.", "\N{MINUS SIGN}0.")
     return dataclasses.replace(found, value=float(value), cases=tuple(models[column]), reason=reason)
 
 
 def _of_trials(claim: Claim, sources: Sources) -> tuple[pd.DataFrame, Evidence] | None:
-    """Gains in MS-SSIM of decoders that were compared on held-out photographs, with evidence without a value."""
+    """Gains in MS-SSIM of decoders compared on held-out photographs, and the evidence still without a value."""
     name = claim.options.get("experiment", "")
     trials = sources.extras.experiment(name)
     rows = experiments.gains(trials, claim.codec) if len(trials) else trials
     if rows.empty:
         return None
-    reason = "weights of ours are not the paper's" if claim.absolute else ""
+    reason = "this project's weights are not the paper's" if claim.absolute else ""
     seeds = experiments.seeds(trials, experiments.TRIAL)
     return rows, Evidence(f"measured, {name}.csv", judges=not reason, reason=reason, seeds=seeds)
 
 
 def equal_rate(claim: Claim, sources: Sources) -> Evidence:
-    """The share of files that are as long as the baseline's."""
+    """Share of files of the same size as the baseline's."""
     rows, found = _of_gains(claim, sources, "equal_files")
     if rows.empty:
         return found
     files = sources.pairs.merge(rows[["model", "modifier", "weights", "quality"]])
-    found = dataclasses.replace(found, seeds=None)  # the same encoder wrote both files, however its decoders came out
+    found = dataclasses.replace(
+        found, seeds=None
+    )  # the same encoder wrote both files, so the training of the decoders does not matter
     return _share(claim, found, list(files["bytes_added"] == 0))
 
 
 def gain_by_metric(claim: Claim, sources: Sources) -> Evidence:
-    """The share of models that gain more decibels of MS-SSIM than of PSNR."""
+    """Share of models whose gain in dB is larger in MS-SSIM than in PSNR."""
     rows, found = _of_gains(claim, sources, "ms_ssim_gain_db")
     if rows.empty:
         return found
@@ -121,37 +121,37 @@ def gain_by_metric(claim: Claim, sources: Sources) -> Evidence:
 
 
 def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
-    """The mean gain of each training of each model."""
+    """Mean gain of each training of each model."""
     means = rows.groupby(["model", "weights"], sort=False)[column].mean()
     return {str(model): list(group) for model, group in means.groupby("model", sort=False)}
 
 
 def _agreed(cases: Iterable[bool | str]) -> bool | str:
-    """The common answer of trainings from all seeds; a text if one has none, or if they disagree."""
+    """Common answer of the trainings from all seeds; a text with the reason if one has none or they disagree."""
     answers = list(dict.fromkeys(cases))
     texts = [case for case in answers if isinstance(case, str)]
     return texts[0] if texts else answers[0] if len(answers) == 1 else NO_DIFFERENCE
 
 
 def _is_larger(one: float, other: float, noise: float) -> bool | str:
-    """Whether the first of two gains is the larger one; a text if neither is above the noise."""
+    """Whether the first of two gains is larger; a text with the reason if neither exceeds the noise."""
     if max(one, other) <= noise:
         return NO_GAIN
     return bool(one > other) if abs(one - other) > noise else NO_DIFFERENCE
 
 
 def gain_by_model(claim: Claim, sources: Sources) -> Evidence:
-    """The share of pairs (one of the first group of models, one of the second) in which the first gains more PSNR."""
+    """Share of pairs of models (one from each group) in which the first gains more PSNR."""
     return _by_model(claim, sources, "psnr_gain_db", FLAT_DB)
 
 
 def error_by_model(claim: Claim, sources: Sources) -> Evidence:
-    """As `gain_by_model`, of the reduction of the quantisation error."""
+    """As `gain_by_model`, for the reduction of the quantisation error."""
     return _by_model(claim, sources, "error_reduction_percent", 0)
 
 
 def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evidence:
-    """Of models whose modifiers were trained equally long; the difference must be significant over pictures."""
+    """Compare models whose modifiers had equal training; differences must be significant over pictures."""
     rows, found = _of_gains(claim, sources, column)
     if rows.empty:
         return found
@@ -168,11 +168,11 @@ def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evid
         case = _agreed(_is_certainly_larger(*two, noise) for two in pairs)
         reason = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
         cases.append(reason or case)
-    return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of one kind only")
+    return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of only one group")
 
 
 def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: float) -> bool | str:
-    """`_is_larger` of the means of two models' pictures, if 95 % of resampled pictures say the same."""
+    """`_is_larger` for the means over pictures of two models, if 95 % of the bootstrap samples agree."""
     case = _is_larger(float(one.mean()), float(other.mean()), noise)
     values = (one - other).dropna().to_numpy(dtype=float)
     low, high = np.percentile(resample_weights(len(values)) @ values, [2.5, 97.5])
@@ -180,7 +180,7 @@ def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: 
 
 
 def error_falls_with_quality(claim: Claim, sources: Sources) -> Evidence:
-    """The share of models whose error falls at every quality, and most at the lowest."""
+    """Share of models whose error falls at all qualities, and most at the lowest."""
     rows, found = _of_gains(claim, sources, "error_reduction_percent")
     if rows.empty:
         return found
@@ -189,7 +189,7 @@ def error_falls_with_quality(claim: Claim, sources: Sources) -> Evidence:
         for _, of in rows.groupby("model")
         if len(of["quality"].unique()) > 1
     ]
-    return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models at one quality only")
+    return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models at only one quality")
 
 
 def _falls_with_quality(gains: pd.DataFrame) -> bool:
@@ -198,28 +198,28 @@ def _falls_with_quality(gains: pd.DataFrame) -> bool:
 
 
 def time_ratio(claim: Claim, sources: Sources) -> Evidence:
-    """How much longer decoding takes with the rectifier, in percent: the median of the models on one machine.
+    """Increase of the decoding time by the rectifier in percent: median over models on one machine.
 
-    Published weights (zoo) come before our own, and of several machines or settings the one that timed most models.
+    Published weights (zoo) take precedence over our own, and machines or settings with more timed models over others.
     """
     ratios = rectifier_gain.time_ratios(task_times(sources.main, sources.export), sources.main.curves)
     wanted = (ratios["modifier"] == claim.codec) & ratios["model"].isin(claim.options["models"])
     rows = ratios[wanted & (ratios["stage"] == "decode")]
     if rows.empty:
-        return Evidence("measured", reason=f"no times of a codec with {claim.codec} and of its baseline")
+        return Evidence("measured", reason=f"no times of a codec with and without {claim.codec}")
     groups = [group for _, group in rows.groupby(["weights", "machine", "threads", "device"], sort=False)]
     own = max(groups, key=lambda group: (group["weights"].iloc[0].startswith("zoo"), len(group)))
     first, added = own.iloc[0], (own["ratio"] - 1) * 100
     of = f"weights {first['weights']}, " if first["weights"] else ""
-    basis = f"measured, {of}{first['machine']}, {first['threads']:g} threads, {first['device']}; the median of models"
+    basis = f"measured, {of}{first['machine']}, {first['threads']:g} threads, {first['device']}; median over models"
     reason = objection(claim, sources.main, first["weights"])
     return Evidence(basis, float(added.median()), cases=tuple(added), judges=not reason, reason=reason)
 
 
 def unimodal_alpha(claim: Claim, sources: Sources) -> Evidence:
-    """The share of alpha searches whose quality rises to one optimum and falls after it.
+    """Share of alpha searches whose quality rises to one optimum and falls after it.
 
-    A search whose trainings were cut off before the loss stopped falling does not say how good its alphas are.
+    A search is not conclusive if its trainings ended before the loss stopped falling.
     """
     searches = sources.extras.experiment("alpha_search")
     cases = [NO_OPTIMUM if case is None else case for case in experiments.unimodal(searches)]
@@ -227,7 +227,7 @@ def unimodal_alpha(claim: Claim, sources: Sources) -> Evidence:
 
 
 def best_variant(claim: Claim, sources: Sources) -> Evidence:
-    """The share of models and qualities at which a variant is the best; see `experiments.best_variants`."""
+    """Share of models and qualities at which a variant is the best; see `experiments.best_variants`."""
     name = claim.options["experiment"]
     trials = sources.extras.experiment(name)
     if claim.options.get("equal_encoders"):
@@ -241,12 +241,12 @@ def _of_experiment(
 ) -> Evidence:
     basis = f"measured, {name}.csv"
     if not cases:
-        return Evidence(basis, reason="the export does not hold this experiment")
+        return Evidence(basis, reason="this experiment is not in the export")
     return _share(claim, Evidence(basis, seeds=experiments.seeds(rows, setting)), cases)
 
 
 def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Evidence:
-    """The share of true cases. A text in the place of a case is the reason why it does not count."""
+    """Share of true cases; a text instead of a case is the reason why it does not count."""
     listed = list(cases)
     values = tuple(float(case) for case in listed if not isinstance(case, str))
     not_counted = Counter(case for case in listed if isinstance(case, str))

@@ -2,7 +2,8 @@
 
 A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, in the same
 settings, at the same quality on the same picture; where there are pairs in several settings, the first of the results
-counts. With "+ft" in the place of "+qr" the control is compared: the decoder trained as much more, without a rectifier.
+counts. With "+ft" instead of "+qr", the control is compared: the decoder trained for as many more steps, without a
+rectifier.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ MEANS = tuple(
     for name in ("psnr_gain", "psnr_beyond_ft", "ms_ssim_gain", "ms_ssim_beyond_ft", "error_reduction")
     for end in ("", "_low", "_high")
 )
-"""Means over pictures, each with the ends of its interval. A gain beyond +ft is what a modifier gains more than the
-control does on the same pictures at the same qualities."""
+"""Means over pictures, each with the ends of its interval. A gain beyond +ft is the difference between the gains of a
+modifier and of the control on the same pictures at the same qualities."""
 
 ERROR_REDUCTION = ("error_reduction_percent", "error_reduction_low_percent", "error_reduction_high_percent")
 
@@ -60,9 +61,9 @@ TIMES = (
 
 
 def pairs(results: DatasetResults) -> pd.DataFrame:
-    """One row a pair: what the modifier adds in bytes and in PSNR; columns of `PAIRS`, NaN where not measured."""
+    """One row per pair: changes in bytes and PSNR by the modifier; columns of `PAIRS`, NaN if not measured."""
     measurements = results.measurements
-    # A metric that nobody measured is a column without values here.
+    # A metric that was not measured becomes a column without values.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
     measurements = measurements.assign(**{name: float("nan") for name in wanted if name not in measurements})
     rows = _paired(measurements[["codec", "settings", *_TASK, "num_bytes", *wanted]], MODIFIERS, _TASK)
@@ -74,7 +75,7 @@ def pairs(results: DatasetResults) -> pd.DataFrame:
 
 
 def _paired(rows: pd.DataFrame, modifiers: Sequence[str], task: Sequence[str]) -> pd.DataFrame:
-    """The rows of codecs with a modifier, each with those of the codec without it at the same task: "_base"."""
+    """Join rows of codecs with a modifier with those of the same task without it (suffix "_base")."""
     found = []
     base, on = rows.rename(columns={"codec": "model"}), ["model", *task]
     for modifier in modifiers:
@@ -85,12 +86,12 @@ def _paired(rows: pd.DataFrame, modifiers: Sequence[str], task: Sequence[str]) -
 
 
 def gains(paired: pd.DataFrame) -> pd.DataFrame:
-    """One row a model, modifier, weights and quality: means over the pictures; columns of `GAINS`.
+    """Mean gains over pictures, with one row per model, modifier, weights and quality; columns of `GAINS`.
 
     The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error of a picture is
     ||y_hat - y||, the Euclidean distance of the decoded latents from the encoder's; its reduction is the paper's
-    100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The intervals (95 %) are bootstraps over pictures, in pairs:
-    they say how far the means hang on the pictures, not what another training would give.
+    100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The intervals (95 %) are paired bootstraps over pictures: they
+    cover the choice of pictures, not the variance between trainings.
     """
     rows = [
         {
@@ -106,7 +107,7 @@ def gains(paired: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(paired: pd.DataFrame, gained: pd.DataFrame) -> pd.DataFrame:
-    """The same over the qualities, a row a model, modifier and weights, with the largest of `gains`: `SUMMARY`."""
+    """Mean and largest gains over qualities, with one row per model, modifier and weights; columns of `SUMMARY`."""
     of_quality = gained.set_index(["model", "modifier", "weights"])
     rows = []
     for group, labels in _groups(paired, ["model", "modifier", "weights"]):
@@ -117,11 +118,11 @@ def summary(paired: pd.DataFrame, gained: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(paired: pd.DataFrame, names: list[str]) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
-    """The groups of pairs that are alike in some columns, each with these and with its `MEANS`."""
+    """Group pairs by columns; one row per group with these columns and `MEANS`."""
     control = [name for name in names if name != "modifier"]
     for key, group in paired.groupby(names, sort=False):
         same = (paired[control] == group[control].iloc[0]).all(axis=1) & (paired["modifier"] == CONTROL)
-        # What the control gains beyond itself is no number.
+        # The gain of the control beyond itself is not defined.
         other = paired[same & (group["modifier"].iloc[0] != CONTROL)]
         yield group, dict(zip(names, key, strict=True)) | _means(group, other)
 
@@ -142,7 +143,7 @@ _AVERAGED = ["psnr_gain_db", "psnr_db", "ms_ssim", "ms_ssim_base", "error_reduct
 
 
 def _by_picture(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What is averaged, by column, with a row a picture and a column a quality."""
+    """Frames of the averaged values by column, with one row per picture and one column per quality."""
     means = rows.groupby(["image", "quality"])[_AVERAGED].mean()
     return {column: means[column].unstack("quality") for column in _AVERAGED}  # noqa: PD010  # keeps missing values
 
@@ -156,9 +157,9 @@ def _decibels_more(mean: Array, other: Array) -> Array:
 
 
 def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[float, float, float]:
-    """`of` the means over the pictures that all frames have, its mean over qualities, and the ends of its interval.
+    """Apply `of` to the means over common pictures; return its mean over qualities and its 95 % bootstrap interval.
 
-    The ends are NaN of a picture alone, and all is where a value is missing.
+    The interval is NaN for a single picture; everything is NaN if a value is missing.
     """
     pictures, qualities = (
         functools.reduce(pd.Index.intersection, axes)
@@ -176,11 +177,11 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
 
 
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
-    """One row a model, modifier, setting and stage: times with the modifier over those without; columns of `TIMES`.
+    """Ratios of times with and without a modifier: one row per model, modifier, setting and stage; columns of `TIMES`.
 
     `times` are those of `bench.analysis.timing.task_times`, `curves` those of the results; a modifier is any ending of
     a codec's name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and
-    the highest; `qualities` are those that both sides were timed at, and `tasks` the pairs.
+    the highest; `qualities` are those timed on both sides, and `tasks` is the number of pairs.
     """
     rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]

@@ -1,4 +1,4 @@
-"""Seed variance: how far trainings that differ in their seeds are apart. Smaller differences are noise."""
+"""Seed variance: the spread of trainings that differ only in their seeds. Smaller differences are noise."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 from bench.results.extras import EXPERIMENTS
 
 SETTING = ["codec", "quality", "lambda", "metric", "stage", "start_sha256", "steps", "dataset"]
-"""What trainings must have alike to differ in nothing but the seed: codec, loss, budget, and what they start from."""
+"""Columns that are equal for trainings that differ only in the seed: codec, loss, budget and initial weights."""
 
 VALUES = ["bpp", "psnr_db", "ms_ssim"]
 
 COLUMNS = list(EXPERIMENTS["training_spread"])
-"""Columns of the file of observations: a row a training and picture.
+"""Columns of the file of observations, which has one row per training and picture.
 
-`stage` is what was trained from a seed, `steps` and `seconds` are of it alone, and `start_sha256` the weights that it
-started from, "" if it started from nothing.
+`stage` was trained from the seed; `steps` and `seconds` are those of this stage only, and `start_sha256` its initial
+weights, "" if it was trained from scratch.
 """
 
 TABLE = (*SETTING, "seeds", "pictures", "bpp", "psnr_db", "rate_spread_percent", "psnr_spread_db")
@@ -26,10 +26,10 @@ TABLE = (*SETTING, "seeds", "pictures", "bpp", "psnr_db", "rate_spread_percent",
 
 
 def table(observed: pd.DataFrame) -> pd.DataFrame:
-    """One row a setting: the means over seeds and pictures, and how far apart the seeds' means are.
+    """One row per setting: means over seeds and pictures, and the spread of the means of the seeds.
 
-    `rate_spread_percent` is the distance between the smallest and the largest mean rate of the seeds, as a share of
-    their mean, `psnr_spread_db` that between their mean PSNRs. Both are NaN with one seed.
+    `rate_spread_percent` is the range of the seeds' mean rates relative to their mean, `psnr_spread_db` the range of
+    their mean PSNRs. Both are NaN with one seed.
     """
     rows = []
     for setting, group in observed.groupby(SETTING, sort=False):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def all_results(export: Export, images: Sequence[str] = ()) -> list[DatasetResults]:
-    """The results on all image sets with results or imported curves, or of those that have such images.
+    """Results on all image sets with measurements or imported curves, or on those with images of the given names.
 
     Raises:
         UsageError: there is none.
@@ -29,14 +29,16 @@ def all_results(export: Export, images: Sequence[str] = ()) -> list[DatasetResul
         with contextlib.suppress(UsageError):  # it has no such images
             found.append(DatasetResults.of(export, dataset, images))
     if not found and images:
-        raise UsageError(f"--images {' '.join(images)}: no measured image set has such images; see `bench list`")
+        raise UsageError(
+            f"--images {' '.join(images)}: no measured image set has images with such names; see `bench list`"
+        )
     if not found:
         raise UsageError("nothing is measured yet; start with `bench run`")
     return found
 
 
 def without_parts(found: Sequence[DatasetResults]) -> list[DatasetResults]:
-    """The results without those on a part of a larger one's pictures, where that has all of their points."""
+    """Remove results on a part of a larger set, if the larger set has all of their points."""
     return [
         results
         for results in found
@@ -45,12 +47,12 @@ def without_parts(found: Sequence[DatasetResults]) -> list[DatasetResults]:
 
 
 def _is_part(results: DatasetResults, other: DatasetResults) -> bool:
-    """Whether the pictures of one are some of the other's; a set of imported curves alone has no pictures."""
+    """Whether the pictures of one set are a subset of the other's; sets with imported curves only have no pictures."""
     return bool(results.hashes) and results.hashes < other.hashes
 
 
 def measured_part(export: Export, dataset: str) -> str:
-    """The image set itself if a point of it is complete; else its part with the most points, if there is one."""
+    """The image set itself if it has a complete point; otherwise its part with the most points, if there is one."""
     whole = DatasetResults.of(export, dataset)
     if whole.measured:
         return dataset
@@ -59,7 +61,7 @@ def measured_part(export: Export, dataset: str) -> str:
 
 
 def _within(export: Export, whole: DatasetResults) -> list[DatasetResults]:
-    """The results on the measured sets that are parts of these pictures."""
+    """Results on measured sets whose pictures are a part of these."""
     within = export.images.groupby("dataset")["image_sha256"].agg(lambda hashes: set(hashes) < whole.hashes)
     return [DatasetResults.of(export, dataset) for dataset in measured_datasets(export) if within[dataset]]
 
@@ -67,7 +69,7 @@ def _within(export: Export, whole: DatasetResults) -> list[DatasetResults]:
 def fitting(
     export: Export, names: Sequence[str] = (), *, dataset: str | None = None, images: Sequence[str] = ()
 ) -> DatasetResults:
-    """The results on the one image set that has all curves of these names, measured or published.
+    """Results on the only image set with all curves of these names, measured or published.
 
     `dataset` restricts the search to that set and its parts, `images` to images of such names. A whole set takes
     precedence over its parts.

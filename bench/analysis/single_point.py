@@ -24,13 +24,13 @@ COLUMNS = (
     "rate_at_equal_quality_percent", "rate_low_percent", "rate_high_percent", "quality_at_equal_rate", "quality_low",
     "quality_high",
 )  # fmt: skip
-"""What `at_single_point` gives: each difference, and its 95 % bootstrap interval over images."""
+"""Keys of `at_single_point`: each difference, and its 95 % bootstrap interval over images."""
 
 
 def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
-    """How the test curve differs from its anchor where one of the two is one point, by `COLUMNS`; {} for two curves.
+    """Differences of a test curve from its anchor if one of the two is a single point, by `COLUMNS`; {} for two curves.
 
-    Negative rates and positive qualities say that the test curve is better. None stands for no number.
+    Negative rates and positive qualities mean that the test curve is better. Missing values are None.
     """
     curves = anchor.curves[axis.name], test.curves[axis.name]
     if min(map(len, curves)) != 1 or max(map(len, curves)) == 1:
@@ -42,7 +42,7 @@ def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any
 
 
 def _differences(anchor: Curve, test: Curve) -> tuple[float, float]:
-    """Rate of the test curve at equal quality in percent, and quality at equal rate; NaN where there is none."""
+    """Rate difference of the test curve at equal quality in percent, quality difference at equal rate; NaN if none."""
     point, curve, sign = (test, anchor, 1) if len(test) == 1 else (anchor, test, -1)
     if len(point) != 1 or len(curve) < 2:
         return np.nan, np.nan

@@ -1,4 +1,4 @@
-"""The data that evidence for the papers' claims is taken from."""
+"""Data for the evidence on the papers' claims."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sources:
-    """One export. `main` are the results of the report; others are made when a claim asks."""
+    """Data of one export. `main` are the main results of the report; others are computed on demand."""
 
     export: Export
     extras: Extras
@@ -27,7 +27,7 @@ class Sources:
     _all_results: dict[str, DatasetResults | None] = field(default_factory=dict)
 
     def results(self, dataset: str) -> DatasetResults | None:
-        """The results on an image set, or on the part of it that was measured; None if the export has no such set."""
+        """Results on an image set, or on its measured part; None if the export has no such set."""
         if dataset == self.main.dataset:
             return self.main
         if dataset not in self._all_results:
@@ -39,10 +39,10 @@ class Sources:
 
     @functools.cached_property
     def pairs(self) -> pd.DataFrame:
-        """What the rectifier adds in the main results, by model, quality and picture."""
+        """Pairs with and without a modifier in the main results (`rectifier_gain.pairs`)."""
         return rectifier_gain.pairs(self.main)
 
     @functools.cached_property
     def gains(self) -> pd.DataFrame:
-        """The same over the pictures, by model and quality."""
+        """Mean gains over pictures, by model and quality (`rectifier_gain.gains`)."""
         return rectifier_gain.gains(self.pairs)

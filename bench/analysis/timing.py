@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bench.results.frames import Export
 
 _SETTING = ["machine", "threads", "device"]
-"""Times of different settings are never averaged."""
+"""Columns of a timing setting; times of different settings are never averaged."""
 
 _TASK = [*_SETTING, "name", "title", "quality", "image", "stage"]
 
@@ -23,9 +23,9 @@ _SUMMARY = [
 
 
 def task_times(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """The median over repeats of each picture and stage, for the current curves: `seconds`, `pixels`.
+    """Median over repeats per picture and stage, for the current curves: `seconds`, `pixels`.
 
-    The repeats are those of the run that timed the picture last: others were taken in another state of the machine.
+    Only the repeats of the latest run that timed the picture are used, since the state of the machine changes.
     """
     measurements = results.measurements[["key", "name", "title", "quality", "image", "width", "height"]]
     samples = export.timings.merge(measurements, on="key")
@@ -48,7 +48,7 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
     """
     if times.empty:
         return pd.DataFrame(columns=_SUMMARY)
-    # Pictures as one text, so that codecs timed on the same ones can be told by it.
+    # Pictures as one text, to recognise codecs timed on the same ones.
     sets = times.groupby([*_SETTING, "name"], sort=False)["image"].agg(lambda images: "\n".join(sorted(set(images))))
     times = times.merge(sets.rename("image_set").reset_index(), on=[*_SETTING, "name"])
     times["megapixels_per_s"] = times["pixels"] / times["seconds"] / 1e6
@@ -63,12 +63,14 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
         megapixels_per_s=("megapixels_per_s", "median"),
     ).reset_index()
     rows["group"] = rows.groupby([*_SETTING, "image_set"], sort=False).ngroup() + 1
-    rows["order"] = rows["stage"].map({"encode": 0, "decode": 1})  # as they happen; a stage of another name comes last
+    rows["order"] = rows["stage"].map(
+        {"encode": 0, "decode": 1}
+    )  # in the order of execution; stages of other names come last
     return rows.sort_values(["group", "order"], kind="stable", ignore_index=True)[_SUMMARY]
 
 
 def qualities_text(qualities: pd.Series[float]) -> str:
-    """The different ones of some qualities, as in "3, 5"."""
+    """Format the distinct qualities, as in "3, 5"."""
     return ", ".join(f"{quality:g}" for quality in sorted(set(qualities)))
 
 

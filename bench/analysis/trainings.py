@@ -1,4 +1,4 @@
-"""Training records of weights, and whether the trainings of two codecs are comparable."""
+"""Training records of weights, and comparability of the trainings of two codecs."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EQUAL_STEPS = 0.05
-"""Trainings are equal if their numbers of steps differ by no more than this share."""
+"""Maximum relative difference in the number of steps of equal trainings."""
 
 EQUAL_COST = 0.1
-"""Complexities are equal if their multiply-accumulates differ by no more than this share."""
+"""Maximum relative difference in multiply-accumulates of equal complexity."""
 
 _COSTS = ("encoder_kmac_per_pixel", "decoder_kmac_per_pixel")
 
 
 def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: Sequence[str] = ()) -> str:
-    """The difference between the trainings of two codecs at common qualities, or "".
+    """Difference between the trainings of two codecs at common qualities, or "".
 
-    `trained` is `Extras.weights`. Steps count with those behind the weights that a training began with, where the
-    export knows them, and both must have begun with the same parts of other models: a hyperprior that was trained
-    before is an advantage that no number of steps shows. Steps of the stages `apart` do not count: those of a part that
-    one codec has and the other lacks, trained while everything else stays as it is. Weights that were quantised have
-    the training of those that they were quantised from.
+    `trained` is `Extras.weights`. The steps include those of the initial weights, if the export has them. Both
+    trainings must have started from the same parts of other models, because a trained hyperprior is an advantage that
+    the number of steps does not show. Steps of the stages `apart` are ignored: those of a component that only one codec
+    has, trained with everything else frozen. Quantised weights have the training of those that they were quantised
+    from.
     """
     own = trained[trained["weights"] == weights]
     steps = [_steps(own, codec, apart) for codec in codecs]
     for codec, found in zip(codecs, steps, strict=True):
         if not found or any(math.isnan(number) for number in found.values()):
-            return f"the export does not say how the weights of {codec} were trained"
+            return f"the export has no training record for the weights of {codec}"
     shared = sorted(steps[0].keys() & steps[1].keys())
     if not shared:
         return "no quality in common"
@@ -47,20 +47,20 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
 
 
 def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequence[float]) -> str:
-    """The difference between the initial weights of two codecs that came from other models, or ""."""
+    """Difference between the weights that two trainings took from other models, or ""."""
     for quality in qualities:
         rows = [_row_of(own, codec, quality) for codec in codecs]
         (source, parts), (other_source, other_parts) = map(_taken, rows)
         if parts != other_parts:
             which, more = (codecs[0], parts - other_parts) if parts - other_parts else (codecs[1], other_parts - parts)
-            return f"training was not equal: {which} began with {', '.join(sorted(more))} of trained weights"
+            return f"training was not equal: {which} started with {', '.join(sorted(more))} of trained weights"
         if source != other_source and any(math.isnan(_taken_steps(row)) for row in rows):
-            return "training was not equal: they began with different weights, of which nobody knows the steps"
+            return "training was not equal: both started from different weights with unknown numbers of steps"
     return ""
 
 
 def _taken(row: Mapping[Hashable, Any]) -> tuple[str, set[str]]:
-    """The weights of another model that a training started from, and the parts that were taken from them."""
+    """Weights of another model that a training started from, and the parts taken from them."""
     source, _, parts = str(row.get("taken", "")).partition(": ")
     return source, set(parts.split())
 
@@ -71,14 +71,14 @@ def _taken_steps(row: Mapping[Hashable, Any]) -> float:
 
 
 def _row_of(own: pd.DataFrame, codec: str, quality: float) -> Mapping[Hashable, Any]:
-    """The row of a codec at a quality, or of the codec that it was quantised from."""
+    """Row of a codec at a quality, or of the codec that it was quantised from."""
     row = own[(own["codec"] == codec) & (own["quality"] == quality)].to_dict("records")[-1]
     source, _, of = str(row["quantised_from"]).partition("@")
     return _row_of(own, source, float(of)) if source else row
 
 
 def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
-    """The number of seeds from which a codec's weights were trained: the minimum over qualities; 0 if unknown."""
+    """Number of training seeds of a codec's weights (the minimum over qualities); 0 if unknown."""
     rows = trained[trained["weights"].isin(list(weights)) & (trained["codec"] == codec)]
     if "seed" not in rows or rows.empty:
         return 0
@@ -86,7 +86,7 @@ def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
 
 
 def siblings(codec: str, weights: str, trained: pd.DataFrame) -> list[str]:
-    """The names of a codec's weights that differ from the given ones only in their seeds; the given ones first."""
+    """Names of a codec's weights that differ from the given ones only in their seeds; the given name comes first."""
     rows = trained[trained["codec"] == codec]
     settings = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
     own = settings.get(weights)
@@ -97,7 +97,7 @@ _ALIKE = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken
 
 
 def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The training settings of a codec's weights at all qualities; empty if the steps are unknown."""
+    """Training settings of a codec's weights at all qualities, except the seed; empty if the steps are unknown."""
     if rows["total_steps"].isna().any():
         return []
     columns = [name for name in _ALIKE if name in rows]
@@ -105,7 +105,7 @@ def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) -> str:
-    """The difference in complexity of two codecs, or "": the gain of a part is comparable only at equal complexity.
+    """Difference in complexity of two codecs, or "": component gains are comparable only at equal complexity.
 
     `complexity` is `Extras.complexity`; the multiply-accumulates of encoder and decoder are compared.
     """
@@ -113,20 +113,20 @@ def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) 
     costs = [own.loc[own["codec"] == codec, list(_COSTS)].sum(axis=1).mean() for codec in codecs]
     for codec, cost in zip(codecs, costs, strict=True):
         if math.isnan(cost):
-            return f"the export does not say what {codec} costs, and a part is credited at equal complexity alone"
+            return f"the complexity of {codec} is not in the export, and equal complexity is required"
     if max(costs) > min(costs) * (1 + EQUAL_COST):
-        return f"complexity was not equal: {costs[0]:.0f} and {costs[1]:.0f} kMAC a pixel to encode and decode"
+        return f"complexity was not equal: {costs[0]:.0f} and {costs[1]:.0f} kMAC per pixel to encode and decode"
     return ""
 
 
 def quantised_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
-    """The codec from whose weights these were quantised, or ""."""
+    """Codec whose weights these were quantised from, or ""."""
     rows = trained[(trained["weights"] == weights) & (trained["codec"] == codec)]
     return next((str(source).partition("@")[0] for source in rows["quantised_from"] if source), "")
 
 
 def _steps(trained: pd.DataFrame, codec: str, apart: Sequence[str]) -> dict[float, float]:
-    """Steps by quality; NaN if unknown."""
+    """Number of training steps by quality; NaN if unknown."""
     found = {}
     for row in trained[trained["codec"] == codec].to_dict("records"):
         source, _, quality = str(row["quantised_from"]).partition("@")

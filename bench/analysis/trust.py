@@ -1,7 +1,7 @@
-"""Doubtful BD-rates, which are shown with the reason but never ranked.
+"""Unreliable BD-rates, which are shown with the reason but never ranked.
 
-These reasons are stronger than the remarks of `bench.analysis.comparison.doubts`, which only exclude a number from
-verdicts on claims.
+The criteria are stricter than those for doubtful BD-rates (`bench.analysis.comparison.doubts`), which are ranked, but
+not used for verdicts on claims.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FEWEST_SHARED = 2
 
 
 def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: DatasetResults) -> pd.Series[str]:
-    """The reason why each BD-rate of a table (`bench.analysis.comparison.bd_table`) is not ranked, or "".
+    """Reason why each BD-rate of a table (`bench.analysis.comparison.bd_table`) is unreliable, or "".
 
-    The curves overlap too little, the learned codec has other qualities than the first of its family, or the BD-rates
-    order two codecs differently than their direct comparison.
+    The curves overlap too little, the learned codec has other qualities than the first of its family, or the order of
+    two BD-rates contradicts the direct comparison of the two codecs.
     """
     by_name = {rd_curve.name: rd_curve for rd_curve in rd_curves}
     others, axes = other_qualities(results), {axis.name: axis for axis in results.axes}
@@ -53,13 +53,13 @@ def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: Datase
 
 
 def other_qualities(results: DatasetResults) -> dict[str, str]:
-    """The learned curves with other qualities than the first of their family, by name, with a remark.
+    """Learned curves with other qualities than the first of their family, by name, with a remark.
 
     A BD-rate over two qualities covers another part of the curve than one over four.
     """
     qualities = results.points.groupby("name")["quality"].agg(qualities_text)
     return {
-        name: f"qualities {qualities[name]}, where {family.name} has {qualities[family.names[0]]}: another range"
+        name: f"qualities {qualities[name]}, where {family.name} has {qualities[family.names[0]]}, a different range"
         for family in results.families
         for name in (family.names if family.learned else ())
         if qualities[name] != qualities[family.names[0]]
@@ -67,9 +67,9 @@ def other_qualities(results: DatasetResults) -> dict[str, str]:
 
 
 def shared(one: Curve, other: Curve) -> tuple[int, float]:
-    """The smaller number of points that one of two curves has in the common range of quality, and that range.
+    """Number of points in the common range of quality of two curves (the minimum of both), and its length.
 
-    The range is relative to that of the shorter curve.
+    The length is relative to the range of the shorter curve.
     """
     low, high = one.overlap(other)
     points = min(curve.count_between(low, high) for curve in (one, other))
@@ -77,7 +77,7 @@ def shared(one: Curve, other: Curve) -> tuple[int, float]:
 
 
 def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
-    """The reason why two curves overlap too little for a ranking, or ""."""
+    """Reason why two curves overlap too little for a ranking, or ""."""
     points, share = shared(anchor.curves[axis], test.curves[axis])
     if points < FEWEST_SHARED:
         return (
@@ -89,7 +89,7 @@ def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
 
 
 def _excess(curves: Mapping[str, RdCurve], axis: Axis, test_name: str, other_name: str) -> float:
-    """Percentage of bits that a curve needs more than another if the difference is significant, else 0."""
+    """Additional bits that a curve needs relative to another, in percent; 0 unless significant."""
     test, other, name = curves[test_name], curves[other_name], axis.name
     if _too_little(other, test, name):
         return 0.0
@@ -104,9 +104,10 @@ def _excess(curves: Mapping[str, RdCurve], axis: Axis, test_name: str, other_nam
 def _contradicted(
     ranked: pd.DataFrame, curves: Mapping[str, Curve], excess: Callable[[str, str], float]
 ) -> dict[int, str]:
-    """The rows against one anchor that a direct comparison contradicts: of two, the one with less overlap.
+    """Rows against one anchor that a direct comparison contradicts, with the reason.
 
-    Numbers with overlapping intervals imply no order.
+    Of the two codecs compared, it is the row of the one with less overlap with the anchor. BD-rates with overlapping
+    intervals imply no order.
     """
     rows = ranked.sort_values("bd_rate_pchip_percent", kind="stable")
     value = rows["bd_rate_pchip_percent"].to_numpy(float)
@@ -121,5 +122,7 @@ def _contradicted(
         place = min(overlaps, key=lambda place: overlaps[place][1] - overlaps[place][0])
         title = rows["test_title"].iloc[better + worse - place]
         sign, percent = ("more", more) if place == better else ("fewer", 100 * more / (100 + more))
-        found[rows.index[place]] = f"contradicted: directly compared it needs {percent:.1f} % {sign} bits than {title}"
+        found[rows.index[place]] = (
+            f"contradicted: in a direct comparison it needs {percent:.1f} % {sign} bits than {title}"
+        )
     return found

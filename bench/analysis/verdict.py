@@ -1,4 +1,4 @@
-"""The verdict on a claim, from its evidence, by the rules that baselines/claims.toml states."""
+"""Verdict on a claim from its evidence, by the rules in baselines/claims.toml."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class Claim:
     published: tuple[str, ...] = ()
     absolute: bool = False
     lower_is_better: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)  # what a measure needs besides
+    options: Mapping[str, Any] = field(default_factory=dict)  # further options of the measure
 
     @property
     def things(self) -> str:
-        """What a share counts, such as "files" or "pairs"; empty if the unit is not that of a share."""
+        """Noun counted by a share, such as "files" or "pairs"; empty if the unit is not that of a share."""
         return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Read an entry; keys without a field are options of its measure."""
+        """Create from an entry; keys without a field become options of its measure."""
         known = {name: value for name, value in entry.items() if name in cls.__slots__}
         rest = {name: value for name, value in entry.items() if name not in cls.__slots__}
         return cls(**known | {"published": tuple(known.get("published", ())), "options": rest})
@@ -64,25 +64,25 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Evidence for or against a claim: a value, or the reason why there is none."""
+    """Evidence for or against a claim: a value, or the reason why it is missing."""
 
     basis: str = ""  # "measured, weights zoo"
     value: float = math.nan  # in the claim's unit; for a share, 0 to 1
     interval: tuple[float, float] | None = None  # 95 %, of the value
-    cases: tuple[float, ...] = ()  # what `value` sums up, where it does
-    ends: tuple[float, ...] = ()  # of the intervals of all cases, where these have some
-    judges: bool = True  # whether a verdict may rest on it
-    reason: str = ""  # why there is no value, or why it does not judge
-    seeds: int | None = None  # of the side that was trained from fewest; None: no training of ours is compared
+    cases: tuple[float, ...] = ()  # the values summarised by `value`, if any
+    ends: tuple[float, ...] = ()  # interval ends of all cases, if any
+    judges: bool = True  # whether a verdict can be based on it
+    reason: str = ""  # why there is no value, or no verdict
+    seeds: int | None = None  # of the side with fewer; None: no training of ours is compared
 
     @property
     def is_usable(self) -> bool:
-        """Whether there is a value that a verdict may rest on."""
+        """Whether there is a value that a verdict can be based on."""
         return self.judges and not math.isnan(self.value) and not self._too_few_seeds
 
     @property
     def full_reason(self) -> str:
-        """The reason, and the lack of seeds if the value would otherwise give a verdict."""
+        """The reason, including the lack of seeds if this alone prevents a verdict."""
         would_judge = self.judges and not math.isnan(self.value)
         return "; ".join(filter(None, [self.reason, self._too_few_seeds if would_judge else ""]))
 
@@ -91,12 +91,12 @@ class Evidence:
         if self.seeds is None or self.seeds >= SEEDS:
             return ""
         if self.seeds == 0:
-            return "nothing says from which seeds was trained"
-        return f"trained from one seed, and {SEEDS} or more must say the same"
+            return "the training seeds are unknown"
+        return f"trained from one seed; at least {SEEDS} are required"
 
 
 def verdict(claim: Claim, evidence: Evidence) -> str:
-    """Judge one piece of evidence by the rule of a claim; evidence that is not usable tests nothing.
+    """Apply the rule of a claim to its evidence; without usable evidence the claim is not tested.
 
     Raises:
         KeyError: there is no such rule.

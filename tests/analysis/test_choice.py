@@ -45,10 +45,10 @@ def test_curves_come_in_the_order_in_which_they_are_asked_for_and_once(export: E
 def test_a_glob_leaves_out_what_has_no_point_of_the_metric_and_a_name_does_not(export: Export) -> None:
     choice = chosen(export, ["own/*", "alpha"], metric="ms-ssim")
     assert [rd_curve.name for rd_curve in choice.rd_curves] == ["own/yours", "alpha"]
-    assert "own/mine is left out: it has no point of ms-ssim" in choice.notes
-    with pytest.raises(UsageError, match="mine has no point of ms-ssim on garden"):
+    assert "own/mine is left out: it has no points with ms-ssim" in choice.notes
+    with pytest.raises(UsageError, match="mine has no points with ms-ssim on garden"):
         chosen(export, ["own/mine", "alpha"], metric="ms-ssim")
-    with pytest.raises(UsageError, match="own/mine has no point of ms-ssim on garden"):
+    with pytest.raises(UsageError, match="own/mine has no points with ms-ssim on garden"):
         chosen(export, ["mine"], metric="ms-ssim")
 
 

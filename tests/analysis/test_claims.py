@@ -150,7 +150,7 @@ def _trained(*rows: tuple[str, float, float, str, str], seeds: tuple[int, ...] =
     return Extras(weights=pd.concat([frame.assign(weights=name, seed=seed) for name, seed in names.items()]))
 
 
-ONE_SEED = "trained from one seed, and 2 or more must say the same"
+ONE_SEED = "trained from one seed; at least 2 are required"
 
 
 @pytest.mark.parametrize(("seeds", "reason"), [((1,), ONE_SEED), ((7, 7), ONE_SEED), ((7, 8), "")])
@@ -182,7 +182,7 @@ def test_weights_of_which_nobody_knows_the_seed_decide_nothing(synthetic: Synthe
     row = _judged(synthetic, tmp_path, _claim(), Extras(weights=trained.drop(columns="seed")))
     assert (row["measured_verdict"], row["measured_reason"]) == (
         NOT_TESTED,
-        "nothing says from which seeds was trained",
+        "the training seeds are unknown",
     )
 
 
@@ -200,12 +200,12 @@ def test_trainings_that_differ_in_more_than_the_seed_are_not_two_seeds(synthetic
         (("hyper 01: g_a g_s", "hyper 01: g_a g_s"), ""),
         (
             ("hyper 01: g_a g_s", "hyper 01: entropy_bottleneck g_a g_s h_a"),
-            "training was not equal: beta began with entropy_bottleneck, h_a of trained weights",
+            "training was not equal: beta started with entropy_bottleneck, h_a of trained weights",
         ),
-        (("hyper 01: g_a", ""), "training was not equal: alpha began with g_a of trained weights"),
+        (("hyper 01: g_a", ""), "training was not equal: alpha started with g_a of trained weights"),
         (
             ("hyper 01: g_a", "hyper 02: g_a"),
-            "training was not equal: they began with different weights, of which nobody knows the steps",
+            "training was not equal: both started from different weights with unknown numbers of steps",
         ),
     ],
 )
@@ -244,10 +244,10 @@ def _costs(alpha: float, beta: float) -> pd.DataFrame:
     ("costs", "reason"),
     [
         (_costs(50, 52), ""),
-        (_costs(24, 52), "complexity was not equal: 52 and 24 kMAC a pixel to encode and decode"),
+        (_costs(24, 52), "complexity was not equal: 52 and 24 kMAC per pixel to encode and decode"),
         (
             _costs(24, 52).iloc[:1],
-            "the export does not say what beta costs, and a part is credited at equal complexity alone",
+            "the complexity of beta is not in the export, and equal complexity is required",
         ),
     ],
 )
@@ -267,7 +267,7 @@ def test_what_is_quantised_has_the_training_of_its_source(synthetic: Synthetic, 
     extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", "alpha@10"))
     row = _judged(synthetic, tmp_path, _claim(), extras)
     assert row["measured_verdict"] == HOLDS
-    assert row["measured_on"] == "measured, weights compact, those of beta quantised from alpha"
+    assert row["measured_on"] == "measured, weights compact, beta quantised from alpha"
 
 
 def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Syn
     extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", ""))
     row = _judged(synthetic, tmp_path, _claim(), extras)
     assert row["measured_verdict"] == NOT_TESTED
-    assert row["measured_reason"] == "the export does not say how the weights of beta were trained"
+    assert row["measured_reason"] == "the export has no training record for the weights of beta"
 
 
 def test_trainings_of_other_qualities_are_not_equal(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_a_doubtful_rate_is_shown_and_judges_nothing(synthetic: Synthetic, tmp_p
     assert row["measured"] < 0
 
 
-OTHER_SETTING = "the two variants were not fitted in one and the same setting"
+OTHER_SETTING = "the two variants were not trained in the same setting"
 
 
 def test_entropy_models_are_compared_in_the_settings_that_both_have(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_parts_that_were_not_trained_alike_or_not_measured_judge_nothing(synthet
         "the variants were not trained equally long",
     )
     row = _judged(synthetic, tmp_path, dataclasses.replace(claim, codec="bgu"), _variants(losses, {}))
-    assert "does not hold this experiment" in row["measured_reason"]
+    assert "this experiment is not in the export" in row["measured_reason"]
 
 
 @pytest.mark.parametrize(("other", "reason"), [({"quality": 2}, OTHER_SETTING), ({"seed": 3}, ONE_SEED)])

@@ -112,9 +112,9 @@ def test_a_glob_is_compared_curve_by_curve_the_best_first_without_the_anchor() -
     assert [row["test"] for row in found.rows] == ["c3/vtm-17.0", "dcae/vtm-12.1"]
     with pytest.raises(UsageError, match=r"are both published on clic2020-pro-valid, .*; add --dataset"):
         compare_published(published.load(), "tcm/*", "mlic/mlic++")
-    with pytest.raises(UsageError, match=r"no curve but c3/vtm-17\.0 itself is named"):
+    with pytest.raises(UsageError, match=r"the only curve given is c3/vtm-17\.0 itself"):
         compare_published(published.load(), "*/vtm-17*", "c3/vtm-17.0")
-    with pytest.raises(UsageError, match="share no data set"):
+    with pytest.raises(UsageError, match="have no data set in common"):
         compare_published(published.load(), "nosuch/*", "c3/vtm-17.0")
 
 
@@ -127,7 +127,7 @@ def test_a_glob_of_measured_curves_gives_rows_of_each(synthetic: Synthetic, tmp_
 
 def test_two_published_curves_are_not_of_some_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.tables["published"] = published.load().to_dict("records")
-    with pytest.raises(UsageError, match="published curves are of whole image sets; leave --images out"):
+    with pytest.raises(UsageError, match="published curves cover whole image sets; omit --images"):
         compare_rows(synthetic.read(tmp_path), "tfc/bpg444", "tfc/jpeg420", images=("kodim0*",))
 
 
@@ -202,7 +202,7 @@ def test_published_curves_are_not_compared_with_a_subset(synthetic: Synthetic, t
     _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)])
     export = synthetic.read(tmp_path)
     assert compare_rows(export, "alpha", "paper/gamma").rows
-    with pytest.raises(UsageError, match="all 4 pictures, not of 2 of 4"):
+    with pytest.raises(UsageError, match="all 4 pictures, not 2 of 4"):
         compare_rows(export, "alpha", "paper/gamma", images=("[ab]*",))
 
 
@@ -210,7 +210,7 @@ def test_a_codec_without_a_complete_point_is_not_compared(synthetic: Synthetic, 
     synthetic.tables["measurements"] = [
         row for row in synthetic.tables["measurements"] if row["codec"] == "alpha" or row["image"] != "dill"
     ]
-    with pytest.raises(UsageError, match=r"^beta has 3 of 4 pictures at most; a curve takes all$"):
+    with pytest.raises(UsageError, match=r"^beta has 3 of 4 pictures at most; a curve needs all$"):
         compare_rows(synthetic.read(tmp_path), "beta", "alpha")
 
 
@@ -237,7 +237,7 @@ def test_a_quality_that_was_not_measured_is_named(
 
 def test_a_report_is_not_against_a_point(synthetic: Synthetic, tmp_path: Path) -> None:
     export = synthetic.read(tmp_path)
-    with pytest.raises(UsageError, match=r"^alpha@50: a curve is all qualities; write alpha$"):
+    with pytest.raises(UsageError, match=r"^alpha@50: a curve has all qualities; write alpha$"):
         find(DatasetResults.of(export, "garden"), export, "alpha@50")
 
 
@@ -248,7 +248,9 @@ def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None
         worse["mse"] *= 100
     result = compare_rows(synthetic.read(tmp_path), "beta", "alpha")
     assert result.notes == ["beta@30 is left out: 3 of 4 pictures"]
-    assert "test curve: 1 left out that cost more than another point" in result.rows[0]["notes"]
+    assert (
+        "test curve: 1 left out with a higher rate but no higher quality than another point" in result.rows[0]["notes"]
+    )
     assert "doubtful" in result.rows[0]["notes"]
 
 

@@ -91,7 +91,7 @@ def test_what_was_trained_apart_is_told_and_is_no_reason(tmp_path: Path) -> None
     trained = [("cca", 14, "ladder 10; acem 4"), ("joint-yuv", 10, "ladder 10")]
     records = [row | {"codec": codec, "total_steps": steps, "stages": stages} for codec, steps, stages in trained]
     table = component_gain_table(results, Extras(weights=pd.DataFrame(records)))
-    assert table["training"].tolist() == ["equal trainings but for acem"]
+    assert table["training"].tolist() == ["equal trainings except for acem"]
     assert "the filter (ACEM)" in table["adds"].iloc[0]
 
 

@@ -72,7 +72,7 @@ def test_a_file_many_times_larger_than_the_picture_is_named(synthetic: Synthetic
         _row(synthetic, 90, image)["num_bytes"] = 4000 * 120_000 // 8
     row = _rgb(synthetic, tmp_path)
     assert row["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
-    assert "beta@90 left out: more than 240 bits a pixel for aubergine, beetroot, carrot and 1 more" in row["notes"]
+    assert "beta@90 left out: more than 240 bits per pixel for aubergine, beetroot, carrot and 1 more" in row["notes"]
 
 
 def test_a_picture_without_a_rate_of_its_own_is_named(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_picture_without_a_rate_of_its_own_is_named(synthetic: Synthetic, tmp_
         if row["codec"] == "beta" and row["image"] == "carrot":
             row["mse"] *= 1e-4
     row = _rgb(synthetic, tmp_path)
-    assert "no BD-rate of its own on carrot" in row["notes"]
+    assert "no per-picture BD-rate on carrot" in row["notes"]
     assert row["per_image_count"] == 3
 
 

@@ -124,7 +124,7 @@ def test_times_are_compared_picture_by_picture(rectified: Synthetic, tmp_path: P
     assert found.value == pytest.approx(3.0)
     assert ratios.loc["decode", "tasks"] == ratios.loc["decode", "qualities"].count(",") * 4 + 4
     assert ratios.loc["decode", "ratio_low"] == pytest.approx(1.03)
-    assert found.basis == "measured, box, 1 threads, cpu; the median of models"
+    assert found.basis == "measured, box, 1 threads, cpu; median over models"
 
 
 def test_times_are_of_one_machine(rectified: Synthetic, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_search_without_an_optimum_judges_nothing(synthetic: Synthetic, tmp_pa
     sources = _sources(synthetic, tmp_path, alpha_search=search.assign(model="joint", quality=3))
     found = MEASURES["unimodal_alpha"](_claim("unimodal_alpha", unit="of searches"), sources)
     assert not found.is_usable
-    assert found.reason == "no optimum inside the range (1 of 1 searches)"
+    assert found.reason == "no optimum within the range (1 of 1 searches)"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_the_best_variant_wins_by_its_mean_over_pictures(synthetic: Synthetic, t
     sources = _sources(synthetic, tmp_path, feature_distances=trials)
     assert MEASURES["best_variant"](claim, sources).value == 1.0
     nothing = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path))
-    assert nothing.reason == "the export does not hold this experiment"
+    assert nothing.reason == "this experiment is not in the export"
 
 
 def _trials(*rows: tuple[str, int, float], **changes: object) -> pd.DataFrame:
@@ -217,7 +217,7 @@ def _trials(*rows: tuple[str, int, float], **changes: object) -> pd.DataFrame:
     [
         ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.3), ("l1", 2, 30.2)), True),
         ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.7), ("l1", 2, 30.6)), False),
-        ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.5), ("l1", 2, 30.2)), "no difference beyond the noise"),
+        ((("l2", 1, 30.4), ("l2", 2, 30.6), ("l1", 1, 30.5), ("l1", 2, 30.2)), "no difference beyond training noise"),
     ],
 )
 def test_a_variant_is_the_best_if_all_its_trainings_are(
@@ -242,7 +242,7 @@ def test_variants_from_one_seed_judge_nothing(synthetic: Synthetic, tmp_path: Pa
             ("hyper", "factorized"),
             "the variants did not start from equally trained encoders: hyper in stp, factorized in direct",
         ),
-        (("hyper", ""), "nothing says for what the encoders were trained that the variants started from"),
+        (("hyper", ""), "the training objective of the initial encoders is unknown"),
     ],
 )
 def test_ways_of_training_are_compared_from_equally_trained_encoders(
@@ -273,7 +273,7 @@ def test_decoders_for_ms_ssim_gain_what_their_trials_say(synthetic: Synthetic, t
     assert found.value == pytest.approx(10 * math.log10(0.04 / 0.035))
     assert found.basis == "measured, ms_ssim.csv"
     beyond = 10 * math.log10(0.032 / 0.035)
-    assert f"beyond +ft, the control, it is \N{MINUS SIGN}{-beyond:.3f} dB" in found.reason
+    assert f"beyond the control (+ft): \N{MINUS SIGN}{-beyond:.3f} dB" in found.reason
     assert not found.is_usable
 
 
@@ -297,7 +297,7 @@ def test_trainings_from_two_seeds_must_agree_on_the_error(rectified: Synthetic, 
     for row in again:
         if row["codec"] == "alpha+qr":
             row["latent_error_rectified"] = 101.0
-    assert (found().cases, found().reason) == ((), "no difference beyond the noise (1 of 1 models)")
+    assert (found().cases, found().reason) == ((), "no difference beyond training noise (1 of 1 models)")
 
 
 def test_each_gain_is_of_models_trained_for_its_metric(rectified: Synthetic, tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_the_control_is_taken_from_the_gain_picture_by_picture(rectified: Synthe
     assert table.loc["+qr", "psnr_gain_low_db"] < table.loc["+qr", "psnr_gain_db"] == pytest.approx(GAIN_DB + 0.15)
     assert math.isnan(table.loc["+ft", "psnr_beyond_ft_db"])
     reason = MEASURES["gain"](_claim("gain"), sources).reason
-    assert reason == "beyond +ft, the control, it is \N{MINUS SIGN}0.100 dB"
+    assert reason == "beyond the control (+ft): \N{MINUS SIGN}0.100 dB"
 
 
 def test_a_figure_of_the_paper_is_not_judged_by_our_weights_nor_by_a_part(rectified: Synthetic, tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_gain_in_ms_ssim_of_models_trained_for_mse_is_shown_and_judges_nothing
     found = MEASURES["gain"](_claim("gain", axis="ms_ssim_db"), _sources(rectified, tmp_path))
     assert found.value == pytest.approx(0)
     assert not found.judges
-    assert found.reason == "no +qr that was trained for MS-SSIM is measured on garden"
+    assert found.reason == "no +qr trained for MS-SSIM was measured on garden"
 
 
 GROUPS = [["beta"], ["alpha"]]
@@ -370,7 +370,7 @@ GROUPS = [["beta"], ["alpha"]]
         ((0.2, 0.3), (1.0,), ""),
         ((0.3, 0.2), (0.0,), ""),
         ((-0.2, 0.004), (), "no gain to compare (1 of 1 pairs)"),
-        ((0.2, 0.204), (), "no difference beyond the noise (1 of 1 pairs)"),
+        ((0.2, 0.204), (), "no difference beyond training noise (1 of 1 pairs)"),
     ],
 )
 def test_models_are_compared_by_gains_larger_than_noise(
@@ -392,7 +392,7 @@ def test_a_difference_that_other_pictures_would_turn_round_is_none(synthetic: Sy
             row["mse"] *= 10 ** ((-1) ** "abcd".index(row["image"][0]) / 10)  # a decibel up and down by turns
     claim = _claim("gain_by_model", groups=GROUPS, unit="of pairs")
     found = MEASURES["gain_by_model"](claim, _sources(synthetic, tmp_path))
-    assert found.reason == "no difference beyond the noise (1 of 1 pairs)"
+    assert found.reason == "no difference beyond training noise (1 of 1 pairs)"
 
 
 def test_models_are_compared_whose_rectifiers_were_trained_equally_long(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_images_that_no_set_has_are_one_clear_line(synthetic: Synthetic, tmp_pat
     with pytest.raises(UsageError, match="unknown image of garden 'turnip'"):
         fitting(synthetic.read(tmp_path), images=("turnip",))
     _add_meadow(synthetic, "alpha")
-    with pytest.raises(UsageError, match="no measured image set has such images"):
+    with pytest.raises(UsageError, match="no measured image set has images with such names"):
         fitting(synthetic.read(tmp_path), images=("turnip",))
 
 
@@ -170,12 +170,12 @@ def test_a_name_that_goes_on_with_weights_need_not_be_written_out(synthetic: Syn
 def test_a_name_that_several_curves_go_on_from_is_told_which(synthetic: Synthetic, tmp_path: Path) -> None:
     for weights in ("compact", "zoo"):
         synthetic.add_curve("gamma", weights=weights)
-    with pytest.raises(UsageError, match=r"^gamma is measured as gamma@compact, gamma@zoo; name one of them$"):
+    with pytest.raises(UsageError, match=r"^gamma is measured as gamma@compact, gamma@zoo; choose one of them$"):
         compare_rows(synthetic.read(tmp_path), "gamma", "alpha")
 
 
 def test_an_incomplete_curve_is_found_by_its_short_name(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_curve("gamma", weights="compact", images=IMAGES[:3])
     synthetic.add_curve("gamma", weights="zoo", images=IMAGES[:3])
-    with pytest.raises(UsageError, match=r"^gamma has 3 of 4 pictures at most; a curve takes all$"):
+    with pytest.raises(UsageError, match=r"^gamma has 3 of 4 pictures at most; a curve needs all$"):
         compare_rows(synthetic.read(tmp_path), "gamma", "alpha")

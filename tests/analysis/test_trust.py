@@ -64,7 +64,7 @@ def test_an_order_that_the_direct_comparison_contradicts_is_doubted_where_less_i
     whole = _curve("whole", quality, np.where(quality <= 34, 0.5, 1.0))
     low = _curve("low", quality[:6], 0.55)  # saves 45 %, the other fewer on the whole and 50 % here
     (of_low, of_whole) = _doubts([low, whole], results)
-    assert of_low == "contradicted: directly compared it needs 10.0 % more bits than Whole"
+    assert of_low == "contradicted: in a direct comparison it needs 10.0 % more bits than Whole"
     assert of_whole == ""
     better = _curve("better", quality[:6], 0.45)
     assert _doubts([better, whole], results) == ["", ""]
@@ -78,5 +78,5 @@ def test_a_learned_codec_of_other_qualities_than_its_family_ranks_nothing(synthe
     synthetic.tables["measurements"] = [r for r in rows if r["codec"] != "joint+qr" or r["quality"] in {10, 50}]
     results = DatasetResults.of(synthetic.read(tmp_path), "garden")
     assert other_qualities(results) == {
-        "joint+qr": "qualities 10, 50, where joint has 10, 30, 50, 70, 90: another range"
+        "joint+qr": "qualities 10, 50, where joint has 10, 30, 50, 70, 90, a different range"
     }
