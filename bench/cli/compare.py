@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("test")
 @click.argument("anchor")
-@click.option("--dataset", help="The image set to compare on, as in run.  [default: the only one that both are of]")
+@click.option("--dataset", help="Image set to compare on, as in run.  [default: the only one with both curves]")
 @images
 @clip
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric, such as psnr-y; repeatable."
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Use only this metric, such as psnr-y; repeatable."
 )
 @click.option(
     "--format",
@@ -31,18 +31,17 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "latex", "markdown", "csv"]),
     default="text",
     show_default=True,
-    help="csv has every number in full.",
+    help="Output format; csv has full precision.",
 )
 @db
 def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401
-    """Compare codecs: how many bits TEST saves (-) or costs (+) against ANCHOR at equal quality.
+    """Compare codecs: the BD-rate of TEST against ANCHOR, the difference in bits at equal quality (negative: fewer).
 
-    Where one of them has a single point there is no BD-rate: rate at equal quality and quality at equal rate stand for
-    it.
+    If one of them is a single point, rate at equal quality and quality at equal rate are shown instead.
 
-    Each is a measured codec (jpeg, jpeg@external), some of its points (jpeg@50) or a published curve (tfc/bpg444); two
-    of the latter need no database.
-    TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published` has the names.
+    Each is a measured codec (jpeg, jpeg@external), some of its points (jpeg@50) or a published curve (tfc/bpg444).
+    Comparing published curves needs no database. TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published`
+    lists the names of published curves.
     """
     from bench.analysis import comparison  # noqa: PLC0415
     from bench.analysis.rd_curve import are_published  # noqa: PLC0415
@@ -52,7 +51,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
 
     clip = choice.pop("clip")
     if clip.given and not dataset:
-        raise UsageError(f"{clip.given[0]} is of a clip; name it by --dataset")
+        raise UsageError(f"{clip.given[0]} is for clips; give the clip with --dataset")
     if are_published(points := published.load(), test, anchor):
         result = comparison.compare_published(points, test, anchor, dataset=dataset, **choice)
     else:
@@ -65,7 +64,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
 
 
 def _show(result: Comparison, form: str) -> None:
-    """Print a comparison as text, or as a table of another form; notes go where they do not disturb it."""
+    """Print a comparison as text or in another format; notes are kept apart from tables for programs."""
     from bench.analysis.comparison import table  # noqa: PLC0415
     from bench.cli import forms, tables  # noqa: PLC0415
     from bench.system.csv_files import csv_text  # noqa: PLC0415

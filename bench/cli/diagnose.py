@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("codec", metavar="CODEC@QUALITY")
 @click.argument("picture", type=FILE)
-@click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
-@click.option("--out", type=FILE, metavar="FILE.npz", help="Write latents, scales, means and bits of each element.")
+@click.option(
+    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or folder."
+)
+@click.option("--out", type=FILE, metavar="FILE.npz", help="File for latents, scales, means and bits of each element.")
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
-    """Show how many bits a learned codec spends on a picture, and write its latents.
+    """Show the bits that a learned codec spends on a picture, and optionally write its latents.
 
-    The file holds y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the codec has them,
-    each (channels, height, width); numpy.load reads it.
+    The file contains y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the codec has
+    them, each (channels, height, width); read it with numpy.load.
     """
     from bench.cli import tables  # noqa: PLC0415
     from bench.images.image_files import read_picture  # noqa: PLC0415
@@ -35,29 +37,29 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     original = read_picture(picture)
     diagnosis = _opened(codec, weights).diagnose(original)
     pixels = original.width * original.height
-    tables.show(("part", "elements", "bits", "bpp", "bits by likelihood"), _rows(diagnosis, pixels))
+    tables.show(("part", "elements", "bits", "bpp", "estimated bits"), _rows(diagnosis, pixels))
     click.echo(f"||y_hat - y||_2 = {float((diagnosis.latents.y_hat - diagnosis.y).norm()):.3f}")
     if diagnosis.y_rectified is not None:
         click.echo(f"||y_rectified - y||_2 = {float((diagnosis.y_rectified - diagnosis.y).norm()):.3f}")
     if out:
         save(out, diagnosis)
-        click.echo(f"{', '.join(diagnosis.arrays())} are in {out}")
+        click.echo(f"{', '.join(diagnosis.arrays())} are written to {out}")
 
 
 def _opened(text: str, weights: str) -> LearnedCodec:
-    """The codec that a name with one quality means."""
+    """Open the learned codec of a name with one quality."""
     from bench.codecs.codec import CodecSpec  # noqa: PLC0415
     from bench.codecs.registry import codec_class, resolve_codecs  # noqa: PLC0415
     from bench.learned.codecs import LearnedCodec  # noqa: PLC0415
 
     named = CodecSpec.parse(text)
     if not named.is_glob and not issubclass(codec_class(named.name), LearnedCodec):
-        # Before options are resolved: it would be told to have no --weights, which nobody gave.
-        raise UsageError(f"{named.name} is not a learned codec; write for instance joint@3")
+        # Before options are resolved: otherwise the error would be about --weights, which the user may not have given.
+        raise UsageError(f"{named.name} is not a learned codec; use, for instance, joint@3")
     specs = resolve_codecs([text], {"weights": weights})
     cls = codec_class(specs[0].name)
     if not issubclass(cls, LearnedCodec) or len(specs) > 1 or len(specs[0].qualities) > 1:
-        raise UsageError(f"'{text}' is not one learned codec at one quality; write for instance joint@3")
+        raise UsageError(f"'{text}' is not one learned codec at one quality; use, for instance, joint@3")
     return cls(specs[0].qualities[0], **specs[0].options)
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 @data
 @db
 def doctor(data: Path | None, db: Path) -> None:
-    """Show the environment: machine, versions, data, and what codecs lack."""
+    """Show the environment: machine, versions, data, and missing requirements of codecs."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.harness import inventory  # noqa: PLC0415
 
     tables.show(("environment", ""), inventory.environment(data, db))
     tables.show(("image set", "state"), inventory.image_sets(data))
     tables.show(("codec", "missing"), inventory.missing(inventory.codecs()))
-    inventory.measured_sets(db)  # a database that cannot be read is an error, after all the rest has been shown
+    inventory.measured_sets(db)  # an unreadable database is an error, but only after the rest has been shown

@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
 @click.option(
     "--dataset",
-    help="The image set of CompressAI's files and of pictures, these by name, folder or glob.  "
+    help="Image set for CompressAI's files and for pictures (a name, folder or glob).  "
     "[default: the only one measured]",
 )
-@click.option("--pictures", multiple=True, metavar="GLOB", help="Decode these pictures again and add them; repeatable.")
-@click.option("--costs", is_flag=True, help="Add what models cost: parameters, operations, memory of coding.")
+@click.option(
+    "--pictures", multiple=True, metavar="GLOB", help="Code these pictures again and add the decoded ones; repeatable."
+)
+@click.option("--costs", is_flag=True, help="Add the costs of models: parameters, multiply-accumulates, peak memory.")
 @data
 @db
 def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any) -> None:  # noqa: ANN401  # passed on
-    """Write the results to the folder TARGET: CSV files, or a JSON file a codec as CompressAI writes them.
+    """Write the results to the folder TARGET, as CSV files or as one JSON file per codec in CompressAI's format.
 
-    `bench report` shows the pictures and costs that are in the folder `data` beside it:
+    `bench report` shows pictures and costs that were exported to the folder `data` beside the report:
     bench export reports/data --costs --pictures kodim08 --pictures kodim23
     """
     from bench.images.datasets import stored_name  # noqa: PLC0415
@@ -45,7 +47,7 @@ def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any)
         from bench.analysis.sets import fitting  # noqa: PLC0415
 
         if any(added.values()):
-            raise UsageError("--pictures, --costs and --data are for CSV files; leave them or --format compressai out")
+            raise UsageError("--pictures, --costs and --data are for CSV files; omit them or --format compressai")
         export = read_database(db)
         named = stored_name(dataset, export.datasets["dataset"]) if dataset else None
         curves = compressai_curves(fitting(export, dataset=named), export)
@@ -53,13 +55,13 @@ def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any)
         click.echo("\n".join(map(str, written)))
         return
     if (dataset or added["data"]) and not added["pictures"]:
-        raise UsageError("--dataset and --data choose the --pictures; CSV files have every image set")
+        raise UsageError("--dataset and --data select --pictures; CSV files always have all image sets")
     with Store.open(db) as store:
         tables = frames(store)
     if patterns := added["pictures"]:
         from bench.report.assets.pictures import chosen  # noqa: PLC0415
 
-        chosen(Export.of(tables), dataset, patterns, data=added["data"])  # or refused before anything is written
+        chosen(Export.of(tables), dataset, patterns, data=added["data"])  # errors before anything is written
     write_tables(tables, target)
     failures = add_assets(target, click.echo, dataset=dataset, **added)
     click.echo(f"{target}")

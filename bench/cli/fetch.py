@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips|dists]...")
 @families
 @qualities
-@click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="What weights are trained for.  [default: mse]")
+@click.option(
+    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Metric that the weights were trained for.  [default: mse]"
+)
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
-    """Download image sets (kodak by default), CompressAI's `weights` or those of the metrics `lpips` and `dists`.
+    """Download image sets (default: kodak), CompressAI's `weights`, or weights of the metrics `lpips` and `dists`.
 
-    All are verified, and interrupted downloads resume.
+    Downloads are verified, and resume after an interruption.
 
-    Weights go to $BENCH_WEIGHTS, else to the user's cache folder; all `weights` of one --metric are about 2 GB.
+    Weights are stored in $BENCH_WEIGHTS or the user's cache folder; all `weights` of one --metric are about 2 GB.
     """
     from bench.images.datasets import fetch_dataset  # noqa: PLC0415
 
     if any(wanted.values()) and "weights" not in names:
-        raise UsageError("--family, --quality and --metric choose weights; write `bench fetch weights ...`")
+        raise UsageError("--family, --quality and --metric select weights; use `bench fetch weights ...`")
     for name in names or ("kodak",):
         if name == "weights":
             _fetch_weights(**wanted)

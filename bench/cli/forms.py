@@ -1,4 +1,4 @@
-"""Tables as LaTeX and Markdown, with the cells of those in the terminal."""
+"""Tables as LaTeX and Markdown, with the same cells as in the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str
 
 
 def _right(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
-    """Which columns are of numbers alone."""
+    """Whether each column contains only numbers."""
     return [all(is_number(row[place]) for row in rows) for place in range(len(headers))]
 
 

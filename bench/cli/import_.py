@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 @click.command("import", cls=Command)
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
-@click.option("--dataset", metavar="NAME", help="The image set of a file that names none.  [default: kodak]")
-@click.option("--as", "name", default="", metavar="NAME", help="What a file's curve is called: mine becomes own/mine.")
-@click.option("--source", "origin", default="", metavar="TEXT", help="Where a file's points are from, or an address.")
-@click.option("--remove", default="", metavar="NAME", help="Remove an imported curve, of --dataset if of several.")
+@click.option("--dataset", metavar="NAME", help="Image set of the file, if it names none.  [default: kodak]")
+@click.option("--as", "name", default="", metavar="NAME", help="Name of the file's curve: mine becomes own/mine.")
+@click.option("--source", "origin", default="", metavar="TEXT", help="Source of the file's points, or its address.")
+@click.option(
+    "--remove", default="", metavar="NAME", help="Remove an imported curve; --dataset selects one of several."
+)
 @db
 def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **metadata: str) -> None:
-    """Add results from elsewhere: the folder of an export, or RD points from a file .csv, .tsv or .json.
+    """Import results: the folder of an export, or RD points from a .csv, .tsv or .json file.
 
-    A CSV file has the columns bpp and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db. Rows of single pictures
-    become means. JSON is in CompressAI's form.
+    CSV files have the column bpp and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db. Rows of single pictures
+    are averaged. JSON files are in CompressAI's format.
     """
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.results import imported, interchange  # noqa: PLC0415
@@ -35,7 +37,7 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **m
     if remove or source is None:
         if source or any(metadata.values()) or not remove:
             raise UsageError(
-                "name a folder or a file to import, or a curve to --remove; --as and --source are of files"
+                "give a folder or a file to import, or a curve to --remove; --as and --source are for files"
             )
         with Store.open(db) as store:
             click.echo(imported.remove_curve(store, remove, dataset or ""))
@@ -60,8 +62,8 @@ def _import_export(folder: Path, db: Path, of_files: Mapping[str, str | None]) -
     from bench.results.store import Store  # noqa: PLC0415
 
     if given := [option for option, value in of_files.items() if value]:
-        raise UsageError(f"{given[0]} is for files; the folder {folder} says itself what its rows are of")
+        raise UsageError(f"{given[0]} is for files; the folder {folder} names its image sets itself")
     rows = read_rows(folder)
     with Store.open(db, create=True) as store:
         new, there = import_csv(store, rows)
-    click.echo(f"measurements from {folder}: {new} new, {there} were there")
+    click.echo(f"measurements from {folder}: {new} new, {there} already stored")

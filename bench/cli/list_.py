@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @data
 @db
 def list_(what: str | None, data: Path | None, db: Path) -> None:
-    """List codecs, their backends and qualities, metrics and image sets, with what is missing and how to get it.
+    """List codecs with backends and qualities, metrics and image sets, with missing requirements and how to get them.
 
-    The image sets are those that have a name and those that the results have. With `published`: the published curves,
-    imported ones included, by the names that `bench compare` takes.
+    Image sets are the named ones and those in the results. With `published`: list the published curves, including
+    imported ones, by the names that `bench compare` takes.
     """
     from bench.cli import tables  # noqa: PLC0415
     from bench.codecs.registry import ALIASES  # noqa: PLC0415
@@ -33,7 +33,7 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     codecs = inventory.codecs()
     ready = [entry for entry in codecs if not entry.missing]
     rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
-    tables.show(("codec", "title", "backend", "qualities", "made by"), rows)
+    tables.show(("codec", "title", "backend", "qualities", "backend"), rows)
     tables.show(("qualities of", "are"), inventory.meanings(ready))
     tables.show(("CompressAI's name", "codec"), ALIASES.items())
     tables.show(("metric", "title", "better", "measured"), inventory.metrics())

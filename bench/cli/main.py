@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls one function, and ends with an exit code."""
+"""The command line: the group of commands, loaded on demand, and error handling."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ _COMMANDS = (
     "list", "fetch", "run", "reproduce", "report", "verify", "export", "import", "merge", "doctor", "compare", "plot",
     "train", "diagnose", "quantize",
 )  # fmt: skip
-"""In the order in which they are used. Each is in the module of its name, imported when it is asked for. A name
-that Python has already ends in an underscore."""
+"""Commands in order of use. Each is in the module of its name, which is imported on demand. Module names that are
+Python keywords or built-ins end in an underscore."""
 
 _FORMERLY = {"--carrier": "--backend"}
-"""Options that had another name in the last release."""
+"""Former names of options in the last release, still accepted."""
 
 
 class Commands(click.Group):
-    """Commands in the order in which they are used; errors that are meant for the user end in one line."""
+    """Command group in order of use; errors for the user are printed as one line."""
 
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take options by the names that they had in the last release, too."""
+        """Parse options, also by their names in the last release."""
         words = (word.partition("=") for word in args)
         return super().parse_args(ctx, ["".join((_FORMERLY.get(name, name), *rest)) for name, *rest in words])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order in which they are used."""
+        """Names of the commands in order of use."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command's module and find the command there."""
+        """Import the module of a command, and return the command."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -55,7 +55,7 @@ class Commands(click.Group):
         return cast("click.Command", getattr(importlib.import_module(f"bench.cli.{name}"), name))
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401  # click's arguments
-        """Parse what stands before the command."""
+        """Parse the arguments before the command."""
         with _errors_in_one_line():
             return super().make_context(*arguments, **options)
 
@@ -63,7 +63,7 @@ class Commands(click.Group):
         """Run the command."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a path that is not UTF-8 is printed all the same
+                stream.reconfigure(errors="backslashreplace")  # paths that are not UTF-8 can be printed
         with _errors_in_one_line(), interrupted_once():
             return super().invoke(ctx)
 
@@ -84,11 +84,11 @@ def _errors_in_one_line() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(printable(f"{where}{error.strerror or error}")) from error
     except KeyboardInterrupt as error:
-        click.echo("interrupted; what was finished is stored, and the same command goes on from there", err=True)
-        raise click.exceptions.Exit(128 + signal_of(error)) from None  # as shells have it
+        click.echo("interrupted; finished work is stored, and the same command resumes from there", err=True)
+        raise click.exceptions.Exit(128 + signal_of(error)) from None  # the convention of shells
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="bench")
 def main() -> None:
-    """Measure image codecs, learned and conventional, and report what was measured."""
+    """Benchmark learned and conventional image codecs, and report the results."""

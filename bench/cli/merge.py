@@ -1,4 +1,4 @@
-"""`bench merge`: one database of several."""
+"""`bench merge`: merge results databases."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.argument("databases", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATABASE...")
 @db
 def merge(databases: Sequence[Path], db: Path) -> None:
-    """Add the rows of other databases, such as those of the shards of a run, to one; existing rows are kept."""
+    """Merge results databases, such as those of the shards of a run, into one; existing rows are kept."""
     from bench.results.merge import merge as add  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
     for path in databases:
-        Store.open(path).close()  # or it is refused before anything is written
+        Store.open(path).close()  # errors before anything is written
     with Store.open(db, create=True) as store:
         for path in databases:
             new, there = add(store, path)
-            click.echo(f"measurements from {path}: {new} new, {there} were there")
+            click.echo(f"measurements from {path}: {new} new, {there} already stored")

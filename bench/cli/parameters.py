@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 COUNT = click.IntRange(1, 10**9)
 PROCESSES = click.IntRange(1, 4096)
-"""Of threads, processes, GPUs and machines: more are a slip, and the system's own refusal would be a traceback."""
+"""Number of threads, processes, GPUs or machines, limited to catch typing errors before the system refuses."""
 SEED = click.IntRange(0, 2**31 - 1)
-"""Seeds that NumPy and PyTorch both take, with a small number added."""
+"""Seeds that NumPy and PyTorch accept even after adding a small number."""
 
 
 class Folder(click.Path):
-    """A folder, new or there."""
+    """A folder, new or existing."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """The path.
@@ -36,7 +36,7 @@ class Folder(click.Path):
 
 
 class File(click.Path):
-    """A file, new or there."""
+    """A file, new or existing."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """The path.
@@ -53,7 +53,7 @@ class File(click.Path):
 
 
 class Number(click.FloatRange):
-    """A number of a range; "nan" and "inf", which float() takes, are none."""
+    """A finite number within a range; "nan" and "inf", which float() accepts, are refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
         """The number."""
@@ -74,7 +74,7 @@ class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
             return value
         number, slash, shards = str(value).partition("/")
         if not (slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
-            self.fail(f"{value!r} is not a shard; write 1/8 for the first of eight, and 8/8 for the last.", param, ctx)
+            self.fail(f"{value!r} is not a shard; use 1/8 for the first of eight, and 8/8 for the last.", param, ctx)
         return int(number), int(shards)
 
 
@@ -85,9 +85,11 @@ POSITIVE = Number(min=0, min_open=True)
 
 
 def one_curve(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> str | None:
-    """The one value of `--weights`, which a second one would otherwise replace without a word."""
+    """Require a single value of `--weights`: otherwise a second one would silently replace the first."""
     if len(value) > 1:
-        raise click.BadParameter("a curve is one glob or list, as in q1=a.pth,q2=b.pth.", ctx=ctx, param=param)
+        raise click.BadParameter(
+            "give one glob or one list for a curve, as in q1=a.pth,q2=b.pth.", ctx=ctx, param=param
+        )
     return value[0] if value else None
 
 
@@ -99,13 +101,13 @@ def one_target(ctx: click.Context, param: click.Parameter, value: Sequence[float
 
 
 class Command(click.Command):
-    """A command that takes no empty text: it is what a variable that is not set comes to in a shell."""
+    """A command that refuses empty values, which often come from unset shell variables."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Refuse empty values and what a glob without quotes becomes, and parse the rest."""
+        """Refuse empty values and expanded globs, and parse the rest."""
         values, excess, order = self.make_parser(ctx).parse_args(args=list(args))
         if excess and Path(excess[0]).exists():
-            raise click.UsageError(f"{excess[0]} is a value too many; put a glob in quotes: 'runs/*.pth.tar'", ctx)
+            raise click.UsageError(f"{excess[0]} is an unexpected value; put globs in quotes: 'runs/*.pth.tar'", ctx)
         for parameter in order:
             given = values.get(parameter.name)
             if given == "" or (isinstance(given, list | tuple) and "" in given):

@@ -1,4 +1,4 @@
-"""`bench plot`: some curves as a figure for a paper."""
+"""`bench plot`: a figure of selected curves for a paper."""
 
 from __future__ import annotations
 
@@ -23,19 +23,25 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A measured codec, a published curve, or a glob: 'joint*', 'own/*'; repeatable.",
 )
-@click.option("--metric", default="", metavar="NAME", help="As in psnr, psnr-y, ms-ssim.  [default: the first one]")
-@click.option("--dataset", help="The image set, as in run.  [default: the only one that all are of]")
+@click.option(
+    "--metric", default="", metavar="NAME", help="Metric, such as psnr, psnr-y or ms-ssim.  [default: the first one]"
+)
+@click.option("--dataset", help="Image set, as in run.  [default: the only one with all curves]")
 @images
-@click.option("--rates", default="", metavar="LOW:HIGH", help="Bits per pixel that are shown, as in 0.1:1.5.")
-@click.option("--width", default="column", show_default=True, metavar="WIDTH", help="column, page, or millimetres.")
-@click.option("--format", "form", metavar="LIST", help="Any of pdf, svg, png, csv and pgf.  [default: pdf]")
-@click.option("--out", type=FILE, default="figure", show_default=True, help="The files, without their suffix.")
+@click.option("--rates", default="", metavar="LOW:HIGH", help="Range of bits per pixel, as in 0.1:1.5.")
+@click.option(
+    "--width", default="column", show_default=True, metavar="WIDTH", help="Width: column, page, or millimetres."
+)
+@click.option(
+    "--format", "form", metavar="LIST", help="Output formats: any of pdf, svg, png, csv and pgf.  [default: pdf]"
+)
+@click.option("--out", type=FILE, default="figure", show_default=True, help="Path of the files, without suffix.")
 @db
 def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
-    """Write one figure of chosen RD curves for a paper, and a .bib of what it uses.
+    """Write one figure of selected RD curves for a paper, with a .bib file of the works it is based on.
 
-    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` has their names. csv is the
-    points in full, pgf is for LaTeX: it needs the package pgfplots, and fonts are those of the paper.
+    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` lists their names. csv has the
+    points in full precision; pgf is for LaTeX with the package pgfplots, in the fonts of the paper.
     """
     from bench.analysis.choice import chosen  # noqa: PLC0415
     from bench.analysis.rd_curve import are_published  # noqa: PLC0415

@@ -22,20 +22,20 @@ def command_line() -> tuple[str, ...]:
 
 
 def end(failures: Sequence[str]) -> None:
-    """Print what failed and end with exit code 1, if anything did."""
+    """Print the failures and exit with code 1, if there are any."""
     for line in failures[:SHOWN_FAILURES]:
         click.echo(f"failed: {line}", err=True)
     if len(failures) > SHOWN_FAILURES:
-        click.echo(f"… and {len(failures) - SHOWN_FAILURES} more; the report lists all", err=True)
+        click.echo(f"… and {len(failures) - SHOWN_FAILURES} more; see the report for all", err=True)
     if failures:
         raise click.exceptions.Exit(1)
 
 
 def limit_threads(threads: int | None) -> int:
-    """Set the threads of libraries before they are imported: `threads`, or one a core; their number."""
+    """Set the number of threads of libraries before they are imported (default: one per core); returns it."""
     count = threads or usable_cores()
     os.environ.update(threads_of(count))
     os.environ.pop("OMP_THREAD_LIMIT", None)
-    # OpenMP's threads would spin while they wait, on cores that others could use: convolutions in row tiles do.
+    # Waiting OpenMP threads would spin on cores that others could use, as with convolutions in row tiles.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return count

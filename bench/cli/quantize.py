@@ -11,18 +11,24 @@ from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 
 @click.command(cls=Command)
 @click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
-@click.option("--weights", default="compact", show_default=True, metavar="NAME", help="compact, zoo, a file or folder.")
-@click.option("--data", type=FOLDER, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
-@click.option("--crops", type=COUNT, default=100, show_default=True, help="Pieces of 256x256 pixels.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for choosing them.")
-@click.option("--out", type=FOLDER, metavar="DIR", help="Folder of the files.  [default: that of the weights]")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option(
+    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or folder."
+)
+@click.option(
+    "--data", type=FOLDER, help="Folder of calibration photographs.  [default: $BENCH_DATA/train, else data/train]"
+)
+@click.option(
+    "--crops", type=COUNT, default=100, show_default=True, help="Number of calibration crops of 256x256 pixels."
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for the choice of crops.")
+@click.option("--out", type=FOLDER, metavar="DIR", help="Output folder.  [default: that of the weights]")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Convert the entropy model of joint, attn, cca or joint-yuv to fixed point, as joint-int, ... joint-yuv-int.
 
-    Nothing is trained: photographs give the ranges of the 8-bit values. All qualities with weights are converted unless
-    one is named.
+    Nothing is trained: photographs calibrate the ranges of the 8-bit values. By default all qualities with weights are
+    converted.
     """
     import torch  # noqa: PLC0415
 
@@ -36,11 +42,11 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
     specs = resolve_codecs(codecs, {"weights": options["weights"]})
     requests = [Request(spec.name, int(quality), **options) for spec in specs for quality in spec.qualities]
     for request in requests:
-        request.require_inputs()  # all of them are refused before the first is worked on
+        request.require_inputs()  # errors of all of them before work on the first
     if options["out"]:
         make_folder(options["out"])
     for request in requests:
         path = run(request)
         click.echo(f"{request.family}-int@{request.quality}: {path}, {path.stat().st_size / 1e6:.1f} MB")
         for base in request.apart():
-            click.echo(f"it needs {base.name} beside it: copy {base}")
+            click.echo(f"it needs {base.name} in the same folder: copy {base}")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.option("--dataset", "datasets", multiple=True, help="Only this image set; repeatable.  [default: all]")
+@click.option("--dataset", "datasets", multiple=True, help="Report only this image set; repeatable.  [default: all]")
 @images
-@click.option("--anchor", "anchors", multiple=True, help="A codec that BD-rates are taken against; repeatable.")
-@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
-@click.option("--figures", type=FOLDER, help="Write the figures to this folder, too, as SVG and PDF for a paper.")
+@click.option("--anchor", "anchors", multiple=True, help="Anchor of BD-rates; repeatable.")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
+@click.option("--figures", type=FOLDER, help="Folder for the figures as SVG and PDF for a paper.")
 @db
 def report(
     db: Path,
@@ -28,7 +28,7 @@ def report(
     datasets: Sequence[str],
     **choice: Any,  # noqa: ANN401  # passed on
 ) -> None:
-    """Write the report, from what the database holds and what `bench export` added to the folder `data` beside it."""
+    """Write the report, from the database and the assets that `bench export` added to the folder `data` beside it."""
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report import shown, write_report  # noqa: PLC0415
     from bench.report.assets.records import add_records  # noqa: PLC0415
@@ -39,7 +39,7 @@ def report(
     with Store.open(db) as store:
         choice["datasets"] = [stored_name(dataset, store.datasets()) for dataset in datasets]
         tables = frames(store)
-    shown(Export.of(tables), **choice)  # what is named wrongly is refused before anything is written
+    shown(Export.of(tables), **choice)  # wrong names are errors before anything is written
     write_tables(tables, out / "data")
     add_records(out / "data")
     click.echo(f"report: {write_report(out / 'data', out, figures_dir=figures, **choice)}")

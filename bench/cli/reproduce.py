@@ -14,15 +14,15 @@ from bench.system.environment import usable_cores
 
 @click.command(cls=Command)
 @click.option(
-    "--quick", is_flag=True, help="A stated subset of pictures and qualities (bench/reproduction/budget.toml)."
+    "--quick", is_flag=True, help="Measure a small subset of pictures and qualities (bench/reproduction/budget.toml)."
 )
 @click.option(
     "--weights", default="compact", show_default=True, help="Weights of learned codecs: compact, zoo or a folder."
 )
-@click.option("--workers", type=PROCESSES, help="Processes that measure, times apart.  [default: all cores]")
-@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Folder of the report.")
+@click.option("--workers", type=PROCESSES, help="Processes for measuring, except for times.  [default: all cores]")
+@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
 @click.option(
-    "--evidence", type=FOLDER, help="Folder for the files of the report to commit: new, or one of an earlier call."
+    "--evidence", type=FOLDER, help="Folder for the files of the report to commit, new or from an earlier call."
 )
 @threads
 @force

@@ -23,20 +23,22 @@ if TYPE_CHECKING:
     "codecs",
     multiple=True,
     metavar="NAME[@Q,...]",
-    help="A name, a glob or path/to/file.py:Class, perhaps with qualities; repeatable.",
+    help="Codec: a name, a glob or path/to/file.py:Class, optionally with @qualities; repeatable.",
 )
 @click.option(
     "--dataset",
     default="kodak",
     show_default=True,
-    help="A name as `bench list` has them, a folder, a glob, or a clip (.y4m, .yuv).",
+    help="Image set: a name (see `bench list`), a folder, a glob, or a clip (.y4m, .yuv).",
 )
 @images
-@click.option("--exclude", multiple=True, metavar="GLOB", help="No images with such names; repeatable.")
-@click.option("--sample", type=COUNT, metavar="N", help="Only N of the images, which --seed chooses by their content.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Exclude images with these names or globs; repeatable.")
+@click.option("--sample", type=COUNT, metavar="N", help="Use only N images, a random sample by --seed and content.")
 @click.option("--seed", type=SEED, help="Seed of --sample.  [default: 0]")
-@click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Only every N-th task, from the I-th on.")
-@click.option("--skip-failed", is_flag=True, help="Leave images that a codec fails on out of the result.")
+@click.option(
+    "--shard", type=SHARD, default="1/1", metavar="I/N", help="Run only every N-th task, starting from the I-th."
+)
+@click.option("--skip-failed", is_flag=True, help="Exclude images on which a codec fails from the result.")
 @clip
 @backend
 @click.option(
@@ -48,15 +50,19 @@ if TYPE_CHECKING:
 )
 @click.option("--device", metavar="NAME", help="Device of the learned codecs' transforms: cpu, cuda, cuda:1.")
 @click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="A further metric, or file.py:NAME.")
-@click.option("--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all that is stored.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Additional metric: a name or file.py:NAME; repeatable."
+)
+@click.option(
+    "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all stored measurements; repeatable."
+)
 @click.option(
     "--bpp",
     type=POSITIVE,
     multiple=True,
     callback=one_target,
     metavar="RATE",
-    help="Find the quality whose mean rate is nearest to this.",
+    help="Find the quality whose mean rate is nearest to this value.",
 )
 @click.option(
     "--psnr",
@@ -64,28 +70,36 @@ if TYPE_CHECKING:
     multiple=True,
     callback=one_target,
     metavar="DB",
-    help="Find the quality whose mean PSNR is nearest to this.",
+    help="Find the quality whose mean PSNR is nearest to this value.",
 )
-@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Processes that measure.")
-@click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a cluster of dask.distributed; docs/cluster.md.")
+@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Number of measuring processes.")
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a dask.distributed cluster; see docs/cluster.md.")
 @click.option(
-    "--task-timeout", "timeout_s", type=POSITIVE, metavar="SECONDS", help="End a task that takes longer; it failed."
+    "--task-timeout",
+    "timeout_s",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Time limit of a task; a task that takes longer fails.",
 )
 @click.option(
-    "--task-memory", "memory_gib", type=POSITIVE, metavar="GIB", help="End a task that takes more memory; it failed."
+    "--task-memory",
+    "memory_gib",
+    type=POSITIVE,
+    metavar="GIB",
+    help="Memory limit of a task; a task that needs more fails.",
 )
-@click.option("--timing", is_flag=True, help="Take times too: serial, warmed up, repeated, on a quiet machine.")
-@click.option("--repeats", type=COUNT, help="Samples of a time.  [default: 5]")
+@click.option("--timing", is_flag=True, help="Also take times: serial, warmed up, repeated, on an idle machine.")
+@click.option("--repeats", type=COUNT, help="Number of samples of each time.  [default: 5]")
 @threads
 @force
 @data
 @db
 def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
-    """Measure codecs on images. Tasks that are stored already are not measured again."""
+    """Measure codecs on images. Stored tasks are not measured again."""
     if threads and (options["workers"] > 1 or options["scheduler"]) and not options["timing"]:
-        raise UsageError("--threads is not for workers, which have one thread each; leave it out, or add --timing")
+        raise UsageError("--threads does not apply to workers, which have one thread each; omit it, or add --timing")
     if not options["codecs"] and not options["added"]:
-        raise UsageError("name what to measure by --codec")
+        raise UsageError("give the codecs to measure with --codec")
     count = limit_threads(threads)
     from bench.harness.added_metrics import add_metrics  # noqa: PLC0415
     from bench.harness.request import RunRequest, execute  # noqa: PLC0415
@@ -103,7 +117,7 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
 
 
 def _show_points(db: Path, summary: Summary) -> None:
-    """Print the complete RD points that a run was asked for, and the progress of the others."""
+    """Print the complete RD points of a run, and the progress of the others."""
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table to standard output; columns whose cells are all numbers are flushed right."""
+    """Print a table to standard output; columns of numbers are aligned to the right."""
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -25,25 +25,25 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | 
         numeric = bool(cells) and all(is_number(row[index]) for row in cells)
         table.add_column(header, justify="right" if numeric else "left")
     for row in cells:
-        table.add_row(*map(Text, row))  # Text, because names from outside may look like rich's markup
+        table.add_row(*map(Text, row))  # Text, because names from outside may look like rich markup
     console = Console()
-    # In a pipe there is no width to fit into: one row a line, however long, for grep and awk.
+    # Pipes have no width: one row per line, however long, for grep and awk.
     console = console if console.is_terminal else Console(width=10_000)
     console.print(table)
 
 
 def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a frame as it is, numbers to six digits."""
+    """Headers and rows of a frame, with numbers to six digits."""
     rows = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in frame.to_numpy()]
     return list(frame.columns), rows
 
 
 INFINITE, UNDEFINED, NOTHING = "\N{INFINITY}", "n/a", "-"
-"""What stands for a number: of equal pictures; of a metric not defined on some picture; where nothing is measured."""
+"""Texts in place of a number: for identical pictures; for an undefined metric; for a missing measurement."""
 
 
 def rd_points(points: pd.DataFrame, results: DatasetResults) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of some RD points, a row a codec and quality."""
+    """Headers and rows of RD points, with one row per codec and quality."""
     headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in results.axes)]
     undefined = {axis.name: results.undefined_points(axis) for axis in results.axes}
     rows = [
@@ -64,7 +64,7 @@ def _value(value: float, *, defined: bool) -> str:
 
 
 def incomplete(points: pd.DataFrame) -> Iterator[str]:
-    """A line a codec: how many of its points lack pictures, and how many pictures these have."""
+    """One line per codec with incomplete points: number of points, and number of their pictures."""
     for name, rows in points.groupby("name", sort=False):
         fewest, most = rows["have"].min(), rows["have"].max()
         have = str(most) if fewest == most else f"{fewest} to {most}"
@@ -73,18 +73,18 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
 
 
 def stale(curves: pd.DataFrame, asked: Collection[str]) -> Iterator[str]:
-    """A line for each curve of a run that is not shown, because another version of it is the current one."""
+    """One line per curve of a run that is not shown, because another version of it is current."""
     for row in curves[curves["curve"].isin(asked)].to_dict("records"):
         version = row["backend_version"] or row["backend"]
-        yield f"{row['name']} of {version}: another version was measured later or has more points, and is the one shown"
+        yield f"{row['name']} of {version}: not shown, because another version was measured later or has more points"
 
 
 FEWEST_FOR_INTERVAL = 5
-"""Smallest number of pictures whose bootstrap samples give an interval."""
+"""Minimum number of pictures for a bootstrap interval."""
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a comparison over so many pictures, a row a metric: BD-rates, or differences at a point.
+    """Headers and rows of a comparison, with one row per metric: BD-rates, or differences at a point.
 
     Rows of several curves begin with the curve's name.
     """
@@ -122,8 +122,8 @@ def _span(low: float | None, high: float | None, form: str) -> str:
 
 
 def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of an ablation, a row a variant."""
-    headers = ["variant", "parameters", "fits", "bpp", "of it z", "against joint", "95 % interval", "spread of fits"]
+    """Headers and rows of an ablation, with one row per variant."""
+    headers = ["variant", "parameters", "fits", "bpp", "bpp of z", "against joint", "95 % interval", "spread of seeds"]
     return headers, [_ablation_row(row) for row in table.to_dict("records")]
 
 
@@ -159,6 +159,6 @@ def _bd_row(row: Mapping[str, Any]) -> list[str]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell holds a number, with a unit or without, or what stands for one."""
+    """Whether a cell is a number, with or without unit, or a text in place of one."""
     is_sign = text in {"", NOTHING, UNDEFINED, INFINITE}
     return is_sign or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 _data = click.option("--data", type=FOLDER, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
 _exclude = click.option(
-    "--exclude", multiple=True, metavar="GLOB", help="Leave out pictures with such names; repeatable."
+    "--exclude", multiple=True, metavar="GLOB", help="Exclude pictures with these names or globs; repeatable."
 )
 _metric = click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
-_budget = click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h; the same command goes on from there.")
+_budget = click.option(
+    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h); the same command resumes from there."
+)
 _synthesis = click.option(
-    "--synthesis", help="Whether the distortion teaches the rectifier: rectified, or detached.  [rectified]"
+    "--synthesis",
+    help="Whether the distortion loss trains the rectifier: rectified (yes) or detached (no).  [default: rectified]",
 )
 _device = click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 _compile = click.option(
@@ -33,12 +36,12 @@ _cache = click.option("--cache", type=FOLDER, help="Folder for decoded pictures.
 
 
 class _OneOrZoo(click.Group):
-    """A group whose default command takes FAMILY@QUALITY, so that `bench train joint@3` needs no further word."""
+    """A group whose default command takes FAMILY@QUALITY, as in `bench train joint@3`."""
 
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the options of one training before its target, too: the group has none but --help."""
+        """Accept options of the default command before its target, since the group has only --help."""
         if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
             args = ["one", *args]
         return super().parse_args(ctx, args)
@@ -46,19 +49,19 @@ class _OneOrZoo(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names; a word that names none is a target."""
+        """Find the command named by the first word; other words are targets of the default command."""
         if args[0] not in self.commands:
             args = ["one", *args]
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List what can stand in the place of the command."""
+        """List targets and commands."""
         with formatter.section("What to train"):
             rows = [("FAMILY@QUALITY", self.commands["one"].get_short_help_str())]
             rows += [(name, cmd.get_short_help_str()) for name, cmd in self.commands.items() if name != "one"]
             formatter.write_dl(rows)
         formatter.write_paragraph()
-        formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options of one training.")
+        formatter.write_text(f"'{ctx.command_path} joint@3 --help' lists the options for training one model.")
 
 
 @click.group(
@@ -66,7 +69,7 @@ class _OneOrZoo(click.Group):
 )
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
-    # What libraries warn of at import about their own future: no user can act on it.
+    # Deprecation warnings of libraries at import, which users cannot act on.
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
@@ -75,43 +78,52 @@ def train() -> None:
 @_metric
 @_data
 @_exclude
-@click.option("--steps", type=COUNT, help="Train to this number of steps in all; reproducible.")
-@click.option("--budget", metavar="TIME", help="Train for a time: 90s, 30m, 2h.")
+@click.option("--steps", type=COUNT, help="Total number of training steps; reproducible.")
+@click.option("--budget", metavar="TIME", help="Train for this time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
-@click.option("--restart", is_flag=True, help="Begin again although --out holds a checkpoint.")
-@click.option("--init", type=FILE, help="Weights file of a neighbouring quality or family to start from.")
+@click.option("--restart", is_flag=True, help="Start again even if --out has a checkpoint.")
+@click.option("--init", type=FILE, help="Initial weights, from a neighbouring quality or another family.")
 @click.option(
     "--phase",
-    help="Of +qr and +ft: soft, soft-rectifier, soft-literal, predictive or direct.  [predictive]  Of cca: acem.",
+    help="Training phase. For +qr and +ft: soft, soft-rectifier, soft-literal, predictive (default) or direct. For "
+    "cca: acem.",
 )
 @click.option("--alpha", type=Number(min=0), help="Weight of the feature distance of +qr.")
 @click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
-@click.option("--width", type=click.IntRange(8, 1024), help="Channels of a new rectifier, a multiple of 8.  [96]")
-@click.option("--out", type=FOLDER, help="Folder of checkpoint, curve and weights.  [default: runs/TARGET]")
-@click.option("--optimizer", default="soap", show_default=True, help="soap or adam.")
+@click.option(
+    "--width", type=click.IntRange(8, 1024), help="Channels of a new rectifier, a multiple of 8.  [default: 96]"
+)
+@click.option("--out", type=FOLDER, help="Folder for checkpoint, curve and weights.  [default: runs/TARGET]")
+@click.option("--optimizer", default="soap", show_default=True, help="Optimizer: soap or adam.")
 @click.option("--lr", type=POSITIVE, help="Peak learning rate.")
 @click.option(
     "--crop",
     nargs=2,
     type=COUNT,
     metavar="SIDE BATCH",
-    help="Crops, instead of the default. SIDE is a multiple of 64 pixels, of 16 for factorized and context; where a "
-    "decoder is trained on decoded latents, it is any number of these.",
+    help="Size and number of crops per step. SIDE is a multiple of 64 pixels, or of 16 for factorized and context; for "
+    "a decoder trained on decoded latents, it is a number of latents.",
 )
-@click.option("--N", "N", type=click.IntRange(1, 1024), help="Channels inside the transforms and of z.  [compact]")
-@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y.  [compact]")
+@click.option(
+    "--N",
+    "N",
+    type=click.IntRange(1, 1024),
+    help="Channels inside the transforms and of z.  [default: as the compact weights]",
+)
+@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y.  [default: as the compact weights]")
 @click.option(
     "--lmbda",
     type=POSITIVE,
-    help="Weight of the distortion.  [that of QUALITY, as CompressAI has it]",
+    help="Weight of the distortion.  [default: CompressAI's for QUALITY]",
 )
 @click.option(
     "--qualities",
     metavar="1,2,...",
-    help="Train for all of these at once, with gains for each; QUALITY is one of them. Writes a plain model for each.",
+    help="Train one model for these qualities, with gains for each; must include QUALITY. Writes a plain model for "
+    "each.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, crops and noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for weights, crops and noise.")
 @_device
 @click.option(
     "--devices",
@@ -120,14 +132,14 @@ def train() -> None:
     show_default=True,
     help="GPUs of each node, or processes on a CPU.",
 )
-@click.option("--nodes", type=PROCESSES, default=1, show_default=True, help="Machines that train together.")
+@click.option("--nodes", type=PROCESSES, default=1, show_default=True, help="Number of machines.")
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
 @_compile
 @_threads
 @_cache
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Train one model; --resume continues after an interruption."""
-    began_s = time.perf_counter()  # before the imports, which take seconds of a budget
+    """Train one model; --resume continues an interrupted training."""
+    began_s = time.perf_counter()  # before the imports, which take seconds of the budget
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
     from bench.learned.training.training_run import train as run  # noqa: PLC0415
@@ -148,23 +160,25 @@ def export(weights: Path, checkpoint: Path) -> None:
 
 
 @train.command()
-@click.option("--status", is_flag=True, help="Show what has been reached and what is next; train nothing.")
-@click.option("--budget", metavar="TIME", help="Stop after 90s, 30m, 2h.  [default: when the recipe is complete]")
+@click.option("--status", is_flag=True, help="Show the progress and the next step without training.")
+@click.option(
+    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h).  [default: when the recipe is complete]"
+)
 @_data
 @click.option(
     "--recipe",
     type=FILE,
-    help="A recipe file, or `paper`: the papers' widths and lengths, for GPUs, kept in runs/paper.  "
+    help="Recipe file, or `paper`: the papers' widths and training lengths, for GPUs, stored in runs/paper.  "
     "[default: that of the shipped weights]",
 )
-@click.option("--weights", type=FOLDER, help="Folder of the weights files.  [default: the package's own]")
-@click.option("--runs", type=FOLDER, help="Folder of checkpoints and curves.  [default: runs/zoo]")
+@click.option("--weights", type=FOLDER, help="Folder for the weights files.  [default: that of the package]")
+@click.option("--runs", type=FOLDER, help="Folder for checkpoints and curves.  [default: runs/zoo]")
 @_device
 @_compile
 @_threads
 @_cache
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Train all weights of the package, step by step."""
+    """Train all weights of the package by a recipe, resumably."""
     from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
@@ -188,15 +202,15 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 
 
 @train.command()
-@click.option("--transforms", type=FILE, help="Weights file whose latents are modelled.  [default: compact hyper@5]")
-@click.option("--steps", type=COUNT, default=1250, show_default=True, help="Steps of each fit.")
-@click.option("--seeds", type=COUNT, default=2, show_default=True, help="Fits of each variant.")
-@click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Only such variants; repeatable.")
+@click.option("--transforms", type=FILE, help="Weights file with the transforms.  [default: compact hyper@5]")
+@click.option("--steps", type=COUNT, default=1250, show_default=True, help="Training steps per variant and seed.")
+@click.option("--seeds", type=COUNT, default=2, show_default=True, help="Number of seeds per variant.")
+@click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Train only these variants; repeatable.")
 @_budget
 @_data
-@click.option("--dataset", help="Pictures whose rate is taken.  [default: kodak, or builtin without it]")
-@click.option("--out", type=FILE, help="File of the rates.  [default: reports/data/experiments/ablation.csv]")
-@click.option("--runs", type=FOLDER, default=Path("runs/ablation"), show_default=True, help="Folder of the fits.")
+@click.option("--dataset", help="Image set for the rates.  [default: kodak, or builtin without it]")
+@click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/ablation.csv]")
+@click.option("--runs", type=FOLDER, default=Path("runs/ablation"), show_default=True, help="Folder for the trainings.")
 @_device
 @_compile
 @_threads
@@ -214,20 +228,20 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     given |= {"budget_s": None if budget is None else seconds(budget), "out": given.get("out", OUT)}
     table = run_ablation(chosen, lambda job: run(job, Terminal(job.out.name)), **given)
     if table.empty:
-        click.echo("no fit is complete yet; the same command goes on from there")
+        click.echo("no training is complete yet; the same command resumes from there")
         return
     tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")
 
 
 @train.command()
 @click.argument("target", metavar="FAMILY+qr@QUALITY")
-@click.option("--init", type=FILE, help="Weights that every alpha starts from.  [default: compact FAMILY@QUALITY]")
-@click.option("--start", type=POSITIVE, help="The first alpha.  [default: 1]")
-@click.option("--factor", type=Number(), help="Each alpha is the one before times this.  [default: 0.1]")
-@click.option("--floor", type=Number(), help="The smallest alpha.  [default: 1e-5]")
-@click.option("--patience", type=COUNT, help="Epochs without a smaller loss.  [default: 3]")
-@click.option("--epoch-steps", type=COUNT, help="Steps of an epoch.  [default: 100]")
-@click.option("--max-epochs", type=COUNT, help="Epochs of an alpha at most.  [default: 300]")
+@click.option("--init", type=FILE, help="Initial weights for each alpha.  [default: compact FAMILY@QUALITY]")
+@click.option("--start", type=POSITIVE, help="First alpha.  [default: 1]")
+@click.option("--factor", type=Number(), help="Factor from one alpha to the next.  [default: 0.1]")
+@click.option("--floor", type=Number(), help="Smallest alpha.  [default: 1e-5]")
+@click.option("--patience", type=COUNT, help="Epochs without a lower loss that end an alpha.  [default: 3]")
+@click.option("--epoch-steps", type=COUNT, help="Steps per epoch.  [default: 100]")
+@click.option("--max-epochs", type=COUNT, help="Maximum number of epochs per alpha.  [default: 300]")
 @click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
 @_metric
@@ -235,9 +249,9 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @_budget
 @_data
 @_exclude
-@click.option("--out", type=FOLDER, help="Folder of the two CSV files.  [default: reports/data/experiments]")
-@click.option("--runs", type=FOLDER, help="Folder of the trainings.  [default: runs/alpha]")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and of a new rectifier.")
+@click.option("--out", type=FOLDER, help="Folder for the two CSV files.  [default: reports/data/experiments]")
+@click.option("--runs", type=FOLDER, help="Folder for the trainings.  [default: runs/alpha]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for crops and a new rectifier.")
 @_device
 @_compile
 @_threads
@@ -257,21 +271,23 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 
     choices = searches.search_alpha(job, search, recipe, shown, out=out or searches.OUT)
     if choices.empty:
-        click.echo("no alpha has had an epoch yet; the same command goes on from there")
+        click.echo("no epoch is complete yet; the same command resumes from there")
         return
     tables.show(*tables.plain(choices))
     if is_capped(choices, search.patience):
-        click.echo("an alpha ended before its loss had stopped falling; --max-epochs and --budget give it longer")
+        click.echo("the training of an alpha ended before its loss stopped falling; raise --max-epochs or --budget")
 
 
 @train.command()
 @click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
-@click.option("--out", type=FILE, required=True, help="CSV file, a row a picture; rows of other variants in it stay.")
+@click.option(
+    "--out", type=FILE, required=True, help="CSV file with one row per picture; rows of other variants are kept."
+)
 @_data
 @_exclude
 @_cache
 def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Compare trained weights on the validation pictures of trainings."""
+    """Compare trained weights on the validation pictures of the training set."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments import trials as comparing  # noqa: PLC0415
     from bench.learned.training import training_pictures  # noqa: PLC0415
@@ -279,7 +295,7 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     folder = options["data"] or training_pictures.default_folder()
     cache = options["cache"] or training_pictures.default_cache()
     found = comparing.variants_from_words(variants)
-    comparing.observations(options["out"]).read()  # refuse another kind of file before pictures are decoded
+    comparing.observations(options["out"]).read()  # refuse other kinds of files before pictures are decoded
     training_pictures.require_matched(folder, options["exclude"])
     means = comparing.compare(found, training_pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))
@@ -287,10 +303,10 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 
 @train.command("cca-ablation")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
-@click.option("--dataset", help="Planes to code.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
-@click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/cca_ablation.csv]")
+@click.option("--dataset", help="YUV 4:2:0 image set.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
+@click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Compare trained variants of cca by real files (Duan et al. 2023)."""
+    """Compare trained variants of cca from coded bitstreams, not estimated rates (Duan et al. 2023)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
 
@@ -299,10 +315,10 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
 
 @train.command("spread")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
-@click.option("--dataset", help="Pictures to code.  [default: kodak, or builtin without it]")
-@click.option("--out", type=FILE, help="File of the rows.  [default: reports/data/experiments/training_spread.csv]")
+@click.option("--dataset", help="Image set.  [default: kodak, or builtin without it]")
+@click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/training_spread.csv]")
 def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Compare trainings that differ only in their seeds, by real files."""
+    """Compare trainings that differ only in their seeds, from coded bitstreams (not estimated rates)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.seed_variance import OUT, run_training_spread  # noqa: PLC0415
 

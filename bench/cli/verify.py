@@ -12,22 +12,26 @@ from bench.cli.process import command_line, end, limit_threads
 
 
 @click.command(cls=Command)
-@click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec; repeatable.")
+@click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Check only this codec; repeatable.")
 @backend
-@click.option("--weights", metavar="NAME", help="zoo: against published points; with --codec, weights to code with.")
+@click.option(
+    "--weights", metavar="NAME", help="zoo: compare with published points; with --codec: weights of the codec."
+)
 @families
 @qualities
-@click.option("--dataset", help="Pictures to code: a name, a folder, a glob or a clip.  [default: builtin]")
+@click.option("--dataset", help="Image set: a name, a folder, a glob or a clip.  [default: builtin]")
 @images
 @clip
-@click.option("--db", type=FILE, help="Measurements of the zoo's weights.  [default: reports/verified.sqlite]")
+@click.option(
+    "--db", type=FILE, help="Database for measurements of the zoo's weights.  [default: reports/verified.sqlite]"
+)
 @threads
 @data
 def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
-    """Check that files decode in a fresh process to the same pictures, on another number of threads.
+    """Check that files decode to the same pictures in a fresh process with another number of threads.
 
-    With `--weights zoo` and no codec: check that CompressAI's weights, coded here, have the rate and the PSNR on
-    Kodak that CompressAI published.
+    With `--weights zoo` and no codec: check that CompressAI's weights give the rate and PSNR on Kodak that CompressAI
+    published.
     """
     count = limit_threads(threads)
     from bench.cli import tables  # noqa: PLC0415

@@ -26,7 +26,7 @@ def test_published_curves_are_compared_without_results(tmp_path: Path) -> None:
     code, output = invoke("compare", "tfc/minnen-2018-neurips-opt-mse", "tfc/jpeg420", "--metric", "psnr", "--db", db)
     assert code == 0, output
     assert "-58.92 %" in output
-    assert "from published points alone" in output
+    assert "from published points only" in output
     assert not list(tmp_path.iterdir())
 
 
@@ -52,7 +52,7 @@ def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_b
     assert code == 0
     said, assumed = output.splitlines()
     assert re.fullmatch(r"mine-[0-9a-f]{8}/mine: 4 points on kodak", said)
-    assert assumed == "the file names no image set: kodak is assumed, and --dataset NAME says otherwise"
+    assert assumed == "the file names no image set: kodak is assumed; use --dataset NAME for another"
     code, output = invoke("import", str(path), "--db", db, "--dataset", "my own set")
     assert (code, output) == (0, said.replace("kodak", "my own set") + "\n")
 
@@ -74,7 +74,7 @@ def test_a_database_of_imported_curves_alone_is_compared_and_reported(tmp_path: 
         assert code == 0, output
     page = (tmp_path / "out" / "index.html").read_text()
     assert "Image codecs on Clic" in page
-    assert "there is no curve to show" not in page
+    assert "there are no curves to show" not in page
     assert names[0] in page
     assert (tmp_path / "out" / "figures" / "rd_psnr_db.svg").is_file()
     rates = pd.read_csv(tmp_path / "out" / "tables" / "bd_rates.csv")
@@ -114,7 +114,7 @@ def test_a_picture_that_a_codec_fails_on_is_skipped_where_that_is_asked_for(
     assert "jpeg: 1 point has 4 of 5 pictures" in output
     code, output = invoke(*run, *options, "--skip-failed")
     assert code == 0, output
-    reason = "cannot read image .*p9.png: it is not a picture that Pillow can read"
+    reason = "cannot read image .*p9.png: it is not an image that Pillow can read"
     assert re.search(rf"^skipped p9: jpeg@50 on p9: {reason}$", output, re.MULTILINE)
     assert ", 4 of 5 pictures" in output
     lines = [line.split()[:3] for line in output.splitlines() if line.startswith(("jpeg ", "quick "))]
@@ -151,7 +151,7 @@ def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk,
         "run", "--codec", f"{desk.path}/own.py:Odd@1", "--codec", "jpeg@50", "--dataset", str(folder), *options
     )
     assert code == 1, output
-    assert "1 tasks measured, 0 were there, 1 failed" in output
+    assert "1 tasks measured, 0 already stored, 1 failed" in output
     assert "failed: odd@1 on a\\xf1\\r: ValueError: \\xff \\x1b (own.py:" in output
     assert desk.rows("SELECT DISTINCT image FROM images WHERE image LIKE 'a%'") == [("a\\xf1\\r",)]
     assert invoke("export", str(desk.path / "data"), "--db", str(desk.path / "r.sqlite"))[0] == 0

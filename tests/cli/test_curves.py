@@ -76,7 +76,7 @@ def test_several_curves_are_compared_in_one_table_without_results(tmp_path: Path
     assert heading == "tcm/* against VVC (VTM), CompressAI; kodak"
     assert headers.split()[:3] == ["curve", "metric", "BD-rate"]
     assert [row.split()[0] for row in rows] == ["tcm/tcm-large", "tcm/tcm-middle", "tcm/tcm-small"]
-    assert note == "from published points alone"
+    assert note == "from published points only"
 
 
 def test_published_curves_are_plotted_without_results(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_a_set_is_the_one_of_the_results_that_a_folder_is(db: str, tmp_path: Pat
         (("plot", "--codec", "mine", "--format", "jpg"), "unknown format 'jpg'"),
         (("plot", "--codec", "mine", "--width", "huge"), "--width huge: write column, page, or millimetres"),
         (("plot", "--codec", "jpeg*"), "jpeg* matches no measured curve on kodak"),
-        (("import",), "name a folder or a file to import"),
-        (("import", "x.csv", "--remove", "mine"), "name a folder or a file to import"),
+        (("import",), "give a folder or a file to import"),
+        (("import", "x.csv", "--remove", "mine"), "give a folder or a file to import"),
         (("import", "--remove", "nine"), "unknown imported curve 'nine'; did you mean 'own/mine'?"),
         (("import", "DIR", "--as", "x"), "--as is for files"),
         (("import", "x.csv"), "x.csv: No such file or directory"),
