@@ -13,5 +13,5 @@ imported      curves imported by the user: names, storage, removal
 published     published RD points (baselines/published)
 extras        optional parts of an export: weights, costs, pictures, experiments, which are written row by row
 
-Imports `codecs` and what is below. The next folder up is `analysis`.
+Imports `codecs` and the folders above it. The next folder below is `analysis`.
 """

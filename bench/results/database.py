@@ -37,9 +37,9 @@ _EXPLANATIONS = {
     "readonly": "it cannot be written; change its permissions or choose another with --db",
     "disk is full": "the disk is full; what was stored is safe: free some space and run the same command again",
     "disk i/o error": "the disk failed to read or write; what was stored is safe: free some space and run again",
-    "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait for that one to end",
+    "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait until it ends",
     "malformed": f"it is damaged; {REPAIR}",
-    "utf-8": f"it is damaged, and holds text that is none; {REPAIR}",
+    "utf-8": f"it is damaged and contains invalid text; {REPAIR}",
 }
 
 
@@ -64,7 +64,9 @@ def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connectio
     if path.is_dir():
         raise StoreError(f"{path} is a folder; choose a file with --db")
     if not create and not path.is_file():
-        raise StoreError(f"there are no results at {path}; `bench run` makes some, or choose another with --db")
+        raise StoreError(
+            f"there are no results at {path}; create them with `bench run`, or choose another file with --db"
+        )
     with contextlib.ExitStack() as stack:
         with explained(path):
             with contextlib.suppress(OSError):

@@ -140,12 +140,12 @@ def read_rows(directory: Path) -> Rows:
         _check_images(tables)
         measurements = [_measurement(row, tuple(versions)) for row in tables["measurements"]]
     except ValueError as error:
-        raise UsageError(f"{directory} is not a whole export of bench: {error}") from error
+        raise UsageError(f"{directory} is not a complete export of bench: {error}") from error
     return Rows(directory, tables, measurements, versions)
 
 
 def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
-    """Add the rows of an export to the results; the numbers of new and of known measurements.
+    """Add the rows of an export to the results; returns the numbers of new and of known measurements.
 
     Existing rows are kept; missing ones are added, including failures and imported curves. Values of a metric are left
     out if its version is not the current one.
@@ -182,8 +182,9 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
     for dataset in given.keys() & images.keys():
         if given[dataset] != images[dataset]:
             raise UsageError(
-                f"{directory}: its image set '{dataset}' is not the one here: {len(given[dataset] & images[dataset])} "
-                f"of {len(images[dataset])} pictures are the same; import it into a database of its own with --db"
+                f"{directory}: its image set '{dataset}' differs from that here: "
+                f"{len(given[dataset] & images[dataset])} of {len(images[dataset])} pictures are equal; "
+                "import it into a separate database with --db"
             )
     # A set without images is known by name only, through an imported curve.
     for name in ("datasets", "images"):
@@ -261,7 +262,7 @@ def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measuremen
     )
     _check_names(measurement.diagnostics)
     if measurement.key != row["key"]:
-        raise ValueError(f"the key of {row['codec']}@{row['quality']} on {row['image']} does not fit its columns")
+        raise ValueError(f"the key of {row['codec']}@{row['quality']} on {row['image']} does not match its columns")
     return measurement
 
 

@@ -122,7 +122,7 @@ def imported_curve(
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
     found = list(remarks)
     if not metadata.dataset:
-        found.append(f"the file names no image set: {ASSUMED} is assumed, and --dataset NAME says otherwise")
+        found.append(f"the file names no image set: {ASSUMED} is assumed; use --dataset NAME for another")
     if left_out := len(rows) - len(best):
         found.append(f"{left_out} left out: another point at the same rate is at least as good")
     return ImportedCurve(published.validated(best, str(path)), tuple(found))
@@ -144,7 +144,7 @@ def _text(path: Path, field: str, value: object, called: str) -> str:
 
 
 def add_curve(store: Store, curve: ImportedCurve) -> str:
-    """Store an imported curve, and the name of an unknown image set; a message that says what was done.
+    """Store an imported curve, and the name of an unknown image set; returns a message for the user.
 
     Raises:
         UsageError: another curve with this name exists.
@@ -156,17 +156,17 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
         there = store.rows(query, (dataset, source, method))
         if there and set(there) != {(row["metric"], row["rate_bpp"], row["value"]) for row in rows}:
             raise UsageError(
-                f"{curve.name} is there on {dataset} with other points; remove it with "
-                f"`bench import --remove {curve.name}`, or name this one otherwise by --as"
+                f"{curve.name} exists on {dataset} with other points; remove it with "
+                f"`bench import --remove {curve.name}`, or choose another name with --as"
             )
         name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
         store.describe("datasets", [name_alone], replace=False)
         store.describe("imported", rows, replace=False)
-    return f"{curve.name}: {_counted(len(rows))} on {dataset}{', which were there' if there else ''}"
+    return f"{curve.name}: {_counted(len(rows))} on {dataset}{' (already stored)' if there else ''}"
 
 
 def remove_curve(store: Store, name: str, dataset: str = "") -> str:
-    """Delete an imported curve, and its image set if nothing else refers to it; a message that says what was done.
+    """Delete an imported curve, and its image set if nothing else refers to it; returns a message for the user.
 
     Raises:
         UsageError: there is no such curve, or several of different image sets.

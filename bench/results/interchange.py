@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _TIMES = {"encoding_time": "encode_s", "decoding_time": "decode_s"}
 
-_NO_RESULTS = "not a result file as CompressAI's: there must be a list 'bpp', in 'results' or alone"
+_NO_RESULTS = "not a result file in CompressAI's format: a list 'bpp' is required, in 'results' or at the top level"
 
 
 def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> list[Path]:
-    """Write curves (`bench.analysis.compressai_form`) to the folder `target`, one JSON file each; the files written.
+    """Write curves (`bench.analysis.compressai_form`) to the folder `target`, one JSON file each; returns the paths.
 
     Raises:
         OSError: the folder cannot be written.
@@ -67,17 +67,17 @@ def import_compressai(path: Path, metadata: CurveMetadata | None = None) -> Impo
     """
     metadata = metadata or CurveMetadata()
     content, digest = _parsed(path)
-    results = content.get("results", content)  # several authors write the lists alone
+    results = content.get("results", content)  # several authors write the lists at the top level
     if not isinstance(results, dict) or not isinstance(results.get("bpp"), list):
         raise UsageError(f"{path}: {_NO_RESULTS}")
     known = {key: values for key, values in results.items() if key in {"bpp", *METRIC_NAMES, *_TIMES}}
     for key, values in known.items():
         _check(path, key, values, len(results["bpp"]))
     if not known.keys() & METRIC_NAMES.keys():
-        raise UsageError(f"{path}: there is no metric beside 'bpp'; known: {SHORT_NAMES}")
+        raise UsageError(f"{path}: there is no metric besides 'bpp'; known: {SHORT_NAMES}")
     named = _meta(content, "dataset")
     if metadata.dataset and named not in {"", metadata.dataset}:
-        raise UsageError(f"{path} is of {named} by its own words, not of {metadata.dataset}; leave --dataset out")
+        raise UsageError(f"{path} states that its image set is {named}, not {metadata.dataset}; omit --dataset")
     metadata = replace(
         metadata,
         dataset=named or metadata.dataset,
@@ -96,7 +96,7 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
     try:
         content = json.loads(data.decode("utf-8"))
     except RecursionError:
-        raise UsageError(f"{path}: not a result file as CompressAI's: it is nested too deeply") from None
+        raise UsageError(f"{path}: not a result file in CompressAI's format: it is nested too deeply") from None
     except ValueError as error:  # invalid JSON or encoding
         raise UsageError(f"{path}: not a JSON file: {error}") from None
     if not isinstance(content, dict):

@@ -71,16 +71,16 @@ _OTHER_IMAGES = """
 
 
 def merge(store: Store, path: Path) -> tuple[int, int]:
-    """Add the rows of another database; the numbers of new and of known measurements.
+    """Add the rows of another database; returns the numbers of new and of known measurements.
 
     Raises:
         UsageError: it is this one, or an image set has the name of one here but other images.
-        StoreError: it is none or has a value that cannot be, or one of them cannot be read or written; nothing is added
-            then.
+        StoreError: it is not a results database or has an invalid value, or one of them cannot be read or written;
+            nothing is added.
     """
     if path.exists() and path.samefile(store.path):
-        raise UsageError(f"{path} is the database that the others are merged into; leave it out")
-    with Store.open(path) as other:  # or what is wrong with it is said
+        raise UsageError(f"{path} is the database that the others are merged into; omit it")
+    with Store.open(path) as other:  # raises if it is not valid
         _check(store, other)
         ((theirs,),) = other.rows("SELECT count(*) FROM measurements")
     query = "SELECT count(*) FROM main.measurements"
@@ -88,7 +88,7 @@ def merge(store: Store, path: Path) -> tuple[int, int]:
         ((dataset,),) = store.rows(_OTHER_IMAGES)
         if dataset is not None:
             raise UsageError(
-                f"{path}: its image set '{dataset}' is not the one here; merge it into a database of its own with --db"
+                f"{path}: its image set '{dataset}' differs from that here; merge it into a separate database with --db"
             )
         ((before,),) = store.rows(query)
         with store.transaction():
@@ -111,7 +111,7 @@ def _check(store: Store, other: Store) -> None:
             query = f"SELECT {name}, min(value), max(value) FROM {table} GROUP BY {name}"  # noqa: S608  # our own names
             for measured, *bounds in other.rows(query):
                 if not isinstance(measured, str) or is_column(measured) or not is_measured_name(measured):
-                    raise ValueError(f"{table} has {measured!a}, which is no name of its own")  # noqa: TRY301
+                    raise ValueError(f"{table} has {measured!a},which is not a valid name")  # noqa: TRY301
                 _parse(table, measured, bounds)
     except ValueError as error:
         raise StoreError(f"{other.path}: it is damaged: {error}; {REPAIR}") from None

@@ -50,17 +50,17 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
     roles = _roles(path, columns)
     rows = pd.DataFrame({role: _values(path, name, columns[name], role) for role, name in roles.items()})
     further = [name for name in columns if name not in roles.values()]
-    remarks = [f"left out, being none of {SHORT_NAMES}: {listed(further)}"] if further else []
+    remarks = [f"columns left out (not among {SHORT_NAMES}): {listed(further)}"] if further else []
     if len(set(rows.get("picture", ()))) > 1:
         rows, pictures = _means(path, rows, roles)
         remarks.append(f"each point is the mean of {pictures} pictures at one '{roles['setting']}'")
         if _DECIBELS in roles:
-            remarks.append(f"left out: decibels of single pictures have no mean here: {roles[_DECIBELS]}")
+            remarks.append(f"left out, because decibels of single pictures cannot be averaged: {roles[_DECIBELS]}")
     values = [(str(metric), list(rows[metric])) for metric in rows if metric in METRIC_NAMES.values()]
     times = {role: list(rows[role]) for role in _TIMES if role in rows}
     found = stacked_points(list(rows["rate_bpp"]), values, times)
     if found.empty:
-        raise UsageError(f"{path}: there is no point: no row has a value of a metric")
+        raise UsageError(f"{path}: there are no points: no row has a value of a metric")
     return imported_curve(path, digest, found, metadata, remarks)
 
 
@@ -86,7 +86,7 @@ def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
         plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-").replace("msssim", "ms-ssim")
         role = _ROLES.get(plain)
         if role in found:
-            raise UsageError(f"{path}: the columns '{found[role]}' and '{name}' are both {role}; leave one of them out")
+            raise UsageError(f"{path}: the columns '{found[role]}' and '{name}' are both {role}; use only one of them")
         if role:
             found[role] = name
     if "rate_bpp" not in found:
@@ -119,7 +119,7 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
     # MS-SSIM in dB is computed from the mean: the mean of decibels is another number.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
     if not set(numbers) & set(METRIC_NAMES.values()):
-        raise UsageError(f"{path}: decibels of single pictures have no mean here; give 'ms-ssim' from 0 to 1")
+        raise UsageError(f"{path}: decibels of single pictures cannot be averaged; give 'ms-ssim' from 0 to 1")
     wanted = rows["picture"].nunique()
     for setting, group in rows.groupby("setting", sort=False):
         if len(group) != wanted or group["picture"].nunique() != wanted:

@@ -33,7 +33,7 @@ OWN = "own"
 """Source of curves that the user imported without a source: `bench import --as mine` makes own/mine."""
 
 COST_COLUMNS = ("curve", "label", "kmac_per_pixel", "at_most", "parameters", "by", "source", "obtained", "note", "same")
-"""Columns of `stated_costs`; baselines/published/costs.toml says what they are. A cost that is not known is NaN."""
+"""Columns of `stated_costs`; see baselines/published/costs.toml. Unknown costs are NaN."""
 
 CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
 """Columns of `conversion_ceilings`: mean PSNR in dB of pictures after a codec's colour conversion and back."""
@@ -58,7 +58,7 @@ def sources(folder: Path | None = None) -> dict[str, Any]:
 
 
 def stated(dataset: str) -> dict[str, tuple[float, str]]:
-    """The BD-rates on an image set that authors give of their own curves: percent, and against what, by name."""
+    """BD-rates on an image set stated by the authors of curves, by name: (percent, anchor)."""
     return {
         f"{source}/{method}": (float(given[dataset]), str(given["against"]))
         for source, entry in sources().items()
@@ -68,7 +68,7 @@ def stated(dataset: str) -> dict[str, tuple[float, str]]:
 
 
 def stated_costs(folder: Path | None = None) -> pd.DataFrame:
-    """What published codecs cost to decode, by the name of their curve: a row each, with the columns `COST_COLUMNS`.
+    """Decoding costs of published codecs, with one row per curve and the columns `COST_COLUMNS`.
 
     Raises:
         UsageError: costs.toml has an entry that lacks a field or has an unknown one, or a cost that is not positive.
@@ -81,7 +81,7 @@ def stated_costs(folder: Path | None = None) -> pd.DataFrame:
         numbers = [entry[name] for name in ("kmac_per_pixel", "parameters") if name in entry]
         missing = [name for name in ("curve", "label", "by", "source", "obtained") if not entry.get(name)]
         if missing or not numbers or min(numbers) <= 0:
-            need = missing[0] if missing else "a cost above 0"
+            need = missing[0] if missing else "a positive cost"
             raise UsageError(f"costs.toml: {entry.get('curve', 'an entry')} needs {need}")
     frame = pd.DataFrame(entries).reindex(columns=list(COST_COLUMNS))
     texts = {"note": frame["note"].fillna(""), "obtained": frame["obtained"].astype(str)}
@@ -90,12 +90,12 @@ def stated_costs(folder: Path | None = None) -> pd.DataFrame:
 
 
 def optimised_for(loss: str) -> set[str]:
-    """The curves of networks that were trained for a loss ("mse", "ms-ssim"), as far as sources.toml says so."""
+    """Names of curves of networks trained for a loss ("mse", "ms-ssim"), according to sources.toml."""
     return _marked("optimised", loss)
 
 
 def vtm_curves() -> set[str]:
-    """The curves of VTM that published ones are compared with, by name."""
+    """Names of the published VTM curves used as anchors."""
     return _marked("vtm", True)
 
 

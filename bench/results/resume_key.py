@@ -1,7 +1,8 @@
-"""The key of a measurement, by which runs resume: a hash of everything that can change its result.
+"""The key of a measurement, by which runs resume: a hash of everything that determines the coded file.
 
-That is the configuration of the codec and the SHA-256 of the image. A task whose key is in the database is not measured
-again; if the weights, the backend or a setting changes, so does the key.
+It covers the configuration of the codec and the SHA-256 of the image. If the weights, the backend or a setting changes,
+so does the key. A task whose key is in the database is not measured again, unless a metric is missing or has another
+version: versions of metrics are not in the key.
 """
 
 from __future__ import annotations

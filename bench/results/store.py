@@ -222,7 +222,7 @@ class Store:
             )
 
     def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
-        """Those of some keys whose measurements hold a value of each of these metrics in the given version."""
+        """The keys whose measurements have values of all these metrics in the given versions."""
         query = f"SELECT key, metric, version FROM distortions WHERE key IN ({', '.join('?' * len(keys))})"  # noqa: S608  # marks
         held: dict[str, dict[str, str]] = {}
         for key, metric, version in self.rows(query, tuple(keys)):

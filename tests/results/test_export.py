@@ -223,7 +223,7 @@ def test_an_image_set_of_other_pictures_than_the_one_here_is_refused_by_name(
     import_csv(store, read_rows(export))
     before = _everything(store)
     change(export)
-    with pytest.raises(UsageError, match=r"image set 'photos-[0-9a-f]{8}' is not the one here: 1 of 2 pictures"):
+    with pytest.raises(UsageError, match=r"image set 'photos-[0-9a-f]{8}' differs from that here: 1 of 2 pictures"):
         import_csv(store, read_rows(export))
     assert _everything(store) == before
 

@@ -31,8 +31,8 @@ def add(store: Store, psnr: int, metadata: CurveMetadata) -> str:
 def test_a_name_stands_for_one_curve_and_is_not_replaced_unasked(store: Store) -> None:
     metadata = CurveMetadata("clic", "mine")
     assert add(store, 30, metadata) == "own/mine: 2 points on clic"
-    assert add(store, 30, metadata) == "own/mine: 2 points on clic, which were there"
-    with pytest.raises(UsageError, match=r"own/mine is there on clic with other points; remove it with .*--remove"):
+    assert add(store, 30, metadata) == "own/mine: 2 points on clic (already stored)"
+    with pytest.raises(UsageError, match=r"own/mine exists on clic with other points; remove it with .*--remove"):
         add(store, 31, metadata)
     assert store.rows("SELECT value FROM imported ORDER BY value") == [(30,), (33,)]
     remove_curve(store, "mine")

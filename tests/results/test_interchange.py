@@ -119,7 +119,7 @@ def test_points_are_of_the_image_set_that_the_file_names(tmp_path: Path) -> None
     for dataset in ("", "garden"):
         curve = import_compressai(path, CurveMetadata(dataset=dataset))
         assert (set(curve.points["dataset"]), curve.remarks) == ({"garden"}, ())
-    with pytest.raises(UsageError, match=r"mine\.json is of garden by its own words, not of kodak"):
+    with pytest.raises(UsageError, match=r"mine\.json states that its image set is garden, not kodak"):
         import_compressai(path, CurveMetadata(dataset="kodak"))
 
 
@@ -127,7 +127,7 @@ def test_kodak_is_assumed_with_a_word_alone(tmp_path: Path) -> None:
     path = _file(tmp_path, {"results": RESULTS})
     curve = import_compressai(path)
     assert set(curve.points["dataset"]) == {"kodak"}
-    assert curve.remarks == ("the file names no image set: kodak is assumed, and --dataset NAME says otherwise",)
+    assert curve.remarks == ("the file names no image set: kodak is assumed; use --dataset NAME for another",)
     said = import_compressai(path, CurveMetadata(dataset="clic"))
     assert (set(said.points["dataset"]), said.remarks) == ({"clic"}, ())
 
@@ -173,7 +173,7 @@ def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path
     curve = import_compressai(_file(tmp_path, {"results": RESULTS}), CurveMetadata(dataset="clic"))
     with Store.open(tmp_path / "r.sqlite", create=True) as store:
         assert add_curve(store, curve) == f"{curve.name}: 6 points on clic"
-        assert add_curve(store, curve) == f"{curve.name}: 6 points on clic, which were there"
+        assert add_curve(store, curve) == f"{curve.name}: 6 points on clic (already stored)"
         assert store.rows("SELECT dataset, title FROM datasets") == [("clic", "clic")]
         store.describe("datasets", [{"dataset": "clic", "title": "CLIC 2020", "note": ""}])
         add_curve(

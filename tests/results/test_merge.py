@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bench(*run, "--db", str(folder / "whole.sqlite"))
     for number in (1, 2, 3):
         said = bench(*run, "--shard", f"{number}/3", "--db", str(folder / f"{number}.sqlite"))
-        assert "5 tasks measured, 0 were there, 0 failed" in said
+        assert "5 tasks measured, 0 already stored, 0 failed" in said
     return folder
 
 
@@ -49,14 +49,14 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 def test_shards_merged_are_the_whole_run(folder: Path, tmp_path: Path) -> None:
     parts = [str(folder / f"{number}.sqlite") for number in (1, 2, 3)]
     said = bench("merge", *parts, "--db", str(tmp_path / "r.sqlite"))
-    assert said == "".join(f"measurements from {part}: 5 new, 0 were there\n" for part in parts)
+    assert said == "".join(f"measurements from {part}: 5 new, 0 already stored\n" for part in parts)
     for table, query in TABLES.items():
         assert rows(tmp_path / "r.sqlite", query) == rows(folder / "whole.sqlite", query), table
     assert len(rows(tmp_path / "r.sqlite", "SELECT * FROM runs")) == 3
     again = bench("merge", parts[0], "--db", str(tmp_path / "r.sqlite"))
-    assert again == f"measurements from {parts[0]}: 0 new, 5 were there\n"
+    assert again == f"measurements from {parts[0]}: 0 new, 5 already stored\n"
     run = ("run", "--codec", "jpeg@10,50", "--codec", "webp@50", "--dataset", str(folder / "photos"))
-    assert "0 tasks measured, 15 were there" in bench(*run, "--db", str(tmp_path / "r.sqlite"))
+    assert "0 tasks measured, 15 already stored" in bench(*run, "--db", str(tmp_path / "r.sqlite"))
 
 
 def test_what_is_here_stays_and_failures_of_what_is_measured_go(folder: Path, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_failure_of_theirs_is_added_unless_the_task_is_measured_here(folder: P
 
 
 def test_a_database_is_not_merged_into_itself(folder: Path) -> None:
-    with Store.open(folder / "whole.sqlite") as store, pytest.raises(UsageError, match="are merged into; leave it out"):
+    with Store.open(folder / "whole.sqlite") as store, pytest.raises(UsageError, match="are merged into; omit it"):
         merge(store, folder / "whole.sqlite")
 
 
@@ -110,9 +110,12 @@ def test_a_database_is_not_merged_into_itself(folder: Path) -> None:
             "UPDATE distortions SET value = -1 WHERE metric = 'mse'",
             "distortions, 'mse' must be a number from 0 to",
         ),
-        ("UPDATE distortions SET metric = 'width' WHERE metric = 'mse'", "distortions has 'width', which is no name"),
+        (
+            "UPDATE distortions SET metric = 'width' WHERE metric = 'mse'",
+            "distortions has 'width', which is not a valid name",
+        ),
         ("UPDATE runs SET provenance = '5'", "runs, 'provenance' must be a JSON object, not '5'"),
-        ("UPDATE images SET image = CAST(x'ff' AS TEXT) WHERE image = 'p1'", "holds text that is none"),
+        ("UPDATE images SET image = CAST(x'ff' AS TEXT) WHERE image = 'p1'", "contains invalid text"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_and_nothing_is_added(
@@ -140,5 +143,5 @@ def test_an_image_set_of_other_pictures_than_the_one_here_is_refused_by_name(
     bench("merge", str(folder / "2.sqlite"), "--db", str(tmp_path / "r.sqlite"))
     said = bench("merge", str(tmp_path / "theirs.sqlite"), "--db", str(tmp_path / "r.sqlite"), code=1)
     assert "its image set 'photos-" in said
-    assert "is not the one here; merge it into a database of its own with --db" in said
+    assert "differs from that here; merge it into a separate database with --db" in said
     assert rows(tmp_path / "r.sqlite", "SELECT count(*) FROM measurements") == [(5,)]

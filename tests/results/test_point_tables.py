@@ -61,7 +61,7 @@ def test_columns_are_known_in_any_writing(tmp_path: Path, text: str) -> None:
 def test_without_a_name_it_is_that_of_the_file_and_kodak_is_assumed(tmp_path: Path) -> None:
     curve = read(tmp_path, "bpp,psnr\n.1,30\n", os.fsdecode(b"caf\xf1.tsv"), CurveMetadata())
     assert re.fullmatch(r"caf\?-[0-9a-f]{8}/caf\?", curve.name)
-    assert curve.remarks == ("the file names no image set: kodak is assumed, and --dataset NAME says otherwise",)
+    assert curve.remarks == ("the file names no image set: kodak is assumed; use --dataset NAME for another",)
 
 
 def test_an_address_as_source_is_kept_as_one(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_an_address_as_source_is_kept_as_one(tmp_path: Path) -> None:
 
 def test_other_columns_are_left_out_with_a_word(tmp_path: Path) -> None:
     curve = read(tmp_path, "bpp,lpips,psnr,lambda\n.1,.3,30,7\n")
-    assert curve.remarks == ("left out, being none of psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db: lpips",)
+    assert curve.remarks == ("columns left out (not among psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db): lpips",)
 
 
 def test_rows_of_pictures_become_means_at_each_setting(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_decibels_of_single_pictures_are_not_averaged(tmp_path: Path) -> None:
     curve = read(tmp_path, text)
     assert set(curve.points["metric"]) == {"ms_ssim_rgb"}
     assert values(curve, "ms_ssim_rgb") == [(pytest.approx(0.2), pytest.approx(0.94))]
-    assert curve.remarks[-1] == "left out: decibels of single pictures have no mean here: ms-ssim-db"
+    assert curve.remarks[-1] == "left out, because decibels of single pictures cannot be averaged: ms-ssim-db"
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_decibels_of_single_pictures_are_not_averaged(tmp_path: Path) -> None:
         ("bpp,psnr\n.1,nan\n", "row 1: 'psnr' must be a number from"),
         ("bpp;psnr\n0,1;30\n", "row 1: 'bpp' must be a number from .*, not '0,1'"),
         ("bpp,psnr\n.1\n", "row 1 has 1 cells, not 2"),
-        ("bpp,psnr\n.1,\n", "there is no point: no row has a value"),
-        ("bpp,bpp,psnr\n.1,.1,3\n", "two columns have one name"),
+        ("bpp,psnr\n.1,\n", "there are no points: no row has a value"),
+        ("bpp,bpp,psnr\n.1,.1,3\n", "two columns have the same name"),
         ("bpp,ms-ssim\n.1,12\n", "MS-SSIM is above 1"),
         ('bpp,psnr\n.1,"30\n', "not a CSV file"),
         (b"\xff\xfeb\x00p\x00", "not a CSV file in UTF-8"),
@@ -115,7 +115,7 @@ def test_decibels_of_single_pictures_are_not_averaged(tmp_path: Path) -> None:
         ("seq,lmbda,bpp,psnr\na,1,.1,30\nb,1,.2,31\na,2,.3,32\n", "'lmbda' 2 has 1 rows of 1 pictures; each of all 2"),
         ("seq,qp,bpp,psnr\na,1,.1,30\na,1,.2,31\nb,2,.3,32\n", "'qp' 1 has 2 rows of 1 pictures"),
         ("seq,qp,bpp,psnr\na,1,.1,30\nb,1,.2,\n", "'psnr' is empty in row 2"),
-        ("seq,qp,bpp,ms-ssim-db\na,1,.1,10\nb,1,.2,11\n", "decibels of single pictures have no mean here"),
+        ("seq,qp,bpp,ms-ssim-db\na,1,.1,10\nb,1,.2,11\n", "decibels of single pictures cannot be averaged"),
     ],
 )
 def test_a_malformed_table_is_one_clear_line(tmp_path: Path, text: str | bytes, message: str) -> None:

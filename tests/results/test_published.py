@@ -118,8 +118,8 @@ def test_stated_costs_are_of_curves_that_are_there_and_have_a_source() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("label = 'X'\nby = 'authors'\nsource = 's'\nobtained = 2026-11-29", "tfc/x needs a cost above 0"),
-        ("label = 'X'\nkmac_per_pixel = 0\nby = 'a'\nsource = 's'\nobtained = 2026-11-29", "a cost above 0"),
+        ("label = 'X'\nby = 'authors'\nsource = 's'\nobtained = 2026-11-29", "tfc/x needs a positive cost"),
+        ("label = 'X'\nkmac_per_pixel = 0\nby = 'a'\nsource = 's'\nobtained = 2026-11-29", "a positive cost"),
         ("label = 'X'\nkmac_per_pixel = 1\nby = 'authors'\nobtained = 2026-11-29", "tfc/x needs source"),
         ("label = 'X'\nseconds = 1", "unknown field of costs.toml 'seconds'"),
     ],
