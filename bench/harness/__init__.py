@@ -1,4 +1,4 @@
-"""Measuring: the only clock, and the only place where the size of a file is taken.
+"""Measurement of codecs: tasks, workers and runs. All reported sizes and times are measured here.
 
 measure        one codec on one image: bytes, distortions, seconds
 recipe         how to open a codec, here and in other processes
@@ -18,5 +18,5 @@ target         search for the quality that meets a target rate or PSNR
 run_info       provenance of a run
 inventory      available codecs and image sets, and what is missing
 
-Imports `analysis` and what is below. The next folder up is `experiments`.
+Imports `analysis` and the folders above it. The next folder below is `experiments`.
 """

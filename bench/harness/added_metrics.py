@@ -43,7 +43,7 @@ _OF_RUNS = (
 
 
 def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
-    """Measure the `added` metrics of a request on what the database has of its images, and of its codecs if it has any.
+    """Measure the `added` metrics of a request on the stored measurements of its images (and codecs, if given).
 
     Raises:
         BenchError: a name is wrong, a metric cannot run here, nothing is stored, or the database cannot be used.
@@ -51,13 +51,13 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
     for name in _OF_RUNS:
         if getattr(request, name):
             option = {"metrics": "metric", "codec_options": next(iter(request.codec_options), "")}.get(name, name)
-            raise UsageError(f"--add-metric takes codecs as they are stored; leave --{option.replace('_', '-')} out")
+            raise UsageError(f"--add-metric uses codecs as stored; omit --{option.replace('_', '-')}")
     whole = open_dataset(request.dataset, data=request.data, clip=request.clip)
     dataset = whole.part(whole.select(request.images, request.exclude))
     found, lacking = metrics_for(request.added, dataset.kind)
     added = {name: metric for name, metric in found.items() if name not in METRICS or dataset.kind in metric.on_request}
     if not added and not lacking:
-        raise UsageError(f"{', '.join(request.added)} is measured in every run; leave --add-metric out")
+        raise UsageError(f"{', '.join(request.added)} is measured in every run; omit --add-metric")
     job = MeasuringJob.by(added)
     work = Work(job, request.limits)
     run = describe_run(request.command, threads=request.threads, workers=request.workers, pictures={})
@@ -74,7 +74,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
 
         def keep(task: Task, measured: Measured) -> str | None:
             if measured.result.bitstream_sha256 != files[task.key]:
-                return "it codes to another file here than the one that was measured"
+                return "its bitstream here differs from the measured one"
             store.supplement(replace(measured.row(task, run.run_id), diagnostics={}), job.versions)
             return None
 
@@ -104,12 +104,12 @@ def _stored(
         if image in wanted and is_meant:
             found.setdefault(configuration, {})[key] = file
     if not found:
-        raise UsageError(f"{store.path} has nothing of these pictures and codecs; measure them first")
+        raise UsageError(f"{store.path} has no measurements of these pictures and codecs; measure them first")
     return found
 
 
 def _points(stored: Iterable[Configuration], image: ImageFile, opening: Opening) -> tuple[list[CodecPoint], list[str]]:
-    """The codecs that can be opened here, and a line for each that differs from the measured one."""
+    """The codecs that can be opened here, and one line for each that differs from the measured one."""
     points: list[CodecPoint] = []
     left_out: dict[str, None] = {}
     for configuration in stored:
@@ -118,7 +118,7 @@ def _points(stored: Iterable[Configuration], image: ImageFile, opening: Opening)
             if isinstance(found, CodecError):
                 raise found
             if found[0].configuration != configuration:
-                raise UsageError("it is another version here than the one that was measured")
+                raise UsageError("its version here differs from the measured one")
             points.append(found[0])
         except BenchError as error:
             left_out[f"{configuration.codec}: {error}"] = None

@@ -33,7 +33,7 @@ CONNECT_S = 10.0
 """Timeout for connecting to a scheduler."""
 
 FETCH_S = 5.0
-"""How often it is looked whether the worker of a result that does not come is still there."""
+"""Interval of checks whether the worker of an outstanding result still exists."""
 
 TRIES = 2
 """Attempts to send a picture to a process, which may have been replaced in the meantime."""
@@ -75,9 +75,9 @@ class ClusterCrew:
         if answer == _version():
             return True
         if isinstance(answer, tuple):
-            reason = f"it has bench {answer[0]}, of other code than the one here ({__version__})"
+            reason = f"its code of bench {answer[0]} differs from the code here ({__version__})"
         else:
-            reason = f"it has no such bench ({one_line(answer) if isinstance(answer, Exception) else answer})"
+            reason = f"it has no compatible bench ({one_line(answer) if isinstance(answer, Exception) else answer})"
         self.note(address, reason)
         return False
 
@@ -90,7 +90,7 @@ class ClusterCrew:
 
     def note(self, worker: str, line: str) -> None:
         """Tell the user why a worker gets no tasks."""
-        say(f"worker {worker} gets no such tasks: {line}")
+        say(f"worker {worker} gets no tasks of this kind: {line}")
 
     def close(self) -> None:
         """End the processes of the run on all workers that can be reached."""
@@ -103,8 +103,8 @@ class ClusterCrew:
             yield
         except Exception as error:  # noqa: BLE001  # Dask raises various types if the scheduler cannot be reached
             raise ClusterError(
-                f"the scheduler {self._name} is gone ({one_line(error)}); what was finished is stored, and the same "
-                "command goes on from there"
+                f"the scheduler {self._name} is gone ({one_line(error)}); finished work is stored, and the same "
+                "command resumes from there"
             ) from None
 
 
@@ -127,7 +127,7 @@ class _Future:
                 except TimeoutError:
                     if self.future.status == "error":  # raised by the batch itself
                         raise
-                    # Its worker left after the batch was done, before the result was fetched: Dask would wait for ever.
+                    # Its worker left after the batch was done, before the result was fetched: Dask would wait forever.
                     with self.explained():
                         has_worker = self.has_worker()
                     if not has_worker:
@@ -166,16 +166,16 @@ def _address(where: str) -> dict[str, str]:
         return {"scheduler_file": where}
     if ":" in where:
         return {"address": where}
-    raise UsageError(f"--scheduler {where} is neither an address such as tcp://node1:8786, nor a scheduler's file")
+    raise UsageError(f"--scheduler {where} is neither an address such as tcp://node1:8786 nor a scheduler file")
 
 
 def _version() -> tuple[str, str]:
-    """What must be equal on client and worker: the version and the source code of bench."""
+    """Version and source hash of bench, which must be equal on client and worker."""
     return __version__, source_sha256()
 
 
 _supervisors: dict[int, tuple[_Run, Supervisor]] = {}
-"""In a Dask worker: the run and the supervisor of each thread."""
+"""Run and supervisor of each thread of a Dask worker."""
 
 
 def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:

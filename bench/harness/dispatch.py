@@ -138,13 +138,13 @@ class Dispatcher(Generic[_Value]):
             yield from self._lost(worker, batch)
 
     def _lost(self, worker: str, batch: Batch) -> Iterator[tuple[Task, BaseException]]:
-        """Try what was in the hands of a worker again, one task at a time, or give it up."""
+        """Retry the batches of a lost worker, one task at a time, or give them up."""
         losses = batch.losses + 1
         for task in batch.tasks:
             if losses < LOSSES:
                 self._again.append(Batch([task], losses=losses))
             else:
-                yield task, CodecError(f"it was lost {losses} times with the worker that it was on, last {worker}")
+                yield task, CodecError(f"it was lost {losses} times with its worker, last {worker}")
 
     def _hand_out(self) -> None:
         load = Counter(worker for worker, _ in self._running.values())

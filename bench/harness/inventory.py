@@ -44,7 +44,7 @@ class CodecEntry:
 
 
 def codecs() -> list[CodecEntry]:
-    """Every registered codec with each of its backends, and those that run with weights of the user's own."""
+    """All registered codecs with each of their backends, and those that need a user's weights."""
     names = (*codec_names(), *ON_REQUEST)
     return [_entry(name, backend) for name in names for backend in codec_class(name).backends]
 
@@ -76,7 +76,7 @@ def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
 
 
 def metrics() -> list[tuple[str, str, str, str]]:
-    """Every registered metric: (name, title, which values are better, when it is measured or what it lacks)."""
+    """All registered metrics: (name, title, which values are better, when it is measured or what is missing)."""
     rows = []
     for name in (*METRICS, *FURTHER_METRICS):
         metric = load_metric(name)

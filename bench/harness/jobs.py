@@ -71,7 +71,7 @@ class Timed:
 
 
 class Job(Generic[Value_co]):
-    """What is done with each task of a run; it can be pickled."""
+    """The work done for each task of a run; can be pickled."""
 
     __slots__ = ()
 
@@ -108,7 +108,7 @@ class MeasuringJob(Job[Measured]):
     """Rate and distortion."""
 
     metrics: tuple[tuple[str, str], ...]
-    """Names as given by the user, and the planned versions."""
+    """Metrics by the names given by the user, with the planned versions."""
 
     @classmethod
     def by(cls, metrics: Iterable[str]) -> MeasuringJob:

@@ -1,4 +1,4 @@
-"""From a codec and a picture to numbers: the only clock, and the only place where bytes are counted."""
+"""Measurement of one codec on one picture: the only place where reported files are measured and times are taken."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats:
     adapter.decode(decoder, data, picture.kind)
     for library, found in threads_in_force().items():
         if found != threads:
-            raise CodecError(f"times of {threads} threads are asked for, but the codec lets {library} have {found}")
+            raise CodecError(f"times with {threads} threads are requested, but the codec sets {library} to {found}")
     samples: list[Sample] = []
     for repeat in range(repeats):
         samples += _timed("encode", repeat, lambda: adapter.encode(encoder, given))
@@ -132,4 +132,4 @@ def require_quiet_machine(seconds: float = 2.0) -> None:
 
     busy = psutil.cpu_percent(interval=seconds) / 100
     if busy > BUSY_FRACTION:
-        raise BusyError(f"other work uses {busy:.0%} of this machine, timings would be wrong; wait, or add --force")
+        raise BusyError(f"other work uses {busy:.0%} of this machine, so times would be wrong; wait, or add --force")

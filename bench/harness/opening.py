@@ -1,7 +1,7 @@
 """Opening codecs to describe them, before anything is measured.
 
-Code of somebody else may end the process that loads it or constructs its codec, hang, or take all memory. It is
-therefore loaded and opened in a worker process first: if that ends, the codec's tasks fail with the reason.
+Foreign code may end the process that loads it or constructs its codec, hang, or use all memory. It is therefore first
+loaded and opened in a worker process: if that ends, the codec's tasks fail with the reason.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from bench.system.worker_process import Limits
 
 _LIBRARIES = {"torch", "compressai"}
-"""What code imports that takes seconds because of PyTorch."""
+"""Slow imports of users' code, because of PyTorch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Opens codecs, those of somebody else in a process that is replaced when it ends."""
+    """Opens codecs; foreign ones in a worker process that is replaced when it ends."""
 
     supervisor: Supervisor
     limits: Limits
 
     def point(self, recipe: Recipe, image: ImageFile) -> tuple[CodecPoint, str] | CodecError:
-        """A point, and the note of its codec (`Codec.about`); or why its process has ended.
+        """Describe a codec at one quality: a point and the codec's note (`Codec.about`), or why its process ended.
 
         Raises:
             BenchError: the codec cannot be opened.
-            CodecError: likewise, because its code raised something else, which is told in one line.
+            CodecError: the codec's code raised another error, which is given in one line.
         """
         if is_ours(recipe.name):
             return _opened(recipe, image)
@@ -58,9 +58,9 @@ class Opening:
     def not_loaded(
         self, texts: Iterable[str], options: Mapping[str, str], backend: str | None
     ) -> Mapping[str, CodecError]:
-        """Those of the codecs that names and globs stand for whose code ends the process that loads it, and how.
+        """The requested codecs whose code kills the process that loads it, with the reason.
 
-        What it raises is not told: it is raised again when the code is loaded here.
+        Exceptions are ignored here: they are raised again when the code is loaded in this process.
         """
         names = names_of(texts)
         if others := [name for name in names if not is_ours(name)]:
@@ -79,7 +79,7 @@ class Opening:
 
 
 def _load_for_all(names: Iterable[str]) -> None:
-    """Load what worker processes need: they are forked from one that has imported what this one has by then."""
+    """Import everything that the fork server must preload before it starts."""
     for name in METRICS:
         load_metric(name)
     for name in names:
@@ -90,7 +90,7 @@ def _load_for_all(names: Iterable[str]) -> None:
 
 
 def _load(name: str, options: Mapping[str, str], backend: str | None) -> CodecError | None:
-    """Do in a worker process what will be done with a codec's class here; an error if it calls exit."""
+    """Import a codec class and query its points in a worker; return an error if it calls `sys.exit`."""
     try:
         cls = codec_class(name)
         chosen = {option: value for option, value in options.items() if option in cls.options}
@@ -105,7 +105,7 @@ def _load(name: str, options: Mapping[str, str], backend: str | None) -> CodecEr
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """An error whose kind matters."""
+    """An error that keeps its type across processes."""
 
     error: BenchError
 
@@ -121,5 +121,5 @@ def _answer(recipe: Recipe, image: ImageFile) -> tuple[CodecPoint, str] | CodecE
 
 def _opened(recipe: Recipe, image: ImageFile) -> tuple[CodecPoint, str]:
     pinned, codec = recipe.pinned()
-    # All images of a set are alike in what the adapter does.
+    # The adapter treats all images of a set alike.
     return CodecPoint(pinned, pinned.configuration(codec, adapter.settings(codec, image))), codec.about

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The points and images of a run, and the reasons why other codecs cannot run.
+    """Points and images of a run, and the reasons why other codecs cannot run.
 
     Tasks are ordered by codec and quality, so that whole RD points are finished early.
     """
@@ -40,7 +40,7 @@ class Plan:
     shard: tuple[int, int] = (1, 1)
     """Number of this shard, and the number of shards: each has every n-th task, so that shards take equally long."""
     lost: Mapping[CodecPoint, CodecError] = field(default_factory=dict)
-    """Points of codecs that ended the process that opened them, and how. Their tasks are none of the plan's."""
+    """Points of codecs that ended the process that opened them, with the reason. Their tasks are not in the plan."""
 
     def of(self, place: int) -> Iterator[Task]:
         """The tasks of one point."""

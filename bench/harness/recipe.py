@@ -1,4 +1,4 @@
-"""How to open a codec, here and in other processes, so that all of them have the same one."""
+"""Recipes for opening the same codec in this and other processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import Codec, Scalar
 
-ANOTHER = "or what it needs is not what the run was planned with; if it was changed since, start the run again"
+ANOTHER = "or its files differ from those of the planned run; if they were changed, start the run again"
 
 Version = tuple[str, str | None]
 """A codec's revision, and the SHA-256 of its weights."""
@@ -25,7 +25,7 @@ Version = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to open a codec at one quality, in any process."""
+    """Everything that a process needs to open a codec at one quality."""
 
     name: str
     """The name as the user gave it; a codec of a file is stored under its label."""

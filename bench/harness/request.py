@@ -75,7 +75,7 @@ class RunRequest:
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
-    """Metrics to measure on what is stored: see `bench.harness.added_metrics`."""
+    """Metrics to add to stored measurements: see `bench.harness.added_metrics`."""
     bpp: float | None = None
     """Target mean rate, for which the quality of each codec is searched."""
     psnr: float | None = None
@@ -117,14 +117,14 @@ class Summary:
         return list(dict.fromkeys([*self.left_out, *([] if self.skipped else lines)]))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows of points that this run was asked for; others of the same codec and quality are left out."""
+        """Rows of the points requested in this run; others of the same codec and quality are left out."""
         found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
         return found
 
     def __str__(self) -> str:
         """One line for each kind of work and for each codec that could not run."""
         lines = [
-            f"{self.dataset}: {outcome.measured} tasks {kind}, {outcome.skipped} were there, "
+            f"{self.dataset}: {outcome.measured} tasks {kind}, {outcome.skipped} already stored, "
             f"{len(outcome.failures)} failed"
             for kind, outcome in self.outcomes.items()
         ]
@@ -141,11 +141,11 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
     """
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
-            raise UsageError(f"{option} is for times; add --timing, or leave it out")
+            raise UsageError(f"{option} applies to times; add --timing, or omit it")
     if request.seed is not None and request.sample is None:
-        raise UsageError("--seed chooses a --sample; add --sample, or leave it out")
+        raise UsageError("--seed applies to --sample; add --sample, or omit it")
     if request.scheduler and request.workers > 1:
-        raise UsageError("--workers are of this machine, and --scheduler has its own; leave one of them out")
+        raise UsageError("--workers is for this machine, and a --scheduler has its own workers; use only one of them")
     target = target_of(request.bpp, request.psnr, request.codecs)
     with Supervisor() as supervisor:
         opening = Opening(supervisor, request.limits)
@@ -201,7 +201,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
 
 
 def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPoint, CodecError]:
-    """The points, as far as the user names qualities, of codecs that cannot be loaded."""
+    """Points of codecs that cannot be loaded, as far as the user named qualities."""
     specs = [CodecSpec.parse(text) for text in request.codecs]
     return {
         CodecPoint.unopened(name, quality, request.backend): error
@@ -229,7 +229,7 @@ def _at_target(
     if target is None:
         return specs, [], []
     if not target.is_rate and dataset.kind != "rgb":
-        raise UsageError("--psnr is of RGB pictures; for planes give --bpp")
+        raise UsageError("--psnr is for RGB pictures; use --bpp for planes")
     found: list[CodecSpec] = []
     lines: list[str] = []
     errors: list[BenchError] = []
@@ -259,7 +259,7 @@ def _at_target(
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
-    """A line for each curve that still has points of weights files that are gone, perhaps of another training."""
+    """One line per curve that still has points of former weights files, perhaps from another training."""
     lines = []
     for point in {point.configuration.curve: point for point in the_plan.points}.values():
         configuration, codec = point.configuration, codec_class(point.recipe.name)
@@ -269,14 +269,14 @@ def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
         if gone := sorted(stored - set(codec.points(**{**codec.options, **dict(point.recipe.options)}))):
             listed = ", ".join(f"{quality:g}" for quality in gone)
             lines.append(
-                f"{configuration.codec}@{listed} was measured with files that {configuration.weights} no longer names, "
-                "and stays on the curve; for another training use another --db or other names"
+                f"{configuration.codec}@{listed} was measured with files that {configuration.weights} no longer "
+                "matches, and stays on the curve; use another --db or other names for another training"
             )
     return tuple(lines)
 
 
 def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
-    """Remarks of the image files on what reading omits or changes, with the names of the pictures."""
+    """Remarks on data that reading the image files omits or changes, with the names of the pictures."""
     found: dict[str, list[str]] = {}
     for image in images:
         for remark in image.remarks:
@@ -288,7 +288,7 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
     lines = [f"note: {remark} ({listed(names)})" for remark, names in remarks.items()]
     if count := len(dataset.left_out):
         kinds = listed(sorted({path.suffix.lower() or path.name for path in dataset.left_out}))
-        what = "file is no picture" if count == 1 else "files are no pictures"
+        what = "file is not a picture" if count == 1 else "files are not pictures"
         lines.append(f"note: {count} {what} that can be read here, and left out ({kinds})")
     return tuple(lines)
 
@@ -336,17 +336,19 @@ def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
     """The metric of a name, if it applies to such pictures and its name is not taken in the results."""
     stored = DERIVED.get(name.replace("_", "-"), "") if name not in METRICS else ""
     if stored and taken.keys() >= set(stored.split(", ")):
-        raise UsageError(f"{name} follows from {stored}, which is always stored; leave it out")
+        raise UsageError(f"{name} is computed from {stored}, which is always stored; omit it")
     metric = load_metric(name)
     if taken.get(metric.name, metric) != metric:
-        raise UsageError(f"metric '{name}' is called {metric.name} like one of bench's own; give it another name")
+        raise UsageError(f"metric '{name}' is called {metric.name} like a built-in one; give it another name")
     if not is_measured_name(metric.name):
         raise UsageError(
             f"metric '{name}' is called '{metric.name}'; a name has letters, digits, '_', '.', '+' and '-'"
         )
     is_taken = is_column(metric.name) or metric.name in DIAGNOSTICS or metric.name.replace("_", "-") in DERIVED
     if name not in METRICS and is_taken:
-        raise UsageError(f"metric '{name}' is called {metric.name}, which the results have; give it another name")
+        raise UsageError(
+            f"metric '{name}' is called {metric.name}, which is a column of the results; give it another name"
+        )
     if not metric.takes(kind):
         raise UsageError(f"metric '{name}' is for {' and '.join(metric.kinds)}, not for pictures of {kind}")
     return metric

@@ -29,7 +29,7 @@ _Value = TypeVar("_Value")
 
 
 def opening_limits(limits: Limits) -> Limits:
-    """What opening a codec may take where a task has limits."""
+    """Limits for opening a codec, from the limits of a task."""
     return Limits(None if limits.timeout_s is None else max(limits.timeout_s, OPENING_S), limits.memory_bytes)
 
 
@@ -72,7 +72,7 @@ class Supervisor:
                 return CodecError(f"its process {error}")
 
     def call(self, function: Callable[..., Any], *arguments: object, limits: Limits) -> Any:  # noqa: ANN401
-        """What a function gives in the process; see `WorkerProcess.call`.
+        """Call a function in the process and return its result; see `WorkerProcess.call`.
 
         Raises:
             EndedError: the process ended, twice; or took too long.

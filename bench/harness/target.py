@@ -72,10 +72,10 @@ def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Ta
         return None
     option = "--psnr" if bpp is None else "--bpp"
     if bpp is not None and psnr is not None:
-        raise UsageError("--bpp and --psnr are two targets; leave one out")
+        raise UsageError("--bpp and --psnr are alternative targets; use only one of them")
     for text in texts:
         if (spec := CodecSpec.parse(text)).qualities:
-            raise UsageError(f"{option} finds the quality; write {spec.name} instead of {text}")
+            raise UsageError(f"{option} finds the quality; use {spec.name} instead of {text}")
     return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
 
 
@@ -146,7 +146,7 @@ def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec,
     distances = [distance(quality) for quality in tried]
     if abs(distance(nearest)) >= TOLERANCE and (min(distances) > 0 or max(distances) < 0):
         of += f", its {'lowest' if min(distances) > 0 else 'highest'}: the target is out of reach"
-    line = f"{label_of(spec.name)}: {target} asked for; quality {nearest:g} has {target.shown(tried[nearest])}{of}"
+    line = f"{label_of(spec.name)}: {target} requested; quality {nearest:g} has {target.shown(tried[nearest])}{of}"
     return replace(spec, qualities=(nearest,)), line
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodecPoint:
-    """A codec at one quality: how it is opened, and what is stored of it."""
+    """A codec at one quality: its recipe and its stored configuration."""
 
     recipe: Recipe
     configuration: Configuration
 
     @classmethod
     def unopened(cls, name: str, quality: float, backend: str | None) -> CodecPoint:
-        """A point of a codec that nothing is known of, because it cannot be opened; its failures are stored of it."""
+        """A placeholder for a codec that cannot be opened, so that its failures can be stored."""
         about = Configuration(label_of(name), float(quality), "{}", backend or "not opened", "", "", None, None)
         return cls(Recipe(name, quality, backend), about)
 

@@ -50,10 +50,10 @@ def add(folder: Path, *arguments: str, code: int = 0) -> str:
 def test_all_that_is_stored_gets_the_values_of_a_run_that_had_the_metric(folder: Path) -> None:
     before = rows(folder, KEPT)
     said = add(folder, "--add-metric", "xpsnr")
-    assert "6 tasks with metrics added, 0 were there, 0 failed" in said
+    assert "6 tasks with metrics added, 0 already stored, 0 failed" in said
     assert rows(folder, VALUES, "xpsnr") == rows(folder, VALUES, "xpsnr", db="x.sqlite")
     assert rows(folder, KEPT) == before
-    assert "0 tasks with metrics added, 6 were there" in add(folder, "--add-metric", "xpsnr")
+    assert "0 tasks with metrics added, 6 already stored" in add(folder, "--add-metric", "xpsnr")
 
 
 def test_codecs_and_pictures_can_be_chosen(folder: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_file_that_is_another_one_now_is_not_compared(folder: Path) -> None:
     with sqlite3.connect(folder / "r.sqlite") as connection:
         connection.execute("UPDATE measurements SET bitstream_sha256 = 'abc' WHERE key = ?", (key,))
     said = add(folder, "--add-metric", "xpsnr", code=1)
-    assert "it codes to another file here than the one that was measured" in said
+    assert "its bitstream here differs from the measured one" in said
     assert key not in {found for found, _ in rows(folder, VALUES, "xpsnr")}
     assert len(rows(folder, VALUES, "xpsnr")) == 5
 
@@ -74,10 +74,12 @@ def test_a_codec_of_another_version_is_left_out(folder: Path) -> None:
     with sqlite3.connect(folder / "r.sqlite") as connection:
         connection.execute("UPDATE configurations SET backend_version = 'old' WHERE codec = 'webp'")
     said = add(folder, "--add-metric", "xpsnr")
-    assert "left out: webp: it is another version here than the one that was measured" in said
+    assert "left out: webp: its version here differs from the measured one" in said
     assert len(rows(folder, VALUES, "xpsnr")) == 4
 
 
 def test_what_is_not_stored_is_said(folder: Path) -> None:
-    assert "has nothing of these pictures and codecs" in add(folder, "--add-metric", "xpsnr", "--codec", "vvc", code=1)
-    assert "name what to measure by --codec" in bench("run", code=1)
+    assert "has no measurements of these pictures and codecs" in add(
+        folder, "--add-metric", "xpsnr", "--codec", "vvc", code=1
+    )
+    assert "give the codecs to measure with --codec" in bench("run", code=1)

@@ -100,7 +100,7 @@ USING (configuration_id) ORDER BY 1, 2"
 def test_a_scheduler_that_goes_away_ends_the_run_in_one_line_and_nothing_is_twice(desk: Desk) -> None:
     cluster = started()
     thread = in_mid_run(desk, cluster.close)
-    with pytest.raises(ClusterError, match=r"is gone .*; what was finished is stored, and the same command goes on"):
+    with pytest.raises(ClusterError, match=r"is gone .*; finished work is stored, and the same command resumes"):
         run("own.py:Slower@1,2,3,4", scheduler=cluster.scheduler_address)
     thread.join()
     stored = len(desk.rows())

@@ -153,7 +153,7 @@ def test_tasks_of_a_lost_worker_are_done_by_others_and_one_that_is_always_lost_i
     found = results(planned(1, 6), crew)
     assert sorted(name for name, _ in found) == [f"c@0 on p{number}" for number in range(6)]
     (lost,) = [value for name, value in found if name == "c@0 on p3"]
-    assert str(lost).startswith("it was lost 3 times with the worker that it was on, last ")
+    assert str(lost).startswith("it was lost 3 times with its worker, last ")
     assert [value for name, value in found if name != "c@0 on p3"] == [1] * 5
 
 
@@ -189,10 +189,12 @@ def test_workers_of_another_bench_are_told_once_and_get_nothing(capsys: pytest.C
     crew = ClusterCrew(client, "tcp://s:1", _Run("r", "."))
     assert crew.workers() == crew.workers() == {"w1": 2}
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(" gets no such tasks: ")[::2] for line in lines] == [
-        ("worker w2", f"it has bench 0.1, of other code than the one here ({_version()[0]})"),
-        ("worker w3", "it has no such bench (ModuleNotFoundError: No module named 'bench')"),
+    assert [line.partition(" gets no tasks of this kind: ")[::2] for line in lines] == [
+        ("worker w2", f"its code of bench 0.1 differs from the code here ({_version()[0]})"),
+        ("worker w3", "it has no compatible bench (ModuleNotFoundError: No module named 'bench')"),
     ]
     client.found = {}
-    with pytest.raises(ClusterError, match=r"^the scheduler tcp://s:1 is gone \(ConnectionError: closed\); what was"):
+    with pytest.raises(
+        ClusterError, match=r"^the scheduler tcp://s:1 is gone \(ConnectionError: closed\); finished work"
+    ):
         crew.workers()

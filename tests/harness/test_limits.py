@@ -78,8 +78,8 @@ class FirstTime(Raw):
 REASONS = {
     "leaves": "its process exited with code 0",
     "exits": "SystemExit: done (of_limits.py:26)",
-    "crashes": "its process was ended by SIGSEGV",
-    "hangs": "its process took longer than 5 s, and was ended",
+    "crashes": "its process was killed by SIGSEGV",
+    "hangs": "its process took longer than 5 s and was killed",
 }
 
 
@@ -118,13 +118,13 @@ def test_each_loses_its_task_only_with_its_reason(desk: Desk, own: Path, workers
 def test_one_that_eats_memory_loses_its_task_only(own: Path) -> None:
     """One worker is enough: the test before this one has the limits of several."""
     summary = run(f"{own}:Eats@1", limits=Limits(memory_bytes=2**30))
-    assert summary.failures == ["eats@1 on p0: its process took more than 1 GiB of memory, and was ended"]
+    assert summary.failures == ["eats@1 on p0: its process took more than 1 GiB of memory and was killed"]
     assert summary.outcomes["measured"].measured == 1
 
 
 def test_what_is_ended_while_it_decodes_says_so(own: Path) -> None:
     summary = run(f"{own}:Aborts@1", "jpeg@50", images=("p0",))
-    assert summary.failures == ["aborts@1 on p0: the process that decodes was ended by SIGABRT"]
+    assert summary.failures == ["aborts@1 on p0: the process that decodes was killed by SIGABRT"]
     assert summary.outcomes["measured"].measured == 1
 
 
@@ -143,7 +143,7 @@ def test_times_of_codecs_that_exit_cost_these_only(desk: Desk, own: Path) -> Non
 def test_limits_are_of_a_call() -> None:
     with WorkerProcess(1) as process:
         first = process.call(os.getpid)
-        with pytest.raises(TimeoutEndedError, match=r"^took longer than 0\.2 s, and was ended$"):
+        with pytest.raises(TimeoutEndedError, match=r"^took longer than 0\.2 s and was killed$"):
             process.call(time.sleep, 1000, limits=Limits(timeout_s=0.2))
         second = process.call(os.getpid)
         assert second not in {first, os.getpid()}

@@ -64,8 +64,8 @@ class Eats(Raw):
 REASONS = {
     "Leaves": "its process exited with code 3 while it was opened",
     "Exits": "SystemExit: done (of_opening.py:28)",
-    "Crashes": "its process was ended by SIGSEGV while it was opened",
-    "Eats": "its process took more than 1 GiB of memory, and was ended while it was opened",
+    "Crashes": "its process was killed by SIGSEGV while it was opened",
+    "Eats": "its process took more than 1 GiB of memory and was killed while it was opened",
 }
 
 FAILED = "SELECT codec, quality, count(*), message FROM failures JOIN configurations USING (configuration_id) \
@@ -99,7 +99,7 @@ def test_one_that_cannot_be_opened_at_a_quality_loses_these_tasks_only(
 def test_one_that_hangs_is_ended(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "OPENING_S", 8.0)
     summary = run(f"{own}:Hangs@1", "jpeg@50", limits=Limits(timeout_s=8), images=("p0",))
-    reason = "its process took longer than 8 s, and was ended while it was opened"
+    reason = "its process took longer than 8 s and was killed while it was opened"
     assert summary.failures == [f"hangs@1 on p0: {reason}"]
     assert summary.outcomes["measured"].measured == 1
 
@@ -111,7 +111,7 @@ def test_one_that_cannot_be_loaded_loses_its_tasks_only(desk: Desk, line: str) -
     summary = run("bad.py:Bad@1,2", "jpeg@50")
     assert summary.outcomes["measured"].measured == 2
     reason = {
-        "ctypes.string_at(0)": "its process was ended by SIGSEGV while it was loaded",
+        "ctypes.string_at(0)": "its process was killed by SIGSEGV while it was loaded",
         "os._exit(0)": "its process exited with code 0 while it was loaded",
         "sys.exit(4)": "'bad.py:Bad' cannot be loaded: SystemExit: 4",
     }[line]

@@ -112,7 +112,7 @@ def test_two_sets_of_one_name_are_told_apart(tmp_path: Path, folder: Path) -> No
         (tmp_path / str(place) / "photos" / "x.png").write_bytes((folder / "photos" / f"{name}.png").read_bytes())
         run = ("run", "--codec", "jpeg@10,50", "--codec", "webp@10,50")
         bench(*run, "--dataset", str(tmp_path / str(place) / "photos"), *db)
-    assert "several image sets of the name photos: photos-" in bench(
+    assert "several image sets named photos: photos-" in bench(
         "compare", "webp", "jpeg", "--dataset", "photos", *db, code=1
     )
 

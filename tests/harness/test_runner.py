@@ -180,7 +180,7 @@ def test_times_are_of_as_many_threads_as_they_say(desk: Desk, own: Path) -> None
     assert torch.get_num_threads() == 2
     summary = run(desk, f"{own}:OneThread", threads=2, **timing)
     (failure,) = summary.failures
-    assert failure.startswith("onethread@1 on p0: times of 2 threads are asked for, but the codec lets ")
+    assert failure.startswith("onethread@1 on p0: times with 2 threads are requested, but the codec sets ")
     assert desk.rows(
         "SELECT DISTINCT codec, threads FROM timings JOIN measurements USING (key) \
 JOIN configurations USING (configuration_id)"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def test_a_codec_and_a_metric_of_the_users_own(desk: Desk) -> None:
     result = desk.measure("--metric", "own_metric.py:WORST")
     assert result.returncode == 0, result.stderr
-    assert "32 tasks measured, 0 were there, 0 failed" in result.stdout
+    assert "32 tasks measured, 0 already stored, 0 failed" in result.stdout
     assert desk.rows("SELECT count(*), max(value) FROM distortions WHERE metric = 'worst'") == [(32, 127.0)]
     assert desk.rows("SELECT DISTINCT value FROM distortions WHERE metric = 'ms_ssim'") == [(None,)]
     # 8 bits a sample lose nothing.
@@ -33,7 +33,7 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     desk.measure()
     before = desk.rows()
     result = desk.measure()
-    assert "0 tasks measured, 32 were there" in result.stdout
+    assert "0 tasks measured, 32 already stored" in result.stdout
     assert desk.rows() == before
 
 
@@ -41,7 +41,7 @@ def test_a_renamed_image_and_one_of_equal_content_count_once_each(desk: Desk) ->
     shutil.copy(desk.path / "photos" / "p0.png", desk.path / "photos" / "twin.png")
     desk.measure()
     (desk.path / "photos" / "p1.png").rename(desk.path / "photos" / "renamed.png")
-    assert "0 tasks measured, 40 were there" in desk.measure().stdout
+    assert "0 tasks measured, 40 already stored" in desk.measure().stdout
     assert desk.rows("SELECT image FROM images ORDER BY image") == [
         (name,) for name in ("p0", "p2", "p3", "renamed", "twin")
     ]
@@ -75,9 +75,9 @@ def test_an_edited_metric_is_measured_again_by_whatever_path(desk: Desk) -> None
     metric = desk.path / "own_metric.py"
     metric.write_text(metric.read_text().replace("return float(", "return 2 * float("))
     both = desk.measure("--metric", "own_metric.py:WORST", "--metric", "./own_metric.py:WORST")
-    assert "32 tasks measured, 0 were there" in both.stdout, both.stderr
+    assert "32 tasks measured, 0 already stored" in both.stdout, both.stderr
     assert desk.rows("SELECT count(*), max(value) FROM distortions WHERE metric = 'worst'") == [(32, 254.0)]
-    assert "0 tasks measured, 32 were there" in desk.measure("--metric", "own_metric.py:WORST").stdout
+    assert "0 tasks measured, 32 already stored" in desk.measure("--metric", "own_metric.py:WORST").stdout
 
 
 def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> None:
@@ -89,7 +89,7 @@ def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> N
     killed_at = len(desk.rows())
     assert 5 <= killed_at < 32
     result = desk.measure(codec="own.py:Slow")
-    assert f"{32 - killed_at} tasks measured, {killed_at} were there" in result.stdout
+    assert f"{32 - killed_at} tasks measured, {killed_at} already stored" in result.stdout
     assert desk.rows() == desk.rows(db="reference.sqlite")
 
 
@@ -109,7 +109,7 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert errors.strip().splitlines()[-1].startswith("interrupted; what was finished is stored")
+    assert errors.strip().splitlines()[-1].startswith("interrupted; finished work is stored")
     assert "Traceback" not in errors
     assert "32 tasks measured" not in desk.measure(codec="own.py:Slow").stdout
     assert len(desk.rows()) == 32
@@ -118,7 +118,7 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
 def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
     result = desk.measure("--codec", "own.py:Broken@3")
     assert result.returncode == 1
-    assert "34 tasks measured, 0 were there, 2 failed" in result.stdout
+    assert "34 tasks measured, 0 already stored, 2 failed" in result.stdout
     lines = (desk.path / "own.py").read_text().splitlines()
     raised = next(number for number, line in enumerate(lines, 1) if "on\\npurpose" in line)
     message = f"ZeroDivisionError: on purpose (own.py:{raised})"
@@ -149,7 +149,7 @@ def test_a_metric_that_gives_no_number_fails_its_tasks(desk: Desk, value: str, t
     with (desk.path / "own_metric.py").open("a") as file:
         file.write(f"\nODD = Metric('odd', lambda a, b: {value} if a.width > 20 else None, 'Odd', True)\n")
     result = desk.measure("--metric", "own_metric.py:ODD", codec="own.py:Quick@3")
-    assert "3 tasks measured, 0 were there, 1 failed" in result.stdout, result.stderr
+    assert "3 tasks measured, 0 already stored, 1 failed" in result.stdout, result.stderr
     assert f"failed: quick@3 on p0: metric odd returned {told}, not a number" in result.stderr
 
 
@@ -159,7 +159,9 @@ def test_a_metric_called_like_something_else_is_refused_before_anything_is_store
         file.write(f"\nTAKEN = Metric('{name}', worst, 'Taken', False)\n")
     result = desk.measure("--metric", "own_metric.py:TAKEN")
     assert result.returncode == 1
-    assert result.stderr.startswith(f"Error: metric 'own_metric.py:TAKEN' is called {name}, which the results have")
+    assert result.stderr.startswith(
+        f"Error: metric 'own_metric.py:TAKEN' is called {name}, which is a column of the results"
+    )
     assert not (desk.path / "r.sqlite").exists()
 
 
@@ -182,7 +184,7 @@ def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metr
         file.write("\n\nclass Wide(Quick):\n    def encode(self, picture):\n        note('width', lambda: 1.0)\n")
         file.write("        return super().encode(picture)\n")
     result = desk.measure(codec="own.py:Wide@8")
-    assert "0 tasks measured, 0 were there, 4 failed" in result.stdout
+    assert "0 tasks measured, 0 already stored, 4 failed" in result.stdout
     assert "failed: wide@8 on p0: it notes 'width', which is the name of a metric or column" in result.stderr
     assert desk.measure(codec="own.py:Quick@8").returncode == 0
     with (desk.path / "own_metric.py").open("a") as file:
@@ -216,14 +218,17 @@ def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--db", "own.py"), "own.py: it is not a results database of bench"),
         (("--codec", "jpeg@50", "--db", "own.py/r.sqlite"), "own.py is a file, not a folder"),
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
-        (("--codec", "jpeg@50", "--metric", "own_metric.py"), "names no metric; write own_metric.py:NAME"),
-        (("--codec", "own.py"), "names no codec; write own.py:ClassName"),
-        (("--codec", "jpeg@50", "--metric", "psnr"), "psnr follows from mse, which is always stored"),
+        (("--codec", "jpeg@50", "--metric", "own_metric.py"), "does not name a metric; use own_metric.py:NAME"),
+        (("--codec", "own.py"), "does not name a codec; use own.py:ClassName"),
+        (("--codec", "jpeg@50", "--metric", "psnr"), "psnr is computed from mse, which is always stored"),
         (("--codec", "jpeg@50", "--backend", "nope"), "jpeg has no backend 'nope'; it has: pillow"),
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
-        (("--codec", "jpeg@50", "--repeats", "3"), "--repeats is for times; add --timing"),
-        (("--codec", "jpeg@50", "--force"), "--force is for times; add --timing"),
-        (("--codec", "jpeg@50", "--workers", "2", "--threads", "2"), "--threads is not for workers, which have one"),
+        (("--codec", "jpeg@50", "--repeats", "3"), "--repeats applies to times; add --timing"),
+        (("--codec", "jpeg@50", "--force"), "--force applies to times; add --timing"),
+        (
+            ("--codec", "jpeg@50", "--workers", "2", "--threads", "2"),
+            "--threads does not apply to workers, which have one",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], message: str) -> None:
@@ -241,9 +246,12 @@ def test_bad_input_is_one_clear_line(desk: Desk, arguments: tuple[str, ...], mes
         (("export", "out", "--format", "compressai", "--pictures", "p0"), "--pictures, --costs and --data are for CSV"),
         (("export", "out", "--format", "compressai", "--costs"), "--pictures, --costs and --data are for CSV"),
         (("export", "out", "--format", "compressai", "--data", "photos"), "--pictures, --costs and --data are for CSV"),
-        (("export", "out", "--dataset", "builtin"), "--dataset and --data choose the --pictures"),
-        (("export", "out", "--data", "photos"), "--dataset and --data choose the --pictures"),
-        (("import", "photos", "--dataset", "builtin"), "--dataset is for files; the folder photos says itself"),
+        (("export", "out", "--dataset", "builtin"), "--dataset and --data select --pictures"),
+        (("export", "out", "--data", "photos"), "--dataset and --data select --pictures"),
+        (
+            ("import", "photos", "--dataset", "builtin"),
+            "--dataset is for files; the folder photos names its image sets itself",
+        ),
     ],
 )
 def test_an_option_without_effect_is_refused(desk: Desk, arguments: tuple[str, ...], message: str) -> None:
@@ -266,13 +274,13 @@ def test_timings_are_taken_once(desk: Desk) -> None:
         options = ("--timing", "--repeats", str(repeats), "--force")
         return desk.measure(*options, codec=f"own.py:Slow@{qualities}").stdout
 
-    assert "8 tasks timed, 0 were there" in timed(3, "7,8")
+    assert "8 tasks timed, 0 already stored" in timed(3, "7,8")
     assert desk.rows("SELECT stage, count(*) FROM timings GROUP BY stage") == [("decode", 24), ("encode", 24)]
     # The codec sleeps 20 ms in encode and not in decode: the clock is around the right call.
     assert desk.rows("SELECT min(seconds) >= 0.02 FROM timings WHERE stage = 'encode'") == [(1,)]
-    assert "0 tasks timed, 8 were there" in timed(3, "7,8")
-    assert "4 tasks timed, 0 were there" in timed(4, "8")
-    assert "4 tasks timed, 4 were there" in timed(4, "7,8")
+    assert "0 tasks timed, 8 already stored" in timed(3, "7,8")
+    assert "4 tasks timed, 0 already stored" in timed(4, "8")
+    assert "4 tasks timed, 4 already stored" in timed(4, "7,8")
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(desk: Desk) -> None:
@@ -296,7 +304,7 @@ def test_an_edited_export_is_refused(desk: Desk) -> None:
     path.write_text(path.read_text().replace("python", "pythons"))
     result = desk.bench("import", "one", "--db", "new.sqlite")
     assert result.returncode == 1
-    assert "does not fit its columns" in result.stderr
+    assert "does not match its columns" in result.stderr
     assert "Traceback" not in result.stderr
 
 

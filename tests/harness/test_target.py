@@ -44,7 +44,7 @@ def test_whole_qualities_are_bisected() -> None:
     probe = Probed({"power": 1, "factor": 0.01})
     quality, line = found("jpeg", Target(0.374, is_rate=True), probe)
     assert quality == 37
-    assert line == "jpeg: 0.374 bpp asked for; quality 37 has 0.37 bpp"
+    assert line == "jpeg: 0.374 bpp requested; quality 37 has 0.37 bpp"
     assert len(probe.qualities) <= 9 < len(codec_class("jpeg").scale.points)
     assert len(set(probe.qualities)) == len(probe.qualities)
 
@@ -67,7 +67,7 @@ def test_a_continuous_scale_is_met_to_half_a_percent() -> None:
 def test_what_is_out_of_reach_is_answered_with_the_nearest_end(bpp: float, quality: float, end: str) -> None:
     result, line = found("jpeg", Target(bpp, is_rate=True), Probed({"power": 1, "factor": 0.01}))
     assert result == quality
-    asked = f"jpeg: {bpp:.4g} bpp asked for; quality {quality} has {quality / 100:.4g} bpp"
+    asked = f"jpeg: {bpp:.4g} bpp requested; quality {quality} has {quality / 100:.4g} bpp"
     assert line == f"{asked}, its {end}: the target is out of reach"
 
 

@@ -47,7 +47,7 @@ def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
     # On a busy machine the progress is told.
     assert all(line.startswith("measuring: ") for line in (one.stderr + two.stderr).splitlines())
     assert two.stdout == one.stdout
-    assert "32 tasks measured, 0 were there, 0 failed" in two.stdout
+    assert "32 tasks measured, 0 already stored, 0 failed" in two.stdout
     assert desk.rows() == desk.rows(db="one.sqlite")
     assert desk.rows(VALUES) == desk.rows(VALUES, db="one.sqlite")
     # Two processes, each with one thread.
@@ -90,7 +90,7 @@ def test_a_second_run_measures_nothing_again(desk: Desk) -> None:
     desk.measure(codec="own.py:Quick@1,2")
     before = desk.rows()
     result = desk.measure("--workers", "2", codec="own.py:Quick@1,2")
-    assert "0 tasks measured, 8 were there" in result.stdout
+    assert "0 tasks measured, 8 already stored" in result.stdout
     assert desk.rows() == before
 
 
@@ -128,13 +128,13 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
     assert isinstance(failed, Unable), failed
     where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
     assert failed.reason.startswith(where)
-    assert failed.reason.endswith("is not what the run was planned with; if it was changed since, start the run again")
+    assert failed.reason.endswith("differ from those of the planned run; if they were changed, start the run again")
 
 
 def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
     result = desk.measure("--workers", "2", codec="own.py:Broken@1,2")
     assert result.returncode == 1
-    assert "4 tasks measured, 0 were there, 4 failed" in result.stdout
+    assert "4 tasks measured, 0 already stored, 4 failed" in result.stdout
     assert "failed: broken@1 on p0: ZeroDivisionError: on purpose (own.py:" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -143,7 +143,7 @@ def test_a_worker_that_dies_is_replaced_and_its_task_measured(desk: Desk) -> Non
     result = desk.measure("--workers", "2", codec="own.py:Dying@1,2")
     assert result.returncode == 0, result.stderr
     assert (desk.path / "died").exists()
-    assert "8 tasks measured, 0 were there, 0 failed" in result.stdout
+    assert "8 tasks measured, 0 already stored, 0 failed" in result.stdout
 
 
 def test_a_task_that_kills_every_worker_is_given_up(desk: Desk) -> None:
@@ -169,7 +169,7 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert errors.strip().splitlines() == [
-        "interrupted; what was finished is stored, and the same command goes on " + ("from there")
+        "interrupted; finished work is stored, and the same command resumes " + ("from there")
     ]
     workers = {int(line.split()[0]) for line in (desk.path / "processes").read_text().splitlines()}
     deadline = time.monotonic() + 10
@@ -179,4 +179,4 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     stored = len(desk.rows())
     assert 0 < stored < 32
     result = desk.measure("--workers", "2", codec="own.py:Slower")
-    assert f"{32 - stored} tasks measured, {stored} were there" in result.stdout
+    assert f"{32 - stored} tasks measured, {stored} already stored" in result.stdout

@@ -131,7 +131,7 @@ def test_a_raw_clip_is_compared_on_by_the_options_that_it_was_measured_with(tmp_
     bench("run", "--codec", "jpeg@10,50,90", "--codec", "webp@10,50,90", *options)
     assert ": raw.yuv, 24x16" in bench("compare", "webp", "jpeg", *options)
     for wrong, reason in (
-        (("--size", "24x16"), "of a clip; name it by --dataset"),
+        (("--size", "24x16"), "for clips; give the clip with --dataset"),
         (("--frames", "1:2", "--dataset", "kodak"), "dataset 'kodak' is none"),
     ):
         result = CliRunner().invoke(main, ["compare", "webp", "jpeg", *db, *wrong])
@@ -152,14 +152,14 @@ def test_equal_samples_in_another_range_are_other_pictures(tmp_path: Path) -> No
     by_codec = dict(zip(("limited", "full"), ({row[0]: row for row in rows} for rows in points), strict=True))
     assert by_codec["limited"]["webp"] != by_codec["full"]["webp"]
     again = bench("run", *measured, "--dataset", str(tmp_path / "LIMITED.y4m"))
-    assert "0 tasks measured, 2 were there" in again
+    assert "0 tasks measured, 2 already stored" in again
     assert again.partition("failed\n")[2] == said[0].partition("failed\n")[2]
 
 
 def test_a_second_run_and_a_part_of_the_frames_measure_nothing_again(folder: Path) -> None:
     options = ("--codec", "jpeg@10,30", "--dataset", str(folder / "cup.y4m"), "--db", str(folder / "r.sqlite"))
-    assert "0 tasks measured, 4 were there" in bench("run", *options)
-    assert "0 tasks measured, 2 were there" in bench("run", *options, "--frames", "1")
+    assert "0 tasks measured, 4 already stored" in bench("run", *options)
+    assert "0 tasks measured, 2 already stored" in bench("run", *options, "--frames", "1")
 
 
 def test_an_export_imported_elsewhere_is_the_same_export(folder: Path, tmp_path: Path) -> None:
