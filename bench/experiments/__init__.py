@@ -3,9 +3,9 @@
 ablation, entropy_models   entropy models on the same latents (Minnen et al. 2018)
 alpha                      search for the weight of a rectifier's feature distance (Luo and Chen 2023)
 trials                     trained decoders on the validation pictures
-cca_ablation               parts of cca (Duan et al. 2023)
+cca_ablation               components of cca (Duan et al. 2023)
 seed_variance              trainings that differ only in the seed
-trained                    rate and distortion of weights, from real files
+trained                    rate and distortion of weights, from coded bitstreams
 
-Imports `harness` and what is below. The next folder up is `report`.
+Imports `harness` and the folders above it. The next folder below is `report`.
 """

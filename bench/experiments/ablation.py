@@ -28,7 +28,7 @@ OUT = Path("reports/data/experiments/ablation.csv")
 
 
 def ablation_from_options(options: dict[str, Any]) -> Ablation:
-    """The ablation in the options of `bench train ablation`, which are removed from the dictionary.
+    """Create an ablation from the options of `bench train ablation`, which are removed from the dictionary.
 
     Raises:
         UsageError: a glob matches no variant.
@@ -57,7 +57,7 @@ def run_ablation(
     dataset: str | None = None,
     **options: Any,  # noqa: ANN401 - a time limit and fields of TrainingJob
 ) -> pd.DataFrame:
-    """Train and measure the variants that are missing in the file `out`; the table of all.
+    """Train and measure the variants that are missing in the file `out`; returns the table of all.
 
     The file is rewritten after each variant. Rates are estimated from the likelihoods, because bitstreams code y
     rounded around its means, which differ between variants. The default image set is Kodak, or the built-in photographs

@@ -52,14 +52,14 @@ class Search:
     factor: float = 0.1
     floor: float = 1e-5
     patience: int = 3
-    """Number of epochs without a smaller loss after which an alpha is done."""
+    """Number of epochs without a lower loss that end the training of an alpha."""
     epoch_steps: int = 100
     max_epochs: int = 300
     """Limit of the time per alpha; results of an alpha that reaches it are not conclusive."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
-            raise UsageError(f"--factor {self.factor:g}: each alpha is the one before times it; between 0 and 1")
+            raise UsageError(f"--factor {self.factor:g}: the factor between alphas must be between 0 and 1")
         if not 0 < self.floor <= self.start:
             raise UsageError(f"--floor {self.floor:g}: must be above 0 and not above --start {self.start:g}")
 
@@ -79,7 +79,7 @@ class Search:
 
 
 def search_from_options(text: str, options: dict[str, Any]) -> tuple[TrainingJob, Search, stp.StpRecipe]:
-    """The search in the options of `bench train alpha FAMILY+qr@QUALITY`: common settings, alphas, phase options.
+    """Common settings, alphas and phase options from the options of `bench train alpha FAMILY+qr@QUALITY`.
 
     Raises:
         UsageError: an unknown name, a target without a rectifier, or a search without any alpha.
@@ -87,7 +87,7 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[TrainingJob
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = parse_target(text, given.pop("metric", "mse"))
     if target.modifier != "qr":
-        raise UsageError(f"{target.name} has no rectifier; search for {target.family}+qr@{target.quality}")
+        raise UsageError(f"{target.name} has no rectifier; use {target.family}+qr@{target.quality}")
     search = Search(**{field.name: given.pop(field.name) for field in fields(Search) if field.name in given})
     recipe = stp.StpRecipe(**{key: given.pop(key) for key in ("distance", "synthesis") if key in given})
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
@@ -189,7 +189,9 @@ def _require_same(job: TrainingJob) -> None:
     other = record["calls"][-1]["to_step"] != job.steps
     other |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
     if other or any(record[key] != value for key, value in asked.items()):
-        raise UsageError(f"{job.out} is of a search with other weights or settings; name another folder with --runs")
+        raise UsageError(
+            f"{job.out} belongs to a search with other weights or settings; choose another folder with --runs"
+        )
 
 
 def _finished(folder: Path, search: Search) -> bool:

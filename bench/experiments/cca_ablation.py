@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OUT = Path("reports/data/experiments/cca_ablation.csv")
 
 FILTER_STAGE = "acem"
-"""The stage of training of the filter alone."""
+"""Training stage of the filter only."""
 
 
 class Unfiltered(PlanarCodec):
@@ -59,7 +59,7 @@ def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | N
     """
     chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
     if chosen.kind != "yuv420":
-        raise UsageError(f"dataset '{chosen.name}' is of {chosen.kind} pictures; take kodak-yuv420 or a clip")
+        raise UsageError(f"dataset '{chosen.name}' has {chosen.kind} pictures; use kodak-yuv420 or a clip")
     variants = (variant for path in paths for variant in _variants(path))
     measured_by = ("variant", "weights_sha256", "dataset")
     return analysis.table(complete(observations(out), variants, chosen, _with_loss, measured_by=measured_by))

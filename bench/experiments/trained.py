@@ -1,4 +1,4 @@
-"""Rate and distortion of trained weights, from real files, for experiments that compare trainings."""
+"""Rate and distortion of trained weights from coded bitstreams (not estimated rates), for comparing trainings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def complete(
     *,
     measured_by: Sequence[str] = ("weights_sha256", "dataset"),
 ) -> pd.DataFrame:
-    """Measure the weights that a file lacks, and write the file after each; its rows of the image set.
+    """Measure the weights that a file lacks, writing it after each; returns its rows on the image set.
 
     Args:
         observations: the file.

@@ -47,7 +47,7 @@ def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
     for word in words:
         name, equals, file = word.partition("=")
         if not (name and equals and file) or name in found:
-            raise UsageError(f"'{word}' is not NAME=FILE with a name of its own, such as l2=runs/joint+qr@3/weights…")
+            raise UsageError(f"'{word}' is not NAME=FILE with a unique name, such as l2=runs/joint+qr@3/weights…")
         found[name] = Path(file)
     for path in found.values():
         tensor_file.read_header(path)
@@ -80,7 +80,7 @@ def observations(path: Path) -> Observations:
 def _measured(name: str, path: Path, validation_set: Pictures) -> Iterator[dict[str, Any]]:
     weights = load_rectified(path) if is_decoder(path) else load(path)
     if isinstance(weights, Weights) and weights.model.config.family in YUV420:
-        raise UsageError(f"{path}: {weights.model.config.family} codes planes; `bench run` compares what codes those")
+        raise UsageError(f"{path}: {weights.model.config.family} codes planes; compare these with `bench run`")
     loaded_model, card = LoadedModel.of(weights.model), weights.card
     shared = {
         "model": _model_name(weights),

@@ -4,5 +4,5 @@ reproduce           measures everything on Kodak, takes times, and writes the re
 budget              number of pictures and qualities of each codec (budget.toml)
 committed_evidence  the files of a report that are committed
 
-Imports `verification` and what is below. The next folder up is `cli`.
+Imports `verification` and the folders above it. The next folder below is `cli`.
 """

@@ -20,7 +20,7 @@ UNSTATED_TASK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TimingPlan:
-    """What is timed: pictures by image set (all of a set that is not listed), points, and repeats."""
+    """Timed pictures by image set, points, and number of repeats."""
 
     ladder: tuple[float, ...]
     """Positions on a codec's list of qualities, 0 to 1."""
@@ -35,7 +35,7 @@ class TimingPlan:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a full or a quick reproduction measures on RGB pictures or on planes."""
+    """Pictures, codecs and qualities of a full or quick reproduction, on RGB pictures or planes."""
 
     pictures: Mapping[str, tuple[str, ...]]
     """Image set to the pictures to measure; all of a set that is not listed."""

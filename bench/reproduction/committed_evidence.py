@@ -38,19 +38,19 @@ EXPERIMENTS = "experiments"
 
 
 def write_evidence(report: Path, folder: Path) -> list[str]:
-    """Copy the files to commit, and remove those of an earlier call; the names, relative to the folder.
+    """Copy the files to commit, and remove those of an earlier call; returns the names relative to the folder.
 
-    Pages lose the links to files that are not copied.
+    Links to files that are not copied are removed from the pages.
     `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
 
     Raises:
-        UsageError: the two folders are one, the report is none, or the folder holds files of others.
+        UsageError: the two folders are the same, there is no report, or the folder contains foreign files.
         OSError: the folder cannot be written.
     """
     require_own_folder(report, folder)
     files = _found(report)
     if "data/measurements.csv" not in files:
-        raise UsageError(f"{report} holds no report; write one with `bench report`")
+        raise UsageError(f"{report} has no report; write one with `bench report`")
     with manifest.replacing(folder / manifest.EVIDENCE, (name for name in files if not _is_experiment(name))):
         for name, path in files.items():
             data = path.read_bytes()
@@ -67,14 +67,14 @@ def require_own_folder(report: Path, folder: Path) -> None:
         UsageError: it is that of the report, or holds files without a list of those that are bench's own.
     """
     if report.resolve() == folder.resolve():
-        raise UsageError(f"--evidence {folder}: it needs a folder of its own, not that of the report")
+        raise UsageError(f"--evidence {folder}: use another folder than that of the report")
     if manifest.listed(folder / manifest.EVIDENCE) is not None:
         return
     files = (path for path in folder.rglob("*") if path.is_file())
     if foreign := next((path for path in files if not _is_experiment(path.relative_to(folder).as_posix())), None):
         raise UsageError(
-            f"--evidence {folder}: without {manifest.EVIDENCE} there, files such as {foreign} may be others'; "
-            f"name another folder, or empty this one ({EXPERIMENTS}/ may stay)"
+            f"--evidence {folder}: without {manifest.EVIDENCE}, files such as {foreign} may not be bench's; "
+            f"use another folder, or empty this one ({EXPERIMENTS}/ may stay)"
         )
 
 
@@ -84,7 +84,7 @@ _LINK = re.compile(r'<a href="([^":#]+)(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 
 
 def without_dead_links(page: str, files: AbstractSet[str]) -> str:
-    """A page without elements that need (`data-needs`) other files, and with the text of links to other files."""
+    """Remove the elements of a page that need missing files (`data-needs`), and unlink links to them."""
     for pattern in (_ELEMENT, _SCRIPT):
         page = pattern.sub(lambda found: found[0] if html.unescape(found[2]) in files else "", page)
     return _LINK.sub(lambda found: found[0] if html.unescape(found[1]) in files else found[2], page)

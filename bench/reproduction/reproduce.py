@@ -115,7 +115,7 @@ class Durations:
 
     @contextlib.contextmanager
     def measured(self, part: str) -> Iterator[None]:
-        """Measure the block as a part."""
+        """Context manager that adds the duration of its block to a part."""
         start = time.perf_counter()
         yield
         self._seconds[part] = time.perf_counter() - start
@@ -130,7 +130,7 @@ def _minutes(seconds: float) -> str:
 
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
-    """Measure every codec on Kodak, take times, and write the report; its path, and the failures.
+    """Measure every codec on Kodak, take times, and write the report; returns its path and the failures.
 
     Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions are
     measured by several processes, times afterwards by this process alone. Stored tasks are not measured again, so that
@@ -194,7 +194,7 @@ def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> l
 
 
 def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
-    """All codecs that can run here, with the qualities of the budget; `say` is told what others lack.
+    """All codecs that can run here, with the qualities of the budget; `say` gets the reasons for the others.
 
     Raises:
         UsageError: there are no such weights.
@@ -234,7 +234,7 @@ def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
             fetch_dataset("kodak", data=options.data)
     except MissingError as error:
         say(f"NOT KODAK: {error}")
-        say("Everything runs on scikit-image's photographs instead; the figures cannot be set beside published ones.")
+        say("scikit-image's photographs are used instead; results are not comparable with published ones.")
         return "builtin"
     return "kodak"
 
@@ -251,10 +251,10 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
 def _measure_round(
     entry: Round, options: Reproduction, say: Callable[[str], None], crew: LocalCrew | None
 ) -> list[str]:
-    """Measure rates and distortions of a round; the failures."""
+    """Measure rates and distortions of a round; returns the failures."""
     pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
     minutes = round(entry.processor_s(pictures) / 60 / options.workers)
-    say(f"{entry.dataset}: {pictures} pictures, about {minutes} min and the time of timings, if nothing is there yet")
+    say(f"{entry.dataset}: {pictures} pictures, about {minutes} min plus timings, if nothing is measured yet")
     return [line for part in entry.parts for line in _measure(entry.request(part, options), say, crew)]
 
 
@@ -265,9 +265,11 @@ def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | 
 
 
 def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    """Take times of a part; the failures. On a busy machine no times are taken."""
+    """Take times of a part; returns the failures. On a busy machine no times are taken."""
     try:
         return _measure(request, say)
     except BusyError as error:
         say(f"no times taken on {request.dataset}: {error}")
-        return [f"times on {request.dataset}: the machine was busy; the same command takes those that are lacking"]
+        return [
+            f"times on {request.dataset}: the machine was busy; run the same command again to take the missing ones"
+        ]

@@ -1,8 +1,8 @@
-"""Checks that a user can repeat: files decode elsewhere to the same picture, and published weights give their points.
+"""Reproducible checks: files decode elsewhere to the same picture, and published weights give their published points.
 
-check        what is asked for, and what was found
-round_trip   encoded here, decoded there on another number of threads: the same picture
-zoo          CompressAI's weights, coded by bench, against the points that CompressAI published for them
+check        options and results of a check
+round_trip   decoding in another process with another number of threads gives the same picture
+zoo          points of CompressAI's weights measured here, compared with those published by CompressAI
 
-Imports `report` and what is below. The next folder up is `reproduction`.
+Imports `report` and the folders above it. The next folder below is `reproduction`.
 """

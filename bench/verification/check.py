@@ -42,9 +42,11 @@ class CheckRequest:
     def __post_init__(self) -> None:
         if self.against_published:
             if self.dataset or self.images or (self.clip and self.clip.given):
-                raise UsageError("--dataset, --images and options of clips: the published points are of all of Kodak")
+                raise UsageError(
+                    "--dataset, --images and options of clips cannot be used: the published points cover all of Kodak"
+                )
             if self.backend:
-                raise UsageError("--backend: CompressAI's weights are coded here in one way; leave it out")
+                raise UsageError("--backend: CompressAI's weights have only one backend; omit it")
         elif self.families or self.qualities or self.db:
             raise UsageError(
                 "--family, --quality and --db are for --weights zoo without --codec; otherwise write --codec NAME@Q"
@@ -61,7 +63,7 @@ class Verdict:
     """Result of a check as a table; the check has passed if there are no failures."""
 
     title: str
-    """What was compared, and the tolerances."""
+    """Notes on what was compared, and on the tolerances."""
     headers: Row
     rows: tuple[Row, ...]
     failures: tuple[str, ...]

@@ -30,7 +30,7 @@ DATABASE = Path("reports/verified.sqlite")
 SOURCE = "compressai-8bit"
 
 RATE_BOUND = 0.005
-"""Of the published rate."""
+"""Maximum relative difference from the published rate."""
 
 PSNR_BOUND_DB = 0.01
 
@@ -38,7 +38,7 @@ HEADERS = ("weights", "bpp published", "measured", "difference", "PSNR published
 
 
 def verdict(rate_difference: float, psnr_difference_db: float) -> str:
-    """What agrees or does not, within the bounds; a rate difference of 0.01 says that our files are 1 % larger."""
+    """Verdict on rate and PSNR within the bounds; a rate difference of 0.01 means that files here are 1 % larger."""
     wrong = ["rate"] * (abs(rate_difference) > RATE_BOUND) + ["PSNR"] * (abs(psnr_difference_db) > PSNR_BOUND_DB)
     return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
 
@@ -53,7 +53,7 @@ def verify_zoo(request: CheckRequest) -> Verdict:
     chosen = checkpoints.select(request.families, request.qualities)
     here = [checkpoint for checkpoint in chosen if checkpoints.locate(checkpoint)]
     if not here:
-        raise MissingError(f"none of these weights is on this machine; `{_fetch_command(request)}` downloads them")
+        raise MissingError(f"none of these weights are on this machine; `{_fetch_command(request)}` downloads them")
     measured, failures = _measure(request, here)
     points = published.load()
     rows: list[Row] = []

@@ -62,7 +62,7 @@ def test_a_search_without_an_end_is_refused(options: dict[str, float]) -> None:
 
 def test_only_a_rectifier_has_an_alpha() -> None:
     for target in ("joint@3", "joint+ft@3"):
-        with pytest.raises(UsageError, match=r"has no rectifier; search for joint\+qr@3"):
+        with pytest.raises(UsageError, match=r"has no rectifier; use joint\+qr@3"):
             search_from_options(target, {})
 
 

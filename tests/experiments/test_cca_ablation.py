@@ -132,7 +132,7 @@ def test_the_command_writes_the_file_and_shows_the_table(files: dict[str, Path],
 
 
 def test_pictures_of_rgb_are_refused(files: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="take kodak-yuv420 or a clip"):
+    with pytest.raises(UsageError, match="use kodak-yuv420 or a clip"):
         run_cca_ablation([files["none"]], out=tmp_path / "x.csv", dataset="builtin")
 
 

@@ -109,7 +109,7 @@ def test_a_folder_of_other_files_is_refused_and_nothing_is_written(report: Path,
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(UsageError, match=f"--evidence .*: without evidence.txt there, files such as .*{name}"):
+    with pytest.raises(UsageError, match=f"--evidence .*: without evidence.txt, files such as .*{name}"):
         write_evidence(report, tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
     (tmp_path / name).unlink()
@@ -117,7 +117,7 @@ def test_a_folder_of_other_files_is_refused_and_nothing_is_written(report: Path,
 
 
 def test_a_report_is_not_its_own_evidence(report: Path) -> None:
-    with pytest.raises(UsageError, match="a folder of its own"):
+    with pytest.raises(UsageError, match="use another folder"):
         write_evidence(report, report / "." / "data" / "..")
 
 
@@ -126,7 +126,7 @@ def test_a_folder_without_a_report_is_refused_and_nothing_is_removed(tmp_path: P
     table.parent.mkdir(parents=True)
     table.write_text("x")
     (tmp_path / "kept" / manifest.EVIDENCE).write_text("tables/points.csv\n")
-    with pytest.raises(UsageError, match="holds no report"):
+    with pytest.raises(UsageError, match="has no report"):
         write_evidence(tmp_path / "absent", tmp_path / "kept")
     assert table.exists()
 

@@ -88,11 +88,11 @@ def test_a_folder_of_other_files_is_no_folder_of_evidence_and_that_is_said_first
     options: Reproduction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_get_kodak", lambda *_: pytest.fail("work begins"))
-    with pytest.raises(UsageError, match="needs a folder of its own"):
+    with pytest.raises(UsageError, match="use another folder than that of the report"):
         reproduce(dataclasses.replace(options, evidence=options.out), lambda _: None)
     (options.out / "notes").mkdir(parents=True)
     (options.out / "notes" / "mine.md").write_text("x")
-    with pytest.raises(UsageError, match=r"such as .*mine.md may be others'"):
+    with pytest.raises(UsageError, match=r"such as .*mine.md may not be bench's"):
         reproduce(dataclasses.replace(options, evidence=options.out / "notes"), lambda _: None)
 
 
@@ -118,11 +118,11 @@ def test_a_busy_machine_is_a_failure_only_where_times_are_lacking(
     said: list[str] = []
     monkeypatch.setattr(request_module, "require_quiet_machine", busy)
     (failure,) = module._take_times(request, said.append)
-    assert failure.endswith("the machine was busy; the same command takes those that are lacking")
+    assert failure.endswith("the machine was busy; run the same command again to take the missing ones")
     assert said == [f"no times taken on {tmp_path}: other work uses 40% of this machine"]
     assert module._take_times(dataclasses.replace(request, force=True), said.append) == []
     assert module._take_times(request, said.append) == []
-    assert "0 tasks timed, 1 were there" in said[-1]
+    assert "0 tasks timed, 1 already stored" in said[-1]
     with pytest.raises(UsageError, match="unknown codec"):
         module._take_times(dataclasses.replace(request, codecs=("jpg",)), said.append)
 

@@ -191,7 +191,7 @@ def test_options_of_the_zoo_are_refused_without_it(option: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("option", "reason"), [({"images": ("kodim01",)}, "all of Kodak"), ({"backend": "external"}, "in one way")]
+    ("option", "reason"), [({"images": ("kodim01",)}, "all of Kodak"), ({"backend": "external"}, "only one backend")]
 )
 def test_options_of_round_trips_are_refused_with_the_zoo(option: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
