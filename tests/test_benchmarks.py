@@ -33,4 +33,4 @@ def test_what_reads_rgb_files_refuses_planes(script: str, arguments: list[str], 
     spec.loader.exec_module(module)
     result = CliRunner().invoke(module.main, [*arguments, "--dataset", str(clip)])
     assert result.exit_code == 1
-    assert "is of yuv420 pictures" in result.output
+    assert "has yuv420 pictures" in result.output

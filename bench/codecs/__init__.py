@@ -2,7 +2,7 @@
 
 codec      `Codec`: picture to bytes and back; `CodecSpec`: a codec's name and qualities on the command line
 registry   names to classes: registered ones, entry points, and `file.py:Class`
-synonyms   the tables of codecs of the folders above, and suggestions for unknown names
+synonyms   the tables of codecs in the folders below, and suggestions for unknown names
 user_code  codecs and metrics in a user's files, identified by the hash of their code
 adapter    the same interface for codecs of RGB and of YUV 4:2:0 pictures
 probe      stages and diagnostics that a codec reports while it works

@@ -111,13 +111,13 @@ class Codec(ABC):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """What this codec needs and this machine lacks, with the way to get it; None if it can run."""
+        """Missing requirement of this codec on this machine, with the way to get it; None if it can run."""
         del backend, options
         return None
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
-        """The qualities that a run takes by default."""
+        """Default qualities of a run."""
         del options
         return cls.scale.points
 
@@ -226,7 +226,7 @@ class CodecSpec:
         try:
             qualities = tuple(dict.fromkeys(float(part) for part in tail.split(",")))
         except ValueError:
-            raise UsageError(f"'{text}': '{tail}' is not a quality; write {name}@50 or {name}@10,50,90") from None
+            raise UsageError(f"'{text}': '{tail}' is not a quality; use {name}@50 or {name}@10,50,90") from None
         return cls(name, qualities)
 
     @property

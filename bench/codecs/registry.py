@@ -66,7 +66,7 @@ FURTHER_METRICS = {
     "dists": "bench.metrics.deep:DISTS",
     "cvvdp": "bench.metrics.vision:CVVDP",
 }
-"""The same for metrics that are measured on request."""
+"""Metric name to "module:NAME", for metrics measured only on request."""
 
 METRIC_SETS = {"jpeg-ai": ("ms_ssim_y", "vmaf", "vif", "fsim", "nlpd", "iw_ssim", "psnr_hvs")}
 """Name of a set of metrics to its members.
@@ -132,7 +132,7 @@ def load_metric(name: str) -> Metric:
 
 
 def names_of(texts: Iterable[str]) -> list[str]:
-    """Names of the codecs that texts such as those of `resolve_codecs` stand for and that there are, each once."""
+    """Names of the existing codecs that names and globs (as in `resolve_codecs`) stand for, without duplicates."""
     known = codec_names()
     found: dict[str, None] = {}
     for spec in map(CodecSpec.parse, texts):
@@ -172,13 +172,13 @@ def resolve_codecs(
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
     if unused and wanted and not without:
         who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"
-        raise UsageError(f"{who} option --{min(unused)}; leave it out")
+        raise UsageError(f"{who} option --{min(unused)}; omit it")
     _check_labels(wanted)
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
 
 
 def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> list[str]:
-    """The codecs that a name or glob stands for; of several, those that have the backend."""
+    """Codecs matched by a name or glob; for globs, only those with the backend."""
     plain = ALIASES.get(spec.name, spec.name)
     names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
     if not names:
@@ -193,7 +193,7 @@ def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> li
 
 
 def _adapted(found: object, name: str) -> object:
-    """A codec made of the found class by an adapter, if one accepts it; else what was found."""
+    """Codec made from a class by the first adapter that accepts it; otherwise the class itself."""
     if not isinstance(found, type) or issubclass(found, Codec):
         return found
     for adapter in ADAPTERS:
@@ -270,7 +270,7 @@ def code_of(name: str) -> user_code.Code:
     """The code of a loaded codec or metric that is not part of this package.
 
     Raises:
-        UsageError: a module that it imports is not the one beside it.
+        UsageError: a module that it imports is not the one in the same folder.
     """
     if _is_path(name):
         return user_code.Code.of(Path(name.rpartition(":")[0]))
@@ -286,7 +286,7 @@ def is_ours(codec: str) -> bool:
 def _load_from_file(kind: str, name: str) -> object:
     path_text, colon, attribute = name.rpartition(":")
     if not colon:
-        raise UsageError(f"'{name}' names no {kind}; write {name}:{'ClassName' if kind == 'codec' else 'NAME'}")
+        raise UsageError(f"'{name}' does not name a {kind}; use {name}:{'ClassName' if kind == 'codec' else 'NAME'}")
     path = Path(path_text)
     if not path.is_file():
         raise UsageError(f"'{name}': there is no file {path}")

@@ -1,4 +1,4 @@
-"""Names of codecs: the tables of those who provide them, and suggestions for unknown names.
+"""Names of codecs: tables of all providers, and suggestions for unknown names.
 
 A codec has other names in papers and in files of published points.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.system.errors import UsageError
 
 PROVIDERS = ("baselines", "bench.learned.families")
-"""Modules with the tables `CODECS` and `SYNONYMS`. They are named, not imported, because they lie above this folder."""
+"""Modules with the tables `CODECS` and `SYNONYMS`. They are named, not imported, because they are below this folder."""
 
 
 def provided(table: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def codec_hint(name: str, known: Iterable[str]) -> str:
 
 
 def _meant(name: str, names: list[str]) -> str | None:
-    """The first of some names that stands for the same codec as `name`."""
+    """First of `names` that denotes the same codec as `name`."""
     method = name.lower().rpartition("/")[2].partition("@")[0]
     words = [word for synonyms in _SYNONYMS if method in synonyms for word in synonyms] or [method]
     patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]

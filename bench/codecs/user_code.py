@@ -107,7 +107,7 @@ def keep(files: Mapping[Path, Iterable[str]]) -> None:
 
 
 def load(path: Path, name: str) -> ModuleType:
-    """Run a Python file, once per process. It may import modules beside it.
+    """Run a Python file, once per process. It may import modules in the same folder.
 
     Raises:
         UsageError: it is not a Python file, or it fails; the message names `name`.
@@ -183,7 +183,9 @@ def content_sha256(files: Iterable[Path], declared: str | None = None) -> str | 
     try:
         hashes = [fingerprint(path) for path in sorted(files)]
     except OSError as error:
-        raise UsageError(f"cannot read {error.filename}, which the codec or metric names: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read {error.filename}, which the codec or metric declares: {error.strerror}"
+        ) from error
     if declared is not None and declared not in hashes:
         hashes.append(declared)
     return _combined(hashes) if hashes else None
@@ -199,7 +201,7 @@ def local_modules(path: Path) -> dict[str, Path]:
     Empty if the file itself belongs to an installed package.
 
     Raises:
-        UsageError: the import of a module beside the file gives another file.
+        UsageError: importing a module from the file's folder would give another file.
     """
     if not _is_local(path.absolute()):
         return {}
@@ -221,7 +223,7 @@ def local_modules(path: Path) -> dict[str, Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names of what a file imports, and the files beside it that it imports; none of them is run."""
+    """Top-level names that a file imports, and the imported files in its folder; none of them is run."""
     names: set[str] = set()
     waiting = [path]
     while waiting:
@@ -281,12 +283,12 @@ def _spec_of(name: str) -> ModuleSpec | None:
 
 
 def _refuse_another(main: Path, name: str, file: Path | None) -> None:
-    """Refuse an import that would not give the module beside the user's file, as `python FILE` would."""
+    """Refuse an import that would not give the module in the user's folder, as `python FILE` would."""
     beside = [main.with_name(f"{name}.py"), main.parent / name / "__init__.py"]
     mine = next((path for path in beside if path.is_file() and path != main), None)
     if mine is None or file is None or file.samefile(mine) or name in {*sys.stdlib_module_names, "bench", "baselines"}:
         return
-    raise UsageError(f"{main} imports '{name}', and gets {file} instead of {mine}; rename the one beside it")
+    raise UsageError(f"{main} imports '{name}', but gets {file} instead of {mine}; rename the local module")
 
 
 def _is_local(path: Path) -> bool:

@@ -11,7 +11,7 @@ selection        images of a set by name or glob (`--images`)
 datasets         image sets by name (datasets.toml), folder, glob or clip; fetching them; hashes refused for training
 archives         image sets that are distributed as one archive
 
-Imports `system`. The next folder up is `metrics`.
+Imports `system`. The next folder below is `metrics`.
 """
 
 from bench.images.picture import Picture, Yuv420

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RECORD = "SHA256SUMS"
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError, RuntimeError)
-"""What `zipfile` raises on damaged files, and on encrypted ones and methods of compression that it lacks."""
+"""Errors of `zipfile` for damaged or encrypted files and unsupported compression."""
 
 
 def recorded(folder: Path) -> dict[str, str]:

@@ -39,7 +39,7 @@ class ClipOptions:
     """Options of a clip: the frames to read, and properties that its file does not contain."""
 
     frames: str | None = None
-    """In the form of `frame_range`: "0:10"."""
+    """Frames in the form of `frame_range`: "0:10"."""
     size: str | None = None
     """Size of raw frames: "352x288"."""
     pixel_format: str | None = None
@@ -118,7 +118,7 @@ def frame_range(text: str, count: int) -> range:
         UsageError: the range is invalid or empty, or exceeds the clip.
     """
     if not re.fullmatch(r"\d+|(\d*):(\d*)(:\d+)?", text):
-        raise UsageError(f"--frames {text}: write FIRST:END or FIRST:END:STEP, END not included, as in 0:10")
+        raise UsageError(f"--frames {text}: use FIRST:END or FIRST:END:STEP, END excluded, as in 0:10")
     first, _, rest = text.partition(":")
     end, _, step = rest.partition(":")
     start = int(first or 0)
@@ -151,11 +151,11 @@ def _raw_size(path: Path, size: str | None) -> tuple[int, int]:
     named = SIZE_IN_NAME.search(path.stem)
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", size) if size else named
     if not found:
-        what = f"--size {size} is no size" if size else f"{path} does not say its size in its name"
+        what = f"--size {size} is not a size" if size else f"the name of {path} does not contain its size"
         raise UsageError(f"{what}; write --size WIDTHxHEIGHT, as in --size 352x288")
     width, height = _checked_size(path, int(found[1]), int(found[2]))
     if named and (width, height) != (int(named[1]), int(named[2])):
-        raise UsageError(f"{path}: its name says {named[0]}; leave out --size {size}, or rename it")
+        raise UsageError(f"{path}: its name says {named[0]}; omit --size {size}, or rename it")
     return width, height
 
 
@@ -171,18 +171,18 @@ def _open_y4m(path: Path, file: BinaryIO, length: int, options: ClipOptions) -> 
         raise UsageError(f"{path} is not a YUV4MPEG2 file")
     for option, what in ((options.size, "size"), (options.pixel_format, "pixel format")):
         if option:
-            raise UsageError(f"{path}: its header says its {what}; leave out --{what.replace(' ', '-')}")
+            raise UsageError(f"{path}: its header states its {what}; omit --{what.replace(' ', '-')}")
     words = [parameter.decode("ascii", errors="replace") for parameter in parameters if parameter]
     fields = {word[0]: word[1:] for word in words if word[0] != "X"}
     layout, full_range = _y4m_layout(path, fields), _y4m_full_range(path, words, options.levels)
     try:
         size = _checked_size(path, int(fields["W"]), int(fields["H"]))
     except (KeyError, ValueError):
-        raise UsageError(f"{path}: its header does not say width and height") from None
+        raise UsageError(f"{path}: its header does not state width and height") from None
     form = FrameFormat(size, layout, full_range)
     offsets = tuple(_frames(path, file, length, form.num_bytes))
     if not offsets:
-        raise UsageError(f"{path} holds no frame")
+        raise UsageError(f"{path} has no frames")
     return Clip(path, form, offsets)
 
 
@@ -190,7 +190,7 @@ def _y4m_layout(path: Path, fields: dict[str, str]) -> Layout:
     chroma, interlacing = fields.get("C", "420"), fields.get("I", "?")
     if chroma not in _Y4M_LAYOUTS:
         raise UsageError(
-            f"{path} holds C{chroma}; only 8-bit 4:2:0 and grey are read "
+            f"{path} has C{chroma}; only 8-bit 4:2:0 and grey are read "
             f"({', '.join(sorted(_Y4M_LAYOUTS))}); "
             f"convert it: ffmpeg -i {path.name} -pix_fmt yuv420p NEW.y4m"
         )
@@ -203,7 +203,7 @@ def _y4m_full_range(path: Path, words: list[str], levels: Levels | None) -> bool
     ranges = [word[len(_COLOUR_RANGE) :].lower() for word in words if word.upper().startswith(_COLOUR_RANGE)]
     said = [word for word in ranges if word in {"full", "limited"}]  # anything else leaves it open, as UNKNOWN does
     if said and levels:
-        raise UsageError(f"{path}: its header says its range ({said[0]}); leave out --range {levels}")
+        raise UsageError(f"{path}: its header states its range ({said[0]}); omit --range {levels}")
     return "full" in said or levels == "full"
 
 

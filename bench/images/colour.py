@@ -17,7 +17,7 @@ BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
 """Weights of R, G and B in the luma of ITU-R BT.709, which has the primaries of sRGB."""
 
 BT601_LUMA = np.array([0.299, 0.587, 0.114])
-"""The same of ITU-R BT.601, which JPEG has."""
+"""Weights of R, G and B in the luma of ITU-R BT.601, as in JPEG."""
 
 _CHROMA_ZERO = 128.0
 

@@ -79,7 +79,7 @@ class Dataset:
         if len(images) == len(self.images):
             return self
         name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
-        note = f"A part of {self.name}: the figures cannot be set beside published ones."
+        note = f"A part of {self.name}: results are not comparable with published ones."
         return Dataset(name, f"{self.name}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
 
 
@@ -119,7 +119,7 @@ def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | Non
     if Path(name).suffix.lower() in SUFFIXES:
         return _open_clip(Path(name), clip)
     if clip.given:
-        raise UsageError(f"{clip.given[0]} is for clips (.y4m, .yuv); dataset '{name}' is none")
+        raise UsageError(f"{clip.given[0]} is for clips (.y4m, .yuv), and dataset '{name}' is not one")
     if name in _catalogue():
         return _open_named(name, data)
     if Path(name).is_dir() or glob.has_magic(name) or Path(name).is_file():
@@ -143,7 +143,7 @@ def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | Non
         return open_dataset(name, clip=clip).name
     found = [one for one in known if re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{8}}", one)]
     if len(found) > 1 and name not in {*_catalogue(), *known}:
-        raise UsageError(f"the results have several image sets of the name {name}: {', '.join(found)}; name one")
+        raise UsageError(f"the results have several image sets named {name}: {', '.join(found)}; choose one")
     return found[0] if found and name not in {*_catalogue(), *known} else name
 
 
@@ -157,7 +157,7 @@ def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
     # Frames of clips are always planes, so a clip is not opened.
     dataset = None if Path(name).suffix.lower() in SUFFIXES else open_dataset(name, data=data)
     if dataset is None or dataset.kind != "rgb":
-        raise UsageError(f"dataset '{name}' is of yuv420 pictures, and RGB ones are needed; take kodak or a folder")
+        raise UsageError(f"dataset '{name}' has yuv420 pictures, and RGB ones are needed; use kodak or a folder")
     return dataset
 
 
@@ -273,9 +273,9 @@ def _open_clip(path: Path, options: ClipOptions) -> Dataset:
     extent = f"{len(chosen)} of {count}" if options.frames else count
     levels = "full" if form.full_range else "limited"
     title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
-    note = "The user's own clip, each frame coded by itself: the figures cannot be set beside published ones."
+    note = "The user's own clip, frames coded independently: results are not comparable with published ones."
     if form.is_grey:
-        note += " It has no chroma; 128 stands in for it, and figures of chroma say nothing."
+        note += " It has no chroma; 128 is used instead, and results for chroma are meaningless."
     return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
 
 
@@ -286,7 +286,7 @@ def _content_hash(images: Iterable[ImageFile]) -> str:
 def _open_files(pattern: str) -> Dataset:
     folder = Path(pattern)
     if folder.is_dir():
-        # Hidden files such as ._x.png, which macOS writes beside x.png, are no pictures.
+        # Hidden files such as ._x.png, which macOS writes beside x.png, are not pictures.
         paths, stem = [path for path in folder.iterdir() if not path.name.startswith(".")], folder.resolve().name
     else:
         # Path.glob does not accept absolute patterns.
@@ -297,7 +297,7 @@ def _open_files(pattern: str) -> Dataset:
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
     images = _unique_names(_hashed(files, stem))
-    note = "The user's own images: the figures cannot be set beside published ones."
+    note = "The user's own images: results are not comparable with published ones."
     left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
     # Without the path, so that equal sets in different folders have equal names.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"

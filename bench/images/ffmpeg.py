@@ -44,7 +44,7 @@ ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 
 
 def missing() -> str | None:
-    """What is missing for ffmpeg and how to get it, or None."""
+    """Message on what is missing for ffmpeg and how to get it; None if nothing is."""
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
     try:
@@ -75,7 +75,7 @@ def version() -> str:
 
 
 def missing_filter(name: str) -> str | None:
-    """Say that there is no ffmpeg with a filter and how to get it, or None if there is."""
+    """Message that no ffmpeg with this filter is available and how to get it; None if it is."""
     if reason := missing():
         return reason
     if name in _filters():
@@ -91,7 +91,7 @@ def _filters() -> frozenset[str]:
 
 
 def compare_luma(first: NDArray[Any], second: NDArray[Any], filter_: str, *, frames: int = 1) -> str:
-    """What a filter of two videos writes to its file `log`: of luma planes of 8 bits, or of 10 bits in uint16.
+    """Run a comparison filter of ffmpeg on two luma planes (8 bits, or 10 bits in uint16); returns its file `log`.
 
     Each plane is shown as `frames` equal frames, at 25 a second; chroma is flat.
 
@@ -137,10 +137,10 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
         raise ValueError(_message(done) or "ffmpeg finds no picture in it")
     width, height, channels, highest = map(int, header.groups())
     if highest > 255:
-        raise ValueError("it has more than 8 bits a sample; convert it to 8 bits first")
+        raise ValueError("it has more than 8 bits per sample; convert it to 8 bits first")
     samples = np.frombuffer(done.stdout, np.uint8, offset=header.end())
     if samples.size != width * height * channels:
-        raise ValueError("it holds several pictures; save the one to use as a separate file")
+        raise ValueError("it contains several pictures; save one of them as a separate file")
     return samples.reshape((height, width) if channels == 1 else (height, width, channels))
 
 

@@ -85,10 +85,10 @@ def parse_picture(data: bytes, path: Path) -> Picture:
     """Read an image from the bytes of the file `path`; see `read_picture`."""
     with _explained(path), _opened(io.BytesIO(data)) as image:
         if _is_deep(image, data):
-            raise UsageError(f"image {path} has more than 8 bits a sample ({image.mode}); convert it to 8 bits first")
+            raise UsageError(f"image {path} has more than 8 bits per sample ({image.mode}); convert it to 8 bits first")
         if image.mode not in _EIGHT_BIT_MODES:
             colours = f"{image.mode} colours, not RGB, grey or CMYK"
-            raise UsageError(f"image {path} holds {colours}; convert it to RGB first")
+            raise UsageError(f"image {path} has {colours}; convert it to RGB first")
         image.load()
         if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255:
             raise UsageError(f"image {path} is translucent; flatten it onto a background first")
@@ -96,7 +96,7 @@ def parse_picture(data: bytes, path: Path) -> Picture:
 
 
 def remarks(path: Path) -> tuple[str, ...]:
-    """What reading a file omits or converts, according to its header; nothing if the file cannot be read."""
+    """Remarks on data that reading a file omits or converts, from its header; empty if the file cannot be read."""
     if path.suffix.lower() == ".jxl":
         return ()  # files with several pictures are refused, and others are RGB or grey
     try:
@@ -125,7 +125,7 @@ def _explained(path: Path) -> Iterator[None]:
     except BenchError:
         raise
     except UnidentifiedImageError:  # its text has no file name
-        raise UsageError(f"cannot read image {path}: it is not a picture that Pillow can read") from None
+        raise UsageError(f"cannot read image {path}: it is not an image that Pillow can read") from None
     except Image.DecompressionBombError:
         raise UsageError(
             f"image {path} is too large: at most {MAX_PIXELS} pixels are read; crop it or scale it down"

@@ -128,7 +128,7 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
         said.discard("gray")  # usually describes the content of the clip
     chosen: Layout = NAMES[given.lower()] if given else next(iter(said), "yuv420p")
     if said - {"gray"} and chosen not in said:
-        raise UsageError(f"{path}: its name says {named[0]}; leave out --pixel-format {given}, or rename it")
+        raise UsageError(f"{path}: its name says {named[0]}; omit --pixel-format {given}, or rename it")
     if given is None and len(said) > 1:
         raise UsageError(f"{path}: its name says {' and '.join(named)}; write --pixel-format NAME")
     return chosen, _is_full_range(path, (*named, (given or "").lower()), levels)
@@ -144,7 +144,7 @@ def _is_full_range(path: Path, formats: Iterable[str], levels: Levels | None) ->
     for name, is_full in full.items():
         if levels and is_full != (levels == "full"):
             what = "full" if is_full else "limited"
-            raise UsageError(f"{path}: {name} is of {what} range; leave out --range {levels}")
+            raise UsageError(f"{path}: {name} is of {what} range; omit --range {levels}")
     return any(full.values()) or levels == "full"
 
 

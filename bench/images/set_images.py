@@ -72,8 +72,8 @@ class ConvertedImage(ImageFile):
         found = planes_sha256(picture)
         if found != self.sha256:
             raise UsageError(
-                f"{self.path}: {ffmpeg.version()} converts it to other planes (SHA-256 {found[:12]}…) than those on "
-                f"record ({self.sha256[:12]}…); unset IMAGEIO_FFMPEG_EXE, or install another imageio-ffmpeg"
+                f"{self.path}: {ffmpeg.version()} converts it to other planes (SHA-256 {found[:12]}…) than the "
+                f"recorded ones ({self.sha256[:12]}…); unset IMAGEIO_FFMPEG_EXE, or install another imageio-ffmpeg"
             )
         return picture
 
@@ -95,7 +95,7 @@ class ClipFrame(ImageFile):
     @property
     def remarks(self) -> tuple[str, ...]:
         """What reading it omits or converts."""
-        return ("grey has no chroma: it is 128 everywhere, and PSNR of it says nothing",) if self.form.is_grey else ()
+        return ("grey has no chroma: it is 128 everywhere, and its PSNR is meaningless",) if self.form.is_grey else ()
 
     def read(self) -> AnyPicture:
         """The planes.

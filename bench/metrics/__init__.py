@@ -1,4 +1,4 @@
-"""Rate and distortion metrics: one module a family.
+"""Rate and distortion metrics, one module per family.
 
 distortion   `Metric`, the contract; MSE of RGB and of planes, and the instances of MS-SSIM
 ms_ssim      multi-scale SSIM
@@ -12,7 +12,7 @@ packages     common to metrics of other packages: versions, smallest pictures, t
 
 Metrics of other packages are measured on request: `bench run --metric vmaf`; see docs/metrics.md.
 
-Imports `system` and `images`. The next folder up is `codecs`.
+Imports `system` and `images`. The next folder below is `codecs`.
 """
 
 from bench.metrics.distortion import Metric

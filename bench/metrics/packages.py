@@ -1,4 +1,4 @@
-"""What metrics of other packages have in common: package and version, smallest pictures, tensors, one thread."""
+"""Common functions of metrics from other packages: versions, smallest pictures, tensors, single thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def missing_package(*modules: str) -> Callable[[], str | None]:
-    """A function that returns which of some modules is not installed and how to get it, or None."""
+    """Create a function that returns a message on the first missing module and how to get it, or None."""
 
     def missing() -> str | None:
         absent = [module for module in modules if importlib.util.find_spec(module) is None]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float64]
 
 MIN_SIDE = 8
-"""The smaller side from which on there is a scale."""
+"""Minimum smaller side of a scale."""
 
 SCALES = 6
 SIGMA = 1.5
@@ -38,7 +38,7 @@ _ABSORBANCE = np.array(
     [[0.30, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342268924547819, 0.20476744424496821, 0.55180986650955360]]
 )
 _BIAS = 0.0037930732552754493
-"""From linear RGB to the responses of the cones, in JPEG XL."""
+"""Matrix and bias from linear RGB to cone responses, as in JPEG XL."""
 
 WEIGHTS = np.array(
     [
@@ -80,7 +80,7 @@ def ssimulacra2(original: Picture, decoded: Picture) -> float:
 
 
 def _scales(picture: Picture) -> Iterator[Planes]:
-    """XYB of a picture, (3, height, width), and of halves of it in linear light; what has `MIN_SIDE` is halved."""
+    """XYB planes (3, height, width) of a picture at each scale, halved in linear light while a side has `MIN_SIDE`."""
     linear = _linear()[picture.pixels.transpose(2, 0, 1)]
     yield _xyb(linear)
     for _ in range(SCALES - 1):

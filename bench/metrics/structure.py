@@ -34,7 +34,7 @@ FSIM_MIN_SIDE, GMSD_MIN_SIDE, VIF_MIN_SIDE, IW_SSIM_MIN_SIDE = 2, 3, 41, 161
 
 
 def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> Function:
-    """A function of piq on the tensors of two pictures; None for smaller ones, and for IW-SSIM of flat ones."""
+    """Wrap a function of piq on tensors of two pictures; None for too small ones, and for IW-SSIM of flat ones."""
 
     @from_side(min_side)
     def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:

@@ -73,7 +73,7 @@ def test_qualities_survive_writing_and_parsing(qualities: list[float]) -> None:
 
 @pytest.mark.parametrize("text", ["jpeg@", "jpeg@high", "jpeg@5,", "jpeg@5;6", "a@b@c"])
 def test_a_quality_that_is_no_number_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is not a quality; write .*@50 or "):
+    with pytest.raises(UsageError, match=r"is not a quality; use .*@50 or "):
         CodecSpec.parse(text)
 
 

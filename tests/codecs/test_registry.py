@@ -131,7 +131,7 @@ def test_a_codec_is_loaded_from_a_file(mine: Path) -> None:
         ("{mine}:not_a_codec", "is not a subclass of bench.codecs.Codec"),
         ("{mine}:NoTitle", r"mine\.py:NoTitle needs title = "),
         ("{mine}:NoScale", r"mine\.py:NoScale needs scale = QualityScale\("),
-        ("{mine}", "names no codec; write .*mine.py:ClassName"),
+        ("{mine}", "does not name a codec; use .*mine.py:ClassName"),
         ("nowhere/mine.py:Mine", "there is no file nowhere/mine.py"),
     ],
 )
@@ -221,9 +221,9 @@ def test_an_option_goes_to_the_codecs_that_have_it() -> None:
 
 
 def test_an_option_that_no_codec_has_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"^jpeg has no option --weights; leave it out$"):
+    with pytest.raises(UsageError, match=r"^jpeg has no option --weights; omit it$"):
         resolve_codecs(["jpeg"], {"weights": "zoo"})
-    with pytest.raises(UsageError, match=r"^none of the codecs has an option --weights; leave it out$"):
+    with pytest.raises(UsageError, match=r"^none of the codecs has an option --weights; omit it$"):
         resolve_codecs(["jpeg", "webp"], {"weights": "zoo"})
 
 

@@ -233,7 +233,9 @@ def test_a_hash_that_the_codec_gives_itself_is_kept_and_joined_by_what_it_does_n
 
 def test_a_file_that_is_named_and_not_there_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.py", set_up="self.files = ['gone.bin']")
-    with pytest.raises(UsageError, match=r"^cannot read .*/gone\.bin, which the codec or metric names: No such file"):
+    with pytest.raises(
+        UsageError, match=r"^cannot read .*/gone\.bin, which the codec or metric declares: No such file"
+    ):
         version(path)
 
 
@@ -245,13 +247,13 @@ def test_a_recipe_opens_the_version_that_it_is_of_and_no_other(tmp_path: Path) -
     forget(tmp_path)  # another process, in which nothing is known but the recipe
     assert recipe.open().quality == 1
     weights.write_bytes(b"other")
-    with pytest.raises(CodecError, match=r"mine\.py:Mine or what it needs is not what the run was planned with"):
+    with pytest.raises(CodecError, match=r"mine\.py:Mine or its files differ from those of the planned run"):
         recipe.open()
     weights.write_bytes(b"w")
     path.write_text(path.read_text() + "\n")
     assert recipe.open().quality == 1  # what is loaded stays as it is
     forget(tmp_path)
-    with pytest.raises(CodecError, match="is not what the run was planned with"):
+    with pytest.raises(CodecError, match="differ from those of the planned run"):
         recipe.open()
 
 
@@ -267,12 +269,12 @@ def test_a_module_in_place_of_the_one_beside_the_file_is_refused(tmp_path: Path)
         write(tmp_path / folder / "mine.py", imports=f"import shared_name  # {folder}")
         (tmp_path / folder / "shared_name.py").touch()
     codec_class(f"{tmp_path}/a/mine.py:Mine")
-    with pytest.raises(UsageError, match=r"b/mine\.py imports 'shared_name', and gets .*/a/shared_name\.py instead of"):
+    with pytest.raises(UsageError, match=r"b/mine\.py imports 'shared_name', but gets .*/a/shared_name\.py instead of"):
         codec_class(f"{tmp_path}/b/mine.py:Mine")
     (tmp_path / "a" / "click.py").touch()
     write(tmp_path / "a" / "other.py", imports="import click")
     with pytest.raises(
-        UsageError, match=r"imports 'click', and gets .*site-packages.* instead of .*a/click\.py; rename"
+        UsageError, match=r"imports 'click', but gets .*site-packages.* instead of .*a/click\.py; rename"
     ):
         codec_class(f"{tmp_path}/a/other.py:Mine")
 

@@ -95,15 +95,15 @@ def test_ffmpeg_reads_and_writes_the_same_clips(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ("C420p10 XYSCSS=420P10", "holds C420p10; only 8-bit 4:2:0 and grey are read .*; convert it: ffmpeg -i x.y4m"),
-        ("C422 Ip", "holds C422; only 8-bit 4:2:0 and grey are read"),
-        ("C444 Ip", "holds C444; only"),
-        ("Cmono16", "holds Cmono16; only"),
+        ("C420p10 XYSCSS=420P10", "has C420p10; only 8-bit 4:2:0 and grey are read .*; convert it: ffmpeg -i x.y4m"),
+        ("C422 Ip", "has C422; only 8-bit 4:2:0 and grey are read"),
+        ("C444 Ip", "has C444; only"),
+        ("Cmono16", "has Cmono16; only"),
         ("C420jpeg It", "is interlaced"),
         ("C420jpeg Ib", "is interlaced"),
         ("C420jpeg Im", "is interlaced"),
         ("W0", "is not a valid size of a picture"),
-        ("Wwide", "does not say width and height"),
+        ("Wwide", "does not state width and height"),
     ],
 )
 def test_other_kinds_of_y4m_are_refused_by_name(parameters: str, message: str, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_truncated_y4m_is_refused(lost: int, tmp_path: Path) -> None:
 def test_a_y4m_without_frames_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.y4m"
     path.write_bytes(b"YUV4MPEG2 W4 H4 C420\n")
-    with pytest.raises(UsageError, match="holds no frame"):
+    with pytest.raises(UsageError, match="has no frames"):
         open_clip(path)
 
 
@@ -273,15 +273,15 @@ def test_the_range_is_that_of_the_name_or_as_given(
         ("a_4x2.yuv", {"pixel_format": "rgb24"}, "^--pixel-format rgb24: only"),
         ("a_4x2.yuv", {"pixel_format": "p010le"}, "^--pixel-format p010le: only"),
         ("a_4x2.yuv", {"pixel_format": "nv13"}, "^unknown pixel format 'nv13'; did you mean 'nv21'"),
-        ("a_4x2_nv12.yuv", {"pixel_format": "nv21"}, "its name says nv12; leave out --pixel-format nv21, or rename it"),
+        ("a_4x2_nv12.yuv", {"pixel_format": "nv21"}, "its name says nv12; omit --pixel-format nv21, or rename it"),
         ("a_4x2_nv12_nv21.yuv", {}, "its name says nv12 and nv21; write --pixel-format NAME"),
-        ("a_4x2_yuvj420p.yuv", {"levels": "limited"}, "yuvj420p is of full range; leave out --range limited"),
+        ("a_4x2_yuvj420p.yuv", {"levels": "limited"}, "yuvj420p is of full range; omit --range limited"),
         ("a_4x2.yuv", {"levels": "limited", "pixel_format": "yuvj420p"}, "yuvj420p is of full range"),
-        ("a_4x2_fullRange.yuv", {"levels": "limited"}, "fullRange is of full range; leave out --range limited"),
-        ("a_4x2_tv_range.yuv", {"levels": "full"}, "tv_range is of limited range; leave out --range full"),
+        ("a_4x2_fullRange.yuv", {"levels": "limited"}, "fullRange is of full range; omit --range limited"),
+        ("a_4x2_tv_range.yuv", {"levels": "full"}, "tv_range is of limited range; omit --range full"),
         ("a_4x2_yuvj420p_videoRange.yuv", {}, "yuvj420p and videoRange contradict each other; rename it"),
-        ("a.y4m", {"pixel_format": "nv12"}, "its header says its pixel format; leave out --pixel-format"),
-        ("a.y4m", {"levels": "full"}, r"its header says its range \(limited\); leave out --range full"),
+        ("a.y4m", {"pixel_format": "nv12"}, "its header states its pixel format; omit --pixel-format"),
+        ("a.y4m", {"levels": "full"}, r"its header states its range \(limited\); omit --range full"),
     ],
 )
 def test_what_contradicts_the_file_is_one_clear_line(
@@ -296,11 +296,11 @@ def test_what_contradicts_the_file_is_one_clear_line(
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
-        ("news.yuv", None, r"news\.yuv does not say its size in its name; write --size WIDTHxHEIGHT"),
-        ("news_13x9.yuv", "13 by 9", "--size 13 by 9 is no size; write --size WIDTHxHEIGHT"),
+        ("news.yuv", None, r"the name of .*news\.yuv does not contain its size; write --size WIDTHxHEIGHT"),
+        ("news_13x9.yuv", "13 by 9", "--size 13 by 9 is not a size; write --size WIDTHxHEIGHT"),
         ("news.yuv", "0x9", "0x9 is not a valid size of a picture"),
-        ("news.y4m", "13x9", "its header says its size; leave out --size"),
-        ("news_13x9.yuv", "9x13", r"news_13x9\.yuv: its name says 13x9; leave out --size 9x13"),
+        ("news.y4m", "13x9", "its header states its size; omit --size"),
+        ("news_13x9.yuv", "9x13", r"news_13x9\.yuv: its name says 13x9; omit --size 9x13"),
     ],
 )
 def test_a_wrong_size_is_one_clear_line(name: str, size: str | None, message: str, tmp_path: Path) -> None:
@@ -339,10 +339,10 @@ def test_a_range_of_frames_is_a_slice(text: str, expected: list[int]) -> None:
         ("0:4:0", "there is no frame in that range"),
         ("0:6", "the clip has 5 frames, 0 to 4"),
         ("5", "the clip has 5 frames, 0 to 4"),
-        ("-1:", "write FIRST:END"),
-        ("first", "write FIRST:END"),
-        ("", "write FIRST:END"),
-        ("1:2:3:4", "write FIRST:END"),
+        ("-1:", "use FIRST:END"),
+        ("first", "use FIRST:END"),
+        ("", "use FIRST:END"),
+        ("1:2:3:4", "use FIRST:END"),
     ],
 )
 def test_a_wrong_range_of_frames_is_one_clear_line(text: str, message: str) -> None:

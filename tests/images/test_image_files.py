@@ -63,10 +63,10 @@ def test_jpeg_xl_is_read_to_the_sample(pixel_format: str, ppm: Path, photo: Pict
 def test_jpeg_xl_of_more_than_one_picture_or_more_than_8_bits_is_refused(ppm: Path, tmp_path: Path) -> None:
     coder = ("-c:v", "libjxl", "-distance", "0")
     deep = convert(ppm, tmp_path / "deep.jxl", "-pix_fmt", "rgb48", *coder)
-    with pytest.raises(UsageError, match=r"deep\.jxl: it has more than 8 bits a sample; convert it to 8 bits first"):
+    with pytest.raises(UsageError, match=r"deep\.jxl: it has more than 8 bits per sample; convert it to 8 bits first"):
         read_picture(deep)
     moving = convert(ppm, tmp_path / "moving.jxl", "-vf", "loop=1:1", "-c:v", "libjxl_anim", "-f", "image2pipe")
-    with pytest.raises(UsageError, match=r"moving\.jxl: it holds several pictures; save the one to use"):
+    with pytest.raises(UsageError, match=r"moving\.jxl: it contains several pictures; save one of them"):
         read_picture(moving)
 
 
@@ -90,7 +90,7 @@ def test_avif_is_read_whatever_plug_in_is_registered(photo: Picture, tmp_path: P
 def test_avif_of_10_bits_is_refused(ppm: Path, tmp_path: Path) -> None:
     coder = ("-c:v", "libaom-av1", "-pix_fmt", "yuv420p10le", "-still-picture", "1", "-cpu-used", "8")
     path = convert(ppm, tmp_path / "x.avif", *coder)
-    with pytest.raises(UsageError, match=r"x\.avif has more than 8 bits a sample"):
+    with pytest.raises(UsageError, match=r"x\.avif has more than 8 bits per sample"):
         read_picture(path)
 
 
@@ -119,7 +119,7 @@ def test_a_bitmap_of_565_bits_is_expanded(tmp_path: Path) -> None:
 def test_other_colours_are_refused_by_their_name(photo: Picture, tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     Image.frombytes("LAB", (photo.width, photo.height), photo.pixels.tobytes()).save(path)
-    with pytest.raises(UsageError, match=r"x\.tif holds LAB colours, not RGB, grey or CMYK; convert it to RGB first$"):
+    with pytest.raises(UsageError, match=r"x\.tif has LAB colours, not RGB, grey or CMYK; convert it to RGB first$"):
         read_picture(path)
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_whole_picture_is_said_once_and_kept_with_the_rows(odd_pictur
         "note: CMYK is converted to RGB, without a colour profile (cmyk)",
         "note: only the first picture of the file is read (gifs, pngs, tifs, webps)",
         "note: YCbCr is converted to RGB (ycbcr)",
-        "note: 3 files are no pictures that can be read here, and left out (.txt, .y4m, README)",
+        "note: 3 files are not pictures that can be read here, and left out (.txt, .y4m, README)",
     ]
     ((stored,),) = odd_pictures.rows("SELECT provenance ->> '$.pictures' FROM runs")
     assert '"only the first picture of the file is read":"gifs, pngs, tifs, webps"' in str(stored)

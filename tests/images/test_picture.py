@@ -88,7 +88,7 @@ def test_a_transparent_palette_entry_is_refused(photo: Picture, tmp_path: Path) 
 
 def test_16_bit_grey_is_refused(tmp_path: Path) -> None:
     image = Image.fromarray(np.full((4, 5), 1000, np.uint16))
-    with pytest.raises(UsageError, match=r"x\.png has more than 8 bits a sample"):
+    with pytest.raises(UsageError, match=r"x\.png has more than 8 bits per sample"):
         read_picture(save(image, tmp_path / "x.png"))
 
 
@@ -97,13 +97,13 @@ def test_16_bit_rgb_is_refused(suffix: str, tmp_path: Path) -> None:
     pixels = np.full((4, 5, 3), 1000, np.uint16)
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(png16(pixels) if suffix == "png" else b"P6 5 4 65535\n" + pixels.astype(">u2").tobytes())
-    with pytest.raises(UsageError, match=r"x\.\w+ has more than 8 bits a sample"):
+    with pytest.raises(UsageError, match=r"x\.\w+ has more than 8 bits per sample"):
         read_picture(path)
 
 
 def test_floating_point_is_refused(tmp_path: Path) -> None:
     image = Image.fromarray(np.full((4, 5), 0.5, np.float32))
-    with pytest.raises(UsageError, match=r"x\.tiff has more than 8 bits a sample"):
+    with pytest.raises(UsageError, match=r"x\.tiff has more than 8 bits per sample"):
         read_picture(save(image, tmp_path / "x.tiff"))
 
 
@@ -143,7 +143,7 @@ def test_a_truncated_file_is_told_in_one_line(suffix: str, share: float, photo: 
 def test_text_is_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     path.write_text("a picture says more")
-    with pytest.raises(UsageError, match=r"^cannot read image .*x\.png: it is not a picture that Pillow can read$"):
+    with pytest.raises(UsageError, match=r"^cannot read image .*x\.png: it is not an image that Pillow can read$"):
         read_picture(path)
 
 

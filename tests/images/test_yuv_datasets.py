@@ -89,7 +89,7 @@ def test_a_grey_clip_says_that_its_chroma_is_made_up(tmp_path: Path) -> None:
     (tmp_path / "sky_4x2_gray.yuv").write_bytes(bytes(range(16)))
     dataset = open_dataset(str(tmp_path / "sky_4x2_gray.yuv"), clip=ClipOptions(levels="full"))
     assert dataset.title == "sky_4x2_gray.yuv, 4x2, 8-bit grey in full range, 2 frames"
-    assert "figures of chroma say nothing" in dataset.note
+    assert "results for chroma are meaningless" in dataset.note
     assert [image.full_range for image in dataset.images] == [True, True]
     assert (
         dataset.images[1].sha256 == hashlib.sha256(bytes(range(8, 16)) + bytes([128] * 4) + b"full range").hexdigest()
@@ -133,7 +133,7 @@ def test_converted_kodak_is_the_one_on_record(kodak: list[Path]) -> None:
 
 def test_a_conversion_to_other_planes_is_refused() -> None:
     image = dataclasses.replace(open_dataset("builtin-yuv420").images[0], sha256="0" * 64)
-    with pytest.raises(UsageError, match=r"ffmpeg \S+ converts it to other planes .* than those on record \(000000"):
+    with pytest.raises(UsageError, match=r"ffmpeg \S+ converts it to other planes .* than the recorded ones \(000000"):
         image.read()
 
 

@@ -207,7 +207,7 @@ def test_weights_are_fetched_once(offered: Callable[..., tuple[int, str]], tmp_p
 def test_weights_that_were_cut_off_go_on(offered: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     code, output = offered("cut", "file")
     assert code == 1
-    assert "run again to go on" in output
+    assert "run again to resume" in output
     assert not (tmp_path / "weights" / VGG16.name).exists()
     assert offered("cut", "file")[0] == 0
     assert (tmp_path / "weights" / VGG16.name).read_bytes() == CONTENT
