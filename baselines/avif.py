@@ -49,7 +49,7 @@ class Avif(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That the plug-in lacks libaom, or None."""
+        """Message that the plug-in lacks libaom; None if not."""
         del backend, options
         if _avif.encoder_codec_available("aom"):
             return None

@@ -85,5 +85,5 @@ def _behind(data: bytes, box: bytes, offset: int, count: int) -> bytes:
     start = data.find(box)
     field = data[start + len(box) + offset :][:count]
     if start < 0 or len(field) < count:
-        raise DecodeError("damaged AVIF file: it does not say its size or its range")
+        raise DecodeError("damaged AVIF file: its size or range is missing")
     return field

@@ -59,7 +59,7 @@ def missing(binaries: Sequence[Binary]) -> str | None:
 
 
 def packages(debian: str, homebrew: str) -> str:
-    """How to get a binary from package managers."""
+    """Advice on getting a binary from package managers."""
     return f"apt install {debian} (Debian) or brew install {homebrew} (macOS)"
 
 

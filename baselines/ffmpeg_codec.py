@@ -44,11 +44,11 @@ class FfmpegCodec(Codec):
     backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
     max_pixels: ClassVar[int] = MAX_PIXELS
-    """Of the largest picture."""
+    """Maximum number of pixels of a picture."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That ffmpeg is missing and how to get it, or None."""
+        """Message that ffmpeg is missing and how to get it; None if not."""
         del backend, options
         return ffmpeg.missing()
 
@@ -69,7 +69,7 @@ def check_size(picture: AnyPicture, title: str, max_pixels: int) -> None:
     """
     if picture.width * picture.height > max_pixels:
         size = f"{picture.width} x {picture.height}"
-        raise CodecError(f"{title} codes at most {max_pixels} pixels here; this picture is {size}")
+        raise CodecError(f"{title} supports at most {max_pixels} pixels here; this picture is {size}")
 
 
 def run(arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float | None = None) -> bytes:

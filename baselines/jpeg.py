@@ -90,7 +90,7 @@ class Jpeg(ConventionalCodec):
         """YCbCr at the original size or a fraction of it."""
         with pillow.opened(data, self.form) as image:
             if JpegImagePlugin.get_sampling(image) != _SAMPLING_420:
-                raise DecodeError("JPEG file holds other planes than those of 4:2:0")
+                raise DecodeError("JPEG file has other planes than 4:2:0")
             # Division without rounding, for sides of a single pixel.
             image.draft("YCbCr", (image.width / scale, image.height / scale))  # type: ignore[arg-type]
             return pillow.samples(image, self.form)

@@ -37,7 +37,7 @@ class Jpeg2000(ConventionalCodec):
     """
 
     title = "JPEG 2000"
-    scale = QualityScale("target rate in bits a pixel", _RATES_BPP, lowest=0.01, highest=24, integral=False)
+    scale = QualityScale("target rate in bits per pixel", _RATES_BPP, lowest=0.01, highest=24, integral=False)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "irreversible": True,
         "mct": 1,

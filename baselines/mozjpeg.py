@@ -38,7 +38,7 @@ class MozJpeg(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That pyvips or its mozjpeg is missing and how to get it, or None."""
+        """Message that pyvips or its mozjpeg is missing and how to get it; None if not."""
         del backend, options
         if importlib.util.find_spec("pyvips") is None:
             return "the package pyvips is not installed: pip install 'pyvips[binary]'"

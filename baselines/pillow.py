@@ -35,10 +35,10 @@ class Format:
 
 
 def missing(form: Format) -> str | None:
-    """That this Pillow lacks a format and how to get it, or None."""
+    """Message that this Pillow lacks a format and how to get it; None if not."""
     if features.check(form.libraries[-1][0]):
         return None
-    return f"this Pillow was built without {form.name}; get one that has it: pip install --force-reinstall pillow"
+    return f"this Pillow was built without {form.name}; install one with it: pip install --force-reinstall pillow"
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def check_size(picture: AnyPicture, title: str, max_side: int) -> None:
     """
     if max(picture.width, picture.height) > max_side:
         size = f"{picture.width} x {picture.height}"
-        raise CodecError(f"{title} holds at most {max_side} pixels a side; this picture is {size}")
+        raise CodecError(f"{title} supports at most {max_side} pixels per side; this picture is {size}")
 
 
 def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> bytes:
@@ -105,7 +105,7 @@ def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
     except Exception as error:
         raise DecodeError(f"damaged {form.name} file: {str(error) or type(error).__name__}") from error
     if image.mode not in {"RGB", "YCbCr"}:
-        raise DecodeError(f"{form.name} file holds {image.mode}, not 8-bit RGB")
+        raise DecodeError(f"{form.name} file has {image.mode}, not 8-bit RGB")
     return np.array(image)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 ENCODING_LIMIT_S = 3600.0
-"""Time limit of an encoder for one picture: they take minutes, and longer the better the picture is."""
+"""Time limit of an encoder for one picture: it takes minutes, and more at higher quality."""
 
 _PLANES, _STREAM = "planes.yuv", "coded.bin"
 _POINTS = (47, 42, 37, 32, 27, 22, 17, 12)
@@ -75,7 +75,7 @@ class _ReferenceCodec(Codec):
             return reason
         if cls._config_path() is None:
             if given := os.environ.get(cls._variable()):
-                return f"{cls._variable()} names {given}, which is no file"
+                return f"{cls._variable()} is set to {given}, which is not a file"
             return f"{cls.config} is not in ../cfg beside {cls._binaries()[0].name}; set {cls._variable()} to its path"
         return None
 
@@ -153,7 +153,7 @@ class Vtm(_ReferenceCodec):
     config = "encoder_intra_vtm.cfg"
 
     def further_arguments(self) -> Sequence[str]:
-        """That the size is padded to whole coding units, and the padding cut off by the decoder."""
+        """Pad to whole coding units; the decoder crops the padding."""
         return ("--ConformanceWindowMode=1",)
 
 
@@ -167,7 +167,7 @@ class Hm(_ReferenceCodec):
     config = "encoder_intra_main_rext.cfg"
 
     def further_arguments(self) -> Sequence[str]:
-        """Padding as with VTM, and what the profile needs."""
+        """Padding as with VTM, and the options that the profile needs."""
         return ("--SEIDecodedPictureHash", "--Level=5.1", "--CUNoSplitIntraACT=0", "--ConformanceMode=1")
 
 

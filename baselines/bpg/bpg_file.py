@@ -109,7 +109,7 @@ def _read_format(fields: bytes) -> tuple[int, bool, bool]:
     found += ["animation"] if animation else []
     found += ["alpha or CMYK"] if alpha or alpha_2 else []
     if colour_space or depth != 8 or animation or len(found) > 3 or pixel_format not in CHROMA_FORMATS.values():
-        raise DecodeError(f"BPG file holds {', '.join(found)}; decoded is BT.601, 4:4:4 or 4:2:0, 8 bits")
+        raise DecodeError(f"BPG file has {', '.join(found)}; only BT.601, 4:4:4 or 4:2:0, 8 bits is decoded")
     return pixel_format, extension, limited
 
 
@@ -140,5 +140,5 @@ def _read_extension(bits: BitReader) -> int | None:
         return None
     has_range_extension, others = bits.flag(), bits.u(7)
     if others:
-        raise DecodeError("BPG file uses an extension of HEVC that no still picture needs")
+        raise DecodeError("BPG file uses an unsupported extension of HEVC")
     return bits.u(9) if has_range_extension else None

@@ -34,7 +34,7 @@ DECODER = _binary("bpgdec", "Decoder")
 
 
 def missing(hevc_encoder: str) -> str | None:
-    """That the binaries, or the HEVC encoder in bpgenc, are missing; or None."""
+    """Message that the binaries, or the HEVC encoder in bpgenc, are missing; None if not."""
     if reason := external.missing((ENCODER, DECODER)):
         return reason
     # The encoders are in bpgenc's help for its option -e.
@@ -42,7 +42,7 @@ def missing(hevc_encoder: str) -> str | None:
     built = listed[1].split() if listed else []
     if hevc_encoder in built:
         return None
-    return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'no encoder that it lists'}"
+    return f"this bpgenc was built without {hevc_encoder}; it has: {' '.join(built) or 'no listed encoder'}"
 
 
 def version() -> str:

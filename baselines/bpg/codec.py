@@ -47,7 +47,7 @@ class Bpg444(FfmpegCodec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That ffmpeg, or bpgenc and bpgdec, are missing and how to get them; or None."""
+        """Message that ffmpeg, or bpgenc and bpgdec, are missing and how to get them; None if not."""
         if (backend or cls.backends[0]) == "external":
             return bpgenc.missing(cls.hevc_encoder)
         return super().missing(backend, **options)
@@ -119,7 +119,7 @@ class Bpg420(Bpg444):
         """Decompress a BPG file to planes."""
         stored = bpg_file.read(data)
         if stored.subsampling != "4:2:0":
-            raise DecodeError(f"BPG file holds planes of {stored.subsampling}, not of 4:2:0")
+            raise DecodeError(f"BPG file has planes of {stored.subsampling}, not 4:2:0")
         samples = x265.decode(stored.stream, stored.coded)
         whole = Yuv420.of_bytes(samples, stored.coded.width, stored.coded.height, full_range=not stored.limited)
         return whole.cropped(stored.width, stored.height)

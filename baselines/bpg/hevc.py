@@ -57,7 +57,7 @@ class CodingTools:
 
     @property
     def min_coding_block(self) -> int:
-        """In pixels; width and height of the coded picture are multiples of it."""
+        """Side of the smallest coding block in pixels; width and height of the coded picture are multiples of it."""
         return 8 << self.log2_min_coding_block_minus3
 
 

@@ -41,5 +41,5 @@ def test_a_file_of_another_format_is_refused(photo: Picture) -> None:
 
 
 def test_a_side_beyond_65536_pixels_is_refused() -> None:
-    with pytest.raises(CodecError, match=r"holds at most 65536 pixels a side; this picture is 65537 x 1$"):
+    with pytest.raises(CodecError, match=r"supports at most 65536 pixels per side; this picture is 65537 x 1$"):
         Avif(50).encode(Picture(np.zeros((1, 65537, 3), np.uint8)))

@@ -135,7 +135,7 @@ def test_a_picture_is_coded_anew_each_time(photo: Picture) -> None:
 
 
 def test_a_side_beyond_what_jpeg_holds_is_refused() -> None:
-    with pytest.raises(CodecError, match=r"holds at most 65500 pixels a side; this picture is 65501 x 1$"):
+    with pytest.raises(CodecError, match=r"supports at most 65500 pixels per side; this picture is 65501 x 1$"):
         MozJpeg(50).encode(Picture(np.zeros((1, 65501, 3), np.uint8)))
 
 

@@ -157,7 +157,7 @@ def test_what_is_missing_is_told_with_the_way_to_get_it(
     said = f"{codec.config} is not in ../cfg beside {encoder}; set {variable} to its path"
     assert codec.missing() == said
     monkeypatch.setenv(variable, str(tree / "none.cfg"))
-    assert codec.missing() == f"{variable} names {tree / 'none.cfg'}, which is no file"
+    assert codec.missing() == f"{variable} is set to {tree / 'none.cfg'}, which is not a file"
     monkeypatch.setenv(variable, str(tree / "mine.cfg"))
     assert codec.missing() is None
     assert str(codec(32).backend_settings["config"]).startswith("mine.cfg ")

@@ -46,7 +46,7 @@ def test_backends_agree(quality: int, photographs: dict[str, Picture]) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_side_beyond_16383_pixels_is_refused(backend: str) -> None:
-    with pytest.raises(CodecError, match=r"WebP holds at most 16383 pixels a side; this picture is 1 x 16384$"):
+    with pytest.raises(CodecError, match=r"WebP supports at most 16383 pixels per side; this picture is 1 x 16384$"):
         WebP(50, backend=backend).encode(Picture(np.zeros((16384, 1, 3), np.uint8)))
 
 

@@ -67,7 +67,7 @@ def test_what_bpgenc_may_use_and_x265_does_not_is_read() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        (b"\x00\x00", "holds BT.601, grey, 8 bits"),
+        (b"\x00\x00", "has BT.601, grey, 8 bits"),
         (b"\x40\x00", "4:2:2"),
         (b"\x80\x00", r"4:2:0 \(video\)"),
         (b"\x62\x00", "10 bits"),

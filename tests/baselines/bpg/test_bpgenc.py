@@ -138,7 +138,7 @@ def test_a_bpgenc_without_the_encoder_is_told(stand_ins: Callable[..., Path]) ->
 def test_another_program_called_bpgenc_is_told(stand_ins: Callable[..., Path], tmp_path: Path) -> None:
     stand_ins()
     (tmp_path / "bpgenc").write_text("#!/bin/sh\nexit 0\n")
-    assert "it has: no encoder that it lists" in str(Bpg444.missing("external"))
+    assert "it has: no listed encoder" in str(Bpg444.missing("external"))
 
 
 def test_refusals_are_told_in_the_words_of_the_binaries(
