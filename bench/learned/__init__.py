@@ -1,16 +1,16 @@
 """The learned codecs.
 
-families        the table of families, from which everything that names one derives
+families        the table of families, from which codecs, weights, training and pages derive
 lambdas         the lambda of each quality
-architectures   CompressAI's names: aliases of families, and architectures that CompressAI's own code codes
+architectures   CompressAI's names: aliases of families, and architectures coded by CompressAI's own code
 models          the networks, in the papers' notation, without any coding
 weights         weights files: formats, the package's own weights, CompressAI's checkpoints
 coding          latents to bytes and back: CDFs, range coder, wavefront, fixed point, row tiles
 codecs          a model, its latent codec and a container as a `Codec`
 training        losses, phases, the loop, the recipe of the package's weights
 
-In this order: each imports only those before it; `training` does not import `coding` or `codecs`, and they do not
-import it. Imports `codecs` and what is below, and not `baselines`, which is beside it. The next folder up is `results`.
+Each imports only those listed before it; `training` does not import `coding` or `codecs`, nor they `training`. Imports
+`bench.codecs` and the folders above it, but not its neighbour `baselines`. The next folder below is `results`.
 """
 
 import warnings

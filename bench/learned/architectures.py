@@ -1,4 +1,4 @@
-"""CompressAI's architectures: aliases of families, and those that CompressAI's own code codes.
+"""CompressAI's architectures: aliases of families, and those coded by CompressAI's own code.
 
 `ALIASES` has the names of families here, `FURTHER` the other architectures. This module does not import torch.
 """
@@ -21,7 +21,7 @@ class Architecture:
     title: str
     """Name in legends and tables."""
     widths: Literal["N", "N, M"] = "N, M"
-    """The widths that its constructor takes."""
+    """Names of the widths in its constructor."""
     is_variable: bool = False
     """Whether one checkpoint has all rates."""
     has_variable_z: bool = False

@@ -1,4 +1,4 @@
-"""The families of learned codecs: one table, from which names, weights, training, files and pages derive.
+"""Table of the families of learned codecs, from which names, weights, training, files and pages derive.
 
 To add a family, write its model in `bench.learned.models` and add an entry to `FAMILIES`. This module does not import
 torch.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MODIFIERS = {"qr": "QR", "ft": "tuned synthesis"}
-"""Modifiers of decoders that are trained further, with what they add to titles: a rectifier; the synthesis alone."""
+"""Modifiers of fine-tuned decoders, with their titles: with a rectifier, or the synthesis only."""
 
 FIXED_POINT = "-int"
 """Suffix of a family's name if its entropy model is in integers."""
@@ -47,11 +47,11 @@ class LearnedFamily:
     Four 5x5 convolutions of stride 2 reach 30 pixels; four transposed ones 1 + 1/2 + 1/4 + 1/8 latents. Means over the
     whole picture do not count."""
     modifiers: tuple[str, ...] = ()
-    """The family's decoders that are trained further (`MODIFIERS`)."""
+    """Modifiers of the family's fine-tuned decoders (`MODIFIERS`)."""
     fixed_point_id: int | None = None
     """The byte that identifies the family's codec in integers, or None."""
     adds: Mapping[str, str] = field(default_factory=dict)
-    """Families without one component of this one, and that component."""
+    """Families that lack one component of this one, and the name of that component."""
 
 
 _CONTEXT = frozenset({"kernel", "distribution", "mean"})

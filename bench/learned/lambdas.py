@@ -1,7 +1,7 @@
 """The lambda of each quality: the weight of the distortion in the rate-distortion loss.
 
 The loss is R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per pixel and CompressAI's lambdas
-for qualities 1 to 8 (docs/source/zoo.rst of CompressAI), with which its published checkpoints were trained, too. Models
+for qualities 1 to 8 (docs/source/zoo.rst of CompressAI), as used for its published checkpoints. Models
 of YUV 4:2:0 have the four lambdas of Duan et al. 2023. This module does not import torch.
 """
 

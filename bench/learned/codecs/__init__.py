@@ -1,6 +1,6 @@
 """Learned models as codecs: a model, its latent codec, and a container, under one name.
 
-learned_codec  the families: RGB and YUV 4:2:0; +qr and +ft, with a decoder that was trained further; -int, in integers
+learned_codec  the families, for RGB and YUV 4:2:0; +qr and +ft with a fine-tuned decoder; -int in fixed point
 model_codec    models with CompressAI's interface: further architectures, and classes of the user's own
 
 The class of each codec follows from its name and the table of families: `getattr(codecs, "joint+qr")`.

@@ -60,7 +60,7 @@ class LearnedCodec(Codec):
     family: ClassVar[str]
     """Name in `bench.learned.families.FAMILIES`, with -int if the entropy model is in integers."""
 
-    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 9)), 1, 8)
+    scale = QualityScale("index of the family's weights; 1 has the smallest files", tuple(range(1, 9)), 1, 8)
     backends = ("torch",)
     options: ClassVar[Mapping[str, str]] = {"weights": "compact", "device": "cpu", "synthesis": "fp32"}
 
@@ -83,13 +83,13 @@ class LearnedCodec(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That weights are missing and how to get them, or None."""
+        """Message that weights are missing and how to get them; None if not."""
         del backend
         return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
-        """The qualities with weights; all, if there are none."""
+        """Qualities with weights; all, if there are none."""
         return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
 
     @classmethod
@@ -169,7 +169,7 @@ class LearnedCodec(Codec):
         return container.pack(self._identity, content)
 
     def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form | None:  # noqa: ARG002 - for planes
-        """What a file says of planes; None for RGB."""
+        """Form of planes for the file; None for RGB."""
         return None
 
     def _decoded(self, data: bytes) -> tuple[FileContent, Tensor]:
@@ -213,7 +213,7 @@ class LearnedCodec(Codec):
 
 
 class DecoderCodec(LearnedCodec):
-    """+qr and +ft: a codec whose decoder was trained further. The bytes are the same, the decoded pictures better.
+    """+qr and +ft: a codec with a fine-tuned decoder. The files are the same, the decoded pictures better.
 
     +qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis that was trained with it
     (Luo and Chen 2023, arXiv 2403.17236). +ft has only a synthesis, trained in the same way for the same time: the gain
@@ -267,7 +267,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
     Planes of limited range are coded without conversion.
     """
 
-    scale = QualityScale("point of the family's weights, 1 the smallest files", tuple(range(1, 5)), 1, 4)
+    scale = QualityScale("index of the family's weights; 1 has the smallest files", tuple(range(1, 5)), 1, 4)
     yuv420_backends = ("torch",)
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
@@ -311,7 +311,7 @@ def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Pre
 
 
 def _note_latents(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
-    """Report the coder bits of decoded latents, in all and of each part, their estimated bits, and their errors.
+    """Report the coder bits of decoded latents (total and per part), their estimated bits, and their errors.
 
     Errors are the distances of decoded latents, and of rectified ones, from those of the encoder.
     """
@@ -344,8 +344,8 @@ def device_name(device: str) -> str:
     try:
         wanted = torch.device(device)
     except RuntimeError:
-        raise UsageError(f"unknown device '{device}'; cpu, cuda or cuda:N") from None
+        raise UsageError(f"unknown device '{device}'; use cpu, cuda or cuda:N") from None
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted.type != "cuda" or (wanted.index or 0) >= there:
-        raise MissingError(f"torch finds no device '{device}' here; leave out --device")
+        raise MissingError(f"torch finds no device '{device}' here; omit --device")
     return torch.cuda.get_device_name(device)

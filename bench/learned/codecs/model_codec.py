@@ -45,7 +45,7 @@ class ModelCodec(Codec):
     preparation of a loaded model (`prepare`).
     """
 
-    scale = QualityScale("number of the checkpoint, as --weights has it", (1,), 0, math.inf, integral=False)
+    scale = QualityScale("number of the checkpoint in --weights", (1,), 0, math.inf, integral=False)
     backends = ("torch",)
     options: ClassVar[Mapping[str, str]] = {"weights": "", "device": "cpu"}
 
@@ -63,7 +63,7 @@ class ModelCodec(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """That no weights are given, or None."""
+        """Message that no weights are given; None if they are."""
         del backend
         return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
 
@@ -196,14 +196,14 @@ class VariableModelCodec(ModelCodec):
     def checkpoint(self) -> Path:
         """The single file."""
         if not (path := Path(self.chosen["weights"])).is_file():
-            raise UsageError(f"--weights {path}: {self.title} takes one file, which has all rates")
+            raise UsageError(f"--weights {path}: {self.title} takes a single file with all rates")
         return path
 
 
 class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
     """CompressAI's models of variable rate: qualities are the trained gains, 1 the coarsest."""
 
-    scale = QualityScale("gain of the model, 1 the smallest files", tuple(range(1, 9)), 1, 8)
+    scale = QualityScale("gain of the model; 1 has the smallest files", tuple(range(1, 9)), 1, 8)
 
     @classmethod
     def arguments(cls, quality: float) -> Mapping[str, Any]:
@@ -219,7 +219,7 @@ class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
 
 
 def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
-    """A codec made of a model's class of the user, or None if it is not one.
+    """Codec made from a user's model class; None if the class is not a model.
 
     Raises:
         UsageError: it has only a part of the interface.
@@ -248,7 +248,9 @@ def _files(weights: str) -> dict[float, Path]:
     if (chosen := file_selection.selected(weights)) is not None:
         return chosen
     if not (path := Path(weights)).is_file():
-        raise UsageError(f"--weights {weights}: there is no such file; one, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth")
+        raise UsageError(
+            f"--weights {weights}: there is no such file; give a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth"
+        )
     return {file_selection.number_of(path): path}
 
 
@@ -262,7 +264,7 @@ def _loaded(codec: type[ModelCodec], path: Path, _sha256: str, quality: float, p
 
 
 def _asked_by(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
-    """The part of a model's output that its `decompress` needs: strings, shape, and other arguments without default."""
+    """Arguments of a model's `decompress` from the output of `compress`: strings, shape, others without default."""
     parameters = inspect.signature(model.decompress).parameters.values()  # type: ignore[arg-type]
     named = [p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY} and p.default is p.empty]
     return [name for name in named or ("strings", "shape") if name not in given]

@@ -7,9 +7,9 @@ wavefront             decoding order of autoregressive models, many positions at
 entropy_parameters    distributions of y, equal to the last bit in encoder and decoder
 fixed_point           entropy models in integers
 transforms            pictures to latents and back; subpixel, row_tiles: faster layers for them
-tiles                 transforms of big pictures, part by part
+tiles                 transforms of big pictures in tiles
 loaded_model          a model that is ready to code
-strings, stages       models that code by themselves: their strings as a payload, and their stages
-diagnosis             latents and bits, element by element
+strings, stages       models with their own entropy coder: their strings as a payload, and their stages
+diagnosis             latents and bits of each element
 complexity            parameters and multiply-accumulate operations
 """

@@ -1,4 +1,4 @@
-"""Range coding of symbols with integer CDFs: those that are stored with the weights, and those of Gaussian mixtures.
+"""Range coding of symbols with integer CDFs: CDFs stored with the weights, and CDFs of Gaussian mixtures.
 
 As in CompressAI's entropy models, there is a stored CDF for each channel, or for each of 64 scales: cumulative
 frequencies out of 2^16 of consecutive integers, and of an escape. The range coder (the `constriction` package) codes
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     Elements = NDArray[np.intp]
 
 OTHER_ARITHMETIC = (
-    "the file is whole, but does not decode to what was written: "
-    "the arithmetic of this processor or torch is not that of the encoder's "
+    "the file is complete, but decodes to other latents: "
+    "the arithmetic of this processor or torch differs from the encoder's "
     "(codecs whose names end in -int decode everywhere)"
 )
 
-_TOO_SHORT = "the payload is too short for a picture of the size that the header names"
+_TOO_SHORT = "the payload is too short for the size of the picture in the header"
 
 _STATE_BITS = 64
 """Size of a decoder's state."""
@@ -75,7 +75,7 @@ class Distributions(abc.ABC):
 
     @abc.abstractmethod
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """An order of the elements in which those of one call are consecutive, and the slices of the calls."""
+        """Permutation that groups elements coded by the same call, and one slice per call."""
 
     @abc.abstractmethod
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
@@ -223,7 +223,7 @@ class RangeDecoder(RangeCoder):
     def __init__(self, payload: bytes) -> None:
         self._num_bits = 8 * len(payload)
         self._bits_beyond = 0.0
-        """What was read since the payload has ended takes at least so much."""
+        """Lower bound of the bits read after the end of the payload."""
         self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
     def require_room(self, least_bits: float) -> None:
@@ -355,7 +355,7 @@ class MixtureCdfs(Distributions):
     def _places(self, indexes: Indexes) -> Elements:
         """Position of each element among the indexes."""
         if len(indexes) != len(self.first):
-            raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements, each of which is coded once")
+            raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements; each must be coded once")
         places = np.empty(len(indexes), np.intp)
         places[indexes] = np.arange(len(indexes))
         return places

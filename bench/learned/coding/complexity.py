@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 class Complexity:
     """Parameters, and thousands of multiply-accumulates (MAC) per pixel of luma, for the published architecture.
 
-    Each part counts once. The encoder runs everything but the synthesis, because it needs the decoder's distributions;
-    the decoder everything but the analyses. With a filter, the encoder also decodes, to choose the indicator. Products
-    over channels in GDN count, element-wise operations do not.
+    Each sub-network counts once. The encoder runs everything except the synthesis, because it needs the decoder's
+    distributions; the decoder runs everything except the analyses. With a filter, the encoder also decodes, to choose
+    the indicator. Products over channels in GDN count, element-wise operations do not.
     """
 
     parameters: int
     encoder_kmac_per_pixel: float
     decoder_kmac_per_pixel: float
     parts_kmac_per_pixel: dict[str, float]
-    """Of the sub-networks: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
+    """Complexity per sub-network: g_a, g_s, h_a, h_s, context_prediction, entropy_parameters, acem, rectifier."""
 
 
 def complexity(model: Codable, height: int, width: int) -> Complexity:

@@ -77,7 +77,7 @@ class Form:
             DecodeError: the byte is invalid.
         """
         if byte >> 3:
-            raise DecodeError(f"planes of an unknown form ({byte})")
+            raise DecodeError(f"planes of an unknown kind ({byte})")
         return cls(bool(byte & 1), byte >> 1)
 
     @property

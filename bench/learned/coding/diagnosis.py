@@ -1,4 +1,4 @@
-"""The latents of a picture and the bits that each element takes, by the coder's tables and by the likelihoods.
+"""Latents of a picture, with the coder bits and the estimated bits of each element.
 
 coder bits      Information content of the coded symbols under the integer CDFs of the range coder. A file has this
                 size, up to the last word of its payload and the header. As in CompressAI, there are 64 scales, and a

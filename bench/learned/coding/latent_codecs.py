@@ -189,7 +189,7 @@ class WavefrontLatentCodec(LatentCodec):
     """y in wavefronts, with a network from the causal neighbours of positions to distributions of their elements."""
 
     _network: Callable[[Tensor, Tensor], Tensor]
-    """From neighbours (n, taps M) and a prepared part (n, features) to outputs (n, outputs)."""
+    """Network from neighbours (n, taps M) and a prepared part (n, features) to outputs (n, outputs)."""
     _kernel: int
     _dtype = torch.float32
     """Type of the neighbours."""

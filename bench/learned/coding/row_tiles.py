@@ -1,4 +1,4 @@
-"""Convolutions on all threads whose results do not depend on the number of threads.
+"""Multithreaded convolutions whose results do not depend on the number of threads.
 
 Libraries split a convolution by the number of threads, in some cases also its sums. The order of additions then changes
 the last bits, and so the rounding of some pixels. oneDNN does this for small pictures, narrow layers and transposed
@@ -39,7 +39,7 @@ MAX_TILES = 8
 
 
 class RowTiled(TorchFunctionMode):
-    """In this mode, convolutions and GDN on the CPU are computed in row tiles, on PyTorch's number of threads at entry.
+    """Mode that computes convolutions and GDN on the CPU in row tiles, with PyTorch's number of threads at entry.
 
     Sigmoid and softmax use one thread; other operations and devices are not changed. For inference only: GDN overwrites
     its input, the output of a convolution that nothing else uses.

@@ -1,4 +1,4 @@
-"""Stages of a model that codes by itself, reported by hooks on its transforms."""
+"""Stages of a model with its own entropy coder, reported by hooks on its transforms."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ LONGEST_OUTLINE = 1 << 16
 _FIXED = struct.Struct(f"<3sB{FINGERPRINT_BYTES}s")
 _CRC = struct.Struct("<I")
 _FLOAT = struct.Struct("<d")
-_NO_ARGUMENTS = "the file does not hold what a model's decompress takes"
+_NO_ARGUMENTS = "the file does not contain the arguments of the model's decompress"
 
 Value = None | bool | int | float | str | bytes | list["Value"] | tuple["Value", ...] | dict[str, "Value"]
 """Types of arguments in a file."""
@@ -56,7 +56,7 @@ class Strings:
     width: int
     height: int
     arguments: list[Value]
-    """In the order of `decompress`."""
+    """Arguments in the order of `decompress`."""
 
 
 def pack(fingerprint: bytes, strings: Strings, device: str = CPU) -> bytes:
@@ -73,7 +73,7 @@ def pack(fingerprint: bytes, strings: Strings, device: str = CPU) -> bytes:
     contents: list[bytes] = []
     outline = _written(list(strings.arguments), contents, DEEPEST)
     if len(outline) > LONGEST_OUTLINE:
-        raise CodecError(f"compress gave lists of {len(outline)} bytes besides strings; files hold {LONGEST_OUTLINE}")
+        raise CodecError(f"compress gave lists of {len(outline)} bytes besides strings; the limit is {LONGEST_OUTLINE}")
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     deflated = packer.compress(outline) + packer.flush()
     payload = b"".join((leb128(len(deflated)), deflated, *contents))
@@ -88,7 +88,7 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
             size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
-        raise DecodeError("not a file of a model with a coder of its own")
+        raise DecodeError("not a file of a model with its own entropy coder")
     _, version, found = _FIXED.unpack_from(data)
     if version not in VERSIONS:
         readable = " and ".join(map(str, VERSIONS))
@@ -106,7 +106,7 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
         raise DecodeError(f"written with other weights: {found.hex()}…, not {fingerprint.hex()}…")
     if writer != device:
         raise DecodeError(
-            f"written on {ascii(writer)[1:-1]}, and a model in floats decodes only there; this is {device} (codecs "
+            f"written on {ascii(writer)[1:-1]}, and a float model decodes only there; this is {device} (codecs "
             "whose names end in -int decode everywhere)"
         )
     require_size(width, height, DecodeError, MAX_WHOLE_PIXELS)
@@ -126,7 +126,7 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
 def _written(value: object, contents: list[bytes], room: int) -> bytes:
     """The outline of a value; its bytes are appended to `contents`."""
     if room < 0:
-        raise CodecError(f"compress gave more than {DEEPEST} lists in each other; no file holds that")
+        raise CodecError(f"compress gave more than {DEEPEST} nested lists, which a file cannot store")
     if (tag := _TAGS.get(id(value))) is not None:
         return tag
     if isinstance(value, int | float):
@@ -143,7 +143,7 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         pairs = (_written(part, contents, room - 1) for pair in value.items() for part in pair)
         return b"d" + leb128(len(value)) + b"".join(pairs)
-    raise CodecError(f"compress gave a {type(value).__name__}; files hold numbers, text, bytes and lists of such")
+    raise CodecError(f"compress gave a {type(value).__name__}; files can store numbers, text, bytes and lists of these")
 
 
 class _Reader:

@@ -1,4 +1,4 @@
-"""Tiles in which the transforms of big pictures are computed, so that their memory does not grow with the picture.
+"""Tiled computation of transforms, so that their memory does not grow with the picture.
 
 An output of a convolutional network depends on its inputs up to a finite distance, the network's reach. A tile is
 therefore computed from its part of the input and the reach around it, and only the inner part of the result is kept:
@@ -34,8 +34,8 @@ WHOLE = 0
 """The side that stands for one tile, the whole picture."""
 
 WHOLE_PIXELS = 1 << 23
-"""Largest picture that is not tiled, a little more than 4K: at a kilobyte a pixel, that of the widest published models,
-it takes 8 GiB."""
+"""Largest picture that is not tiled, a little more than 4K: with a kilobyte per pixel, as in the widest published
+models, it takes 8 GiB."""
 
 SIDE = 2048
 """Side of the tiles of larger pictures, in pixels."""
@@ -71,7 +71,7 @@ class Tile:
         return _scaled(self.seen, scale)
 
     def inner(self, scale: int) -> Slices:
-        """The kept part of what was computed from the seen part."""
+        """The kept part of a result computed from the seen part."""
         rows, columns = (
             slice(kept.start - seen.start, kept.stop - seen.start)
             for kept, seen in zip(self.kept, self.seen, strict=True)
@@ -86,7 +86,7 @@ class Grid:
     size: tuple[int, int]
     """Height and width of the latents."""
     side: int
-    """Of a tile in pixels, or `WHOLE`."""
+    """Side of a tile in pixels, or `WHOLE`."""
     reach: int
     """Latents around a tile that it is computed from."""
 
@@ -106,7 +106,7 @@ class Grid:
         return self.side == WHOLE or max(self.size) * LATENT_STRIDE <= self.side
 
     def compute(self, tile: Callable[[Tile], None]) -> None:
-        """Call a function that computes a tile, for each of them, in the end with the means of the whole picture."""
+        """Apply a function to every tile; if it uses global means, compute these first in extra passes."""
         if self.is_whole:
             tile(next(iter(self)))
             return
@@ -121,10 +121,10 @@ class Grid:
 class GlobalMeans(TorchFunctionMode):
     """Means over the whole picture of features that are computed in tiles, in place of those of a tile.
 
-    Each pass over the tiles takes the means of the pass before, and collects new ones. After the first pass the means
-    that depend on no others are right, after the second those that depend on them, and so on; when a pass collects what
-    it took, all are, and so are its tiles. A network without means takes one pass, cca's with four attentions one after
-    the other take five.
+    Each pass over the tiles uses the means of the previous pass and collects new ones. After the first pass the means
+    that depend on no others are correct, after the second those that depend on them, and so on. When a pass collects
+    the same means that it used, these and its tiles are correct. A network without means needs one pass; those of cca,
+    with four attentions in sequence, need five.
 
     Sums are taken in float64 on one thread, so that they do not depend on the number of threads.
     """
@@ -139,7 +139,7 @@ class GlobalMeans(TorchFunctionMode):
         """Whether the last pass took the right means."""
 
     def of(self, tile: Tile) -> Self:
-        """The mode in which the means of a tile are replaced, in the order of the calls."""
+        """Mode that replaces the means of a tile, in the order of the calls."""
         self._tile, self._calls = tile, 0
         return self
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
-"""Of the synthesis. bf16 is faster on processors that support it; some pixels then differ by a level or two."""
+"""Precision of the synthesis. bf16 is faster on processors that support it; some pixels differ by a level or two."""
 
 
 class Transforms(abc.ABC):
@@ -82,8 +82,8 @@ class Transforms(abc.ABC):
         needed = 2 * self._width * tile + 3 * height * width
         if self._device.type == "cpu" and needed > (there := psutil.virtual_memory().total):
             raise DecodeError(
-                f"a picture of {width}x{height}: its synthesis takes {needed / 2**30:.1f} GiB of memory or more, "
-                f"this machine has {there / 2**30:.1f} GiB"
+                f"a picture of {width}x{height}: its synthesis needs {needed / 2**30:.1f} GiB of memory or more, "
+                f"and this machine has {there / 2**30:.1f} GiB"
             )
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
@@ -202,7 +202,7 @@ class PlanesTransforms(Transforms):
             return PLAIN
         original = pack(picture)
         errors: dict[str, NDArray[np.int64]] = {}
-        """By tile: of the picture without and with the filter, luma and chroma each."""
+        """Squared errors by tile, without and with the filter, for luma and chroma."""
 
         def compute(tile: Tile) -> None:
             x_hat, seen = self._decoded(y_hat, tile), original[tile.kept_at(STRIDE)]

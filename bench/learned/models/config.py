@@ -63,7 +63,9 @@ class ModelConfig:
             raise unknown("family", self.family, FAMILIES)
         for field in dataclasses.fields(self)[3:]:
             if field.name not in FAMILIES[self.family].options and getattr(self, field.name) != field.default:
-                raise UsageError(f"family '{self.family}' has no option '{field.name}'; leave it at {field.default!r}")
+                raise UsageError(
+                    f"family '{self.family}' has no option '{field.name}'; use the default {field.default!r}"
+                )
         if not (1 <= self.N <= MAX_WIDTH and 1 <= self.M <= MAX_WIDTH):
             raise UsageError(f"widths N={self.N}, M={self.M}: both must be from 1 to {MAX_WIDTH}")
         if self.kernel not in KERNELS:

@@ -1,4 +1,4 @@
-"""Entropy models: those of CompressAI, in float32 under autocast; `quantization` has the rounding of what they code."""
+"""Entropy models of CompressAI, in float32 under autocast; `quantization` rounds their inputs."""
 
 from __future__ import annotations
 

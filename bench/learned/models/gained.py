@@ -60,7 +60,9 @@ class Gained(nn.Module):
         super().__init__()
         M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
         if codec.config.family == "attn" and M == N:
-            raise UsageError("attn takes the gains of several qualities only with M other than N; give other --widths")
+            raise UsageError(
+                "attn supports gains for several qualities only if M differs from N; choose other --widths"
+            )
         self.codec = codec
         start = torch.tensor([0.5 * math.log(lmbda / reference) for lmbda in lambdas])
         self.gain = nn.Parameter(start[:, None].repeat(1, M))
@@ -84,7 +86,7 @@ class Gained(nn.Module):
 
     @torch.no_grad()
     def beside(self, model: LearnedModel, whose: int, which: int) -> LearnedModel:
-        """The plain model at a lambda, computed from the plain model at another one with rounded parameters.
+        """Plain model at a lambda, computed from the plain model at another lambda with rounded parameters.
 
         Each convolution differs from the other's by one factor per channel only, so that delta weights are small.
         """
@@ -94,7 +96,7 @@ class Gained(nn.Module):
 
     @torch.no_grad()
     def take_transforms(self, which: int, plain: LearnedModel) -> bool:
-        """Take the gains of y from the transforms of the plain model at a lambda; whether these fit.
+        """Take the gains of y from the transforms of the plain model at a lambda; returns whether these fit.
 
         They fit if they equal those of the codec, up to one factor for each channel of y and the rounding of weights
         files. The plain model may be of another family.
@@ -136,7 +138,7 @@ class Gained(nn.Module):
         return torch.cat((gain.repeat(2 * times // 3), torch.ones_like(gain).repeat(times // 3)))
 
     def aux_loss(self) -> Tensor:
-        """That of the codec."""
+        """Auxiliary loss of the codec."""
         return self.codec.aux_loss()
 
 

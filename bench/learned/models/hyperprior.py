@@ -1,4 +1,4 @@
-"""Models with a factorized prior or a hyperprior: the distributions of all latents are known at once."""
+"""Models with a factorized prior or a hyperprior, whose latents can all be decoded in parallel."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Normalisation(torch.autograd.Function):
 
 
 class _Float32(nn.Module):
-    """A layer that computes in float32, and returns it, also under autocast."""
+    """Mixin for layers that compute and return float32, even under autocast."""
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:  # noqa: ANN401 - what else the layer takes
         with torch.autocast(x.device.type, enabled=False):

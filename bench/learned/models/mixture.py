@@ -35,7 +35,7 @@ class Mixture:
     scales: Tensor
     means: Tensor
     weights: Tensor
-    """They add up to 1 over the components."""
+    """Weights, which sum to 1 over the components."""
 
     @classmethod
     def of(cls, params: Tensor) -> Self:

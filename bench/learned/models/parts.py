@@ -56,7 +56,7 @@ _NEEDS = {
 
 @torch.no_grad()
 def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | None = None) -> tuple[str, ...]:
-    """Copy the sub-networks that two models have in common, also across families; the names of those copied.
+    """Copy the sub-networks that two models have in common, also across families; returns their names.
 
     A sub-network is copied if its layers are the same and the sub-network that feeds it was copied. Two qualities of
     one family share everything; joint takes transforms and hyperprior from hyper. With `parts`, only these are copied.

@@ -90,7 +90,7 @@ none         no synthesis
 
 @dataclass(frozen=True, slots=True)
 class GradientRouting:
-    """How the gradients of distortion and feature term pass through a codec with a rectifier.
+    """Routing of the gradients of distortion and feature term through a codec with a rectifier.
 
     Raises:
         UsageError: the synthesis is unknown.
@@ -144,7 +144,7 @@ class Rectified(nn.Module):
         return self.codec.g_s(seen), rectified
 
     def aux_loss(self) -> Tensor:
-        """That of the codec."""
+        """Auxiliary loss of the codec."""
         return self.codec.aux_loss()
 
 

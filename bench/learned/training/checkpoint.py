@@ -47,7 +47,7 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
             file.write(content.getbuffer())
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise BenchError(f"{path}: cannot write the checkpoint ({reason}); the previous one is still good") from error
+        raise BenchError(f"{path}: cannot write the checkpoint ({reason}); the previous one is intact") from error
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: it is not a checkpoint, is damaged, or is of another version or training.
     """
     if not path.is_file():
-        raise MissingError(f"no checkpoint {path}: leave out --resume to start, or name its folder with --out")
+        raise MissingError(f"no checkpoint {path}: omit --resume to start, or give its folder with --out")
     with usable(path):
         with warnings.catch_warnings():
             # A warning about another pickle protocol: the file is checked below.
@@ -69,7 +69,9 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{path}: checkpoint format {version}, this version of bench reads format {FORMAT}")
     for key, ours in identity.items():
         if theirs.get(key) != ours:
-            raise UsageError(f"{path}: its {key} is {theirs.get(key)}, not {ours}; give another --out, or no --resume")
+            raise UsageError(
+                f"{path}: its {key} is {theirs.get(key)}, not {ours}; choose another --out, or omit --resume"
+            )
     return state
 
 
@@ -89,7 +91,7 @@ def usable(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> io.BytesIO:
-    """What `torch.save` wrote; files from before there was a checksum are taken as they are."""
+    """Verified output of `torch.save`; older files without a checksum are not verified."""
     data = path.read_bytes()
     if not data.startswith(_SEALED):
         return io.BytesIO(data)

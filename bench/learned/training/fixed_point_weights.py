@@ -68,7 +68,7 @@ class Request:
             UsageError: they are CompressAI's and `out` is not given, or the file exists.
         """
         if self.weights in catalogue.ZOOS and self.out is None:
-            raise UsageError("published weights have no folder for new files; give --out DIR")
+            raise UsageError("published weights have no folder for new files; add --out DIR")
         path = (self.out or self.base.parent) / f"{self.family}{FIXED_POINT}-{self.quality}.safetensors"
         if path.exists() and not self.force:
             raise UsageError(f"{path} exists: --force replaces it, --out DIR writes elsewhere")
@@ -95,7 +95,7 @@ class Request:
 
 
 def quantize(request: Request) -> Path:
-    """Calibrate an integer network and write it; the file.
+    """Calibrate an integer network and write it; returns the file.
 
     Raises:
         MissingError: there are no such weights or no photographs.
@@ -124,7 +124,7 @@ def quantize(request: Request) -> Path:
 
 @torch.inference_mode()
 def look(model: LearnedModel, x: Tensor) -> Seen:
-    """The latents of packed or RGB photographs, as in files of the float model."""
+    """Compute the latents of packed or RGB photographs, as in files of the float model."""
     coder = latent_codec(model)
     coded = []
     with progress("looking at photographs", len(x), unit="crops") as advance:

@@ -110,7 +110,7 @@ def _cached(
     *,
     mmap: bool = False,
 ) -> Any:  # noqa: ANN401 - what `compute` returns
-    """What was computed of some content with the same parameters, in this or an earlier training."""
+    """Load values computed from the same content and parameters in this or an earlier training, or compute them."""
     digest = hashlib.sha256(f"{_FORMAT} {content}".encode())
     for value in parameters.values():
         digest.update(value_bytes(value))

@@ -59,7 +59,7 @@ class PartOf(nn.Module):
         self.model, self._part = model, part
 
     def forward(self, *inputs: Any) -> Any:  # noqa: ANN401 - those of the part
-        """What the part computes."""
+        """Output of the part."""
         return self._part(self.model, *inputs)
 
 

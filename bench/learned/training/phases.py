@@ -1,4 +1,4 @@
-"""Phases of training as data: what is trained, with which loss, quantisation, learning rate and length."""
+"""Training phases as data: trained parameters, loss, quantisation, learning rate and length."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class TrainingSegment:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is trained: a family at a quality for a metric, with an optional modifier."""
+    """Target of a training: a family at a quality for a metric, with an optional modifier."""
 
     family: str
     quality: int

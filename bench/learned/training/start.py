@@ -1,4 +1,4 @@
-"""The model at the start of a training, and the weights files at its end."""
+"""Initial models of trainings, and the weights files written at the end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record | None]:
-    """The model of a job, with sub-networks of other weights, and the record of these.
+    """Create the model of a job, with sub-networks copied from other weights, and the record of these.
 
     Args:
         job: the training.
@@ -136,11 +136,11 @@ def _require_gains(job: TrainingJob) -> None:
     """Check that a target can be trained for several qualities at once."""
     names = ",".join(map(str, job.phase.qualities))
     if job.target.modifier is not None:
-        raise UsageError(f"{job.target.name}: decoders are trained for one quality each, not for {names}")
+        raise UsageError(f"{job.target.name}: decoders are trained for a single quality, not for {names}")
     if job.phase.source != "pictures":
-        raise UsageError(f"{job.target.name}: {job.phase.source} are those of one quality each, not of {names}")
+        raise UsageError(f"{job.target.name}: {job.phase.source} are for a single quality, not for {names}")
     if job.target.quality not in job.phase.qualities:
-        raise UsageError(f"{job.target.name}: its quality must be one of those that are trained, {names}")
+        raise UsageError(f"{job.target.name}: its quality must be one of the trained ones, {names}")
 
 
 def _gained(job: TrainingJob, weights: Weights | None, model: LearnedModel) -> Gained:
@@ -170,7 +170,7 @@ def _share(job: TrainingJob, weights: Weights, model: LearnedModel) -> Record:
     taken = share(weights.model, model, job.take)
     if not taken:
         family = weights.model.config.family
-        raise UsageError(f"--init {job.init}: a {family} model of other widths has nothing to share")
+        raise UsageError(f"--init {job.init}: a {family} model of other widths has no sub-networks in common")
     found = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
     behind = training_record.steps_behind(weights.card.record)
     return found if behind is None else {**found, "steps_behind": behind}
@@ -211,7 +211,7 @@ def _modified(job: TrainingJob) -> tuple[Rectified, Record]:
 def _require_width(job: TrainingJob, width: int | None) -> None:
     """Check that an existing rectifier has the requested width."""
     if None not in {job.width, width} and job.width != width:
-        raise UsageError(f"--width {job.width}: the rectifier to go on with has {width} channels; leave --width out")
+        raise UsageError(f"--width {job.width}: the existing rectifier has {width} channels; omit --width")
 
 
 def _base(job: TrainingJob) -> Path:

@@ -130,7 +130,7 @@ def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phas
     if (phases := OPTIONS.get(target.modifier or "")) is None:
         raise unknown("modifier", f"+{target.modifier}", [f"+{modifier}" for modifier in OPTIONS])
     if target.family in YUV420:
-        raise UsageError(f"{target.name}: families of planes have no +{target.modifier}; leave it out")
+        raise UsageError(f"{target.name}: families for planes have no +{target.modifier}; omit it")
     if name not in phases:
         raise UsageError(f"{target.name} has no rectifier; its only phase is 'predictive'")
     return PHASES[name](target, recipe or StpRecipe())
@@ -151,9 +151,9 @@ def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
     if not (unread := sorted(set(chosen) - read)):
         return
     if target.modifier == "qr":
-        raise UsageError(f"--{unread[0]} has no effect in the phase '{name}' of {target.name}; leave it out")
+        raise UsageError(f"--{unread[0]} has no effect in the phase '{name}' of {target.name}; omit it")
     other = "" if target.family in YUV420 else f"; {target.family}+qr has one"
-    raise UsageError(f"--{unread[0]} is for a rectifier, {target.name} has none{other}")
+    raise UsageError(f"--{unread[0]} needs a rectifier, and {target.name} has none{other}")
 
 
 def _distortion(target: Target) -> dict[str, float]:

@@ -91,7 +91,7 @@ def show_progress(progress: RecipeProgress) -> None:
         seconds = reached.get("cpu_s", reached["seconds"])
         total_s += seconds
         spent = f"{seconds / 3600:.2f} h" if seconds else ""
-        note = f" made for other transforms than {step.start} has now" if progress.is_outdated(step) else ""
+        note = f" made for former transforms of {step.start}" if progress.is_outdated(step) else ""
         click.echo(f"{mark} {step.name:<28} {progress.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
     click.echo(f"{total_s / 3600:.2f} h in all")
     if following is None:

@@ -89,7 +89,7 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
     if target.family not in FAMILIES:
         raise unknown("family", target.family, FAMILIES)
     if (target.family in YUV420) != (target.metric == "mse-611"):
-        raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; leave out --metric")
+        raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; omit --metric")
     if optimizer not in optimizers.OPTIMIZERS:
         raise unknown("optimizer", optimizer, optimizers.OPTIMIZERS)
     weights = losses.rate_distortion(target.quality, target.metric, target.own_lmbda)
@@ -123,7 +123,7 @@ def modified_phase(name: str, target: Target, recipe: stp.StpRecipe | None = Non
 
 
 def _phase(target: Target, given: dict[str, Any]) -> Phase:
-    """The phase in the options; its options are removed from `given`, except the width."""
+    """Phase selected by the options, which are removed from `given`, except the width."""
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
     name = given.pop("phase", None)
     if name == "acem" and (target.family != "cca" or target.modifier is not None):
@@ -140,12 +140,12 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
 
 
 def _as_asked(target: Target, given: dict[str, Any]) -> Target:
-    """The target with the widths and lambda in the options, which are removed from `given`."""
+    """Target with the widths and lambda from the options, which are removed from `given`."""
     own: dict[str, Any] = {name: given.pop(name) for name in ("N", "M") if name in given}
     lmbda = given.pop("lmbda", None)
     if (own or lmbda) and target.modifier is not None:
         option = f"--{min(own)}" if own else "--lmbda"
-        raise UsageError(f"{option}: {target.name} has that of the weights that it starts from; leave it out")
+        raise UsageError(f"{option}: {target.name} has that of its initial weights; omit it")
     if own and target.family in FAMILIES:
         dataclasses.replace(compact_config(target.family), **own)  # refuses invalid widths
     return dataclasses.replace(target, options={**target.options, **own}, own_lmbda=lmbda)
@@ -160,32 +160,32 @@ def _require_whole_latents(target: Target, phase: Phase) -> None:
 
 
 def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
-    """The phase with the crops and qualities in the options, which are removed from `given`."""
+    """Phase with the crops and qualities from the options, which are removed from `given`."""
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if qualities := given.pop("qualities", None):
         words = qualities.split(",")
         if not all(word.strip().isdecimal() for word in words) or len(set(words)) < len(words):
-            must = "must be different numbers with commas between them, such as 1,3,6"
+            must = "must be different numbers separated by commas, such as 1,3,6"
             raise UsageError(f"--qualities {qualities}: {must}")
         phase = dataclasses.replace(phase, qualities=tuple(sorted(map(int, words))))
     return phase
 
 
 def _require_agreement(given: Mapping[str, Any]) -> None:
-    """Check that options of length and start do not contradict each other."""
+    """Check that the options for length and initial weights do not contradict each other."""
     if "steps" in given and "budget_s" in given:
-        raise UsageError("--steps and --budget contradict each other; give one")
+        raise UsageError("--steps and --budget exclude each other; use only one of them")
     if not ({"steps", "budget_s"} & given.keys() or given.get("resume")):
         raise UsageError("set the length of the training: --steps N or --budget 30m")
     if given.get("resume") and given.get("restart"):
-        raise UsageError("--resume and --restart contradict each other; give one")
+        raise UsageError("--resume and --restart exclude each other; use only one of them")
     if given.get("resume") and "init" in given:
         raise UsageError("--init is for a new training; --resume continues an existing one")
 
 
 def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
-    """The job in the options of `bench train FAMILY@QUALITY`; None means the default.
+    """Create a job from the options of `bench train FAMILY@QUALITY`; None means the default.
 
     Raises:
         UsageError: an unknown name, options that contradict each other, or a glob to exclude that matches no picture.
@@ -197,12 +197,14 @@ def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
         raise UsageError(f"--width {width}: must be a multiple of {GROUPS}")
     phase = _changed(phase, given)
     if phase.qualities and target.own_lmbda:
-        raise UsageError("--lmbda is for one quality; those of --qualities have their own")
+        raise UsageError("--lmbda is for a single quality; omit it with --qualities")
     if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:
         raise UsageError(f"--crop {phase.crops[0].size}: MS-SSIM needs crops of {MIN_SIDE} pixels or more")
     _require_whole_latents(target, phase)
     if phase.gradient_routing.synthesis != "none" and phase.seen <= 0:
-        raise UsageError(f"--crop {phase.crops[0].size}: {2 * MARGIN + 1} latents or more; the outer ones are not seen")
+        raise UsageError(
+            f"--crop {phase.crops[0].size}: use {2 * MARGIN + 1} latents or more; the outer ones are not used"
+        )
     if budget := given.pop("budget", None):
         given["budget_s"] = seconds(budget)
     _require_agreement(given)

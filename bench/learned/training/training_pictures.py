@@ -1,4 +1,4 @@
-"""Training pictures: a folder, decoded once into one flat file that is memory-mapped by later runs; and random crops.
+"""Training pictures, decoded once into a flat file that later runs memory-map; and random crops.
 
 Decoding JPEG or PNG files for every crop would take longer than the training step. The key of the file consists of the
 names, sizes and dates of the pictures, so that a changed folder is decoded again, and an unchanged one is opened in
@@ -108,7 +108,7 @@ def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
         MissingError: the folder does not exist or has no pictures.
     """
     if not folder.is_dir():
-        raise MissingError(f"no training folder '{folder}': give --data DIR or set BENCH_DATA (see data/README.md)")
+        raise MissingError(f"no training folder '{folder}': use --data DIR or set BENCH_DATA (see data/README.md)")
     names = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -116,7 +116,7 @@ def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
     )
     kept = [folder / name for name in names if not any(fnmatch(name, glob) for glob in exclude)]
     if not kept:
-        raise MissingError(f"'{folder}' holds no pictures ({', '.join(sorted(SUFFIXES))}): give another --data DIR")
+        raise MissingError(f"'{folder}' has no pictures ({', '.join(sorted(SUFFIXES))}): use another --data DIR")
     return kept
 
 
@@ -130,7 +130,9 @@ def require_matched(folder: Path, exclude: Collection[str]) -> None:
     names = [path.relative_to(folder).as_posix() for path in find(folder)] if exclude else []
     for glob in exclude:
         if not any(fnmatch(name, glob) for name in names):
-            raise UsageError(f"--exclude {glob}: no picture in '{folder}' has such a name; names are like '{names[0]}'")
+            raise UsageError(
+                f"--exclude {glob}: no picture in '{folder}' matches; a name is, for instance, '{names[0]}'"
+            )
 
 
 def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Collection[str] = ()) -> Pictures:
@@ -164,7 +166,7 @@ def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Co
 
 def _require_not(refuse: Collection[str], sha256: str, path: Path) -> None:
     if sha256 in refuse:
-        raise UsageError(f"'{path}' is a picture of an evaluation set: it must not be trained on")
+        raise UsageError(f"'{path}' is a picture of an evaluation set: it must not be used for training")
 
 
 def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
@@ -176,7 +178,7 @@ def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
                 broken.append(path.relative_to(folder).as_posix())
                 continue
             if shutil.disk_usage(pack.parent).free < picture.nbytes:
-                raise UsageError(f"no space left in '{pack.parent}' for the decoded pictures: give another --cache DIR")
+                raise UsageError(f"no space left in '{pack.parent}' for the decoded pictures: use another --cache DIR")
             file.write(picture.tobytes())
             name = path.relative_to(folder).as_posix()
             entries.append(PackedPicture(name, sha256_of(path), offset, picture.shape[0], picture.shape[1]))
@@ -196,7 +198,9 @@ def _decode(paths: Sequence[Path]) -> Iterator[tuple[Path, npt.NDArray[np.uint8]
                 with Image.open(path) as image:
                     pixels = np.asarray(image.convert("RGB"))
         except Image.DecompressionBombError:
-            raise UsageError(f"'{path}' is, or claims to be, too large to train on; crop it or --exclude it") from None
+            raise UsageError(
+                f"'{path}' is too large for training (or its header is wrong); crop it or --exclude it"
+            ) from None
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             yield path, None
         else:

@@ -95,7 +95,7 @@ class TrainingRecipe:
     weight_bits: WeightBits | None = None
     """Bits that weights are stored with; None: float16."""
     formerly: Mapping[str, str] = field(default_factory=dict)
-    """Names of stages in older weights files, and their current names."""
+    """Former names of stages, in older weights files, and their current names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ def follow(
             reason = f"the weights do not fit those of {step.start}" if outdated else "the weights are no further"
             raise BenchError(
                 f"{step.name}: still {before} of {step.steps} steps after a training, {reason}; "
-                f"remove {progress.runs / step.run} to train it anew"
+                f"remove {progress.runs / step.run} to train it again"
             )
 
 
@@ -301,7 +301,7 @@ def parse(name: str, content: Mapping[str, Any]) -> TrainingRecipe:
     try:
         return _recipe(content)
     except KeyError as error:
-        raise UsageError(f"{name}: not a recipe, it lacks {error}") from error
+        raise UsageError(f"{name}: not a recipe: {error} is missing") from error
     except (UsageError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{name}: not a recipe ({error})") from error
 
@@ -328,7 +328,7 @@ def _recipe(content: Mapping[str, Any]) -> TrainingRecipe:
 
 def _step(model: str, stage: str, entry: Mapping[str, Any], phases: Mapping[str, Mapping[str, Any]]) -> Step:
     if stage not in phases:
-        raise UsageError(f"recipe: {model} has phase '{stage}', which is not under [phases]")
+        raise UsageError(f"recipe: {model} has phase '{stage}', which is not in [phases]")
     family, _, rest = model.partition("@")
     quality, _, variant = rest.partition("-")
     target = parse_target(f"{family}@{quality}", "ms-ssim" if variant.startswith("ms-ssim") else "mse")
@@ -399,20 +399,22 @@ def _weight_bits(entry: Any) -> WeightBits | None:  # noqa: ANN401 - any value i
         return None
     _require("[weight_bits]", entry, get_type_hints(WeightBits))
     if len(entry) < 2 or not all(2 <= bits <= MOST_BITS for bits in entry.values()):
-        raise UsageError(f"[weight_bits] has {_shown(entry)}; transforms and entropy_model are from 2 to {MOST_BITS}")
+        raise UsageError(
+            f"[weight_bits] has {_shown(entry)}; transforms and entropy_model must be from 2 to {MOST_BITS}"
+        )
     return WeightBits(**entry)
 
 
 def _require(place: str, entry: Any, hints: Mapping[str, Any]) -> None:  # noqa: ANN401 - any value in a file
     if not isinstance(entry, Mapping):
-        raise UsageError(f"{place} is no table but {_shown(entry)}")
+        raise UsageError(f"{place} is not a table but {_shown(entry)}")
     for key, value in entry.items():
         if key not in hints:
-            raise UsageError(f"{place} has '{key}', which is not a setting; leave it out")
+            raise UsageError(f"{place} has '{key}', which is not a setting; omit it")
         if not _fits(value, hints[key]):
-            raise UsageError(f"{place} has {key} = {_shown(value)}, a value of another type")
+            raise UsageError(f"{place} has {key} = {_shown(value)}, which has the wrong type")
         if isinstance(value, int | float) and value < _LEAST.get(key, -math.inf):
-            raise UsageError(f"{place} has {key} = {_shown(value)}; it is {_LEAST[key]:g} or more")
+            raise UsageError(f"{place} has {key} = {_shown(value)}; it must be {_LEAST[key]:g} or more")
 
 
 def _fits(value: Any, hint: Any) -> bool:  # noqa: ANN401 - a value and a type hint

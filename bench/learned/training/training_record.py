@@ -78,7 +78,7 @@ def described(record: Record, loop: Loop) -> Record:
 
 
 def steps_behind(record: Record) -> int | None:
-    """Total number of steps of weights, including those of the initial weights; None if not all were recorded."""
+    """Total number of training steps of weights, including their initial weights; None if not all were recorded."""
     initial = record.get("initial") or {"steps_behind": 0}
     steps, before = record.get("steps"), initial.get("steps_behind")
     return None if steps is None or before is None else int(steps + before)

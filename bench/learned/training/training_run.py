@@ -1,4 +1,4 @@
-"""One training from its settings to its files: checkpoint, curve, record and weights."""
+"""Execution of one training, with its files: checkpoint, curve, record and weights."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TrainingFolder:
 
 
 def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
-    """Train, write the weights, and return their file.
+    """Run a training, write the weights, and return their file.
 
     Raises:
         BenchError: settings are inconsistent, data or files cannot be used, or the training diverged.
@@ -214,7 +214,7 @@ def _objective(job: TrainingJob, model: Trainable, data: training_pictures.Pictu
 
 
 def _identity(job: TrainingJob, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
-    """What must be equal in a checkpoint for resuming from it."""
+    """Properties of a training that must match those in a checkpoint for resuming."""
     identity = {
         "target": job.target.name,
         "model": job.config.described(),

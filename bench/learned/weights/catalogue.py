@@ -67,7 +67,7 @@ def find(weights: str, family: str, quality: float) -> Path:
 
 
 def missing(weights: str, family: str) -> str | None:
-    """What is missing for a family, weights or their bases, and how to get it; None if nothing is."""
+    """Message on missing weights or bases of a family and how to get them; None if nothing is missing."""
     if not (files := _files(weights, family)):
         return f"no weights of {family} in {weights}; {_way(weights, family)}"
     if weights in ZOOS:
@@ -106,7 +106,7 @@ def base(path: Path) -> Path:
     """
     found = read_header(path)
     if not isinstance(found.get("base"), dict):
-        raise UsageError(f"{path}: the weights of a whole model, not a part of one")
+        raise UsageError(f"{path}: full weights, not delta weights")
     return _base(path, found)
 
 
@@ -132,15 +132,15 @@ def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path
     if named.get("weights") in ZOOS:
         located, _ = checkpoints.require(checkpoints.find(*_model(found), ZOOS[named["weights"]]))
     elif not (located := path.parent / file).is_file():
-        raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) beside it")
+        raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) in the same folder")
     if located in chain:
-        raise UsageError(f"{path} names {file} as its base, which is a part of it: one of the two is not what it was")
+        raise UsageError(f"{path} names {file} as its base, which depends on it: one of the two was changed")
     if len(chain) > DEEPEST:
         raise UsageError(f"{chain[0]}: a chain of more than {DEEPEST} bases; train full weights instead")
     if fingerprint(located) != sha256:
         raise UsageError(
-            f"{path} goes with a {file} of SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "
-            f"put the right one there, or {_another(found)}"
+            f"{path} needs a {file} with SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "
+            f"replace it, or {_another(found)}"
         )
     return located
 
@@ -151,13 +151,13 @@ def _model(header: dict[str, Any]) -> tuple[str, int]:
 
 
 def _another(found: dict[str, Any]) -> str:
-    """How to get delta weights for the present base."""
+    """Advice on getting delta weights for the present base."""
     if "modifier" in found:
         return f"train +{found['modifier']} on this one"
     if "fixed_point" not in found:
         return "train it on this one"
     family, quality = _model(found)
-    return f"`bench quantize {family}@{quality} --force` makes one for that"
+    return f"`bench quantize {family}@{quality} --force` makes a new one"
 
 
 def _files(weights: str, family: str) -> Mapping[float, Path]:
@@ -177,7 +177,7 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
     if not path.is_dir() and weights not in COMPACTS:
         names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(
-            f"unknown weights '{weights}'; they are one of {names}, a file, a folder of files, a glob as in "
+            f"unknown weights '{weights}'; use {names}, a file, a folder of files, a glob as in "
             "'runs/*.pth.tar', or q1=a.pth,q2=b.pth"
         )
     # A name with a third part is a variant, for instance of another seed, which is used by its path only.
@@ -219,8 +219,8 @@ def _identity(path: Path) -> tuple[str, int]:
 def _way(weights: str, family: str) -> str:
     base, fixed_point, _ = family.rpartition("-int")
     if fixed_point:
-        return f"`bench quantize {base}` makes them of those of {base}"
+        return f"`bench quantize {base}` makes them from {base}"
     if weights in ZOOS and "+" not in family:
         metric = "" if weights == "zoo" else f" --metric {ZOOS[weights]}"
         return f"`bench fetch weights --family {family}{metric}` downloads the available ones"
-    return f"`bench train {family}@QUALITY` makes some, --weights names others"
+    return f"`bench train {family}@QUALITY` makes them; use --weights for others"

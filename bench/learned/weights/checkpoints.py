@@ -104,12 +104,12 @@ def select(
     for quality in qualities:
         if quality not in there:
             names = ", ".join(families) or "its families"
-            raise UsageError(f"the zoo has {names} at qualities {min(there)} to {max(there)}, not {quality}")
+            raise UsageError(f"the zoo has {names} only at qualities {min(there)} to {max(there)}, not {quality}")
     return [entry for entry in found if not qualities or entry.quality in qualities]
 
 
 def locate(checkpoint: PublishedCheckpoint) -> Path | None:
-    """Path of a checkpoint on this machine, not verified: in our folder, else among CompressAI's downloads."""
+    """Path of a checkpoint on this machine, unverified: in bench's folder, else among CompressAI's downloads."""
     return locate_weights(checkpoint.file)
 
 
@@ -123,12 +123,12 @@ def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
     if path is None:
         raise MissingError(
             f"the zoo's weights of {checkpoint} are not on this machine; `{checkpoint.fetch_command}` downloads them, "
-            f"or point BENCH_WEIGHTS at the folder that holds {checkpoint.file}"
+            f"or set BENCH_WEIGHTS to the folder with {checkpoint.file}"
         )
     if not (found := sha256_of(path)).startswith(checkpoint.sha256_prefix):
         raise MissingError(
             f"{path} is damaged (SHA-256 {found[:8]}…, its name says {checkpoint.sha256_prefix}); "
-            f"`{checkpoint.fetch_command}` downloads it anew"
+            f"`{checkpoint.fetch_command}` downloads it again"
         )
     return path, found
 

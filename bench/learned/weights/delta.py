@@ -53,7 +53,7 @@ def read(path: Path) -> tuple[Header, Tensors]:
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
-    """Write a model as delta weights of a base with the same encoder, up to factors of channels; else as full weights.
+    """Write a model as delta weights of a base with the same encoder, up to factors per channel; else as full weights.
 
     Args:
         path: the file; `base` must be in the same folder when it is read.
@@ -159,7 +159,7 @@ class _Dependant:
     path: Path
     header: Header
     tensors: Tensors
-    """Of the whole model; only those in the file if it belongs to one model."""
+    """Tensors of the whole model; only those in the file if it belongs to one model."""
     dependants: tuple[_Dependant, ...]
 
 
@@ -206,9 +206,9 @@ def _on(
     if "base" not in header:
         return held
     if "fixed_point" in header:
-        raise UsageError(f"{path}: the weights of an entropy model in integers, not of a whole model")
+        raise UsageError(f"{path}: weights of an integer entropy model, not of a whole model")
     if "taken" not in header["base"]:
-        raise UsageError(f"{path}: it does not say what it takes of {header['base']['file']}; train it anew")
+        raise UsageError(f"{path}: it does not list the tensors taken from {header['base']['file']}; train it again")
     axes = header["base"].get("scaled", {})
     if absent := [name for name in (*header["base"]["taken"], *axes) if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")

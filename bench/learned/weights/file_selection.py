@@ -65,7 +65,7 @@ def _of_list(text: str) -> dict[float, Path]:
         if not path.is_file():
             raise UsageError(f"--weights {part}: there is no file {name}")
         if number in found:
-            raise UsageError(f"--weights: {found[number]} and {path} are both q{number:g}; give each its own")
+            raise UsageError(f"--weights: {found[number]} and {path} are both q{number:g}; number them differently")
         found[number] = path
     return dict(sorted(found.items()))
 
@@ -74,7 +74,7 @@ def _of_glob(pattern: str) -> dict[float, Path]:
     names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     paths = [Path(name) for name in names if Path(name).is_file()]
     if not paths:
-        raise UsageError(f"--weights {pattern}: no file has such a name")
+        raise UsageError(f"--weights {pattern}: no file matches")
     found: dict[float, Path] = {}
     for path in paths:
         number = _number(*_matched(pattern, path))
@@ -89,7 +89,7 @@ def _of_glob(pattern: str) -> dict[float, Path]:
 
 
 def _by_hand(paths: Iterable[Path]) -> str:
-    """The equivalent list with explicit qualities."""
+    """Advice with the equivalent list with explicit qualities."""
     listed = [f"q{number}={path}" for number, path in enumerate(paths, 1)]
     return f"number them: --weights {','.join(listed[:2])}{',...' if listed[2:] else ''}"
 

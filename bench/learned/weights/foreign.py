@@ -1,4 +1,4 @@
-"""Models from checkpoints of CompressAI and of others, and our weights as checkpoints for CompressAI."""
+"""Loading of checkpoints of CompressAI and others, and export of weights to CompressAI."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def export_checkpoint(path: Path, target: Path) -> str:
     architecture = FAMILIES[config.family].compressai
     plain = ModelConfig(config.family, config.N, config.M)
     if architecture is None or config != plain or (config.family == "attn" and config.M != config.N):
-        raise UsageError(f"{path}: {config} is no architecture of CompressAI; it has {', '.join(ALIASES)}")
+        raise UsageError(f"{path}: {config} is not an architecture of CompressAI; these are {', '.join(ALIASES)}")
     content = {
         "state_dict": weights.model.state_dict(),
         "architecture": architecture,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a model was trained for, and the record of its training."""
+    """Training objective of a model, and the record of its training."""
 
     quality: int
     """Point on the rate-distortion curve, 1 with the lowest rate."""
@@ -43,7 +43,7 @@ class Weights:
     """A loaded weights file."""
 
     model: LearnedModel
-    """In evaluation mode on the CPU, float32, with its CDFs."""
+    """The model in evaluation mode on the CPU, float32, with its CDFs."""
     card: ModelCard
     sha256: str
     """Fingerprint: SHA-256 of the file."""
@@ -63,14 +63,16 @@ def finish(model: LearnedModel) -> LearnedModel:
     for name, parameter in finished.named_parameters():
         parameter.copy_(parameter.half())
         if not parameter.isfinite().all():
-            raise BenchError(f"parameter '{name}' is not finite in float16: the training has diverged, save nothing")
+            raise BenchError(
+                f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved"
+            )
     finished.update(force=True, update_quantiles=True)
     finished.eval()
     return finished
 
 
 def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
-    """Finish a model (see `finish`; the given one is unchanged) and write it; the file's SHA-256.
+    """Finish a model (see `finish`; the given one is unchanged) and write it; returns the file's SHA-256.
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
@@ -91,11 +93,11 @@ def load(path: Path, family: str | None = None) -> Weights:
     """
     header, tensors = delta.read(path)
     if "modifier" in header:
-        raise UsageError(f"{path}: a decoder's weights (+{header['modifier']}), not those of a whole model")
+        raise UsageError(f"{path}: a decoder's weights (+{header['modifier']}), not full weights")
     try:
         config, card = ModelConfig(**header["config"]), ModelCard(**header["card"])
     except (KeyError, TypeError, UsageError) as error:
-        raise UsageError(f"{path}: no model of this version of bench ({error})") from error
+        raise UsageError(f"{path}: not a model of this version of bench ({error})") from error
     if family not in (None, config.family):
         raise UsageError(f"{path}: weights of family '{config.family}', not '{family}'")
     try:
@@ -114,7 +116,7 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
         RuntimeError: a tensor has the wrong shape.
     """
     if max(config.N, config.M) ** 2 > sum(value.numel() for value in tensors.values()):
-        raise ValueError(f"widths {config.N} and {config.M} are of a larger model than it holds")
+        raise ValueError(f"widths {config.N} and {config.M} belong to a larger model")
     if odd := [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]:
         raise ValueError(f"'{odd[0]}' is not finite")
     with torch.random.fork_rng(devices=()):

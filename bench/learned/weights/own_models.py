@@ -24,10 +24,10 @@ _TABLE = re.compile(r"^[\w.]+\.(_offset|_quantized_cdf|_cdf_length|scale_table)$
 
 @torch.no_grad()
 def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
-    """A model in evaluation mode with all tensors of a checkpoint, and with CDFs.
+    """Load all tensors of a checkpoint into a user's model class; returns the model in evaluation mode, with CDFs.
 
-    It is made by the class's `from_state_dict`, else by its constructor without arguments, else with the N and M of the
-    checkpoint's first and last convolutions; the first way that loads every tensor is used.
+    The model is created by the class's `from_state_dict`, by its constructor without arguments, or with the N and M of
+    the checkpoint's first and last convolutions; the first way that loads all tensors is used.
 
     Raises:
         MissingError: there is no such file.
@@ -98,4 +98,4 @@ def require_interface(cls: type[Any], name: str) -> None:
     """
     for method in ("compress", "decompress", "update", "load_state_dict"):
         if not callable(getattr(cls, method, None)):
-            raise UsageError(f"{name} has no {method}; bench codes with compress, decompress and update of a model")
+            raise UsageError(f"{name} has no {method}; a model needs compress, decompress and update")

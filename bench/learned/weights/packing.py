@@ -39,9 +39,9 @@ class WeightBits:
     """Bits of the weights of convolutions."""
 
     transforms: int
-    """In g_a and g_s."""
+    """Bits in g_a and g_s."""
     entropy_model: int
-    """In all other sub-networks."""
+    """Bits in all other sub-networks."""
 
     def of(self, parameter: str) -> int:
         """Bits of a parameter, by name."""

@@ -57,7 +57,7 @@ class RecognizedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How the tensors of a file fit an architecture with the widths of its convolutions."""
+    """Match of a file's tensors with an architecture of the widths of its convolutions."""
 
     name: str
     N: int
@@ -109,12 +109,12 @@ def require(path: Path, name: str) -> RecognizedModel:
     """
     found = identify(path)
     if found.name != name:
-        raise UsageError(f"{path}: a checkpoint of {found}, not of {name}; --codec {found.name} takes it")
+        raise UsageError(f"{path}: a checkpoint of {found}, not of {name}; use --codec {found.name}")
     return found
 
 
 class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function
-    """In this mode, models are made with uninitialised parameters, because these are loaded afterwards."""
+    """Mode in which models are created with uninitialised parameters, because these are loaded afterwards."""
 
     def __torch_function__(
         self,
@@ -172,16 +172,16 @@ def _best(path: Path, tensors: state_dicts.State) -> _Fit:
     nearest = max(fits, key=lambda fit: fit.agreeing, default=None)
     if nearest is None or not nearest.agreeing:
         first = next(iter(tensors))
-        raise UsageError(f"{path}: of no architecture that bench knows (its first tensor is {first}); {_OWN}")
+        raise UsageError(f"{path}: its architecture is unknown to bench (its first tensor is {first}); {_OWN}")
     near = f"{compressai_name(nearest.name)} (N={nearest.N}, M={nearest.M})"
     raise UsageError(f"{path}: nearest to {near}, but {nearest.complaint}; {_OWN}")
 
 
-_OWN = "for a model class of your own, --codec mymodel.py:MyModel"
+_OWN = "for your own model class use --codec mymodel.py:MyModel"
 
 
 def _fit(name: str, tensors: Mapping[str, Tensor]) -> _Fit | None:
-    """How tensors fit an architecture; None if its widths cannot be read from them."""
+    """Match tensors with an architecture; None if its widths cannot be read from them."""
     if not (widths := widths_of(tensors)):
         return None
     N, M = widths["N"], widths["M"]  # noqa: N806 - the papers' names
@@ -204,7 +204,7 @@ def _complaint(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
         if held[key] != shape:
             return f"its {key} is {held[key]}, not {shape}"
     strange = [key for key in held if key not in allowed and not key.endswith(TABLES)]
-    return f"it has a {strange[0]} {held[strange[0]]} besides" if strange else ""
+    return f"it has a {strange[0]} {held[strange[0]]} in addition" if strange else ""
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:

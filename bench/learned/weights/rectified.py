@@ -43,7 +43,7 @@ class RectifiedWeights:
     """A loaded weights file with its base."""
 
     model: Rectified
-    """In evaluation mode on the CPU, float32, with the base's CDFs."""
+    """The model in evaluation mode on the CPU, float32, with the base's CDFs."""
     card: ModelCard
     sha256: str
     """Fingerprint: SHA-256 of the file."""
@@ -52,7 +52,7 @@ class RectifiedWeights:
 
 
 def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
-    """Write the difference to the base in float16, convolutions of the rectifier in 8 bits; the file's SHA-256.
+    """Write the difference from the base (float16, rectifier in 8 bits); returns the file's SHA-256.
 
     Args:
         path: the file; `base` must be in the same folder when it is loaded.
@@ -67,9 +67,11 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
     tensors = delta.read(base)[1] | _parameters(model)
     for name, tensor in delta.difference(tensors, base).items():
         if not name.startswith(_CHANGED):
-            raise BenchError(f"'{name}' is not that of {base}: the training of a decoder has changed its encoder")
+            raise BenchError(f"'{name}' differs from that of {base}: the training of a decoder has changed its encoder")
         if not tensor.isfinite().all():
-            raise BenchError(f"parameter '{name}' is not finite in float16: the training has diverged, save nothing")
+            raise BenchError(
+                f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved"
+            )
     header = {
         "config": dataclasses.asdict(model.codec.config),
         "card": dataclasses.asdict(card),
@@ -99,7 +101,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
     """
     header, tensors = delta.read(path)
     if "modifier" not in header:
-        raise UsageError(f"{path}: the weights of a whole model, not of a decoder (+qr, +ft)")
+        raise UsageError(f"{path}: full weights, not those of a decoder (+qr, +ft)")
     base = catalogue.base(path)
     try:
         codec = restore(ModelConfig(**header["config"]), tensors)
@@ -165,6 +167,6 @@ def from_eight_bits(tensors: Tensors) -> Tensors:
         if value.dtype == torch.int8:
             scales = tensors.get(name + _SCALE)
             if scales is None or value.dim() != 4 or scales.dtype != torch.float or scales.shape != value.shape[:1]:
-                raise ValueError(f"'{name}' is in 8 bits, and has no scales that fit")
+                raise ValueError(f"'{name}' is in 8 bits and lacks matching scales")
             found[name] = value.float() * scales.view(-1, 1, 1, 1)
     return found

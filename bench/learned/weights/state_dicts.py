@@ -46,7 +46,7 @@ PREFIXES = ("module.", "net.", "model.", "ema_model.")
 _COMPILED = "_orig_mod."
 
 _WRAPPED = re.compile(r"\w+\.(?=(\w+\.)*g_a\.)")
-"""The name that a model has in a class of the user's own, in front of that of its analysis transform."""
+"""Name of a model inside a user's class, as prefix of the name of its analysis transform."""
 
 _HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
@@ -62,7 +62,7 @@ UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error),
 )
-"""What PyTorch raises on a file that it cannot read."""
+"""Exceptions of PyTorch for unreadable files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def read(path: Path) -> StateDict:
         raise UsageError(f"{path}: not a safetensors file, or cut off ({error})") from error
     found = _find(content, ())
     if found is None:
-        raise UsageError(f"{path}: no tensors by name in it, such as a state_dict")
+        raise UsageError(f"{path}: it contains no named tensors, such as a state_dict")
     place, tensors = found
     return StateDict({name.replace(_COMPILED, ""): value for name, value in tensors.items()}, ".".join(place))
 
@@ -116,12 +116,12 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
     except UNREADABLE as error:
         if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise UsageError(
-                f"{path}: holds an object of {foreign[1]} beside tensors, which could run code, and is not opened; "
+                f"{path}: contains an object of {foreign[1]} besides tensors, which could run code, and is not opened; "
                 "save the model's state_dict() alone"
             ) from error
         if odd := re.search(r"but got <class '([\w.]+)'>", str(error)):
             raise UsageError(
-                f"{path}: holds a {odd[1]} beside tensors, which is not opened; save the model's state_dict() alone"
+                f"{path}: contains a {odd[1]} besides tensors and is not opened; save the model's state_dict() alone"
             ) from error
         # PyTorch's message would advise to load the file without protection.
         words = " ".join(str(error).split())[:100] or type(error).__name__
@@ -147,23 +147,23 @@ def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], Sta
 _WIDEST = 1 << PRECISION
 """Integers between two quantiles: there are no more frequencies to share."""
 
-_TABLES = "leave out _quantized_cdf, _cdf_length and _offset, and new ones are built"
+_TABLES = "omit _quantized_cdf, _cdf_length and _offset, and new ones are built"
 
 
 def require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """See that a model can compute and code with the tensors of a checkpoint. CDFs that are not built yet are empty.
+    """Check that a model can compute and code with the tensors of a checkpoint. CDFs that are not built yet are empty.
 
     Raises:
         UsageError: it cannot; the message names the tensor.
     """
     for name, value in tensors.items():
         if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_complex():
-            raise UsageError(f"{path}: its {name} is no dense tensor of real numbers; save it as one")
+            raise UsageError(f"{path}: its {name} is not a dense tensor of real numbers; save it as one")
         if value.is_floating_point() and not bool((value < torch.inf).all()):  # masks may hold -inf
-            raise UsageError(f"{path}: its {name} is not finite; the training has diverged, take an earlier checkpoint")
+            raise UsageError(f"{path}: its {name} is not finite; the training has diverged, use an earlier checkpoint")
         part, _, field = name.rpartition(".")
         if field == "quantiles" and not _is_narrow(value):
-            raise UsageError(f"{path}: the quantiles of {part} are beyond all bounds; the training has diverged")
+            raise UsageError(f"{path}: the quantiles of {part} are out of bounds; the training has diverged")
         if field == "_quantized_cdf" and value.numel():
             try:
                 _check_matrix(value, tensors, part)
@@ -180,7 +180,7 @@ def _is_narrow(quantiles: Tensor) -> bool:
 
 
 def _check_matrix(cdf: Tensor, tensors: Mapping[str, Tensor], part: str) -> None:
-    """Refuse what is no matrix of CDFs, or not one for the quantiles or scales beside it."""
+    """Refuse an invalid matrix of CDFs, or one that does not match its quantiles or scales."""
     lengths, offset = tensors.get(f"{part}._cdf_length"), tensors.get(f"{part}._offset")
     if lengths is None or offset is None or cdf.ndim != 2 or lengths.shape != cdf.shape[:1]:
         raise ValueError("they do not fit together")
@@ -190,7 +190,7 @@ def _check_matrix(cdf: Tensor, tensors: Mapping[str, Tensor], part: str) -> None
     check_cdfs(cdf[:, :longest][torch.arange(longest) < lengths[:, None]], lengths, offset)
     quantiles, scales = tensors.get(f"{part}.quantiles"), tensors.get(f"{part}.scale_table")
     if quantiles is not None and len(quantiles) != len(cdf):
-        raise ValueError("they are not those of its channels")
+        raise ValueError("they do not match its channels")
     if scales is None or not scales.numel():
         return
     if scales.shape != cdf.shape[:1] or not bool((scales > 0).all() and (scales.diff() > 0).all()):

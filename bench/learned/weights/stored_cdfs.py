@@ -63,7 +63,7 @@ def restore_tables(model: nn.Module, tensors: Tensors) -> None:
 
 
 def check_cdfs(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
-    """Refuse tensors that are not CDFs, before allocating what they claim to need."""
+    """Refuse tensors that are not valid CDFs, before allocating memory for them."""
     for tensor in (rows, lengths, offset):
         if tensor.dtype != torch.int32 or tensor.dim() != 1:
             raise ValueError("they are not lists of 32-bit integers")
@@ -78,15 +78,15 @@ def check_cdfs(rows: Tensor, lengths: Tensor, offset: Tensor) -> None:
     frequencies = rows.long().diff()
     frequencies[ends[:-1] - 1] = 1  # between consecutive CDFs
     if bool((rows[ends - lengths] != 0).any() or (rows[ends - 1] != _TOTAL).any() or (frequencies < 1).any()):
-        raise ValueError("one does not rise from 0 to the total of its frequencies")
+        raise ValueError("one does not increase from 0 to its total frequency")
 
 
 def _check_centre(part: EntropyModel, centre: Tensor, count: int) -> None:
     if centre.dtype != torch.float32:
-        raise ValueError("what they are made for is not in 32-bit floats")
+        raise ValueError("their scales or quantiles are not 32-bit floats")
     if isinstance(part, EntropyBottleneck):
         if centre.shape != part.quantiles.shape or count != len(centre):
-            raise ValueError("they are not those of its channels")
+            raise ValueError("they do not match its channels")
         if bool((centre.abs() >= MAX_SYMBOL).any()):
             raise ValueError("a median is beyond all bounds")
     elif centre.shape != (count,) or count > _MOST_SCALES or not bool((centre > 0).all() and (centre.diff() > 0).all()):

@@ -93,7 +93,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             header = parse_header(text) if text else None
             names = list(file.keys())
             strange = {file.get_slice(name).get_dtype() for name in names} - _DTYPES
-            _require(not strange, f"it holds tensors of type {min(strange, default='')}")
+            _require(not strange, f"it has tensors of type {min(strange, default='')}")
             tensors = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, ValueError) as error:
         raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
@@ -144,14 +144,14 @@ def parse_header(text: str) -> dict[str, Any]:
         _require(is_right, f"its field '{path}' is {type(value).__name__}, not {kind.__name__}")
     card, base, numbers = (found.get(name) or {} for name in ("card", "base", "fixed_point"))
     quality, lmbda = card.get("quality", 0), card.get("lmbda", 0)
-    _require(0 <= quality <= _MAX_QUALITY, f"its quality {quality} is none from 0 to {_MAX_QUALITY}")
+    _require(0 <= quality <= _MAX_QUALITY, f"its quality {quality} is not from 0 to {_MAX_QUALITY}")
     _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
     names, spread = base.get("taken") or (), numbers.get("spread") or ()
-    _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is no list of names")
+    _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is not a list of names")
     packed = found.get("packed") or ()
-    _require(all(isinstance(name, str) for name in packed), "its field 'packed' is no list of names")
-    _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is no list of integers")
-    _require(isinstance(found.get("rectifier"), dict | None), "its field 'rectifier' is no object")
+    _require(all(isinstance(name, str) for name in packed), "its field 'packed' is not a list of names")
+    _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is not a list of integers")
+    _require(isinstance(found.get("rectifier"), dict | None), "its field 'rectifier' is not an object")
     return dict(found)
 
 
@@ -161,7 +161,7 @@ def _require(condition: bool, otherwise: str) -> None:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"its header holds {constant}, which is no number")
+    raise ValueError(f"its header has {constant}, which is not a number")
 
 
 def _finite(text: str) -> float:

@@ -117,8 +117,8 @@ def test_checkpoints_of_a_class_of_ones_own_are_a_curve(own: Path) -> None:
     assert points.to_dict() == {("mine", "runs/*.pth.tar", 1): 1, ("mine", "runs/*.pth.tar", 2): 1}
     (own / "runs/q2.pth.tar").rename(own / "runs/q3.pth.tar")
     output = bench(*RUN, "--weights", "runs/*.pth.tar")
-    assert "2 tasks measured, 2 were there" in output
-    assert "mine@2 was measured with files that runs/*.pth.tar no longer names, and stays on the curve" in output
+    assert "2 tasks measured, 2 already stored" in output
+    assert "mine@2 was measured with files that runs/*.pth.tar no longer matches, and stays on the curve" in output
     assert len(set(stored()["curve"])) == 1
 
 
@@ -165,7 +165,7 @@ def test_tables_that_the_training_left_out_are_built(own: Path) -> None:
         (["--codec", "mymodel.py:Half", "--weights", "runs/q1.pth.tar"], "mymodel.py:Half has no decompress"),
         (["--codec", "mymodel.py:Mine", "--weights", "none.pth"], "--weights none.pth: there is no such file"),
         (["--codec", "mymodel.py:Mine@7", "--weights", "runs/*.tar"], "no weights 7 in runs/*.tar (there are 1, 2)"),
-        (["--codec", "cheng2020-anchor", "--weights", "runs/q1.pth.tar"], "--codec scale takes it"),
+        (["--codec", "cheng2020-anchor", "--weights", "runs/q1.pth.tar"], "use --codec scale"),
     ],
 )
 @pytest.mark.usefixtures("own")
@@ -218,7 +218,7 @@ def test_one_checkpoint_can_have_all_rates() -> None:
     decoded = {q: codec(q, weights="runs/q1.pth.tar").decode(data).pixels for q, data in files.items()}
     assert files[1] != files[4]
     assert not np.array_equal(decoded[1], decoded[4])
-    with pytest.raises(UsageError, match="Rates takes one file, which has all rates"):
+    with pytest.raises(UsageError, match="Rates takes a single file with all rates"):
         codec(1, weights="runs/*.pth.tar")
     with pytest.raises(UsageError, match=r"rates@9: quality is .* from 1 to 4|quality is a whole number from 1 to 4"):
         resolve_codecs(["mymodel.py:Rates@9"], {"weights": "runs/q1.pth.tar"})

@@ -200,7 +200,7 @@ def test_a_decoder_whose_arithmetic_differs_refuses(weights: Path, portrait: Pic
     with torch.inference_mode():
         bias += 0.5
     try:
-        with pytest.raises(DecodeError, match="the file is whole, but does not decode to what was written"):
+        with pytest.raises(DecodeError, match="the file is complete, but decodes to other latents"):
             other.decode(data)
     finally:
         with torch.inference_mode():
@@ -258,9 +258,9 @@ def test_weights_for_ms_ssim_lie_beside_the_others(tmp_path: Path, monkeypatch: 
 def test_families_without_weights_say_so_and_how_to_get_some(tmp_path: Path) -> None:
     cls = codec_class("attn")
     assert "no weights of attn" in str(cls.missing(weights=str(tmp_path)))
-    with pytest.raises(MissingError, match="`bench train attn@QUALITY` makes some"):
+    with pytest.raises(MissingError, match="`bench train attn@QUALITY` makes them"):
         cls(3, weights=str(tmp_path))
-    with pytest.raises(UsageError, match="unknown weights 'compat'; they are one of compact, compact-ms-ssim, zoo"):
+    with pytest.raises(UsageError, match="unknown weights 'compat'; use compact, compact-ms-ssim, zoo"):
         cls(3, weights="compat")
     with pytest.raises(UsageError, match="unknown precision of the synthesis 'fp8'"):
         cls(3, weights=str(tmp_path), synthesis="fp8")

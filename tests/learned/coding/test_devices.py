@@ -46,9 +46,9 @@ def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
 @pytest.mark.parametrize(
     ("device", "error", "reason"),
     [
-        ("gpu", UsageError, "unknown device 'gpu'; cpu, cuda or cuda:N"),
+        ("gpu", UsageError, "unknown device 'gpu'; use cpu, cuda or cuda:N"),
         ("meta", MissingError, "torch finds no device 'meta' here"),
-        ("cuda", MissingError, "torch finds no device 'cuda' here; leave out --device"),
+        ("cuda", MissingError, "torch finds no device 'cuda' here; omit --device"),
         ("cuda:7", MissingError, "torch finds no device 'cuda:7' here"),
     ],
 )

@@ -61,4 +61,4 @@ def test_the_command_wants_one_learned_codec_at_one_quality(
         (tmp_path / f"joint-{quality}.safetensors").symlink_to(weights / "joint-3.safetensors")
     result = CliRunner().invoke(main, ["diagnose", name, f"{tmp_path}/grey.png", "--weights", f"{tmp_path}"])
     assert result.exit_code == 1
-    assert result.output == f"Error: {message}; write for instance joint@3\n"
+    assert result.output == f"Error: {message}; use, for instance, joint@3\n"

@@ -265,11 +265,11 @@ def test_calibration_is_reproducible(fixed: Path, photographs: Path, tmp_path: P
 
 def test_it_goes_with_its_base_alone(fixed: Path, fitted: Fitter, tmp_path: Path, portrait: Picture) -> None:
     shutil.copy(fixed / "joint-int-3.safetensors", tmp_path)
-    with pytest.raises(MissingError, match=r"needs joint-3.safetensors .* beside it"):
+    with pytest.raises(MissingError, match=r"needs joint-3.safetensors .* in the same folder"):
         load_fixed_point(tmp_path / "joint-int-3.safetensors")
     save(tmp_path / "joint-3.safetensors", fitted("joint"), ModelCard(3, 0.9, "mse"))
     for find in (load_fixed_point, catalogue.base):
-        with pytest.raises(UsageError, match="`bench quantize joint@3 --force` makes one for that"):
+        with pytest.raises(UsageError, match="`bench quantize joint@3 --force` makes a new one"):
             find(tmp_path / "joint-int-3.safetensors")
     assert catalogue.base(fixed / "joint-int-3.safetensors") == fixed / "joint-3.safetensors"
     with pytest.raises(DecodeError, match="a file of joint@3; this is joint-int@3"):
@@ -285,7 +285,7 @@ def test_families_without_a_context_model_are_refused(weights: Path, photographs
 
 def test_who_has_no_such_weights_is_told_how_to_make_them(weights: Path) -> None:
     cls: Any = codec_class("joint-int")
-    with pytest.raises(MissingError, match="`bench quantize joint` makes them"):
+    with pytest.raises(MissingError, match="`bench quantize joint` makes them from"):
         cls(3, weights=str(weights))
 
 
@@ -309,7 +309,7 @@ def test_weights_that_are_there_are_replaced_only_by_force(fixed: Path, photogra
     assert target.read_bytes() == b"precious"
     beside = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "new")])
     assert beside.exit_code == 0, beside.output
-    assert f"it needs joint-3.safetensors beside it: copy {ours / 'joint-3.safetensors'}\n" in beside.output
+    assert f"it needs joint-3.safetensors in the same folder: copy {ours / 'joint-3.safetensors'}\n" in beside.output
     forced = CliRunner().invoke(main, [*command, "--force"])
     assert forced.exit_code == 0, forced.output
     assert "beside" not in forced.output

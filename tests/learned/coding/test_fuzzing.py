@@ -117,7 +117,7 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
             assert "\n" not in result
             seen.add(result.split(":")[0][:40])
     # The parser, the entropy decoder and the check of the latents were all reached.
-    assert any(text.startswith("the file is whole, but does not") for text in seen)
+    assert any(text.startswith("the file is complete, but decodes") for text in seen)
     assert any(text.startswith("the file is cut off or damaged") for text in seen)
     assert len(seen) > 4
 
@@ -129,7 +129,7 @@ def test_a_small_file_that_claims_a_huge_picture_is_refused_by_its_length(family
     codec = codec_class(family)(3)
     form = container.Form() if parts_of(family)[0] in YUV420 else None
     data = container.pack(codec._identity, container.FileContent(8192, 8192, 1, payload, form))
-    with pytest.raises(DecodeError, match="too short for a picture of the size that the header names"):
+    with pytest.raises(DecodeError, match="too short for the size of the picture in the header"):
         (codec.decode_yuv420 if form else codec.decode)(data)
 
 

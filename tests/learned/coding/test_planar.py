@@ -165,7 +165,9 @@ def test_a_picture_that_the_machine_cannot_hold_is_refused_before_anything_is_de
     data = pack(codec._identity, FileContent(8000, 6500, 0, bytes(100)))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**29))
     monkeypatch.delattr(LatentCodec, "decode")
-    with pytest.raises(DecodeError, match=r"a picture of 8000x6500.*GiB of memory or more, this machine has 0\.5 GiB"):
+    with pytest.raises(
+        DecodeError, match=r"a picture of 8000x6500.*GiB of memory or more, and this machine has 0\.5 GiB"
+    ):
         codec.decode_yuv420(data)
 
 

@@ -146,7 +146,7 @@ def test_one_file_is_a_codec_as_well(decoders: Path, portrait: Picture) -> None:
 
 def test_a_decoder_without_its_base_is_missing_and_says_what_it_needs(decoders: Path, tmp_path: Path) -> None:
     shutil.copy(decoders / "joint+qr-3.safetensors", tmp_path)
-    for cause in ("beside it", "goes with a joint-3.safetensors of SHA-256"):
+    for cause in ("in the same folder", "needs a joint-3.safetensors with SHA-256"):
         reason = codec_class("joint+qr").missing(weights=str(tmp_path))
         assert reason is not None
         assert cause in reason

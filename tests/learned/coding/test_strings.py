@@ -40,12 +40,12 @@ def test_a_shape_is_a_tuple_of_numbers() -> None:
 
 
 def test_what_no_file_holds_is_named() -> None:
-    with pytest.raises(CodecError, match="compress gave a Tensor; files hold numbers, text, bytes"):
+    with pytest.raises(CodecError, match="compress gave a Tensor; files can store numbers, text, bytes"):
         pack(WEIGHTS, Strings(1, 1, [torch.zeros(3)]))  # type: ignore[list-item]
     deep: Value = []
     for _ in range(20):
         deep = [deep]
-    with pytest.raises(CodecError, match="more than 8 lists in each other"):
+    with pytest.raises(CodecError, match="more than 8 nested lists"):
         pack(WEIGHTS, Strings(1, 1, [deep]))
 
 
@@ -80,7 +80,7 @@ def test_a_file_of_an_accelerator_is_decoded_only_there() -> None:
     assert unpack(of_gpu, WEIGHTS, "NVIDIA H100") == strings
     assert len(of_gpu) == len(of_cpu) + 1 + len("NVIDIA H100")
     with pytest.raises(
-        DecodeError, match=r"^written on NVIDIA H100, and a model in floats decodes only there; this is cpu"
+        DecodeError, match=r"^written on NVIDIA H100, and a float model decodes only there; this is cpu"
     ):
         unpack(of_gpu, WEIGHTS)
     with pytest.raises(DecodeError, match=r"written on cpu, .* this is NVIDIA H100 .codecs whose names end in -int"):

@@ -127,7 +127,7 @@ def test_a_plain_model_is_a_copy(make: Maker) -> None:
 
 
 def test_layers_that_do_not_take_gains_are_refused(make: Maker) -> None:
-    with pytest.raises(UsageError, match="attn takes the gains of several qualities only with M other than N"):
+    with pytest.raises(UsageError, match="attn supports gains for several qualities only if M differs from N"):
         Gained(make("attn"), LAMBDAS, LAMBDAS[-1])
 
 

@@ -62,7 +62,7 @@ def test_planes_are_refused_before_anything_is_trained(ablation: Ablation, tmp_p
     clip = tmp_path / "clip.y4m"
     clip.write_bytes(b"YUV4MPEG2 W16 H16 F25:1 C420jpeg\nFRAME\n" + bytes(384))
     trainer = Trainer()
-    with pytest.raises(UsageError, match=r"clip\.y4m' is of yuv420 pictures") as caught:
+    with pytest.raises(UsageError, match=r"clip\.y4m' has yuv420 pictures") as caught:
         run_ablation(ablation, trainer, out=tmp_path / "rates.csv", dataset=str(clip))
     assert "\n" not in str(caught.value)
     assert not trainer.jobs

@@ -134,7 +134,7 @@ def test_a_target_of_planes_is_trained_for_their_error() -> None:
 
 @pytest.mark.parametrize(
     ("text", "metric", "message"),
-    [("cca@2", "ms-ssim", "leave out --metric"), ("joint@2", "mse-611", "unknown metric 'mse-611'")],
+    [("cca@2", "ms-ssim", "omit --metric"), ("joint@2", "mse-611", "unknown metric 'mse-611'")],
 )
 def test_metrics_of_other_pictures_are_refused(text: str, metric: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

@@ -183,7 +183,7 @@ def test_a_decoder_needs_its_own_base_beside_it(landscapes: Path, base: Path, tm
         load_rectified(alone)
     torch.manual_seed(4)
     save(alone.parent / "joint-3.safetensors", build(ModelConfig("joint", 8, 12)), ModelCard(3, 0.0067, "mse"))
-    with pytest.raises(UsageError, match=r"goes with a joint-3\.safetensors of SHA-256"):
+    with pytest.raises(UsageError, match=r"needs a joint-3\.safetensors with SHA-256"):
         load_rectified(alone)
     with pytest.raises(UsageError, match="whole model"):
         load_rectified(base)
@@ -281,15 +281,15 @@ def test_alpha_is_a_tenth_for_ms_ssim() -> None:
         ("joint+qr@3", {"synthesis": "none"}, "synthesis 'none'"),
         ("joint+qr@3", {"phase": "soft", "synthesis": "detached"}, "--synthesis has no effect in the phase 'soft'"),
         ("joint+qr@3", {"width": 9}, "--width 9: must be a multiple of 8"),
-        ("joint@3", {"alpha": 1.0}, r"--alpha is for a rectifier.*joint\+qr"),
+        ("joint@3", {"alpha": 1.0}, r"--alpha needs a rectifier.*joint\+qr"),
         (
             "joint+ft@3",
             {"alpha": 3.0, "distance": "l1"},
-            r"--alpha is for a rectifier, joint\+ft@3 has none; joint\+qr",
+            r"--alpha needs a rectifier, and joint\+ft@3 has none; joint\+qr",
         ),
-        ("joint+ft@3", {"width": 64}, "--width is for a rectifier"),
-        ("cca@3", {"phase": "acem", "distance": "bogus"}, "--distance is for a rectifier, cca@3 has none$"),
-        ("cca+qr@3", {}, r"cca\+qr@3: families of planes have no \+qr"),
+        ("joint+ft@3", {"width": 64}, "--width needs a rectifier"),
+        ("cca@3", {"phase": "acem", "distance": "bogus"}, "--distance needs a rectifier, and cca@3 has none$"),
+        ("cca+qr@3", {}, r"cca\+qr@3: families for planes have no \+qr"),
         ("none+qr@3", {}, "family 'none'"),
         ("joint+@3", {}, "FAMILY@QUALITY"),
         ("joint+qr@3", {"crop": (4, 2)}, "5 latents or more"),
@@ -314,9 +314,9 @@ def test_weights_to_start_from_must_fit(landscapes: Path, base: Path) -> None:
 def test_another_width_than_that_of_the_rectifier_to_go_on_with_is_refused(landscapes: Path, base: Path) -> None:
     job = job_on(landscapes, base, steps=1)
     trained = training_run.train(job, Silent())
-    with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
+    with pytest.raises(UsageError, match="--width 32: the existing rectifier has 16 channels"):
         start.begin(job_on(landscapes, trained, width=32), None)
-    with pytest.raises(UsageError, match="--width 32: the rectifier to go on with has 16 channels"):
+    with pytest.raises(UsageError, match="--width 32: the existing rectifier has 16 channels"):
         training_run.train(dataclasses.replace(job, init=None, steps=2, resume=True, width=32), Silent())
 
 

@@ -30,20 +30,26 @@ if TYPE_CHECKING:
     [
         (b"steps = [", "not a recipe"),
         (b"\xff\xfe\x00", "not a recipe"),
-        (b"[phases]", "not a recipe, it lacks 'steps'"),
+        (b"[phases]", "not a recipe: 'steps' is missing"),
         (b"phases = {}\nsteps = 3", "not a recipe"),
-        (b'phases = {a = {lr = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]', "not a recipe, it lacks 'steps'"),
+        (
+            b'phases = {a = {lr = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]',
+            "not a recipe: 'steps' is missing",
+        ),
         (
             b'phases = {a = {steps = 1, l = 1}}\nsteps = [{train = ["joint@3"], phases = ["a"]}]',
             "has 'l', which is not a setting",
         ),
         (
             b'phases = {a = {steps = 1, alpha = 1}}\nsteps = [{train = ["joint+ft@3"], phases = ["a"]}]',
-            "--alpha is for a rectifier",
+            "--alpha needs a rectifier",
         ),
-        (b"weight_bits = 8\nphases = {}\nsteps = []", r"\[weight_bits\] is no table but 8"),
-        (b"weight_bits = {transforms = 8}\nphases = {}\nsteps = []", "transforms and entropy_model are from 2 to 12"),
-        (b"weight_bits = {transforms = 8, entropy_model = 13}\nphases = {}\nsteps = []", "are from 2 to 12"),
+        (b"weight_bits = 8\nphases = {}\nsteps = []", r"\[weight_bits\] is not a table but 8"),
+        (
+            b"weight_bits = {transforms = 8}\nphases = {}\nsteps = []",
+            "transforms and entropy_model must be from 2 to 12",
+        ),
+        (b"weight_bits = {transforms = 8, entropy_model = 13}\nphases = {}\nsteps = []", "must be from 2 to 12"),
         (
             b"weight_bits = {transforms = 8, rectifier = 8}\nphases = {}\nsteps = []",
             "has 'rectifier', which is not",

@@ -251,7 +251,7 @@ def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
 
 
 def test_resuming_nothing_says_so(job: TrainingJob) -> None:
-    with pytest.raises(MissingError, match="leave out --resume"):
+    with pytest.raises(MissingError, match="omit --resume"):
         training_run.train(dataclasses.replace(job, resume=True), Silent())
 
 
@@ -353,7 +353,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(job: TrainingJob) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
     try:
-        with pytest.raises(BenchError, match=r"cannot write the checkpoint.*previous one is still good"):
+        with pytest.raises(BenchError, match=r"cannot write the checkpoint.*previous one is intact"):
             training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -384,7 +384,7 @@ def test_weights_of_a_model_that_shares_nothing_are_refused(job: TrainingJob, tm
     wider = dataclasses.replace(
         job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=first, out=tmp_path / "w"
     )
-    with pytest.raises(UsageError, match="nothing to share"):
+    with pytest.raises(UsageError, match="no sub-networks in common"):
         training_run.train(wider, Silent())
 
 
@@ -471,19 +471,19 @@ def test_planes_are_trained_for_several_qualities_too(photos: Path, tmp_path: Pa
 
 
 def test_latents_are_not_those_of_several_qualities(job: TrainingJob) -> None:
-    with pytest.raises(UsageError, match="latents are those of one quality each, not of 1,3,6"):
+    with pytest.raises(UsageError, match="latents are for a single quality, not for 1,3,6"):
         training_run.train(several(job, source="latents", crops=(CropStage(4, 2),)), Silent())
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (Target("hyper", 2, options=NARROW), "hyper@2: its quality must be one of those that are trained, 1,3,6"),
+        (Target("hyper", 2, options=NARROW), "hyper@2: its quality must be one of the trained ones, 1,3,6"),
         (
             Target("attn", 3, options={"N": 8, "M": 8}),
-            "attn takes the gains .* only with M other than N",
+            "attn supports gains .* only if M differs from N",
         ),
-        (Target("joint", 3, modifier="ft"), r"joint\+ft@3: decoders are trained for one quality each"),
+        (Target("joint", 3, modifier="ft"), r"joint\+ft@3: decoders are trained for a single quality"),
     ],
 )
 def test_what_cannot_be_trained_for_several_qualities_is_refused(

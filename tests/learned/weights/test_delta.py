@@ -128,11 +128,11 @@ def test_a_file_anywhere_in_the_chain_that_was_changed_is_refused(parts: Path) -
     header, tensors = tensor_file.read(hyper)
     tensor_file.write(hyper, header, {**tensors, "g_s.0.bias": tensors["g_s.0.bias"] + 1})
     for name in ("joint", "factorized"):
-        with pytest.raises(UsageError, match=rf"{name}-3.* goes with a hyper-3\.safetensors of SHA-256") as caught:
+        with pytest.raises(UsageError, match=rf"{name}-3.* needs a hyper-3\.safetensors with SHA-256") as caught:
             load(path_of(parts, name))
         assert "\n" not in str(caught.value)
-        assert "goes with a hyper-3" in str(codec_class(name).missing(weights=str(parts)))
-    with pytest.raises(UsageError, match=r"joint-3.* goes with a hyper-3"):
+        assert "needs a hyper-3" in str(codec_class(name).missing(weights=str(parts)))
+    with pytest.raises(UsageError, match=r"joint-3.* needs a hyper-3"):
         load_rectified(path_of(parts, "joint+qr"))
     assert codec_class("hyper").missing(weights=str(parts)) is None
 
@@ -150,7 +150,9 @@ def test_a_flipped_bit_of_a_part_is_noticed(parts: Path) -> None:
 
 def test_a_base_that_is_missing_is_named(parts: Path) -> None:
     path_of(parts, "hyper").unlink()
-    with pytest.raises(MissingError, match=r"joint-3.* needs hyper-3\.safetensors \(SHA-256 [0-9a-f]{12}…\) beside it"):
+    with pytest.raises(
+        MissingError, match=r"joint-3.* needs hyper-3\.safetensors \(SHA-256 [0-9a-f]{12}…\) in the same folder"
+    ):
         load(path_of(parts, "joint"))
     assert "needs hyper-3.safetensors" in str(codec_class("joint+qr").missing(weights=str(parts)))
 
@@ -164,7 +166,7 @@ def test_a_file_that_is_a_part_of_itself_is_refused(parts: Path) -> None:
     hyper = path_of(parts, "hyper")
     rename_base(hyper, file="joint-3.safetensors", sha256=fingerprint(path_of(parts, "joint")))
     rename_base(path_of(parts, "joint"), sha256=fingerprint(hyper))
-    with pytest.raises(UsageError, match=r"hyper-3\.\w+ names joint-3\.safetensors as its base, which is a part of it"):
+    with pytest.raises(UsageError, match=r"hyper-3\.\w+ names joint-3\.safetensors as its base, which depends on it"):
         load(path_of(parts, "joint"))
 
 
@@ -248,7 +250,7 @@ def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Pat
 def test_a_decoder_is_no_whole_model_nor_the_reverse(parts: Path) -> None:
     with pytest.raises(UsageError, match=r"a decoder's weights \(\+qr\)"):
         load(path_of(parts, "joint+qr"))
-    with pytest.raises(UsageError, match="not of a decoder"):
+    with pytest.raises(UsageError, match="not those of a decoder"):
         load_rectified(path_of(parts, "joint"))
 
 
@@ -280,7 +282,7 @@ def test_a_damaged_neighbour_keeps_nobody_from_being_replaced(parts: Path) -> No
 def test_a_decoder_does_not_follow_a_base_that_was_trained_anew(whole: Path) -> None:
     header, tensors = tensor_file.read(path_of(whole, "joint"))
     delta.replace(path_of(whole, "joint"), header, {**tensors, "h_a.0.bias": tensors["h_a.0.bias"] + 1})
-    with pytest.raises(UsageError, match=r"goes with a joint-3.*train \+qr on this one"):
+    with pytest.raises(UsageError, match=r"needs a joint-3.*train \+qr on this one"):
         load_rectified(path_of(whole, "joint+qr"))
 
 
@@ -289,10 +291,10 @@ def test_a_part_that_does_not_say_what_it_takes_is_refused(whole: Path) -> None:
     header, held = tensor_file.read(path)
     del header["base"]["taken"]
     tensor_file.write(path, header, held)
-    with pytest.raises(UsageError, match=r"joint\+qr-3.*does not say what it takes of joint-3.*train it anew"):
+    with pytest.raises(UsageError, match=r"joint\+qr-3.*does not list the tensors taken from joint-3.*train it again"):
         load_rectified(path)
 
 
 def test_an_entropy_model_in_integers_is_no_whole_model() -> None:
-    with pytest.raises(UsageError, match="entropy model in integers, not of a whole model"):
+    with pytest.raises(UsageError, match="integer entropy model, not of a whole model"):
         load(catalogue.COMPACT / "joint-int-3.safetensors")

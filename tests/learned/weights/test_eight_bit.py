@@ -73,5 +73,5 @@ def test_scales_that_do_not_fit_are_one_clear_line(base: Path) -> None:
     header, tensors = tensor_file.read(path)
     for scales in (torch.ones(5), torch.ones(16, dtype=torch.half)):
         tensor_file.write(path, header, {**tensors, "rectifier.first.weight.scale": scales})
-        with pytest.raises(UsageError, match=r"'rectifier\.first\.weight' is in 8 bits, and has no scales that fit"):
+        with pytest.raises(UsageError, match=r"'rectifier\.first\.weight' is in 8 bits and lacks matching scales"):
             load_rectified(path)

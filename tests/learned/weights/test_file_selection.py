@@ -73,7 +73,7 @@ def test_a_list_says_its_numbers(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("none/*.pth", "--weights none/*.pth: no file has such a name"),
+        ("none/*.pth", "--weights none/*.pth: no file matches"),
         (
             "*.ckpt",
             "no number in the name of high.ckpt; number them: --weights q1=high.ckpt,q2=low.ckpt",
@@ -83,7 +83,7 @@ def test_a_list_says_its_numbers(runs: Path) -> None:
             "1a/best.pth and 1b/best.pth are both 1; number them: --weights q1=1a/best.pth,q2=1b/best.pth",
         ),
         ("q1=none.pth", "--weights q1=none.pth: there is no file none.pth"),
-        ("q1=high.ckpt,q1=low.ckpt", "--weights: high.ckpt and low.ckpt are both q1; give each its own"),
+        ("q1=high.ckpt,q1=low.ckpt", "--weights: high.ckpt and low.ckpt are both q1; number them differently"),
     ],
 )
 def test_what_selects_nothing_or_too_much_is_said_in_one_line(runs: Path, weights: str, message: str) -> None:

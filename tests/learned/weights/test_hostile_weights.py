@@ -66,14 +66,14 @@ TABLES = {
     "lengths in floats": ("entropy_bottleneck.cdf_length", torch.Tensor.float, "not lists of 32-bit integers"),
     "lengths in a matrix": ("gaussian_conditional.cdf_length", lambda t: t[None], "not lists of 32-bit integers"),
     "a first integer beyond": ("gaussian_conditional.offset", put(3, -(2**31)), "begins beyond all bounds"),
-    "a falling table": ("gaussian_conditional.cdf", put(1, 65535), "does not rise from 0 to the total"),
-    "a table that begins late": ("gaussian_conditional.cdf", put(0, 1), "does not rise from 0 to the total"),
-    "a table that ends late": ("entropy_bottleneck.cdf", put(-1, 65537), "does not rise from 0 to the total"),
+    "a falling table": ("gaussian_conditional.cdf", put(1, 65535), "does not increase from 0 to its total"),
+    "a table that begins late": ("gaussian_conditional.cdf", put(0, 1), "does not increase from 0 to its total"),
+    "a table that ends late": ("entropy_bottleneck.cdf", put(-1, 65537), "does not increase from 0 to its total"),
     "scales that fall": ("gaussian_conditional.scale_table", put(5, 1e-3), "rising scales"),
     "a scale that is none": ("gaussian_conditional.scale_table", put(5, float("nan")), "is not finite"),
     "a median that is none": ("entropy_bottleneck.quantiles", put(1, float("inf")), "is not finite"),
     "a median beyond": ("entropy_bottleneck.quantiles", put(1, 3e7), "median is beyond all bounds"),
-    "medians of others": ("entropy_bottleneck.quantiles", lambda t: t[:2], "not those of its channels"),
+    "medians of others": ("entropy_bottleneck.quantiles", lambda t: t[:2], "do not match its channels"),
     "a weight that is none": ("g_a.0.weight", put(0, float("nan")), r"'g_a\.0\.weight' is not finite"),
 }
 
@@ -89,12 +89,12 @@ def test_hostile_tables_are_refused_by_what_is_wrong(case: str, joint: Content, 
 
 HEADERS = {
     "widths of gigabytes": ("config", "N", 10**6, "both must be from 1 to 1024"),
-    "widths of another model": ("config", "M", 1024, "are of a larger model than it holds"),
+    "widths of another model": ("config", "M", 1024, "belong to a larger model"),
     "widths in text": ("config", "N", "4", "N is '4', not of type int"),
     "widths in halves": ("config", "M", 6.5, "M is 6.5, not of type int"),
     "a list of a family": ("config", "family", ["joint"], "'config.family' is list, not str"),
     "truth as a quality": ("card", "quality", True, "'card.quality' is bool, not int"),
-    "a quality of no byte": ("card", "quality", 256, "quality 256 is none from 0 to 255"),
+    "a quality of no byte": ("card", "quality", 256, "quality 256 is not from 0 to 255"),
     "a lambda in text": ("card", "lmbda", "0.01", "'card.lmbda' is str, not a number"),
 }
 

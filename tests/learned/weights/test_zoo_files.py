@@ -140,7 +140,7 @@ def test_files_arrive_and_are_not_asked_for_again(zoo: tuple[PublishedCheckpoint
 
 def test_a_cut_transfer_leaves_no_checkpoint_and_goes_on(zoo: tuple[PublishedCheckpoint, ...]) -> None:
     Server.manner = "cut"
-    with pytest.raises(MissingError, match="run again to go on"):
+    with pytest.raises(MissingError, match="run again to resume"):
         checkpoints.fetch(zoo[:1])
     assert checkpoints.locate(zoo[0]) is None
     Server.manner = ""

@@ -63,15 +63,15 @@ class LinearNetwork:
     """Hyper-synthesis, context model and entropy parameters, with consecutive linear layers merged."""
 
     hyper: tuple[Linear, ...]
-    """From z_hat to its part of the first entropy layer."""
+    """Layers from z_hat to its part of the first entropy layer."""
     context: Tensor
     """(outputs, taps, M): from the context to its part of the first entropy layer."""
     entropy: tuple[Linear, ...]
     """The further entropy layers."""
     bias: Tensor
-    """Of the first entropy layer, with all constants of the layers before."""
+    """Bias of the first entropy layer, including all constants of the layers before."""
     slope: float
-    """Of the first entropy layer's activation."""
+    """Slope of the first entropy layer's activation."""
 
 
 @torch.no_grad()
@@ -83,7 +83,7 @@ def linear_network(model: LearnedModel) -> LinearNetwork:
     """
     if not (hasattr(model, "h_s") and hasattr(model, "context_prediction")):
         raise UsageError(
-            f"fixed point is for models with a hyperprior and a context model, not '{model.config.family}'"
+            f"fixed point needs a model with a hyperprior and a context model, not '{model.config.family}'"
         )
     *before, last = _layers(cast("nn.Sequential", model.h_s))
     first, *entropy = _layers(cast("nn.Sequential", model.entropy_parameters))
@@ -157,9 +157,9 @@ class _Activations:
     """The activations between two layers, in floats and in 8 bits."""
 
     exact: Tensor
-    """Of the float network, (B, C, h, w)."""
+    """Activations of the float network, (B, C, h, w)."""
     integers: Tensor
-    """Of the integer network, (B, C, h, w)."""
+    """Activations of the integer network, (B, C, h, w)."""
     steps: Tensor
     """Value of 1 in integers, (C)."""
 

@@ -77,7 +77,7 @@ class Products:
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor, input_limit: int) -> Products:
-        """From integer weights (outputs, ...) and biases (outputs), for inputs of at most `input_limit` in magnitude.
+        """Create from integer weights (outputs, ...) and biases (outputs), for inputs up to `input_limit` in magnitude.
 
         Raises:
             ValueError: the sums could exceed 2^SUM_BITS.
@@ -149,14 +149,14 @@ class Network:
     grid: int
     """Units of the latents per 1."""
     medians: Tensor
-    """Of z, in units of the grid, (N)."""
+    """Medians of z in units of the grid, (N)."""
     z_entry: Rescaling
     y_entry: Rescaling
-    """From units of the grid to 8 bits."""
+    """Rescaling from units of the grid to 8 bits."""
     hyper: tuple[Layer, ...]
-    """From z to the sums of the first entropy layer, in its units."""
+    """Layers from z to the sums of the first entropy layer, in its units."""
     context: Layer
-    """From the causal neighbours of a position to the same sums; the activation follows."""
+    """Layer from the causal neighbours of a position to the same sums; the activation follows."""
     entropy: tuple[Layer, ...]
     """The further entropy layers; the outputs of the last one are the parameters, in units of `output_grids`."""
     output_grids: Tensor

@@ -46,7 +46,7 @@ class FixedPointWeights:
 
 
 def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) -> str:
-    """Write an integer network; the file's SHA-256.
+    """Write an integer network; returns the file's SHA-256.
 
     Args:
         path: the file; a base that is a file must be in the same folder when it is loaded.
@@ -94,7 +94,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
     header, found = tensor_file.read(path)
     try:
         if odd := [name for name, value in found.items() if value.dtype not in {torch.int8, torch.int32}]:
-            raise UsageError(f"{path}: not the weights of a fixed-point codec ({odd[0]} is not of integers)")
+            raise UsageError(f"{path}: not the weights of a fixed-point codec ({odd[0]} is not of integer type)")
         named, base = str(header["config"]["family"]), dict(header["base"])
         card, shape = ModelCard(**header["card"]), dict(header["fixed_point"])
     except (KeyError, TypeError, ValueError) as error:
@@ -110,7 +110,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path}: its tensors are not a network of integers ({reason})") from error
+        raise UsageError(f"{path}: its tensors are not a valid integer network ({reason})") from error
     return FixedPointWeights(network, whole, card, sha256_of(path))
 
 
@@ -173,7 +173,7 @@ def _require_lookups(network: Network, model: LearnedModel) -> None:
 
 def _require(condition: bool, what: str) -> None:
     if not condition:
-        raise ValueError(f"its {what} does not go with the base")
+        raise ValueError(f"its {what} does not match the base")
 
 
 def _layer(found: dict[str, Tensor], name: str, spread: int) -> Layer:
