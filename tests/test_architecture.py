@@ -1,4 +1,4 @@
-"""The layout: a folder imports only those below it, no imports go in a circle, and quick commands import no torch."""
+"""The layout: a folder imports only those above it, no imports are circular, and quick commands import no torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLDERS = [
     {"cli"},
     {"__main__"},
 ]
-"""From the ground up; docs/architecture.md draws them."""
+"""From top to bottom, as drawn in docs/architecture.md: a folder imports only folders above it."""
 
 LEARNED = ["families", "lambdas", "architectures", "models", "weights", "coding", "codecs", "training"]
 """Inside of bench/learned, likewise; codecs and training are neighbours."""
@@ -82,7 +82,7 @@ def test_every_folder_says_what_is_in_it() -> None:
             assert not unnamed, f"{module} does not say what {', '.join(sorted(unnamed))} is"
 
 
-def test_no_folder_imports_from_one_above_it() -> None:
+def test_no_folder_imports_from_one_below_it() -> None:
     wrong = [
         f"{source} imports {target}"
         for source, target in arrows()
@@ -96,7 +96,7 @@ def test_learned_and_baselines_do_not_see_each_other() -> None:
     assert wrong == []
 
 
-def test_inside_of_learned_imports_go_down() -> None:
+def test_inside_of_learned_imports_go_up() -> None:
     def level(module: str) -> int:
         return LEARNED.index(module.split(".")[2])
 
