@@ -24,6 +24,7 @@ from PIL import Image
 
 from bench.cli.main import main
 from bench.codecs.registry import code_of, codec_class, load_metric
+from bench.harness.request import RunRequest, Summary, execute
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture
 from bench.system.errors import USER_MODULE
@@ -163,6 +164,18 @@ class Desk:
             # A shell's background job, this test run perhaps among them, ignores Ctrl-C, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
+
+    def run(self, *codecs: str, **options: object) -> Summary:
+        """A run on two of the pictures, in this process, without the command line around it."""
+        forget_user_code()
+        request = {"dataset": "photos", "db": Path("r.sqlite"), "threads": 1, "command": (), "images": ("p0", "p1")}
+        with contextlib.chdir(self.path):
+            return execute(RunRequest(codecs=codecs, **{**request, **options}))  # type: ignore[arg-type]
+
+    def place(self, text: str, file: str) -> str:
+        """Where a file first has a text, as the messages of errors name it."""
+        before, _, _ = (self.path / file).read_text().partition(text)
+        return f"{file}:{before.count(chr(10)) + 1}"
 
     def rows(self, query: str = ROWS, db: str = "r.sqlite") -> list[tuple[object, ...]]:
         connection = sqlite3.connect(self.path / db)
