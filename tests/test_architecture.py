@@ -33,7 +33,7 @@ FOLDERS = [
 ]
 """From top to bottom, as drawn in docs/architecture.md: a folder imports only folders above it."""
 
-LEARNED = ["families", "lambdas", "architectures", "models", "weights", "coding", "codecs", "training"]
+LEARNED = ["quick_import", "families", "lambdas", "architectures", "models", "weights", "coding", "codecs", "training"]
 """Inside of bench/learned, likewise; codecs and training are neighbours."""
 
 LEVEL = {name: level for level, names in enumerate(FOLDERS) for name in names}

@@ -1,5 +1,6 @@
 """The learned codecs.
 
+quick_import    CompressAI without what only its point clouds need
 families        the table of families, from which codecs, weights, training and pages derive
 lambdas         the lambda of each quality
 architectures   CompressAI's names: aliases of families, and architectures coded by CompressAI's own code
@@ -15,6 +16,10 @@ Each imports only those listed before it; `training` does not import `coding` or
 
 import warnings
 
+from bench.learned import quick_import
+
 # Importing CompressAI gives FutureWarnings of PyTorch that users cannot act on. The filter is for the whole process:
 # one set only during the import could be undone by another thread that sets filters, as Dask's threads do.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|compressai)\.")
+
+quick_import.install()
