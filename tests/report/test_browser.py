@@ -8,7 +8,7 @@ import re
 import shutil
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -25,7 +25,7 @@ from bench.report.figure import Curves
 from bench.results import published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
@@ -78,21 +78,55 @@ def opened(browser: Browser, report: Path) -> Iterator[Page]:
     opened.context.close()
 
 
+@pytest.fixture(scope="module")
+def charted(browser: Browser, report: Path) -> Iterator[Callable[[], Page]]:
+    """The first page with the section of the interactive figures open, shared: to load plotly takes seconds."""
+    page, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
+    unfold(page, "curves")
+    page.wait_for_function("document.getElementById('chart').data")
+    controls = page.evaluate("[...document.querySelectorAll('#explorer select')].map(select => select.value)")
+
+    def as_at_first() -> Page:
+        page.emulate_media(color_scheme="light")
+        page.mouse.move(0, 0)
+        choose = "(select, place) => { select.value = values[place]; }"
+        page.evaluate(f"values => [...document.querySelectorAll('#explorer select')].forEach({choose})", controls)
+        page.get_by_role("button", name="first choice").click()
+        return page
+
+    yield as_at_first
+    assert console == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    page.context.close()
+
+
 @pytest.fixture
-def page(opened: Page) -> Page:
-    """The first page with the section of the interactive figures open."""
-    unfold(opened, "curves")
-    opened.wait_for_function("document.getElementById('chart').data")
-    return opened
+def page(charted: Callable[[], Page]) -> Page:
+    """The first page with the interactive figures as they are at first."""
+    return charted()
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
-def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Path], width: int, theme: str) -> None:
+class Visit(NamedTuple):
+    path: Path
+    width: int
+    page: Page
+    console: list[str]
+    requests: list[str]
+
+
+@pytest.fixture(scope="module", params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
+def visits(browser: Browser, pages: list[Path], request: pytest.FixtureRequest) -> Iterator[list[Visit]]:
+    """Every page, wide by day and narrow by night."""
+    width, theme = request.param
     size = {"width": width, "height": 900}
-    for path in pages:
-        page, console, requests = open_page(browser, path, viewport=size, color_scheme=theme)
-        assert console == []
-        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    found = [Visit(path, width, *open_page(browser, path, viewport=size, color_scheme=theme)) for path in pages]
+    yield found
+    for visit in found:
+        visit.page.context.close()
+
+
+def test_every_page_is_whole_quiet_and_offline(visits: list[Visit]) -> None:
+    for path, width, page, console, requests in visits:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
         page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "a folded part sticks out"
@@ -103,8 +137,19 @@ def test_every_page_is_whole_quiet_and_offline(browser: Browser, pages: list[Pat
             page.locator("#view").select_option("rd")
         broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
         assert page.evaluate(broken) == []
+        assert console == []
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"{path.stem}-{width}-{theme}.png", full_page=True)
+        page.screenshot(path=SCREENSHOTS / f"{path.stem}-{width}.png", full_page=True)
+
+
+def test_axe_finds_nothing_to_complain_of(visits: list[Visit]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for path, _, page, _, _ in visits:
+        page.set_viewport_size({"width": 1280, "height": 720})
+        page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+        found = axe.run(page)
+        assert found.violations_count == 0, f"{path.name}: {found.generate_report()}"
 
 
 def test_tables_fit_on_paper(browser: Browser, pages: list[Path]) -> None:
@@ -123,16 +168,6 @@ def test_the_page_needs_no_javascript(browser: Browser, report: Path) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
     assert page.locator("#explorer:visible, button:visible, select:visible, input:visible").count() == 0
     assert page.locator(".matrix:visible, #rates-table:visible").count() == 4
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_of(browser: Browser, pages: list[Path], theme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    for path in pages:
-        page, _, _ = open_page(browser, path, color_scheme=theme)
-        page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
-        found = axe.run(page)
-        assert found.violations_count == 0, f"{path.name}: {found.generate_report()}"
 
 
 def test_every_link_within_the_folder_leads_somewhere(browser: Browser, report: Path) -> None:
