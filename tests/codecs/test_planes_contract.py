@@ -63,6 +63,18 @@ def case(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
+def encoder(case: tuple[str, str]) -> Codec:
+    """The codec at the middle quality, for all that one object encodes."""
+    return open_codec(*case)
+
+
+@pytest.fixture(scope="module")
+def decoder(case: tuple[str, str]) -> Codec:
+    """A second one, for all that it decodes."""
+    return open_codec(*case)
+
+
+@pytest.fixture(scope="module")
 def planes(photo: Picture) -> Yuv420:
     """Odd, so that the last row and column share their chroma with nothing."""
     return to_yuv420(Picture(np.ascontiguousarray(photo.pixels[:95, :127])))
@@ -85,8 +97,10 @@ def decoded(encoded: Callable[[str, str], bytes]) -> Callable[[str, str], Yuv420
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 40), (33, 17), (64, 48)])
-def test_a_second_codec_decodes_to_the_size_that_was_encoded(case: tuple[str, str], width: int, height: int) -> None:
-    decoded = open_codec(*case).decode_yuv420(open_codec(*case).encode_yuv420(noise(width, height)))
+def test_a_second_codec_decodes_to_the_size_that_was_encoded(
+    encoder: Codec, decoder: Codec, width: int, height: int
+) -> None:
+    decoded = decoder.decode_yuv420(encoder.encode_yuv420(noise(width, height)))
     assert (decoded.width, decoded.height) == (width, height)
 
 
@@ -99,53 +113,58 @@ def test_every_plane_comes_back_in_its_place(
     assert found[1:].min() > swapped[1:].max() + 3
 
 
+@pytest.fixture(scope="module")
+def best(case: tuple[str, str]) -> Codec:
+    """The codec at its highest quality."""
+    return open_codec(*case, codec_class(case[0]).points()[-1])
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 64), (64, 1), (3, 5)])
-def test_chroma_of_the_last_odd_column_and_row_is_kept(case: tuple[str, str], width: int, height: int) -> None:
+def test_chroma_of_the_last_odd_column_and_row_is_kept(best: Codec, width: int, height: int) -> None:
     rows, columns = np.mgrid[: -(-height // 2), : -(-width // 2)]
     u, v = (np.ascontiguousarray(plane, np.uint8) for plane in (60 + 2 * rows + columns, 190 - rows - 2 * columns))
     original = Yuv420(np.full((height, width), 120, np.uint8), u, v)
-    codec = open_codec(*case, codec_class(case[0]).points()[-1])
-    decoded = codec.decode_yuv420(codec.encode_yuv420(original))
+    decoded = best.decode_yuv420(best.encode_yuv420(original))
     for before, after in zip(original.planes[1:], decoded.planes[1:], strict=True):
         error = (before.astype(float) - after) ** 2
         assert max(error[:, -1].mean(), error[-1].mean()) < 100
 
 
 def test_bytes_are_deterministic_and_the_planes_stay_as_they_were(
-    case: tuple[str, str], planes: Yuv420, encoded: Callable[[str, str], bytes]
+    case: tuple[str, str], encoder: Codec, planes: Yuv420, encoded: Callable[[str, str], bytes]
 ) -> None:
     before = planes.to_bytes()
-    assert open_codec(*case).encode_yuv420(planes) == encoded(*case)
+    assert encoder.encode_yuv420(planes) == encoded(*case)
     assert planes.to_bytes() == before
 
 
 def test_damaged_bytes_give_a_decode_error_or_planes(
-    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+    case: tuple[str, str], decoder: Codec, encoded: Callable[[str, str], bytes]
 ) -> None:
-    codec, data = open_codec(*case), encoded(*case)
+    data = encoded(*case)
     generator = np.random.default_rng(21)
     for position in [*range(0, min(40, len(data)), 8), *generator.integers(0, len(data), 6), len(data)]:
         damaged = bytearray(data + b"\0")
         damaged[position] ^= int(generator.integers(1, 256))
         try:
-            outcome: object = codec.decode_yuv420(bytes(damaged))
+            outcome: object = decoder.decode_yuv420(bytes(damaged))
         except DecodeError as error:
             outcome = str(error)
         assert isinstance(outcome, Yuv420) or (isinstance(outcome, str) and outcome.strip() and "\n" not in outcome)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"not the file of any codec", bytes(2000), b"\xff" * 2000])
-def test_what_is_no_file_of_the_codec_gives_a_decode_error(case: tuple[str, str], data: bytes) -> None:
+def test_what_is_no_file_of_the_codec_gives_a_decode_error(decoder: Codec, data: bytes) -> None:
     with pytest.raises(DecodeError):
-        open_codec(*case).decode_yuv420(data)
+        decoder.decode_yuv420(data)
 
 
 def test_a_file_cut_in_half_is_not_silently_a_picture(
-    case: tuple[str, str], encoded: Callable[[str, str], bytes]
+    case: tuple[str, str], decoder: Codec, encoded: Callable[[str, str], bytes]
 ) -> None:
     data = encoded(*case)
     with pytest.raises(DecodeError):
-        open_codec(*case).decode_yuv420(data[: len(data) // 2])
+        decoder.decode_yuv420(data[: len(data) // 2])
 
 
 @pytest.fixture(scope="module")
