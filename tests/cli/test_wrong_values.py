@@ -18,6 +18,7 @@ from wrong_values import BASES, COMMON, ODD, OWN, TALKING, Wrong
 
 from bench.cli.main import main
 from bench.cli.parameters import File, Folder
+from bench.harness import cluster
 from bench.images import datasets
 from bench.system.errors import MissingError
 
@@ -148,6 +149,7 @@ def test_a_wrong_value_is_told_in_one_line(
         monkeypatch.setenv(variable, str(place / "home"))
     (parameter,) = (one for one in COMMANDS[name].params if called(one) == called_)
     monkeypatch.setattr(datasets, "download", unplugged)
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.1)  # Dask tries again until then, also where nobody listens
     before = contents(place)
     result = CliRunner().invoke(main, words_of(name, parameter, wrong))
     assert result.exit_code in {1, 2}, result.output
