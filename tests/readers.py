@@ -6,9 +6,11 @@ A reader gets a file and an empty folder to work in.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import hashlib
 import json
+import os
 import resource
 import shutil
 import struct
@@ -158,10 +160,13 @@ READERS: Mapping[str, Callable[[Path, Path], None]] = {
 }
 
 
+_process = functools.cache(psutil.Process)
+
+
 @contextlib.contextmanager
 def limited_memory() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + MEMORY_BYTES, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (_process(os.getpid()).memory_info().vms + MEMORY_BYTES, before[1]))
     try:
         yield
     finally:
