@@ -145,9 +145,12 @@ def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
         UsageError: there is no such scheduler.
     """
     given = _address(where)
+    import dask  # noqa: PLC0415
     from distributed import Client  # noqa: PLC0415  # 1 s
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # Else the client keeps its last 1000 messages for debugging: batches, and the pictures that it sends.
+    dask.config.set({"distributed.admin.low-level-log-length": 0})
     try:
         client = Client(**given, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

@@ -121,3 +121,9 @@ def test_a_killed_client_is_gone_on_from(desk: Desk, two: LocalCluster) -> None:
     outcome = run("own.py:Slower@1,2,3,4", scheduler=two.scheduler_address).outcomes["measured"]
     assert (outcome.measured, outcome.skipped) == (16 - stored, stored)
     assert len(desk.rows()) == 16
+
+
+def test_the_client_keeps_nothing_of_what_it_has_sent(two: LocalCluster) -> None:
+    with module.cluster(two.scheduler_address, "run") as crew:
+        assert crew._client.submit(len, "picture").result() == 7
+        assert not crew._client.scheduler_comm.recent_message_log
