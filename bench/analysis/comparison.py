@@ -237,7 +237,11 @@ def _bd_rows_of(
     if not rows:
         raise UsageError(f"{listed(test.name for test in tests)} and {anchor.name} have no metric in common")
     order = {name: place for place, name in enumerate(wanted)}
-    return sorted(rows, key=lambda row: (order[row["axis"]], (rate := row["bd_rate_pchip_percent"]) is None, rate or 0))
+    columns = ("bd_rate_pchip_percent", "rate_at_equal_quality_percent")
+    return sorted(
+        rows,
+        key=lambda row: (order[row["axis"]], *(((rate := row.get(name)) is None, rate or 0) for name in columns)),
+    )
 
 
 def _with_point(row: dict[str, Any], anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:

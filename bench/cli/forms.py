@@ -38,8 +38,12 @@ def _tex_row(cells: Sequence[str]) -> str:
 
 
 def _tex_cell(cell: str) -> str:
-    signed = is_number(cell) and cell.startswith("-") and cell != "-"
-    return f"$-${escaped(cell[1:])}" if signed else escaped(cell)
+    parts = cell.split(" to ")
+    return " to ".join(map(_tex_number, parts)) if all(map(is_number, parts)) else escaped(cell)
+
+
+def _tex_number(text: str) -> str:
+    return f"$-${escaped(text[1:])}" if text.startswith("-") and text != "-" else escaped(text)
 
 
 def _md_row(cells: Sequence[str]) -> str:

@@ -84,32 +84,47 @@ FEWEST_FOR_INTERVAL = 5
 
 
 def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a comparison, with one row per metric: BD-rates, or differences at a point.
+    """Headers and rows of a comparison, with one row per metric.
 
-    Rows of several curves begin with the curve's name.
+    Its columns are of BD-rates, of differences at a point, or, where a glob has curves and points, of both. Rows of
+    several curves begin with the curve's name.
     """
     is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
     few = dict.fromkeys(("interval_low_percent", "rate_low_percent", "quality_low") if is_few else ())
-    is_of_points = all("rate_at_equal_quality_percent" in row for row in rows)
-    cells = [(_point_row if is_of_points else _bd_row)({**row, **few}) for row in rows]
+    with_points = any("rate_at_equal_quality_percent" in row for row in rows)
+    with_rates = not with_points or any(row["bd_rate_pchip_percent"] is not None for row in rows)
     interval = "95 % interval"
-    if is_of_points:
-        headers = ["metric", "rate at equal quality", interval, "quality at equal rate", interval, "remarks"]
-    else:
-        headers = ["metric", "BD-rate", interval, "Akima", "cubic", "BD-quality", "overlap", "points", "remarks"]
+    headers = ["metric"]
+    headers += ["BD-rate", interval, "Akima", "cubic", "BD-quality", "overlap", "points"] * with_rates
+    headers += ["rate at equal quality", interval, "quality at equal rate", interval] * with_points
+    headers += ["remarks"]
+    cells = [
+        [row["axis_title"], *_bd_cells(row) * with_rates, *_point_cells(row) * with_points, row["notes"]]
+        for row in ({**row, **few} for row in rows)
+    ]
     if len({row["test"] for row in rows}) <= 1:
         return headers, cells
     return ["curve", *headers], [[row["test"], *cell] for row, cell in zip(rows, cells, strict=True)]
 
 
-def _point_row(row: Mapping[str, Any]) -> list[str]:
+def _bd_cells(row: Mapping[str, Any]) -> list[str]:
     return [
-        row["axis_title"],
-        _number(row["rate_at_equal_quality_percent"], "+.2f", " %"),
-        _span(row["rate_low_percent"], row["rate_high_percent"], "+.2f"),
-        _number(row["quality_at_equal_rate"], "+.3f"),
-        _span(row["quality_low"], row["quality_high"], "+.3f"),
-        row["notes"],
+        _number(row["bd_rate_pchip_percent"], "+.2f", " %"),
+        _span(row["interval_low_percent"], row["interval_high_percent"], "+.2f"),
+        _number(row["bd_rate_akima_percent"], "+.2f"),
+        _number(row["bd_rate_cubic_percent"], "+.2f"),
+        _number(row["bd_quality_pchip"], "+.3f"),
+        _span(row["overlap_low"], row["overlap_high"], "#.4g"),
+        f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
+    ]
+
+
+def _point_cells(row: Mapping[str, Any]) -> list[str]:
+    return [
+        _number(row.get("rate_at_equal_quality_percent"), "+.2f", " %"),
+        _span(row.get("rate_low_percent"), row.get("rate_high_percent"), "+.2f"),
+        _number(row.get("quality_at_equal_rate"), "+.3f"),
+        _span(row.get("quality_low"), row.get("quality_high"), "+.3f"),
     ]
 
 
@@ -142,20 +157,6 @@ def _ablation_row(row: Mapping[Any, Any]) -> list[str]:
 
 def _percent(value: float, form: str) -> str:
     return "-" if math.isnan(value) else f"{value:{form}} %"
-
-
-def _bd_row(row: Mapping[str, Any]) -> list[str]:
-    return [
-        row["axis_title"],
-        _number(row["bd_rate_pchip_percent"], "+.2f", " %"),
-        _span(row["interval_low_percent"], row["interval_high_percent"], "+.2f"),
-        _number(row["bd_rate_akima_percent"], "+.2f"),
-        _number(row["bd_rate_cubic_percent"], "+.2f"),
-        _number(row["bd_quality_pchip"], "+.3f"),
-        _span(row["overlap_low"], row["overlap_high"], ".2f"),
-        f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
-        row["notes"],
-    ]
 
 
 def is_number(text: str) -> bool:

@@ -111,3 +111,21 @@ def test_the_terminal_and_the_csv_table_have_the_numbers(synthetic: Synthetic, t
     assert rows[0][1] == f"{found.rows[0]['rate_at_equal_quality_percent']:+.2f} %"
     assert tables.comparison(found.rows, 4)[1][0][2] == "-"  # too few pictures for an interval
     assert list(table(found).columns[-6:]) == list(COLUMNS)
+
+
+def test_a_table_of_curves_and_points_has_the_numbers_of_both(synthetic: Synthetic, tmp_path: Path) -> None:
+    export = synthetic.read(tmp_path)
+    both = [row for test in ("beta", "beta@50") for row in compare_rows(export, test, "alpha", metrics=["psnr"]).rows]
+    headers, rows = tables.comparison(both, 24)
+    curve, point = (dict(zip(headers, row, strict=True)) for row in rows)
+    assert curve["BD-rate"] == f"{both[0]['bd_rate_pchip_percent']:+.2f} %"
+    assert point["rate at equal quality"] == f"{both[1]['rate_at_equal_quality_percent']:+.2f} %"
+    assert curve["rate at equal quality"] == point["BD-rate"] == "-"
+
+
+def test_curves_against_one_point_have_their_numbers_the_best_first(synthetic: Synthetic, tmp_path: Path) -> None:
+    found = compare_rows(synthetic.read(tmp_path), "*", "alpha@50", metrics=["psnr"])
+    headers, rows = tables.comparison(found.rows, 24)
+    assert headers[:3] == ["curve", "metric", "rate at equal quality"]
+    assert [row[0] for row in rows] == ["beta", "alpha"]
+    assert [float(row[2].removesuffix(" %")) for row in rows] == pytest.approx([-20, 0], abs=0.05)

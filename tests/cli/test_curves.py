@@ -61,6 +61,7 @@ def test_a_comparison_has_the_same_numbers_in_every_form(db: str) -> None:
     for row in rows:
         text = f"{abs(row['bd_rate_pchip_percent']):.2f}"
         assert f"{row['axis_title']} & $-${text} \\% & " in latex
+        assert "& -" not in latex.replace("& - &", "")  # a hyphen is no minus sign, in an interval either
         assert f"| {row['axis_title']} | -{text} % | " in markdown
     body = latex.partition("\\midrule\n")[2].partition("\\bottomrule")[0].splitlines()
     assert [line.count(" & ") for line in body] == [8, 8]
