@@ -111,7 +111,7 @@ def _check(store: Store, other: Store) -> None:
             query = f"SELECT {name}, min(value), max(value) FROM {table} GROUP BY {name}"  # noqa: S608  # our own names
             for measured, *bounds in other.rows(query):
                 if not isinstance(measured, str) or is_column(measured) or not is_measured_name(measured):
-                    raise ValueError(f"{table} has {measured!a},which is not a valid name")  # noqa: TRY301
+                    raise ValueError(f"{table} has {measured!a}, which is not a valid name")  # noqa: TRY301
                 _parse(table, measured, bounds)
     except ValueError as error:
         raise StoreError(f"{other.path}: it is damaged: {error}; {REPAIR}") from None

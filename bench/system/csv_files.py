@@ -78,7 +78,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
         with path.open(encoding="utf-8", newline="") as file:
             return columns_of(file)
     except FileNotFoundError:
-        raise UsageError(f"{path.parent}: {path.name} is missing; write the folder with `bench export`") from None
+        raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
     except ValueError as error:
         raise UsageError(f"{path}: {error}; write the folder again with `bench export`") from None
 

@@ -106,7 +106,7 @@ def test_a_set_is_the_one_of_the_results_that_a_folder_is(db: str, tmp_path: Pat
             "unknown metric 'vmaf'; known: ms-ssim, ms-ssim-y, psnr, psnr-y",
         ),
         (("plot", "--codec", "mine", "--format", "jpg"), "unknown format 'jpg'"),
-        (("plot", "--codec", "mine", "--width", "huge"), "--width huge: write column, page, or millimetres"),
+        (("plot", "--codec", "mine", "--width", "huge"), "--width huge: give column, page, or a width in millimetres"),
         (("plot", "--codec", "jpeg*"), "jpeg* matches no measured curve on kodak"),
         (("import",), "give a folder or a file to import"),
         (("import", "x.csv", "--remove", "mine"), "give a folder or a file to import"),

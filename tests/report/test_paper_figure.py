@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAMES = ("own/new 50% & more", "tfc/bpg444", "compressai/vtm", "tfc/jpeg420")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def choice() -> Choice:
     mine = {"source": "own", "method": "new 50% & more", "title": "new 50% & more", "note": "Table 3 of {x}"}
     rows = pd.DataFrame({"rate_bpp": [0.1, 0.2, 0.4, 0.8], "value": [29.0, 31.0, 33.5, 36.0]})
@@ -106,7 +106,7 @@ def test_the_bibliography_has_what_the_figure_uses_and_nothing_else(choice: Choi
 @pytest.mark.parametrize(
     ("figure", "message"),
     [
-        (PaperFigure("wide"), "--width wide: give column, page, or millimetres"),
+        (PaperFigure("wide"), "--width wide: give column, page, or a width in millimetres"),
         (PaperFigure("5"), "the width must be 40 to 400 mm"),
         (PaperFigure("nan"), "the width must be 40 to 400 mm"),
         (PaperFigure(rates="1"), "--rates 1: give two rates in bits per pixel"),

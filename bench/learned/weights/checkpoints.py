@@ -104,7 +104,7 @@ def select(
     for quality in qualities:
         if quality not in there:
             names = ", ".join(families) or "its families"
-            raise UsageError(f"the zoo has {names} only at qualities {min(there)} to {max(there)}, not {quality}")
+            raise UsageError(f"the zoo has {names} at qualities {min(there)} to {max(there)}, not {quality}")
     return [entry for entry in found if not qualities or entry.quality in qualities]
 
 
