@@ -58,8 +58,12 @@ def _factors(rows: Tensor, base: Tensor) -> Tensor:
 
 def _middle(rows: Tensor, base: Tensor) -> Tensor:
     """Middle of the interval of each row's factor; meaningless if the interval is empty."""
-    half_step = torch.exp2(torch.frexp(rows).exponent - 12.0).clamp(min=_SMALLEST / 2)
-    ratio, width, known = rows / base, (half_step / base).abs(), base != 0
-    low = torch.where(known, ratio - width, -torch.inf).amax(1)
-    high = torch.where(known, ratio + width, torch.inf).amin(1)
+    mantissa, exponent = torch.frexp(rows)
+    away = torch.exp2(exponent - 12.0).clamp(min=_SMALLEST / 2)
+    # Below a power of two, float16 numbers are twice as dense.
+    towards_zero = torch.where(mantissa.abs() == 0.5, away / 2, away).clamp(min=_SMALLEST / 2)
+    ratio, known = rows / base, base != 0
+    below, above = torch.where(ratio < 0, away, towards_zero), torch.where(ratio < 0, towards_zero, away)
+    low = torch.where(known, ratio - (below / base).abs(), -torch.inf).amax(1)
+    high = torch.where(known, ratio + (above / base).abs(), torch.inf).amin(1)
     return torch.where(known.any(1), (low + high) / 2, 1.0)

@@ -24,6 +24,19 @@ def test_factors_are_found_and_give_the_same_bits(axis: int, scale: float) -> No
     assert torch.equal(scaling.scaled(base, found[1], axis), tensor)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("seed", [65, 77, 103])
+def test_factors_are_found_where_products_are_powers_of_two(sign: int, seed: int) -> None:
+    """Below a power of two, float16 numbers are twice as dense: there the bounds of a factor are narrower."""
+    generator = torch.Generator().manual_seed(seed)
+    base = (torch.randint(-255, 256, (64, 16 if seed == 65 else 64), generator=generator) / 1024).half()
+    factors = sign * torch.exp(torch.randn(64, generator=generator) * 0.2)
+    tensor = scaling.scaled(base, factors, 0)
+    found = scaling.find(tensor, base)
+    assert found is not None
+    assert torch.equal(scaling.scaled(base, found[1], found[0]), tensor)
+
+
 def test_channels_of_zeros_have_a_factor_of_one() -> None:
     base = random_half(4, 8, 3, 3)
     base[2] = 0
