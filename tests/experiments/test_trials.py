@@ -105,7 +105,7 @@ def test_a_variant_named_by_a_number_is_replaced_like_any_other(landscapes: Path
 
 def test_weights_of_planes_are_refused(landscapes: Path) -> None:
     found, out = training_pictures.load(landscapes, landscapes.parent / "cache"), landscapes.parent / "trials.csv"
-    for stem, message in (("cca-1", "cca codes planes"), ("cca-int-1", "an entropy model in integers")):
+    for stem, message in (("cca-1", "cca codes planes"), ("cca-int-1", "an integer entropy model")):
         with pytest.raises(UsageError, match=message):
             compare({"one": catalogue.COMPACT / f"{stem}.safetensors"}, found, out)
     assert not out.exists()

@@ -105,7 +105,7 @@ def test_a_target_and_a_quality_exclude_each_other(name: str, tmp_path: Path) ->
     arguments = ["run", "--codec", f"{name}@50", "--dataset", str(tmp_path), "--bpp", "1"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 1
-    assert result.output == f"Error: --bpp finds the quality; write {name} instead of {name}@50\n"
+    assert result.output == f"Error: --bpp finds the quality; use {name} instead of {name}@50\n"
 
 
 def test_a_second_target_is_refused() -> None:

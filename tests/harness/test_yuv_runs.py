@@ -132,7 +132,7 @@ def test_a_raw_clip_is_compared_on_by_the_options_that_it_was_measured_with(tmp_
     assert ": raw.yuv, 24x16" in bench("compare", "webp", "jpeg", *options)
     for wrong, reason in (
         (("--size", "24x16"), "for clips; give the clip with --dataset"),
-        (("--frames", "1:2", "--dataset", "kodak"), "dataset 'kodak' is none"),
+        (("--frames", "1:2", "--dataset", "kodak"), "dataset 'kodak' is not one"),
     ):
         result = CliRunner().invoke(main, ["compare", "webp", "jpeg", *db, *wrong])
         assert result.exit_code == 1
@@ -179,6 +179,6 @@ def test_files_of_planes_decode_elsewhere_to_the_same_planes(folder: Path) -> No
 def test_the_page_says_how_planes_are_compared(folder: Path, results: DatasetResults, tmp_path: Path) -> None:
     bench("report", "--db", str(folder / "r.sqlite"), "--dataset", results.dataset, "--out", str(tmp_path))
     page = " ".join((tmp_path / "index.html").read_text(encoding="utf-8").split())
-    assert "YUV 6:1:1 is the mean of the decibels" in page
+    assert "YUV 6:1:1 is the weighted mean of the decibels" in page
     assert ceiling_note(results) in page
     assert pd.read_csv(tmp_path / "data" / "measurements.csv")["mse_v"].notna().any()

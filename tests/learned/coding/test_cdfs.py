@@ -100,7 +100,7 @@ def test_the_likeliest_symbols_are_let_in_and_more_than_fit_are_not(tables: Cdfs
     writer.code(tables, np.zeros(count, np.uint8), np.zeros(count, np.int32))
     payload = writer.finish()
     RangeDecoder(payload).require_room(count * tables.least_bits)
-    with pytest.raises(DecodeError, match="too short for a picture of the size"):
+    with pytest.raises(DecodeError, match="too short for the size of the picture"):
         RangeDecoder(payload).require_room(3 * count * tables.least_bits)
 
 
@@ -113,7 +113,7 @@ def test_what_is_read_behind_the_end_of_a_payload_is_refused(tables: Cdfs) -> No
     reader = RangeDecoder(payload)
     assert np.array_equal(np.concatenate([reader.code(tables, indexes[:100], None) for _ in range(40)]), symbols)
     one_more = int(64 / tables.least_bits) + 1
-    with pytest.raises(DecodeError, match="too short for a picture of the size"):
+    with pytest.raises(DecodeError, match="too short for the size of the picture"):
         reader.code(tables, np.zeros(one_more, np.uint8), None)
 
 

@@ -96,7 +96,7 @@ def test_planes_of_an_unknown_form_are_refused(byte: int) -> None:
     planar = dataclasses.replace(IDENTITY, family="cca")
     data = bytearray(pack(planar, KODAK))
     data[14] = byte
-    with pytest.raises(DecodeError, match=f"unknown form .{byte}."):
+    with pytest.raises(DecodeError, match=f"unknown kind .{byte}."):
         unpack(resealed(bytes(data), sides=5), planar)
 
 

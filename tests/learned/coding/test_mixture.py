@@ -67,7 +67,7 @@ def test_elements_are_coded_in_any_order_but_each_once() -> None:
     in_order = rows.bits(np.arange(len(symbols)), symbols)
     assert np.array_equal(rows.bits(indexes, symbols[indexes]), in_order[indexes])
     for strange in (indexes[1:], np.append(indexes, 0)):
-        with pytest.raises(ValueError, match="each of which is coded once"):
+        with pytest.raises(ValueError, match="each must be coded once"):
             rows.bits(strange, symbols[strange])
 
 

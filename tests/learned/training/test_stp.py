@@ -185,7 +185,7 @@ def test_a_decoder_needs_its_own_base_beside_it(landscapes: Path, base: Path, tm
     save(alone.parent / "joint-3.safetensors", build(ModelConfig("joint", 8, 12)), ModelCard(3, 0.0067, "mse"))
     with pytest.raises(UsageError, match=r"needs a joint-3\.safetensors with SHA-256"):
         load_rectified(alone)
-    with pytest.raises(UsageError, match="whole model"):
+    with pytest.raises(UsageError, match="full weights, not those of a decoder"):
         load_rectified(base)
 
 
