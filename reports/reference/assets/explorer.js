@@ -1,5 +1,5 @@
-// The interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
-// plotly.js is loaded when the first of them is looked at. Nothing is sent anywhere.
+// Interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
+// plotly.js is loaded when the first figure is opened. No data are sent anywhere.
 "use strict";
 
 (() => {
@@ -17,16 +17,17 @@
   const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50];
   const VIEWS = [
     ["rd", "quality over rate"],
-    ["difference", "rate saved, by quality"],
-    ["images", "BD-rate, picture by picture"],
+    ["difference", "rate savings by quality"],
+    ["images", "BD-rate per picture"],
     ["times", "BD-rate over time"],
   ];
 
   const colour = (role) => getComputedStyle(document.documentElement).getPropertyValue(`--${role}`).trim();
   const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const notes = (one) => data.notes[one.notes];
   const filled = (value) => Boolean(value) && Object.values(value).some((part) => Object.keys(part).length > 0);
 
-  // ---- the figure that is chosen ------------------------------------------------------------------------------------
+  // ---- the selected figure ------------------------------------------------------------------------------------------
 
   /** Its description with the curves that are shown; rows without a curve are left out. */
   const figure = () => {
@@ -71,8 +72,8 @@
         color: colour(role), symbol, size: one.mode === "markers" ? 10 : 8,
         maxdisplayed: one.every ? Math.ceil(one.y.length / one.every) : 0,
       },
-      text: one.notes?.map(escape),
-      hovertemplate: [`<b>${escape(curve?.title ?? "")}</b>`, ...(one.notes ? ["%{text}"] : []), ...values, ...more].join("<br>") + "<extra></extra>",
+      text: notes(one)?.map(escape),
+      hovertemplate: [`<b>${escape(curve?.title ?? "")}</b>`, ...(notes(one) ? ["%{text}"] : []), ...values, ...more].join("<br>") + "<extra></extra>",
       ...(curve ? {} : { hoverinfo: "skip", hovertemplate: undefined }),
     };
   };
@@ -115,7 +116,7 @@
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return Plotly.react(chart, drawn.series.map((one) => trace(one, drawn)), layout, {
       responsive: true, displayModeBar: still ? false : "hover", displaylogo: false,
-      // Nothing leaves the page: no cloud, no server, and no button but these.
+      // No data leave the page: no cloud, no server, and only these buttons.
       showSendToCloud: false, plotlyServerURL: "",
       modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });
@@ -139,7 +140,7 @@
     const { x, y, series } = figure();
     const cell = (value) => /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value;
     const rows = series.filter(({ curve }) => curve).flatMap((one) => places(one).map((value, index) =>
-      [one.curve, curves.get(one.curve).title, one.notes?.[index] ?? "", value, y.rows?.[Math.round(one.y[index])] ?? one.y[index]]));
+      [one.curve, curves.get(one.curve).title, notes(one)?.[index] ?? "", value, y.rows?.[Math.round(one.y[index])] ?? one.y[index]]));
     return [["curve", "title", "note", x.label, y.label || "row"], ...rows.filter((row) => row[3] !== null)]
       .map((row) => row.map(cell).join(",")).join("\n") + "\n";
   };

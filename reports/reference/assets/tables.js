@@ -1,4 +1,4 @@
-// Tables that sort by a click on a column's head, rows that a word filters, and links that open folded sections.
+// Sorting of tables by a click on a column's heading, filtering of rows, and links that open folded sections.
 "use strict";
 
 (() => {
@@ -53,7 +53,7 @@
     });
   }
 
-  // A link to a place inside a closed part of the page opens it.
+  // Links into a folded section open it.
   const reveal = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const closed = target?.closest("details:not([open])");

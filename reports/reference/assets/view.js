@@ -1,6 +1,6 @@
-// What is shown - anchor, metric, codecs - kept in the address, and the tables of BD-rates that follow it.
-// Numbers come from the page's own JSON (bench/report/views/rates.py). The figures hear of a change, and tell of theirs,
-// by the event "view" on the document, whose detail has any of {anchor, metric, codecs}.
+// State of the view (anchor, metric, codecs) in the address, and the tables of BD-rates that depend on it.
+// The numbers are in the page's JSON (bench/report/views/rates.py). Figures receive and announce changes by the event
+// "view" on the document, whose detail has any of {anchor, metric, codecs}.
 "use strict";
 
 (() => {
