@@ -343,7 +343,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             *names("unknown codec '"),
             Wrong("jpeg@50", "jpeg is not a learned codec"),
             Wrong("hyper", "'hyper' is not one learned codec at one quality"),
-            Wrong("hyper@1", "no weights of hyper@1 in compact"),
+            Wrong("hyper@7", "no weights of hyper@7 in compact"),
         ),
         "picture": (*names("cannot read image"), Wrong("text", "cannot read image text: it is not an image")),
         "--weights": (*names("unknown weights '"), Wrong("text", "text: not a checkpoint of PyTorch")),

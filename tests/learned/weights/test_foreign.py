@@ -401,7 +401,9 @@ def test_no_checkpoint_is_left_out_without_a_word(
 
 def test_a_pickle_of_other_types_names_them(case: Case) -> None:
     path = case.written({"state_dict": {}, "losses": defaultdict(list, a=[1.0])})
-    with pytest.raises(UsageError, match=r"contains an object of collections\.defaultdict besides tensors .*state_dict\(\) alone"):
+    with pytest.raises(
+        UsageError, match=r"contains an object of collections\.defaultdict besides tensors.*state_dict\(\) alone"
+    ):
         recognition.identify(path)
 
 
