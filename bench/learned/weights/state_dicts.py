@@ -60,7 +60,7 @@ _HARMLESS: tuple[Any, ...] = (
 
 UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
-    *(ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error),
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, struct.error),
 )
 """Exceptions of PyTorch for unreadable files."""
 
