@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import traceback
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,6 @@ USER_MODULE = "bench_user_"
 
 LISTED = 12
 """Maximum number of names in a message."""
-
-_NOT_PRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode's categories of control characters, surrogates, and separators of lines and paragraphs."""
 
 
 class BenchError(Exception):
@@ -61,8 +57,11 @@ class StoreError(BenchError):
 
 
 def printable(text: str) -> str:
-    """Escape control characters, line breaks, and bytes that are not UTF-8 in a name or message from outside."""
-    return "".join(_escape(c) if unicodedata.category(c) in _NOT_PRINTABLE else c for c in text)
+    """Escape what does not print in a name or message from outside.
+
+    That is control characters, line breaks, marks that change the direction of text, and bytes that are not UTF-8.
+    """
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def _escape(character: str) -> str:
