@@ -12,7 +12,7 @@ from bench.system.errors import UsageError
 from bench.system.files import require_no_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COUNT = click.IntRange(1, 10**9)
 PROCESSES = click.IntRange(1, 4096)
@@ -84,20 +84,20 @@ FILE = File(path_type=Path)
 POSITIVE = Number(min=0, min_open=True)
 
 
-def one_curve(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> str | None:
-    """Require a single value of `--weights`: otherwise a second one would silently replace the first."""
-    if len(value) > 1:
-        raise click.BadParameter(
-            "give one glob or one list for a curve, as in q1=a.pth,q2=b.pth.", ctx=ctx, param=param
-        )
-    return value[0] if value else None
+def one_value(reason: str) -> Callable[[click.Context, click.Parameter, Sequence[Any]], Any]:
+    """A callback that requires a single value of an option: otherwise a second one would silently replace the first."""
+
+    def only(ctx: click.Context, param: click.Parameter, value: Sequence[Any]) -> Any:  # noqa: ANN401 - any option's
+        if len(value) > 1:
+            raise click.BadParameter(reason, ctx=ctx, param=param)
+        return value[0] if value else None
+
+    return only
 
 
-def one_target(ctx: click.Context, param: click.Parameter, value: Sequence[float]) -> float | None:
-    """The one value of `--bpp` or `--psnr`, likewise."""
-    if len(value) > 1:
-        raise click.BadParameter("a run has one target; run it once for each.", ctx=ctx, param=param)
-    return value[0] if value else None
+ONE_CURVE = one_value("give one glob or one list for a curve, as in q1=a.pth,q2=b.pth.")
+
+ONE_TARGET = one_value("a run has one target; run it once for each.")
 
 
 class Command(click.Command):

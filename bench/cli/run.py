@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, POSITIVE, PROCESSES, SEED, SHARD, Command, one_curve, one_target
+from bench.cli.parameters import COUNT, ONE_CURVE, ONE_TARGET, POSITIVE, PROCESSES, SEED, SHARD, Command
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "--weights",
     metavar="NAME",
     multiple=True,
-    callback=one_curve,
+    callback=ONE_CURVE,
     help="Weights of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
 )
 @click.option("--device", metavar="NAME", help="Device of the learned codecs' transforms: cpu, cuda, cuda:1.")
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     "--bpp",
     type=POSITIVE,
     multiple=True,
-    callback=one_target,
+    callback=ONE_TARGET,
     metavar="RATE",
     help="Find the quality whose mean rate is nearest to this value.",
 )
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     "--psnr",
     type=POSITIVE,
     multiple=True,
-    callback=one_target,
+    callback=ONE_TARGET,
     metavar="DB",
     help="Find the quality whose mean PSNR is nearest to this value.",
 )
