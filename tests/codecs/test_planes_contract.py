@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from contract import middle, open_codec
 
 from bench.codecs.registry import CODECS, codec_class
 from bench.images.colour import to_yuv420
@@ -35,18 +36,6 @@ for name, backend, quality, path in json.loads(sys.argv[1]):
 """
 
 
-def middle(name: str) -> float:
-    points = codec_class(name).points()
-    return points[len(points) // 2]
-
-
-def open_codec(name: str, backend: str, quality: float | None = None) -> Codec:
-    codec = codec_class(name)
-    if reason := codec.missing(backend):
-        pytest.skip(reason)
-    return codec(middle(name) if quality is None else quality, backend=backend)
-
-
 def noise(width: int, height: int) -> Yuv420:
     pixels = np.random.default_rng(width * 10_007 + height).integers(0, 256, (height, width, 3))
     return to_yuv420(Picture(pixels.astype(np.uint8)))
@@ -60,18 +49,6 @@ def psnrs_db(a: Yuv420, b: Yuv420) -> np.ndarray:
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
 def case(request: pytest.FixtureRequest) -> tuple[str, str]:
     return request.param
-
-
-@pytest.fixture(scope="module")
-def encoder(case: tuple[str, str]) -> Codec:
-    """The codec at the middle quality, for all that one object encodes."""
-    return open_codec(*case)
-
-
-@pytest.fixture(scope="module")
-def decoder(case: tuple[str, str]) -> Codec:
-    """A second one, for all that it decodes."""
-    return open_codec(*case)
 
 
 @pytest.fixture(scope="module")

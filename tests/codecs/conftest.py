@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from contract import open_codec
+
+if TYPE_CHECKING:
+    from bench.codecs.codec import Codec
+
+
+@pytest.fixture(scope="module")
+def encoder(case: tuple[str, str]) -> Codec:
+    """The codec at the middle quality, for all that one object encodes; `case` is a name and a backend."""
+    return open_codec(*case)
+
+
+@pytest.fixture(scope="module")
+def decoder(case: tuple[str, str]) -> Codec:
+    """A second one, for all that it decodes."""
+    return open_codec(*case)
