@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from browsing import open_page
 from PIL import Image
 from synthetic import IMAGES, Synthetic, garden, orchard
 
@@ -16,7 +18,10 @@ from bench.results import published
 from bench.results.extras import WEIGHTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
 
 
 ANCHORS = ("alpha", "beta")
@@ -154,3 +159,35 @@ def planes_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planes_report(planes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the report on the export of planes."""
     return write_report(planes_export, tmp_path_factory.mktemp("planes-report")).parent.resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium on PATH; apt install chromium")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(full_report: Path) -> Path:
+    return full_report / "index.html"
+
+
+@pytest.fixture(scope="module")
+def pages(report: Path, planes_report: Path) -> list[Path]:
+    return [*sorted(report.parent.glob("*.html")), planes_report / "cca.html"]
+
+
+@pytest.fixture
+def opened(browser: Browser, report: Path) -> Iterator[Page]:
+    """The first page as it opens."""
+    opened, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
+    yield opened
+    assert console == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    opened.context.close()
