@@ -41,7 +41,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests but the slow ones (`-- -m slow` runs those, `-- -k name` some of all)."""
     session.env["OMP_NUM_THREADS"] = "1"  # there is a worker for each core
     # The tests of a file share fixtures that take seconds: reports, weights, a process that decodes.
-    run(session, "pytest", "--numprocesses=auto", "--dist=loadfile", *(session.posargs or ["-m", "not slow"]))
+    distribution = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
+    run(session, "pytest", *distribution, *(session.posargs or ["-m", "not slow"]))
 
 
 @nox.session

@@ -63,6 +63,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in FAST and not item.get_closest_marker("slow"):
             item.add_marker("fast")
+    # Files are distributed in this order: the longest ones first, so that none keeps one worker busy at the end.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
