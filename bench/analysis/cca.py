@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
 from bench.analysis.comparison import COLUMNS, bd_table
-from bench.analysis.rd_curve import measured_curve
+from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve
 from bench.analysis.rectifier_gain import TIMES, time_ratios
 from bench.analysis.timing import task_times
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.analysis.dataset_results import DatasetResults
-    from bench.analysis.rd_curve import RdCurve
     from bench.results.frames import Export
 
 CODEC = "cca"
@@ -66,17 +65,10 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
             same = (results.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
             base = results.curves[same & (results.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
-                anchor, *tests = _at_shared_qualities(results, name, test["name"])
+                anchor, *tests = curves_at_shared_qualities(results, name, test["name"])
                 rows = bd_table(anchor, tests, axes)
                 found.append(rows.assign(dataset=results.dataset, dataset_title=results.title))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-
-
-def _at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
-    """The curves of some names at the qualities that all of them have, or whole if there are none."""
-    own = {name: results.points.loc[results.points["name"] == name, "quality"].tolist() for name in names}
-    shared = sorted(set.intersection(*map(set, own.values())))
-    return [measured_curve(results, name, () if shared == sorted(own[name]) else shared) for name in names]
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from bench.analysis import cca_ablation
 from bench.analysis.ablation import by_picture, difference
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
 from bench.analysis.comparison import bd_rows, doubts
-from bench.analysis.rd_curve import measured_curve, published_curve
+from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve, published_curve
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
 from bench.analysis.verdict import Evidence
 from bench.results.published import published_names
@@ -46,7 +46,9 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     """BD-rate between two measured curves, with its interval over pictures.
 
-    If both were trained from several seeds, it is the mean over all pairs, and each pair is judged by its own interval.
+    Quantised weights are compared at the qualities that exist in both forms: a curve of other points is interpolated in
+    another way, by more than quantisation costs. If both were trained from several seeds, it is the mean over all
+    pairs, and each pair is judged by its own interval.
     """
     results = sources.results(claim.dataset)
     if results is None:
@@ -57,8 +59,15 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
     axes = [axis for axis in results.axes if axis.name == claim.axis]
     pairs = _of_all_seeds(results, pair, sources)
-    rd_curves = {name: measured_curve(results, name) for name in itertools.chain(*pairs)}
-    rows = [row for test, anchor in pairs for row in bd_rows(rd_curves[anchor], rd_curves[test], axes)]
+    at_shared = _is_quantised(results, pair, sources)
+    rows = []
+    for names in pairs:
+        test, anchor = (
+            curves_at_shared_qualities(results, *names)
+            if at_shared
+            else [measured_curve(results, name) for name in names]
+        )
+        rows += bd_rows(anchor, test, axes)
     reason = _objection(claim, sources, results, pair)
     doubt = _doubts(rows)
     ends = [end for row in rows for end in (row["interval_low_percent"], row["interval_high_percent"])]
@@ -75,6 +84,12 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     )
 
 
+def _is_quantised(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> bool:
+    """Whether the weights of the first curve were quantised from the second one's codec."""
+    test, anchor = (results.curves.set_index("name").loc[name] for name in pair)
+    return quantised_from(str(test["codec"]), str(test["weights"]), sources.extras.weights) == anchor["codec"]
+
+
 def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
     """The pair, and further pairs of curves that differ from it only in the seeds of their weights.
 
@@ -89,7 +104,7 @@ def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sourc
         of = {str(row["weights"]): str(index) for index, row in rows.iterrows()} | {own: name}
         names = siblings(codec, own, trained) if own else [own]
         sides.append({known: of[known] for known in names if known in of})
-    if quantised_from(codecs[0], weights[0], trained) == codecs[1]:
+    if _is_quantised(results, pair, sources):
         return [(sides[0][name], sides[1][name]) for name in sides[0] if name in sides[1]]
     return list(itertools.product(sides[0].values(), sides[1].values()))
 
@@ -99,11 +114,11 @@ def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: S
 
     Quantised weights belong to the same training as those that they were quantised from.
     """
+    if _is_quantised(results, pairs[0], sources):
+        return None
     curves = results.curves.set_index("name")
     codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
     weights = [{str(curves.loc[name, "weights"]): None for name in side} for side in zip(*pairs, strict=True)]
-    if quantised_from(codecs[0], next(iter(weights[0])), sources.extras.weights) == codecs[1]:
-        return None
     return fewest_seeds(zip(codecs, weights, strict=True), sources)
 
 

@@ -97,6 +97,13 @@ def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = (
     )
 
 
+def curves_at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
+    """The measured curves of some names at the qualities that all of them have, or whole if there are none."""
+    own = {name: results.points.loc[results.points["name"] == name, "quality"].tolist() for name in names}
+    shared = sorted(set.intersection(*map(set, own.values())))
+    return [measured_curve(results, name, () if shared == sorted(own[name]) else shared) for name in names]
+
+
 @dataclass(frozen=True, slots=True)
 class _Grid:
     """The measurements of one curve, one row per image and point, as arrays of shape (images, points)."""

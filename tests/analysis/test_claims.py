@@ -270,6 +270,19 @@ def test_what_is_quantised_has_the_training_of_its_source(synthetic: Synthetic, 
     assert row["measured_on"] == "measured, weights compact, beta quantised from alpha"
 
 
+def test_what_is_quantised_is_compared_at_the_qualities_of_both(synthetic: Synthetic, tmp_path: Path) -> None:
+    _compact(synthetic)
+    rows = synthetic.tables["measurements"]
+    dropped = sorted({row["quality"] for row in rows})[1]
+
+    def without(*codecs: str) -> float:
+        synthetic.tables["measurements"] = [r for r in rows if r["codec"] not in codecs or r["quality"] != dropped]
+        extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", "alpha@10"))
+        return float(_judged(synthetic, tmp_path / "-".join(codecs), _claim(), extras)["measured"])
+
+    assert without("beta") == without("alpha", "beta")
+
+
 def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
     _compact(synthetic)
     extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", ""))
