@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 RECORD = "SHA256SUMS"
 
+MAX_PICTURE_BYTES = 2**28
+"""Limit of a picture's unpacked size: a small archive can declare, and unpack to, any size."""
+
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError, RuntimeError)
 """Errors of `zipfile` for damaged or encrypted files and unsupported compression."""
 
@@ -83,6 +86,9 @@ def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str,
         names = [PurePosixPath(member.filename).name for member in found]
         if len(set(names)) != archive["pictures"]:
             raise MissingError(f"{path} has {len(set(names))} pictures, and the set {archive['pictures']}; remove it")
+        if large := [member.filename for member in found if member.file_size > MAX_PICTURE_BYTES]:
+            limit = f"{MAX_PICTURE_BYTES >> 20} MiB"
+            raise MissingError(f"{path}: {large[0]} has more than {limit} unpacked; remove {path}")
         for name, member in zip(names, found, strict=True):
             with atomic_write(folder / name) as target:
                 for chunk in _chunks(content, member):

@@ -72,6 +72,14 @@ def test_one_with_other_pictures_than_the_set_has_is_refused(tmp_path: Path, ent
 
 
 @pytest.mark.usefixtures("entry")
+def test_a_picture_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MAX_PICTURE_BYTES", len(png(1)) - 1)
+    with pytest.raises(MissingError, match=r"set\.zip: valid/a\.png has more than 0 MiB unpacked; remove .*set\.zip"):
+        fetch_dataset("set", data=tmp_path / "data")
+    assert not list((tmp_path / "data").rglob("*.png"))
+
+
+@pytest.mark.usefixtures("entry")
 def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
     (tmp_path / "set.zip").write_bytes(b"<html>")
     with pytest.raises(MissingError, match=r"set\.zip is not an archive \(File is not a zip file\); fetch it again"):
