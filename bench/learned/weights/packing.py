@@ -1,12 +1,15 @@
-"""Weights of convolutions with few bits: multiples of a power of two for each channel.
+"""Weights of convolutions with few bits: multiples of a power of two for each channel, and how a file stores them.
 
 The models of the package are rounded once, at the end of their training (`round_weights`). Rounded weights are float16
-numbers, so that nothing else depends on it. Only the file stores them in fewer bits (`pack`): losslessly, and every
-tensor that becomes smaller. For the cost of rounding see docs/training.md.
+numbers, so that nothing else depends on it. Only the file stores them in fewer bits, losslessly, where a tensor becomes
+smaller: their upper 8 bits and the bits below (`pack`), then each tensor of 8-bit integers with a Huffman code
+(`deflate`), because most weights are small. For the cost of rounding see docs/training.md.
 """
 
 from __future__ import annotations
 
+import math
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ import torch
 from bench.learned.models.parts import TRANSFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -88,6 +91,43 @@ def unpack(names: Collection[str], stored: Tensors) -> Tensors:
     for name in names:
         fields = [tensors.pop(name + field, None) for field in _FIELDS]
         tensors[name] = _unpacked(name, *fields)
+    return tensors
+
+
+def deflate(tensors: Tensors) -> tuple[dict[str, list[int]], Tensors]:
+    """Shapes of the int8 tensors that were compressed, and all tensors, these as the uint8 of a zlib stream."""
+    shapes: dict[str, list[int]] = {}
+    stored = dict(tensors)
+    for name, value in tensors.items():
+        if value.dtype == torch.int8:
+            # Weights have no repetitions to find; with a Huffman code alone, the stream is also smaller.
+            code = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)
+            stream = code.compress(value.numpy().tobytes()) + code.flush()
+            if len(stream) < value.nbytes:
+                shapes[name] = list(value.shape)
+                stored[name] = torch.frombuffer(bytearray(stream), dtype=torch.uint8)
+    return shapes, stored
+
+
+def inflate(shapes: Mapping[str, Sequence[int]], stored: Tensors) -> Tensors:
+    """The tensors of `deflate`.
+
+    Raises:
+        ValueError: a compressed tensor is missing or damaged, or does not have its shape.
+    """
+    tensors = dict(stored)
+    for name, shape in shapes.items():
+        stream = stored.get(name)
+        if stream is None or stream.dtype != torch.uint8 or stream.dim() != 1:
+            raise ValueError(f"the compressed integers of '{name}' are missing")
+        code, expected = zlib.decompressobj(), math.prod(shape)
+        try:
+            content = code.decompress(stream.numpy().tobytes(), expected + 1)  # not more, whatever it would become
+        except (zlib.error, OverflowError) as error:
+            raise ValueError(f"the compressed integers of '{name}' are damaged ({error})") from None
+        if len(content) != expected or not code.eof:
+            raise ValueError(f"the compressed integers of '{name}' do not have its shape")
+        tensors[name] = torch.frombuffer(bytearray(content), dtype=torch.int8).view(*shape)
     return tensors
 
 

@@ -1,6 +1,6 @@
 """Weights files: tensors in a safetensors file, with a JSON header and a checksum over both.
 
-Tensors with few bits are stored packed. `read_header` does not import torch.
+Tensors with few bits are stored packed and compressed. `read_header` does not import torch.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-FORMAT = 2
+FORMAT = 3
 """Version of the header and of the tensors' names, as written."""
 
-FORMATS = (1, 2)
-"""Versions that can be read; version 1 has no packed tensors."""
+FORMATS = (1, 2, 3)
+"""Versions that can be read; version 1 has no packed tensors, version 2 no compressed ones."""
 
 _KEY = "bench"
 
@@ -37,6 +37,7 @@ _TYPES: dict[str, type] = {
     "format": int,
     "sha256": str,
     "packed": list,
+    "deflated": dict,
     "modifier": str,
     "config": dict,
     "card": dict,
@@ -61,7 +62,7 @@ _TYPES: dict[str, type] = {
 
 
 def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a file atomically; equal content gives equal bytes.
+    """Write a file atomically; equal content gives equal bytes with the same zlib.
 
     Raises:
         OSError: the file cannot be written; an earlier file is untouched.
@@ -71,7 +72,8 @@ def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> Non
     from bench.learned.weights import packing  # noqa: PLC0415 - imports torch
 
     packed, stored = packing.pack(tensors)
-    header = {**header, "format": FORMAT, "packed": packed}
+    deflated, stored = packing.deflate(stored)
+    header = {**header, "format": FORMAT, "packed": packed, "deflated": deflated}
     header["sha256"] = _checksum(header, stored)
     with atomic_write(path) as file:
         file.write(safetensors.torch.save(stored, {_KEY: _json(header)}))
@@ -105,7 +107,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if header.pop("sha256", None) != _checksum(header, tensors):
         raise UsageError(f"{path}: damaged, its checksum does not match; fetch or train it again")
     try:
-        return header, packing.unpack(header.pop("packed", ()), tensors)
+        stored = packing.inflate(header.pop("deflated", None) or {}, tensors)
+        return header, packing.unpack(header.pop("packed", None) or (), stored)
     except ValueError as error:
         raise UsageError(f"{path}: not a weights file ({error}); fetch or train it again") from error
 
@@ -148,8 +151,10 @@ def parse_header(text: str) -> dict[str, Any]:
     _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
     names, spread = base.get("taken") or (), numbers.get("spread") or ()
     _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is not a list of names")
-    packed = found.get("packed") or ()
+    packed, deflated = found.get("packed") or (), found.get("deflated") or {}
     _require(all(isinstance(name, str) for name in packed), "its field 'packed' is not a list of names")
+    sides = [side for shape in deflated.values() for side in (shape if isinstance(shape, list) else [None])]
+    _require(all(type(side) is int and side >= 0 for side in sides), "its field 'deflated' has no shapes")
     _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is not a list of integers")
     _require(isinstance(found.get("rectifier"), dict | None), "its field 'rectifier' is not an object")
     return dict(found)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights import packing, tensor_file
 from bench.learned.weights.full import ModelCard, load, save
-from bench.learned.weights.packing import WeightBits, pack, rounded, unpack
+from bench.learned.weights.packing import WeightBits, deflate, inflate, pack, rounded, unpack
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -121,3 +122,49 @@ def test_a_file_that_names_a_packed_tensor_without_its_parts_is_refused(
         tensor_file.write(tmp_path / "odd", {}, {"g_a.0.weight": torch.zeros(2, 2)})
     with pytest.raises(UsageError, match=r"odd: not a weights file \(parts of 'g_a.0.weight' are missing\)"):
         tensor_file.read(tmp_path / "odd")
+
+
+def small_integers() -> Tensor:
+    return torch.randn(40, 5, 3, generator=torch.Generator().manual_seed(0)).mul(9).to(torch.int8)
+
+
+def test_small_integers_are_compressed_without_loss() -> None:
+    tensors = {"a": small_integers(), "b": torch.tensor([1, 2], dtype=torch.int8), "c": torch.zeros(9, 9)}
+    shapes, stored = deflate(tensors)
+    assert shapes == {"a": [40, 5, 3]}
+    # The entropy of rounded Gaussian samples of this spread is log2(9 sqrt(2 pi e)) = 5.2 bits.
+    assert stored["a"].nbytes < 0.8 * 600
+    back = inflate(shapes, stored)
+    assert back.keys() == tensors.keys()
+    assert all(torch.equal(back[name], value) and back[name].dtype == value.dtype for name, value in tensors.items())
+
+
+@pytest.mark.parametrize(
+    ("shape", "cut"), [([40, 5, 4], 0), ([40, 5, 2], 0), ([2**40, 2**40], 0), ([40, 5, 3], 1), ([40, 5, 3], 99)]
+)
+def test_compressed_integers_that_do_not_fit_are_refused(shape: list[int], cut: int) -> None:
+    _, stored = deflate({"a": small_integers()})
+    stored["a"] = stored["a"][: len(stored["a"]) - cut]
+    with pytest.raises(ValueError, match="compressed integers of 'a'"):
+        inflate({"a": shape}, stored)
+
+
+@pytest.mark.parametrize("stored", [{}, {"a": torch.zeros(3)}, {"a": torch.arange(90, dtype=torch.uint8)}])
+def test_what_is_not_a_compressed_tensor_is_refused(stored: dict[str, Tensor]) -> None:
+    with pytest.raises(ValueError, match="compressed integers of 'a'"):
+        inflate({"a": [3]}, stored)
+
+
+@pytest.mark.parametrize("deflated", [{"a": 3}, {"a": [-1]}, {"a": [True]}, {"a": ["x"]}])
+def test_shapes_in_a_header_are_natural_numbers(deflated: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="its field 'deflated' has no shapes"):
+        tensor_file.parse_header(json.dumps({"deflated": deflated}))
+
+
+@pytest.mark.parametrize("field", ["packed", "deflated"])
+def test_a_file_without_compression_may_say_null(tmp_path: Path, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(packing, "pack", lambda tensors: (None if field == "packed" else [], tensors))
+        changed.setattr(packing, "deflate", lambda tensors: (None if field == "deflated" else {}, tensors))
+        tensor_file.write(tmp_path / "plain", {}, {"a": torch.zeros(2)})
+    assert torch.equal(tensor_file.read(tmp_path / "plain")[1]["a"], torch.zeros(2))
