@@ -293,6 +293,15 @@ def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synt
 
 
 @pytest.mark.usefixtures("empty_figures")
+def test_curves_of_one_point_have_a_page_without_bd_rates(synthetic: Synthetic, tmp_path: Path) -> None:
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [row for row in rows if row["quality"] == rows[0]["quality"]]
+    content = Report.of(synthetic.write(tmp_path / "export")).contents[0]
+    assert content.tables["bd_rates"]["bd_rate_pchip_percent"].isna().all()
+    assert "two are needed" in _report(synthetic, tmp_path).text
+
+
+@pytest.mark.usefixtures("empty_figures")
 def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in list(synthetic.tables["measurements"]):
         del row["mse_y"], row["ms_ssim"]

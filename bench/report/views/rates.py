@@ -53,7 +53,8 @@ def rates_json(tables: dict[str, dict[str, dict[str, Any]]]) -> str:
 def _table(content: Content, axis: str, anchor: str) -> dict[str, Any]:
     ranked = records(ranking(content.tables["bd_rates"], axis, anchor))
     rows = [_row(row) for row in ranked]
-    better = sum(1 for row in ranked if not row["doubt"] and row["bd_rate_pchip_percent"] < 0)
+    rates = (row["bd_rate_pchip_percent"] for row in ranked if not row["doubt"])
+    better = sum(1 for rate in rates if _is_number(rate) and rate < 0)  # None if no curve has a BD-rate
     rows.insert(better, {"name": anchor, "cells": [[ANCHOR, "", "0"]], "remark": "", "doubted": False})
     return {"rows": rows, "remarks": mark(rows)}
 
