@@ -289,10 +289,18 @@ def _open_files(pattern: str) -> Dataset:
         # Hidden files such as ._x.png, which macOS writes beside x.png, are not pictures.
         paths, stem = [path for path in folder.iterdir() if not path.name.startswith(".")], folder.resolve().name
     else:
-        # Path.glob does not accept absolute patterns.
-        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+        # Path.glob does not accept absolute patterns. A file may have brackets in its name.
+        paths = [folder] if folder.is_file() else [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
         stem = Path(pattern).resolve().parent.name
-    there = sorted(path for path in paths if path.is_file())
+    # With `**`, a link to a folder above leads to the same files again; the shortest path of each is kept.
+    paths.sort(key=lambda path: (-len(path.parts), path))
+    paths = sorted({path.parent.resolve() / path.name: path for path in paths}.values())
+    there = [path for path in paths if path.is_file()]
+    broken = [path for path in paths if path.suffix.lower() in suffixes() and _is_broken_link(path)]
+    if broken:
+        raise UsageError(
+            f"dataset '{pattern}': {broken[0]} is a link to a file that does not exist; get it, or remove the link"
+        )
     files = [path for path in there if path.suffix.lower() in suffixes()]
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
@@ -303,6 +311,10 @@ def _open_files(pattern: str) -> Dataset:
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
     return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
+
+
+def _is_broken_link(path: Path) -> bool:
+    return path.is_symlink() and not os.path.exists(path)  # noqa: PTH110  # Path.exists raises on loops
 
 
 def _hashed(files: Sequence[Path], name: str) -> list[ImageFile]:

@@ -92,6 +92,28 @@ def test_a_glob_takes_what_matches(tmp_path: Path) -> None:
     assert [image.name for image in open_dataset(f"{tmp_path}/a*.png").images] == ["a1", "a2"]
 
 
+def test_a_file_with_brackets_in_its_name_is_that_file(tmp_path: Path) -> None:
+    for name in ("[ab].png", "a.png"):
+        _save(tmp_path / name, 1)
+    assert [image.name for image in open_dataset(f"{tmp_path}/[ab].png").images] == ["[ab]"]
+
+
+def test_a_file_that_links_lead_to_in_a_circle_is_taken_once(tmp_path: Path) -> None:
+    _save(tmp_path / "in" / "a.png", 1)
+    (tmp_path / "in" / "up").symlink_to(tmp_path)
+    (tmp_path / "b.png").symlink_to(tmp_path / "in" / "a.png")  # a name of its own is another picture
+    assert [image.name for image in open_dataset(f"{tmp_path}/**/*.png").images] == ["b", "a"]
+
+
+@pytest.mark.parametrize("target", ["absent.png", "b.png"])
+@pytest.mark.parametrize("pattern", ["", "/*.png"])
+def test_a_picture_that_is_a_broken_link_is_an_error(tmp_path: Path, target: str, pattern: str) -> None:
+    _save(tmp_path / "a.png", 1)
+    (tmp_path / "b.png").symlink_to(tmp_path / target)
+    with pytest.raises(UsageError, match=r"b\.png is a link to a file that does not exist; get it, or remove the link"):
+        open_dataset(f"{tmp_path}{pattern}")
+
+
 def test_equal_stems_are_told_apart(tmp_path: Path) -> None:
     _save(tmp_path / "a.png", 1)
     _save(tmp_path / "a.bmp", 2)
