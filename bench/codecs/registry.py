@@ -105,6 +105,8 @@ def codec_class(name: str) -> type[Codec]:
     for attribute, (kind, example) in _NEEDED.items():
         if not isinstance(getattr(found, attribute, None), kind):
             raise UsageError(f"{name} needs {attribute} = {example}")
+    if not is_ours(name) and not found.scale.points:
+        raise UsageError(f"{name} needs qualities to measure: points of its QualityScale")
     if not is_ours(name):
         code_of(name)  # keep the code as it is now: the file may be edited during a run
     return found

@@ -53,6 +53,9 @@ class NoTitle(Codec):
 class NoScale(Codec):
     title = "No scale"
 
+class NoPoints(Mine):
+    scale = QualityScale("nothing", (), lowest=1, highest=2)
+
 not_a_codec = 7
 """
 
@@ -131,6 +134,7 @@ def test_a_codec_is_loaded_from_a_file(mine: Path) -> None:
         ("{mine}:not_a_codec", "is not a subclass of bench.codecs.Codec"),
         ("{mine}:NoTitle", r"mine\.py:NoTitle needs title = "),
         ("{mine}:NoScale", r"mine\.py:NoScale needs scale = QualityScale\("),
+        ("{mine}:NoPoints", r"mine\.py:NoPoints needs qualities to measure: points of its QualityScale"),
         ("{mine}", "does not name a codec; use .*mine.py:ClassName"),
         ("nowhere/mine.py:Mine", "there is no file nowhere/mine.py"),
     ],
