@@ -254,7 +254,7 @@ def _serve(connection: Connection, settings: _Settings) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
     try:
         return function(*arguments)
-    except FROM_USERS as error:
+    except (*FROM_USERS, KeyboardInterrupt) as error:  # SIGINT is ignored here, so that one is the code's own
         return _Failed(one_line(error))
 
 

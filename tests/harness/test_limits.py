@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from bench.system.errors import CodecError
 from bench.system.worker_process import EndedError, Limits, TimeoutEndedError, WorkerProcess
 
 if TYPE_CHECKING:
@@ -68,6 +70,14 @@ def test_times_of_codecs_that_exit_cost_these_only(desk: Desk) -> None:
     summary = desk.run(f"{OWN}:Leaves@2", "jpeg@50", timing=True, force=True, repeats=1)
     assert summary.failures == ["leaves@2 on p0: its process exited with code 0"]
     assert desk.rows("SELECT count(DISTINCT key) FROM timings") == [(3,)]
+
+
+def test_an_interruption_that_a_codec_raises_is_its_failure() -> None:
+    with WorkerProcess(1) as process:
+        first = process.call(os.getpid)
+        with pytest.raises(CodecError, match=r"^KeyboardInterrupt"):
+            process.call(signal.default_int_handler, signal.SIGINT, None)
+        assert process.call(os.getpid) == first
 
 
 def test_limits_are_of_a_call() -> None:
