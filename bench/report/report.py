@@ -28,6 +28,7 @@ from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.published import conversion_ceilings
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,8 @@ def shown(
     """Results shown in a report, those of the main image set first.
 
     Raises:
-        UsageError: nothing is measured, or a data set, an image, or an anchor of the main results is unknown.
+        UsageError: nothing is measured with today's metrics, or a data set, an image or an anchor of the main results
+            is unknown.
     """
     # Data sets or pictures that are named are shown exclusively.
     if datasets or images:
@@ -84,12 +86,14 @@ def shown(
         main, others = first_of(found := all_results(export)), without_parts(found)
     for anchor in anchors:
         find(main, export, anchor)
+    if not main.axes:
+        raise UsageError(f"the results on {main.dataset} lack the metrics of this version; repeat `bench run`")
     return [
         main,
         *(
             results
             for results in others
-            if results.dataset != main.dataset and (len(results.points) or not results.images)
+            if results.dataset != main.dataset and results.axes and (len(results.points) or not results.images)
         ),
     ]
 

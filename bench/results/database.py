@@ -39,6 +39,8 @@ _EXPLANATIONS = {
     "disk i/o error": "the disk failed to read or write; what was stored is safe: free some space and run again",
     "locked": f"another process has held it for {BUSY_TIMEOUT_S:.0f} s; wait until it ends",
     "malformed": f"it is damaged; {REPAIR}",
+    "no such table": f"it is damaged, a table is missing; {REPAIR}",
+    "no such column": f"it is damaged, a column is missing; {REPAIR}",
     "utf-8": f"it is damaged and contains invalid text; {REPAIR}",
 }
 

@@ -301,6 +301,13 @@ def test_curves_of_one_point_have_a_page_without_bd_rates(synthetic: Synthetic, 
     assert "two are needed" in _report(synthetic, tmp_path).text
 
 
+def test_results_without_any_metric_are_refused(synthetic: Synthetic, tmp_path: Path) -> None:
+    for row in synthetic.tables["measurements"]:
+        del row["mse"], row["mse_y"], row["ms_ssim"]
+    with pytest.raises(UsageError, match="the results on garden lack the metrics of this version; repeat `bench run`"):
+        Report.of(synthetic.write(tmp_path / "export"))
+
+
 @pytest.mark.usefixtures("empty_figures")
 def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in list(synthetic.tables["measurements"]):

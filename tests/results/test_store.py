@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.results import database
+from bench.results.export import read_database
 from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing
@@ -207,6 +208,15 @@ def test_a_database_where_nothing_can_be_written_is_read_whole(read_only: Path, 
     assert sorted(path.parent.iterdir()) == files
     with pytest.raises(StoreError, match="cannot be written"), Store.open(path, create=True) as store:
         store.add_run(RUNS[2])
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE distortions", "ALTER TABLE measurements RENAME num_bytes TO size"])
+def test_a_database_without_a_table_or_column_is_one_clear_line(store: Store, change: str) -> None:
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(change)
+    connection.close()
+    with pytest.raises(StoreError, match=r"it is damaged, a (table|column) is missing; move it away, and"):
+        read_database(store.path)
 
 
 @pytest.mark.parametrize("damaged", [b"toy 1", b"CREATE TABLE runs", b"provenance TEXT", b"SQLite format 3"])

@@ -90,5 +90,5 @@ def references(content: Content) -> list[dict[str, Any]]:
             **first.loc[s.name, ["encoder", "note", "url"]],
         }
         for s in content.rd_curves
-        if not s.images
+        if s.name in first.index
     ]
