@@ -50,6 +50,16 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
         raise BenchError(f"{path}: cannot write the checkpoint ({reason}); the previous one is intact") from error
 
 
+def require(path: Path) -> None:
+    """Check that a checkpoint exists.
+
+    Raises:
+        MissingError: it does not.
+    """
+    if not path.is_file():
+        raise MissingError(f"no checkpoint {path}: omit --resume to start, or give its folder with --out")
+
+
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
     """The state given to `save`, with tensors on the CPU.
 
@@ -57,8 +67,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         MissingError: there is no such file.
         UsageError: it is not a checkpoint, is damaged, or is of another version or training.
     """
-    if not path.is_file():
-        raise MissingError(f"no checkpoint {path}: omit --resume to start, or give its folder with --out")
+    require(path)
     with usable(path):
         with warnings.catch_warnings():
             # A warning about another pickle protocol: the file is checked below.

@@ -141,9 +141,11 @@ def _require_inputs(job: TrainingJob) -> None:
     """Check the inputs of a training, before its folder is made and pictures are decoded.
 
     Raises:
-        MissingError: there are no pictures.
+        MissingError: there are no pictures, or no checkpoint to continue from.
         UsageError: the initial weights or the architecture are invalid.
     """
+    if job.resume:
+        checkpoint.require(job.out / CHECKPOINT)
     training_pictures.find(job.data, job.exclude)
     if job.init is not None:
         (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else tensor_file.read_header)(

@@ -253,6 +253,7 @@ def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
 def test_resuming_nothing_says_so(job: TrainingJob) -> None:
     with pytest.raises(MissingError, match="omit --resume"):
         training_run.train(dataclasses.replace(job, resume=True), Silent())
+    assert not job.out.exists()
 
 
 def test_a_damaged_checkpoint_is_refused(job: TrainingJob) -> None:
