@@ -222,21 +222,18 @@ def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_the
     assert pd.isna(found.loc["joint-int", "total_steps"])
 
 
-def test_what_a_training_took_over_from_another_model_is_told() -> None:
+def test_what_a_training_started_from_is_recorded() -> None:
     rows = [
-        {
-            "weights": "compact",
-            "codec": name,
-            "quality": 3.0,
-            "weights_sha256": sha256_of(COMPACT / f"{name}-3.safetensors"),
-        }
-        for name in ("context", "hyper", "joint-int")
+        {"weights": "compact", "codec": codec, "quality": quality, "weights_sha256": sha256_of(path)}
+        for codec, quality in (("context", 3), ("hyper", 3), ("hyper", 5), ("joint-int", 3))
+        for path in [COMPACT / f"{codec}-{quality}.safetensors"]
     ]
-    found = training_records(pd.DataFrame(rows)).set_index("codec")
-    assert found.loc["context", "taken"].endswith(": g_a g_s")
-    assert found.loc["context", "taken"].startswith("hyper ")
-    assert found.loc["hyper", "taken"] == ""  # from its own earlier stages, which are counted as stages
-    assert pd.isna(found.loc["joint-int", "taken_steps"])
+    found = training_records(pd.DataFrame(rows)).set_index(["codec", "quality"])["taken"]
+    assert found["context", 3].startswith("hyper ")
+    assert found["context", 3].endswith(": g_a g_s")
+    assert found["hyper", 3].startswith("hyper ")  # from the base model
+    assert found["hyper", 5] == ""  # from its own earlier stages, which are counted as stages
+    assert found["joint-int", 3] == ""
 
 
 def test_trainings_are_read_from_the_weights_files_without_torch() -> None:

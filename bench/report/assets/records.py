@@ -98,13 +98,13 @@ def _training(path: Path | None) -> dict[str, Any]:
 
 
 def _taken(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training started from: parts of another model's weights, and the number of steps of their training.
+    """What a training started from: parts of other weights, and the number of steps of their training.
 
-    Earlier steps of the same weights are counted in their stages instead.
+    If the record has the earlier stages of the same weights, these are counted there instead.
     """
     initial, history = record.get("initial") or {}, record.get("history") or {}
     family = str(record.get("target", "")).partition("@")[0]
-    other = "taken" in initial and initial.get("family") != family
+    other = "taken" in initial and (initial.get("family") != family or not history)
     parts = f"{initial['family']} {initial['sha256'][:12]}: {' '.join(sorted(initial['taken']))}" if other else ""
     steps = initial.get("steps_behind", math.nan) if initial or "steps" not in record else 0
     return {"taken": parts, "taken_steps": steps - sum(stage.get("steps", 0) for stage in history.values())}
