@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -182,5 +183,10 @@ def _whole(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The header and the arrays of a file; int8 arrays may be compressed."""
     with safetensors.safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["bench"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        header = json.loads(file.metadata()["bench"])
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    for name, shape in header.get("deflated", {}).items():
+        arrays[name] = np.frombuffer(zlib.decompress(arrays[name].tobytes()), np.int8).reshape(shape)
+    return header, arrays
