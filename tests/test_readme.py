@@ -146,8 +146,8 @@ def test_from_a_checkpoint_to_a_report_in_the_commands_of_the_readme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     section = README.partition("## Your own model")[2].partition("\n## ")[0]
-    install, *commands = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", section, re.MULTILINE)
-    assert install == "pip install ."
+    activate, *commands = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", section, re.MULTILINE)
+    assert activate == "source .venv/bin/activate"
     assert len(commands) <= 3
     torch.manual_seed(1)
     (tmp_path / "runs").mkdir()
