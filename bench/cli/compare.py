@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.analysis.comparison import Comparison
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show the BD-rate of a codec and an anchor.")
 @click.argument("test")
 @click.argument("anchor")
 @click.option("--dataset", help="Image set to compare on, as in run.  [default: the only one with both curves]")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.learned.coding.diagnosis import Diagnosis
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show where a learned codec spends its bits.")
 @click.argument("codec", metavar="CODEC@QUALITY")
 @click.argument("picture", type=FILE)
 @click.option(

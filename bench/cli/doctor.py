@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Show the environment and what is missing.")
 @data
 @db
 def doctor(data: Path | None, db: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command("export", cls=Command)
+@click.command("export", cls=Command, short_help="Write the results as CSV or JSON files.")
 @click.argument("target", type=FOLDER)
 @click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
 @click.option(

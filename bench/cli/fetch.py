@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Download image sets and weights.")
 @click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips|dists]...")
 @families
 @qualities

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@click.command("import", cls=Command)
+@click.command("import", cls=Command, short_help="Import an export, or RD points from a file.")
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
 @click.option("--dataset", metavar="NAME", help="Image set of the file, if it names none.  [default: kodak]")
 @click.option("--as", "name", default="", metavar="NAME", help="Name of the file's curve: mine becomes own/mine.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command("list", cls=Command)
+@click.command("list", cls=Command, short_help="List codecs, metrics and image sets.")
 @click.argument("what", required=False, type=click.Choice(["published"]))
 @data
 @db

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Merge results databases into one.")
 @click.argument("databases", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATABASE...")
 @db
 def merge(databases: Sequence[Path], db: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write a figure of RD curves for a paper.")
 @click.option(
     "--codec",
     "codecs",

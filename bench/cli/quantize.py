@@ -9,7 +9,7 @@ import click
 from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Convert an entropy model to fixed point.")
 @click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
 @click.option(
     "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or folder."

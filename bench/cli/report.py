@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write the report of the results.")
 @click.option("--dataset", "datasets", multiple=True, help="Report only this image set; repeatable.  [default: all]")
 @images
 @click.option("--anchor", "anchors", multiple=True, help="Anchor of BD-rates; repeatable.")

@@ -12,7 +12,7 @@ from bench.cli.process import command_line, end, limit_threads
 from bench.system.environment import usable_cores
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Measure all on Kodak and write the report.")
 @click.option(
     "--quick", is_flag=True, help="Measure a small subset of pictures and qualities (bench/reproduction/budget.toml)."
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.harness.request import Summary
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Measure codecs on images.")
 @click.option(
     "--codec",
     "codecs",

@@ -35,6 +35,19 @@ _threads = click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  
 _cache = click.option("--cache", type=FOLDER, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 
 
+_TARGET = "FAMILY@QUALITY"
+"""Name of the default command in usage lines; it stands for its first argument."""
+
+
+class _One(Command):
+    """The default command, in whose usage line the target is in place of the command's name."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage line after the target."""
+        del ctx
+        return [str(self.options_metavar)]
+
+
 class _OneOrZoo(click.Group):
     """A group whose default command takes FAMILY@QUALITY, as in `bench train joint@3`."""
 
@@ -52,12 +65,13 @@ class _OneOrZoo(click.Group):
         """Find the command named by the first word; other words are targets of the default command."""
         if args[0] not in self.commands:
             args = ["one", *args]
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return _TARGET if name == "one" else name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List targets and commands."""
         with formatter.section("What to train"):
-            rows = [("FAMILY@QUALITY", self.commands["one"].get_short_help_str())]
+            rows = [(_TARGET, self.commands["one"].get_short_help_str())]
             rows += [(name, cmd.get_short_help_str()) for name, cmd in self.commands.items() if name != "one"]
             formatter.write_dl(rows)
         formatter.write_paragraph()
@@ -65,7 +79,10 @@ class _OneOrZoo(click.Group):
 
 
 @click.group(
-    cls=_OneOrZoo, subcommand_metavar="FAMILY@QUALITY|zoo|ablation|alpha|trials|cca-ablation|spread|export [OPTIONS]"
+    cls=_OneOrZoo,
+    short_help="Train a learned codec on photographs.",
+    subcommand_metavar=f"{_TARGET}|COMMAND [OPTIONS]",
+    options_metavar="",
 )
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
@@ -73,8 +90,8 @@ def train() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
-@train.command()
-@click.argument("target", metavar="FAMILY@QUALITY")
+@train.command(cls=_One, short_help="Train one model.")
+@click.argument("target", metavar=_TARGET)
 @_metric
 @_data
 @_exclude
@@ -148,7 +165,7 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     run(job, Terminal(job.target.name))
 
 
-@train.command()
+@train.command(short_help="Convert weights to CompressAI's format.")
 @click.argument("weights", type=FILE)
 @click.argument("checkpoint", type=FILE)
 def export(weights: Path, checkpoint: Path) -> None:
@@ -159,7 +176,7 @@ def export(weights: Path, checkpoint: Path) -> None:
     click.echo(f"{checkpoint}: a checkpoint of {architecture}")
 
 
-@train.command()
+@train.command(short_help="Train the weights of the package.")
 @click.option("--status", is_flag=True, help="Show the progress and the next step without training.")
 @click.option(
     "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h).  [default: when the recipe is complete]"
@@ -201,7 +218,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
     recipes.follow(chosen, shown, budget_s=budget_s, **given)
 
 
-@train.command()
+@train.command(short_help="Compare entropy models on equal latents.")
 @click.option("--transforms", type=FILE, help="Weights file with the transforms.  [default: compact hyper@5]")
 @click.option("--steps", type=COUNT, default=1250, show_default=True, help="Training steps per variant and seed.")
 @click.option("--seeds", type=COUNT, default=2, show_default=True, help="Number of seeds per variant.")
@@ -233,12 +250,16 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     tables.show(*tables.ablation(table), title=f"Ideal rate of the latents of {chosen.transforms}")
 
 
-@train.command()
+@train.command(short_help="Search for the weight alpha of a rectifier.")
 @click.argument("target", metavar="FAMILY+qr@QUALITY")
 @click.option("--init", type=FILE, help="Initial weights for each alpha.  [default: compact FAMILY@QUALITY]")
 @click.option("--start", type=POSITIVE, help="First alpha.  [default: 1]")
-@click.option("--factor", type=Number(), help="Factor from one alpha to the next.  [default: 0.1]")
-@click.option("--floor", type=Number(), help="Smallest alpha.  [default: 1e-5]")
+@click.option(
+    "--factor",
+    type=Number(0, 1, min_open=True, max_open=True),
+    help="Factor from one alpha to the next.  [default: 0.1]",
+)
+@click.option("--floor", type=POSITIVE, help="Smallest alpha.  [default: 1e-5]")
 @click.option("--patience", type=COUNT, help="Epochs without a lower loss that end an alpha.  [default: 3]")
 @click.option("--epoch-steps", type=COUNT, help="Steps per epoch.  [default: 100]")
 @click.option("--max-epochs", type=COUNT, help="Maximum number of epochs per alpha.  [default: 300]")
@@ -278,7 +299,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
         click.echo("the training of an alpha ended before its loss stopped falling; raise --max-epochs or --budget")
 
 
-@train.command()
+@train.command(short_help="Compare weights on validation pictures.")
 @click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
 @click.option(
     "--out", type=FILE, required=True, help="CSV file with one row per picture; rows of other variants are kept."
@@ -301,7 +322,7 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     tables.show(*tables.plain(means))
 
 
-@train.command("cca-ablation")
+@train.command("cca-ablation", short_help="Compare variants of cca from coded files.")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
 @click.option("--dataset", help="YUV 4:2:0 image set.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/cca_ablation.csv]")
@@ -313,7 +334,7 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
     tables.show(*tables.plain(run_cca_ablation(weights, out=out or OUT, dataset=dataset)))
 
 
-@train.command("spread")
+@train.command("spread", short_help="Compare trainings with different seeds.")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
 @click.option("--dataset", help="Image set.  [default: kodak, or builtin without it]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/training_spread.csv]")

@@ -11,7 +11,7 @@ from bench.cli.parameters import FILE, Command
 from bench.cli.process import command_line, end, limit_threads
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Check that files decode in a fresh process.")
 @click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Check only this codec; repeatable.")
 @backend
 @click.option(

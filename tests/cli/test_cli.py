@@ -21,6 +21,33 @@ if TYPE_CHECKING:
     from tests.conftest import Desk
 
 
+@pytest.mark.parametrize("command", [(), ("train",)])
+def test_what_a_command_does_is_said_whole_in_80_columns(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, output = invoke(*command, "--help")
+    lines = output.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= 80
+    about = lines[lines.index("What to train:" if command else "Commands:") + 1 :]
+    about = about[: about.index("")] if "" in about else about
+    assert len(about) > 7
+    assert all(re.fullmatch(r"  \S+ +[A-Z].*[a-z]\.", line) for line in about), about
+    assert not [line for line in lines[1:] if line.endswith(("...", "…"))]
+
+
+def test_the_usage_of_training_one_model_begins_with_the_model() -> None:
+    assert invoke("train", "joint@3", "--help")[1].startswith("Usage: main train FAMILY@QUALITY [OPTIONS]\n")
+    assert "Try 'main train FAMILY@QUALITY --help'" in invoke("train", "joint@3", "--steps", "x")[1]
+
+
+def test_a_range_in_a_help_has_a_bound() -> None:
+    output = invoke("train", "alpha", "--help")[1]
+    assert "[0<x<1]" in output
+    assert "None" not in output
+
+
 def test_published_curves_are_compared_without_results(tmp_path: Path) -> None:
     db = str(tmp_path / "none.sqlite")
     code, output = invoke("compare", "tfc/minnen-2018-neurips-opt-mse", "tfc/jpeg420", "--metric", "psnr", "--db", db)

@@ -72,7 +72,7 @@ def beyond(kind: click.IntRange | click.FloatRange) -> Iterator[float]:
     if kind.min is not None:
         yield kind.min - (0 if kind.min_open else 1)
     if kind.max is not None:
-        yield kind.max + 1
+        yield kind.max + (0 if kind.max_open else 1)
 
 
 def cases() -> Iterator[tuple[str, str, Wrong]]:
