@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.codecs.registry import FURTHER_METRICS
+from bench.system.errors import UsageError, unknown
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -131,6 +134,22 @@ def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axi
         for metric in sorted(metric_columns, key=lambda metric: [*_STORED, metric].index(metric))
     ]
     return (PSNR_YUV, *single) if {PSNR_Y, PSNR_U, PSNR_V} <= set(single) else tuple(single)
+
+
+def unknown_metric(name: str, known: Collection[str], dataset: str = "") -> UsageError:
+    """The error for a metric that is not among the known axes.
+
+    Args:
+        name: what the user gave.
+        known: names of the axes.
+        dataset: image set with measured points, to which metrics can be added; empty if there is none.
+    """
+    metric = name.lower().replace("-", "_")
+    if dataset and metric in FURTHER_METRICS and metric.replace("_", "-") not in known:
+        return UsageError(
+            f"{metric} is not measured on {dataset}; `bench run --add-metric {metric} --dataset {dataset}` adds it"
+        )
+    return unknown("metric", name, known)
 
 
 def published_axes(metrics: Iterable[str]) -> tuple[Axis, ...]:

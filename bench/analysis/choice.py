@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.analysis.axis import unknown_metric
 from bench.analysis.rd_curve import are_published, find, incomplete_notes, matching
 from bench.analysis.sets import fitting
 from bench.results import published
 from bench.results.frames import Export
-from bench.system.errors import UsageError, unknown
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ def _names(results: DatasetResults, export: Export, pattern: str) -> list[str]:
 def _axis(results: DatasetResults, metric: str) -> Axis:
     axes = {axis.short_name: axis for axis in results.axes}
     if metric and metric not in axes:
-        raise unknown("metric", metric, axes)
+        raise unknown_metric(metric, axes, "" if results.points.empty else results.dataset)
     if not axes:
         raise UsageError(f"no curve on {results.dataset} has a metric")
     return axes[metric] if metric else next(iter(axes.values()))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch, bd, single_point
-from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis
+from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis, unknown_metric
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import (
     RdCurve,
@@ -26,7 +26,7 @@ from bench.analysis.sets import fitting
 from bench.codecs.synonyms import unknown_codec
 from bench.results import published
 from bench.results.published import full_name, published_names
-from bench.system.errors import UsageError, unknown
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -208,7 +208,7 @@ def compare_rows(
     is_name = test in set(results.curves["name"])  # for instance, weights given by a glob
     found = [test] if is_name else matching(results, export, test) or [test]
     tests = [find(results, export, name, points=True) for name in found if name != against.name]
-    rows = _bd_rows_of(against, tests, results.axes, metrics)
+    rows = _bd_rows_of(against, tests, results.axes, metrics, results.dataset)
     notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
@@ -219,13 +219,16 @@ def compare_rows(
 
 
 def _bd_rows_of(
-    anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str]
+    anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str], dataset: str = ""
 ) -> list[dict[str, Any]]:
-    """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; best first on each axis."""
+    """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; best first on each axis.
+
+    `dataset` is the image set on which metrics can be measured.
+    """
     names = [axis.short_name for axis in axes]
     for metric in metrics:
         if metric not in names:
-            raise unknown("metric", metric, names)
+            raise unknown_metric(metric, names, dataset)
     wanted = {axis.name: axis for axis in axes if not metrics or axis.short_name in metrics}
     rows = [
         _with_point(row, anchor, test, wanted[row["axis"]])

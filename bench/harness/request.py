@@ -334,7 +334,7 @@ def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], 
 
 def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
     """The metric of a name, if it applies to such pictures and its name is not taken in the results."""
-    stored = DERIVED.get(name.replace("_", "-"), "") if name not in METRICS else ""
+    stored = DERIVED.get(name.lower().replace("_", "-"), "") if name not in METRICS else ""
     if stored and taken.keys() >= set(stored.split(", ")):
         raise UsageError(f"{name} is computed from {stored}, which is always stored; omit it")
     metric = load_metric(name)

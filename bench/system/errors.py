@@ -123,7 +123,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _spelt_alike(name: str, names: list[str]) -> str | None:
-    """The name with the most similar spelling. A common prefix up to the last slash does not count."""
+    """The name with the most similar spelling. A common prefix up to the last slash does not count, nor does case."""
+    if same := next((one for one in names if one.lower() == name.lower() != name), None):
+        return same
     source = name.rpartition("/")[0] + "/"
     rest = {one.removeprefix(source): one for one in names}
     near = difflib.get_close_matches(name.removeprefix(source), rest, n=1, cutoff=0.5)

@@ -86,7 +86,9 @@ def test_published_curves_need_no_measurement() -> None:
         (["own/none"], {}, "own/none is not measured on garden"),
         (["x*"], {}, r"x\* matches no measured curve on garden"),
         (["x/*"], {}, r"x/\* matches no published curve on"),
-        (["alpha"], {"metric": "vmaf"}, "unknown metric 'vmaf'; known: ms-ssim, psnr, psnr-y"),
+        (["alpha"], {"metric": "vmag"}, "unknown metric 'vmag'; known: ms-ssim, psnr, psnr-y"),
+        (["alpha"], {"metric": "PSNR-Y"}, r"unknown metric 'PSNR-Y'; did you mean 'psnr-y'\?"),
+        (["alpha"], {"metric": "VMAF"}, "^vmaf is not measured on garden; `bench run --add-metric vmaf --dataset gard"),
         (["alpha"], {"dataset": "wood"}, "unknown data set 'wood'"),
     ],
 )

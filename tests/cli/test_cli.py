@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from command_line import invoke
+from command_line import bench, invoke
 
 from baselines.jpeg import Jpeg
 from bench.cli import tables
@@ -68,6 +68,13 @@ def test_a_folder_is_compared_on_by_its_path(desk: Desk) -> None:
     line = next(line for line in output.splitlines() if line.startswith("PSNR, RGB (dB)"))
     assert " % " in line
     assert " % to " not in line
+    assert bench("compare", "jpeg", "webp", "--metric", "PSNR", "--db", db, code=1) == (
+        "Error: unknown metric 'PSNR'; did you mean 'psnr'?\n"
+    )
+    (stored,) = Store.open(Path(db)).rows("SELECT dataset FROM datasets")
+    assert bench("compare", "jpeg", "webp", "--metric", "lpips", "--db", db, code=1) == (
+        f"Error: lpips is not measured on {stored[0]}; `bench run --add-metric lpips --dataset {stored[0]}` adds it\n"
+    )
     code, output = invoke("compare", "jpeg", "webp", "--dataset", photos + "s/", "--db", db)
     assert "there is no such folder" in output
 

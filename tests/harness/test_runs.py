@@ -220,6 +220,8 @@ def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--metric", "psnrr"), "unknown metric 'psnrr'"),
         (("--codec", "jpeg@50", "--metric", "own_metric.py"), "does not name a metric; use own_metric.py:NAME"),
         (("--codec", "own.py"), "does not name a codec; use own.py:ClassName"),
+        (("--codec", "jpeg@50", "--metric", "VMAF"), "unknown metric 'VMAF'; did you mean 'vmaf'?"),
+        (("--codec", "jpeg@50", "--metric", "PSNR"), "PSNR is computed from mse, which is always stored"),
         (("--codec", "jpeg@50", "--metric", "psnr"), "psnr is computed from mse, which is always stored"),
         (("--codec", "jpeg@50", "--backend", "nope"), "jpeg has no backend 'nope'; it has: pillow"),
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),

@@ -175,6 +175,8 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
         _require_family(path, family)
         return {file_selection.number_of(path) if is_foreign(path) else _identity(path)[1]: path}
     if not path.is_dir() and weights not in COMPACTS:
+        if file_selection.is_path(weights):
+            raise UsageError(f"--weights {weights}: no such file")
         names = ", ".join((*COMPACTS, *ZOOS))
         raise UsageError(
             f"unknown weights '{weights}'; use {names}, a file, a folder of files, a glob as in "

@@ -102,6 +102,11 @@ def _matched(pattern: str, path: Path) -> list[str]:
     return [_between(glob_part, part) for glob_part, part in zip(wanted, parts, strict=True) if _is_glob(glob_part)]
 
 
+def is_path(text: str) -> bool:
+    """Whether a text looks like the path of one file: it has a suffix or a slash, and no comma."""
+    return ("/" in text or bool(Path(text).suffix)) and "," not in text
+
+
 def _is_glob(text: str) -> bool:
     return any(character in text for character in _WILDCARDS)
 

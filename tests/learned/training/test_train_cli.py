@@ -26,6 +26,7 @@ def invoke(*arguments: str) -> tuple[int, str]:
         (["jiont@3", "--steps", "1"], "unknown family 'jiont'; did you mean 'joint'?"),
         (["joint@9", "--steps", "1"], "quality 9: must be 1 to 8"),
         (["joint", "--steps", "1"], "'joint' is not FAMILY@QUALITY"),
+        (["joint@3", "--metric", "MSE", "--steps", "1"], "unknown metric 'MSE'; did you mean 'mse'?\n"),
         (["joint@3", "--metric", "psnr", "--steps", "1"], "unknown metric 'psnr'; known: ms-ssim, mse\n"),
         (["joint@3", "--optimizer", "soup", "--steps", "1"], "unknown optimizer 'soup'; did you mean 'soap'?"),
         (["joint@3"], "set the length of the training"),

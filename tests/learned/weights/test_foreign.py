@@ -358,7 +358,9 @@ def test_our_weights_are_exported_as_a_checkpoint_that_compressai_loads(case: Ca
         ("none*.pth", r"--weights none\*\.pth: no file matches"),
         ("cut.ckpt", r"cut\.ckpt: not a checkpoint of PyTorch, or cut off"),
         ("q1=joint-1.pth,q2=joint-1.pth,q1=hyper-2.pth", r"joint-1\.pth and hyper-2\.pth are both q1"),
-        ("joint-9.pth", r"unknown weights 'joint-9\.pth'; use .* or q1=a\.pth,q2=b\.pth"),
+        ("joint-9.pth", r"--weights joint-9\.pth: no such file$"),
+        ("runs/joint", r"--weights runs/joint: no such file$"),
+        ("joint-9", r"unknown weights 'joint-9'; use .* or q1=a\.pth,q2=b\.pth"),
         ("joint-1.pth,hyper-2.pth", r"unknown weights 'joint-1\.pth,hyper-2\.pth'; .* q1=a\.pth,q2=b\.pth"),
     ],
 )
