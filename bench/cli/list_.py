@@ -10,6 +10,7 @@ from bench.cli.options import data, db
 from bench.cli.parameters import Command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -24,19 +25,25 @@ def list_(what: str | None, data: Path | None, db: Path) -> None:
     imported ones, by the names that `bench compare` takes.
     """
     from bench.cli import tables  # noqa: PLC0415
-    from bench.codecs.registry import ALIASES  # noqa: PLC0415
     from bench.harness import inventory  # noqa: PLC0415
 
     if what:
         tables.show(("curve", "title", "image set", "metrics", "points"), inventory.published_curves(db))
         return
+    tables.show_all(_tables(data, db))
+
+
+def _tables(data: Path | None, db: Path) -> Iterator[tuple[Sequence[str], Iterable[Sequence[str]]]]:
+    from bench.codecs.registry import ALIASES  # noqa: PLC0415
+    from bench.harness import inventory  # noqa: PLC0415
+
     codecs = inventory.codecs()
     ready = [entry for entry in codecs if not entry.missing]
     rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
-    tables.show(("codec", "title", "backend", "qualities", "backend"), rows)
-    tables.show(("qualities of", "are"), inventory.meanings(ready))
-    tables.show(("CompressAI's name", "codec"), ALIASES.items())
-    tables.show(("metric", "title", "better", "measured"), inventory.metrics())
-    tables.show(("image set", "state"), inventory.image_sets(data))
-    tables.show(("image set in the results", "is"), inventory.measured_sets(db))
-    tables.show(("codec", "missing"), inventory.missing(codecs))
+    yield ("codec", "title", "backend", "qualities", "backend"), rows
+    yield ("qualities of", "are"), inventory.meanings(ready)
+    yield ("CompressAI's name", "codec"), ALIASES.items()
+    yield ("metric", "title", "better", "measured"), inventory.metrics()
+    yield ("image set", "state"), inventory.image_sets(data)
+    yield ("image set in the results", "is"), inventory.measured_sets(db)
+    yield ("codec", "missing"), inventory.missing(codecs)

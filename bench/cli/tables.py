@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -30,6 +32,15 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | 
     # Pipes have no width: one row per line, however long, for grep and awk.
     console = console if console.is_terminal else Console(width=10_000)
     console.print(table)
+
+
+def show_all(tables: Iterable[tuple[Sequence[str], Iterable[Sequence[str]]]]) -> None:
+    """Print tables (headers, rows) as they come, with a blank line between them; those without rows are left out."""
+    filled = ((headers, rows) for headers, given in tables if (rows := list(given)))
+    for index, (headers, rows) in enumerate(filled):
+        if index:
+            click.echo()
+        show(headers, rows)
 
 
 def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:

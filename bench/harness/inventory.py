@@ -70,9 +70,15 @@ def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
 
 
 def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """Missing requirements of codecs, each once: (codecs with their backend, what is missing)."""
+    """Missing requirements of codecs, each once: (codecs with their backend, what is missing).
+
+    Of many codecs the first two are named.
+    """
     lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
-    return [(", ".join(names), reason) for reason, names in _grouped(lacking).items()]
+    return [
+        (", ".join(names) if len(names) < 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more", reason)
+        for reason, names in _grouped(lacking).items()
+    ]
 
 
 def metrics() -> list[tuple[str, str, str, str]]:
@@ -99,7 +105,13 @@ def image_sets(data: Path | None) -> list[tuple[str, str]]:
     states = []
     for name in datasets.dataset_names():
         absent = datasets.missing(name, data)
-        states.append((name, f"missing or damaged: {len(absent)} files; bench fetch {name}" if absent else "ready"))
+        if not absent:
+            state = "ready"
+        elif datasets.is_absent(name, data):
+            state = f"missing; bench fetch {name}"
+        else:
+            state = f"missing or damaged: {len(absent)} files; bench fetch {name}"
+        states.append((name, state))
     return states
 
 

@@ -106,6 +106,15 @@ def missing(name: str, data: Path | None = None) -> list[str]:
     return [file for file, expected in files.items() if found.get(file) != expected]
 
 
+def is_absent(name: str, data: Path | None = None) -> bool:
+    """Whether a named image set has no file at all on this machine."""
+    entry = _entry(name)
+    if "of" in entry:
+        return is_absent(entry["of"], data)
+    folder = _folder(name, entry, data)
+    return not any((folder / file).is_file() for file in _files(folder, entry))
+
+
 def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
     """Open an image set by name, folder, glob or clip, and check or compute the hashes of its files or frames.
 

@@ -42,6 +42,18 @@ def test_the_usage_of_training_one_model_begins_with_the_model() -> None:
     assert "Try 'main train FAMILY@QUALITY --help'" in invoke("train", "joint@3", "--steps", "x")[1]
 
 
+@pytest.mark.parametrize(("command", "tables"), [("list", 6), ("doctor", 3)])
+def test_a_list_has_a_blank_line_between_its_tables_and_no_empty_table(
+    command: str, tables: int, tmp_path: Path
+) -> None:
+    output = bench(command, "--data", str(tmp_path), "--db", str(tmp_path / "none.sqlite"))
+    parts = output.rstrip().split("\n\n")
+    assert len(parts) == tables
+    assert all(part.count("\n") for part in parts)
+    assert parts[-1].startswith("codec")
+    assert max(map(len, parts[-1].splitlines())) < 220
+
+
 def test_a_range_in_a_help_has_a_bound() -> None:
     output = invoke("train", "alpha", "--help")[1]
     assert "[0<x<1]" in output

@@ -55,6 +55,10 @@ def test_bench_data_is_where_sets_are_looked_for(tmp_path: Path, monkeypatch: py
     verify(_save(tmp_path / "kodak" / "kodim01.png", 0), monkeypatch)
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     assert len(missing("kodak")) == 23
+    states = dict(inventory.image_sets(None))
+    assert states["kodak"] == "missing or damaged: 23 files; bench fetch kodak"
+    assert states["tecnick"] == "missing; bench fetch tecnick"
+    assert dict(inventory.image_sets(tmp_path / "other"))["kodak-yuv420"] == "missing; bench fetch kodak-yuv420"
     for given, said in ((None, f"{tmp_path} (BENCH_DATA)"), (tmp_path / "other", f"{tmp_path / 'other'}")):
         assert dict(inventory.environment(given, tmp_path / "r.sqlite"))["data folder"] == said
 
