@@ -9,6 +9,7 @@ import pytest
 from synthetic import orchard
 
 from bench.analysis.claims import Book, claim_table
+from bench.analysis.comparison import compare_rows
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.report.content import Content
@@ -75,10 +76,50 @@ def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: P
         row["mse"] *= 1e4 if row["codec"] == "beta" else 1
         row["weights"] = "own" if row["codec"] == "beta" else ""
     content = _content(synthetic, tmp_path)
-    assert _said(content).startswith("On Garden, Beta overlaps too little with Alpha.")
+    assert _said(content) == "On Garden, Beta cannot be ranked against Alpha: the curves do not overlap in quality."
     first = of_few(rate_tables(content)["psnr_db"]["alpha"], content.chosen)
     assert [(row["name"], row["cells"][0][0]) for row in first["rows"]] == [("alpha", "anchor"), ("beta", NOTHING)]
     assert first["remarks"] == ["the curves do not overlap in quality"]
+
+
+def _only(synthetic: Synthetic, **qualities: tuple[float, ...]) -> None:
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [
+        row for row in rows if row["quality"] in qualities.get(row["codec"], (row["quality"],))
+    ]
+
+
+def test_a_single_point_has_a_rate_at_equal_quality_and_the_reason(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_codec("joint", "Joint")
+    synthetic.add_curve("joint", rate=0.75, weights="own")
+    _only(synthetic, joint=(50,))
+    content = _content(synthetic, tmp_path, anchors=("alpha", "beta"))
+    rates = [
+        row["rate_at_equal_quality_percent"]
+        for name in ("alpha", "beta")
+        for row in compare_rows(content.export, "joint", name, metrics=["psnr"]).rows
+    ]
+    assert rates == pytest.approx([-25, -6.25], abs=0.01)
+    assert _said(content) == (
+        "On Garden, Joint has a single point, where it needs 25.0 % fewer bits than Alpha and 6.3 % fewer than Beta "
+        "at equal PSNR. The best codec ranked here is Beta: 20.0 % fewer bits than Alpha."
+    )
+
+
+def test_a_single_point_of_the_anchor_is_not_called_little_overlap(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_codec("joint", "Joint")
+    synthetic.add_curve("joint", rate=0.75, weights="own")
+    _only(synthetic, alpha=(50,))
+    said = _said(_content(synthetic, tmp_path, anchors=("alpha",)))
+    assert said == "On Garden, Alpha has a single point, where Joint needs 25.0 % fewer bits than Alpha at equal PSNR."
+
+
+def test_too_few_points_in_a_wide_overlap_are_the_reason(synthetic: Synthetic, tmp_path: Path) -> None:
+    _only(synthetic, alpha=(10, 90), beta=(30, 70))
+    assert _said(_content(synthetic, tmp_path, anchors=("alpha", "beta"))) == (
+        "On Garden, Alpha cannot be ranked against Beta: one of the curves has no points in the common range of "
+        "quality."
+    )
 
 
 def test_imported_curves_alone_are_compared_with_each_other(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.analysis import bd, single_point
 from bench.analysis.headline import best, ranking, trusted
 from bench.analysis.model_scale import Range, own_scale, paper_scale
 from bench.report.numbers import NOTHING, count, grouped, plain
@@ -15,6 +16,8 @@ from bench.report.views.table import records
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.analysis.axis import Axis
+    from bench.analysis.rd_curve import RdCurve
     from bench.report.content import Content
     from bench.results.extras import Extras
 
@@ -41,10 +44,54 @@ def _rates(content: Content, where: str) -> str:
             than = " bits than" if not found else " than"
             found.append(f"{_percent(float(own['bd_rate_pchip_percent'].iloc[0]))}{than} {_name(anchor.title)}")
     if found:
-        return f"On {where}, {name} needs {' and '.join(found[:2])} at equal {axis.title.partition(',')[0]}."
+        return f"On {where}, {name} needs {' and '.join(found[:2])} at equal {_quality(axis)}."
     if others:
-        return f"On {where}, {name} overlaps too little with {_listed([_name(one.title) for one in others])}."
+        return f"On {where}, {_at_a_point(content, others) or _not_ranked(content, others)}."
     return f"On {where}, all codecs are compared with {name}."
+
+
+def _at_a_point(content: Content, anchors: Sequence[RdCurve]) -> str:
+    """Rate of the subject at equal quality where it or an anchor is a single point; empty without such a rate."""
+    axis, subject = content.results.axes[0], _subject(content)
+    name, found = _name(subject.title), dict[str, list[str]]()
+    for anchor in anchors:
+        if axis.name not in subject.curves or axis.name not in anchor.curves:
+            continue
+        rate = single_point.at_single_point(anchor, subject, axis).get("rate_at_equal_quality_percent")
+        if rate is not None:
+            single = name if len(subject.curves[axis.name]) == 1 else _name(anchor.title)
+            than = "than" if found.get(single) else "bits than"
+            found.setdefault(single, []).append(f"{_percent(rate)} {than} {_name(anchor.title)}")
+    for single, rates in found.items():
+        who = "it" if single == name else name
+        return f"{single} has a single point, where {who} needs {' and '.join(rates[:2])} at equal {_quality(axis)}"
+    return ""
+
+
+def _not_ranked(content: Content, anchors: Sequence[RdCurve]) -> str:
+    """Reasons why the subject cannot be ranked against any of some anchors."""
+    reasons = {_name(anchor.title): _reason(content, anchor) for anchor in anchors}
+    subject = f"{_name(_subject(content).title)} cannot be ranked against"
+    if len(set(reasons.values())) == 1:
+        return f"{subject} {_listed(list(reasons))}: {next(iter(reasons.values()))}"
+    return f"{subject} {_listed([f'{name} ({reason})' for name, reason in reasons.items()])}"
+
+
+def _reason(content: Content, anchor: RdCurve) -> str:
+    axis, rates = content.results.axes[0].name, content.tables["bd_rates"]
+    own = rates["axis"].eq(axis) & rates["anchor"].eq(anchor.name) & rates["test"].eq(str(content.subject))
+    if not own.any():
+        return f"they have no {_quality(content.results.axes[0])} in common"
+    doubt = str(rates.loc[own, "doubt"].iloc[0])
+    return doubt or bd.compare(anchor.curves[axis], _subject(content).curves[axis]).reason
+
+
+def _subject(content: Content) -> RdCurve:
+    return next(one for one in (*content.rd_curves, *content.anchors) if one.name == content.subject)
+
+
+def _quality(axis: Axis) -> str:
+    return axis.title.partition(",")[0]
 
 
 def _percent(rate: float) -> str:
@@ -76,18 +123,23 @@ def _speed(content: Content) -> str:
 
 
 def _best(content: Content) -> str:
-    """Sentence on the measured codec that needs the fewest bits, unless it is implied already."""
+    """Sentence on the codec that needs the fewest bits, unless it is implied already.
+
+    If some measured codec cannot be ranked, the sentence is on the ranked ones.
+    """
     anchor = content.anchors[0]
     ranked = ranking(content.tables["bd_rates"], content.results.axes[0].name, anchor.name)
     name = best(ranked, content.results.curves["name"], anchor.name)
     if name is None or trusted(ranked).empty:
         return ""
+    every = set(content.results.curves["name"]) <= {anchor.name, *trusted(ranked)["test"]}
+    those = f"codec {'measured' if every else 'ranked'} here"
     if name == content.subject:
-        return "No other codec measured here needs fewer bits."
+        return f"No other {those} needs fewer bits."
     if name == anchor.name:
-        return f"The best codec measured here is {_name(anchor.title)}."
+        return f"The best {those} is {_name(anchor.title)}."
     rate = float(ranked.loc[ranked["test"] == name, "bd_rate_pchip_percent"].iloc[0])
-    return f"The best codec measured here is {title(content, name)}: {_percent(rate)} bits than {_name(anchor.title)}."
+    return f"The best {those} is {title(content, name)}: {_percent(rate)} bits than {_name(anchor.title)}."
 
 
 def title(content: Content, name: str) -> str:
