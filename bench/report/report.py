@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from bench.analysis import seed_variance
 from bench.analysis.anchors import anchor_table
+from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.component_gain import component_gain_table
@@ -203,15 +204,16 @@ class Report:
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
         """Sentences on what is missing in the export, each with the command that adds it."""
-        codecs = set(content.results.curves["codec"])
+        measured = self.export.measurements
+        planes = measured.reindex(columns=list(PSNR_YUV.metrics)).notna().all(axis="columns")
         lacking = [
             (
-                any(codec.endswith("+qr") for codec in codecs),
+                measured["codec"].str.endswith("+qr").any(),
                 "No codec with a quantization rectifier has been measured.",
                 "bench run --codec '*+qr' --codec '*+ft'",
             ),
             (
-                any(other.results.dataset.endswith("-yuv420") for other in self.contents),
+                planes.any(),
                 "No codec has been measured on YUV 4:2:0.",
                 "bench run --codec cca --codec bpg-420 --dataset kodak-yuv420",
             ),
@@ -226,5 +228,10 @@ class Report:
                 "bench export reports/data --pictures kodim08",
             ),
             (len(self.extras.complexity), "Model costs are missing.", "bench export reports/data --costs"),
+            (
+                len(content.tables["timings_summary"]),
+                "Times are missing: on an idle machine, repeat the run with",
+                "--timing",
+            ),
         ]
         return [(sentence, command) for present, sentence, command in lacking if not present]

@@ -156,10 +156,10 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
         for entry in found:
             for part in entry.parts:
                 failures += _take_times(entry.timing_request(part, options), say)
-    with durations.measured("costs and pictures"):
+    costs = not options.quick  # a process for each model, to see its memory
+    with durations.measured("costs and pictures" if costs else "pictures"):
         with Store.open(options.db) as store:
             export_csv(store, options.out / "data")
-        costs = not options.quick  # a process for each model, to see its memory
         shown = found[0].timed_images
         failures += add_assets(
             options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data

@@ -281,8 +281,10 @@ def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path:
 
 @pytest.mark.usefixtures("empty_figures")
 def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
+    brief.tables["timings"] = []
     page = _report(brief, tmp_path)
     for sentence in (
+        "Times are missing: on an idle machine, repeat the run with --timing",
         "pictures are missing",
         "ablation of entropy models is missing",
         "measured on YUV",
@@ -290,6 +292,15 @@ def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synt
     ):
         assert sentence in page.text
     assert sorted(path.name for path in (tmp_path / "out").glob("*.html")) == ["index.html"]
+
+
+@pytest.mark.usefixtures("empty_figures")
+def test_planes_and_times_that_were_measured_are_not_missing(tmp_path: Path) -> None:
+    export = orchard()  # planes of a set whose name says nothing of them, as that of a sample or a clip
+    page = _report(export, tmp_path)
+    assert "Model costs are missing" in page.text
+    assert "measured on YUV" not in page.text
+    assert "Times are missing" not in page.text
 
 
 @pytest.mark.usefixtures("empty_figures")
