@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+FEWEST_IMAGES = 5
+"""Minimum number of images of a bootstrap interval: resamples of fewer take too few different values."""
+
 RESAMPLES = 1000
 SEED = 20181205
 """Fixed, so that the same measurements give the same interval; every pair of curves sees the same resamples."""
@@ -58,14 +61,21 @@ def interval(
     `anchor` and `test` are (rate_bpp, value) of shape (images, points), rows in the same order of images. Images are
     drawn with replacement, the same ones for both curves, and the BD-rate of the resampled mean curves is taken;
     `to_axis` turns mean values into the quality that the curves are drawn over. The interval runs from the 2.5th to
-    the 97.5th percentile. None with fewer than two images, or where one resample in twenty gives no BD-rate.
+    the 97.5th percentile. None with fewer than `FEWEST_IMAGES` images, or if one resample in twenty gives no BD-rate.
     """
     images = len(anchor[0])
-    if images < 2:
+    if images < FEWEST_IMAGES:
         return None
     weights = resample_weights(images)
     means = [(weights @ rate, to_axis(weights @ value)) for rate, value in (anchor, test)]
     return ends(bd_rates(means[0], means[1]))
+
+
+def too_few(images: int) -> str:
+    """Reason why there is no interval over a number of images, or ""."""
+    if images >= FEWEST_IMAGES:
+        return ""
+    return f"no interval: {images} picture{'' if images == 1 else 's'}; at least {FEWEST_IMAGES} are needed"
 
 
 def ends(resampled: Array) -> tuple[float, float] | None:

@@ -169,7 +169,6 @@ class Comparison:
     dataset: str  # name, title and extent
     rows: list[dict[str, Any]]
     notes: list[str]
-    pictures: int | None = None  # None if only published points are compared
 
 
 def table(comparison: Comparison) -> pd.DataFrame:
@@ -213,9 +212,9 @@ def compare_rows(
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
         notes.append(f"no interval: {listed(without)} {'has' if len(without) == 1 else 'have'} no values per picture")
-    return Comparison(
-        title, against.title, results.label, _with_stated(rows, results.dataset), notes, len(results.images)
-    )
+    elif few := batch.too_few(len(results.images)):
+        notes.append(few)
+    return Comparison(title, against.title, results.label, _with_stated(rows, results.dataset), notes)
 
 
 def _bd_rows_of(

@@ -76,7 +76,7 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         _basis(claim, sources, str(results.curves.set_index("name").loc[pair[0], "weights"])),
         statistics.fmean(map(_rate, rows)) if rows else math.nan,
         (min(ends), max(ends)) if known else None,
-        ends=tuple(ends) if known else (),
+        ends=tuple(ends) if known else tuple(map(_rate, rows)),
         judges=not (reason or doubt),
         reason=_lacks(rows[0] if rows else {}, f"{claim.axis} is not measured")
         or "; ".join(filter(None, [reason, doubt])),

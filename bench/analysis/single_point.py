@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.analysis import batch
 from bench.analysis.batch import ends, resample_weights
 from bench.analysis.bd import Curve
 from bench.analysis.interpolation import Hermite
@@ -61,7 +62,7 @@ def _intervals(anchor: RdCurve, test: RdCurve, axis: Axis) -> list[tuple[float, 
     if axis.name not in anchor.images or axis.name not in test.images:
         return [(None, None)] * 2
     pair = anchor.images[axis.name], test.images[axis.name]
-    if (images := len(pair[0][0])) < 2:
+    if (images := len(pair[0][0])) < batch.FEWEST_IMAGES:
         return [(None, None)] * 2
     weights = resample_weights(images)
     means = [(weights @ rate, axis.quality(weights @ value)) for rate, value in pair]

@@ -70,7 +70,7 @@ def _show(result: Comparison, form: str) -> None:
     from bench.system.csv_files import csv_text  # noqa: PLC0415
 
     heading = f"{result.test} against {result.anchor}; {result.dataset}"
-    headers, rows = tables.comparison(result.rows, result.pictures)
+    headers, rows = tables.comparison(result.rows)
     if form == "text":
         click.echo(heading)
         tables.show(headers, rows)

@@ -90,18 +90,12 @@ def stale(curves: pd.DataFrame, asked: Collection[str]) -> Iterator[str]:
         yield f"{row['name']} of {version}: not shown, because another version was measured later or has more points"
 
 
-FEWEST_FOR_INTERVAL = 5
-"""Minimum number of pictures for a bootstrap interval."""
-
-
-def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple[list[str], list[list[str]]]:
+def comparison(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of a comparison, with one row per metric.
 
     Its columns are of BD-rates, of differences at a point, or, where a glob has curves and points, of both. Rows of
     several curves begin with the curve's name.
     """
-    is_few = pictures is not None and pictures < FEWEST_FOR_INTERVAL
-    few = dict.fromkeys(("interval_low_percent", "rate_low_percent", "quality_low") if is_few else ())
     with_points = any("rate_at_equal_quality_percent" in row for row in rows)
     with_rates = not with_points or any(row["bd_rate_pchip_percent"] is not None for row in rows)
     interval = "95 % interval"
@@ -111,7 +105,7 @@ def comparison(rows: Sequence[Mapping[str, Any]], pictures: int | None) -> tuple
     headers += ["remarks"]
     cells = [
         [row["axis_title"], *_bd_cells(row) * with_rates, *_point_cells(row) * with_points, row["notes"]]
-        for row in ({**row, **few} for row in rows)
+        for row in rows
     ]
     if len({row["test"] for row in rows}) <= 1:
         return headers, cells

@@ -236,9 +236,10 @@ def test_equal_images_leave_no_uncertainty() -> None:
     assert interval((rate, value), (rate * 0.9, value)) == pytest.approx((-10, -10))
 
 
-def test_one_image_has_no_interval() -> None:
-    rate, value = np.array([RATES]), np.array([PSNR])
-    assert interval((rate, value), (rate, value)) is None
+@pytest.mark.parametrize("images", [1, 2, 4, 5])
+def test_fewer_than_five_images_have_no_interval(images: int) -> None:
+    rate, value = np.tile(RATES, (images, 1)), np.tile(PSNR, (images, 1))
+    assert (interval((rate, value), (rate, value)) is None) == (images < 5)
 
 
 def test_the_table_names_no_pair_twice() -> None:

@@ -164,6 +164,7 @@ def test_a_claim_about_a_training_is_decided_by_two_seeds(
     assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)  # shown, and judging nothing
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_a_seed_that_says_otherwise_leaves_a_claim_in_part(synthetic: Synthetic, tmp_path: Path) -> None:
     _compact(synthetic)
     for row in synthetic.tables["measurements"]:

@@ -25,6 +25,7 @@ def _publish(synthetic: Synthetic, *, metric: str, points: list[tuple[float, flo
     synthetic.tables["published"] += rows
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_a_fifth_less_rate_is_minus_twenty_percent_on_every_metric(synthetic: Synthetic, tmp_path: Path) -> None:
     result = compare_rows(synthetic.read(tmp_path), "beta", "alpha")
     assert [row["axis"] for row in result.rows] == ["psnr_db", "psnr_y_db", "ms_ssim_db"]
@@ -37,6 +38,7 @@ def test_a_fifth_less_rate_is_minus_twenty_percent_on_every_metric(synthetic: Sy
         assert row["per_image_mean_percent"] == pytest.approx(-20, abs=0.05)
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_each_image_is_compared_by_its_own_curve(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         if row["codec"] == "beta" and row["image"] == "dill":
@@ -46,6 +48,14 @@ def test_each_image_is_compared_by_its_own_curve(synthetic: Synthetic, tmp_path:
     assert row["per_image_highest_percent"] == pytest.approx(60, abs=0.1)
     assert row["per_image_mean_percent"] == pytest.approx((3 * -20 + 60) / 4, abs=0.1)
     assert row["interval_low_percent"] < row["bd_rate_pchip_percent"] < row["interval_high_percent"]
+
+
+@pytest.mark.parametrize("test", ["beta", "beta@50"])
+def test_few_pictures_have_no_interval_but_the_reason(synthetic: Synthetic, tmp_path: Path, test: str) -> None:
+    found = compare_rows(synthetic.read(tmp_path), test, "alpha")
+    assert found.notes == ["no interval: 4 pictures; at least 5 are needed"]
+    spans = ("interval_low_percent", "interval_high_percent", "rate_low_percent", "quality_high")
+    assert [row.get(span) for row in found.rows for span in spans] == [None] * 12
 
 
 def test_the_same_export_gives_the_same_rows(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -247,13 +257,14 @@ def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None
     for worse in (r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 70):
         worse["mse"] *= 100
     result = compare_rows(synthetic.read(tmp_path), "beta", "alpha")
-    assert result.notes == ["beta@30 is left out: 3 of 4 pictures"]
+    assert result.notes[0] == "beta@30 is left out: 3 of 4 pictures"
     assert (
         "test curve: 1 left out with a higher rate but no higher quality than another point" in result.rows[0]["notes"]
     )
     assert "doubtful" in result.rows[0]["notes"]
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_a_lossless_point_is_left_out_and_noted(synthetic: Synthetic, tmp_path: Path) -> None:
     next(r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 90)["mse"] = 0.0
     row = compare_rows(synthetic.read(tmp_path), "beta", "alpha").rows[0]
@@ -269,7 +280,7 @@ def test_curves_that_do_not_overlap_have_no_number_but_a_reason(synthetic: Synth
     assert row["bd_rate_pchip_percent"] is None
     assert row["interval_low_percent"] is None
     assert "do not overlap" in row["notes"]
-    assert tables.comparison([row], 4)[1][0][1] == "-"
+    assert tables.comparison([row])[1][0][1] == "-"
 
 
 def test_a_metric_where_less_is_better_counts_the_right_way(synthetic: Synthetic, tmp_path: Path) -> None:

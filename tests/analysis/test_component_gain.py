@@ -69,6 +69,7 @@ def test_trainings_that_differ_in_more_than_the_seed_are_not_compared(change: di
     assert table["rate_spread_percent"].isna().all()
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_a_pair_has_the_weights_of_one_name(families: Synthetic, tmp_path: Path) -> None:
     results = DatasetResults.of(families.read(tmp_path), "garden")
     table = component_gain_table(results, _extras(_fits("joint", {}), {"hyper": 5, "joint": 5}))

@@ -59,7 +59,6 @@ def test_a_part_that_was_measured_is_a_set_with_curves(synthetic: Synthetic, tmp
     result = compare_rows(export, "beta", "alpha")
     assert result.dataset == f"{PART}: garden, 2 of 4 pictures"
     assert result.rows[0]["bd_rate_pchip_percent"] == pytest.approx(-20, abs=0.05)
-    assert result.pictures == 2
     assert compare_rows(export, "beta", "alpha", dataset="garden") == result
     assert main_results(export, None, ()).dataset == main_results(export, "garden", ()).dataset == PART
     assert [content.results.dataset for content in Report.of(synthetic.write(tmp_path)).contents] == [PART]

@@ -45,7 +45,7 @@ def test_the_rates_are_those_that_were_built_in_on_every_metric(planes_report: P
         rows = table[table["anchor"] == anchor]
         assert len(rows) == 5
         assert rows["bd_rate_pchip_percent"].to_numpy() == pytest.approx(100 * ratio - 100, abs=0.1)
-        assert rows[["interval_low_percent", "interval_high_percent"]].notna().all(axis=None)
+        assert rows[["interval_low_percent", "interval_high_percent"]].isna().all(axis=None)  # four pictures
     assert "\N{MINUS SIGN}20.0" in page.text
     assert {"bpg-420", "vvc"}.isdisjoint(table["anchor"])
 

@@ -253,6 +253,12 @@ def test_each_figure_is_drawn_once(full_export: Path, tmp_path: Path, monkeypatc
     assert len(drawn) == len(set(drawn)) == len(list((tmp_path / "figures").rglob("*.svg")))
 
 
+def test_four_pictures_have_no_interval_and_the_reason_instead(page: Page, out: Path) -> None:
+    assert "No interval: 4 pictures; at least 5 are needed." in page.text
+    rates = pd.read_csv(out / "tables" / "bd_rates.csv")
+    assert rates[["interval_low_percent", "interval_high_percent"]].isna().all(axis=None)
+
+
 def test_gains_of_the_rectifier_have_a_panel_for_each_model(out: Path) -> None:
     page = Page(out / "rectifier.html")
     assert ">alpha</text>" in _figure(page, "rectifier_psnr_gain_db")

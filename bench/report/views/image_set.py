@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from bench.analysis import batch
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
 from bench.analysis.rectifier_gain import time_ratios
@@ -50,6 +51,7 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
         "curve_names": rates.names(content),
         "cell_heads": cell_heads(results.axes),
         "costs": answer.costs(content, extras),
+        "no_interval": batch.too_few(len(results.images)) if results.images else "",
         "timed_on": answer.times(content)[1],
         "warns": NOT_COMPARABLE in results.note,
         "planar": PSNR_YUV in results.axes,
