@@ -16,6 +16,7 @@ from bench.report.content import Content
 from bench.report.numbers import NOTHING
 from bench.report.views import answer, claims
 from bench.report.views.rates import of_few, rate_tables
+from bench.report.views.section_summaries import component_gain
 from bench.results import published
 from bench.results.extras import ORIGINS, WEIGHTS, Extras
 
@@ -153,6 +154,14 @@ def test_doubted_rows_come_last_with_their_reason(synthetic: Synthetic, tmp_path
     assert table["rows"][-1]["mark"] == 1
     assert table["remarks"][0].startswith("qualities 10, 50, where joint has 10, 30,")
     assert table["rows"][0]["cells"][0][0] == f"{MINUS}50.0"
+
+
+def test_a_component_without_a_bd_rate_is_not_the_largest_gain() -> None:
+    row = {"adds": "attention", "test": "a", "anchor": "b", "bd_rate_pchip_percent": float("nan"), "notes": ""}
+    other = row | {"adds": "context", "bd_rate_pchip_percent": -3.0, "notes": "doubtful: only 3 points"}
+    titles = {"a": "A", "b": "B"}
+    assert component_gain(pd.DataFrame([row, other]), titles) == f"largest: context, {MINUS}3.0 % bits (A over B)"
+    assert component_gain(pd.DataFrame([row]), titles) == ""
 
 
 def _trained(**changes: object) -> pd.DataFrame:

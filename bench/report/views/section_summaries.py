@@ -49,13 +49,12 @@ def _rates(content: Content) -> str:
 
 def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """Largest gain of a component; doubtful ones are used only if there are no others."""
-    if table.empty:
-        return ""
-    sure = [row for row in records(table) if not doubts(row["notes"])] or records(table)
-    numbers = [row for row in sure if row["bd_rate_pchip_percent"] is not None]
+    # Without a BD-rate the value is None or NaN, which compares as neither less nor more.
+    numbers = records(table.dropna(subset=["bd_rate_pchip_percent"])) if len(table) else []
     if not numbers:
         return ""
-    row = min(numbers, key=lambda row: float(row["bd_rate_pchip_percent"]))
+    sure = [row for row in numbers if not doubts(row["notes"])] or numbers
+    row = min(sure, key=lambda row: float(row["bd_rate_pchip_percent"]))
     rate = f"{signed(row['bd_rate_pchip_percent'], 1)} %"
     return f"largest: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
 
