@@ -80,7 +80,8 @@ class Dataset:
             return self
         name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
         note = f"A part of {self.name}: results are not comparable with published ones."
-        return Dataset(name, f"{self.name}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
+        title = self.title.rpartition(", ")[0] or self.title  # without the number of pictures
+        return Dataset(name, f"{title}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -282,7 +283,7 @@ def _open_clip(path: Path, options: ClipOptions) -> Dataset:
     extent = f"{len(chosen)} of {count}" if options.frames else count
     levels = "full" if form.full_range else "limited"
     title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
-    note = "The user's own clip, frames coded independently: results are not comparable with published ones."
+    note = "Your own clip, frames coded independently: results are not comparable with published ones."
     if form.is_grey:
         note += " It has no chroma; 128 is used instead, and results for chroma are meaningless."
     return Dataset(printable(f"{path.stem}-{_content_hash(images)}"), printable(title), note, tuple(images))
@@ -314,7 +315,7 @@ def _open_files(pattern: str) -> Dataset:
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
     images = _unique_names(_hashed(files, stem))
-    note = "The user's own images: results are not comparable with published ones."
+    note = "Your own images: results are not comparable with published ones."
     left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
     # Without the path, so that equal sets in different folders have equal names.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"

@@ -12,7 +12,7 @@ import html5lib
 import pandas as pd
 import pytest
 from pages import Page, cell_numbers, spelt
-from synthetic import orchard
+from synthetic import IMAGES, orchard
 
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.rectifier_gain import TIMES
@@ -22,7 +22,7 @@ from bench.report.content import main_results
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.report import Report
 from bench.report.views import provenance, times
-from bench.report.views.image_set import short_title
+from bench.report.views.image_set import heading, short_title
 from bench.report.views.rates import mark
 from bench.results.extras import ORIGINS, WEIGHTS
 from bench.system import manifest
@@ -498,6 +498,7 @@ def test_a_published_curve_can_be_the_anchor(full_export: Path, tmp_path: Path) 
         ("Kodak Lossless True Color Image Suite, 24 pictures", "kodak", "Kodak"),
         ("Kodak in YUV 4:2:0, 24 pictures", "kodak-yuv420", "Kodak in YUV 4:2:0"),
         ("photos, 4 pictures", "photos-1a2b3c4d", "Photos"),
+        ("Kodak Lossless True Color Image Suite, 2 of 24 pictures", "kodak-2of24-1a2b3c4d", "Kodak"),
         ("news_352x288.y4m, 352x288", "news-1a2b3c4d", "news_352x288.y4m"),
     ],
 )
@@ -509,3 +510,11 @@ def test_a_data_set_has_its_name_as_people_write_it(
     synthetic.add_dataset(dataset)
     synthetic.tables["datasets"][0]["title"] = title
     assert short_title(main_results(synthetic.read(tmp_path), dataset, ())) == shown
+
+
+def test_a_part_is_named_like_the_whole_with_its_number_of_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
+    part = "garden-2of4-1a2b3c4d"
+    synthetic.add_dataset(part, IMAGES[:2], note="A part of garden: results are not comparable with published ones.")
+    synthetic.tables["datasets"][-1]["title"] = "Garden in a very long title of its own, 2 of 4 pictures"
+    results = DatasetResults.of(synthetic.read(tmp_path), part)
+    assert heading(results) == "Image codecs on Garden, 2 of 4 pictures"

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 NOT_COMPARABLE = "published ones"
 """Part of a data set's note that makes it a warning; other notes describe the origin of the pictures."""
 
+PART = re.compile(r"-\d+of\d+-[0-9a-f]{8}$")
+"""End of the name of a part of an image set."""
+
 LONGEST_NAME = 24
 """Maximum number of characters of a data set's title in a heading."""
 
@@ -80,7 +83,8 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
 def heading(results: DatasetResults) -> str:
     """Heading of the page; it mentions subsets, and image sets that are not comparable with published results."""
     text = f"Image codecs on {short_title(results)}"
-    if results.note:
+    # That a part is one is said by its number of pictures.
+    if results.note and not (results.is_subset and results.note.startswith("A part of ")):
         clause = re.split(r"[:;.]", results.note, maxsplit=1)[0].strip()
         # Within the heading a sentence starts in lower case, unless it begins with an abbreviation.
         text += f" ({clause[:1].lower() + clause[1:] if clause[1:2].islower() else clause})"
@@ -90,7 +94,7 @@ def heading(results: DatasetResults) -> str:
 def short_title(results: DatasetResults) -> str:
     """Short name of a data set: the beginning of its title if it is short, otherwise its name."""
     first = results.title.split(",")[0].strip()
-    name = first if 0 < len(first) <= LONGEST_NAME else results.dataset
+    name = first if 0 < len(first) <= LONGEST_NAME else PART.sub("", results.dataset)
     # A single word is capitalised; paths are left unchanged.
     return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
