@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from bench.results.frames import Export
 
 
+PACKAGED = ("compact", "compact-ms-ssim")
+"""Names of the weights that come with the package."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """Results on one image set, prepared for a page.
@@ -145,10 +149,12 @@ def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
 
 
 def short_titles(results: DatasetResults) -> dict[str, str]:
-    """Titles of the measured curves, with the weights only if they differ from those of most learned curves."""
+    """Titles of the measured curves, without the weights if they are the package's and those of most learned curves."""
     curves = results.curves
     uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
     usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
+    if usual not in PACKAGED:
+        return dict(zip(curves["name"], curves["title"], strict=True))
     rows = zip(curves["name"], curves["title"], curves["weights"], strict=True)
     return {name: title.replace(f" [{weights}]", "") if weights == usual else title for name, title, weights in rows}
 

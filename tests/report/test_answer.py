@@ -40,7 +40,7 @@ def _said(content: Content) -> str:
 
 def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_codec("joint", "Joint")
-    synthetic.add_curve("joint", rate=1.25, weights="own")
+    synthetic.add_curve("joint", rate=1.25, weights="compact")
     synthetic.add_timings()
     said = _said(_content(synthetic, tmp_path, anchors=("alpha", "beta")))
     assert said == (
@@ -48,6 +48,17 @@ def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, t
         "It decodes a picture in 0.011 s (Alpha: 0.011). "
         "The best codec measured here is Beta: 20.0 % fewer bits than Alpha."
     )
+
+
+@pytest.mark.parametrize(("weights", "shown"), [("compact", "Joint"), ("runs/*.pth.tar", "Joint [runs/*.pth.tar]")])
+def test_weights_that_are_not_the_packages_are_named(
+    synthetic: Synthetic, tmp_path: Path, weights: str, shown: str
+) -> None:
+    synthetic.add_codec("joint", "Joint")
+    synthetic.add_curve("joint", rate=1.25, weights=weights)
+    content = _content(synthetic, tmp_path)
+    assert content.titles["joint"] == shown
+    assert _said(content).startswith(f"On Garden, {shown} needs 25.0 % more bits than Alpha")
 
 
 def test_without_a_learned_codec_the_best_is_what_the_page_is_about(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -60,7 +71,7 @@ def test_without_a_learned_codec_the_best_is_what_the_page_is_about(synthetic: S
 
 def test_learned_codecs_alone_are_compared_with_the_first(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
-        row["weights"] = "own"
+        row["weights"] = "compact"
     assert "Beta needs 20.0 % fewer bits than Alpha" in _said(_content(synthetic, tmp_path))
 
 
@@ -75,7 +86,7 @@ def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path
 def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         row["mse"] *= 1e4 if row["codec"] == "beta" else 1
-        row["weights"] = "own" if row["codec"] == "beta" else ""
+        row["weights"] = "compact" if row["codec"] == "beta" else ""
     content = _content(synthetic, tmp_path)
     assert _said(content) == "On Garden, Beta cannot be ranked against Alpha: the curves do not overlap in quality."
     first = of_few(rate_tables(content)["psnr_db"]["alpha"], content.chosen)
@@ -92,7 +103,7 @@ def _only(synthetic: Synthetic, **qualities: tuple[float, ...]) -> None:
 
 def test_a_single_point_has_a_rate_at_equal_quality_and_the_reason(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_codec("joint", "Joint")
-    synthetic.add_curve("joint", rate=0.75, weights="own")
+    synthetic.add_curve("joint", rate=0.75, weights="compact")
     _only(synthetic, joint=(50,))
     content = _content(synthetic, tmp_path, anchors=("alpha", "beta"))
     rates = [
@@ -109,7 +120,7 @@ def test_a_single_point_has_a_rate_at_equal_quality_and_the_reason(synthetic: Sy
 
 def test_a_single_point_of_the_anchor_is_not_called_little_overlap(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_codec("joint", "Joint")
-    synthetic.add_curve("joint", rate=0.75, weights="own")
+    synthetic.add_curve("joint", rate=0.75, weights="compact")
     _only(synthetic, alpha=(50,))
     said = _said(_content(synthetic, tmp_path, anchors=("alpha",)))
     assert said == "On Garden, Alpha has a single point, where Joint needs 25.0 % fewer bits than Alpha at equal PSNR."
@@ -145,7 +156,7 @@ def test_planes_are_about_cca(tmp_path: Path) -> None:
 def test_doubted_rows_come_last_with_their_reason(synthetic: Synthetic, tmp_path: Path) -> None:
     for codec in ("joint", "joint+qr"):
         synthetic.add_codec(codec, codec.title())
-        synthetic.add_curve(codec, rate=0.5, weights="own")
+        synthetic.add_curve(codec, rate=0.5, weights="compact")
     rows = synthetic.tables["measurements"]
     synthetic.tables["measurements"] = [r for r in rows if r["codec"] != "joint+qr" or r["quality"] in {10, 50}]
     table = rate_tables(_content(synthetic, tmp_path))["psnr_db"]["alpha"]
@@ -165,7 +176,7 @@ def test_a_component_without_a_bd_rate_is_not_the_largest_gain() -> None:
 
 
 def _trained(**changes: object) -> pd.DataFrame:
-    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"weights": "own", "codec": "joint", "weights_sha256": "1"}
+    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"weights": "compact", "codec": "joint", "weights_sha256": "1"}
     numbers = {"quality": 3.0, "num_bytes": 3_400_000, "total_steps": 1250.0, "seconds": 5400.0, "N": 64, "M": 96}
     return pd.DataFrame([row | numbers | changes])
 
@@ -174,14 +185,14 @@ def _trained(**changes: object) -> pd.DataFrame:
 def test_the_banner_has_width_and_training_from_the_records(synthetic: Synthetic, tmp_path: Path, lacking: str) -> None:
     synthetic.add_codec("joint", "Joint")
     if lacking != "learned":
-        synthetic.add_curve("joint", weights="own", weights_sha256="1")
+        synthetic.add_curve("joint", weights="compact", weights_sha256="1")
     trained = _trained(**({"total_steps": None, "seconds": None} if lacking == "record" else {}))
     content, extras = _content(synthetic, tmp_path), Extras(weights=trained)
     said = answer.weights_banner(content, extras)
     if lacking:
         assert said == ""
         return
-    assert 'weights "own"' in said
+    assert 'weights "compact"' in said
     assert "Joint has N = 64 (published models: 192) and M = 96 (published models: 192 to 320) channels" in said
     steps = "1\N{THIN SPACE}250 (published models: 5\N{THIN SPACE}000\N{THIN SPACE}000) steps"
     assert f"{steps}, 1.5 hours for all 1 model" in said
@@ -207,7 +218,7 @@ def test_published_and_measured_values_have_a_verdict_each(synthetic: Synthetic,
 
 def test_a_training_for_several_lambdas_counts_once(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_codec("joint", "Joint")
-    synthetic.add_curve("joint", weights="own", weights_sha256="1")
+    synthetic.add_curve("joint", weights="compact", weights_sha256="1")
     both = [_trained(quality=quality, started="2026-01-01T00:00:00+00:00") for quality in (3.0, 4.0)]
     another = _trained(quality=5.0, started="2026-01-02T00:00:00+00:00")
     said = answer.weights_banner(_content(synthetic, tmp_path), Extras(weights=pd.concat([*both, another])))
