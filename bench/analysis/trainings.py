@@ -133,7 +133,7 @@ def _steps(trained: pd.DataFrame, codec: str, apart: Sequence[str]) -> dict[floa
         if source:
             found[float(row["quality"])] = _steps(trained, source, apart).get(float(quality), math.nan)
         else:
-            # As in "planes-base 6500; acem 400".
+            # As in "planes-ladder 2500; acem 1000".
             stages = re.findall(r"(\S+) (\d+)", str(row["stages"]))
             left_out = sum(float(number) for name, number in stages if name in apart)
             found[float(row["quality"])] = float(row["total_steps"]) - left_out

@@ -24,7 +24,7 @@ WEIGHTS = (
 """Training of each weights file, all stages together; cells are empty where the file does not record a value."""
 
 ORIGINS = ("stages", "quantised_from", "taken", "taken_steps", "N", "M")
-"""Columns of `weights` that may be missing: the stages with their numbers of steps ("planes-base 6500; acem 400"),
+"""Columns of `weights` that may be missing: the stages with their numbers of steps ("planes-ladder 2500; acem 1000"),
 the model ("joint@3") that weights without training were quantised from, the parts taken from other weights ("hyper
 02bc40d1533c: g_a g_s", by family and SHA-256), the number of steps of those, where it is known, and the channels of the
 transforms (N) and of the latents (M)."""

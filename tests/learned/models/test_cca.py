@@ -51,7 +51,7 @@ def test_shapes(family: str, options: dict[str, object], planes: torch.Tensor) -
 
 
 def test_families_of_planes_have_equal_compact_widths() -> None:
-    assert {(compact_config(family).N, compact_config(family).M) for family in YUV420} == {(48, 128)}
+    assert {(compact_config(family).N, compact_config(family).M) for family in YUV420} == {(48, 64)}
 
 
 @pytest.mark.parametrize("options", [{"guide": "igu2"}, {"distribution": "laplacian"}, {"mean": False}])
