@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ from bench.system.provenance import git_state, machine, package_versions
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+_WIDTH = 60
+"""Of a column with many names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,14 @@ def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
 def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
     """Missing requirements of codecs, each once: (codecs with their backend, what is missing).
 
-    Of many codecs the first two are named.
+    Many codecs take further rows, without a requirement.
     """
     lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
-    return [
-        (", ".join(names) if len(names) < 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more", reason)
-        for reason, names in _grouped(lacking).items()
-    ]
+    rows = []
+    for reason, names in _grouped(lacking).items():
+        first, *further = textwrap.wrap(", ".join(names), _WIDTH, break_on_hyphens=False)
+        rows += [(first, reason), *((line, "") for line in further)]
+    return rows
 
 
 def metrics() -> list[tuple[str, str, str, str]]:

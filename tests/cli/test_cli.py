@@ -242,7 +242,7 @@ def test_what_is_there_and_what_is_missing_is_told_once(monkeypatch: pytest.Monk
     assert output.count("libjpeg's quality") == 1
     assert output.count("no such program") == 1
     line = next(line for line in output.splitlines() if "no such program" in line)
-    assert line.startswith("jpeg (external), jpeg-444 (external) and 1 more  ")
+    assert line.startswith("jpeg (external), jpeg-444 (external), jpeg-opt (external)  ")
     ready = [line for line in output.splitlines() if line.startswith("jpeg ") and "libjpeg-turbo" in line]
     assert [line.split()[2] for line in ready] == ["pillow"]
     assert all(len(line) < 160 for line in ready)

@@ -127,7 +127,9 @@ def unplugged(*_: object) -> None:
 
 
 def contents(folder: Path) -> dict[Path, str]:
-    files = {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+    # Python itself writes the bytecode of a user's module.
+    found = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    files = {path: path.read_bytes() if path.is_file() else b"" for path in found}
     return {path: sha256(data).hexdigest() for path, data in files.items()}
 
 
