@@ -12,13 +12,6 @@ from bench.system.tools import run_tool
 if TYPE_CHECKING:
     from pathlib import Path
 
-TOOL = """
-import pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-pathlib.Path("child").write_text(str(child.pid))
-time.sleep(1000)
-"""
-
 
 def test_a_tool_gets_what_it_reads_and_gives_what_it_prints(tmp_path: Path) -> None:
     said = "import os, sys; sys.stdout.write(sys.stdin.read().upper() + os.getcwd()); sys.exit(3)"
@@ -28,6 +21,6 @@ def test_a_tool_gets_what_it_reads_and_gives_what_it_prints(tmp_path: Path) -> N
 
 def test_a_tool_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        run_tool([sys.executable, "-c", TOOL], timeout_s=10, folder=tmp_path)
+        run_tool(["sh", "-c", "sleep 600 & echo $! >child; wait"], timeout_s=1, folder=tmp_path)
     pid = int((tmp_path / "child").read_text())
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
