@@ -32,6 +32,9 @@ codec with another precision keeps the results of the first.
 _CURVE = ["name", "codec", "title", "backend", "backend_version", "revision", "weights", "settings", "curve"]
 
 
+_PART = re.compile(r"(?<=.)-\d+of\d+-[0-9a-f]{8}$")
+"""End of the name of a part of an image set."""
+
 _SIZE = re.compile(r", \d+( of \d+)? (pictures?|frames?)( of \d+x\d+)?$")
 """Suffix of the title of an image set with its number of images."""
 
@@ -167,10 +170,15 @@ def reported_datasets(export: Export) -> list[str]:
     return [name for name in export.datasets["dataset"] if name in shown]
 
 
+def name_of_whole(dataset: str) -> str:
+    """Name of the image set of which a set is a part, else its own; see `bench.images.datasets.Dataset.part`."""
+    return _PART.sub("", dataset)
+
+
 def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
-    """Number of images of a set, or of the whole set if it is a part; see `bench.images.datasets.Dataset.part`."""
-    if found := re.fullmatch(r"(.+)-\d+of\d+-[0-9a-f]{8}", dataset):
-        whole = export.images.loc[export.images["dataset"] == found[1], "image_sha256"]
+    """Number of images of a set, or of the whole set if it is a part."""
+    if (name := name_of_whole(dataset)) != dataset:
+        whole = export.images.loc[export.images["dataset"] == name, "image_sha256"]
         if set(members["image_sha256"]) < set(whole):
             return len(whole)
     return len(members)

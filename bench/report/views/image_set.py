@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import batch
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
+from bench.analysis.dataset_results import name_of_whole
 from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 NOT_COMPARABLE = "published ones"
 """Part of a data set's note that makes it a warning; other notes describe the origin of the pictures."""
-
-PART = re.compile(r"-\d+of\d+-[0-9a-f]{8}$")
-"""End of the name of a part of an image set."""
 
 LONGEST_NAME = 24
 """Maximum number of characters of a data set's title in a heading."""
@@ -94,7 +92,7 @@ def heading(results: DatasetResults) -> str:
 def short_title(results: DatasetResults) -> str:
     """Short name of a data set: the beginning of its title if it is short, otherwise its name."""
     first = results.title.split(",")[0].strip()
-    name = first if 0 < len(first) <= LONGEST_NAME else PART.sub("", results.dataset)
+    name = first if 0 < len(first) <= LONGEST_NAME else name_of_whole(results.dataset)
     # A single word is capitalised; paths are left unchanged.
     return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
