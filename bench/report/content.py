@@ -21,6 +21,7 @@ from bench.analysis.rd_curve import RdCurve, all_curves, find, published_curve, 
 from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
 from bench.analysis.trust import doubts_of, other_qualities
+from bench.learned.weights import catalogue
 from bench.report.against import Against
 from bench.report.figure import drawable
 from bench.report.rd_plot import rd_figures
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure
     from bench.results.extras import Extras
     from bench.results.frames import Export
-
-
-PACKAGED = ("compact", "compact-ms-ssim")
-"""Names of the weights that come with the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +150,7 @@ def short_titles(results: DatasetResults) -> dict[str, str]:
     curves = results.curves
     uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
     usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
-    if usual not in PACKAGED:
+    if usual not in catalogue.COMPACTS:
         return dict(zip(curves["name"], curves["title"], strict=True))
     rows = zip(curves["name"], curves["title"], curves["weights"], strict=True)
     return {name: title.replace(f" [{weights}]", "") if weights == usual else title for name, title, weights in rows}
