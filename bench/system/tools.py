@@ -6,11 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import psutil
 
 
 def run_tool(
@@ -33,12 +36,28 @@ def run_tool(
 
 
 def end_tree(pid: int) -> None:
-    """Kill a process and all its descendants."""
+    """Kill a process and all its descendants, and wait until they have ended, for five seconds at most."""
     import psutil  # noqa: PLC0415
 
+    killed = []
     with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGSTOP)  # so that it starts no further children
-        for child in psutil.Process(pid).children(recursive=True):
+        killed = [psutil.Process(pid)]
+        killed += killed[0].children(recursive=True)
+        for child in killed[1:]:
             with contextlib.suppress(psutil.Error):
                 child.kill()
         os.kill(pid, signal.SIGKILL)
+    # The kernel ends a process some time after the signal; until then it may still write files.
+    until = time.monotonic() + 5
+    while any(map(_runs, killed)) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process has not ended; a zombie has."""
+    import psutil  # noqa: PLC0415
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False

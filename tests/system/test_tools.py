@@ -21,6 +21,6 @@ def test_a_tool_gets_what_it_reads_and_gives_what_it_prints(tmp_path: Path) -> N
 
 def test_a_tool_that_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
-        run_tool(["sh", "-c", "sleep 600 & echo $! >child; wait"], timeout_s=1, folder=tmp_path)
+        run_tool(["sh", "-c", "sleep 600 & echo $! >child; wait"], timeout_s=2, folder=tmp_path)
     pid = int((tmp_path / "child").read_text())
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
