@@ -81,6 +81,9 @@ MSE = Metric("mse", _mse(lambda picture: picture.pixels), "MSE, RGB", higher_is_
 MSE_Y = Metric("mse_y", _mse(_luma), "MSE, luma", higher_is_better=False, kinds=("rgb", "yuv420"))
 MSE_U = Metric("mse_u", _mse(lambda picture: picture.u), "MSE, U", higher_is_better=False, kinds=("yuv420",))
 MSE_V = Metric("mse_v", _mse(lambda picture: picture.v), "MSE, V", higher_is_better=False, kinds=("yuv420",))
+ERRORS = (MSE, MSE_Y, MSE_U, MSE_V)
+"""The squared errors, which PSNR follows from."""
+
 MS_SSIM = Metric("ms_ssim", _ms_ssim(lambda picture: picture.pixels), "MS-SSIM, RGB", higher_is_better=True)
 MS_SSIM_Y = Metric(
     "ms_ssim_y",

@@ -11,6 +11,7 @@ from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.component_gain import component_gain_table
+from bench.analysis.quantization import quantization_table
 from bench.analysis.rd_curve import find
 from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.sets import all_results, without_parts
@@ -24,7 +25,7 @@ from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page,
 from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
 from bench.report.views.image_set import sections, short_title, study_view
-from bench.report.views.rates import anchor_rows, ceilings, component_gains
+from bench.report.views.rates import anchor_rows, ceilings, component_gains, quantization
 from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export
@@ -50,6 +51,7 @@ DOWNLOADS = (
     ("per_image_bd_rates", "BD-rates per picture"),
     ("component_gains", "learned codecs compared with those without a component, and the seed variance"),
     ("training_spread", "trainings that differ only in their seeds"),
+    ("quantization", "what rounding the latents costs, and file sizes compared with estimated bits"),
     ("rate_differences", "rate relative to the anchors at each quality"),
     ("anchors", "conventional codecs compared with their published curves"),
     ("conversion_ceilings", "PSNR after colour conversion alone"),
@@ -150,6 +152,8 @@ class Report:
         tables = {**content.tables, **{name: frame for name, frame in optional.items() if len(frame)}}
         view |= {
             "component_gains": component_gains(optional["component_gains"], content),
+            "quantization": quantization(optional["quantization"], content),
+            "quantization_axis": optional["quantization"]["axis_title"].max(),
             "gains_axis": content.results.axes[0].title if content.results.axes else "",
             "has_training_spread": "training_spread" in tables,
             "has_complexity": "complexity" in tables,
@@ -191,6 +195,7 @@ class Report:
         spread = self.extras.experiment("training_spread")
         return {
             "component_gains": component_gain_table(results, self.extras),
+            "quantization": quantization_table(results),
             "training_spread": seed_variance.table(spread[spread["dataset"] == results.dataset]),
             "anchors": anchor_table(results, self.export),
             "round_trip_ceilings": ceiling_table(results),

@@ -286,6 +286,20 @@ def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path:
 
 
 @pytest.mark.usefixtures("empty_figures")
+def test_quantisation_errors_have_a_section_where_they_were_measured(tmp_path: Path) -> None:
+    export = orchard()
+    for row in export.tables["measurements"]:
+        if row["codec"] == "cca":
+            bits = {"estimated_bits": 7.9 * row["num_bytes"], "coder_bits": 8.0 * row["num_bytes"]}
+            row.update(bits | {f"unquantized_mse_{plane}": row[f"mse_{plane}"] / 1.25 for plane in "yuv"})
+    page = _report(export, tmp_path)
+    section = page.text[page.text.index("Quantisation errors") :]
+    assert "rounding costs Cca 0.97 dB" in page.text  # 10 log10 1.25
+    assert "PSNR, YUV 6:1:1 of the decoded files" in section
+    assert "+1.27" in section  # 8 / 7.9 in percent
+
+
+@pytest.mark.usefixtures("empty_figures")
 def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["timings"] = []
     page = _report(brief, tmp_path)

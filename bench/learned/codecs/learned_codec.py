@@ -20,7 +20,7 @@ from bench.system.errors import CodecError, MissingError, UsageError, unknown
 from bench.system.files import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -130,9 +130,7 @@ class LearnedCodec(Codec):
         """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode`."""
         content, y_hat = self._decoded(data)
         with stage("synthesis"):
-            return cast(
-                "Picture", self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
-            )
+            return cast("Picture", self._synthesised(y_hat, content))
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """Latents, scales, means and bits of a picture, element by element."""
@@ -166,6 +164,7 @@ class LearnedCodec(Codec):
         side = tiles.side_of(picture.width, picture.height)
         form = self._form(picture, coded.latents.y_hat, side)
         content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form, side)
+        self._note_unquantized(picture, y, content)
         return container.pack(self._identity, content)
 
     def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form | None:  # noqa: ARG002 - for planes
@@ -186,6 +185,23 @@ class LearnedCodec(Codec):
             return content, latents.y_hat
         with stage("rectification"):
             return content, loaded_model.rectified(latents.y_hat)
+
+    def _synthesised(self, y_hat: Tensor, content: FileContent) -> AnyPicture:
+        """The picture of latents, of the size and form of a file."""
+        found: Picture = self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
+        return found
+
+    def _note_unquantized(self, picture: AnyPicture, y: Tensor, content: FileContent) -> None:
+        """Report the errors of the picture of the latents y, which were not rounded."""
+        from bench.metrics.distortion import ERRORS  # noqa: PLC0415
+
+        def error(function: Callable[..., float | None]) -> float:
+            return cast("float", function(picture, unquantized()))
+
+        unquantized = functools.cache(lambda: self._synthesised(y, content))
+        for metric in ERRORS:
+            if picture.kind in metric.kinds:
+                note(f"unquantized_{metric.name}", functools.partial(error, metric.function))
 
     @property
     def _transforms(self) -> Any:  # noqa: ANN401 - of the pictures that the model takes
@@ -276,14 +292,17 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode_yuv420`."""
+        content, y_hat = self._decoded(data)
+        with stage("synthesis"):
+            return self._synthesised(y_hat, content)
+
+    def _synthesised(self, y_hat: Tensor, content: FileContent) -> Yuv420:
         from bench.learned.coding.container import Form  # noqa: PLC0415
         from bench.learned.models.cca.enhancement import Indicator  # noqa: PLC0415
 
-        content, y_hat = self._decoded(data)
         form = content.form or Form()
-        with stage("synthesis"):
-            size, indicator = (content.height, content.width), Indicator.of_bits(form.indicator)
-            planes: Yuv420 = self._transforms.synthesis(y_hat, size, indicator, side=content.side)
+        size, indicator = (content.height, content.width), Indicator.of_bits(form.indicator)
+        planes: Yuv420 = self._transforms.synthesis(y_hat, size, indicator, side=content.side)
         return dataclasses.replace(planes, full_range=form.full_range)
 
     def _analysis(self, picture: AnyPicture) -> Tensor:

@@ -124,6 +124,7 @@ def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
         (view["plots"]["rd"], "curves", "All curves"),
         (view["rate_table"], "rates", "BD-rates"),
         (view.get("component_gains"), "component-gain", "Component gain"),
+        (view.get("quantization"), "quantization", "Quantisation errors"),
         (view["plots"]["difference"], "differences", "Rate savings by quality"),
         (view.get("anchor_rows"), "anchors", "Conventional codecs and their published curves"),
         (view["times"], "times", "Times"),

@@ -135,6 +135,22 @@ def _is_number(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
 
 
+def quantization(table: pd.DataFrame, content: Content) -> Table:
+    """Table of quantisation errors (`bench.analysis.quantization`)."""
+    titles, looks = content.titles, content.looks
+    return Table.of(
+        table,
+        Column("Codec", lambda row: Cell(titles[row["name"]], look=looks[row["name"]])),
+        number("Quality", lambda row: f"{row['quality']:g}"),
+        number("PSNR", lambda row: plain(row["quality_db"], 2), "dB"),
+        number("Not rounded", lambda row: plain(row["unquantized_db"], 2), "dB"),
+        number("Difference", lambda row: signed(row["lost_db"], 2), "dB"),
+        number("‖ŷ − y‖", lambda row: plain(row["latent_error_quantized"], 1)),  # noqa: RUF001
+        number("Files over the estimate", lambda row: signed(row["rate_over_estimate_percent"], 2), "%"),
+        number("Hyper-latents", lambda row: plain(row["z_percent"], 1), "%"),
+    )
+
+
 def component_gains(table: pd.DataFrame, content: Content) -> Table:
     """Table of component gains (`bench.analysis.component_gain`)."""
     titles, looks = content.titles, content.looks

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analysis.ablation import SETTING
 from bench.analysis.comparison import doubts
 from bench.analysis.costs import COSTS
-from bench.report.numbers import count, signed, span
+from bench.report.numbers import count, plain, signed, span
 from bench.report.views import answer, points
 from bench.report.views.table import records
 
@@ -26,6 +26,7 @@ def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str
         "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, all metrics, per picture",
         "rates": _rates(content),
         "component-gain": component_gain(tables.get("component_gains", pd.DataFrame()), content.titles),
+        "quantization": _quantization(content, tables.get("quantization", pd.DataFrame())),
         "differences": _difference(content),
         "anchors": _anchors(tables.get("anchors", pd.DataFrame())),
         "times": _times(content),
@@ -57,6 +58,16 @@ def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     row = min(sure, key=lambda row: float(row["bd_rate_pchip_percent"]))
     rate = f"{signed(row['bd_rate_pchip_percent'], 1)} %"
     return f"largest: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
+
+
+def _quantization(content: Content, table: pd.DataFrame) -> str:
+    """What rounding costs the subject, from its lowest to its highest quality."""
+    own = table[table["name"] == content.subject] if len(table) else table
+    if own.empty:
+        return ""
+    low, high = plain(own["lost_db"].min(), 2), plain(own["lost_db"].max(), 2)
+    costs = low if low == high else f"{low} to {high}"
+    return f"rounding costs {answer.title(content, str(content.subject))} {costs} dB"
 
 
 def _difference(content: Content) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from skimage.metrics import mean_squared_error
 
 from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
@@ -163,6 +164,21 @@ def test_estimated_bits_of_a_context_model_are_those_of_its_convolutions(weights
             scales, means = model.distribution(latents.y_hat, params)
             _, likelihood = model.gaussian_conditional(latents.y_hat, scales, means, "round")
         assert estimated_bits(model, latents)["y"] == pytest.approx(float(-likelihood.log2().sum()), rel=1e-3)
+
+
+def test_the_error_without_rounding_is_that_of_the_transforms_alone(weights: Path) -> None:
+    picture = photograph(128, 192)
+    notes: dict[str, float] = {}
+    x = torch.from_numpy(picture.pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    for family in FAMILIES:
+        codec = open_codec(family, weights)
+        with listening(Listener(note=notes.__setitem__)):
+            decoded = codec.decode(codec.encode(picture))
+        model = codec._loaded_model.model
+        with torch.no_grad():
+            x_hat = model.g_s(model.g_a(x)).clamp(0, 1).mul(255).round()[0].permute(1, 2, 0).numpy()
+        assert notes["unquantized_mse"] == pytest.approx(mean_squared_error(picture.pixels, x_hat), rel=1e-3), family
+        assert notes["unquantized_mse"] != mean_squared_error(picture.pixels, decoded.pixels)
 
 
 def test_a_measurement_holds_coder_bits_and_times_have_stages(weights: Path, portrait: Picture) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 import skimage.data
 import torch
+from skimage.metrics import mean_squared_error
 
 from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class
@@ -137,6 +138,20 @@ def test_a_file_takes_what_is_expected(family: str, size: tuple[int, int], weigh
         data = open_codec(family, weights).encode_yuv420(photograph(*size))
     assert abs(len(data) - notes["coder_bits"] / 8) <= 0.005 * len(data) + 64
     assert notes["coder_bits"] == pytest.approx(notes["coder_bits_y"] + notes["coder_bits_z"])
+
+
+@pytest.mark.parametrize("full_range", [True, False])
+def test_the_errors_without_rounding_are_those_of_the_planes(full_range: bool, weights: Path) -> None:
+    picture = photograph(200, 133, full_range=full_range)
+    notes: dict[str, float] = {}
+    with listening(Listener(note=notes.__setitem__)):
+        codec = open_codec("joint-yuv", weights)
+        codec.encode_yuv420(picture)
+    transforms = codec._loaded_model.transforms
+    planes = transforms.synthesis(transforms.analysis(picture), (133, 200))
+    for name in "yuv":
+        error = mean_squared_error(getattr(picture, name), getattr(planes, name))
+        assert notes[f"unquantized_mse_{name}"] == pytest.approx(error, rel=1e-6)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
