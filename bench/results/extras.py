@@ -38,6 +38,10 @@ COMPLEXITY = (
 PICTURES = ("dataset", "image", "key", "target_bpp", "sha256", "num_bytes")
 """Files of the folder `pictures`, by their hash; rows without a key are originals."""
 
+PICTURE_SOURCE = "source_sha256"
+"""Column of `pictures` that may be missing: the SHA-256 of the bitstream that a picture was decoded from, or of the
+original."""
+
 EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "alpha_epochs": ("model", "quality", "metric", "alpha", "epoch", "psnr_db"),
     "alpha_search": ("model", "quality", "metric", "alpha", "psnr_db", "chosen"),
@@ -64,8 +68,8 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
 
 _TEXT = (
     "acem", "attention", "codec", "dataset", "distance", "distribution", "encoder", "guide", "image", "key", "mean",
-    "metric", "model", "prior", "sha256", "stage", "start_sha256", "synthesis", "transforms", "transforms_sha256",
-    "variant", "weights", "weights_sha256",
+    "metric", "model", "prior", "sha256", "source_sha256", "stage", "start_sha256", "synthesis", "transforms",
+    "transforms_sha256", "variant", "weights", "weights_sha256",
 )  # fmt: skip
 """Columns with text, even where it looks like a number."""
 

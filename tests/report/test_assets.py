@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 from bench.codecs.registry import codec_class
+from bench.harness.recipe import Recipe, recipe_of
 from bench.harness.request import RunRequest, execute
 from bench.images.image_files import read_picture
 from bench.learned.weights.catalogue import COMPACT
 from bench.report.assets import add_assets
+from bench.report.assets import pictures as pictures_module
 from bench.report.assets.pictures import choose
 from bench.report.assets.records import add_records, training_records
 from bench.results.export import export_csv
@@ -77,6 +79,50 @@ def test_pictures_of_an_earlier_export_go_and_files_of_others_stay(directory: Pa
         (directory / "pictures" / "own.webp").touch()
     listed = set(Extras.read(directory).pictures["sha256"])
     assert {path.stem for path in (directory / "pictures").iterdir()} == {*listed, "own"}
+
+
+def test_pictures_are_coded_again_only_if_the_measurement_or_the_file_changed(
+    directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[dict[str, object]] = []
+
+    def counted(row: dict[str, object]) -> Recipe:
+        opened.append(row)
+        return recipe_of(row)
+
+    monkeypatch.setattr(pictures_module, "recipe_of", counted)
+
+    def coded() -> list[object]:
+        opened.clear()
+        add_assets(directory, lambda _: None, dataset=str(photos), pictures=("*",))
+        return sorted({row["key"] for row in opened})
+
+    first = coded()
+    listed = Extras.read(directory).pictures
+    content = {path.name: path.read_bytes() for path in (directory / "pictures").iterdir()}
+    assert set(first) == set(listed["key"]) - {""}
+    assert coded() == []
+    assert Extras.read(directory).pictures.equals(listed)
+
+    # Other settings or weights change the key, other bytes the hash of the bitstream.
+    path = directory / "measurements.csv"
+    stored = path.read_text()
+    for column in ("key", "bitstream_sha256"):
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows.loc[rows["key"] == first[0], column] = "0" * 64
+        rows.to_csv(path, index=False)
+        assert coded() == ["0" * 64 if column == "key" else first[0]]
+        path.write_text(stored)
+        coded()
+
+    # A file that was changed or deleted is written again, and so are those that an earlier version wrote.
+    damaged, gone = sorted(path for path in (directory / "pictures").iterdir())[:2]
+    damaged.write_bytes(b"RIFF")
+    gone.unlink()
+    assert set(coded()) == set(listed.loc[listed["sha256"].isin([damaged.stem, gone.stem]), "key"]) - {""}
+    listed.drop(columns="source_sha256").to_csv(directory / "pictures.csv", index=False)
+    assert coded() == first
+    assert {path.name: path.read_bytes() for path in (directory / "pictures").iterdir()} == content
 
 
 def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, photos: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Decoded pictures for the report: for each codec, at the quality whose file is nearest to a target rate.
 
 The pictures are coded again. A picture is kept only if its bitstream is identical to the measured one, so that the page
-shows what was measured. Files are lossless WebP, named by their hash.
+shows what was measured. Files are lossless WebP, named by their hash. Those of an earlier export are kept if the
+measurement has the same key and bitstream: its codec, settings, weights and image are the same.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import re
@@ -19,11 +21,11 @@ from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting, measured_part
 from bench.harness.recipe import recipe_of
 from bench.images.datasets import dataset_names, open_rgb_dataset
-from bench.results.extras import PICTURES
+from bench.results.extras import PICTURE_SOURCE, PICTURES, read_rows
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
 from bench.system.errors import BenchError, UsageError
-from bench.system.files import write_bytes
+from bench.system.files import sha256_of, write_bytes
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from bench.images.datasets import Dataset
     from bench.images.picture import Picture
+    from bench.images.set_images import ImageFile
 
 FOLDER = "pictures"
 
@@ -78,10 +81,10 @@ def add_pictures(
             if writer.is_full:
                 say(f"pictures: limit of {MOST_BYTES / 2**20:.0f} MiB reached; left out from {image} on")
                 break
-            original = cast("Picture", originals[rows["image_sha256"].iloc[0]].read())
+            original = originals[rows["image_sha256"].iloc[0]]
             _of_image(writer, {"dataset": results.dataset, "image": image}, original, rows)
             advance(len(rows), str(image))
-    listed = pd.DataFrame(writer.rows, columns=list(PICTURES))
+    listed = pd.DataFrame(writer.rows, columns=[*PICTURES, PICTURE_SOURCE])
     write_csv(listed, directory / "pictures.csv")
     hashes = set(listed["sha256"])
     for path in (directory / FOLDER).glob("*.webp"):
@@ -116,51 +119,76 @@ def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, s
 
 
 class _Writer:
-    """Writes pictures to a folder and lists them, up to a size limit."""
+    """Writes pictures to a folder and lists them, up to a size limit. Files of an earlier export are not made again."""
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
         self.say = say
         self._folder = directory / FOLDER
         self._written: dict[str, int] = {}
+        self._made: dict[tuple[str, str], str | None] = _earlier(directory)
+        """File of each key and source; None for a picture that could not be made."""
 
     @property
     def is_full(self) -> bool:
         """Whether the limit is reached."""
         return sum(self._written.values()) >= MOST_BYTES
 
-    def add(self, picture: Picture, **row: Any) -> None:  # noqa: ANN401  # the other columns of pictures.csv
-        """Write a picture unless it exists, and list it."""
+    def add(
+        self,
+        key: str,
+        source_sha256: str,
+        make: Callable[[], Picture | None],
+        **row: Any,  # noqa: ANN401  # the other columns of pictures.csv
+    ) -> None:
+        """List a picture; it is made and written unless there is a file of this key and source."""
+        made = (key, source_sha256)
+        if made not in self._made:
+            picture = make()
+            self._made[made] = None if picture is None else self._write(picture)
+        digest = self._made[made]
+        if digest is not None:
+            self._written[digest] = (self._folder / f"{digest}.webp").stat().st_size
+            row |= {"key": key, "sha256": digest, "num_bytes": self._written[digest], PICTURE_SOURCE: source_sha256}
+            self.rows.append(row)
+
+    def _write(self, picture: Picture) -> str:
         from PIL import Image  # noqa: PLC0415
 
         content = io.BytesIO()
         Image.fromarray(picture.pixels).save(content, "webp", lossless=True, quality=70, method=4)
-        data = content.getvalue()
-        digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._written:
-            write_bytes(self._folder / f"{digest}.webp", data)
-            self._written[digest] = len(data)
-        self.rows.append({**row, "sha256": digest, "num_bytes": len(data)})
+        digest = hashlib.sha256(content.getvalue()).hexdigest()
+        write_bytes(self._folder / f"{digest}.webp", content.getvalue())
+        return digest
 
 
-def _of_image(writer: _Writer, names: dict[str, Any], original: Picture, measurements: pd.DataFrame) -> None:
-    writer.add(original, **names, key="", target_bpp=float("nan"))
-    decoded: dict[str, Picture | None] = {}
+def _earlier(directory: Path) -> dict[tuple[str, str], str | None]:
+    """The unchanged files that an earlier call wrote, by key and source."""
+    try:
+        rows = read_rows(directory / "pictures.csv", [*PICTURES, PICTURE_SOURCE]).to_dict("records")
+    except ValueError:  # damaged, or of an earlier version of bench
+        return {}
+    paths = {row["sha256"]: directory / FOLDER / f"{row['sha256']}.webp" for row in rows}
+    intact = {digest for digest, path in paths.items() if path.is_file() and sha256_of(path) == digest}
+    return {(row["key"], row[PICTURE_SOURCE]): row["sha256"] for row in rows if row["sha256"] in intact}
+
+
+def _of_image(writer: _Writer, names: dict[str, Any], image: ImageFile, measurements: pd.DataFrame) -> None:
+    """Add an original and its decoded pictures; the file of the original is read only if one of them is made."""
+    original = functools.cache(lambda: cast("Picture", image.read()))
+    writer.add("", image.sha256, original, **names, target_bpp=float("nan"))
     for measurement in measurements.to_dict("records"):
-        row = {str(key): value for key, value in measurement.items()}
-        if row["key"] not in decoded:
-            decoded[row["key"]] = _decoded(row, original, writer.say)
-        picture = decoded[row["key"]]
-        if picture is not None:
-            writer.add(picture, **names, key=row["key"], target_bpp=row["target_bpp"])
+        row = {str(name): value for name, value in measurement.items()}
+        decode = functools.partial(_decoded, row, original, writer.say)
+        writer.add(row["key"], row["bitstream_sha256"], decode, **names, target_bpp=row["target_bpp"])
 
 
-def _decoded(row: dict[str, Any], original: Picture, say: Callable[[str], None]) -> Picture | None:
+def _decoded(row: dict[str, Any], original: Callable[[], Picture], say: Callable[[str], None]) -> Picture | None:
     """The decoded picture of a measured file; None if the codec does not reproduce the file here."""
     where = f"{row['name']}@{row['quality']:g} on {row['image']}"
     try:
         codec = recipe_of(row).open()
-        data = codec.encode(original)
+        data = codec.encode(original())
         if hashlib.sha256(data).hexdigest() != row["bitstream_sha256"]:
             say(f"no picture of {where}: its bitstream here differs from the measured one")
             return None
