@@ -39,6 +39,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
     title = "AVIF 4:2:0 (libaom)"
     revision = "2"  # no model of later frames
     scale = QualityScale("quantiser (CRF), lower is better", (62, 54, 46, 38, 30, 22, 14, 6), 1, 63, falling=True)
+    max_side = 65535  # of ffmpeg's writer of AVIF; AV1 has one more
     yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",

@@ -46,6 +46,9 @@ class FfmpegCodec(Codec):
     max_pixels: ClassVar[int] = MAX_PIXELS
     """Maximum number of pixels of a picture."""
 
+    max_side: ClassVar[int] = 2**31 - 1
+    """Maximum width and height, if the format has a limit."""
+
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Message that ffmpeg is missing and how to get it; None if not."""
@@ -56,8 +59,9 @@ class FfmpegCodec(Codec):
         """Refuse a picture that `decode` would refuse.
 
         Raises:
-            CodecError: it has more than `max_pixels`.
+            CodecError: it has more than `max_pixels`, or a longer side than `max_side`.
         """
+        pillow.check_size(picture, self.title, self.max_side)
         check_size(picture, self.title, self.max_pixels)
 
 

@@ -51,6 +51,7 @@ class Vvc(FfmpegCodec):
 
     title = "VVC 4:2:0 10 bit (vvenc)"
     scale = QualityScale("quantiser, lower is better", (47, 42, 37, 32, 27, 22, 17, 12), 1, 63, falling=True)
+    max_side = 25328  # whole coding units in the square root of 8 times the samples of level 6.3 (H.266, table A.1)
     yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",

@@ -8,6 +8,7 @@ from PIL import AvifImagePlugin as PillowsOwn
 from PIL import Image
 
 from baselines.avif import Avif
+from baselines.avif420 import Avif420
 from bench.images.picture import Picture
 from bench.system.errors import CodecError, DecodeError
 
@@ -43,3 +44,10 @@ def test_a_file_of_another_format_is_refused(photo: Picture) -> None:
 def test_a_side_beyond_65536_pixels_is_refused() -> None:
     with pytest.raises(CodecError, match=r"supports at most 65536 pixels per side; this picture is 65537 x 1$"):
         Avif(50).encode(Picture(np.zeros((1, 65537, 3), np.uint8)))
+
+
+def test_the_longest_side_that_ffmpeg_writes_is_coded_and_a_longer_one_refused() -> None:
+    longest = Picture(np.full((2, Avif420.max_side, 3), 90, np.uint8))
+    assert Avif420(50).decode(Avif420(50).encode(longest)).pixels.shape == longest.pixels.shape
+    with pytest.raises(CodecError, match=r"^AVIF .* supports at most 65535 pixels per side; .* is 65536 x 2$"):
+        Avif420(50).encode(Picture(np.zeros((2, Avif420.max_side + 1, 3), np.uint8)))

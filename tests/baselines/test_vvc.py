@@ -118,6 +118,14 @@ def test_noise_overflows_the_buffer_at_low_quantisers_and_is_told() -> None:
     assert Vvc(22).decode(Vvc(22).encode(noise)).pixels.shape == noise.pixels.shape
 
 
+def test_the_longest_side_that_the_standard_has_is_coded_and_a_longer_one_refused() -> None:
+    """Not that of the picture alone: what is coded is padded to whole coding units."""
+    longest = Picture(np.full((2, Vvc.max_side, 3), 90, np.uint8))
+    assert Vvc(42).decode(Vvc(42).encode(longest)).pixels.shape == longest.pixels.shape
+    with pytest.raises(CodecError, match=r"^VVC .* supports at most 25328 pixels per side; .* is 25329 x 2$"):
+        Vvc(42).encode(Picture(np.zeros((2, Vvc.max_side + 1, 3), np.uint8)))
+
+
 @pytest.mark.parametrize("size", [(0, 96), (2**20, 2**20), (2**31, 1)])
 def test_absurd_sizes_are_refused_before_decoding(size: tuple[int, int], photo: Picture) -> None:
     _, _, stream = stream_of(Vvc(37).encode(photo))
