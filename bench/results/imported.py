@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.images.datasets import dataset_names
 from bench.results import published
 from bench.results.fields import FIELDS
 from bench.results.published import OWN, full_name, published_names
-from bench.system.errors import UsageError, unknown
+from bench.system.errors import UsageError, listed, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,6 +147,8 @@ def _text(path: Path, field: str, value: object, called: str) -> str:
 def add_curve(store: Store, curve: ImportedCurve) -> str:
     """Store an imported curve, and the name of an unknown image set; returns a message for the user.
 
+    It warns of an image set that has neither pictures nor other curves: the name may be misspelt.
+
     Raises:
         UsageError: another curve with this name exists.
     """
@@ -159,10 +162,13 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
                 f"{curve.name} exists on {dataset} with other points; remove it with "
                 f"`bench import --remove {curve.name}`, or choose another name with --as"
             )
+        known = {*store.datasets(), *dataset_names(), *published.load()["dataset"]}
         name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
         store.describe("datasets", [name_alone], replace=False)
         store.describe("imported", rows, replace=False)
-    return f"{curve.name}: {_counted(len(rows))} on {dataset}{' (already stored)' if there else ''}"
+    line = f"{curve.name}: {_counted(len(rows))} on {dataset}{' (already stored)' if there else ''}"
+    new = f"\nnote: {dataset} is a new image set, known by its name alone; known: {listed(sorted(known))}"
+    return line if dataset in known else line + new
 
 
 def remove_curve(store: Store, name: str, dataset: str = "") -> str:

@@ -39,6 +39,8 @@ _TEXTS = ("picture", "setting")
 _TIMES = ("encode_s", "decode_s")
 _DECIBELS = "ms_ssim_db_rgb"
 
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
+
 
 def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
     """Read the points of a table. Rows of single pictures are averaged over the pictures at each setting.
@@ -106,7 +108,8 @@ def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[obje
         try:
             found.append(field.parse(cell.strip()) if cell.strip() or role == "rate_bpp" else None)
         except ValueError as error:
-            raise UsageError(f"{path}: row {number}: '{name}' {error}") from None
+            point = "; write decimals with a point" if _DECIMAL_COMMA.fullmatch(cell.strip()) else ""
+            raise UsageError(f"{path}: row {number}: '{name}' {error}{point}") from None
     return found
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+SHOWN = 40
+"""Maximum number of characters of a wrong row in a message."""
+
 _ACTIVE = re.compile("'*[=+@\t\r-]")
 """Start of a formula, or of text that looks like a guarded one."""
 
@@ -98,5 +101,5 @@ def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str
         raise ValueError("two columns have the same name")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} cells, not {len(names)}")
+            raise ValueError(f"row {number} has {len(row)} cells, not {len(names)}: {' | '.join(row)[:SHOWN]}")
     return {name: [unguarded(row[place]) for row in rows] for place, name in enumerate(names)}

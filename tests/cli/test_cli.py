@@ -100,7 +100,13 @@ def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_b
     assert re.fullmatch(r"mine-[0-9a-f]{8}/mine: 4 points on kodak", said)
     assert assumed == "the file names no image set: kodak is assumed; use --dataset NAME for another"
     code, output = invoke("import", str(path), "--db", db, "--dataset", "my own set")
-    assert (code, output) == (0, said.replace("kodak", "my own set") + "\n")
+    assert code == 0
+    stored, warning = output.splitlines()
+    assert stored == said.replace("kodak", "my own set")
+    assert warning.startswith("note: my own set is a new image set, known by its name alone; known: ")
+    for known in ("my own set", "tecnick"):
+        code, output = invoke("import", str(path), "--db", db, "--dataset", known, "--as", "again")
+        assert (code, output) == (0, f"own/again: 4 points on {known}\n")  # without a warning
 
 
 @pytest.mark.usefixtures("empty_figures")

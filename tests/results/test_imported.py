@@ -30,13 +30,15 @@ def add(store: Store, psnr: int, metadata: CurveMetadata) -> str:
 
 def test_a_name_stands_for_one_curve_and_is_not_replaced_unasked(store: Store) -> None:
     metadata = CurveMetadata("clic", "mine")
-    assert add(store, 30, metadata) == "own/mine: 2 points on clic"
+    stored, warning = add(store, 30, metadata).splitlines()
+    assert stored == "own/mine: 2 points on clic"
+    assert warning.startswith("note: clic is a new image set, known by its name alone; known: builtin, ")
     assert add(store, 30, metadata) == "own/mine: 2 points on clic (already stored)"
     with pytest.raises(UsageError, match=r"own/mine exists on clic with other points; remove it with .*--remove"):
         add(store, 31, metadata)
     assert store.rows("SELECT value FROM imported ORDER BY value") == [(30,), (33,)]
     remove_curve(store, "mine")
-    assert add(store, 31, metadata) == "own/mine: 2 points on clic"
+    assert add(store, 31, metadata).startswith("own/mine: 2 points on clic\n")
 
 
 def test_a_removed_curve_takes_along_a_set_that_was_a_name_alone(store: Store) -> None:
