@@ -19,6 +19,7 @@ from bench.reproduction.budget import Budget, asked
 from bench.reproduction.committed_evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
 from bench.results.store import Store
+from bench.system import progress
 from bench.system.errors import BusyError, MissingError
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.codecs.codec import CodecSpec
+
+
+TIMES_MISSING = (
+    "times are missing because other work used the machine; the same command takes them once it is idle, "
+    "or with --force at once"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +140,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     """Measure every codec on Kodak, take times, and write the report; returns its path and the failures.
 
     Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions are
-    measured by several processes, times afterwards by this process alone. Stored tasks are not measured again, so that
+    measured by several processes, times afterwards by this process alone. On a busy machine times are missing, with a
+    warning, which is no failure: the report is complete without them. Stored tasks are not measured again, so that
     the same command continues a reproduction that was killed. If Kodak is missing and cannot be downloaded, the
     built-in photographs are used, with a message.
 
@@ -153,9 +161,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
             with durations.measured(entry.dataset):
                 failures += _measure_round(entry, options, say, crew)
     with durations.measured("timings"):
-        for entry in found:
-            for part in entry.parts:
-                failures += _take_times(entry.timing_request(part, options), say)
+        timed = [_take_times(entry.timing_request(part, options), say) for entry in found for part in entry.parts]
+    failures += [line for lines in timed for line in lines or ()]
     costs = not options.quick  # a process for each model, to see its memory
     with durations.measured("costs and pictures" if costs else "pictures"):
         with Store.open(options.db) as store:
@@ -167,6 +174,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     with durations.measured("report"):
         page = write_report(options.out / "data", options.out, datasets=[entry.dataset for entry in found])
     say(f"duration: {durations}")
+    if None in timed:
+        progress.say(f"warning: {TIMES_MISSING}")
     if options.evidence is not None:
         write_evidence(options.out, options.evidence)
         say(f"evidence: {options.evidence}")
@@ -264,12 +273,10 @@ def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | 
     return summary.failures
 
 
-def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str]:
-    """Take times of a part; returns the failures. On a busy machine no times are taken."""
+def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str] | None:
+    """Take times of a part; returns the failures, or None if the machine is busy and times are missing."""
     try:
         return _measure(request, say)
     except BusyError as error:
         say(f"no times taken on {request.dataset}: {error}")
-        return [
-            f"times on {request.dataset}: the machine was busy; run the same command again to take the missing ones"
-        ]
+        return None
