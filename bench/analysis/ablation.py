@@ -37,9 +37,9 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
 
     `bpp` and `bpp_z` are means over pictures and seeds, `reference_bpp` is that of the reference over the same ones.
     `difference_percent` compares mean rates over the pictures and seeds that both have; its 95 % interval
-    (`low_percent`, `high_percent`) is a bootstrap over pictures, and NaN for a single picture. `spread_percent` is the
-    range of the mean rates of a variant's seeds relative to their mean, and NaN with one seed. Differences are NaN
-    without the reference.
+    (`low_percent`, `high_percent`) is a bootstrap over pictures, and NaN for fewer than `batch.FEWEST_IMAGES`.
+    `spread_percent` is the range of the mean rates of a variant's seeds relative to their mean, and NaN with one seed.
+    Differences are NaN without the reference.
     """
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
     rows = []
@@ -78,15 +78,15 @@ def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
 def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
     """Relative difference of the means over the pictures and seeds that both have, in percent of `theirs`.
 
-    Both are frames of `by_picture`. The interval is a bootstrap over pictures, and NaN for a single one; all values are
-    NaN if nothing is shared.
+    Both are frames of `by_picture`. The interval is a bootstrap over pictures, and NaN for fewer than
+    `batch.FEWEST_IMAGES`; all values are NaN if nothing is shared.
     """
     seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
     if seeds.empty or pictures.empty:
         return dict.fromkeys(DIFFERENCE, math.nan)
     values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
     mean = values[0].mean() / values[1].mean() * 100 - 100
-    if len(pictures) < 2:
+    if len(pictures) < batch.FEWEST_IMAGES:
         return dict(zip(DIFFERENCE, (mean, math.nan, math.nan), strict=True))
     resamples = batch.resample_weights(len(pictures))
     low, high = np.percentile((resamples @ values[0]) / (resamples @ values[1]) * 100 - 100, [2.5, 97.5])

@@ -262,7 +262,7 @@ def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = ""
     pairs = [_between_seeds(*sides) for sides in frames]
     means = [_mean(*sides) for sides in frames]
     values = tuple(mean["difference_percent"] for mean in means)
-    # A single picture has no interval; the value itself is used.
+    # Few pictures have no interval; the value itself is used.
     ends = tuple(end for found in pairs for pair in found for end in pair.values() if not math.isnan(end))
     low, high = means[0]["low_percent"], means[0]["high_percent"]
     interval = (low, high) if len(values) == 1 and not math.isnan(low) else None

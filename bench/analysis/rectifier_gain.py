@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bench.analysis import batch
 from bench.analysis.axis import ratio_to_db
-from bench.analysis.batch import resample_weights
 from bench.analysis.timing import qualities_text
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _decibels_more(mean: Array, other: Array) -> Array:
 def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[float, float, float]:
     """Apply `of` to the means over common pictures; return its mean over qualities and its 95 % bootstrap interval.
 
-    The interval is NaN for a single picture; everything is NaN if a value is missing.
+    The interval is NaN for fewer than `batch.FEWEST_IMAGES` pictures; everything is NaN if a value is missing.
     """
     pictures, qualities = (
         functools.reduce(pd.Index.intersection, axes)
@@ -169,9 +169,9 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
         return math.nan, math.nan, math.nan
     values = [frame.loc[pictures, qualities].to_numpy(dtype=float) for frame in frames]
     mean = float(np.mean(of(*(value.mean(axis=0) for value in values))))
-    if len(pictures) < 2:
+    if len(pictures) < batch.FEWEST_IMAGES:
         return mean, math.nan, math.nan
-    resamples = resample_weights(len(pictures))
+    resamples = batch.resample_weights(len(pictures))
     low, high = np.percentile(of(*(resamples @ value for value in values)).mean(axis=1), [2.5, 97.5])
     return mean, float(low), float(high)
 

@@ -71,6 +71,7 @@ def test_the_gain_is_the_one_that_was_built_in(rectified: Synthetic, tmp_path: P
     assert MEASURES["error_falls_with_quality"](_claim("error_falls_with_quality"), sources).value == 1.0
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_the_errors_reduction_has_an_interval_over_pictures(rectified: Synthetic, tmp_path: Path) -> None:
     """Reductions that lie 0, 1, 2 and 3 above the quality's own."""
     for row in rectified.tables["measurements"]:
@@ -320,6 +321,7 @@ def test_each_gain_is_of_models_trained_for_its_metric(rectified: Synthetic, tmp
     assert ms_ssim.judges
 
 
+@pytest.mark.usefixtures("intervals_of_four")
 def test_the_control_is_taken_from_the_gain_picture_by_picture(rectified: Synthetic, tmp_path: Path) -> None:
     _add_better(rectified, "alpha+ft", 0.3)
     for row in rectified.tables["measurements"]:
@@ -421,3 +423,10 @@ def test_published_weights_come_before_our_own_and_are_not_averaged_with_them(
     found = MEASURES["gain"](_claim("gain", absolute=True), _sources(rectified, tmp_path))
     assert found.value == pytest.approx(GAIN_DB + 10 * math.log10(2))
     assert (found.basis, found.judges) == ("measured, weights zoo", True)
+
+
+def test_four_pictures_have_no_interval(rectified: Synthetic, tmp_path: Path) -> None:
+    gains = _sources(rectified, tmp_path).gains
+    assert len(gains) == 5
+    assert gains["error_reduction_percent"].notna().all()
+    assert gains[["error_reduction_low_percent", "error_reduction_high_percent"]].isna().all(axis=None)
