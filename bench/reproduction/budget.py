@@ -9,10 +9,10 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bench.codecs.codec import CodecSpec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from bench.codecs.codec import CodecSpec
 
 UNSTATED_TASK_S = 1.0
 """Processor seconds per task of a codec that the budget does not list."""
@@ -43,6 +43,8 @@ class Budget:
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Codec to its qualities; all points of a codec that is not listed."""
     task_s: Mapping[str, float] = field(default_factory=dict)
+    parts_s: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of the pictures and of the report."""
     codecs: tuple[str, ...] = ("*",)
     """Globs of the codecs to measure."""
     without: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Budget:
             TimingPlan(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
             {name: tuple(share[extent]) for name, share in codecs.items() if extent in share},
             {name: share["task_s"] for name, share in codecs.items()},
+            content["parts_s"][extent],
             without=tuple(content["planes"]["alone"]),
         )
 
@@ -83,6 +86,11 @@ class Budget:
         points = self.points.get(spec.name, spec.qualities)
         found = tuple(point for point in points if point in spec.qualities) if fixed else points
         return replace(spec, qualities=found or spec.qualities)
+
+    def timing_s(self, spec: CodecSpec, pictures: int) -> float:
+        """Seconds for the times of a codec on a number of pictures: the samples and a warm-up."""
+        points = len(CodecSpec.parse(self.timing.points(spec)).qualities)
+        return points * pictures * (self.timing.repeats + 1) * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
         """Processor seconds of a codec on a number of pictures of Kodak's size."""

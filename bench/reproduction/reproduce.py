@@ -23,7 +23,7 @@ from bench.system import progress
 from bench.system.errors import BusyError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.codecs.codec import CodecSpec
@@ -81,9 +81,22 @@ class Round:
         """The pictures to time, likewise."""
         return self.budget.timing.pictures.get(self.dataset, ())
 
-    def processor_s(self, pictures: int) -> float:
-        """Approximate processor seconds of the whole round on a number of pictures."""
-        return sum(self.budget.processor_s(spec, pictures) for part in self.parts for spec in part.specs)
+    def measuring_s(self, options: Reproduction) -> float:
+        """Approximate seconds of the measurements with the workers of the options."""
+        pictures = self._number(self.images, options)
+        return sum(self.budget.processor_s(spec, pictures) for spec in self._specs) / options.workers
+
+    def timing_s(self, options: Reproduction) -> float:
+        """Approximate seconds of the times, which one process takes."""
+        pictures = self._number(self.timed_images, options)
+        return sum(self.budget.timing_s(spec, pictures) for spec in self._specs)
+
+    @property
+    def _specs(self) -> tuple[CodecSpec, ...]:
+        return tuple(spec for part in self.parts for spec in part.specs)
+
+    def _number(self, images: Sequence[str], options: Reproduction) -> int:
+        return len(images) or len(open_dataset(self.dataset, data=options.data).images)
 
     def request(self, part: Part, options: Reproduction) -> RunRequest:
         """The run that measures a part."""
@@ -115,14 +128,20 @@ class Round:
 
 
 class Durations:
-    """Wall-clock time of each part of a reproduction."""
+    """Wall-clock time of each part of a reproduction; `expected_s` are estimates, in order, reported by `say`."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected_s: Mapping[str, float], say: Callable[[str], None]) -> None:
         self._seconds: dict[str, float] = {}
+        self._left_s = dict(expected_s)
+        self._say = say
+        parts = (f"{part} {_minutes(seconds)}" for part, seconds in expected_s.items())
+        say(f"about {_minutes(sum(expected_s.values()))} if nothing is measured yet ({', '.join(parts)})")
 
     @contextlib.contextmanager
     def measured(self, part: str) -> Iterator[None]:
-        """Context manager that adds the duration of its block to a part."""
+        """Context manager that adds the duration of its block to a part; it reports the estimates that are left."""
+        left_s = sum(self._left_s.values())
+        self._say(f"{part}: about {_minutes(self._left_s.pop(part))}; until the end about {_minutes(left_s)}")
         start = time.perf_counter()
         yield
         self._seconds[part] = time.perf_counter() - start
@@ -153,7 +172,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     dataset = _get_kodak(options, say)
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)
-    durations = Durations()
+    durations = Durations(_expected_s(found, options), say)
     # One crew for all rounds, so that PyTorch is loaded once; it is closed before times are taken.
     with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
         failures = []
@@ -164,7 +183,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
         timed = [_take_times(entry.timing_request(part, options), say) for entry in found for part in entry.parts]
     failures += [line for lines in timed for line in lines or ()]
     costs = not options.quick  # a process for each model, to see its memory
-    with durations.measured("costs and pictures" if costs else "pictures"):
+    with durations.measured(_PICTURES[costs]):
         with Store.open(options.db) as store:
             export_csv(store, options.out / "data")
         shown = found[0].timed_images
@@ -180,6 +199,20 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
         write_evidence(options.out, options.evidence)
         say(f"evidence: {options.evidence}")
     return page, list(dict.fromkeys(failures))
+
+
+_PICTURES = ("pictures", "costs and pictures")
+"""Name of the part that makes pictures, without and with costs."""
+
+
+def _expected_s(found: Sequence[Round], options: Reproduction) -> dict[str, float]:
+    """Approximate seconds of each part, in order, if nothing is measured yet."""
+    return {
+        **{entry.dataset: entry.measuring_s(options) for entry in found},
+        "timings": sum(entry.timing_s(options) for entry in found),
+        _PICTURES[not options.quick]: found[0].budget.parts_s["pictures"],
+        "report": found[0].budget.parts_s["report"],
+    }
 
 
 def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> list[Round]:
@@ -261,9 +294,6 @@ def _measure_round(
     entry: Round, options: Reproduction, say: Callable[[str], None], crew: LocalCrew | None
 ) -> list[str]:
     """Measure rates and distortions of a round; returns the failures."""
-    pictures = len(entry.images) or len(open_dataset(entry.dataset, data=options.data).images)
-    minutes = round(entry.processor_s(pictures) / 60 / options.workers)
-    say(f"{entry.dataset}: {pictures} pictures, about {minutes} min plus timings, if nothing is measured yet")
     return [line for part in entry.parts for line in _measure(entry.request(part, options), say, crew)]
 
 

@@ -263,3 +263,30 @@ def test_weights_of_the_zoo_are_fetched_and_what_is_here_is_used_without_a_netwo
     module._get_weights("compact", said.append)
     assert asked == checkpoints.select(metric="mse")
     assert said == ["weights are missing: no route to host"]
+
+
+def test_the_estimate_has_all_parts_and_says_at_each_what_is_left() -> None:
+    said: list[str] = []
+    durations = module.Durations({"kodak": 600, "timings": 120, "report": 12}, said.append)
+    for part in ("kodak", "timings", "report"):
+        with durations.measured(part):
+            pass
+    assert said == [
+        "about 12.2 min if nothing is measured yet (kodak 10.0 min, timings 2.0 min, report 12 s)",
+        "kodak: about 10.0 min; until the end about 12.2 min",
+        "timings: about 2.0 min; until the end about 2.2 min",
+        "report: about 12 s; until the end about 12 s",
+    ]
+
+
+def test_the_estimate_is_near_the_duration_of_the_last_whole_run(options: Reproduction) -> None:
+    """13.1, 5.5, 5.9, 2.2 and 0.2 minutes with two workers."""
+    whole = dataclasses.replace(options, quick=False, workers=2)
+    found = [
+        dataclasses.replace(entry, budget=dataclasses.replace(entry.budget, pictures={entry.dataset: ("x",) * 24}))
+        for entry in rounds("kodak", whole, lambda _: None)
+    ]
+    expected_s = module._expected_s(found, whole)
+    assert list(expected_s) == ["kodak", "kodak-yuv420", "timings", "costs and pictures", "report"]
+    assert expected_s["kodak"] / 60 == pytest.approx(13.1, rel=0.2)
+    assert sum(expected_s.values()) / 60 == pytest.approx(26.9, rel=0.2)
