@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ import skimage.data
 from click.testing import CliRunner
 from pages import leave_figures_empty
 from PIL import Image
+from waiting import wait_for
 
 from bench.cli.main import main
 from bench.codecs.registry import code_of, codec_class, load_metric
@@ -187,10 +187,8 @@ class Desk:
             connection.close()
 
     def wait_for_rows(self, number: int) -> None:
-        """Wait until a measuring process has stored so many measurements, a minute at most."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self._count() < number:
-            time.sleep(0.005)
+        """Wait until a measuring process has stored so many measurements."""
+        wait_for(lambda: self._count() >= number)
 
     def _count(self) -> int:
         try:

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from waiting import has_ended, wait_for
 
 from bench.harness.fresh_process import FreshProcess
 from bench.harness.recipe import Recipe
@@ -18,7 +18,6 @@ from bench.images.picture import Picture
 from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Desk
@@ -110,7 +109,7 @@ def test_it_ends_with_its_parent_even_if_a_codec_hangs(own: Path, number: signal
     wait_for(lambda: told.is_file() and told.read_text() != "")
     parent.send_signal(number)
     parent.wait()
-    wait_for(lambda: not alive(int(told.read_text())))
+    wait_for(lambda: has_ended(int(told.read_text())))
 
 
 def test_an_interrupted_run_does_not_wait_for_a_decoder_that_hangs(desk: Desk) -> None:
@@ -120,21 +119,5 @@ def test_an_interrupted_run_does_not_wait_for_a_decoder_that_hangs(desk: Desk) -
     wait_for(lambda: told.is_file() and told.read_text() != "")
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 128 + signal.SIGINT
-    wait_for(lambda: not alive(int(told.read_text())))
+    wait_for(lambda: has_ended(int(told.read_text())))
     process.communicate()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a condition is met, half a minute at most."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

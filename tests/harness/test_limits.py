@@ -7,8 +7,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
+from waiting import has_ended, wait_for
 
 from bench.system.errors import CodecError
 from bench.system.worker_process import EndedError, Limits, TimeoutEndedError, WorkerProcess
@@ -25,14 +25,6 @@ REASONS = {
 }
 
 
-def wait_until_ended(pid: int) -> None:
-    """Wait for the end of a process, a quarter of a minute at most; its remains may stay, if nobody asks for them."""
-    deadline = time.monotonic() + 15
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_loses_its_task_only_with_its_reason(desk: Desk, workers: int) -> None:
     reasons = {**REASONS, "exits": f"SystemExit: done ({desk.place('sys.exit', OWN)})"}
@@ -44,7 +36,8 @@ def test_each_loses_its_task_only_with_its_reason(desk: Desk, workers: int) -> N
     assert sorted(outcome.failures) == sorted(f"{name}@2 on p0: {reason}" for name, reason in reasons.items())
     failed = desk.rows("SELECT codec, message FROM failures JOIN configurations USING (configuration_id)")
     assert dict(failed) == reasons  # type: ignore[call-overload]
-    wait_until_ended(int((desk.path / "tool").read_text()))
+    tool = int((desk.path / "tool").read_text())
+    wait_for(lambda: has_ended(tool))
 
 
 def test_one_that_eats_memory_loses_its_task_only(desk: Desk) -> None:

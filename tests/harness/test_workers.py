@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from waiting import has_ended, wait_for
 
 from bench.codecs.registry import resolve_codecs
 from bench.harness.jobs import Measured, MeasuringJob
@@ -28,14 +29,6 @@ VALUES = "SELECT key, metric, value FROM distortions ORDER BY key, metric"
 def named(line: str) -> set[str]:
     """The environment variables of a process that `own.py:Quick` wrote down."""
     return set(line.split()[2].split(","))
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
@@ -172,10 +165,7 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
         "interrupted; finished work is stored, and the same command resumes " + ("from there")
     ]
     workers = {int(line.split()[0]) for line in (desk.path / "processes").read_text().splitlines()}
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and any(map(alive, workers)):
-        time.sleep(0.05)
-    assert not any(map(alive, workers))
+    wait_for(lambda: all(map(has_ended, workers)))
     stored = len(desk.rows())
     assert 0 < stored < 32
     result = desk.measure("--workers", "2", codec="own.py:Slower")

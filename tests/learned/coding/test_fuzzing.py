@@ -30,7 +30,7 @@ HEADER = 20
 """Bytes before the payload, for sides below 128."""
 
 SLOWEST_S = 20.0
-"""No damage may keep a decoder busy for longer, on however loaded a machine."""
+"""No damage may take a decoder more processor time, which the load of the machine does not change."""
 
 
 def flip(data: bytearray, generator: Generator) -> None:
@@ -105,9 +105,9 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
     for number in range(COUNTS[family]):
         damaged = bytearray(data)
         DAMAGES[number // 2 % len(DAMAGES)](damaged, generator)
-        start = time.perf_counter()
+        start = time.process_time()
         result = outcome(codec, seal(damaged) if number % 2 else bytes(damaged))
-        assert time.perf_counter() - start < SLOWEST_S
+        assert time.process_time() - start < SLOWEST_S
         if isinstance(result, Picture):
             # The damage undid itself, or a side changed by so little that the latents are the same.
             height, width = np.minimum(result.pixels.shape[:2], picture.pixels.shape[:2])
@@ -138,6 +138,6 @@ def test_absurd_sizes_are_refused_before_memory_is_spent(weights: Path, number: 
     codec, data, _ = original("hyper", weights)
     damaged, generator = bytearray(data), np.random.default_rng(number)
     resize(damaged, generator)
-    start = time.perf_counter()
+    start = time.process_time()
     assert isinstance(outcome(codec, seal(damaged)), str)
-    assert time.perf_counter() - start < SLOWEST_S
+    assert time.process_time() - start < SLOWEST_S
