@@ -40,7 +40,7 @@ def _tables(data: Path | None, db: Path) -> Iterator[tuple[Sequence[str], Iterab
     codecs = inventory.codecs()
     ready = [entry for entry in codecs if not entry.missing]
     rows = [(e.name, e.title, e.backend, e.qualities, e.version) for e in ready]
-    yield ("codec", "title", "backend", "qualities", "backend"), rows
+    yield ("codec", "title", "backend", "qualities", "version"), rows
     yield ("qualities of", "are"), inventory.meanings(ready)
     yield ("CompressAI's name", "codec"), ALIASES.items()
     yield ("metric", "title", "better", "measured"), inventory.metrics()

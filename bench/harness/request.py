@@ -124,7 +124,8 @@ class Summary:
     def __str__(self) -> str:
         """One line for each kind of work and for each codec that could not run."""
         lines = [
-            f"{self.dataset}: {outcome.measured} tasks {kind}, {outcome.skipped} already stored, "
+            f"{self.dataset}: {outcome.measured} {'task' if outcome.measured == 1 else 'tasks'} {kind}, "
+            f"{outcome.skipped} already stored, "
             f"{len(outcome.failures)} failed"
             for kind, outcome in self.outcomes.items()
         ]

@@ -52,6 +52,9 @@ def test_a_list_has_a_blank_line_between_its_tables_and_no_empty_table(
     assert all(part.count("\n") for part in parts)
     assert parts[-1].startswith("codec")
     assert max(map(len, parts[-1].splitlines())) < 220
+    for part in parts:
+        heads = re.split(r" {2,}", part.splitlines()[0].strip())
+        assert len(set(heads)) == len(heads)  # a column of a name of its own
 
 
 def test_a_range_in_a_help_has_a_bound() -> None:
@@ -203,7 +206,7 @@ def test_names_and_messages_that_are_not_utf_8_are_measured_and_told(desk: Desk,
         "run", "--codec", f"{desk.path}/own.py:Odd@1", "--codec", "jpeg@50", "--dataset", str(folder), *options
     )
     assert code == 1, output
-    assert "1 tasks measured, 0 already stored, 1 failed" in output
+    assert "1 task measured, 0 already stored, 1 failed" in output
     assert "failed: odd@1 on a\\xf1\\r: ValueError: \\xff \\x1b (own.py:" in output
     assert desk.rows("SELECT DISTINCT image FROM images WHERE image LIKE 'a%'") == [("a\\xf1\\r",)]
     assert invoke("export", str(desk.path / "data"), "--db", str(desk.path / "r.sqlite"))[0] == 0

@@ -57,7 +57,7 @@ def test_all_that_is_stored_gets_the_values_of_a_run_that_had_the_metric(folder:
 
 
 def test_codecs_and_pictures_can_be_chosen(folder: Path) -> None:
-    assert "1 tasks with metrics added" in add(folder, "--add-metric", "xpsnr", "--codec", "jp*@70", "--images", "p1")
+    assert "1 task with metrics added" in add(folder, "--add-metric", "xpsnr", "--codec", "jp*@70", "--images", "p1")
 
 
 def test_a_file_that_is_another_one_now_is_not_compared(folder: Path) -> None:
