@@ -313,7 +313,7 @@ def _fits(*fits: tuple[str, int, float], seeds: tuple[int, ...] = (1, 2)) -> Ext
         | {"variant": variant, "steps": steps, "seed": seed, "image": f"p{index}", "bpp_y": rate - 1}
         for variant, steps, mean in fits
         for seed in seeds
-        for index, rate in enumerate((mean, 2 * mean))
+        for index, rate in enumerate((mean, 2 * mean) * 3)
     ]
     return Extras(experiments={"ablation": pd.DataFrame(rows)})
 
@@ -394,7 +394,7 @@ def test_a_part_is_judged_by_the_loss_of_the_models_with_and_without_it(
     synthetic: Synthetic, tmp_path: Path, losses: list[float], verdict: str
 ) -> None:
     claim = _claim(measure="part", codec="igu", anchor="none", unit="% of the loss")
-    extras = _variants({"none": [1.0, 2.0, 3.0], "igu": losses}, {})
+    extras = _variants({"none": [1.0, 2.0, 3.0] * 2, "igu": losses * 2}, {})
     row = _judged(synthetic, tmp_path, claim, extras)
     assert row["measured_verdict"] == verdict
     assert row["measured"] == pytest.approx(100 * sum(losses) / 6 - 100)
