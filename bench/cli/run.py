@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "codecs",
     multiple=True,
     metavar="NAME[@Q,...]",
-    help="Codec: a name, a glob or path/to/file.py:Class, optionally with @qualities; repeatable.",
+    help="Codec: a name, a glob or path/to/file.py:Class, with all qualities or those after @; repeatable.",
 )
 @click.option(
     "--dataset",
