@@ -86,8 +86,9 @@ def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
         return dict.fromkeys(DIFFERENCE, math.nan)
     values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
     mean = values[0].mean() / values[1].mean() * 100 - 100
-    if len(pictures) < batch.FEWEST_IMAGES:
-        return dict(zip(DIFFERENCE, (mean, math.nan, math.nan), strict=True))
-    resamples = batch.resample_weights(len(pictures))
-    low, high = np.percentile((resamples @ values[0]) / (resamples @ values[1]) * 100 - 100, [2.5, 97.5])
-    return dict(zip(DIFFERENCE, (mean, low, high), strict=True))
+
+    def percent(weights: batch.Array) -> batch.Array:
+        return cast("batch.Array", (weights @ values[0]) / (weights @ values[1]) * 100 - 100)
+
+    ends = batch.interval_over_images(len(pictures), percent)
+    return dict(zip(DIFFERENCE, (mean, *ends), strict=True))

@@ -6,6 +6,7 @@ A thousand resamples of a pair of curves take milliseconds. The tests compare th
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,6 +84,17 @@ def ends(resampled: Array) -> tuple[float, float] | None:
     if np.isnan(resampled).mean() > 0.05:
         return None
     low, high = np.nanpercentile(resampled, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def interval_over_images(images: int, of: Callable[[Array], Array]) -> tuple[float, float]:
+    """The 95 % bootstrap interval of a statistic over images; NaN with fewer than `FEWEST_IMAGES`.
+
+    `of` computes the statistic of each resample from the weights of the images, see `resample_weights`.
+    """
+    if images < FEWEST_IMAGES:
+        return math.nan, math.nan
+    low, high = np.percentile(of(resample_weights(images)), [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -169,11 +169,10 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
         return math.nan, math.nan, math.nan
     values = [frame.loc[pictures, qualities].to_numpy(dtype=float) for frame in frames]
     mean = float(np.mean(of(*(value.mean(axis=0) for value in values))))
-    if len(pictures) < batch.FEWEST_IMAGES:
-        return mean, math.nan, math.nan
-    resamples = batch.resample_weights(len(pictures))
-    low, high = np.percentile(of(*(resamples @ value for value in values)).mean(axis=1), [2.5, 97.5])
-    return mean, float(low), float(high)
+    ends = batch.interval_over_images(
+        len(pictures), lambda weights: of(*(weights @ value for value in values)).mean(axis=1)
+    )
+    return mean, *ends
 
 
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
