@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 HOLDS = "holds"
 IN_PART = "holds in part"
 DOES_NOT_HOLD = "does not hold"
-NOT_TESTED = "not tested"
+NO_VERDICT = "no verdict"
 
-VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_TESTED)
+VERDICTS = (HOLDS, IN_PART, DOES_NOT_HOLD, NO_VERDICT)
 
 SEEDS = 2
 """Minimum number of seeds of each side of a comparison: an interval over pictures does not cover the variance between
@@ -96,13 +96,13 @@ class Evidence:
 
 
 def verdict(claim: Claim, evidence: Evidence) -> str:
-    """Apply the rule of a claim to its evidence; without usable evidence the claim is not tested.
+    """Apply the rule of a claim to its evidence; without usable evidence there is no verdict.
 
     Raises:
         KeyError: there is no such rule.
     """
     if not evidence.is_usable:
-        return NOT_TESTED
+        return NO_VERDICT
     rules = {"figure": _figure, "direction": _direction, "ceiling": _ceiling, "share": _share}
     holds, holds_in_part = rules[claim.rule](claim, evidence)
     return HOLDS if holds else IN_PART if holds_in_part else DOES_NOT_HOLD

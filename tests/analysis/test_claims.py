@@ -12,7 +12,7 @@ from bench.analysis.cca_ablation import COLUMNS as CCA_ABLATION
 from bench.analysis.claims import MEASURES, Book, claim_table
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
-from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, VERDICTS, Claim, Evidence
+from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NO_VERDICT, VERDICTS, Claim, Evidence
 from bench.analysis.verdict import verdict as verdict_on
 from bench.codecs.registry import codec_names
 from bench.results import published
@@ -72,7 +72,7 @@ def test_claims_are_about_codecs_that_exist(book: Book) -> None:
 
 def test_a_claim_that_nothing_measures_says_why(synthetic: Synthetic, tmp_path: Path) -> None:
     row = _judged(synthetic, tmp_path, _claim(measure="untested", reason="it takes a GPU"))
-    assert row["measured_verdict"] == NOT_TESTED
+    assert row["measured_verdict"] == NO_VERDICT
     assert row["measured_reason"] == "it takes a GPU"
     assert row["command"] == "bench run"
 
@@ -96,19 +96,19 @@ def test_the_published_points_bear_out_the_headlines(book: Book, synthetic: Synt
     for name, rate in expected.items():
         assert table.loc[name, "published"] == pytest.approx(rate, abs=0.01)
         assert table.loc[name, "published_verdict"] == HOLDS
-        assert table.loc[name, "measured_verdict"] == NOT_TESTED  # whatever others published
+        assert table.loc[name, "measured_verdict"] == NO_VERDICT  # whatever others published
     for column in ("published", "measured"):
-        untested = table[table[f"{column}_verdict"] == NOT_TESTED]
+        untested = table[table[f"{column}_verdict"] == NO_VERDICT]
         assert "qr-psnr" in untested.index
         assert untested[f"{column}_reason"].ne("").all()
         assert set(table[f"{column}_verdict"]) <= set(VERDICTS)
-    assert table.loc[table["measured_verdict"] == NOT_TESTED, "command"].ne("").all()
+    assert table.loc[table["measured_verdict"] == NO_VERDICT, "command"].ne("").all()
 
 
 def test_a_measured_saving_is_the_one_that_was_built_in(synthetic: Synthetic, tmp_path: Path) -> None:
     row = _judged(synthetic, tmp_path, _claim(rule="figure", claimed=-19.5))
     assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)
-    assert (row["published_verdict"], row["published_reason"]) == (NOT_TESTED, "no published points")
+    assert (row["published_verdict"], row["published_reason"]) == (NO_VERDICT, "no published points")
     assert row["measured_verdict"] == HOLDS
 
 
@@ -116,7 +116,7 @@ def test_an_absolute_claim_is_not_judged_by_our_own_weights(synthetic: Synthetic
     for row in synthetic.tables["measurements"]:
         row["weights"] = "compact" if row["codec"] == "beta" else ""
     row = _judged(synthetic, tmp_path, _claim(absolute=True))
-    assert row["measured_verdict"] == NOT_TESTED
+    assert row["measured_verdict"] == NO_VERDICT
     assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)
     assert "not the paper's" in row["measured_reason"]
     for row in synthetic.tables["measurements"]:
@@ -124,13 +124,13 @@ def test_an_absolute_claim_is_not_judged_by_our_own_weights(synthetic: Synthetic
     assert _judged(synthetic, tmp_path, _claim(absolute=True))["measured_verdict"] == HOLDS
 
 
-@pytest.mark.parametrize(("steps", "verdict"), [(1000, HOLDS), (1300, NOT_TESTED)])
+@pytest.mark.parametrize(("steps", "verdict"), [(1000, HOLDS), (1300, NO_VERDICT)])
 def test_a_relative_claim_wants_equal_training(synthetic: Synthetic, tmp_path: Path, steps: int, verdict: str) -> None:
     _compact(synthetic)
     extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, steps, "", ""))
     row = _judged(synthetic, tmp_path, _claim(), extras)
     assert row["measured_verdict"] == verdict
-    assert ("not equal" in row["measured_reason"]) == (verdict == NOT_TESTED)
+    assert ("not equal" in row["measured_reason"]) == (verdict == NO_VERDICT)
 
 
 def _compact(synthetic: Synthetic, names: tuple[str, ...] = ("compact", "compact-2")) -> None:
@@ -160,7 +160,7 @@ def test_a_claim_about_a_training_is_decided_by_two_seeds(
     _compact(synthetic, ("compact", "compact-2")[: len(seeds)])
     extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), seeds=seeds)
     row = _judged(synthetic, tmp_path, _claim(), extras)
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT if reason else HOLDS, reason)
     assert row["measured"] == pytest.approx(BETA_RATE, abs=0.1)  # shown, and judging nothing
 
 
@@ -182,7 +182,7 @@ def test_weights_of_which_nobody_knows_the_seed_decide_nothing(synthetic: Synthe
     trained = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), seeds=(1,)).weights
     row = _judged(synthetic, tmp_path, _claim(), Extras(weights=trained.drop(columns="seed")))
     assert (row["measured_verdict"], row["measured_reason"]) == (
-        NOT_TESTED,
+        NO_VERDICT,
         "the training seeds are unknown",
     )
 
@@ -192,7 +192,7 @@ def test_trainings_that_differ_in_more_than_the_seed_are_not_two_seeds(synthetic
     weights = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", "")).weights
     weights.loc[weights["weights"] == "compact-2", "total_steps"] = 2000
     row = _judged(synthetic, tmp_path, _claim(), Extras(weights=weights))
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, ONE_SEED)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, ONE_SEED)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_what_was_taken_over_counts_as_training(
     _compact(synthetic)
     extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""), taken=list(taken))
     row = _judged(synthetic, tmp_path, _claim(), extras)
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT if reason else HOLDS, reason)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_steps_behind_what_was_taken_over_count(
     _compact(synthetic)
     rows = ("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", "")
     row = _judged(synthetic, tmp_path, _claim(), _trained(*rows, taken_steps=list(behind)))
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT if reason else HOLDS, reason)
 
 
 def _costs(alpha: float, beta: float) -> pd.DataFrame:
@@ -259,7 +259,7 @@ def test_a_part_is_credited_at_equal_complexity_alone(
     extras = _trained(("alpha", 10, 1000, "", ""), ("beta", 10, 1000, "", ""))
     extras = dataclasses.replace(extras, complexity=costs)
     row = _judged(synthetic, tmp_path, _claim(equal_complexity=True), extras)
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED if reason else HOLDS, reason)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT if reason else HOLDS, reason)
     assert _judged(synthetic, tmp_path, _claim(), extras)["measured_verdict"] == HOLDS  # not every claim credits a part
 
 
@@ -288,17 +288,17 @@ def test_a_training_that_nobody_knows_is_said_so_and_is_no_number(synthetic: Syn
     _compact(synthetic)
     extras = _trained(("alpha", 10, 1000, "fit 1000", ""), ("beta", 10, math.nan, "", ""))
     row = _judged(synthetic, tmp_path, _claim(), extras)
-    assert row["measured_verdict"] == NOT_TESTED
+    assert row["measured_verdict"] == NO_VERDICT
     assert row["measured_reason"] == "the export has no training record for the weights of beta"
 
 
 def test_trainings_of_other_qualities_are_not_equal(synthetic: Synthetic, tmp_path: Path) -> None:
     _compact(synthetic)
     row = _judged(synthetic, tmp_path, _claim(), _trained(("alpha", 10, 1000, "", ""), ("beta", 50, 1000, "", "")))
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, "no quality in common")
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, "no quality in common")
 
 
-@pytest.mark.parametrize(("apart", "verdict"), [(["filter"], HOLDS), ([], NOT_TESTED), (["fit"], NOT_TESTED)])
+@pytest.mark.parametrize(("apart", "verdict"), [(["filter"], HOLDS), ([], NO_VERDICT), (["fit"], NO_VERDICT)])
 def test_steps_of_a_part_that_one_side_lacks_may_stand_apart(
     synthetic: Synthetic, tmp_path: Path, apart: list[str], verdict: str
 ) -> None:
@@ -329,7 +329,7 @@ def test_settings_are_judged_one_by_one(synthetic: Synthetic, tmp_path: Path) ->
 def test_a_fit_from_one_seed_decides_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
     claim = _claim(measure="ablation", codec="joint", anchor="hyper")
     row = _judged(synthetic, tmp_path, claim, _fits(("joint", 700, 1.8), ("hyper", 700, 2.0), seeds=(1,)))
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, ONE_SEED)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, ONE_SEED)
     assert row["measured"] == pytest.approx(-10)
 
 
@@ -355,7 +355,7 @@ def test_a_doubtful_rate_is_shown_and_judges_nothing(synthetic: Synthetic, tmp_p
     for row in synthetic.tables["measurements"]:
         row["mse"] /= 4 if row["codec"] == "beta" else 1
     row = _judged(synthetic, tmp_path, _claim())
-    assert row["measured_verdict"] == NOT_TESTED
+    assert row["measured_verdict"] == NO_VERDICT
     assert row["measured_reason"].startswith("doubtful: only ")
     assert row["measured"] < 0
 
@@ -370,7 +370,7 @@ def test_entropy_models_are_compared_in_the_settings_that_both_have(synthetic: S
     assert (row["measured_verdict"], row["measured"]) == (HOLDS, pytest.approx(-10))
     assert row["measured_low"] == pytest.approx(-10)
     row = _judged(synthetic, tmp_path, claim, _fits(("joint", 700, 1.8), ("hyper", 800, 2.0)))
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, OTHER_SETTING)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, OTHER_SETTING)
 
 
 def _variants(losses: dict[str, list[float]], steps: dict[str, int], **changes: dict[str, object]) -> Extras:
@@ -405,7 +405,7 @@ def test_parts_that_were_not_trained_alike_or_not_measured_judge_nothing(synthet
     losses = {"none": [1.0, 2.0], "igu": [0.9, 1.9]}
     row = _judged(synthetic, tmp_path, claim, _variants(losses, {"igu": 200}))
     assert (row["measured_verdict"], row["measured_reason"]) == (
-        NOT_TESTED,
+        NO_VERDICT,
         "the variants were not trained equally long",
     )
     row = _judged(synthetic, tmp_path, dataclasses.replace(claim, codec="bgu"), _variants(losses, {}))
@@ -419,12 +419,12 @@ def test_parts_with_no_setting_in_common_or_of_one_seed_judge_nothing(
     claim = _claim(measure="part", codec="igu", anchor="none")
     extras = _variants({"none": [1.0, 2.0], "igu": [0.9, 1.9]}, {}, igu=other)
     row = _judged(synthetic, tmp_path, claim, extras)
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, reason)
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, reason)
 
 
 def test_a_part_of_the_pictures_judges_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
     row = _judged(synthetic, tmp_path, _claim(), images=("aubergine", "dill"))
-    assert row["measured_verdict"] == NOT_TESTED
+    assert row["measured_verdict"] == NO_VERDICT
     assert row["measured_reason"] == "only 2 of 4 pictures were measured"
 
 
@@ -444,7 +444,7 @@ def test_curves_without_overlap_say_so(synthetic: Synthetic, tmp_path: Path) -> 
         for rate in (1, 2)
     ]
     row = _judged(synthetic, tmp_path, _claim())
-    assert (row["measured_verdict"], row["measured_reason"]) == (NOT_TESTED, "the curves do not overlap in quality")
+    assert (row["measured_verdict"], row["measured_reason"]) == (NO_VERDICT, "the curves do not overlap in quality")
     row = _judged(synthetic, tmp_path, _claim(codec="gamma", published=["paper/low", "paper/high"]))
     assert row["published_reason"] == "the curves do not overlap in quality"
     assert row["measured_reason"] == "gamma not measured here"
@@ -487,9 +487,9 @@ def test_a_difference_in_several_settings_holds_if_it_does_in_each(ends: tuple[f
     assert verdict_on(_ruled("direction"), Evidence("", -2.5, ends=ends)) == verdict
 
 
-@pytest.mark.parametrize(("seeds", "verdict"), [(None, HOLDS), (0, NOT_TESTED), (1, NOT_TESTED), (2, HOLDS)])
+@pytest.mark.parametrize(("seeds", "verdict"), [(None, HOLDS), (0, NO_VERDICT), (1, NO_VERDICT), (2, HOLDS)])
 def test_no_rule_decides_by_one_training(seeds: int | None, verdict: str) -> None:
     for rule, value in (("figure", -9.0), ("direction", -9.0), ("ceiling", -9.0), ("share", 1.0)):
         assert verdict_on(_ruled(rule, -8.4), Evidence("", value, seeds=seeds)) == verdict
-        assert verdict_on(_ruled(rule, -8.4), Evidence("", value, seeds=seeds, judges=False)) == NOT_TESTED
-        assert verdict_on(_ruled(rule, -8.4), Evidence("", seeds=seeds)) == NOT_TESTED
+        assert verdict_on(_ruled(rule, -8.4), Evidence("", value, seeds=seeds, judges=False)) == NO_VERDICT
+        assert verdict_on(_ruled(rule, -8.4), Evidence("", seeds=seeds)) == NO_VERDICT

@@ -109,7 +109,7 @@ def test_claims_are_not_judged_by_a_part(synthetic: Synthetic, tmp_path: Path) -
     table = claim_table(Book.load(), Sources(export, Extras(), main))
     told = table[table["measured_reason"].str.contains("only 2 of 4 pictures were measured")]
     assert len(told)
-    assert set(told["measured_verdict"]) == {"not tested"}
+    assert set(told["measured_verdict"]) == {"no verdict"}
 
 
 def test_the_only_set_that_both_curves_are_of_need_not_be_named(synthetic: Synthetic, tmp_path: Path) -> None:

@@ -208,12 +208,12 @@ def test_published_and_measured_values_have_a_verdict_each(synthetic: Synthetic,
     assert (row["id"], row["claimed"]) == ("joint-jpeg", f"{MINUS}59.8 %")
     by_others, here = row["evidence"]
     assert (by_others["verdict_class"], by_others["value"]) == ("holds", f"{MINUS}58.9 %")
-    assert (here["verdict_class"], here["value"]) == ("not-tested", NOTHING)
+    assert (here["verdict_class"], here["value"]) == ("no-verdict", NOTHING)
     assert here["reason"] == "nothing is measured on kodak"
     assert claims.main_claim(table) == row
     of_others, ours = claims.tallies(table)
-    assert ours["counts"] == [{"number": len(table), "verb": "are not tested", "verdict_class": "not-tested"}]
-    assert {count["verb"]: count["number"] for count in of_others["counts"]} == {"hold": 9, "are not tested": 26}
+    assert ours["counts"] == [{"number": len(table), "verb": "have no verdict", "verdict_class": "no-verdict"}]
+    assert {count["verb"]: count["number"] for count in of_others["counts"]} == {"hold": 9, "have no verdict": 26}
 
 
 def test_a_training_for_several_lambdas_counts_once(synthetic: Synthetic, tmp_path: Path) -> None:

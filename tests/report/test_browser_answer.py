@@ -36,7 +36,7 @@ def test_the_first_screen_has_answer_claim_figure_and_ranking(browser: Browser, 
         assert box["y"] + box["height"] <= 800, part
     assert page.locator("#rd_ms_ssim_db").is_hidden()
     assert "Alpha" in (page.locator(".answer").text_content() or "")
-    assert "From published points: not tested" in (page.locator(".main-claim").text_content() or "")
+    assert "From published points: no verdict" in (page.locator(".main-claim").text_content() or "")
 
 
 def test_sections_are_folded_and_their_headings_say_what_came_out(opened: Page) -> None:

@@ -216,7 +216,7 @@ def test_a_verdict_opens_to_its_rule(page: Page) -> None:
     claim = page.locator("#claim-joint-jpeg details")
     claim.locator("summary").click()
     assert "Rule: holds if" in (claim.text_content() or "")
-    assert page.locator("#claim-joint-jpeg td.evidence .verdict").all_text_contents() == ["not tested"] * 2
+    assert page.locator("#claim-joint-jpeg td.evidence .verdict").all_text_contents() == ["no verdict"] * 2
     assert claim.locator("p:visible").count() >= 1
 
 

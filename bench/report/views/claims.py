@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NOT_TESTED, SHARE, VERDICTS
+from bench.analysis.verdict import DOES_NOT_HOLD, HOLDS, IN_PART, NO_VERDICT, SHARE, VERDICTS
 from bench.report.numbers import NOTHING, signed, span
 from bench.report.views.table import records
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMNS = {"published": "From published points", "measured": "Measured here"}
 """The two kinds of evidence, which have separate verdicts, and their headings."""
 
-_VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NOT_TESTED: "are not tested"}
+_VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NO_VERDICT: "have no verdict"}
 """The verdicts as plural verbs, for counts of claims."""
 
 
@@ -66,7 +66,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     ]
     if evidence[1]["value"] != NOTHING:
         evidence[1]["interval"] = span(row["measured_low"], row["measured_high"], digits)
-    if row["measured_verdict"] != NOT_TESTED:
+    if row["measured_verdict"] != NO_VERDICT:
         evidence[1]["basis"] = row["measured_on"].removeprefix("measured").removeprefix(", ")
     return {
         **{key: row[key] for key in ("id", "paper", "claim", "source", "command")},
