@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.codecs.registry import codec_class, resolve_codecs
-from bench.harness.request import RunRequest, execute
+from bench.harness.request import RunRequest, Summary, execute
 from bench.harness.workers import LocalCrew
 from bench.images import ffmpeg
 from bench.images.datasets import fetch_dataset, missing, open_dataset
@@ -23,7 +23,7 @@ from bench.system import progress
 from bench.system.errors import BusyError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.codecs.codec import CodecSpec
@@ -128,23 +128,45 @@ class Round:
 
 
 class Durations:
-    """Wall-clock time of each part of a reproduction; `expected_s` are estimates, in order, reported by `say`."""
+    """Wall-clock time of each part of a reproduction.
 
-    def __init__(self, expected_s: Mapping[str, float], say: Callable[[str], None]) -> None:
+    Args:
+        expected_s: estimates, in order.
+        say: gets the estimates. Those of later parts are multiplied by the pace of the earlier ones.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        expected_s: Mapping[str, float],
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._seconds: dict[str, float] = {}
         self._left_s = dict(expected_s)
-        self._say = say
+        self._say, self._clock = say, clock
+        self._measured_s = self._estimated_s = 0.0
         parts = (f"{part} {_minutes(seconds)}" for part, seconds in expected_s.items())
         say(f"about {_minutes(sum(expected_s.values()))} if nothing is measured yet ({', '.join(parts)})")
 
     @contextlib.contextmanager
-    def measured(self, part: str) -> Iterator[None]:
-        """Context manager that adds the duration of its block to a part; it reports the estimates that are left."""
-        left_s = sum(self._left_s.values())
-        self._say(f"{part}: about {_minutes(self._left_s.pop(part))}; until the end about {_minutes(left_s)}")
-        start = time.perf_counter()
-        yield
-        self._seconds[part] = time.perf_counter() - start
+    def measured(self, part: str) -> Iterator[list[Summary]]:
+        """Context manager that adds the duration of its block to a part; it reports the estimates that are left.
+
+        The block gets a list for the summaries of its runs. If most of their tasks were measured and not stored before,
+        the part counts for the pace.
+        """
+        pace = self._measured_s / self._estimated_s if self._estimated_s else 1.0
+        left_s, expected_s = sum(self._left_s.values()), self._left_s.pop(part)
+        self._say(f"{part}: about {_minutes(pace * expected_s)}; until the end about {_minutes(pace * left_s)}")
+        start, summaries = self._clock(), list[Summary]()
+        yield summaries
+        self._seconds[part] = self._clock() - start
+        outcomes = [outcome for summary in summaries for outcome in summary.outcomes.values()]
+        measured, stored = (sum(counts) for counts in ([o.measured for o in outcomes], [o.skipped for o in outcomes]))
+        if measured > stored:
+            self._measured_s += self._seconds[part]
+            self._estimated_s += expected_s * measured / (measured + stored)
 
     def __str__(self) -> str:
         parts = (f"{part} {_minutes(seconds)}" for part, seconds in self._seconds.items())
@@ -177,11 +199,12 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
         failures = []
         for entry in found:
-            with durations.measured(entry.dataset):
-                failures += _measure_round(entry, options, say, crew)
+            with durations.measured(entry.dataset) as summaries:
+                summaries += [_measure(entry.request(part, options), say, crew) for part in entry.parts]
+            failures += _failures(summaries)
     with durations.measured("timings"):
         timed = [_take_times(entry.timing_request(part, options), say) for entry in found for part in entry.parts]
-    failures += [line for lines in timed for line in lines or ()]
+    failures += _failures([summary for summary in timed if summary])
     costs = not options.quick  # a process for each model, to see its memory
     with durations.measured(_PICTURES[costs]):
         with Store.open(options.db) as store:
@@ -290,21 +313,18 @@ def _get_weights(weights: str, say: Callable[[str], None]) -> None:
             say(f"weights are missing: {error}")
 
 
-def _measure_round(
-    entry: Round, options: Reproduction, say: Callable[[str], None], crew: LocalCrew | None
-) -> list[str]:
-    """Measure rates and distortions of a round; returns the failures."""
-    return [line for part in entry.parts for line in _measure(entry.request(part, options), say, crew)]
-
-
-def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | None = None) -> list[str]:
+def _measure(request: RunRequest, say: Callable[[str], None], crew: LocalCrew | None = None) -> Summary:
     summary = execute(request, crew)
     say(str(summary))
-    return summary.failures
+    return summary
 
 
-def _take_times(request: RunRequest, say: Callable[[str], None]) -> list[str] | None:
-    """Take times of a part; returns the failures, or None if the machine is busy and times are missing."""
+def _failures(summaries: Iterable[Summary]) -> list[str]:
+    return [line for summary in summaries for line in summary.failures]
+
+
+def _take_times(request: RunRequest, say: Callable[[str], None]) -> Summary | None:
+    """Take times of a part; None if the machine is busy and times are missing."""
     try:
         return _measure(request, say)
     except BusyError as error:

@@ -14,6 +14,7 @@ from PIL import Image
 from bench.codecs.codec import CodecSpec
 from bench.harness import request as request_module
 from bench.harness.request import RunRequest, Summary
+from bench.harness.runner import Outcome
 from bench.learned.weights import catalogue, checkpoints
 from bench.reproduction import reproduce as module
 from bench.reproduction.budget import Budget
@@ -137,8 +138,8 @@ def test_a_busy_machine_is_a_matter_only_where_times_are_lacking(
     monkeypatch.setattr(request_module, "require_quiet_machine", busy)
     assert module._take_times(request, said.append) is None
     assert said == [f"no times taken on {tmp_path}: other work uses 40% of this machine"]
-    assert module._take_times(dataclasses.replace(request, force=True), said.append) == []
-    assert module._take_times(request, said.append) == []
+    assert module._take_times(dataclasses.replace(request, force=True), said.append).failures == []
+    assert module._take_times(request, said.append).failures == []
     assert "0 tasks timed, 1 already stored" in said[-1]
     with pytest.raises(UsageError, match="unknown codec"):
         module._take_times(dataclasses.replace(request, codecs=("jpg",)), said.append)
@@ -277,6 +278,21 @@ def test_the_estimate_has_all_parts_and_says_at_each_what_is_left() -> None:
         "timings: about 2.0 min; until the end about 2.2 min",
         "report: about 12 s; until the end about 12 s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("measured", "stored", "left"),
+    [(100, 0, "4.0 min"), (60, 40, "6.7 min"), (0, 100, "2.0 min"), (40, 60, "2.0 min")],
+)
+def test_estimates_follow_the_pace_of_what_was_measured(measured: int, stored: int, left: str) -> None:
+    said: list[str] = []
+    durations = module.Durations({"kodak": 600, "timings": 120}, said.append, iter((0.0, 1200.0, 0.0, 0.0)).__next__)
+    with durations.measured("kodak") as summaries:
+        outcome = Outcome(measured=measured, skipped=stored)
+        summaries.append(Summary("kodak", frozenset(), (), {"measured": outcome}))
+    with durations.measured("timings"):
+        pass
+    assert said[-1] == f"timings: about {left}; until the end about {left}"
 
 
 def test_the_estimate_is_near_the_duration_of_the_last_whole_run(options: Reproduction) -> None:
