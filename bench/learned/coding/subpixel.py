@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 
+from bench.learned.models.layers import Float32
+
 _GEOMETRY = ((5, 5), (2, 2), (2, 2), (1, 1))
 """Kernel, stride, padding and output padding of the models' transposed convolutions."""
 
@@ -37,8 +39,7 @@ class SubpixelConv2d(nn.Module):
         bias = torch.zeros(self.outputs) if layer.bias is None else layer.bias.detach()
         self.weight = nn.Parameter(weight.flatten(0, 2), requires_grad=False)
         self.bias = nn.Parameter(bias.repeat(4), requires_grad=False)
-        # Layers kept in float32 stay in float32; see `bench.learned.models.layers.keep_float32`.
-        self._keeps_float32 = type(layer) is not nn.ConvTranspose2d
+        self._keeps_float32 = isinstance(layer, Float32)
 
     @classmethod
     def fits(cls, layer: nn.Module) -> TypeGuard[nn.ConvTranspose2d]:

@@ -24,7 +24,7 @@ from bench.learned.families import FAMILIES
 from bench.learned.models.base import LearnedModel, Likelihoods, Output
 from bench.learned.models.config import ModelConfig, compact_config
 from bench.learned.models.gained import Gained
-from bench.learned.models.layers import keep_float32
+from bench.learned.models.layers import prepare
 from bench.learned.models.parts import TRANSFORMS, ParameterGroups, parameter_groups, share
 from bench.learned.models.quantization import Quantization
 from bench.learned.models.rectifier import GradientRouting, Rectified, Rectifier
@@ -60,5 +60,5 @@ def build(config: ModelConfig) -> LearnedModel:
     """A model with random weights; its sensitive layers stay in float32 under autocast."""
     module, _, name = FAMILIES[config.family].model.partition(":")
     model: LearnedModel = getattr(importlib.import_module(module), name)(config)
-    keep_float32(model)
+    prepare(model)
     return model

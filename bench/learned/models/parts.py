@@ -86,4 +86,7 @@ def value_bytes(tensor: Tensor) -> bytes:
 
 
 def _layers(part: nn.Module) -> tuple[str, dict[str, tuple[int, ...]]]:
-    return str(part), {name: tuple(parameter.shape) for name, parameter in part.named_parameters()}
+    # The precision that a layer computes in does not make it another layer.
+    return str(part).replace("_Float32", ""), {
+        name: tuple(parameter.shape) for name, parameter in part.named_parameters()
+    }

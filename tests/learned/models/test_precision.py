@@ -11,7 +11,7 @@ from compressai.layers import GDN
 from torch import nn
 
 from bench.learned.families import RGB
-from bench.learned.models.layers import FusedGDN, Normalisation, StridedPointwise
+from bench.learned.models.layers import FusedGDN, Normalisation, StridedPointwise, TransposedConv2d, Transposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,8 @@ def test_delicate_layers_answer_in_float32_and_the_others_in_bf16(family: str, m
         output = model(pictures)
     exact = {name for name, dtype in answers.items() if dtype == torch.float32}
     assert {"g_a", "g_s"} <= exact
-    assert {name for name in ("h_a", "h_s", "entropy_parameters") if name in answers} <= exact
+    assert {name for name in ("h_a", "entropy_parameters") if name in answers} <= exact
+    assert ("h_s" in exact) == ("h_s" in answers and "entropy_parameters" not in answers)
     assert {name for name, module in model.named_modules() if isinstance(module, GDN)} <= exact
     assert "g_a.2" not in exact or family == "attn"
     assert len(answers) - len(exact) >= 6, "most convolutions run in bf16"
@@ -109,6 +110,53 @@ def test_the_fused_gdn_is_compressais(inverse: bool, layout: torch.memory_format
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     with torch.no_grad():
         assert torch.equal(mine(x), theirs(x))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "more"), [(5, 2, 2, 1), (3, 1, 1, 0), (4, 3, 1, 2)])
+def test_the_gradient_of_a_transposed_convolution_is_that_of_finite_differences(
+    kernel: int, stride: int, padding: int, more: int
+) -> None:
+    torch.manual_seed(0)
+    sizes = ((2, 3, 4, 5), (3, 2, kernel, kernel), (2,))
+    x, weight, bias = (torch.randn(size, dtype=torch.double, requires_grad=True) for size in sizes)
+    geometry = [(value, value) for value in (stride, padding, more)]
+    assert torch.autograd.gradcheck(Transposition.apply, (x, weight, bias, *geometry))
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_a_transposed_convolution_is_pytorchs(*, bf16: bool) -> None:
+    torch.manual_seed(0)
+    theirs = nn.ConvTranspose2d(6, 4, 5, stride=2, padding=2, output_padding=1)
+    mine = TransposedConv2d(6, 4, 5, stride=2, padding=2, output_padding=1)
+    mine.load_state_dict(theirs.state_dict())
+    results = []
+    for layer in (theirs, mine):
+        torch.manual_seed(1)
+        x = torch.randn(2, 6, 8, 7, requires_grad=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            y = layer(x)
+        y.float().square().sum().backward()
+        results.append([y, x.grad, layer.weight.grad, layer.bias.grad])
+    for one, other in zip(*results, strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, rtol=2e-2 if bf16 else 1e-5, atol=0.2 if bf16 else 1e-4)
+    with torch.no_grad():
+        assert torch.equal(mine(x), theirs(x))
+
+
+def test_a_picture_is_computed_in_float32_unless_it_is_trained(make: Maker, pictures: Tensor) -> None:
+    model = make("joint").eval()
+    y = model.g_a(pictures).detach()
+    exact = model.g_s(y).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = model.g_s(y)
+        with torch.no_grad():
+            features = model.g_s[:-1](y)
+            validated = model.g_s[-1](features)
+    plain = nn.ConvTranspose2d.forward(model.g_s[-1], features.float())
+    assert trained.dtype == validated.dtype == torch.float32
+    assert torch.equal(validated, plain)
+    assert not torch.equal(trained, exact)
 
 
 def test_a_strided_pointwise_convolution_learns_rightly_in_channels_last() -> None:
