@@ -161,7 +161,12 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("0.5", "--bpp and --psnr are alternative targets; use only one of them", ("--psnr", "30")),
         ),
         "--psnr": (Wrong("30", "--psnr finds the quality; use jpeg instead of jpeg@50"),),
-        "--scheduler": (*names("is neither an address"), Wrong("tcp://127.0.0.1:1", "no scheduler answers there")),
+        "--scheduler": (
+            *names("is neither an address"),
+            *(Wrong(file, f"{file}: it is not a file of `dask scheduler") for file in ("text", "curve.json")),
+            *(Wrong(one, f"{one}: not an address such as") for one in ("tcp://", "tcp://node1:port", "foo://node1:1")),
+            Wrong("tcp://127.0.0.1:1", "no scheduler answers there"),
+        ),
         "--task-timeout": BY_TYPE,
         "--task-memory": BY_TYPE,
         "--timing": BY_TYPE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, ONE_CURVE, ONE_TARGET, POSITIVE, PROCESSES, SEED, SHARD, Command
+from bench.cli.parameters import COUNT, ONE_CURVE, ONE_TARGET, POSITIVE, PROCESSES, SEED, SHARD, Command, Number
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 @click.option(
     "--task-memory",
     "memory_gib",
-    type=POSITIVE,
+    type=Number(min=0, max=10**9, min_open=True),
     metavar="GIB",
     help="Memory limit of a task; a task that needs more fails.",
 )

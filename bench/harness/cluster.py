@@ -7,6 +7,7 @@ only receives batches and returns results, so that no codec can end it. Only the
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import pickle
@@ -164,12 +165,26 @@ def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
 
 
 def _address(where: str) -> dict[str, str]:
-    """The arguments of Dask's client."""
+    """The arguments of Dask's client, which answers malformed ones with tracebacks of its own."""
+    address = where
     if Path(where).is_file():
-        return {"scheduler_file": where}
-    if ":" in where:
-        return {"address": where}
-    raise UsageError(f"--scheduler {where} is neither an address such as tcp://node1:8786 nor a scheduler file")
+        try:
+            address = json.loads(Path(where).read_bytes())["address"]
+        except (ValueError, LookupError, TypeError):
+            raise UsageError(f"--scheduler {where}: it is not a file of `dask scheduler --scheduler-file`") from None
+    elif ":" not in where:
+        raise UsageError(f"--scheduler {where} is neither an address such as tcp://node1:8786 nor a scheduler file")
+    from distributed.comm.addressing import parse_address, parse_host_port  # noqa: PLC0415
+    from distributed.comm.registry import get_backend  # noqa: PLC0415
+
+    try:
+        scheme, place = parse_address(address)
+        get_backend(scheme)
+        if scheme != "inproc":
+            parse_host_port(place)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"--scheduler {where}: not an address such as tcp://node1:8786 ({one_line(error)})") from None
+    return {"scheduler_file": where} if Path(where).is_file() else {"address": where}
 
 
 def _version() -> tuple[str, str]:
