@@ -72,7 +72,7 @@ def chosen(
         UsageError: a name or glob has no curve on the image set, the set must be named, there is no such metric, or a
             curve that is named has no points of it.
     """
-    if are_published(export.published, *patterns) and not images:
+    if are_published(export.published, *patterns, measured=set(export.measurements["codec"])) and not images:
         export = Export.of_published(export.published)
     results = fitting(export, patterns, dataset=dataset, images=images)
     names = dict.fromkeys(name for pattern in patterns for name in _names(results, export, pattern))

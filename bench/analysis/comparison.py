@@ -199,7 +199,7 @@ def compare_rows(
     measured, known = set(export.measurements["codec"]), set(published_names(export.published))
     given = (registered_name(name, measured) for name in (test, anchor))
     test, anchor = (name if name.partition("@")[0] in measured else full_name(known, name) for name in given)
-    if are_published(export.published, test, anchor):
+    if are_published(export.published, test, anchor, measured=measured):
         return compare_published(export.published, test, anchor, dataset=dataset, images=images, metrics=metrics)
     require_known(export.published, test, anchor, measured=measured)
     results = fitting(export, (test, anchor), dataset=dataset, images=images)

@@ -191,10 +191,17 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
     return RdCurve(name, str(points["title"].iloc[0]), curves)
 
 
-def are_published(points: pd.DataFrame, *names: str) -> bool:
-    """Whether all names and globs mean published curves only, so that no measurements are needed."""
+def are_published(points: pd.DataFrame, *names: str, measured: Collection[str] = frozenset()) -> bool:
+    """Whether all names and globs mean published curves only, so that no measurements are needed.
+
+    A name of a codec that was measured means that codec, also if the user has imported a curve of the same name.
+    """
     known = set(published_names(points))
-    return all(full_name(known, name) in known or ("/" in name and fnmatch.filter(known, name)) for name in names)
+    return all(
+        registered_name(name, measured).partition("@")[0] not in measured
+        and (full_name(known, name) in known or ("/" in name and fnmatch.filter(known, name)))
+        for name in names
+    )
 
 
 def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.analysis.choice import chosen
+from bench.analysis.comparison import compare_rows
 from bench.analysis.rd_curve import are_published
 from bench.results import published
 from bench.results.frames import Export
@@ -62,6 +63,15 @@ def test_the_points_are_those_of_the_comparison(export: Export) -> None:
     assert ours["rate_bpp"].tolist() == alpha["bpp"].tolist()
     assert ours["psnr_db"].tolist() == alpha["psnr_db"].tolist()
     assert set(points["dataset"]) == {"garden"}
+
+
+def test_a_measured_codec_comes_before_ones_own_curve_of_its_name(synthetic: Synthetic, tmp_path: Path) -> None:
+    own(synthetic, "alpha", "psnr_rgb", [30, 33])
+    export = synthetic.read(tmp_path)
+    assert names(export, "alpha") == ["alpha"]
+    assert names(export, "alpha", "own/alpha") == ["alpha", "own/alpha"]
+    row = compare_rows(export, "alpha", "own/alpha", metrics=("psnr",)).rows[0]
+    assert (row["test"], row["anchor"]) == ("alpha", "own/alpha")
 
 
 def test_a_figure_is_about_what_is_learned_or_ones_own(export: Export) -> None:
