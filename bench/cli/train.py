@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.parameters import COUNT, FILE, FOLDER, POSITIVE, PROCESSES, SEED, Command, Number
+from bench.system.errors import printable
+from bench.system.interruption import signal_of
 
 if TYPE_CHECKING:
     from bench.learned.training.training_job import TrainingJob
@@ -159,10 +161,17 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     began_s = time.perf_counter()  # before the imports, which take seconds of the budget
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
+    from bench.learned.training.training_run import CHECKPOINT  # noqa: PLC0415
     from bench.learned.training.training_run import train as run  # noqa: PLC0415
 
     job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
-    run(job, Terminal(job.target.name))
+    try:
+        run(job, Terminal(job.target.name))
+    except KeyboardInterrupt as error:  # unlike other commands, the same one would not continue
+        path = job.out / CHECKPOINT
+        way = f"--resume continues from {path}" if path.is_file() else f"there is no checkpoint in {job.out} yet"
+        click.echo(printable(f"interrupted; {way}"), err=True)
+        raise click.exceptions.Exit(128 + signal_of(error)) from None
 
 
 @train.command(short_help="Convert weights to CompressAI's format.")

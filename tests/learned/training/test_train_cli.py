@@ -128,6 +128,21 @@ def test_a_training_from_the_command_line_ends_with_weights(photos: Path, tmp_pa
     assert (tmp_path / "run" / training_run.WEIGHTS).is_file()
 
 
+@pytest.mark.parametrize("has_checkpoint", [True, False])
+def test_an_interrupted_training_says_how_it_continues(
+    has_checkpoint: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(job: TrainingJob, _: object) -> None:
+        if has_checkpoint:
+            (job.out / training_run.CHECKPOINT).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_run, "train", interrupted)
+    way = f"--resume continues from {tmp_path / 'checkpoint.pt'}"
+    line = f"interrupted; {way if has_checkpoint else f'there is no checkpoint in {tmp_path} yet'}\n"
+    assert invoke("joint@3", "--steps", "1", "--out", str(tmp_path)) == (130, line)
+
+
 def test_compiling_for_a_cpu_does_not_warn_that_there_is_no_gpu(caplog: pytest.LogCaptureFixture) -> None:
     engine.tune()
     logging.getLogger("torch.utils.cpp_extension").warning("No CUDA runtime is found")
