@@ -354,7 +354,11 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--weights": (*names("unknown weights '"), Wrong("text", "text: not a checkpoint of PyTorch")),
     },
     "quantize": {
-        "codecs": (*names("unknown codec '"), Wrong("jpeg", "jpeg")),
+        "codecs": (
+            *names("unknown codec '"),
+            Wrong("jpeg", "jpeg"),
+            *(Wrong(name, "cannot be converted to fixed point") for name in ("factorized@3", "hyper@3")),
+        ),
         "--weights": (*names("unknown weights '"), Wrong("text", "text: not a checkpoint of PyTorch")),
         "--data": (*names("no training folder '"), Wrong("empty", "'empty' has no pictures")),
         "--crops": BY_TYPE,

@@ -13,7 +13,7 @@ from bench.learned.coding.fixed_point.calibration import GRID, Seen, calibrated
 from bench.learned.coding.fixed_point.fixed_point_latent_codecs import outputs_of
 from bench.learned.coding.fixed_point.weights import save
 from bench.learned.coding.loaded_model import latent_codec
-from bench.learned.families import FIXED_POINT, YUV420
+from bench.learned.families import FAMILIES, FIXED_POINT, YUV420
 from bench.learned.training import training_pictures
 from bench.learned.training.plane_objective import converted
 from bench.learned.training.training_pictures import Crops, generator
@@ -79,8 +79,11 @@ class Request:
 
         Raises:
             MissingError: there are no such weights or no photographs.
-            UsageError: the weights file is invalid, or see `target`.
+            UsageError: the family has no form in fixed point, the weights file is invalid, or see `target`.
         """
+        able = [name for name, family in FAMILIES.items() if family.fixed_point_id is not None]
+        if self.family not in able:
+            raise UsageError(f"{self.family} cannot be converted to fixed point; use {', '.join(able)}")
         if self.weights not in catalogue.ZOOS:
             tensor_file.read_header(self.base)
         _ = self.target
