@@ -63,6 +63,8 @@ def _import_export(folder: Path, db: Path, of_files: Mapping[str, str | None]) -
 
     if given := [option for option, value in of_files.items() if value]:
         raise UsageError(f"{given[0]} is for files; the folder {folder} names its image sets itself")
+    if not (folder / "measurements.csv").exists() and (files := sorted(folder.glob("*.json"))):
+        raise UsageError(f"{folder}: not an export with CSV files; import its JSON files one by one, as {files[0]}")
     rows = read_rows(folder)
     with Store.open(db, create=True) as store:
         new, there = import_csv(store, rows)

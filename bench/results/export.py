@@ -151,7 +151,8 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
     out if its version is not the current one.
 
     Raises:
-        UsageError: an image set has the name of one here but other images; nothing of the export is added.
+        UsageError: an image set or an imported curve has the name of one here but other content; nothing of the export
+            is added.
         StoreError: the rows are inconsistent, or the database cannot be written; nothing of the export is added.
     """
     tables, measurements, versions = rows.tables, rows.measurements, rows.versions
@@ -186,6 +187,19 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
                 f"{len(given[dataset] & images[dataset])} of {len(images[dataset])} pictures are equal; "
                 "import it into a separate database with --db"
             )
+    points = "dataset, source || '/' || method, metric, rate_bpp, value"
+    curves = _by_curve(store.rows(f"SELECT {points} FROM imported"))  # noqa: S608 - a constant
+    others = _by_curve(
+        (row["dataset"], f"{row['source']}/{row['method']}", row["metric"], row["rate_bpp"], row["value"])
+        for row in tables["imported"]
+    )
+    for curve in sorted(others.keys() & curves.keys()):
+        if others[curve] != curves[curve]:
+            dataset, name = curve
+            raise UsageError(
+                f"{directory}: its curve {name} on {dataset} has other points than that here; remove one with "
+                f"`bench import --remove {name}`, or import it into a separate database with --db"
+            )
     # A set without images is known by name only, through an imported curve.
     for name in ("datasets", "images"):
         store.describe(name, [row for row in tables[name] if row["dataset"] not in images])
@@ -198,6 +212,14 @@ def _by_set(images: Iterable[tuple[str, ...]]) -> dict[str, set[tuple[str, ...]]
     found: dict[str, set[tuple[str, ...]]] = {}
     for dataset, *image in images:
         found.setdefault(dataset, set()).add(tuple(image))
+    return found
+
+
+def _by_curve(points: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
+    """Metrics, rates and values by image set and name of the curve."""
+    found: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
+    for dataset, name, *point in points:
+        found.setdefault((dataset, name), set()).add(tuple(point))
     return found
 
 

@@ -37,6 +37,9 @@ METRIC_NAMES: Mapping[str, str] = {
 SHORT_NAMES = "psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db"
 """The shortest of these names, for messages."""
 
+_BOTH = ("ms_ssim_rgb", "ms_ssim_db_rgb")
+_MS_SSIM_TOLERANCE = 0.01
+
 ASSUMED = "kodak"
 """Default image set of imported points."""
 
@@ -118,6 +121,7 @@ def imported_curve(
         "note": "; ".join(filter(None, ("" if is_address else metadata.source, metadata.note))),
         "url": metadata.source if is_address else metadata.url,
     }
+    _require_one_ms_ssim(path, points)
     rows = points.assign(**curve, drawn=1, encoder="")
     # Of points with equal rates, an RD curve keeps the best.
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
@@ -127,6 +131,24 @@ def imported_curve(
     if left_out := len(rows) - len(best):
         found.append(f"{left_out} left out: another point at the same rate is at least as good")
     return ImportedCurve(published.validated(best, str(path)), tuple(found))
+
+
+def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
+    """Check that MS-SSIM and MS-SSIM in dB agree where a file has both; means of decibels differ a little.
+
+    Raises:
+        UsageError: they do not.
+    """
+    plain, decibels = (
+        dict(points.loc[points["metric"] == metric, ["rate_bpp", "value"]].to_numpy()) for metric in _BOTH
+    )
+    for rate in sorted(plain.keys() & decibels.keys()):
+        meant = 1 - 10 ** (-decibels[rate] / 10)
+        if abs(plain[rate] - meant) > _MS_SSIM_TOLERANCE:
+            raise UsageError(
+                f"{path}: at {rate} bpp its MS-SSIM is {plain[rate]:g}, and in dB {decibels[rate]:g}, which is "
+                f"{meant:.4f}; leave one of them out"
+            )
 
 
 def _named(name: str) -> tuple[str, str]:
@@ -166,7 +188,8 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
         name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
         store.describe("datasets", [name_alone], replace=False)
         store.describe("imported", rows, replace=False)
-    line = f"{curve.name}: {_counted(len(rows))} on {dataset}{' (already stored)' if there else ''}"
+    count = len({row["rate_bpp"] for row in rows})
+    line = f"{curve.name}: {_counted(count)} on {dataset}{' (already stored)' if there else ''}"
     new = f"\nnote: {dataset} is a new image set, known by its name alone; known: {listed(sorted(known))}"
     return line if dataset in known else line + new
 
@@ -177,7 +200,9 @@ def remove_curve(store: Store, name: str, dataset: str = "") -> str:
     Raises:
         UsageError: there is no such curve, or several of different image sets.
     """
-    curves = store.rows("SELECT dataset, source, method, COUNT(*) FROM imported GROUP BY dataset, source, method")
+    curves = store.rows(
+        "SELECT dataset, source, method, COUNT(DISTINCT rate_bpp) FROM imported GROUP BY dataset, source, method"
+    )
     names = {f"{source}/{method}" for _, source, method, _ in curves}
     meant = full_name(names, name)
     if meant not in names and meant in set(published_names(published.load())):

@@ -72,6 +72,12 @@ def test_published_curves_are_compared_without_results(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_of_compressais_files_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"results": {"bpp": [0.1, 0.2], "psnr": [30, 33]}}')
+    code, output = invoke("import", str(tmp_path), "--db", str(tmp_path / "r.sqlite"))
+    assert (code, output.endswith(f"import its JSON files one by one, as {tmp_path}/mine.json\n")) == (1, True)
+
+
 def test_a_folder_is_compared_on_by_its_path(desk: Desk) -> None:
     db = str(desk.path / "r.sqlite")
     photos = str(desk.path / "photos")
@@ -100,7 +106,7 @@ def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_b
     code, output = invoke("import", str(path), "--db", db)
     assert code == 0
     said, assumed = output.splitlines()
-    assert re.fullmatch(r"mine-[0-9a-f]{8}/mine: 4 points on kodak", said)
+    assert re.fullmatch(r"mine-[0-9a-f]{8}/mine: 2 points on kodak", said)
     assert assumed == "the file names no image set: kodak is assumed; use --dataset NAME for another"
     code, output = invoke("import", str(path), "--db", db, "--dataset", "my own set")
     assert code == 0
@@ -109,7 +115,7 @@ def test_an_imported_curve_says_its_name_and_the_image_set_that_it_is_taken_to_b
     assert warning.startswith("note: my own set is a new image set, known by its name alone; known: ")
     for known in ("my own set", "tecnick"):
         code, output = invoke("import", str(path), "--db", db, "--dataset", known, "--as", "again")
-        assert (code, output) == (0, f"own/again: 4 points on {known}\n")  # without a warning
+        assert (code, output) == (0, f"own/again: 2 points on {known}\n")  # without a warning
 
 
 @pytest.mark.usefixtures("empty_figures")

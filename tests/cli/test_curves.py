@@ -28,7 +28,7 @@ def db(tmp_path: Path) -> str:
         "import", str(tmp_path / "mine.csv"), "--as", "mine", "--dataset", "kodak", "--source", "Table 3",
         "--db", str(tmp_path / "r.sqlite"),
     )  # fmt: skip
-    assert (code, output) == (0, "own/mine: 8 points on kodak\n")
+    assert (code, output) == (0, "own/mine: 4 points on kodak\n")
     return str(tmp_path / "r.sqlite")
 
 
@@ -46,7 +46,7 @@ def test_an_imported_curve_is_in_all_that_shows_curves_at_once_until_it_is_remov
     assert set(rates["anchor"]) == {"own/mine"}
     code, output = invoke("plot", "--codec", "mine", "--db", db, "--out", str(tmp_path / "rd.svg"))
     assert (code, output) == (0, f"{tmp_path}/rd.svg\n{tmp_path}/rd.bib\n")
-    assert invoke("import", "--remove", "mine", "--db", db) == (0, "removed own/mine: 8 points on kodak\n")
+    assert invoke("import", "--remove", "mine", "--db", db) == (0, "removed own/mine: 4 points on kodak\n")
     assert "own/" not in invoke("list", "published", "--db", db)[1]
 
 

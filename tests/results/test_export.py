@@ -113,9 +113,13 @@ def test_a_failure_or_curve_from_elsewhere_takes_the_place_of_nothing(
     assert store.rows("SELECT message FROM failures") == [('it, "broke"',)]  # the other task is measured here
     before = _everything(store)
     _edit(tmp_path / "one" / "failures.csv", "broke", "broke otherwise")
-    _edit(tmp_path / "one" / "imported.csv", "30.1", "20.5")
     import_csv(store, read_rows(tmp_path / "one"))
     assert _everything(store) == before
+    for old, new in (("30.1", "20.5"), ("0.1,", "0.11,")):  # another value, another rate
+        _edit(tmp_path / "one" / "imported.csv", old, new)
+        with pytest.raises(UsageError, match=r"one: its curve mine.json/mine on kodak has other points than that here"):
+            import_csv(store, read_rows(tmp_path / "one"))
+        assert _everything(store) == before
 
 
 def test_what_was_not_measured_is_lacking_and_what_is_not_defined_is_there(export: Path, store: Store) -> None:

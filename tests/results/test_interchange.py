@@ -173,9 +173,9 @@ def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path
     curve = import_compressai(_file(tmp_path, {"results": RESULTS}), CurveMetadata(dataset="clic"))
     with Store.open(tmp_path / "r.sqlite", create=True) as store:
         first, note = add_curve(store, curve).splitlines()
-        assert first == f"{curve.name}: 6 points on clic"
+        assert first == f"{curve.name}: 3 points on clic"
         assert note.startswith("note: clic is a new image set, known by its name alone; known: ")
-        assert add_curve(store, curve) == f"{curve.name}: 6 points on clic (already stored)"
+        assert add_curve(store, curve) == f"{curve.name}: 3 points on clic (already stored)"
         assert store.rows("SELECT dataset, title FROM datasets") == [("clic", "clic")]
         store.describe("datasets", [{"dataset": "clic", "title": "CLIC 2020", "note": ""}])
         add_curve(

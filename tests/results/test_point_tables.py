@@ -111,6 +111,10 @@ def test_decibels_of_single_pictures_are_not_averaged(tmp_path: Path) -> None:
         ("bpp,psnr\n.1,\n", "there are no points: no row has a value"),
         ("bpp,bpp,psnr\n.1,.1,3\n", "two columns have the same name"),
         ("bpp,ms-ssim\n.1,12\n", "MS-SSIM is above 1"),
+        (
+            "bpp,ms-ssim,ms-ssim-db\n.1,.9,10\n.2,.9,12\n",
+            "at 0.2 bpp its MS-SSIM is 0.9, and in dB 12, which is 0.9369; leave one of them out",
+        ),
         ('bpp,psnr\n.1,"30\n', "not a CSV file"),
         (b"\xff\xfeb\x00p\x00", "not a CSV file in UTF-8"),
         ("seq,bpp,psnr\na,.1,30\nb,.2,31\n", "a column 'lmbda' or 'quality' must say which make one point"),

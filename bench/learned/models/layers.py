@@ -125,8 +125,8 @@ class Transposition(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, *geometry: tuple[int, int]) -> Tensor:  # noqa: ANN401
         """Features (B, O, ...); `geometry` is stride, padding and output padding."""
         ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.padding, _ = geometry
-        return F.conv_transpose2d(x, weight, bias, *geometry)
+        ctx.stride, ctx.padding, output_padding = geometry
+        return F.conv_transpose2d(x, weight, bias, ctx.stride, ctx.padding, output_padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401

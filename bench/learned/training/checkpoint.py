@@ -78,10 +78,18 @@ def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{path}: checkpoint format {version}, this version of bench reads format {FORMAT}")
     for key, ours in identity.items():
         if theirs.get(key) != ours:
-            raise UsageError(
-                f"{path}: its {key} is {theirs.get(key)}, not {ours}; choose another --out, or omit --resume"
-            )
+            found, asked = _differing(theirs.get(key), ours)
+            raise UsageError(f"{path}: its {key} is {found}, not {asked}; choose another --out, or omit --resume")
     return state
+
+
+def _differing(theirs: object, ours: object) -> tuple[str, str]:
+    """Two values for a message; of tables only the entries that differ."""
+    if not (isinstance(theirs, dict) and isinstance(ours, dict)):
+        return str(theirs), str(ours)
+    names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    found, asked = (", ".join(f"{name}={table.get(name)}" for name in names) for table in (theirs, ours))
+    return found, asked
 
 
 @contextlib.contextmanager

@@ -248,6 +248,9 @@ def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
     other = dataclasses.replace(job, target=Target("joint", 3, options=NARROW), resume=True)
     with pytest.raises(UsageError, match=r"its target is hyper@3, not joint@3.*--out"):
         training_run.train(other, Silent())
+    wider = dataclasses.replace(job, target=dataclasses.replace(job.target, options={**NARROW, "N": 12}), resume=True)
+    with pytest.raises(UsageError, match=rf"its model is N={NARROW['N']}, not N=12; choose another --out"):
+        training_run.train(wider, Silent())
 
 
 def test_resuming_nothing_says_so(job: TrainingJob) -> None:
