@@ -6,6 +6,7 @@ is in dB; `ms_ssim_*` is linear, 0 to 1, and `ms_ssim_db_*` is in dB.
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,16 @@ def load(folder: Path | None = None) -> pd.DataFrame:
     Raises:
         UsageError: a file is malformed, or has a curve without an entry in sources.toml.
     """
+    return _load(folder) if folder else _load_own().copy()
+
+
+@functools.cache
+def _load_own() -> pd.DataFrame:
+    """The points of baselines/published: thousands, which a process reads and checks once."""
+    return _load(None)
+
+
+def _load(folder: Path | None) -> pd.DataFrame:
     root: Traversable = folder or importlib.resources.files("baselines") / "published"
     known = sources(folder)
     files = sorted((entry for entry in root.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)

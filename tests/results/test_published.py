@@ -156,3 +156,10 @@ def test_a_bad_row_is_refused(tmp_path: Path, line: str, message: str) -> None:
         file.write(line + "\n")
     with pytest.raises(UsageError, match=message):
         published.load(tmp_path)
+
+
+def test_a_caller_may_change_what_it_gets() -> None:
+    points = published.load()
+    points.loc[0, "value"] = points["note"] = None
+    assert not published.load()["value"].isna().any()
+    assert (published.load()["note"] == published.load(DATA)["note"]).all()
