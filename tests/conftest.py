@@ -60,11 +60,15 @@ FAST = ("analysis", "images", "metrics", "results", "system")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in FAST and not item.get_closest_marker("slow"):
+        if _folder(item) in FAST and not item.get_closest_marker("slow"):
             item.add_marker("fast")
     # Files are distributed in this order: the longest ones first, so that none keeps one worker busy at the end.
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("browser") is None, _folder(item) in FAST))
+
+
+def _folder(item: pytest.Item) -> str:
+    """The folder of `tests` that a test is in, or its file where it is in none."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
