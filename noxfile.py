@@ -40,6 +40,7 @@ def report(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests but the slow ones (`-- -m slow` runs those, `-- -k name` some of all)."""
     session.env["OMP_NUM_THREADS"] = "1"  # there is a worker for each core
+    session.env["OMP_WAIT_POLICY"] = "passive"  # a test of two threads has one core, on which none should spin
     # The tests of a file share fixtures that take seconds: reports, weights, a process that decodes.
     distribution = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
     run(session, "pytest", *distribution, *(session.posargs or ["-m", "not slow"]))
