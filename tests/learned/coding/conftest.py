@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,12 +18,14 @@ from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.packing import pack
-from bench.learned.weights.full import ModelCard, finish, save
+from bench.learned.weights.full import ModelCard, finish, load, save
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STEPS = 200
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+"""The name of this process among those that share the run."""
 
 
 class Fitter(Protocol):
@@ -80,16 +84,32 @@ def fit(family: str, steps: int = STEPS, **options: Any) -> LearnedModel:  # noq
 
 
 @pytest.fixture(scope="session")
-def fitted() -> Fitter:
-    """A small model of a family, its entropy model fitted; the same object each time: nobody writes to it."""
-    return functools.cache(fit)
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitter:
+    """A small model of a family, its entropy model fitted; the same object each time: nobody writes to it.
+
+    Of the workers of a run, the first that asks for a model fits it: all of them together take 20 s.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if WORKER else folder
+
+    @functools.cache
+    def fitted_once(family: str, **options: Any) -> LearnedModel:  # noqa: ANN401 - any option of ModelConfig
+        path = folder / f"{'-'.join([family, *(f'{name}{value}' for name, value in options.items())])}.safetensors"
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.is_file():
+                save(path, fit(family, **options), ModelCard(3, 0.0067, "mse"))
+        return load(path).model
+
+    return fitted_once
 
 
 @pytest.fixture(scope="session")
 def weights(fitted: Fitter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights: each family at quality 3."""
     folder = tmp_path_factory.mktemp("weights")
-    for name in RGB:
+    # Two workers that begin at once begin at different ends.
+    for name in RGB if WORKER in {"", "gw0"} else reversed(RGB):
         save(folder / f"{name}-3.safetensors", fitted(name), ModelCard(3, 0.0067, "mse"))
     return folder
 
