@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -97,8 +98,8 @@ class _Running:
         return total
 
     def end(self) -> None:
-        self.connection.close()
         end_tree(self.pid)
+        self.connection.close()
         if self.leads_group:
             # Orphaned grandchildren are no longer children of the process, but still in its group.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -192,7 +193,7 @@ class WorkerProcess:
             process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
             context.set_forkserver_preload(_imported_here() if _group == 0 else [])
             # The server must have one thread: a fork has only the thread that called it.
-            with environment(SAFE_PATH | threads_of(1)), _may_have_children():
+            with environment(SAFE_PATH | threads_of(1)), _may_have_children(), _without_interrupts():
                 process.start()
             theirs.close()  # otherwise the end of the process would not be noticed
         return _Running(process, ours, leads_group=_group == 0)
@@ -233,11 +234,24 @@ def _may_have_children() -> Iterator[None]:
         config["daemon"] = before
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block SIGINT in processes that start, and in this thread until they have started.
+
+    A terminal sends SIGINT to the whole group, so also to a server that still imports. This process ends its children.
+    """
+    multiprocessing.resource_tracker.ensure_running()  # up to Python 3.12 it unblocks SIGINT when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, settings: _Settings) -> None:
     global _group  # noqa: PLW0603
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # the terminal sends it to the whole group; the parent ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # programs that it starts would inherit the mask
     os.setpgid(0, settings.group)
     _group = os.getpgrp()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -246,7 +260,7 @@ def _serve(connection: Connection, settings: _Settings) -> None:
     set_threads(settings.threads)
     if settings.folder:
         os.chdir(settings.folder)
-    with contextlib.suppress(EOFError):
+    with contextlib.suppress(EOFError, ConnectionError):  # the parent does not wait for the answer any more
         while True:
             connection.send(_answer(*connection.recv()))
 

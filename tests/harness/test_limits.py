@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import has_ended, wait_for
+from waiting import LONGEST_S, has_ended, wait_for
 
 from bench.system.errors import CodecError
 from bench.system.worker_process import EndedError, Limits, TimeoutEndedError, WorkerProcess
@@ -71,6 +71,17 @@ def test_an_interruption_that_a_codec_raises_is_its_failure() -> None:
         with pytest.raises(CodecError, match=r"^KeyboardInterrupt"):
             process.call(signal.default_int_handler, signal.SIGINT, None)
         assert process.call(os.getpid) == first
+
+
+def test_a_process_whose_answer_nobody_waits_for_ends_without_a_traceback() -> None:
+    with WorkerProcess(1) as process:
+        process.call(os.getpid)
+        running = process._running
+        assert running is not None
+        running.connection.send((time.sleep, (0.2,)))
+        running.connection.close()
+        running.process.join(LONGEST_S)
+        assert running.process.exitcode == 0
 
 
 def test_limits_are_of_a_call() -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
+from waiting import LONGEST_S, wait_for
 
 from bench.analysis.dataset_results import DatasetResults
 from bench.results.frames import Export
 
 if TYPE_CHECKING:
     from tests.conftest import Desk
+
+IMPORTING_S = 0.2
+"""Processor time of a process that has started Python, and not yet imported everything."""
 
 
 def test_a_codec_and_a_metric_of_the_users_own(desk: Desk) -> None:
@@ -96,7 +102,7 @@ def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> N
 def test_two_runs_at_once_lose_nothing(desk: Desk) -> None:
     runs = [desk.start_measuring() for _ in range(2)]
     for run in runs:
-        run.communicate(timeout=120)
+        run.communicate(timeout=LONGEST_S)
     assert [run.returncode for run in runs] == [0, 0]
     assert len(desk.rows()) == 32
     assert desk.rows("PRAGMA integrity_check") == [("ok",)]
@@ -107,12 +113,23 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
     process = desk.start_measuring()
     desk.wait_for_rows(1)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 128 + number
     assert errors.strip().splitlines()[-1].startswith("interrupted; finished work is stored")
     assert "Traceback" not in errors
     assert "32 tasks measured" not in desk.measure(codec="own.py:Slow").stdout
     assert len(desk.rows()) == 32
+
+
+def test_an_interrupt_of_the_whole_group_while_a_process_starts_is_one_line(desk: Desk) -> None:
+    process = desk.start_measuring()
+    started = psutil.Process(process.pid)
+    # The server of the forks is the child that imports modules.
+    wait_for(lambda: any(child.cpu_times().user > IMPORTING_S for child in started.children()))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 128 + signal.SIGINT
+    assert errors.strip() == "interrupted; finished work is stored, and the same command resumes from there"
 
 
 def test_a_failing_codec_costs_its_tasks_only(desk: Desk) -> None:
