@@ -54,6 +54,14 @@ def plain_arithmetic() -> Iterator[None]:
         torch.backends.cudnn.benchmark = False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_disks() -> Iterator[None]:
+    """Let no written file wait for the disk: no test loses power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 FAST = ("analysis", "images", "metrics", "results", "system")
 """Folders of tests that load no model; `pytest -m fast` runs them."""
 

@@ -133,7 +133,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         ),
         "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
         "--exclude": (*names("unknown image of photos-"), Wrong("*", "--exclude leaves no image of photos-")),
-        "--sample": (Wrong("99", "there are only "),),
+        "--sample": (Wrong("99", "has only 2 pictures"),),
         "--seed": (Wrong("3", "--seed applies to --sample"),),
         "--shard": (*names("is not a shard"), Wrong("0/4", "is not a shard"), Wrong("5/4", "is not a shard")),
         "--skip-failed": BY_TYPE,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.analysis.interpolation import Hermite
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def too_few(images: int) -> str:
     """Reason why there is no interval over a number of images, or ""."""
     if images >= FEWEST_IMAGES:
         return ""
-    return f"no interval: {images} picture{'' if images == 1 else 's'}; at least {FEWEST_IMAGES} are needed"
+    return f"no interval: {count(images, 'picture')}; at least {FEWEST_IMAGES} are needed"
 
 
 def ends(resampled: Array) -> tuple[float, float] | None:

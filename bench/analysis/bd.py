@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from bench.analysis.interpolation import Hermite
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +91,7 @@ def compare(anchor: Curve, test: Curve) -> Delta:
     fewest = min(len(anchor), len(test))
     if fewest < _FEWEST_POINTS["pchip"]:
         which = "the anchor" if len(anchor) == fewest else "the test curve"
-        return _no_delta(f"{which} has {fewest} usable point{'' if fewest == 1 else 's'}; two are needed")
+        return _no_delta(f"{which} has {count(fewest, 'usable point')}; two are needed")
     low, high = anchor.overlap(test)
     if not low < high:
         return _no_delta("the curves do not overlap in quality")

@@ -13,11 +13,11 @@ from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis, unknown_metric
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import (
+    LISTED,
     RdCurve,
     are_published,
     find,
     incomplete_notes,
-    listed,
     matching,
     published_curve,
     registered_name,
@@ -27,6 +27,7 @@ from bench.codecs.synonyms import unknown_codec
 from bench.results import published
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError
+from bench.system.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -109,7 +110,7 @@ def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.
     for rd_curve in (anchor, test):
         yield from rd_curve.left_out.get(axis.name, ())
     if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
-        yield f"no per-picture BD-rate on {listed(without)}"
+        yield f"no per-picture BD-rate on {listed(without, LISTED)}"
 
 
 def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
@@ -128,7 +129,7 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
         return notes
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
     if inside < FEWEST_IN_OVERLAP:
-        notes.append(f"{DOUBT}: only {inside} point{'' if inside == 1 else 's'} of a curve in the overlap")
+        notes.append(f"{DOUBT}: only {count(inside, 'point')} of a curve in the overlap")
     # A small share of a long curve is no reason for doubt if it covers the whole short curve.
     shorter = min(float(np.ptp(curve.quality)) for curve in curves)
     share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0
@@ -211,7 +212,9 @@ def compare_rows(
     notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
-        notes.append(f"no interval: {listed(without)} {'has' if len(without) == 1 else 'have'} no values per picture")
+        notes.append(
+            f"no interval: {listed(without, LISTED)} {'has' if len(without) == 1 else 'have'} no values per picture"
+        )
     elif few := batch.too_few(len(results.images)):
         notes.append(few)
     return Comparison(title, against.title, results.label, _with_stated(rows, results.dataset), notes)
@@ -237,7 +240,7 @@ def _bd_rows_of(
     if not tests:
         raise UsageError(f"the only curve given is {anchor.name} itself")
     if not rows:
-        raise UsageError(f"{listed(test.name for test in tests)} and {anchor.name} have no metric in common")
+        raise UsageError(f"{listed((test.name for test in tests), LISTED)} and {anchor.name} have no metric in common")
     order = {name: place for place, name in enumerate(wanted)}
     columns = ("bd_rate_pchip_percent", "rate_at_equal_quality_percent")
     return sorted(

@@ -16,6 +16,7 @@ from bench.analysis.family import Family, families, rank
 from bench.images.selection import selected
 from bench.metrics.rate import bits_per_pixel
 from bench.system.errors import UsageError, unknown
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ class DatasetResults:
         """Number of pictures: "24 pictures" or "6 of 24 pictures"."""
         if self.is_subset:
             return f"{len(self.images)} of {self.whole} pictures"
-        return f"{self.whole} picture{'' if self.whole == 1 else 's'}"
+        return count(self.whole, "picture")
 
     @property
     def label(self) -> str:
@@ -114,10 +115,7 @@ class DatasetResults:
         rows = _named(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
         rows = _with_settings(_in_order(_of_one_training(rows)))
-        counts = rows.groupby([*_CURVE, "quality", "weights_sha256"], sort=False).agg(
-            have=("key", "size"), latest=("started", "max")
-        )
-        current, stale = _current(counts.reset_index(), needed=len(chosen))
+        current, stale = _current(_counted(rows, [*_CURVE, "quality", "weights_sha256"]), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
         short = current[current["have"] < len(chosen)].reset_index(drop=True)
         # Metrics of other kinds of pictures have no values here.
@@ -245,10 +243,15 @@ def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
     The weights measured on the most images are current; of several such, the ones measured last.
     """
     point = ["curve", "quality"]
-    weights = rows.groupby([*point, "weights_sha256"], sort=False, dropna=False)
-    found = weights.agg(have=("key", "size"), latest=("started", "max")).reset_index()
+    found = _counted(rows, [*point, "weights_sha256"])
     current = found.sort_values(["have", "latest"], kind="stable").groupby(point, sort=False).tail(1)
     return rows.merge(current[[*point, "weights_sha256"]], on=[*point, "weights_sha256"])
+
+
+def _counted(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """The number of measurements in each group of rows, `have`, and the last start of their runs, `latest`."""
+    started = rows.groupby(by, sort=False, dropna=False)["started"]
+    return pd.DataFrame({"have": started.size(), "latest": started.max()}).reset_index()
 
 
 def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -257,10 +260,9 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
     Of several versions of a curve, the one measured last is current, except that a version without a complete point
     does not replace an older one that has some.
     """
-    curves = counts.groupby(_CURVE, sort=False).agg(
-        latest=("latest", "max"), points=("have", "size"), complete=("have", lambda have: int((have == needed).sum()))
-    )
-    curves = curves.reset_index()
+    groups = counts.assign(complete=counts["have"] == needed).groupby(_CURVE, sort=False)
+    found = {"latest": groups["latest"].max(), "points": groups.size(), "complete": groups["complete"].sum()}
+    curves = pd.DataFrame(found).reset_index()
     ranked = curves.assign(usable=curves["complete"] > 0).sort_values(["usable", "latest", "curve"], kind="stable")
     chosen = set(ranked.groupby(_SERIES, sort=False)["curve"].last())
     stale = curves[~curves["curve"].isin(chosen)].reset_index(drop=True)
@@ -272,21 +274,17 @@ def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[
 
     A metric that is not defined for all images has no mean.
     """
-    groups = measurements.groupby([*_CURVE, "quality"], sort=False)
-    points = groups.agg(images=("key", "size"), num_bytes=("num_bytes", "sum"), bpp=("bpp", "mean"))
-    points["mean_bytes"] = points["num_bytes"] / points["images"]
-    pixels = (measurements["width"] * measurements["height"]).groupby(
-        [measurements[column] for column in (*_CURVE, "quality")], sort=False
-    )
-    points["bpp_of_all_pixels"] = 8 * points["num_bytes"] / pixels.sum()
-    for column in dict.fromkeys([*(axis.column for axis in axes), *metrics]):
-        sums = groups[column].sum(min_count=1)
-        points[column] = (sums / points["images"]).where(groups[column].count() == points["images"])
+    rows = measurements.assign(pixels=measurements["width"] * measurements["height"])
+    groups = rows.groupby([*_CURVE, "quality"], sort=False)
+    decibels = {f"{metric}_db": f"mean_of_{metric}_db" for metric in ("ms_ssim", "ms_ssim_y") if metric in metrics}
+    columns = list(dict.fromkeys(["bpp", *(axis.column for axis in axes), *metrics, *decibels]))
+    images, sums = groups.size(), groups[["num_bytes", "pixels", *columns]].sum(min_count=1)
+    means = sums[columns].div(images, axis=0).where(groups[columns].count().eq(images, axis=0))
+    points = means.rename(columns=decibels)
+    points["images"], points["num_bytes"] = images, sums["num_bytes"]
+    points["mean_bytes"] = sums["num_bytes"] / images
+    points["bpp_of_all_pixels"] = 8 * sums["num_bytes"] / sums["pixels"]
     for axis in axes:
         if axis.name != axis.column:
             points[axis.name] = axis.quality(points[axis.column])
-    points = points.assign(**of_mean_errors(points))
-    for metric in [metric for metric in ("ms_ssim", "ms_ssim_y") if metric in metrics]:
-        complete = groups[f"{metric}_db"].count() == points["images"]
-        points[f"mean_of_{metric}_db"] = (groups[f"{metric}_db"].sum(min_count=1) / points["images"]).where(complete)
-    return points.reset_index()
+    return points.assign(**of_mean_errors(points)).reset_index()

@@ -17,6 +17,7 @@ from bench.codecs.registry import ALIASES
 from bench.codecs.synonyms import codec_hint, unknown_codec
 from bench.results.published import full_name, published_names
 from bench.system.errors import UsageError
+from bench.system.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -141,16 +142,9 @@ def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[
         f"{axis.title} is infinite (lossless) on": lossless & np.isposinf(axis.quality(values)),
     }.items():
         for place in np.flatnonzero(where.any(axis=0)):
-            images = listed(table.images[row] for row in np.flatnonzero(where[:, place]))
+            images = listed((table.images[row] for row in np.flatnonzero(where[:, place])), LISTED)
             reasons.setdefault(table.qualities[place], f"{fault} {images}")
     return dict(sorted(reasons.items()))
-
-
-def listed(names: Iterable[str]) -> str:
-    """Join names, abbreviating long lists: "dill", "beetroot, carrot, dill and 5 more"."""
-    found = list(names)
-    more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    return ", ".join(found[:LISTED]) + more
 
 
 LISTED = 3

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import experiments, rectifier_gain
-from bench.analysis.batch import resample_weights
+from bench.analysis.batch import interval_over_images, too_few
 from bench.analysis.evidence import fewest_seeds, objection, unequal_steps
 from bench.analysis.experiments import FLAT_DB, NO_DIFFERENCE
 from bench.analysis.timing import task_times
@@ -175,7 +175,9 @@ def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: 
     """`_is_larger` for the means over pictures of two models, if 95 % of the bootstrap samples agree."""
     case = _is_larger(float(one.mean()), float(other.mean()), noise)
     values = (one - other).dropna().to_numpy(dtype=float)
-    low, high = np.percentile(resample_weights(len(values)) @ values, [2.5, 97.5])
+    if isinstance(case, bool) and (few := too_few(len(values))):
+        return few
+    low, high = interval_over_images(len(values), lambda weights: weights @ values)
     return case if isinstance(case, str) or low * high > 0 else NO_DIFFERENCE
 
 

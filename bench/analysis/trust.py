@@ -15,6 +15,7 @@ import pandas as pd
 from bench.analysis import batch
 from bench.analysis.comparison import LOWEST_SHARE
 from bench.analysis.timing import qualities_text
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,7 +82,7 @@ def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
     points, share = shared(anchor.curves[axis], test.curves[axis])
     if points < FEWEST_SHARED:
         return (
-            f"one of the curves has {points or 'no'} point{'' if points == 1 else 's'} in the common range of quality"
+            f"one of the curves has {count(points, 'point') if points else 'no points'} in the common range of quality"
         )
     if share < LOWEST_SHARE:
         return f"the common range of quality is {100 * share:.0f} % of the shorter curve's"

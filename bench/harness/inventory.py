@@ -25,6 +25,7 @@ from bench.results.published import published_names
 from bench.results.store import Store
 from bench.system.environment import usable_cores
 from bench.system.provenance import git_state, machine, package_versions
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +116,7 @@ def image_sets(data: Path | None) -> list[tuple[str, str]]:
         elif datasets.is_absent(name, data):
             state = f"missing; bench fetch {name}"
         else:
-            state = f"missing or damaged: {len(absent)} files; bench fetch {name}"
+            state = f"missing or damaged: {count(len(absent), 'file')}; bench fetch {name}"
         states.append((name, state))
     return states
 

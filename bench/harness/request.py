@@ -26,7 +26,8 @@ from bench.harness.workers import LocalCrew
 from bench.images.datasets import open_dataset
 from bench.results.schema import DIAGNOSTICS, is_column, is_measured_name
 from bench.results.store import Store
-from bench.system.errors import CodecError, MissingError, UsageError, listed
+from bench.system.errors import CodecError, MissingError, UsageError
+from bench.system.wording import count, listed
 from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Summary:
     def __str__(self) -> str:
         """One line for each kind of work and for each codec that could not run."""
         lines = [
-            f"{self.dataset}: {outcome.measured} {'task' if outcome.measured == 1 else 'tasks'} {kind}, "
+            f"{self.dataset}: {count(outcome.measured, 'task')} {kind}, "
             f"{outcome.skipped} already stored, "
             f"{len(outcome.failures)} failed"
             for kind, outcome in self.outcomes.items()
@@ -287,10 +288,10 @@ def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
 
 def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     lines = [f"note: {remark} ({listed(names)})" for remark, names in remarks.items()]
-    if count := len(dataset.left_out):
+    if number := len(dataset.left_out):
         kinds = listed(sorted({path.suffix.lower() or path.name for path in dataset.left_out}))
-        what = "file is not a picture" if count == 1 else "files are not pictures"
-        lines.append(f"note: {count} {what} that can be read here, and left out ({kinds})")
+        what = "file is not a picture" if number == 1 else "files are not pictures"
+        lines.append(f"note: {number} {what} that can be read here, and left out ({kinds})")
     return tuple(lines)
 
 

@@ -28,6 +28,7 @@ from bench.system.download import download
 from bench.system.errors import MissingError, UsageError, printable, unknown
 from bench.system.files import sha256_of
 from bench.system.progress import progress
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,7 +71,7 @@ class Dataset:
             UsageError: there are fewer.
         """
         if number > len(images):
-            raise UsageError(f"--sample {number}: there are only {len(images)} images of {self.name}")
+            raise UsageError(f"--sample {number}: {self.name} has only {count(len(images), 'picture')}")
         chosen = sampled([image.sha256 for image in images], number, seed)
         return tuple(image for place, image in enumerate(images) if place in chosen)
 
@@ -81,7 +82,7 @@ class Dataset:
         name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
         note = f"A part of {self.name}: results are not comparable with published ones."
         title = self.title.rpartition(", ")[0] or self.title  # without the number of pictures
-        return Dataset(name, f"{title}, {len(images)} of {len(self.images)} pictures", note, tuple(images))
+        return Dataset(name, f"{title}, {len(images)} of {count(len(self.images), 'picture')}", note, tuple(images))
 
 
 def data_folder(given: Path | None = None) -> Path:
@@ -237,7 +238,7 @@ def _open_named(name: str, data: Path | None) -> Dataset:
     found = _hashes(folder, files)
     if absent := files.keys() - found.keys():
         raise MissingError(
-            f"dataset '{name}': {len(absent)} of {len(files)} files are missing in {folder}; "
+            f"dataset '{name}': {len(absent)} of {count(len(files), 'file')} missing in {folder}; "
             f"`bench fetch {name}` downloads them, or point BENCH_DATA or --data at the folder that holds {name}/"
         )
     for file, expected in files.items():
@@ -279,8 +280,8 @@ def _open_clip(path: Path, options: ClipOptions) -> Dataset:
             digest = planes_sha256(clip.read(index))
             images.append(ClipFrame(f"frame{index:04d}", path, digest, clip.offsets[index], form))
             advance(1, f"frame {index}")
-    count = "1 frame" if len(clip.offsets) == 1 else f"{len(clip.offsets)} frames"
-    extent = f"{len(chosen)} of {count}" if options.frames else count
+    frames = count(len(clip.offsets), "frame")
+    extent = f"{len(chosen)} of {frames}" if options.frames else frames
     levels = "full" if form.full_range else "limited"
     title = f"{path.name}, {form.size[0]}x{form.size[1]}, {form} in {levels} range, {extent}"
     note = "Your own clip, frames coded independently: results are not comparable with published ones."
@@ -319,8 +320,13 @@ def _open_files(pattern: str) -> Dataset:
     left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
     # Without the path, so that equal sets in different folders have equal names.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
-    count = "1 picture" if len(images) == 1 else f"{len(images)} pictures"
-    return Dataset(printable(f"{stem}-{_content_hash(images)}"), printable(f"{title}, {count}"), note, images, left_out)
+    return Dataset(
+        printable(f"{stem}-{_content_hash(images)}"),
+        printable(f"{title}, {count(len(images), 'picture')}"),
+        note,
+        images,
+        left_out,
+    )
 
 
 def _is_broken_link(path: Path) -> bool:

@@ -14,6 +14,7 @@ from bench.report.rd_plot import rd_figure, window
 from bench.report.style import MARKERS
 from bench.report.views import script_json
 from bench.report.views.table import records
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,7 +78,7 @@ def _time(content: Content, group: str, stage: str) -> str:
     """Description of a group of times: stage, machine, threads and device."""
     rows = content.tables["timings_summary"]
     first = records(rows[rows["group"].astype(str) == group].head(1))[0]
-    threads = f"{first['threads']:g} thread{'' if first['threads'] == 1 else 's'}"
+    threads = count(int(first["threads"]), "thread")
     return f"{stage}: {first['machine']}, {threads}, {first['device']}"
 
 

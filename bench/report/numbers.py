@@ -52,11 +52,6 @@ def span(low: float | None, high: float | None, digits: int) -> str:
     return "" if first == second == NOTHING else f"{first} to {second}"
 
 
-def count(number: int, thing: str) -> str:
-    """Format a number with a noun, in the plural unless it is one."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def grouped(value: float) -> str:
     """Format an integer with thin spaces between the thousands."""
     return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pandas as pd
 
 from bench.results.fields import FILES, current_columns, field_of
@@ -97,7 +98,7 @@ class Export:
 
 def _read(path: Path, table: str) -> pd.DataFrame:
     try:
-        frame = unguarded_frame(pd.read_csv(path, dtype=str, keep_default_na=False))
+        frame = unguarded_frame(pd.read_csv(path, dtype=object, keep_default_na=False))
     except FileNotFoundError:
         raise UsageError(f"{path.parent}: there is no {path.name}; write the folder with `bench export`") from None
     except (OSError, ValueError) as error:
@@ -117,13 +118,15 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 
     Metrics and diagnostics stay as they are: "nan" means that they are not defined for a picture.
     """
-    typed = {}
+    optional = _OPTIONAL.get(table, {})
+    columns: dict[str, Any] = {str(name): frame[name] for name in frame}
     for column in FILES[table]:
-        values = frame[column].astype(object)
-        absent = values.isna() | (values == "")
         is_number = field_of(column).is_number
-        typed[column] = values.mask(absent, math.nan if is_number else "").astype("float64" if is_number else "str")
-    return frame.assign(**typed).fillna(dict(_OPTIONAL.get(table, {})))
+        missing = optional.get(column, math.nan if is_number else "")
+        cells = frame[column].to_numpy(dtype=object)
+        filled = np.where(pd.isna(cells) | (cells == ""), missing, cells)
+        columns[column] = filled.astype("float64") if is_number else pd.array(filled, dtype="str")
+    return pd.DataFrame(columns)
 
 
 def _numbers(measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:

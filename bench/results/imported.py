@@ -13,7 +13,8 @@ from bench.images.datasets import dataset_names
 from bench.results import published
 from bench.results.fields import FIELDS
 from bench.results.published import OWN, full_name, published_names
-from bench.system.errors import UsageError, listed, unknown
+from bench.system.errors import UsageError, unknown
+from bench.system.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -188,8 +189,8 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
         name_alone = {"dataset": dataset, "title": dataset, "note": WITHOUT_PICTURES}
         store.describe("datasets", [name_alone], replace=False)
         store.describe("imported", rows, replace=False)
-    count = len({row["rate_bpp"] for row in rows})
-    line = f"{curve.name}: {_counted(count)} on {dataset}{' (already stored)' if there else ''}"
+    points = len({row["rate_bpp"] for row in rows})
+    line = f"{curve.name}: {count(points, 'point')} on {dataset}{' (already stored)' if there else ''}"
     new = f"\nnote: {dataset} is a new image set, known by its name alone; known: {listed(sorted(known))}"
     return line if dataset in known else line + new
 
@@ -213,15 +214,11 @@ def remove_curve(store: Store, name: str, dataset: str = "") -> str:
     if len(found) > 1:
         sets = ", ".join(str(one[0]) for one in found)
         raise UsageError(f"{meant} is imported on {sets}; choose one with --dataset")
-    ((of, source, method, count),) = found
+    ((of, source, method, points),) = found
     with store.transaction():
         store.forget("imported", dataset=of, source=source, method=method)
         query = """SELECT 1 FROM datasets WHERE dataset = ? AND note = ?
             AND dataset NOT IN (SELECT dataset FROM images) AND dataset NOT IN (SELECT dataset FROM imported)"""
         if store.rows(query, (of, WITHOUT_PICTURES)):
             store.forget("datasets", dataset=of)
-    return f"removed {meant}: {_counted(count)} on {of}"
-
-
-def _counted(points: int) -> str:
-    return f"{points} point{'' if points == 1 else 's'}"
+    return f"removed {meant}: {count(points, 'point')} on {of}"

@@ -16,6 +16,7 @@ from bench.results.imported import METRIC_NAMES, SHORT_NAMES, CurveMetadata, con
 from bench.results.point_tables import SUFFIXES, import_table
 from bench.system.errors import UsageError
 from bench.system.files import write_bytes
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,7 +119,7 @@ def _check(path: Path, key: str, values: object, length: int) -> None:
     if not isinstance(values, list) or not values:
         raise UsageError(f"{path}: '{key}' must be a list of numbers")
     if len(values) != length:
-        raise UsageError(f"{path}: '{key}' has {len(values)} values, but 'bpp' has {length}")
+        raise UsageError(f"{path}: '{key}' has {count(len(values), 'value')}, but 'bpp' has {length}")
     field = FIELDS[{"bpp": "rate_bpp", **_TIMES}.get(key, "value")]
     for value in values:
         try:

@@ -15,7 +15,8 @@ import pandas as pd
 from bench.results.fields import FIELDS
 from bench.results.imported import METRIC_NAMES, SHORT_NAMES, content_of, imported_curve, stacked_points
 from bench.system.csv_files import columns_of
-from bench.system.errors import UsageError, listed
+from bench.system.errors import UsageError
+from bench.system.wording import count, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,8 +128,8 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
     for setting, group in rows.groupby("setting", sort=False):
         if len(group) != wanted or group["picture"].nunique() != wanted:
             raise UsageError(
-                f"{path}: '{roles['setting']}' {setting} has {len(group)} rows of {group['picture'].nunique()} "
-                f"pictures; each of all {wanted} pictures must be there once"
+                f"{path}: '{roles['setting']}' {setting} has {count(len(group), 'row')} of "
+                f"{count(group['picture'].nunique(), 'picture')}; each of all {wanted} pictures must be there once"
             )
     if numbers.isna().any(axis=None):
         empty = numbers.columns[numbers.isna().any()][0]

@@ -1,6 +1,7 @@
 """General infrastructure: errors, files, downloads, progress, interruption, allocator, provenance.
 
 errors         exceptions with a one-line message for the user
+wording        numbers with nouns and lists of names in messages
 files          atomic writes, hashes, folders
 csv_files      CSV files that are safe to open in a spreadsheet, and are read back unchanged
 latex          escaping of text for LaTeX

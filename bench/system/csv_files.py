@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.system.errors import UsageError
 from bench.system.files import write_bytes
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,5 +102,5 @@ def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str
         raise ValueError("two columns have the same name")
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} cells, not {len(names)}: {' | '.join(row)[:SHOWN]}")
+            raise ValueError(f"row {number} has {count(len(row), 'cell')}, not {len(names)}: {' | '.join(row)[:SHOWN]}")
     return {name: [unguarded(row[place]) for row in rows] for place, name in enumerate(names)}

@@ -7,15 +7,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.system.wording import listed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 USER_MODULE = "bench_user_"
 """Prefix of the names of modules loaded from a user's files."""
-
-
-LISTED = 12
-"""Maximum number of names in a message."""
 
 
 class BenchError(Exception):
@@ -114,12 +112,6 @@ def of_source(name: str, known: Iterable[str]) -> list[str]:
     names = sorted(known)
     source = name.rpartition("/")[0] + "/"
     return [one for one in names if one.startswith(source)] or names
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a message: the first few, and the number of further ones."""
-    more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def _spelt_alike(name: str, names: list[str]) -> str | None:

@@ -366,6 +366,13 @@ def test_a_gain_in_ms_ssim_of_models_trained_for_mse_is_shown_and_judges_nothing
 GROUPS = [["beta"], ["alpha"]]
 
 
+@pytest.fixture
+def four_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The synthetic set has four pictures."""
+    monkeypatch.setattr("bench.analysis.batch.FEWEST_IMAGES", 4)
+
+
+@pytest.mark.usefixtures("four_suffice")
 @pytest.mark.parametrize(
     ("gains", "cases", "reason"),
     [
@@ -378,14 +385,24 @@ GROUPS = [["beta"], ["alpha"]]
 def test_models_are_compared_by_gains_larger_than_noise(
     synthetic: Synthetic, tmp_path: Path, gains: tuple[float, float], cases: tuple[float, ...], reason: str
 ) -> None:
-    _add_better(synthetic, "alpha+qr", gains[0])
-    _add_better(synthetic, "beta+qr", gains[1])
-    found = MEASURES["gain_by_model"](
-        _claim("gain_by_model", groups=GROUPS, unit="of pairs"), _sources(synthetic, tmp_path)
-    )
+    found = _compared(synthetic, tmp_path, gains)
     assert (found.cases, found.reason) == (cases, reason)
 
 
+def test_models_are_not_compared_on_too_few_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
+    found = _compared(synthetic, tmp_path, (0.2, 0.3))
+    assert (found.cases, found.reason) == ((), "no interval: 4 pictures; at least 5 are needed (1 of 1 pairs)")
+
+
+def _compared(synthetic: Synthetic, folder: Path, gains: tuple[float, float]) -> Evidence:
+    _add_better(synthetic, "alpha+qr", gains[0])
+    _add_better(synthetic, "beta+qr", gains[1])
+    return MEASURES["gain_by_model"](
+        _claim("gain_by_model", groups=GROUPS, unit="of pairs"), _sources(synthetic, folder)
+    )
+
+
+@pytest.mark.usefixtures("four_suffice")
 def test_a_difference_that_other_pictures_would_turn_round_is_none(synthetic: Synthetic, tmp_path: Path) -> None:
     _add_better(synthetic, "alpha+qr", 0.2)
     _add_better(synthetic, "beta+qr", 0.25)
@@ -397,6 +414,7 @@ def test_a_difference_that_other_pictures_would_turn_round_is_none(synthetic: Sy
     assert found.reason == "no difference beyond training noise (1 of 1 pairs)"
 
 
+@pytest.mark.usefixtures("four_suffice")
 def test_models_are_compared_whose_rectifiers_were_trained_equally_long(synthetic: Synthetic, tmp_path: Path) -> None:
     _add_better(synthetic, "alpha+qr", 0.2)
     _add_better(synthetic, "beta+qr", 0.3)

@@ -202,7 +202,7 @@ def test_lists_without_results_around_them_are_read(tmp_path: Path) -> None:
         ({"results": {"bpp": [0.1]}}, "no metric"),
         ({"results": {"bpp": [], "psnr-rgb": []}}, "list of numbers"),
         ({"results": {"bpp": 0.1, "psnr-rgb": [30]}}, "list 'bpp'"),
-        ({"results": {"bpp": [0.1, 0.2], "psnr-rgb": [30]}}, "'psnr-rgb' has 1 values, but 'bpp' has 2"),
+        ({"results": {"bpp": [0.1, 0.2], "psnr-rgb": [30]}}, "'psnr-rgb' has 1 value, but 'bpp' has 2"),
         ({"results": {"bpp": [0.1], "psnr-rgb": ["30"]}}, "in 'psnr-rgb' each must be a number"),
         ('{"results": {"bpp": [0.1], "psnr-rgb": [NaN]}}', "each must be a number from 1e-06 to 1000, not nan"),
         ({"results": {"bpp": [10**400], "psnr-rgb": [30]}}, "in 'bpp' each must be a number"),

@@ -45,7 +45,7 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a,b\n1\n", "row 1 has 1 cells, not 2"),
+        (b"a,b\n1\n", "row 1 has 1 cell, not 2"),
         (b"a,a\n1,2\n", "two columns have the same name"),
         (b"a\n\xff\n", "not a CSV file"),
         (b'a\n"1', "not a CSV file"),

@@ -10,6 +10,7 @@ import click
 
 from bench.learned.training import curve
 from bench.system.progress import progress
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class Terminal:
         length = (
             f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
-        sys.stderr.write(f"{self._title}: {len(pictures)} pictures, from step {loop.progress.step} {length}\n")
+        sys.stderr.write(f"{self._title}: {count(len(pictures), 'picture')}, from step {loop.progress.step} {length}\n")
         self._advance = self._bar.enter_context(progress(self._title, 100, unit="%"))
 
     def stepped(self, loop: Loop) -> None:

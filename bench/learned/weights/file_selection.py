@@ -63,7 +63,8 @@ def _of_list(text: str) -> dict[float, Path]:
         quality, _, name = part.partition("=")
         number, path = float(quality.removeprefix("q")), Path(name)
         if not path.is_file():
-            raise UsageError(f"--weights {part}: there is no file {name}")
+            there = f"there is no file {name}" if name else "a file must follow"
+            raise UsageError(f"--weights {part}: {there}")
         if number in found:
             raise UsageError(f"--weights: {found[number]} and {path} are both q{number:g}; number them differently")
         found[number] = path

@@ -10,8 +10,9 @@ import pandas as pd
 from bench.analysis import bd, single_point
 from bench.analysis.headline import best, ranking, trusted
 from bench.analysis.model_scale import Range, own_scale, paper_scale
-from bench.report.numbers import NOTHING, count, grouped, plain
+from bench.report.numbers import NOTHING, grouped, plain
 from bench.report.views.table import records
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

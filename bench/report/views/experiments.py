@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
-from bench.report.numbers import NOTHING, count, plain, signed
+from bench.report.numbers import NOTHING, plain, signed
 from bench.report.views.table import Column, Table, interval, number
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

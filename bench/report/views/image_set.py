@@ -13,9 +13,10 @@ from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
-from bench.report.numbers import NOTHING, count
+from bench.report.numbers import NOTHING
 from bench.report.views import answer, costs, points, provenance, rates, times
 from bench.report.views.table import records
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,10 @@ import pandas as pd
 from bench.analysis.ablation import SETTING
 from bench.analysis.comparison import doubts
 from bench.analysis.costs import COSTS
-from bench.report.numbers import count, plain, signed, span
+from bench.report.numbers import plain, signed, span
 from bench.report.views import answer, points
 from bench.report.views.table import records
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,23 @@
+"""Numbers with nouns, and lists of names, as messages and tables write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LISTED = 12
+"""Maximum number of names in a message."""
+
+
+def count(number: int, thing: str) -> str:
+    """A number with a noun, in the plural unless it is one: "1 picture", "3 pictures"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def listed(names: Iterable[str], most: int = LISTED) -> str:
+    """Names with commas; of a long list, the first ones and the number of the others: "a, b and 5 more"."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
