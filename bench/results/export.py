@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.results.database import REPAIR
 from bench.results.fields import FILES, SHOWN, current_columns, parse_column
+from bench.results.frames import cells_of
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column, is_measured_name
 from bench.system.csv_files import read_csv, write_csv
@@ -238,7 +239,7 @@ def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
     """Refuse invalid values of a damaged or edited database, before a report uses them."""
     try:
         for name, column in frame.items():
-            parse_column(str(name), column.astype(object).where(column.notna(), None).tolist())
+            parse_column(str(name), cells_of(column))
     except ValueError as error:
         raise StoreError(f"{store.path}: it is damaged: {table}, {error}; {REPAIR}") from None
 

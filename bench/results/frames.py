@@ -96,6 +96,14 @@ class Export:
         return [column for column in self.measurements.columns if column not in known]
 
 
+def cells_of(column: pd.Series) -> list[object]:
+    """The values of a column, with None for missing ones."""
+    cells = column.to_numpy(dtype=object, copy=True)
+    cells[pd.isna(cells)] = None
+    values: list[object] = cells.tolist()
+    return values
+
+
 def _read(path: Path, table: str) -> pd.DataFrame:
     try:
         frame = unguarded_frame(pd.read_csv(path, dtype=object, keep_default_na=False))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.results.fields import FILES, parse_column
+from bench.results.frames import cells_of
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
         raise unknown("metric", strange[0], METRICS)
     try:
         for column in COLUMNS:
-            parse_column(column, points[column].astype(object).where(points[column].notna(), None).tolist())
+            parse_column(column, cells_of(points[column]))
     except ValueError as error:
         raise UsageError(f"{origin}: {error}") from None
     linear = points["metric"].isin(["ms_ssim_rgb", "ms_ssim_y"])

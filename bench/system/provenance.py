@@ -11,8 +11,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.system.files import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PACKAGES = (
     "compressai", "constriction", "imageio-ffmpeg", "numpy", "pandas", "pillow", "pillow-avif-plugin",
@@ -64,7 +68,8 @@ def _output_of(program: str, *arguments: str) -> str:
     return subprocess.run([path, *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
-def git_state() -> dict[str, object]:
+@functools.cache
+def git_state() -> Mapping[str, object]:
     """Commit of the checkout that contains this package, and whether it has changes; None outside a checkout."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
@@ -84,7 +89,8 @@ def source_sha256() -> str:
     return digest.hexdigest()
 
 
-def package_versions() -> dict[str, str]:
+@functools.cache
+def package_versions() -> Mapping[str, str]:
     """Versions of the installed distributions that can change a result."""
     return {name: version for name in PACKAGES if (version := _version(name)) is not None}
 
