@@ -33,13 +33,14 @@ class Quick(Codec):
 
 
 class Slow(Quick):
-    """Takes long enough to be interrupted."""
+    """Takes long enough to be interrupted, until there is a file `hurry`."""
 
     title = "Slow"
     encode_s: ClassVar[float] = 0.02
 
     def encode(self, picture: Picture) -> bytes:
-        time.sleep(self.encode_s)
+        if not Path("hurry").exists():
+            time.sleep(self.encode_s)
         return super().encode(picture)
 
 

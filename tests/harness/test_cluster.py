@@ -73,11 +73,12 @@ _Run = module._Run
 
 
 def in_mid_run(desk: Desk, act: Callable[[], object]) -> threading.Thread:
-    """Do something when three measurements are stored."""
+    """Do something when three measurements are stored, and then let the codecs be quick."""
 
     def wait_and_act() -> None:
         desk.wait_for_rows(3)
         act()
+        desk.hurry()
 
     thread = threading.Thread(target=wait_and_act)
     thread.start()
@@ -116,6 +117,7 @@ def test_a_killed_client_is_gone_on_from(desk: Desk, two: LocalCluster) -> None:
     desk.wait_for_rows(3)
     client.kill()
     client.communicate()
+    desk.hurry()
     stored = len(desk.rows())
     assert 3 <= stored < 16
     outcome = run("own.py:Slower@1,2,3,4", scheduler=two.scheduler_address).outcomes["measured"]

@@ -87,11 +87,12 @@ def test_an_edited_metric_is_measured_again_by_whatever_path(desk: Desk) -> None
 
 
 def test_a_killed_run_loses_only_the_cell_in_flight_and_goes_on(desk: Desk) -> None:
-    desk.measure(db="reference.sqlite", codec="own.py:Slow")
     process = desk.start_measuring()
     desk.wait_for_rows(5)
     process.kill()
     process.communicate()
+    desk.hurry()
+    desk.measure(db="reference.sqlite", codec="own.py:Slow")
     killed_at = len(desk.rows())
     assert 5 <= killed_at < 32
     result = desk.measure(codec="own.py:Slow")
@@ -117,6 +118,7 @@ def test_an_interrupt_is_one_line_and_loses_nothing(desk: Desk, number: signal.S
     assert process.returncode == 128 + number
     assert errors.strip().splitlines()[-1].startswith("interrupted; finished work is stored")
     assert "Traceback" not in errors
+    desk.hurry()
     assert "32 tasks measured" not in desk.measure(codec="own.py:Slow").stdout
     assert len(desk.rows()) == 32
 

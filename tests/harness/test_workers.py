@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import has_ended, wait_for
+from waiting import LONGEST_S, has_ended, wait_for
 
 from bench.codecs.registry import resolve_codecs
 from bench.harness.jobs import Measured, MeasuringJob
@@ -32,10 +32,11 @@ def named(line: str) -> set[str]:
 
 
 def test_two_workers_measure_what_one_process_measures(desk: Desk) -> None:
-    one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite", codec="own.py:Slower")
+    one = desk.measure("--metric", "own_metric.py:WORST", db="one.sqlite")
     alone, *_ = (desk.path / "processes").read_text().splitlines()
     (desk.path / "processes").unlink()
-    two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2", codec="own.py:Slower")
+    # Each worker is handed its first tasks before one of them has done any.
+    two = desk.measure("--metric", "own_metric.py:WORST", "--workers", "2")
     assert two.returncode == 0, two.stderr
     # On a busy machine the progress is told.
     assert all(line.startswith("measuring: ") for line in (one.stderr + two.stderr).splitlines())
@@ -156,10 +157,12 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     """A terminal sends it to all processes of the group, `kill` to one; the impatient send several."""
     process = desk.start_measuring("--workers", "2", codec="own.py:Slower")
     desk.wait_for_rows(1)
-    for pause in (0.3, 0.3, 0.6, 0):
+    for pause_s in (0.3, 0.3, 0.6, 0):
         (os.killpg if to_group else os.kill)(process.pid, number)
-        time.sleep(pause)
-    _, errors = process.communicate(timeout=60)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(pause_s)
+            break
+    _, errors = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 128 + number
     assert errors.strip().splitlines() == [
         "interrupted; finished work is stored, and the same command resumes " + ("from there")
@@ -168,5 +171,6 @@ def test_an_interrupt_is_one_line_loses_nothing_and_leaves_nothing(
     wait_for(lambda: all(map(has_ended, workers)))
     stored = len(desk.rows())
     assert 0 < stored < 32
+    desk.hurry()
     result = desk.measure("--workers", "2", codec="own.py:Slower")
     assert f"{32 - stored} tasks measured, {stored} already stored" in result.stdout
