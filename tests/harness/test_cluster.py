@@ -69,7 +69,7 @@ def test_pictures_that_workers_do_not_see_are_sent(
     assert desk.rows() == desk.rows(db="one.sqlite")
 
 
-_Run = module._Run
+_Run, ClusterCrew = module._Run, module.ClusterCrew
 
 
 def in_mid_run(desk: Desk, act: Callable[[], object]) -> threading.Thread:
@@ -98,9 +98,22 @@ USING (configuration_id) ORDER BY 1, 2"
     assert desk.rows(sizes) == desk.rows(sizes, db="one.sqlite")
 
 
-def test_a_scheduler_that_goes_away_ends_the_run_in_one_line_and_nothing_is_twice(desk: Desk) -> None:
+def test_a_scheduler_that_goes_away_ends_the_run_in_one_line_and_nothing_is_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crews: list[module.ClusterCrew] = []
+
+    def crew_of(*arguments: Any) -> module.ClusterCrew:  # noqa: ANN401
+        crews.append(ClusterCrew(*arguments))
+        return crews[-1]
+
+    def close() -> None:
+        crews[0]._client._timeout = 0.1  # for which it tries to connect again, to end what it has started
+        cluster.close()
+
+    monkeypatch.setattr(module, "ClusterCrew", crew_of)
     cluster = started()
-    thread = in_mid_run(desk, cluster.close)
+    thread = in_mid_run(desk, close)
     with pytest.raises(ClusterError, match=r"is gone .*; finished work is stored, and the same command resumes"):
         run("own.py:Slower@1,2,3,4", scheduler=cluster.scheduler_address)
     thread.join()
