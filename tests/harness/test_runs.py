@@ -184,18 +184,29 @@ def test_a_metric_called_like_something_else_is_refused_before_anything_is_store
     assert not (desk.path / "r.sqlite").exists()
 
 
-@pytest.mark.parametrize("name", ["a b", "x;--", "1st", "=2+3", ""])
-def test_names_that_no_export_can_have_are_refused(desk: Desk, name: str) -> None:
+IMPOSSIBLE = ["a b", "x;--", "1st", "=2+3", ""]
+"""Names that no export can have."""
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_a_metric_of_an_impossible_name_is_refused(desk: Desk, name: str) -> None:
     with (desk.path / "own_metric.py").open("a") as file:
         file.write(f"\nODD = Metric('{name}', worst, 'Odd', False)\n")
     result = desk.measure("--metric", "own_metric.py:ODD")
     assert result.returncode == 1
     assert result.stderr.startswith(f"Error: metric 'own_metric.py:ODD' is called '{name}'; a name has letters")
     assert not (desk.path / "r.sqlite").exists()
+
+
+def test_a_codec_that_notes_an_impossible_name_fails(desk: Desk) -> None:
     with (desk.path / "own.py").open("a") as file:
-        file.write("\n\nclass Odd(Quick):\n    def encode(self, picture):\n")
-        file.write(f"        note('{name}', lambda: 1.0)\n        return super().encode(picture)\n")
-    assert f"failed: odd@8 on p0: it notes '{name}'; a name has letters" in desk.measure(codec="own.py:Odd@8").stderr
+        for number, name in enumerate(IMPOSSIBLE):
+            file.write(f"\n\nclass Odd{number}(Quick):\n    def encode(self, picture):\n")
+            file.write(f"        note('{name}', lambda: 1.0)\n        return super().encode(picture)\n")
+    others = [word for number in range(1, len(IMPOSSIBLE)) for word in ("--codec", f"own.py:Odd{number}@8")]
+    errors = desk.measure(*others, codec="own.py:Odd0@8").stderr
+    for number, name in enumerate(IMPOSSIBLE):
+        assert f"failed: odd{number}@8 on p0: it notes '{name}'; a name has letters" in errors
 
 
 def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metric(desk: Desk) -> None:
