@@ -60,7 +60,7 @@ def serving() -> Iterator[str]:
     """The address of a server in a thread, with an empty log."""
     Server.log.clear()
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=httpd.serve_forever)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{httpd.server_port}"
