@@ -64,7 +64,7 @@ class Silent:
 
 def job_on(photos: Path, out: Path, **changes: Any) -> TrainingJob:  # noqa: ANN401
     plain = Phase(rate_distortion(3), crops=(CropStage(64, 2),), warmup_steps=4, validate_steps=5)
-    options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu", "checkpoint_s": 0.0}
+    options: dict[str, Any] = {"steps": 12, "threads": 1, "compile": False, "device": "cpu"}
     target = Target("hyper", 3, options=NARROW)
     phase = changes.pop("phase", plain)
     return TrainingJob(target, phase, out, data=photos, **{"cache": out.parent / "cache", **options, **changes})
@@ -97,7 +97,7 @@ def in_fresh_process(job: TrainingJob, **silent: int) -> subprocess.CompletedPro
 import importlib.util, pathlib, sys
 spec = importlib.util.spec_from_file_location("test_run", {__file__!r})
 module = importlib.util.module_from_spec(spec); sys.modules["test_run"] = module; spec.loader.exec_module(module)
-job = module.job_on(pathlib.Path({str(job.data)!r}), pathlib.Path({str(job.out)!r}))
+job = module.job_on(pathlib.Path({str(job.data)!r}), pathlib.Path({str(job.out)!r}), checkpoint_s={job.checkpoint_s})
 module.training_run.train(job, module.Silent(**{silent!r}))
 """
     return subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True)
@@ -105,7 +105,7 @@ module.training_run.train(job, module.Silent(**{silent!r}))
 
 def test_killed_and_resumed_in_another_process_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
     whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
-    killed = job_on(photos, tmp_path / "killed")
+    killed = job_on(photos, tmp_path / "killed", checkpoint_s=0.0)
     assert in_fresh_process(killed, kill_at=7).returncode == -signal.SIGKILL
     assert not (killed.out / training_run.WEIGHTS).exists()
     assert same(whole, training_run.train(dataclasses.replace(killed, resume=True), Silent()))
@@ -122,7 +122,7 @@ def test_same_seed_same_weights_another_seed_others(photos: Path, tmp_path: Path
 
 def test_a_terminated_training_can_be_gone_on_with(photos: Path, tmp_path: Path) -> None:
     whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
-    job = job_on(photos, tmp_path / "stopped", checkpoint_s=1e9)
+    job = job_on(photos, tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
         training_run.train(job, Silent(signal_at=5))
     assert json.loads((job.out / "record.json").read_text())["steps"] == 5
@@ -377,7 +377,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
 
     monkeypatch.setattr(PictureObjective, "loss", poisoned)
     with pytest.raises(DivergedError, match=rf"nan at step 8; the last good checkpoint is .*{CHECKPOINT}: --resume"):
-        training_run.train(job, Silent())
+        training_run.train(dataclasses.replace(job, checkpoint_s=0.0), Silent())
     state = checkpoint.load(job.out / CHECKPOINT, {})
     assert state["progress"]["step"] == 8
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
@@ -414,7 +414,7 @@ def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: Trai
 
 def test_a_training_for_several_qualities_is_gone_on_with_exactly(photos: Path, tmp_path: Path) -> None:
     whole = training_run.train(several(job_on(photos, tmp_path / "whole")), Silent())
-    job = several(job_on(photos, tmp_path / "stopped", checkpoint_s=1e9))
+    job = several(job_on(photos, tmp_path / "stopped"))
     with pytest.raises(KeyboardInterrupt):
         training_run.train(job, Silent(signal_at=3))
     assert (job.out / "hyper-6.safetensors").is_file()
