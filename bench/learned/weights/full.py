@@ -16,6 +16,7 @@ import torch
 from bench.learned.models import LearnedModel, ModelConfig, build
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.weights import delta, tensor_file
+from bench.learned.weights.recognition import without_initialisation
 from bench.learned.weights.stored_cdfs import Tensors, restore_tables, table_tensors
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
@@ -119,7 +120,7 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
         raise ValueError(f"widths {config.N} and {config.M} belong to a larger model")
     if odd := [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]:
         raise ValueError(f"'{odd[0]}' is not finite")
-    with torch.random.fork_rng(devices=()):
+    with without_initialisation(), torch.random.fork_rng(devices=()):
         model = build(config)
     # CompressAI's load_state_dict would require its matrices of CDFs.
     torch.nn.Module.load_state_dict(model, {name: tensors[name] for name in _parameters(model)}, strict=False)
