@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from bench.results.resume_key import Configuration, canonical_json
 from bench.system.errors import DecodeError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bench.codecs.codec import Codec
 
@@ -32,10 +33,11 @@ import hashlib, json, sys
 from pathlib import Path
 from bench.codecs.registry import codec_class
 
-for case in json.loads(sys.argv[1]):
+for line in sys.stdin:
+    case = json.loads(line)
     codec = codec_class(case["name"])(case["quality"], backend=case["backend"])
     pixels = codec.decode(Path(case["path"]).read_bytes()).pixels
-    print(json.dumps([case["name"], case["backend"], pixels.shape, hashlib.sha256(pixels.tobytes()).hexdigest()]))
+    print(json.dumps([pixels.shape, hashlib.sha256(pixels.tobytes()).hexdigest()]), flush=True)
 """
 
 
@@ -84,18 +86,6 @@ def test_bytes_are_deterministic_and_the_picture_stays_as_it_was(
     for _ in range(2):
         assert encoder.encode(photo) == encoded(*case)
     assert np.array_equal(photo.pixels, before)
-
-
-def test_more_quality_costs_more_bytes_and_errs_less(case: tuple[str, str], photo: Picture) -> None:
-    points = codec_class(case[0]).points()
-    sizes, errors = [], []
-    for quality in (points[0], points[len(points) // 2], points[-1]):
-        codec = open_codec(*case, quality)
-        data = codec.encode(photo)
-        sizes.append(len(data))
-        errors.append(np.mean((photo.pixels.astype(float) - codec.decode(data).pixels) ** 2))
-    assert sizes == sorted(sizes)
-    assert errors == sorted(errors, reverse=True)
 
 
 def test_damaged_bytes_give_a_decode_error_or_a_picture(
@@ -160,28 +150,59 @@ def test_an_unknown_backend_is_refused(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def fresh(
-    encoded: Callable[[str, str], bytes], tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, str], list[object]]:
-    """What one new process decodes from files: (name, backend) to [shape, sha256 of the pixels]."""
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str, bytes], list[object]]]:
+    """What one new process decodes from files: name, backend and file to [shape, sha256 of the pixels].
+
+    It is asked for one file at a time, so that this process has each model loaded for all tests of its codec.
+    """
     folder = tmp_path_factory.mktemp("files")
-    available = [case for case in CASES if codec_class(case[0]).missing(case[1]) is None]
-    tasks = []
-    for name, backend in available:
-        path = folder / f"{name}-{backend}"
-        path.write_bytes(encoded(name, backend))
-        tasks.append({"name": name, "backend": backend, "quality": middle(name), "path": str(path)})
-    command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
+    errors = folder / "errors"
     # Trainings of other tests leave a thread, and on some processors a float convolution of several rounds otherwise.
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | threads)
-    assert done.returncode == 0, done.stderr
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {(name, backend): rest for name, backend, *rest in rows}
+    command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS]
+    with (
+        errors.open("w") as file,
+        subprocess.Popen(
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, env=os.environ | threads
+        ) as process,
+    ):
+        asked, answers = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+
+        def decoded(name: str, backend: str, data: bytes) -> list[object]:
+            path = folder / f"{name}-{backend}"
+            path.write_bytes(data)
+            case = {"name": name, "backend": backend, "quality": middle(name), "path": str(path)}
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(case), file=asked, flush=True)
+            answer = answers.readline()
+            assert answer, errors.read_text()
+            return cast("list[object]", json.loads(answer))
+
+        yield decoded
 
 
 def test_a_fresh_process_decodes_to_the_same_picture(
-    case: tuple[str, str], decoded: Callable[[str, str], Picture], fresh: dict[tuple[str, str], list[object]]
+    case: tuple[str, str],
+    encoded: Callable[[str, str], bytes],
+    decoded: Callable[[str, str], Picture],
+    fresh: Callable[[str, str, bytes], list[object]],
 ) -> None:
     pixels = decoded(*case).pixels
-    assert fresh[case] == [list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()]
+    assert fresh(*case, encoded(*case)) == [list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()]
+
+
+def test_more_quality_costs_more_bytes_and_errs_less(
+    case: tuple[str, str],
+    photo: Picture,
+    encoded: Callable[[str, str], bytes],
+    decoded: Callable[[str, str], Picture],
+) -> None:
+    # The last test of a codec: its models replace the one of the middle quality in the cache.
+    points = codec_class(case[0]).points()
+    worst, best = (open_codec(*case, quality) for quality in (points[0], points[-1]))
+    least, most = worst.encode(photo), best.encode(photo)
+    sizes = [len(data) for data in (least, encoded(*case), most)]
+    pictures = (worst.decode(least), decoded(*case), best.decode(most))
+    errors = [np.mean((photo.pixels.astype(float) - picture.pixels) ** 2) for picture in pictures]
+    assert sizes == sorted(sizes)
+    assert errors == sorted(errors, reverse=True)
