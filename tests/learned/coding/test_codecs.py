@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ from bench.system.errors import DecodeError, MissingError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bench.learned.coding.latent_codecs import Coded
 
 
 def _is_shipped(name: str) -> bool:
@@ -71,6 +74,15 @@ def photograph(width: int, height: int) -> Picture:
     return Picture(np.ascontiguousarray(pixels[:height, :width]))
 
 
+def written(codec: LearnedCodec, picture: Picture) -> tuple[bytes, torch.Tensor]:
+    """A picture's file, and the y_hat that its encoder coded."""
+    coder = codec._loaded_model.coder
+    coded: list[Coded] = []
+    with mock.patch.object(coder, "encode", lambda y: coded.append(type(coder).encode(coder, y)) or coded[-1]):
+        data = codec.encode(picture)
+    return data, coded[-1].latents.y_hat
+
+
 @pytest.fixture(scope="module")
 def files(
     weights: Path, tmp_path_factory: pytest.TempPathFactory
@@ -83,11 +95,10 @@ def files(
         for family in FAMILIES:
             codec = open_codec(family, weights)
             for width, height in SIZES:
-                path, picture = folder / f"{family}-{width}x{height}", photograph(width, height)
-                path.write_bytes(codec.encode(picture))
-                loaded_model = codec._loaded_model
-                latents = loaded_model.coder.encode(loaded_model.transforms.analysis(picture)).latents
-                values = [latents.y_hat.contiguous().numpy(), codec.decode(path.read_bytes()).pixels]
+                path = folder / f"{family}-{width}x{height}"
+                data, latents = written(codec, photograph(width, height))
+                path.write_bytes(data)
+                values = [latents.contiguous().numpy(), codec.decode(data).pixels]
                 hashes = [hashlib.sha256(value.tobytes()).hexdigest() for value in values]
                 rows.append((family, (width, height), path, hashes))
     finally:
