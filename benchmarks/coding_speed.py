@@ -68,7 +68,7 @@ def spread_model(family: str, picture: Picture) -> LearnedModel:
     """A model whose y has a standard deviation of 2 on the picture, and scales from .1 to 3, as at medium rates."""
     torch.manual_seed(1)
     model = build(ModelConfig(family, *CASES[family]))
-    x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+    x = torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255
     *_, last = (layer for layer in model.g_a.modules() if getattr(layer, "stride", 0) == (2, 2))
     last.weight.mul_(2 / model.g_a(x).std())
     *_, told = (
@@ -113,7 +113,7 @@ def our_times(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
 @torch.inference_mode()
 def their_times(model: Any, picture: Picture) -> dict[str, float]:  # noqa: ANN401 - CompressAI's
     """Seconds of CompressAI's stages: its compress and decompress, less its transforms."""
-    x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+    x = torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255
     out = model.compress(x)
     seen: list[Tensor] = []
     hook = model.g_s.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -170,7 +170,7 @@ def worker(path: str, who: str, picture: Picture) -> None:
         loaded_model.transforms.synthesis(latents.y_hat, (picture.height, picture.width))
     else:
         theirs: Any = compressai_model(model)
-        x = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float() / 255
+        x = torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
             out = theirs.compress(x)
             theirs.decompress(out["strings"], out["shape"])

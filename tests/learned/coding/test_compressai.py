@@ -171,7 +171,7 @@ def z_from_tie(loaded_model: LoadedModel, y: torch.Tensor, ours: Latents, theirs
 
 
 def samples(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    return torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
 
 
 def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> None:
