@@ -101,7 +101,7 @@ def train() -> None:
 @click.option("--budget", metavar="TIME", help="Train for this time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Start again even if --out has a checkpoint.")
-@click.option("--init", type=FILE, help="Initial weights, from a neighbouring quality or another family.")
+@click.option("--init", type=FILE, help="Initial weights, of another quality or family, or with a smaller N.")
 @click.option(
     "--phase",
     help="Training phase. For +qr and +ft: soft, soft-rectifier, soft-literal, predictive (default) or direct. For "

@@ -60,9 +60,7 @@ class Gained(nn.Module):
         super().__init__()
         M, N = codec.config.M, codec.config.N  # noqa: N806 - the papers' names
         if codec.config.family == "attn" and M == N:
-            raise UsageError(
-                "attn supports gains for several qualities only if M differs from N; choose other --widths"
-            )
+            raise UsageError("attn supports gains for several qualities only if M differs from N; choose another --M")
         self.codec = codec
         start = torch.tensor([0.5 * math.log(lmbda / reference) for lmbda in lambdas])
         self.gain = nn.Parameter(start[:, None].repeat(1, M))

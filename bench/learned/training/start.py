@@ -13,6 +13,7 @@ from torch import nn
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, ModelConfig, Rectified, Rectifier, build, share
 from bench.learned.models.rectifier import COMPACT_WIDTH
+from bench.learned.models.widening import can_widen, widened
 from bench.learned.training import training_record
 from bench.learned.weights import catalogue, delta, packing
 from bench.learned.weights.foreign import load_any
@@ -153,11 +154,15 @@ def _gained(job: TrainingJob, weights: Weights | None, model: LearnedModel) -> G
     own = lambda_of(target.quality, target.metric)
     if job.init is None or weights is None:
         return Gained(model, lambdas, own)
-    gained = Gained(model, lambdas, weights.card.lmbda or own)  # checkpoints of others do not state theirs
+    reference = weights.card.lmbda or own  # checkpoints of others do not state theirs
+    gained = Gained(model, lambdas, reference)
+    # A widened model has the gains of the trained one.
+    trained = Gained(weights.model, lambdas, reference) if can_widen(weights.model, model) else gained
     for index, quality in enumerate(qualities):
         beside = job.init.with_name(f"{weights.model.config.family}-{quality}.safetensors")
         if beside.is_file():
-            gained.take_transforms(index, weights.model if beside == job.init else load(beside).model)
+            trained.take_transforms(index, weights.model if beside == job.init else load(beside).model)
+    gained.gain.data, gained.inverse.data = trained.gain.data, trained.inverse.data
     return gained
 
 
@@ -167,11 +172,16 @@ def _share(job: TrainingJob, weights: Weights, model: LearnedModel) -> Record:
     Raises:
         UsageError: there are none.
     """
-    taken = share(weights.model, model, job.take)
+    source = weights.model
+    if can_widen(source, model):
+        source = widened(source, model.config.N)
+    taken = share(source, model, job.take)
     if not taken:
         family = weights.model.config.family
         raise UsageError(f"--init {job.init}: a {family} model of other widths has no sub-networks in common")
-    found = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+    found: Record = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+    if source is not weights.model:
+        found["widened_from"] = weights.model.config.N
     behind = training_record.steps_behind(weights.card.record)
     return found if behind is None else {**found, "steps_behind": behind}
 

@@ -19,6 +19,7 @@ from compressai.models import MeanScaleHyperprior
 from torch import Tensor
 
 from bench.codecs.registry import codec_class
+from bench.learned.models import Gained
 from bench.learned.training import checkpoint, curve, engine, start, training_run
 from bench.learned.training.loop import CurvePoint, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
@@ -429,6 +430,27 @@ def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_p
     plain, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
     ratio = gained.g_a[-1].weight / plain.g_a[-1].weight  # type: ignore[index]
     assert ratio.median().item() == pytest.approx((0.0483 / 0.0067) ** 0.5, rel=1e-3)
+
+
+def test_a_training_with_more_channels_goes_on_from_the_picture_of_the_narrower_model(
+    job: TrainingJob, tmp_path: Path
+) -> None:
+    narrow = training_run.train(several(job), Silent())
+    target = Target("joint", 3, options={"N": 12, "M": NARROW["M"]})
+    wider = dataclasses.replace(several(job), target=target, init=job.out / "hyper-3.safetensors", out=tmp_path / "w")
+    model, initial = start.begin(wider, None)
+    assert isinstance(model, Gained)
+    assert initial is not None
+    assert initial["widened_from"] == NARROW["N"]
+    assert {"g_a", "g_s", "h_a", "entropy_bottleneck"} <= set(initial["taken"])
+    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    for which, quality in enumerate((1, 3, 6)):
+        trained = load(narrow.with_name(f"hyper-{quality}.safetensors")).model
+        y = trained.g_a(x)
+        plain = model.plain(which)
+        torch.testing.assert_close(plain.g_a(x), y, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(plain.g_s(y), trained.g_s(y), rtol=2e-3, atol=2e-3)
+    assert load(training_run.train(wider, Silent())).card.record["initial"] == initial
 
 
 def test_the_initial_weights_of_several_qualities_are_read_once(
