@@ -13,7 +13,7 @@ from bench.analysis import batch, bd, single_point
 from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis, unknown_metric
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import (
-    LISTED,
+    IN_NOTES,
     RdCurve,
     are_published,
     find,
@@ -110,7 +110,7 @@ def _left_out(anchor: RdCurve, test: RdCurve, axis: Axis, per_image: NDArray[np.
     for rd_curve in (anchor, test):
         yield from rd_curve.left_out.get(axis.name, ())
     if without := [name for name, rate in zip(test.pictures, per_image, strict=False) if not np.isfinite(rate)]:
-        yield f"no per-picture BD-rate on {listed(without, LISTED)}"
+        yield f"no per-picture BD-rate on {listed(without, IN_NOTES)}"
 
 
 def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
@@ -213,7 +213,7 @@ def compare_rows(
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
         notes.append(
-            f"no interval: {listed(without, LISTED)} {'has' if len(without) == 1 else 'have'} no values per picture"
+            f"no interval: {listed(without, IN_NOTES)} {'has' if len(without) == 1 else 'have'} no values per picture"
         )
     elif few := batch.too_few(len(results.images)):
         notes.append(few)
@@ -240,7 +240,9 @@ def _bd_rows_of(
     if not tests:
         raise UsageError(f"the only curve given is {anchor.name} itself")
     if not rows:
-        raise UsageError(f"{listed((test.name for test in tests), LISTED)} and {anchor.name} have no metric in common")
+        raise UsageError(
+            f"{listed((test.name for test in tests), IN_NOTES)} and {anchor.name} have no metric in common"
+        )
     order = {name: place for place, name in enumerate(wanted)}
     columns = ("bd_rate_pchip_percent", "rate_at_equal_quality_percent")
     return sorted(

@@ -142,13 +142,13 @@ def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[
         f"{axis.title} is infinite (lossless) on": lossless & np.isposinf(axis.quality(values)),
     }.items():
         for place in np.flatnonzero(where.any(axis=0)):
-            images = listed((table.images[row] for row in np.flatnonzero(where[:, place])), LISTED)
+            images = listed((table.images[row] for row in np.flatnonzero(where[:, place])), IN_NOTES)
             reasons.setdefault(table.qualities[place], f"{fault} {images}")
     return dict(sorted(reasons.items()))
 
 
-LISTED = 3
-"""Maximum number of pictures that a note names."""
+IN_NOTES = 3
+"""Maximum number of names in a note below a table."""
 
 
 def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> UsageError:

@@ -62,7 +62,6 @@ not_a_codec = 7
 
 METRIC = """
 from bench.metrics.distortion import Metric
-from bench.system.wording import LISTED
 
 BRIGHTER = Metric("brighter", lambda a, b: float(b.pixels.mean() - a.pixels.mean()), "Brighter", higher_is_better=True)
 """
