@@ -121,7 +121,7 @@ def quantize(request: Request) -> Path:
     card = dataclasses.replace(base.card, quality=request.quality, record={"calibration": record})
     weights = request.weights if request.weights in catalogue.ZOOS else "file"
     origin = {"family": request.family, "weights": weights, "file": path.name, "sha256": base.sha256}
-    save(target, network, card, origin)
+    save(target, network, base.model, card, origin)
     return target
 
 

@@ -4,8 +4,9 @@
 
 Models after entropy-model fine-tuning share the transforms of their start; a decoder that was trained further shares
 the rest with its model; models of several lambdas in one training differ by factors of channels. Such a file names its
-base in the same folder, the base's SHA-256, the tensors that equal the base's, and those that are the base's times
-factors (see `scaling`); it contains the factors and all other tensors. A base may have a base itself. `catalogue.bases`
+base in the same folder, the base's SHA-256, the tensors that equal the base's, those that are the base's times factors
+(see `scaling`), and those of which it contains the difference from the base's, because that is smaller. It contains
+all other tensors as they are. A base may have a base itself. `catalogue.bases`
 finds them and refuses one that has changed, so that the SHA-256 of the file identifies the whole model.
 """
 
@@ -15,12 +16,12 @@ import contextlib
 import functools
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
 from bench.learned.models.parts import value_bytes
-from bench.learned.weights import catalogue, scaling, tensor_file
+from bench.learned.weights import catalogue, packing, scaling, tensor_file
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
 
@@ -48,8 +49,8 @@ def read(path: Path) -> tuple[Header, Tensors]:
     header, tensors = tensor_file.read(path)
     whole: Tensors = {}
     for base in reversed(catalogue.bases(path)):
-        whole = _on(base, *tensor_file.read(base), whole, scaling.scaled)
-    return header, _on(path, header, tensors, whole, scaling.scaled)
+        whole = _on(base, *tensor_file.read(base), whole, _TENSORS)
+    return header, _on(path, header, tensors, whole, _TENSORS)
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
@@ -73,7 +74,10 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
         header["base"] = {"file": base.name, "sha256": sha256_of(base), "taken": taken}
         if factors:
             header["base"]["scaled"] = {name: axis for name, (axis, _) in factors.items()}
-        tensors = {**held, **{name: found for name, (_, found) in factors.items()}}
+        added = _increments({name: value for name, value in held.items() if name not in factors}, base)
+        if added:
+            header["base"]["added"] = sorted(added)
+        tensors = {**held, **{name: found for name, (_, found) in factors.items()}, **added}
     tensor_file.write(path, header, tensors)
 
 
@@ -88,6 +92,36 @@ def _factors(held: Tensors, base: Path) -> dict[str, tuple[int, torch.Tensor]]:
     theirs = read(base)[1]
     found = {name: scaling.find(value, theirs[name]) for name, value in held.items() if name in theirs}
     return {name: factors for name, factors in found.items() if factors is not None}
+
+
+def _increments(held: Tensors, base: Path) -> Tensors:
+    """What is added to the base's tensors, where that is exact and takes fewer bytes than the tensor itself."""
+    theirs = read(base)[1]
+    found: Tensors = {}
+    for name, value in held.items():
+        start = theirs.get(name)
+        if (
+            start is None
+            or value.dim() != 4
+            or not value.dtype == start.dtype == torch.half
+            or value.shape != start.shape
+        ):
+            continue
+        increment = (value.float() - start.float()).half()
+        if _equal(_sum(start, increment), value) and packing.num_bytes(increment) < packing.num_bytes(value):
+            found[name] = increment
+    return found
+
+
+def _sum(start: torch.Tensor, increment: torch.Tensor) -> torch.Tensor:
+    """Two float16 tensors added, rounded once: equal on every machine.
+
+    Raises:
+        ValueError: they do not have one shape and type.
+    """
+    if start.shape != increment.shape or not start.dtype == increment.dtype == torch.half:
+        raise ValueError(f"{tuple(increment.shape)} added to {tuple(start.shape)}")
+    return (start.double() + increment.double()).half()
 
 
 def _layer(name: str) -> str:
@@ -118,12 +152,30 @@ def digests(path: Path) -> dict[str, str]:
     whole: dict[str, str] = {}
     for file in (*reversed(catalogue.bases(path)), path):
         state = file.stat()
-        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole, _scaled_digest)
+        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole, _DIGESTS)
     return whole
 
 
 def _scaled_digest(base: str, factors: str, axis: int) -> str:
     return hashlib.sha256(f"{base} {factors} {axis}".encode()).hexdigest()
+
+
+def _sum_digest(base: str, increment: str) -> str:
+    return hashlib.sha256(f"{base} + {increment}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule(Generic[_Value]):
+    """How a value of a whole model follows from that of the base and what the file contains."""
+
+    scaled: Callable[[_Value, _Value, int], _Value]
+    """From the base's value, factors and an axis."""
+    added: Callable[[_Value, _Value], _Value]
+    """From the base's value and an increment."""
+
+
+_TENSORS: _Rule[torch.Tensor] = _Rule(scaling.scaled, _sum)
+_DIGESTS: _Rule[str] = _Rule(_scaled_digest, _sum_digest)
 
 
 @functools.lru_cache(maxsize=256)
@@ -197,25 +249,23 @@ def _on(
     header: Header,
     held: dict[str, _Value],
     base: dict[str, _Value],
-    scaled: Callable[[_Value, _Value, int], _Value],
+    rule: _Rule[_Value],
 ) -> dict[str, _Value]:
-    """Complete a file's own tensors with those of its base, if it has one.
-
-    `scaled` computes a tensor from that of the base, factors and an axis.
-    """
+    """Complete a file's own tensors with those of its base, if it has one."""
     if "base" not in header:
         return held
     if "fixed_point" in header:
         raise UsageError(f"{path}: weights of an integer entropy model, not of a whole model")
     if "taken" not in header["base"]:
         raise UsageError(f"{path}: it does not list the tensors taken from {header['base']['file']}; train it again")
-    axes = header["base"].get("scaled", {})
-    if absent := [name for name in (*header["base"]["taken"], *axes) if name not in base]:
+    axes, increments = header["base"].get("scaled", {}), header["base"].get("added", [])
+    if absent := [name for name in (*header["base"]["taken"], *axes, *increments) if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
     try:
-        made = {name: scaled(base[name], held[name], axis) for name, axis in axes.items()}
+        made = {name: rule.scaled(base[name], held[name], axis) for name, axis in axes.items()}
+        made |= {name: rule.added(base[name], held[name]) for name in increments}
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: its factors do not fit its base {header['base']['file']} ({error})") from error
+        raise UsageError(f"{path}: its tensors do not fit its base {header['base']['file']} ({error})") from error
     return {**{name: base[name] for name in header["base"]["taken"]}, **held, **made}
 
 

@@ -81,6 +81,11 @@ def pack(tensors: Tensors) -> tuple[list[str], Tensors]:
     return names, stored
 
 
+def num_bytes(tensor: Tensor) -> int:
+    """Size of a tensor in a file."""
+    return sum(field.nbytes for field in deflate(pack({"": tensor})[1])[1].values())
+
+
 def unpack(names: Collection[str], stored: Tensors) -> Tensors:
     """The tensors of `pack`.
 
@@ -100,13 +105,20 @@ def deflate(tensors: Tensors) -> tuple[dict[str, list[int]], Tensors]:
     stored = dict(tensors)
     for name, value in tensors.items():
         if value.dtype == torch.int8:
-            # Weights have no repetitions to find; with a Huffman code alone, the stream is also smaller.
-            code = zlib.compressobj(9, strategy=zlib.Z_HUFFMAN_ONLY)
-            stream = code.compress(value.numpy().tobytes()) + code.flush()
+            stream = _compressed(value.numpy().tobytes())
             if len(stream) < value.nbytes:
                 shapes[name] = list(value.shape)
                 stored[name] = torch.frombuffer(bytearray(stream), dtype=torch.uint8)
     return shapes, stored
+
+
+def _compressed(integers: bytes) -> bytes:
+    """The smallest zlib stream: weights have no repetitions to find, but residuals are mostly zeros."""
+    streams = []
+    for strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_DEFAULT_STRATEGY):
+        code = zlib.compressobj(9, strategy=strategy)
+        streams.append(code.compress(integers) + code.flush())
+    return min(streams, key=len)
 
 
 def inflate(shapes: Mapping[str, Sequence[int]], stored: Tensors) -> Tensors:

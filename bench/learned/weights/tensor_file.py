@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-FORMAT = 3
+FORMAT = 4
 """Version of the header and of the tensors' names, as written."""
 
-FORMATS = (1, 2, 3)
-"""Versions that can be read; version 1 has no packed tensors, version 2 no compressed ones."""
+FORMATS = (1, 2, 3, 4)
+"""Versions that can be read; 1 has no packed tensors, 2 no compressed ones, 3 no differences."""
 
 _KEY = "bench"
 
@@ -50,6 +50,8 @@ _TYPES: dict[str, type] = {
     "base.file": str,
     "base.sha256": str,
     "base.taken": list,
+    "base.scaled": dict,
+    "base.added": list,
     "base.weights": str,
     "base.family": str,
     "fixed_point.grid": int,
@@ -149,8 +151,10 @@ def parse_header(text: str) -> dict[str, Any]:
     quality, lmbda = card.get("quality", 0), card.get("lmbda", 0)
     _require(0 <= quality <= _MAX_QUALITY, f"its quality {quality} is not from 0 to {_MAX_QUALITY}")
     _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
-    names, spread = base.get("taken") or (), numbers.get("spread") or ()
-    _require(all(isinstance(name, str) for name in names), "its field 'base.taken' is not a list of names")
+    for field in ("taken", "added"):
+        listed = all(isinstance(name, str) for name in base.get(field) or ())
+        _require(listed, f"its field 'base.{field}' is not a list of names")
+    spread = numbers.get("spread") or ()
     packed, deflated = found.get("packed") or (), found.get("deflated") or {}
     _require(all(isinstance(name, str) for name in packed), "its field 'packed' is not a list of names")
     sides = [side for shape in deflated.values() for side in (shape if isinstance(shape, list) else [None])]

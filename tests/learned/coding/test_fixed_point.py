@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -24,10 +25,11 @@ from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
 from bench.learned.coding.container import unpack
-from bench.learned.coding.fixed_point.calibration import linear_network, rescaling, rounded, second_moments
+from bench.learned.coding.fixed_point.calibration import linear_network, product, rescaling, rounded, second_moments
 from bench.learned.coding.fixed_point.network import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
 from bench.learned.coding.fixed_point.reference import Reference
-from bench.learned.coding.fixed_point.weights import load_fixed_point
+from bench.learned.coding.fixed_point.weights import load_fixed_point, tensors
+from bench.learned.coding.fixed_point.weights import save as save_fixed_point
 from bench.learned.models.layers import CausalConv2d
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, save
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 RGB = ("joint", "attn")
 FAMILIES = (*RGB, "joint-yuv")
+MULTIPLIED = ("multiplier", "leak")
 SIZES = [(1, 1), (17, 33), (200, 133)]
 
 SWITCHED_OFF = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
@@ -261,6 +264,62 @@ def test_calibration_is_reproducible(fixed: Path, photographs: Path, tmp_path: P
     again, first = (load_fixed_point(folder / "joint-int-3.safetensors").network for folder in (tmp_path, fixed))
     assert torch.equal(again.context.weight, first.context.weight)
     assert first.context.weight.dtype == torch.int8
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_file_holds_few_differences_from_the_prediction(family: str, fixed: Path) -> None:
+    path = fixed / f"{family}-int-3.safetensors"
+    stored = tensor_file.read(path)[1]
+    network = load_fixed_point(path).network
+    residuals = torch.cat([value.flatten() for name, value in stored.items() if name.endswith(".residual")])
+    weights = torch.cat([layer.weight.flatten() for layer in (*network.hyper, network.context, *network.entropy)])
+    assert len(residuals) == len(weights)
+    assert (residuals == 0).double().mean() > 0.5 > (weights == 0).double().mean()
+
+
+def test_any_weights_return_from_a_file(fixed: Path, tmp_path: Path) -> None:
+    loaded = load_fixed_point(fixed / "joint-int-3.safetensors")
+    generator, extremes = torch.Generator().manual_seed(5), loaded.network.context.weight.clone()
+    extremes.random_(-127, 128, generator=generator)
+    network = dataclasses.replace(loaded.network, context=dataclasses.replace(loaded.network.context, weight=extremes))
+    shutil.copy(fixed / "joint-3.safetensors", tmp_path)
+    path = tmp_path / "joint-int-3.safetensors"
+    header, _ = tensor_file.read(fixed / path.name)
+    save_fixed_point(path, network, loaded.base.model, loaded.card, header["base"])
+    assert torch.equal(load_fixed_point(path).network.context.weight, extremes)
+
+
+def test_files_of_before_have_the_weights_themselves(fixed: Path, tmp_path: Path) -> None:
+    shutil.copy(fixed / "joint-3.safetensors", tmp_path)
+    path, network = tmp_path / "joint-int-3.safetensors", load_fixed_point(fixed / "joint-int-3.safetensors").network
+    header, _ = tensor_file.read(fixed / path.name)
+    tensor_file.write(path, header, tensors(network))
+    again = tensors(load_fixed_point(path).network)
+    assert all(torch.equal(value, again[name]) for name, value in tensors(network).items())
+
+
+def test_residuals_of_another_shape_or_without_multipliers_are_refused(fixed: Path, tmp_path: Path) -> None:
+    shutil.copy(fixed / "joint-3.safetensors", tmp_path)
+    path = tmp_path / "joint-int-3.safetensors"
+    header, stored = tensor_file.read(fixed / path.name)
+    changes = {
+        "do not match the base": {"entropy.0.residual": stored["entropy.0.residual"][1:]},
+        "a multiplier is 0": {f"y_entry.{field}": torch.zeros_like(stored["y_entry.leak"]) for field in MULTIPLIED},
+        "is torch.int32": {"entropy.0.residual": stored["entropy.0.residual"].int()},
+    }
+    for reason, change in changes.items():
+        tensor_file.write(path, header, {**stored, **change})
+        with pytest.raises(UsageError, match=rf"joint-int-3.*{reason}"):
+            load_fixed_point(path)
+
+
+def test_merged_layers_are_those_of_whole_numbers() -> None:
+    generator = torch.Generator().manual_seed(6)
+    matrix, weight = (torch.randint(-511, 512, shape, generator=generator) for shape in ((40, 300), (300, 7, 3, 3)))
+    scales = torch.exp2(torch.randint(-12, 4, (40, 1), generator=generator).double())
+    merged = product(matrix * scales, weight * 2.0**-9)
+    whole = (matrix.numpy() @ weight.flatten(1).numpy()).reshape(40, 7, 3, 3)
+    assert torch.equal(merged, torch.from_numpy(whole) * scales.view(-1, 1, 1, 1) * 2.0**-9)
 
 
 def test_it_goes_with_its_base_alone(fixed: Path, fitted: Fitter, tmp_path: Path, portrait: Picture) -> None:

@@ -16,8 +16,9 @@ import torch
 from bench.codecs.registry import codec_class
 from bench.images.picture import Picture
 from bench.learned.models import Gained, Rectified, Rectifier, share
-from bench.learned.weights import catalogue, delta, tensor_file
-from bench.learned.weights.full import ModelCard, load, save
+from bench.learned.weights import catalogue, delta, packing, tensor_file
+from bench.learned.weights.full import ModelCard, finish, load, save
+from bench.learned.weights.packing import WeightBits, round_weights
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import MissingError, UsageError
 from bench.system.files import fingerprint
@@ -243,8 +244,48 @@ def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Pat
     delta.write(low, *delta.read(low), high)
     header, held = tensor_file.read(low)
     tensor_file.write(low, header, {**held, "g_a.6.weight": held["g_a.6.weight"][1:]})
-    with pytest.raises(UsageError, match=r"joint-3.*its factors do not fit its base joint-5"):
+    with pytest.raises(UsageError, match=r"joint-3.*its tensors do not fit its base joint-5"):
         load(low)
+
+
+@pytest.fixture
+def tuned(make: Maker, tmp_path: Path) -> Path:
+    """A decoder whose synthesis is that of its base after small steps, with weights of few bits."""
+    model = make("joint")
+    names = [name for name, value in model.named_parameters() if value.dim() == 4]
+    round_weights(model, names, WeightBits(11, 10))
+    save(tmp_path / "joint-3.safetensors", model, CARD)
+    codec = load(tmp_path / "joint-3.safetensors").model
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in codec.g_s.parameters():
+            parameter.add_(1e-3 * torch.randn(parameter.shape, generator=generator) * parameter.abs().max())
+    round_weights(codec, names, WeightBits(11, 10))
+    decoder = tmp_path / "joint+ft-3.safetensors"
+    save_rectified(decoder, Rectified(codec, torch.nn.Identity()), CARD, tmp_path / "joint-3.safetensors")
+    assert equal(load_rectified(decoder).model.codec.g_s.state_dict(), finish(codec).g_s.state_dict())
+    return decoder
+
+
+def test_a_tuned_synthesis_is_stored_as_its_difference(tuned: Path) -> None:
+    header, held = tensor_file.read(tuned)
+    convolutions = {name for name, value in held.items() if value.dim() == 4}
+    assert set(header["base"]["added"]) == convolutions == {f"g_s.{layer}.weight" for layer in (0, 2, 4, 6)}
+    theirs, ours = (delta.read(path)[1] for path in (tuned.with_name("joint-3.safetensors"), tuned))
+    for name in convolutions:
+        assert torch.equal(theirs[name] + held[name], ours[name])
+        assert packing.num_bytes(held[name]) < 0.7 * packing.num_bytes(ours[name])
+
+
+def test_differences_that_do_not_fit_their_base_are_one_clear_line(tuned: Path) -> None:
+    header, held = tensor_file.read(tuned)
+    for change in ({"g_s.0.weight": held["g_s.0.weight"][1:]}, {"g_s.0.weight": held["g_s.0.weight"].float()}):
+        tensor_file.write(tuned, header, {**held, **change})
+        with pytest.raises(UsageError, match=r"joint\+ft-3.*its tensors do not fit its base joint-3"):
+            load_rectified(tuned)
+    tensor_file.write(tuned, header, {name: value for name, value in held.items() if name != "g_s.0.weight"})
+    with pytest.raises(UsageError, match=r"joint\+ft-3.*its tensors do not fit its base joint-3"):
+        load_rectified(tuned)
 
 
 def test_a_decoder_is_no_whole_model_nor_the_reverse(parts: Path) -> None:

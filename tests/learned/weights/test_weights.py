@@ -178,8 +178,8 @@ def test_another_family_is_refused_by_name(saved: Path) -> None:
 
 
 def test_another_format_is_refused_by_number(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tensor_file, "FORMATS", (4,))
-    with pytest.raises(UsageError, match="format 3, this version of bench reads 4"):
+    monkeypatch.setattr(tensor_file, "FORMATS", (5,))
+    with pytest.raises(UsageError, match="format 4, this version of bench reads 5"):
         load(saved)
 
 

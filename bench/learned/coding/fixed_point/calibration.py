@@ -91,14 +91,30 @@ def linear_network(model: LearnedModel) -> LinearNetwork:
     taps = causal.weight.double().flatten(2)[..., causal_taps(model.config.kernel)]  # (2M, M, taps)
     from_hyper, from_context = first.weight[..., 0, 0].tensor_split(2, dim=1)
     bias = first.bias + from_context @ cast("Tensor", causal.bias).double() + from_hyper @ last.bias
-    merged = torch.einsum("ho,oikl->hikl", from_hyper, last.weight)
     return LinearNetwork(
-        hyper=(*before, Linear(merged, torch.zeros_like(bias))),
-        context=torch.einsum("ho,oit->hti", from_context, taps),
+        hyper=(*before, Linear(product(from_hyper, last.weight), torch.zeros_like(bias))),
+        context=product(from_context, taps).transpose(1, 2),
         entropy=tuple(entropy),
         bias=bias,
         slope=first.slope,
     )
+
+
+def product(matrix: Tensor, weight: Tensor) -> Tensor:
+    """Weights (hidden, ...) of two consecutive layers, (hidden, outputs) and (outputs, ...), equal on every machine.
+
+    Both are first rounded to 21 bits, in steps of a power of two, so that float64 represents every sum: the order of
+    summation has no effect. Weights with 10 bits are not changed.
+    """
+    left, right = (_rounded_to_bits(values.flatten(1)) for values in (matrix, weight.flatten()[None]))
+    return (left @ right.view(len(weight), -1)).view(len(matrix), *weight.shape[1:])
+
+
+def _rounded_to_bits(rows: Tensor) -> Tensor:
+    """Each row in multiples of a power of two, at most 2^20 of them."""
+    exponents = torch.frexp(rows.abs().amax(1, keepdim=True)).exponent - 20
+    step = torch.ldexp(torch.ones((), dtype=torch.float64), exponents.double())
+    return (rows / step).round() * step
 
 
 def _layers(part: nn.Sequential) -> list[Linear]:
@@ -241,7 +257,7 @@ def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
 
 def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
     """Integers for weights (outputs, inputs) with given inputs (n, inputs), and the steps of the outputs."""
-    units = _weight_steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
+    units = weight_steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
     return rounded(weight / units[:, None], second_moments(inputs)), units
 
 
@@ -315,7 +331,7 @@ def _last(layer: Linear, values: _Activations, outputs: Outputs) -> Layer:
     return Layer(weight.to(torch.int8), bias.int(), finished, 1)
 
 
-def _weight_steps(weight: Tensor) -> Tensor:
+def weight_steps(weight: Tensor) -> Tensor:
     """The step of each output's weights (outputs, inputs): the largest weight is WEIGHT_LIMIT steps."""
     largest = weight.abs().amax(1)
     return (largest / WEIGHT_LIMIT).clamp_min(float(largest.max()) * 1e-6 + 1e-30)

@@ -1,28 +1,28 @@
 """Reference implementation in NumPy of decoding the latents of a fixed-point file, as a model for decoders elsewhere.
 
-It uses 64-bit integers, neither torch nor floats (except inside the range coder), and plain loops over wavefronts. It
-is slow; tests compare the fast implementation with it.
+Once the integers of a file have been read, it uses 64-bit integers, neither torch nor floats (except inside the range
+coder), and plain loops over wavefronts. It is slow; tests compare the fast implementation with it.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import safetensors
 
 from bench.learned.coding.cdfs import REACHES, Cdfs, MixtureCdfs, RangeDecoder
+from bench.learned.coding.fixed_point import weights
 from bench.learned.models.entropy import PRECISION
+from bench.learned.weights.stored_cdfs import table_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Wide = NDArray[np.int64]
 
@@ -49,11 +49,12 @@ class Reference:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Read a file and its bases."""
-        header, tensors = _read(path)
-        base = _whole(path.parent / header["base"]["file"])
+        found = weights.load_fixed_point(path)
+        tensors = _arrays(weights.tensors(found.network))
+        base = _arrays(table_tensors(found.base.model))
         z_tables = _tables(base, "entropy_bottleneck")
         y_tables = None if "normal" in tensors else _tables(base, "gaussian_conditional")
-        return cls(tensors, header["fixed_point"], z_tables, y_tables)
+        return cls(tensors, weights.shape(found.network), z_tables, y_tables)
 
     def decode(self, payload: bytes, size: tuple[int, int]) -> tuple[Wide, int]:
         """The latents (M, h, w) in units of the grid, and the CRC-32 of the symbols, of a payload."""
@@ -176,17 +177,5 @@ def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int
             yield inside
 
 
-def _whole(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file, added to those of its base."""
-    header, arrays = _read(path)
-    return {**_whole(path.parent / header["base"]["file"]), **arrays} if "base" in header else arrays
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The header and the arrays of a file; int8 arrays may be compressed."""
-    with safetensors.safe_open(path, framework="numpy") as file:
-        header = json.loads(file.metadata()["bench"])
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-    for name, shape in header.get("deflated", {}).items():
-        arrays[name] = np.frombuffer(zlib.decompress(arrays[name].tobytes()), np.int8).reshape(shape)
-    return header, arrays
+def _arrays(tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -1,7 +1,9 @@
 """Weights files of fixed-point codecs: integer tensors, and a reference to their base.
 
 Transforms, hyper-analysis and CDFs are those of the base, identified by its SHA-256: a weights file of bench in the
-same folder, or a published checkpoint of CompressAI.
+same folder, or a published checkpoint of CompressAI. A file stores the weights of its layers as differences from those
+that `prediction` finds in the base, most of them 0: a tenth of their size. Files that were written before have the
+weights themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import torch
 
 from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.network import MAX_SHIFT, MULTIPLIER_BITS, Evaluator, Layer, Network, Rescaling
+from bench.learned.coding.fixed_point.prediction import predicted_weights
 from bench.learned.coding.latent_codecs import HYPER_STRIDE
 from bench.learned.families import FIXED_POINT
 from bench.learned.models.mixture import COMPONENTS, MixtureModel
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _PLAIN = ("medians", "output_grids")
 _LOOKUPS = ("scale_bounds", *integer_mixture.LOOKUPS)
+_WEIGHT, _RESIDUAL = ".weight", ".residual"
 _RESCALING = tuple(field.name for field in dataclasses.fields(Rescaling))
 
 
@@ -45,12 +49,13 @@ class FixedPointWeights:
     """Fingerprint: SHA-256 of the file."""
 
 
-def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) -> str:
+def save(path: Path, network: Network, model: LearnedModel, card: ModelCard, base: dict[str, str]) -> str:
     """Write an integer network; returns the file's SHA-256.
 
     Args:
         path: the file; a base that is a file must be in the same folder when it is loaded.
         network: the calibrated network.
+        model: the base, as it is loaded.
         card: that of the base, with the calibration.
         base: its "family", "weights" (a zoo's name, or "file"), "file" (a name) and "sha256".
 
@@ -61,27 +66,42 @@ def save(path: Path, network: Network, card: ModelCard, base: dict[str, str]) ->
         "config": {"family": base["family"] + FIXED_POINT},
         "card": dataclasses.asdict(card),
         "base": base,
-        "fixed_point": {
-            "grid": network.grid,
-            "hyper_layers": len(network.hyper),
-            "entropy_layers": len(network.entropy),
-            "spread": [layer.spread for layer in _layers(network)],
-        },
+        "fixed_point": shape(network),
     }
-    tensor_file.write(path, header, tensors(network))
+    tensor_file.write(path, header, _stored(network, model))
     return sha256_of(path)
+
+
+def shape(network: Network) -> dict[str, Any]:
+    """The entry "fixed_point" of a file's header."""
+    return {
+        "grid": network.grid,
+        "hyper_layers": len(network.hyper),
+        "entropy_layers": len(network.entropy),
+        "spread": [layer.spread for layer in _layers(network)],
+    }
 
 
 def tensors(network: Network) -> dict[str, Tensor]:
     """All tensors of a network by name: int8 for the weights of layers, int32 for all others."""
     found = {name: getattr(network, name) for name in _PLAIN} | dict(network.lookups)
     rescalings = {"z_entry": network.z_entry, "y_entry": network.y_entry}
-    for name, layer in zip(_names(len(network.hyper), len(network.entropy)), _layers(network), strict=True):
-        found |= {f"{name}.weight": layer.weight, f"{name}.bias": layer.bias}
+    for name, layer in _named(network).items():
+        found |= {name + _WEIGHT: layer.weight, f"{name}.bias": layer.bias}
         rescalings[name] = layer.rescaling
     for name, rescaling in rescalings.items():
         found |= {f"{name}.{field}": getattr(rescaling, field) for field in _RESCALING}
     return {name: tensor.contiguous().clone() for name, tensor in found.items()}
+
+
+def _stored(network: Network, model: LearnedModel) -> dict[str, Tensor]:
+    """The tensors of a network as in a file: the difference modulo 256 from the prediction instead of each weight."""
+    found, named = tensors(network), _named(network)
+    rescalings = [layer.rescaling for layer in named.values()]
+    predicted = predicted_weights(model, network.z_entry, network.y_entry, rescalings)
+    for name, nearest in zip(named, predicted, strict=True):
+        found[name + _RESIDUAL] = found.pop(name + _WEIGHT) - nearest
+    return found
 
 
 def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights:
@@ -96,17 +116,17 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         if odd := [name for name, value in found.items() if value.dtype not in {torch.int8, torch.int32}]:
             raise UsageError(f"{path}: not the weights of a fixed-point codec ({odd[0]} is not of integer type)")
         named, base = str(header["config"]["family"]), dict(header["base"])
-        card, shape = ModelCard(**header["card"]), dict(header["fixed_point"])
+        card, described = ModelCard(**header["card"]), dict(header["fixed_point"])
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: not the weights of a fixed-point codec ({error})") from error
     if family not in (None, named):
         raise UsageError(f"{path}: weights of '{named}', not '{family}'")
     try:
-        network = _network(found, shape)
+        whole = load_named(base["weights"], catalogue.base(path), base["family"], card.quality)
+        network = _network(found, described, whole.model)
         Evaluator(network)
         if "normal" in network.lookups:
             integer_mixture.IntegerMixture.of(network.outputs)
-        whole = load_named(base["weights"], catalogue.base(path), base["family"], card.quality)
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -114,16 +134,29 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
     return FixedPointWeights(network, whole, card, sha256_of(path))
 
 
-def _network(found: dict[str, Tensor], shape: dict[str, Any]) -> Network:
-    if not 0 < shape["hyper_layers"] + shape["entropy_layers"] <= len(found) or shape["entropy_layers"] < 1:
+def _network(found: dict[str, Tensor], described: dict[str, Any], model: LearnedModel) -> Network:
+    hyper, entropy = int(described["hyper_layers"]), int(described["entropy_layers"])
+    if not 0 < hyper + entropy <= len(found) or entropy < 1:
         raise ValueError("it has another number of layers")
-    names = _names(shape["hyper_layers"], shape["entropy_layers"])
-    layers = [_layer(found, name, spread) for name, spread in zip(names, shape["spread"], strict=True)]
-    hyper = shape["hyper_layers"]
+    names = _names(hyper, entropy)
+    z_entry, y_entry = _rescaling(found, "z_entry"), _rescaling(found, "y_entry")
+    rescalings = [_rescaling(found, name) for name in names]
+    if all(name + _WEIGHT in found for name in names):
+        weights = [_int8(found, name + _WEIGHT) for name in names]
+    else:
+        predicted = predicted_weights(model, z_entry, y_entry, rescalings)
+        residuals = [_int8(found, name + _RESIDUAL) for name in names]
+        if any(nearest.shape != residual.shape for nearest, residual in zip(predicted, residuals, strict=True)):
+            raise ValueError("its weights do not match the base")
+        weights = [nearest + residual for nearest, residual in zip(predicted, residuals, strict=True)]
+    layers = [
+        Layer(weight, found[f"{name}.bias"], rescaling, spread)
+        for name, weight, rescaling, spread in zip(names, weights, rescalings, described["spread"], strict=True)
+    ]
     return Network(
-        grid=int(shape["grid"]),
-        z_entry=_rescaling(found, "z_entry"),
-        y_entry=_rescaling(found, "y_entry"),
+        grid=int(described["grid"]),
+        z_entry=z_entry,
+        y_entry=y_entry,
         hyper=tuple(layers[:hyper]),
         context=layers[hyper],
         entropy=tuple(layers[hyper + 1 :]),
@@ -176,11 +209,10 @@ def _require(condition: bool, what: str) -> None:
         raise ValueError(f"its {what} does not match the base")
 
 
-def _layer(found: dict[str, Tensor], name: str, spread: int) -> Layer:
-    weight = found[f"{name}.weight"]
-    if weight.dtype != torch.int8:
-        raise ValueError(f"{name}.weight is {weight.dtype}")
-    return Layer(weight, found[f"{name}.bias"], _rescaling(found, name), spread)
+def _int8(found: dict[str, Tensor], name: str) -> Tensor:
+    if found[name].dtype != torch.int8:
+        raise ValueError(f"{name} is {found[name].dtype}")
+    return found[name]
 
 
 def _rescaling(found: dict[str, Tensor], name: str) -> Rescaling:
@@ -194,6 +226,10 @@ def _rescaling(found: dict[str, Tensor], name: str) -> Rescaling:
 
 def _names(hyper: int, entropy: int) -> list[str]:
     return [*(f"hyper.{n}" for n in range(hyper)), "context", *(f"entropy.{n}" for n in range(entropy))]
+
+
+def _named(network: Network) -> dict[str, Layer]:
+    return dict(zip(_names(len(network.hyper), len(network.entropy)), _layers(network), strict=True))
 
 
 def _layers(network: Network) -> tuple[Layer, ...]:

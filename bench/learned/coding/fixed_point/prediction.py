@@ -1,0 +1,87 @@
+"""Weights of an integer network as predicted from its float model, so that a file stores only the differences.
+
+Calibration takes most weights to the nearest integers, and moves the others by one or two. The nearest integers follow
+from the float weights and the steps of inputs and outputs, and these from the rescalings in the file. All of it is
+exact, or rounded as IEEE 754 prescribes, in an order that does not depend on the machine: the prediction is the same
+wherever a file is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.learned.coding.fixed_point.calibration import GRID, linear_network, weight_steps
+from bench.learned.coding.fixed_point.network import WEIGHT_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from bench.learned.coding.fixed_point.network import Rescaling
+    from bench.learned.models import LearnedModel
+
+
+@torch.no_grad()
+def predicted_weights(
+    model: LearnedModel, z_entry: Rescaling, y_entry: Rescaling, layers: Sequence[Rescaling]
+) -> list[Tensor]:
+    """Predict the weights of all layers of an integer network.
+
+    Args:
+        model: the float model that was calibrated.
+        z_entry: rescaling of z.
+        y_entry: rescaling of y.
+        layers: rescalings of the layers of the hyper-synthesis, of the context model and of the entropy parameters.
+
+    Returns:
+        int8 tensors in the shapes of `Layer.weight`, in the same order.
+
+    Raises:
+        UsageError: the model has no integer form.
+        ValueError, RuntimeError: the rescalings do not fit it, or a multiplier is 0.
+    """
+    floats = linear_network(model)
+    if len(layers) != len(floats.hyper) + 1 + len(floats.entropy):
+        raise ValueError("it has another number of layers")
+    hyper, (context, *entropy) = layers[: len(floats.hyper)], layers[len(floats.hyper) :]
+    predicted = []
+    inputs = _entry_steps(z_entry)
+    for layer, rescaling in zip(floats.hyper, hyper, strict=True):
+        weight, units = _nearest(layer.weight, inputs.view(1, -1, 1, 1))
+        predicted.append(weight)
+        outputs = units * _inverse(rescaling)
+        inputs = outputs[:: layer.spread**2]
+    # The last layer's sums are rescaled to the units of the context's sums.
+    weight, _ = _nearest(floats.context, _entry_steps(y_entry), outputs)
+    predicted.append(weight)
+    units = outputs
+    for before, layer in zip((context, *entropy[:-1]), floats.entropy, strict=True):
+        inputs = units * _inverse(before)
+        weight, units = _nearest(layer.weight, inputs.view(1, -1, 1, 1))
+        predicted.append(weight)
+    return predicted
+
+
+def _nearest(weight: Tensor, inputs: Tensor, units: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The nearest integers to weights for inputs of given steps, and the units of the sums."""
+    folded = weight * inputs
+    rows = folded.flatten(1)
+    units = weight_steps(rows) if units is None else units
+    integers = (rows / units[:, None]).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
+    return integers.to(torch.int8).view(weight.shape), units
+
+
+def _entry_steps(entry: Rescaling) -> Tensor:
+    """The value of 1 in integers, for the latents."""
+    return _inverse(entry) / GRID
+
+
+def _inverse(rescaling: Rescaling) -> Tensor:
+    """Steps of the outputs, in steps of the sums."""
+    if not (rescaling.multiplier > 0).all():
+        raise ValueError("a multiplier is 0")
+    power = torch.ldexp(torch.ones((), dtype=torch.float64), rescaling.shift.double())
+    return power / rescaling.multiplier.double()
