@@ -66,51 +66,44 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
         OSError: the file cannot be written; an earlier file is untouched.
     """
     header = {name: value for name, value in header.items() if name != "base"}
-    held = tensors if base is None else difference(tensors, base)
-    factors = {} if base is None else _factors(held, base)
+    theirs = {} if base is None else read(base)[1]
+    held = difference(tensors, theirs)
+    factors = _factors(held, theirs)
     layers = set(map(_layer, factors))
     if base is not None and all(_layer(name) in layers for name in held if name.startswith(_ENCODER)):
         taken = sorted(tensors.keys() - held.keys())
         header["base"] = {"file": base.name, "sha256": sha256_of(base), "taken": taken}
         if factors:
             header["base"]["scaled"] = {name: axis for name, (axis, _) in factors.items()}
-        added = _increments({name: value for name, value in held.items() if name not in factors}, base)
-        if added:
+        if added := _increments({name: value for name, value in held.items() if name not in factors}, theirs):
             header["base"]["added"] = sorted(added)
         tensors = {**held, **{name: found for name, (_, found) in factors.items()}, **added}
     tensor_file.write(path, header, tensors)
 
 
-def difference(tensors: Tensors, base: Path) -> Tensors:
-    """The tensors that a base lacks or has with other values."""
-    _, theirs = read(base)
+def difference(tensors: Tensors, theirs: Tensors) -> Tensors:
+    """The tensors that others lack or have with other values."""
     return {name: value for name, value in tensors.items() if not _equal(value, theirs.get(name))}
 
 
-def _factors(held: Tensors, base: Path) -> dict[str, tuple[int, torch.Tensor]]:
+def _factors(held: Tensors, theirs: Tensors) -> dict[str, tuple[int, torch.Tensor]]:
     """Axis and factors of the tensors that equal the base's with each channel multiplied."""
-    theirs = read(base)[1]
     found = {name: scaling.find(value, theirs[name]) for name, value in held.items() if name in theirs}
     return {name: factors for name, factors in found.items() if factors is not None}
 
 
-def _increments(held: Tensors, base: Path) -> Tensors:
+def _increments(held: Tensors, theirs: Tensors) -> Tensors:
     """What is added to the base's tensors, where that is exact and takes fewer bytes than the tensor itself."""
-    theirs = read(base)[1]
-    found: Tensors = {}
-    for name, value in held.items():
-        start = theirs.get(name)
-        if (
-            start is None
-            or value.dim() != 4
-            or not value.dtype == start.dtype == torch.half
-            or value.shape != start.shape
-        ):
-            continue
-        increment = (value.float() - start.float()).half()
-        if _equal(_sum(start, increment), value) and packing.num_bytes(increment) < packing.num_bytes(value):
-            found[name] = increment
-    return found
+    found = {name: _increment(value, theirs[name]) for name, value in held.items() if name in theirs}
+    return {name: increment for name, increment in found.items() if increment is not None}
+
+
+def _increment(value: torch.Tensor, start: torch.Tensor) -> torch.Tensor | None:
+    if value.dim() != 4 or start.shape != value.shape or not value.dtype == start.dtype == torch.half:
+        return None
+    increment = (value.float() - start.float()).half()
+    exact = _equal(_sum(start, increment), value)
+    return increment if exact and packing.num_bytes(increment) < packing.num_bytes(value) else None
 
 
 def _sum(start: torch.Tensor, increment: torch.Tensor) -> torch.Tensor:

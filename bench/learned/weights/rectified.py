@@ -64,8 +64,9 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         BenchError: a parameter is not finite in float16, or encoder or entropy model are not the base's.
         OSError: the file cannot be written; an earlier file is untouched.
     """
-    tensors = delta.read(base)[1] | _parameters(model)
-    for name, tensor in delta.difference(tensors, base).items():
+    theirs = delta.read(base)[1]
+    tensors = theirs | _parameters(model)
+    for name, tensor in delta.difference(tensors, theirs).items():
         if not name.startswith(_CHANGED):
             raise BenchError(f"'{name}' differs from that of {base}: the training of a decoder has changed its encoder")
         if not tensor.isfinite().all():
