@@ -99,14 +99,16 @@ class Gained(nn.Module):
         They fit if they equal those of the codec, up to one factor for each channel of y and the rounding of weights
         files. The plain model may be of another family.
         """
+        own = dict(self.codec.named_parameters())
+        found = {name: value for name, value in plain.named_parameters() if name.partition(".")[0] in TRANSFORMS}
+        if any(name not in own or own[name].shape != value.shape for name, value in found.items()):
+            return False
         gain = _norms(plain, "g_a", -1) / _norms(self.codec, "g_a", -1)
         shrink = _norms(plain, "g_s", 0) / _norms(self.codec, "g_s", 0)
-        gains = [("g_a", -1, gain), ("g_s", 0, shrink)]
-        expected = {**dict(self.codec.named_parameters()), **_multiplied(self.codec, gains)}
-        found = {name: value for name, value in plain.named_parameters() if name.partition(".")[0] in TRANSFORMS}
+        expected = {**own, **_multiplied(self.codec, [("g_a", -1, gain), ("g_s", 0, shrink)])}
         for name, value in found.items():
             tolerance = ROUNDING * float(value.abs().max())
-            if name not in expected or not torch.allclose(value, expected[name], rtol=ROUNDING, atol=tolerance):
+            if not torch.allclose(value, expected[name], rtol=ROUNDING, atol=tolerance):
                 return False
         self.gain[which] = gain.log()
         self.inverse[which] = (shrink * gain).log()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import dataclasses
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
@@ -159,9 +160,10 @@ def test_gains_of_y_are_found_beside_attention_blocks(liven: Callable[[LearnedMo
         torch.testing.assert_close(getattr(found, name), getattr(model, name), rtol=0, atol=1e-3)
 
 
-def test_transforms_of_another_training_have_no_gains(make: Maker) -> None:
+@pytest.mark.parametrize("widths", [{}, {"N": 16}, {"M": 8}, {"family": "attn", "M": 8}], ids=str)
+def test_transforms_of_another_training_have_no_gains(widths: dict[str, Any], make: Maker) -> None:
     model = gained_of(make("hyper"))
     before = {name: value.clone() for name, value in model.named_parameters()}
     torch.manual_seed(9)
-    assert not model.take_transforms(0, build(model.codec.config))
+    assert not model.take_transforms(0, build(dataclasses.replace(model.codec.config, **widths)))
     assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())
