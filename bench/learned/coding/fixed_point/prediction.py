@@ -83,5 +83,4 @@ def _inverse(rescaling: Rescaling) -> Tensor:
     """Steps of the outputs, in steps of the sums."""
     if not (rescaling.multiplier > 0).all():
         raise ValueError("a multiplier is 0")
-    power = torch.ldexp(torch.ones((), dtype=torch.float64), rescaling.shift.double())
-    return power / rescaling.multiplier.double()
+    return 1 / rescaling.ready().factor
