@@ -92,6 +92,9 @@ MS_SSIM = Axis(
 MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "ms_ssim_y", ratio_to_db, (("ms_ssim_y", True),))
 """Measured here on YUV pictures only; published curves of RGB pictures have it, too."""
 
+PUBLISHED_AXES = (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y)
+"""Axes of published curves."""
+
 _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_ssim": MS_SSIM, "ms_ssim_y": MS_SSIM_Y}
 
 _YUV_STORED = ("mse_y", "mse_u", "mse_v")
@@ -100,6 +103,10 @@ DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_
 """Names of axes, such as "psnr-y", and the stored metrics that they are computed from."""
 
 _PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}
+
+SIMILARITIES = tuple(metric for metric, axis in _STORED.items() if axis.quality is ratio_to_db)
+"""Stored metrics that are also given in dB."""
+
 _YUV_WEIGHTS = {"psnr_y_db": 6, "psnr_u_db": 1, "psnr_v_db": 1}
 
 
@@ -110,7 +117,7 @@ def with_decibels(values: pd.DataFrame) -> pd.DataFrame:
     a weighted mean squared error.
     """
     found = {column: psnr_db(values[metric]) for metric, column in _PSNRS.items() if metric in values}
-    found |= {f"{metric}_db": ratio_to_db(values[metric]) for metric in ("ms_ssim", "ms_ssim_y") if metric in values}
+    found |= {f"{metric}_db": ratio_to_db(values[metric]) for metric in SIMILARITIES if metric in values}
     if set(_YUV_WEIGHTS) <= set(found):
         weighted = sum(weight * found[column] for column, weight in _YUV_WEIGHTS.items())
         found[PSNR_YUV.column] = np.asarray(weighted / sum(_YUV_WEIGHTS.values()))
@@ -155,4 +162,4 @@ def unknown_metric(name: str, known: Collection[str], dataset: str = "") -> Usag
 def published_axes(metrics: Iterable[str]) -> tuple[Axis, ...]:
     """Axes of published points with these metrics."""
     known = set(metrics)
-    return tuple(axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if known & dict(axis.published).keys())
+    return tuple(axis for axis in PUBLISHED_AXES if known & dict(axis.published).keys())

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import batch, bd, single_point
-from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y, Axis, unknown_metric
+from bench.analysis.axis import PSNR, PUBLISHED_AXES, Axis, unknown_metric
 from bench.analysis.bd import METHODS, Curve
 from bench.analysis.rd_curve import (
     IN_NOTES,
@@ -317,6 +317,6 @@ def compare_published(
     there = points[points["dataset"] == where]
     against = published_curve(there, anchor)
     curves = [published_curve(there, name) for name in tests if name != anchor]
-    rows = _bd_rows_of(against, curves, (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y), metrics)
+    rows = _bd_rows_of(against, curves, PUBLISHED_AXES, metrics)
     title = curves[0].title if len(curves) == 1 else test
     return Comparison(title, against.title, where, _with_stated(rows, where), ["from published points only"])

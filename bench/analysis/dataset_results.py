@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pandas as pd
 
-from bench.analysis.axis import Axis, measured_axes, of_mean_errors, published_axes, with_decibels
+from bench.analysis.axis import SIMILARITIES, Axis, measured_axes, of_mean_errors, published_axes, with_decibels
 from bench.analysis.family import Family, families, rank
 from bench.images.selection import selected
 from bench.metrics.rate import bits_per_pixel
@@ -276,7 +276,7 @@ def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[
     """
     rows = measurements.assign(pixels=measurements["width"] * measurements["height"])
     groups = rows.groupby([*_CURVE, "quality"], sort=False)
-    decibels = {f"{metric}_db": f"mean_of_{metric}_db" for metric in ("ms_ssim", "ms_ssim_y") if metric in metrics}
+    decibels = {f"{metric}_db": f"mean_of_{metric}_db" for metric in SIMILARITIES if metric in metrics}
     columns = list(dict.fromkeys(["bpp", *(axis.column for axis in axes), *metrics, *decibels]))
     images, sums = groups.size(), groups[["num_bytes", "pixels", *columns]].sum(min_count=1)
     means = sums[columns].div(images, axis=0).where(groups[columns].count().eq(images, axis=0))

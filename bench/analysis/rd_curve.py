@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pandas as pd
 
-from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
+from bench.analysis.axis import PUBLISHED_AXES
 from bench.analysis.bd import Curve
 from bench.analysis.timing import qualities_text
 from bench.codecs.registry import ALIASES
@@ -176,7 +176,7 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
     if points.empty:
         raise unknown_codec("published curve", name, names.unique())
     curves = {}
-    for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y):
+    for axis in PUBLISHED_AXES:
         for metric, converted in axis.published:
             rows = points[points["metric"] == metric]
             if len(rows) and axis.name not in curves:

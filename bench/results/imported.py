@@ -22,21 +22,11 @@ if TYPE_CHECKING:
 
     from bench.results.store import Store
 
-METRIC_NAMES: Mapping[str, str] = {
-    name: metric
-    for metric, names in {
-        "psnr_rgb": ("psnr", "psnr-db", "psnr-rgb", "psnr-rgb-db"),
-        "psnr_y": ("psnr-y", "psnr-y-db"),
-        "ms_ssim_rgb": ("ms-ssim", "ms-ssim-rgb"),
-        "ms_ssim_y": ("ms-ssim-y",),
-        "ms_ssim_db_rgb": ("ms-ssim-db", "ms-ssim-db-rgb", "ms-ssim-rgb-db"),
-    }.items()
-    for name in names
-}
-"""Names of metrics in files, and the names used here."""
+METRIC_NAMES = {name: metric for metric, names in published.METRICS.items() for name in names}
+"""Name of a metric in a file to its name in `bench.results.published`."""
 
-SHORT_NAMES = "psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db"
-"""The shortest of these names, for messages."""
+SHORT_NAMES = ", ".join(names[0] for names in published.METRICS.values())
+"""The shortest name of each metric, for messages."""
 
 _BOTH = ("ms_ssim_rgb", "ms_ssim_db_rgb")
 _MS_SSIM_TOLERANCE = 0.01

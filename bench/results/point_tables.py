@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench.results.fields import FIELDS
 from bench.results.imported import METRIC_NAMES, SHORT_NAMES, content_of, imported_curve, stacked_points
+from bench.results.published import METRICS
 from bench.system.csv_files import columns_of
 from bench.system.errors import UsageError
 from bench.system.wording import count, listed
@@ -59,7 +60,7 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
         remarks.append(f"each point is the mean of {pictures} pictures at one '{roles['setting']}'")
         if _DECIBELS in roles:
             remarks.append(f"left out, because decibels of single pictures cannot be averaged: {roles[_DECIBELS]}")
-    values = [(str(metric), list(rows[metric])) for metric in rows if metric in METRIC_NAMES.values()]
+    values = [(str(metric), list(rows[metric])) for metric in rows if metric in METRICS]
     times = {role: list(rows[role]) for role in _TIMES if role in rows}
     found = stacked_points(list(rows["rate_bpp"]), values, times)
     if found.empty:
@@ -94,7 +95,7 @@ def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
             found[role] = name
     if "rate_bpp" not in found:
         raise UsageError(f"{path}: there is no column 'bpp'; the columns are {listed(list(names))}")
-    if not found.keys() & set(METRIC_NAMES.values()):
+    if not found.keys() & METRICS.keys():
         raise UsageError(f"{path}: there is no column of a metric; known: {SHORT_NAMES}")
     return found
 
@@ -122,7 +123,7 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
         )
     # MS-SSIM in dB is computed from the mean: the mean of decibels is another number.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
-    if not set(numbers) & set(METRIC_NAMES.values()):
+    if not set(numbers) & METRICS.keys():
         raise UsageError(f"{path}: decibels of single pictures cannot be averaged; give 'ms-ssim' from 0 to 1")
     wanted = rows["picture"].nunique()
     for setting, group in rows.groupby("setting", sort=False):

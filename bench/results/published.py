@@ -18,12 +18,18 @@ from bench.results.frames import cells_of
 from bench.system.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-METRICS = ("psnr_rgb", "psnr_y", "ms_ssim_rgb", "ms_ssim_y", "ms_ssim_db_rgb")
-"""Metrics of published curves."""
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "psnr_rgb": ("psnr", "psnr-db", "psnr-rgb", "psnr-rgb-db"),
+    "psnr_y": ("psnr-y", "psnr-y-db"),
+    "ms_ssim_rgb": ("ms-ssim", "ms-ssim-rgb"),
+    "ms_ssim_y": ("ms-ssim-y",),
+    "ms_ssim_db_rgb": ("ms-ssim-db", "ms-ssim-db-rgb", "ms-ssim-rgb-db"),
+}
+"""Metrics of published curves, and their names in imported files, the shortest first."""
 
 COLUMNS = FILES["published"]
 """Columns of a frame of published points. `drawn` is 1 for curves that the report draws behind the measured ones."""
@@ -41,8 +47,12 @@ CEILING_COLUMNS = ("codec", "dataset", "psnr_rgb_db", "conversion")
 """Columns of `conversion_ceilings`: mean PSNR in dB of pictures after a codec's colour conversion and back."""
 
 
+def _folder() -> Traversable:
+    return importlib.resources.files("baselines") / "published"
+
+
 def load(folder: Path | None = None) -> pd.DataFrame:
-    """All points of baselines/published, or of another folder of this form, sorted by curve and rate.
+    """Read all points of baselines/published, or of another folder of this form, sorted by curve and rate.
 
     Raises:
         UsageError: a file is malformed, or has a curve without an entry in sources.toml.
@@ -52,29 +62,37 @@ def load(folder: Path | None = None) -> pd.DataFrame:
 
 @functools.cache
 def _load_own() -> pd.DataFrame:
-    """The points of baselines/published: thousands, which a process reads and checks once."""
+    """Read the points of baselines/published once per process: there are thousands to check."""
     return _load(None)
 
 
 def _load(folder: Path | None) -> pd.DataFrame:
-    root: Traversable = folder or importlib.resources.files("baselines") / "published"
-    known = sources(folder)
-    files = sorted((entry for entry in root.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
+    known, entries = sources(folder), (folder or _folder()).iterdir()
+    files = sorted((entry for entry in entries if entry.name.endswith(".csv")), key=lambda entry: entry.name)
     return pd.concat([_load_source(entry, known) for entry in files], ignore_index=True)
 
 
 def sources(folder: Path | None = None) -> dict[str, Any]:
     """The entries of sources.toml, by name."""
-    root: Traversable = folder or importlib.resources.files("baselines") / "published"
-    return tomllib.loads((root / "sources.toml").read_text(encoding="utf-8"))
+    return _toml("sources.toml", folder)
+
+
+def _toml(name: str, folder: Path | None = None) -> dict[str, Any]:
+    return tomllib.loads(((folder or _folder()) / name).read_text(encoding="utf-8"))
+
+
+def _methods() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name "source/method" of each published curve, with its entry in sources.toml."""
+    for source, entry in sources().items():
+        for method, known in entry["methods"].items():
+            yield f"{source}/{method}", known
 
 
 def stated(dataset: str) -> dict[str, tuple[float, str]]:
     """BD-rates on an image set stated by the authors of curves, by name: (percent, anchor)."""
     return {
-        f"{source}/{method}": (float(given[dataset]), str(given["against"]))
-        for source, entry in sources().items()
-        for method, known in entry["methods"].items()
+        name: (float(given[dataset]), str(given["against"]))
+        for name, known in _methods()
         if dataset in (given := known.get("stated", {}))
     }
 
@@ -85,8 +103,7 @@ def stated_costs(folder: Path | None = None) -> pd.DataFrame:
     Raises:
         UsageError: costs.toml has an entry that lacks a field or has an unknown one, or a cost that is not positive.
     """
-    root: Traversable = folder or importlib.resources.files("baselines") / "published"
-    entries = tomllib.loads((root / "costs.toml").read_text(encoding="utf-8"))["costs"]
+    entries = _toml("costs.toml", folder)["costs"]
     for entry in entries:
         if unknown_fields := set(entry) - set(COST_COLUMNS):
             raise unknown("field of costs.toml", min(unknown_fields), COST_COLUMNS)
@@ -103,21 +120,12 @@ def stated_costs(folder: Path | None = None) -> pd.DataFrame:
 
 def optimised_for(loss: str) -> set[str]:
     """Names of curves of networks trained for a loss ("mse", "ms-ssim"), according to sources.toml."""
-    return _marked("optimised", loss)
+    return {name for name, known in _methods() if known.get("optimised") == loss}
 
 
 def vtm_curves() -> set[str]:
     """Names of the published VTM curves used as anchors."""
-    return _marked("vtm", True)
-
-
-def _marked(mark: str, value: object) -> set[str]:
-    return {
-        f"{source}/{method}"
-        for source, entry in sources().items()
-        for method, known in entry["methods"].items()
-        if known.get(mark) == value
-    }
+    return {name for name, known in _methods() if known.get("vtm")}
 
 
 def _load_source(entry: Traversable, known: dict[str, Any]) -> pd.DataFrame:
@@ -181,16 +189,11 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
 
 def reproduced() -> list[dict[str, str]]:
     """Codecs and the published curves that they reproduce: the reason for the difference, and its source."""
-    pairs: list[dict[str, str]] = _anchors()["anchors"]
+    pairs: list[dict[str, str]] = _toml("anchors.toml")["anchors"]
     return pairs
 
 
 def conversion_ceilings() -> pd.DataFrame:
     """PSNR on Kodak after colour conversion alone, by codec; computed by `baselines.conversion`."""
-    rows = [{"dataset": "kodak", **ceiling} for ceiling in _anchors()["ceilings"]]
+    rows = [{"dataset": "kodak", **ceiling} for ceiling in _toml("anchors.toml")["ceilings"]]
     return pd.DataFrame(rows, columns=CEILING_COLUMNS)
-
-
-def _anchors() -> dict[str, Any]:
-    text = (importlib.resources.files("baselines") / "published" / "anchors.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
