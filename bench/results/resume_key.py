@@ -62,6 +62,11 @@ class Configuration:
         return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @property
+    def digest(self) -> str:
+        """Identity of the configuration: 64 hexadecimal digits."""
+        return _digest(self.identity)
+
+    @property
     def curve(self) -> str:
         """Identity of the RD curve of this point, common to all its qualities: 16 hexadecimal digits."""
         common = self.identity

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.results.database import connected, explained
@@ -65,8 +64,7 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything that is added in the block, or nothing. A nested block is part of the outer one."""
-        is_within = self._connection.in_transaction
-        if is_within:
+        if self._connection.in_transaction:
             yield
             return
         with explained(self.path):
@@ -130,9 +128,9 @@ class Store:
     def _configuration_id(self, configuration: Configuration) -> int:
         known = self._configuration_ids.get(configuration)
         if known is None:
-            row = dataclasses.asdict(configuration)
-            digest = _digest(configuration)
-            self._insert("configurations", row | {"digest": digest, "curve": configuration.curve}, on_conflict="IGNORE")
+            digest = configuration.digest
+            row = dataclasses.asdict(configuration) | {"digest": digest, "curve": configuration.curve}
+            self._insert("configurations", row, on_conflict="IGNORE")
             query = "SELECT configuration_id FROM configurations WHERE digest = ?"
             (known,) = self._connection.execute(query, (digest,)).fetchone()
         return int(known)
@@ -203,14 +201,9 @@ class Store:
     def add_failure(self, failure: Failure, *, replace: bool = True) -> None:
         """Store a task's failure, in place of an earlier one, or only if there is none."""
         with self.transaction():
-            configuration_id = self._configuration_id(failure.configuration)
             row = {name: getattr(failure, name) for name in ("image_sha256", "run_id", "message")}
-            row["configuration_id"] = configuration_id
-            self._insert(
-                "failures",
-                {"configuration_id": configuration_id, **row},
-                on_conflict="REPLACE" if replace else "IGNORE",
-            )
+            row["configuration_id"] = self._configuration_id(failure.configuration)
+            self._insert("failures", row, on_conflict="REPLACE" if replace else "IGNORE")
 
     def forget_failures(self, configuration: Configuration) -> None:
         """Delete the failures of a configuration on all images."""
@@ -218,7 +211,7 @@ class Store:
             self._connection.execute(
                 """DELETE FROM failures WHERE configuration_id =
                 (SELECT configuration_id FROM configurations WHERE digest = ?)""",
-                (_digest(configuration),),
+                (configuration.digest,),
             )
 
     def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
@@ -254,7 +247,3 @@ class Store:
         with explained(self.path):
             cursor = self._connection.execute(query)
             return [column[0] for column in cursor.description], cursor.fetchall()
-
-
-def _digest(configuration: Configuration) -> str:
-    return hashlib.sha256(canonical_json(configuration.identity).encode()).hexdigest()
