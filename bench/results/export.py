@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.results import published
 from bench.results.database import REPAIR
 from bench.results.fields import FILES, SHOWN, current_columns, parse_column
-from bench.results.frames import cells_of
+from bench.results.frames import Export, cells_of
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column, is_measured_name
+from bench.results.store import Store
 from bench.system.csv_files import read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from bench.results.frames import Export
-    from bench.results.store import Store
 
 _ROWS = {
     "measurements": """measurements JOIN configurations USING (configuration_id) JOIN images USING (image_sha256)
@@ -51,8 +51,6 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     Diagnostics with the name of a metric are left out. `imported` has the curves that the user imported, `published`
     these and those that come with bench, and `conversion_ceilings` the PSNR after colour conversion alone.
     """
-    from bench.results import published  # noqa: PLC0415  # not needed to import CSV files
-
     queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
     tables = {name: _frame(store, query) for name, query in queries.items()}
     measurements = tables["measurements"]
@@ -96,8 +94,6 @@ def write_tables(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
 
 def read_results(store: Store) -> Export:
     """The results as data frames for the analysis."""
-    from bench.results.frames import Export  # noqa: PLC0415
-
     return Export.of(frames(store))
 
 
@@ -107,8 +103,6 @@ def read_database(path: Path) -> Export:
     Raises:
         StoreError: there is no such database, it is not one of bench, or it is damaged.
     """
-    from bench.results.store import Store  # noqa: PLC0415  # not needed to import CSV files
-
     with Store.open(path) as store:
         return read_results(store)
 
@@ -179,8 +173,8 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
 
 def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
     """Add missing descriptions; an image set with a known name must have the same images."""
-    images = _by_set(store.rows("SELECT dataset, image, image_sha256 FROM images"))
-    given = _by_set((row["dataset"], row["image"], row["image_sha256"]) for row in tables["images"])
+    images = _grouped(store.rows("SELECT dataset, image, image_sha256 FROM images"))
+    given = _grouped((row["dataset"], row["image"], row["image_sha256"]) for row in tables["images"])
     for dataset in given.keys() & images.keys():
         if given[dataset] != images[dataset]:
             raise UsageError(
@@ -188,10 +182,10 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
                 f"{len(given[dataset] & images[dataset])} of {len(images[dataset])} pictures are equal; "
                 "import it into a separate database with --db"
             )
-    points = "dataset, source || '/' || method, metric, rate_bpp, value"
-    curves = _by_curve(store.rows(f"SELECT {points} FROM imported"))  # noqa: S608 - a constant
-    others = _by_curve(
-        (row["dataset"], f"{row['source']}/{row['method']}", row["metric"], row["rate_bpp"], row["value"])
+    stored = store.rows("SELECT dataset, source, method, metric, rate_bpp, value FROM imported")
+    curves = _grouped(((dataset, f"{source}/{method}"), *point) for dataset, source, method, *point in stored)
+    others = _grouped(
+        ((row["dataset"], f"{row['source']}/{row['method']}"), row["metric"], row["rate_bpp"], row["value"])
         for row in tables["imported"]
     )
     for curve in sorted(others.keys() & curves.keys()):
@@ -208,19 +202,11 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
         store.describe(name, tables[name], replace=False)
 
 
-def _by_set(images: Iterable[tuple[str, ...]]) -> dict[str, set[tuple[str, ...]]]:
-    """Names and hashes of images by the set that each is of."""
-    found: dict[str, set[tuple[str, ...]]] = {}
-    for dataset, *image in images:
-        found.setdefault(dataset, set()).add(tuple(image))
-    return found
-
-
-def _by_curve(points: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], set[tuple[Any, ...]]]:
-    """Metrics, rates and values by image set and name of the curve."""
-    found: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
-    for dataset, name, *point in points:
-        found.setdefault((dataset, name), set()).add(tuple(point))
+def _grouped(rows: Iterable[tuple[Any, ...]]) -> dict[Any, set[tuple[Any, ...]]]:
+    """Group rows by their first column; each value is the set of the other columns."""
+    found: dict[Any, set[tuple[Any, ...]]] = {}
+    for key, *others in rows:
+        found.setdefault(key, set()).add(tuple(others))
     return found
 
 
