@@ -12,8 +12,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import cca_ablation
-from bench.analysis.ablation import by_picture, difference
-from bench.analysis.axis import MS_SSIM, MS_SSIM_Y, PSNR, PSNR_Y
+from bench.analysis.ablation import SETTING, by_picture, difference
+from bench.analysis.axis import PUBLISHED_AXES
 from bench.analysis.comparison import bd_rows, doubts
 from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve, published_curve
 from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
@@ -36,7 +36,7 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     if not set(published_names(points)).issuperset(claim.published):
         return Evidence(reason=f"no published points on {claim.dataset}")
     test, anchor = (published_curve(points, name) for name in claim.published)
-    axes = [axis for axis in (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y) if axis.name == claim.axis]
+    axes = [axis for axis in PUBLISHED_AXES if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
     doubt = _doubts([row])
     reason = _lacks(row, f"{claim.axis} is not published") or doubt
@@ -219,13 +219,11 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
 
     Values in several settings (lambdas, pictures) are averaged; each is judged by its own intervals.
     """
-    from bench.analysis.ablation import SETTING  # noqa: PLC0415  # only exports with an ablation need it
-
     rates = sources.extras.experiment("ablation")
     if not {claim.codec, claim.anchor} <= set(rates["variant"]):
         return Evidence("measured, ablation.csv", reason="this experiment is not in the export")
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
-    return _over_settings("measured, equal latents", _in_settings(rates, claim, SETTING, "bpp"))
+    return _over_settings("measured, equal latents", _in_settings(rates, claim, SETTING), "bpp")
 
 
 def part(claim: Claim, sources: Sources) -> Evidence:
@@ -238,27 +236,28 @@ def part(claim: Claim, sources: Sources) -> Evidence:
     observed = observed[observed["dataset"] == claim.dataset]
     if not {claim.codec, claim.anchor} <= set(observed["variant"]):
         return Evidence(basis, reason="this experiment is not in the export")
-    settings = _in_settings(observed, claim, cca_ablation.SETTING, "loss")
-    steps = [ours["steps"].mean() / theirs["steps"].mean() for ours, theirs, _ in settings]
+    settings = _in_settings(observed, claim, cca_ablation.SETTING)
+    steps = [ours["steps"].mean() / theirs["steps"].mean() for ours, theirs in settings]
     equal = all(1 / (1 + EQUAL_STEPS) <= ratio <= 1 + EQUAL_STEPS for ratio in steps)
-    return _over_settings(basis, settings, objection="" if equal else "the variants were not trained equally long")
+    return _over_settings(basis, settings, "loss", "" if equal else "the variants were not trained equally long")
 
 
-_Setting = tuple["pd.DataFrame", "pd.DataFrame", str]
-
-
-def _in_settings(observed: pd.DataFrame, claim: Claim, setting: Sequence[str], column: str) -> list[_Setting]:
-    """Rows of the claim's two variants in each common setting, and the column to compare."""
+def _in_settings(
+    observed: pd.DataFrame, claim: Claim, setting: Sequence[str]
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Rows of the claim's two variants in each common setting."""
     groups = [group for _, group in observed.groupby(list(setting), sort=False)]
     sides = [(group[group["variant"] == claim.codec], group[group["variant"] == claim.anchor]) for group in groups]
-    return [(ours, theirs, column) for ours, theirs in sides if len(ours) and len(theirs)]
+    return [(ours, theirs) for ours, theirs in sides if len(ours) and len(theirs)]
 
 
-def _over_settings(basis: str, settings: Sequence[_Setting], objection: str = "") -> Evidence:
-    """Mean of a difference over settings; `ends` are the interval ends of all pairs of seeds in all settings."""
+def _over_settings(
+    basis: str, settings: Sequence[tuple[pd.DataFrame, pd.DataFrame]], column: str, objection: str = ""
+) -> Evidence:
+    """Mean difference of a column over settings; `ends` are the interval ends of all pairs of seeds in all settings."""
     if not settings:
         return Evidence(basis, reason="the two variants were not trained in the same setting")
-    frames = [(by_picture(ours, column), by_picture(theirs, column)) for ours, theirs, column in settings]
+    frames = [(by_picture(ours, column), by_picture(theirs, column)) for ours, theirs in settings]
     pairs = [_between_seeds(*sides) for sides in frames]
     means = [_mean(*sides) for sides in frames]
     values = tuple(mean["difference_percent"] for mean in means)
