@@ -14,6 +14,7 @@ import numpy as np
 from bench.images.colour import luma
 from bench.images.picture import Yuv420
 from bench.metrics.ms_ssim import MIN_SIDE, ms_ssim
+from bench.metrics.packages import LUMA_KINDS, from_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,14 +63,8 @@ def _mse(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float]:
 
 
 def _ms_ssim(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float | None]:
-    """MS-SSIM of the samples (h, w, channels); None where the smaller side is 160 pixels or less."""
-
-    def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:
-        return (
-            ms_ssim(samples(original), samples(decoded)) if min(original.height, original.width) >= MIN_SIDE else None
-        )
-
-    return measure
+    """MS-SSIM of samples (h, w, channels); None if the smaller side is 160 pixels or less."""
+    return from_side(MIN_SIDE)(lambda original, decoded: ms_ssim(samples(original), samples(decoded)))
 
 
 def _luma(picture: AnyPicture) -> NDArray[Any]:
@@ -78,7 +73,7 @@ def _luma(picture: AnyPicture) -> NDArray[Any]:
 
 
 MSE = Metric("mse", _mse(lambda picture: picture.pixels), "MSE, RGB", higher_is_better=False)
-MSE_Y = Metric("mse_y", _mse(_luma), "MSE, luma", higher_is_better=False, kinds=("rgb", "yuv420"))
+MSE_Y = Metric("mse_y", _mse(_luma), "MSE, luma", higher_is_better=False, kinds=LUMA_KINDS)
 MSE_U = Metric("mse_u", _mse(lambda picture: picture.u), "MSE, U", higher_is_better=False, kinds=("yuv420",))
 MSE_V = Metric("mse_v", _mse(lambda picture: picture.v), "MSE, V", higher_is_better=False, kinds=("yuv420",))
 ERRORS = (MSE, MSE_Y, MSE_U, MSE_V)

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from bench.images.picture import AnyPicture, Picture
+    from bench.images.picture import AnyPicture, Kind, Picture
 
     Function = Callable[[Any, Any], float | None]
+
+LUMA_KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
+"""Kinds of pictures for metrics of luma."""
 
 
 def missing_package(*modules: str) -> Callable[[], str | None]:

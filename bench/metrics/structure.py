@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.metrics.distortion import Metric
 from bench.metrics.packages import (
+    LUMA_KINDS,
     from_side,
     missing_package,
     one_torch_thread,
@@ -52,7 +53,7 @@ def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> 
 
 _PIQ: dict[str, Any] = {"version": version_with("piq"), "missing": missing_package("piq", "torchvision")}
 
-_OF_LUMA: dict[str, Any] = {**_PIQ, "kinds": ("rgb", "yuv420")}
+_OF_LUMA: dict[str, Any] = {**_PIQ, "kinds": LUMA_KINDS}
 
 FSIM = Metric("fsim", _of_piq("fsim", unit_tensor, FSIM_MIN_SIDE), "FSIM, colour", higher_is_better=True, **_PIQ)
 GMSD = Metric("gmsd", _of_piq("gmsd", unit_tensor, GMSD_MIN_SIDE), "GMSD", higher_is_better=False, **_PIQ)

@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING
 
 from bench.images import ffmpeg
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import from_side, luma_plane
+from bench.metrics.packages import LUMA_KINDS, from_side, luma_plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.images.picture import AnyPicture, Kind
+    from bench.images.picture import AnyPicture
 
 LIBVMAF_MIN_SIDE = 17
 """Minimum side of a picture; libvmaf crashes on smaller ones."""
-
-_KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
 
 
 @from_side(LIBVMAF_MIN_SIDE)
@@ -47,7 +45,7 @@ def _xpsnr(original: AnyPicture, decoded: AnyPicture) -> float:
 def _metric(name: str, function: Callable[[AnyPicture, AnyPicture], float | None], title: str, filter_: str) -> Metric:
     version = "1" if ffmpeg.missing() else f"1, {ffmpeg.version()}"
     missing = functools.partial(ffmpeg.missing_filter, filter_)
-    return Metric(name, function, title, higher_is_better=True, version=version, kinds=_KINDS, missing=missing)
+    return Metric(name, function, title, higher_is_better=True, version=version, kinds=LUMA_KINDS, missing=missing)
 
 
 VMAF = _metric("vmaf", _vmaf, "VMAF v0.6.1, luma", "libvmaf")

@@ -21,6 +21,7 @@ import numpy as np
 
 from bench.metrics.distortion import Metric
 from bench.metrics.packages import (
+    LUMA_KINDS,
     from_side,
     missing_package,
     one_torch_thread,
@@ -32,7 +33,7 @@ from bench.metrics.packages import (
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from bench.images.picture import AnyPicture, Kind, Picture
+    from bench.images.picture import AnyPicture, Picture
 
 NLPD_MIN_SIDE = 33
 """Minimum side of a picture, so that the six scales of the pyramid can be filtered."""
@@ -41,8 +42,6 @@ CVVDP_MIN_SIDE = 2
 """Minimum side of a picture, so that there is a pyramid."""
 
 _BLOCK = 8
-
-_ANY: tuple[Kind, ...] = ("rgb", "yuv420")
 
 
 def _hvs_db(original: AnyPicture, decoded: AnyPicture, *, masked: bool) -> float:
@@ -97,7 +96,7 @@ def _cvvdp_predictor() -> Any:  # noqa: ANN401  # it has no types
 _HVS: dict[str, Any] = {
     "higher_is_better": True,
     "version": version_with("psnr-hvsm"),
-    "kinds": _ANY,
+    "kinds": LUMA_KINDS,
     "missing": missing_package("psnr_hvsm"),
 }
 
@@ -109,7 +108,7 @@ NLPD = Metric(
     "NLPD, luma",
     higher_is_better=False,
     version=version_with("plenoptic"),
-    kinds=_ANY,
+    kinds=LUMA_KINDS,
     missing=missing_package("plenoptic", "pyrtools"),
 )
 FLIP = Metric(
