@@ -36,19 +36,9 @@ COSTS = (
 """All costs that do not depend on the machine's speed, in the order of the figures."""
 
 COLUMNS = (
-    "cost",
-    "axis",
-    "anchor",
-    "test",
-    "label",
-    "value",
-    "at_most",
-    "by",
-    "bd_rate_percent",
-    "doubt",
-    "on_front",
+    "cost", "axis", "anchor", "test", "label", "value", "at_most", "by", "bd_rate_percent", "doubt", "on_front",
     "source",
-)
+)  # fmt: skip
 """Columns of `cost_table`. `by` is "measured" for codecs measured here; for published curves it is "counted" if the
 cost was counted here, otherwise who states it."""
 
