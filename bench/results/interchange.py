@@ -48,25 +48,22 @@ def import_curve(path: Path, metadata: CurveMetadata | None = None) -> ImportedC
     """Read the RD points of a file: CompressAI's JSON, or a table (`bench.results.point_tables`).
 
     Raises:
-        UsageError: it is neither, or as for `import_compressai` and `import_table`.
-    """
-    if path.suffix.lower() in SUFFIXES:
-        return import_table(path, metadata or CurveMetadata())
-    if path.suffix.lower() != ".json":
-        raise UsageError(f"{path}: neither the folder of an export, nor a file .json, {', '.join(SUFFIXES)}")
-    return import_compressai(path, metadata)
-
-
-def import_compressai(path: Path, metadata: CurveMetadata | None = None) -> ImportedCurve:
-    """Read a JSON file in CompressAI's form.
-
-    The image set is the one recorded in the file, else the given one, else Kodak, as in CompressAI's own files.
-
-    Raises:
-        UsageError: the file cannot be read, is not of this form, has an invalid value, or records another image set
-            than the given one.
+        UsageError: the file has another suffix, cannot be read, has an invalid value, or records another image set
+            than the one in `metadata`.
     """
     metadata = metadata or CurveMetadata()
+    if path.suffix.lower() in SUFFIXES:
+        return import_table(path, metadata)
+    if path.suffix.lower() != ".json":
+        raise UsageError(f"{path}: neither the folder of an export, nor a file .json, {', '.join(SUFFIXES)}")
+    return _import_compressai(path, metadata)
+
+
+def _import_compressai(path: Path, metadata: CurveMetadata) -> ImportedCurve:
+    """Read a JSON file in CompressAI's format.
+
+    The image set is the one recorded in the file, else the given one, else Kodak, as in CompressAI's own files.
+    """
     content, digest = _parsed(path)
     results = content.get("results", content)  # several authors write the lists at the top level
     if not isinstance(results, dict) or not isinstance(results.get("bpp"), list):

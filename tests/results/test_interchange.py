@@ -14,7 +14,7 @@ from bench.analysis.compressai_form import compressai_curves
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting
 from bench.results.imported import CurveMetadata, add_curve
-from bench.results.interchange import import_compressai, write_compressai
+from bench.results.interchange import import_curve, write_compressai
 from bench.results.store import Store
 from bench.system.errors import UsageError
 
@@ -47,7 +47,7 @@ def test_our_points_come_back_as_they_went_out(synthetic: Synthetic, tmp_path: P
     export = synthetic.read(tmp_path / "in")
     files = export_compressai(export, tmp_path / "out")
     assert [file.name for file in files] == ["alpha.json", "beta.json"]
-    points = import_compressai(files[1], CurveMetadata(dataset="garden")).points.query("metric == 'psnr_rgb'")
+    points = import_curve(files[1], CurveMetadata(dataset="garden")).points.query("metric == 'psnr_rgb'")
     ours = DatasetResults.of(export, "garden").points.query("name == 'beta'")
     assert points["rate_bpp"].tolist() == ours["bpp"].tolist()
     assert points["value"].tolist() == ours["psnr_db"].tolist()
@@ -85,9 +85,7 @@ def test_nothing_complete_is_an_error(synthetic: Synthetic, tmp_path: Path) -> N
 
 
 def test_points_may_come_in_any_order(tmp_path: Path) -> None:
-    points = import_compressai(
-        _file(tmp_path, {"results": RESULTS, "name": "Mine"}), CurveMetadata(dataset="kodak")
-    ).points
+    points = import_curve(_file(tmp_path, {"results": RESULTS, "name": "Mine"}), CurveMetadata(dataset="kodak")).points
     psnr = points.query("metric == 'psnr_rgb'")
     assert psnr["rate_bpp"].tolist() == [0.3, 0.6, 1.2]
     assert psnr["value"].tolist() == [30.3, 35.2, 40.1]
@@ -96,11 +94,11 @@ def test_points_may_come_in_any_order(tmp_path: Path) -> None:
 
 
 def test_db_stays_db_and_older_short_names_are_known(tmp_path: Path) -> None:
-    db = import_compressai(
+    db = import_curve(
         _file(tmp_path, {"results": {"bpp": [0.1], "ms-ssim-db-rgb": [12.5]}}), CurveMetadata(dataset="kodak")
     )
     assert db.points[["method", "metric", "value"]].to_numpy().tolist() == [["mine", "ms_ssim_db_rgb", 12.5]]
-    old = import_compressai(
+    old = import_curve(
         _file(tmp_path, {"results": {"bpp": [0.1], "psnr": [30], "ms-ssim": [0.9]}}), CurveMetadata(dataset="x")
     )
     assert set(old.points["metric"]) == {"psnr_rgb", "ms_ssim_rgb"}
@@ -108,7 +106,7 @@ def test_db_stays_db_and_older_short_names_are_known(tmp_path: Path) -> None:
 
 def test_an_imported_curve_can_be_compared(synthetic: Synthetic, tmp_path: Path) -> None:
     file = export_compressai(synthetic.read(tmp_path / "in"), tmp_path / "out")[1]
-    curve = import_compressai(file, CurveMetadata(dataset="garden"))
+    curve = import_curve(file, CurveMetadata(dataset="garden"))
     synthetic.tables["published"] = curve.points.to_dict("records")
     row = compare_rows(synthetic.read(tmp_path / "again"), curve.name, "beta").rows[0]
     assert row["bd_rate_pchip_percent"] == pytest.approx(0, abs=1e-9)
@@ -117,25 +115,25 @@ def test_an_imported_curve_can_be_compared(synthetic: Synthetic, tmp_path: Path)
 def test_points_are_of_the_image_set_that_the_file_names(tmp_path: Path) -> None:
     path = _file(tmp_path, {"results": RESULTS, "meta": {"dataset": "garden"}})
     for dataset in ("", "garden"):
-        curve = import_compressai(path, CurveMetadata(dataset=dataset))
+        curve = import_curve(path, CurveMetadata(dataset=dataset))
         assert (set(curve.points["dataset"]), curve.remarks) == ({"garden"}, ())
     with pytest.raises(UsageError, match=r"mine\.json states that its image set is garden, not kodak"):
-        import_compressai(path, CurveMetadata(dataset="kodak"))
+        import_curve(path, CurveMetadata(dataset="kodak"))
 
 
 def test_kodak_is_assumed_with_a_word_alone(tmp_path: Path) -> None:
     path = _file(tmp_path, {"results": RESULTS})
-    curve = import_compressai(path)
+    curve = import_curve(path)
     assert set(curve.points["dataset"]) == {"kodak"}
     assert curve.remarks == ("the file names no image set: kodak is assumed; use --dataset NAME for another",)
-    said = import_compressai(path, CurveMetadata(dataset="clic"))
+    said = import_curve(path, CurveMetadata(dataset="clic"))
     assert (set(said.points["dataset"]), said.remarks) == ({"clic"}, ())
 
 
 def test_a_file_whose_name_is_not_utf_8_can_be_imported(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xf1.json")
     path.write_text(json.dumps({"results": RESULTS}))
-    curve = import_compressai(path)
+    curve = import_curve(path)
     assert re.fullmatch(r"caf\?-[0-9a-f]{8}/caf\?", curve.name)
 
 
@@ -149,7 +147,7 @@ def test_points_at_one_rate_are_the_best_of_them(synthetic: Synthetic, tmp_path:
             )
             lower["num_bytes"] = row["num_bytes"]
     export = synthetic.read(tmp_path / "in")
-    curve = import_compressai(export_compressai(export, tmp_path / "out")[1])
+    curve = import_curve(export_compressai(export, tmp_path / "out")[1])
     psnr = curve.points.query("metric == 'psnr_rgb'")
     ours = DatasetResults.of(export, "garden").points.query("name == 'beta' and quality != 30")
     assert psnr["rate_bpp"].tolist() == ours["bpp"].tolist()
@@ -162,7 +160,7 @@ def test_two_files_of_one_name_are_two_curves(tmp_path: Path) -> None:
         for folder, value in (("one", 30), ("two", 31), ("three", 30)):
             (tmp_path / folder).mkdir()
             path = _file(tmp_path / folder, {"results": {"bpp": [0.1], "psnr": [value]}})
-            add_curve(store, import_compressai(path, CurveMetadata(dataset="clic")))
+            add_curve(store, import_curve(path, CurveMetadata(dataset="clic")))
         found = store.rows("SELECT source, value FROM imported ORDER BY value")
         assert [value for _, value in found] == [30, 31]
         assert len({source for source, _ in found}) == 2
@@ -170,7 +168,7 @@ def test_two_files_of_one_name_are_two_curves(tmp_path: Path) -> None:
 
 
 def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path: Path) -> None:
-    curve = import_compressai(_file(tmp_path, {"results": RESULTS}), CurveMetadata(dataset="clic"))
+    curve = import_curve(_file(tmp_path, {"results": RESULTS}), CurveMetadata(dataset="clic"))
     with Store.open(tmp_path / "r.sqlite", create=True) as store:
         first, note = add_curve(store, curve).splitlines()
         assert first == f"{curve.name}: 3 points on clic"
@@ -179,14 +177,14 @@ def test_an_image_set_that_is_unknown_is_a_name_until_its_pictures_come(tmp_path
         assert store.rows("SELECT dataset, title FROM datasets") == [("clic", "clic")]
         store.describe("datasets", [{"dataset": "clic", "title": "CLIC 2020", "note": ""}])
         add_curve(
-            store, import_compressai(_file(tmp_path, {"results": RESULTS, "name": "b"}), CurveMetadata(dataset="clic"))
+            store, import_curve(_file(tmp_path, {"results": RESULTS, "name": "b"}), CurveMetadata(dataset="clic"))
         )
         assert store.rows("SELECT title FROM datasets") == [("CLIC 2020",)]
 
 
 def test_lists_without_results_around_them_are_read(tmp_path: Path) -> None:
     """As in the repositories of MLIC and STF."""
-    curve = import_compressai(_file(tmp_path, {"psnr": [29.161, 30.7137], "bpp": [0.1075, 0.1747]}))
+    curve = import_curve(_file(tmp_path, {"psnr": [29.161, 30.7137], "bpp": [0.1075, 0.1747]}))
     assert list(curve.points["rate_bpp"]) == [0.1075, 0.1747]
     assert list(curve.points["value"]) == [29.161, 30.7137]
 
@@ -220,14 +218,14 @@ def test_lists_without_results_around_them_are_read(tmp_path: Path) -> None:
 def test_a_malformed_file_is_one_clear_line(tmp_path: Path, content: object, message: str) -> None:
     path = _file(tmp_path, content)
     with pytest.raises(UsageError, match=message) as caught:
-        import_compressai(path, CurveMetadata(dataset="kodak"))
+        import_curve(path, CurveMetadata(dataset="kodak"))
     assert "mine.json" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_or_binary_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
-        import_compressai(tmp_path / "absent.json", CurveMetadata(dataset="kodak"))
+        import_curve(tmp_path / "absent.json", CurveMetadata(dataset="kodak"))
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(UsageError, match="not a JSON file"):
-        import_compressai(tmp_path / "binary.json", CurveMetadata(dataset="kodak"))
+        import_curve(tmp_path / "binary.json", CurveMetadata(dataset="kodak"))
