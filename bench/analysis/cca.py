@@ -47,8 +47,8 @@ def rates(results: DatasetResults) -> pd.DataFrame:
         for codec in ANCHORS:
             curves = results.curves[results.curves["codec"] == codec]
             for name in curves.loc[curves["weights"].isin(["", test["weights"]]), "name"]:
-                rd_curves = measured_curve(results, name), measured_curve(results, test["name"])
-                found.append(bd_table(rd_curves[0], rd_curves[1:], results.axes))
+                curve = measured_curve(results, test["name"])
+                found.append(bd_table(measured_curve(results, name), [curve], results.axes))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
 
 

@@ -23,18 +23,14 @@ def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
 
     Empty if no codec needed the conversion, or if it is not recorded for all pictures.
     """
-    columns = {
-        column: column.removeprefix(_PREFIX) for column in results.measurements.columns if column.startswith(_PREFIX)
-    }
+    columns = [column for column in results.measurements if column.startswith(_PREFIX)]
     if not columns:
         return {}
     # Each codec that needs the round trip has the same errors for an image.
-    errors = (
-        results.measurements.dropna(subset=list(columns)).drop_duplicates("image").set_index("image")[list(columns)]
-    )
-    if len(errors) < len(results.images):
+    rows = results.measurements.dropna(subset=columns).drop_duplicates("image")
+    if len(rows) < len(results.images):
         return {}
-    means = with_decibels(errors.rename(columns=columns)).mean()
+    means = with_decibels(rows[columns].rename(columns=lambda name: name.removeprefix(_PREFIX))).mean()
     return {axis: float(means[axis.column]) for axis in results.axes if axis.column in means}
 
 

@@ -64,9 +64,8 @@ def _times(results: DatasetResults, times: pd.DataFrame, qualities: list[float])
     settings = times[["machine", "threads", "device"]].drop_duplicates()
     seconds = {}
     for key, stage in (("encoding_time", "encode"), ("decoding_time", "decode")):
-        rows = times[(times["stage"] == stage) & (times["images"] == len(results.images))].set_index("quality")[
-            "seconds"
-        ]
+        complete = times[(times["stage"] == stage) & (times["images"] == len(results.images))]
+        rows = complete.set_index("quality")["seconds"]
         if len(settings) == 1 and set(qualities) <= set(rows.index):
             seconds[key] = rows[qualities].tolist()
     return seconds

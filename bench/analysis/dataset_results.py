@@ -32,7 +32,6 @@ codec with another precision keeps the results of the first.
 
 _CURVE = ["name", "codec", "title", "backend", "backend_version", "revision", "weights", "settings", "curve"]
 
-
 _PART = re.compile(r"(?<=.)-\d+of\d+-[0-9a-f]{8}$")
 """End of the name of a part of an image set."""
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 61
 
+_NAMES = ("axis", "anchor", "test")
+
 
 def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rate of `test` relative to `anchor` in percent, at `SAMPLES` qualities of the overlap.
@@ -46,7 +48,7 @@ def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[A
             quality, percent = rate_difference(anchor.curves[axis.name], test.curves[axis.name])
             parts.append(([axis.name, anchor.name, test.name], quality if axis.higher_is_better else -quality, percent))
     if not parts:
-        return pd.DataFrame(columns=["axis", "anchor", "test", "quality", "rate_difference_percent"])
+        return pd.DataFrame(columns=[*_NAMES, "quality", "rate_difference_percent"])
     sizes = [len(quality) for _, quality, _ in parts]
     names = zip(*(name for name, _, _ in parts), strict=True)
     columns = {column: np.repeat(np.array(own, object), sizes) for column, own in zip(_NAMES, names, strict=True)}
@@ -57,9 +59,6 @@ def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[A
             "rate_difference_percent": np.concatenate([percent for _, _, percent in parts]),
         }
     )
-
-
-_NAMES = ("axis", "anchor", "test")
 
 
 def per_image_rates(
@@ -75,8 +74,5 @@ def per_image_rates(
             own = [(rate, axis.quality(value)) for rate, value in (anchor.images[axis.name], test.images[axis.name])]
             names = {"axis": axis.name, "anchor": anchor.name, "test": test.name, "image": images}
             frames.append(pd.DataFrame({**names, "bd_rate_pchip_percent": batch.bd_rates(own[0], own[1])}))
-    return _stacked(frames, ["axis", "anchor", "test", "image", "bd_rate_pchip_percent"])
-
-
-def _stacked(frames: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    columns = [*_NAMES, "image", "bd_rate_pchip_percent"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)

@@ -101,9 +101,13 @@ def gains(trials: pd.DataFrame, modifier: str) -> pd.DataFrame:
         means = {str(name): float(ratio_to_db(rows.mean())) for name, rows in group.groupby("model")["ms_ssim"]}
         for name in (name for name in means if name.endswith(modifier)):
             base = name.removesuffix(modifier)
-            gained = {other: means[name] - means.get(other, math.nan) for other in (base, f"{base}{CONTROL}")}
-            gains = dict(zip(("ms_ssim_gain_db", "ms_ssim_beyond_ft_db"), gained.values(), strict=True))
-            found.append({"model": base, "quality": quality, **gains})
+            row = {
+                "model": base,
+                "quality": quality,
+                "ms_ssim_gain_db": means[name] - means.get(base, math.nan),
+                "ms_ssim_beyond_ft_db": means[name] - means.get(f"{base}{CONTROL}", math.nan),
+            }
+            found.append(row)
     return pd.DataFrame(found)
 
 

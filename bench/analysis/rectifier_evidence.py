@@ -77,11 +77,8 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
         return found
     models = rows.groupby("model")[[column, column.replace("gain", "beyond_ft")]].mean()
     value, own = models.mean()
-    reasons = [
-        found.reason,
-        "" if np.isnan(own) else f"beyond the control ({rectifier_gain.CONTROL}): {own:+.3f} dB",
-    ]
-    reason = "; ".join(filter(None, reasons)).replace("-0.", "\N{MINUS SIGN}0.")
+    beyond = "" if np.isnan(own) else f"beyond the control ({rectifier_gain.CONTROL}): {own:+.3f} dB"
+    reason = "; ".join(filter(None, [found.reason, beyond])).replace("-0.", "\N{MINUS SIGN}0.")
     return dataclasses.replace(found, value=float(value), cases=tuple(models[column]), reason=reason)
 
 
@@ -103,9 +100,8 @@ def equal_rate(claim: Claim, sources: Sources) -> Evidence:
     if rows.empty:
         return found
     files = sources.pairs.merge(rows[["model", "modifier", "weights", "quality"]])
-    found = dataclasses.replace(
-        found, seeds=None
-    )  # the same encoder wrote both files, so the training of the decoders does not matter
+    # The same encoder wrote both files, so the training of the decoders does not matter.
+    found = dataclasses.replace(found, seeds=None)
     return _share(claim, found, list(files["bytes_added"] == 0))
 
 
@@ -254,9 +250,8 @@ def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Eviden
     not_counted = Counter(case for case in listed if isinstance(case, str))
     left_out = [f"{reason} ({number} of {len(listed)} {claim.things})" for reason, number in not_counted.items()]
     value = sum(values) / len(values) if values else float("nan")
-    return dataclasses.replace(
-        found, value=value, cases=values, reason="; ".join(filter(None, [found.reason, *left_out]))
-    )
+    reason = "; ".join(filter(None, [found.reason, *left_out]))
+    return dataclasses.replace(found, value=value, cases=values, reason=reason)
 
 
 MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {

@@ -15,7 +15,6 @@ _SETTING = ["machine", "threads", "device"]
 
 _TASK = [*_SETTING, "name", "title", "quality", "image", "stage"]
 
-
 _SUMMARY = [
     "group", *_SETTING, "name", "title", "stage", "images", "qualities", "repeats", "median_s", "low_s", "high_s",
     "megapixels_per_s",
@@ -33,10 +32,10 @@ def task_times(results: DatasetResults, export: Export) -> pd.DataFrame:
     latest = samples.groupby([*_SETTING, "key"], sort=False)["run_id"].transform("max")
     samples = samples[samples["run_id"] == latest].copy()
     samples["pixels"] = samples["width"] * samples["height"]
-    groups = samples.groupby(_TASK, sort=False)
-    return groups.agg(
+    found = samples.groupby(_TASK, sort=False).agg(
         seconds=("seconds", "median"), repeats=("seconds", "size"), pixels=("pixels", "first")
-    ).reset_index()
+    )
+    return found.reset_index()
 
 
 def summary(times: pd.DataFrame) -> pd.DataFrame:
@@ -63,9 +62,8 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
         megapixels_per_s=("megapixels_per_s", "median"),
     ).reset_index()
     rows["group"] = rows.groupby([*_SETTING, "image_set"], sort=False).ngroup() + 1
-    rows["order"] = rows["stage"].map(
-        {"encode": 0, "decode": 1}
-    )  # in the order of execution; stages of other names come last
+    # Stages of other names come last.
+    rows["order"] = rows["stage"].map({"encode": 0, "decode": 1})
     return rows.sort_values(["group", "order"], kind="stable", ignore_index=True)[_SUMMARY]
 
 

@@ -21,7 +21,6 @@ SEEDS = 2
 """Minimum number of seeds of each side of a comparison: an interval over pictures does not cover the variance between
 trainings."""
 
-
 SHARE = "of "
 """Prefix of the units of shares: "of files", "of models"."""
 

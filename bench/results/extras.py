@@ -65,7 +65,6 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Required columns of the files in the folder `experiments`; other files there are not checked."""
 
-
 _TEXT = (
     "acem", "attention", "codec", "dataset", "distance", "distribution", "encoder", "guide", "image", "key", "mean",
     "metric", "model", "prior", "sha256", "source_sha256", "stage", "start_sha256", "synthesis", "transforms",

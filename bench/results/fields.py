@@ -214,7 +214,6 @@ FILES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The columns of each CSV file of an export, in order. In `measurements`, metrics and diagnostics follow."""
 
-
 FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
 """Former names of columns, in databases before schema 4 and in their exports."""
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from bench.results.resume_key import Configuration
 
-
 DIAGNOSTICS: Mapping[str, str] = {
     "coder_bits": "bits of the coded latents under the integer tables of the range coder: the file without its header",
     "coder_bits_y": "coder bits of the latents y",
@@ -48,7 +47,6 @@ _COLUMNS = frozenset(FILES["measurements"]) | {
     "bpp_of_all_pixels",
 }  # fmt: skip
 """The stored columns, and those added by the analysis."""
-
 
 _MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
 
