@@ -8,9 +8,9 @@ structure    FSIM, GMSD, IW-SSIM and VIF, by piq
 vision       PSNR-HVS, PSNR-HVS-M, NLPD, FLIP and ColorVideoVDP
 ssimulacra2  SSIMULACRA 2
 deep         LPIPS and DISTS
-packages     common to metrics of other packages: versions, smallest pictures, tensors
+packages     shared by metrics from other packages: versions, minimum sizes, tensors
 
-Metrics of other packages are measured on request: `bench run --metric vmaf`; see docs/metrics.md.
+Metrics from other packages are measured on request: `bench run --metric vmaf`; see docs/metrics.md.
 
 Imports `system` and `images`. The next folder below is `codecs`.
 """

@@ -1,11 +1,11 @@
-"""Distances of the features of a network: LPIPS and DISTS. `bench fetch` downloads their weights.
+"""Distances between network features: LPIPS and DISTS. `bench fetch` downloads their weights.
 
 LPIPS: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), version 0.1 with
-AlexNet, the usual one, by the authors' package, which contains the weights of its heads; those of AlexNet are
-torchvision's, 233 MB.
+AlexNet, the most common variant, computed by the authors' package. The package contains the weights of the linear
+heads; the AlexNet weights are torchvision's (233 MB).
 DISTS: Ding et al., "Image quality assessment: unifying structure and texture similarity" (2020), on the features of
-VGG-16, torchvision's, 528 MB, with the weights in the authors' repository. Pictures have their full size; after
-downscaling the smaller side to 256 pixels, values are different.
+torchvision's VGG-16 (528 MB), with the weights in the authors' repository. Pictures keep their full size: values differ
+if the smaller side is first downscaled to 256 pixels.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A file of weights, its URL, and its SHA-256 or the first digits of that."""
+    """A weights file, its URL, and its SHA-256 or the first digits of it."""
 
     name: str
     url: str
@@ -50,13 +50,13 @@ DISTS_WEIGHTS = WeightsFile(
 )
 
 FILES = {"lpips": (ALEXNET,), "dists": (VGG16, DISTS_WEIGHTS)}
-"""Metric to the files of weights that it needs."""
+"""Weights files that each metric needs."""
 
 LPIPS_MIN_SIDE = 31
-"""Minimum side of a picture, so that AlexNet's pooling leaves at least one position."""
+"""Minimum side of a picture in pixels, so that AlexNet's pooling leaves at least one position."""
 
 _VGG16_STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
-"""Convolutions of each stage of VGG-16, by torchvision's numbers."""
+"""Indices of the convolutions in each stage of torchvision's VGG-16."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -65,7 +65,7 @@ _DISTS_C = 1e-6
 
 
 def fetch_weights(metric: str) -> list[Path]:
-    """Download the missing weights of a metric in `FILES`; the paths of all.
+    """Download the missing weights of a metric in `FILES`; return the paths of all its weights.
 
     Raises:
         MissingError: a download failed.
@@ -90,7 +90,7 @@ def _missing(metric: str, package: Callable[[], str | None]) -> Callable[[], str
 
 
 def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
-    """The tensors of a file.
+    """Load the tensors of a weights file.
 
     Raises:
         MissingError: it is not on this machine, or has another hash.
@@ -105,7 +105,7 @@ def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
 
 
 def _tensors(*pictures: Picture) -> list[torch.Tensor]:
-    """R, G and B from 0 to 1, (1, 3, height, width) in float32."""
+    """Convert pictures to RGB tensors from 0 to 1, each of shape (1, 3, height, width) in float32."""
     import torch  # noqa: PLC0415
 
     return [torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255 for picture in pictures]
@@ -132,7 +132,7 @@ def _lpips_network() -> Any:  # noqa: ANN401  # lpips has no types
 
 
 def _dists(original: Picture, decoded: Picture) -> float:
-    """DISTS: one minus the weighted similarities of means and of variations of all maps (equations 5 to 7)."""
+    """DISTS: one minus the weighted similarities of the means and variances of all maps (equations 5 to 7)."""
     texture, structure = _dists_weights()
     similarity = 0.0
     with one_torch_thread():
@@ -149,7 +149,7 @@ def _dists(original: Picture, decoded: Picture) -> float:
 
 @functools.cache
 def _dists_weights() -> tuple[tuple[torch.Tensor, ...], ...]:
-    """Weights alpha of texture and beta of structure, each (channels,) for the picture and the five stages."""
+    """Weights alpha (texture) and beta (structure): each a tensor (channels,) for the picture and for each stage."""
     import torch  # noqa: PLC0415
 
     weights = _load("dists", DISTS_WEIGHTS)
@@ -161,12 +161,12 @@ def _dists_weights() -> tuple[tuple[torch.Tensor, ...], ...]:
 
 @functools.cache
 def _vgg16() -> dict[str, torch.Tensor]:
-    """VGG-16's convolutions; its fully connected layers, nine tenths of the file, are not kept."""
+    """Weights of VGG-16's convolutions; its fully connected layers, nine tenths of the file, are discarded."""
     return {name: tensor for name, tensor in _load("dists", VGG16).items() if name.startswith("features.")}
 
 
 def _vgg16_maps(planes: torch.Tensor) -> list[torch.Tensor]:
-    """A picture (1, 3, height, width) from 0 to 1, and the last maps of each stage; pooling is by L2 norms."""
+    """Return a picture (1, 3, height, width) from 0 to 1 and the last maps of each stage, with L2 pooling."""
     import torch  # noqa: PLC0415
 
     mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
@@ -181,7 +181,7 @@ def _vgg16_maps(planes: torch.Tensor) -> list[torch.Tensor]:
 
 
 def _l2_pooled(x: torch.Tensor) -> torch.Tensor:
-    """The root of means of squares under a Hann window, for every other sample (equation 3)."""
+    """L2 pooling with stride 2: the root of the mean square under a Hann window (equation 3)."""
     import torch  # noqa: PLC0415
 
     window = torch.tensor([0.25, 0.5, 0.25])

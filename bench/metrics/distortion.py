@@ -1,7 +1,7 @@
 """Distortion between two 8-bit pictures. Primitives only: decibels are derived in `bench.analysis`.
 
-A metric is one function and one line in the registry; its values are stored under its name. It is for one kind of
-picture, RGB or YUV 4:2:0, or for both.
+A metric is one function and one line in the registry; its values are stored under its name. It applies to RGB pictures,
+to YUV 4:2:0 pictures, or to both.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ class Metric:
     version: str = "1"
     kinds: tuple[Kind, ...] = ("rgb",)
     on_request: tuple[Kind, ...] = ()
-    """Further kinds of pictures, for which a run measures it only if it is named."""
+    """Further kinds of pictures that it applies to; for these, a run measures it only if it is named."""
     files: tuple[str | Path, ...] = ()
-    """Files or folders of weights that its values depend on, relative to the file of its code."""
+    """Files or folders of weights that its values depend on, relative to its source file."""
     missing: Callable[[], str | None] = lambda: None
-    """Returns what is missing on this machine and how to get it; None if it can run."""
+    """Returns a message on what is missing on this machine and how to get it; None if the metric can run."""
 
     def takes(self, kind: Kind) -> bool:
-        """Whether it is defined on pictures of a kind."""
+        """Whether the metric applies to pictures of a kind."""
         return kind in {*self.kinds, *self.on_request}
 
 
 def _mse(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float]:
-    """The mean squared error of the samples that a function takes from a picture."""
+    """Create a function for the mean squared error of the samples that `samples` returns for a picture."""
 
     def measure(original: AnyPicture, decoded: AnyPicture) -> float:
         # Exact for samples of 8 bits: a sum of squares up to 255**2 stays below 2**53.
@@ -63,7 +63,7 @@ def _mse(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float]:
 
 
 def _ms_ssim(samples: Callable[[Any], NDArray[Any]]) -> Callable[[Any, Any], float | None]:
-    """MS-SSIM of samples (h, w, channels); None if the smaller side is 160 pixels or less."""
+    """Create a function for MS-SSIM of samples (h, w, channels); None if the smaller side is 160 pixels or less."""
     return from_side(MIN_SIDE)(lambda original, decoded: ms_ssim(samples(original), samples(decoded)))
 
 
@@ -77,7 +77,7 @@ MSE_Y = Metric("mse_y", _mse(_luma), "MSE, luma", higher_is_better=False, kinds=
 MSE_U = Metric("mse_u", _mse(lambda picture: picture.u), "MSE, U", higher_is_better=False, kinds=("yuv420",))
 MSE_V = Metric("mse_v", _mse(lambda picture: picture.v), "MSE, V", higher_is_better=False, kinds=("yuv420",))
 ERRORS = (MSE, MSE_Y, MSE_U, MSE_V)
-"""The squared errors, which PSNR follows from."""
+"""The mean squared errors, from which PSNR is computed."""
 
 MS_SSIM = Metric("ms_ssim", _ms_ssim(lambda picture: picture.pixels), "MS-SSIM, RGB", higher_is_better=True)
 MS_SSIM_Y = Metric(

@@ -1,4 +1,4 @@
-"""MS-SSIM in double precision, several times faster on a CPU than as a network of convolutions.
+"""MS-SSIM in double precision, on a CPU several times faster than with convolution layers.
 
 The definition is that of Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment"
 (2003), with the choices of the package pytorch-msssim, which are common in the field: a window of 11 pixels inside the
@@ -46,23 +46,23 @@ MIN_SIDE = (WINDOW - 1) * 2 ** (len(WEIGHTS) - 1) + 1
 """Minimum side of a picture, so that the window fits into the coarsest scale: 161 pixels."""
 
 _BLOCK = 32
-"""Rows and columns of a block. The matrix products do (32 + 10) / 11 times the necessary work, but are fast."""
+"""Rows and columns of a block. Matrix products take (32 + 10) / 11 times the necessary operations, but are fast."""
 
 
 def ms_ssim(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """MS-SSIM of two pictures (height, width, channels) with samples of 0 to 255, 0 to 1.
+    """MS-SSIM, from 0 to 1, of two pictures (height, width, channels) with samples from 0 to 255.
 
     Raises:
         ValueError: the pictures differ in shape, or a side is smaller than `MIN_SIDE`.
     """
     if x.shape != y.shape or min(x.shape[:2]) < MIN_SIDE:
-        raise ValueError(f"MS-SSIM needs two pictures of equal size from {MIN_SIDE} pixels, not {x.shape}, {y.shape}")
+        raise ValueError(f"MS-SSIM needs equal shapes and at least {MIN_SIDE} pixels a side, not {x.shape}, {y.shape}")
     a, b = (np.ascontiguousarray(picture.transpose(2, 0, 1), np.float64) for picture in (x, y))
     factors = []
     for scale in range(len(WEIGHTS)):
         last = scale == len(WEIGHTS) - 1
         ssim, contrast_structure = _ssim(a, b)
-        # A negative similarity has no real power; the package clamps it, too.
+        # A negative similarity has no real power; pytorch-msssim clamps it, too.
         factors.append(np.maximum(ssim if last else contrast_structure, 0))
         if not last:
             a, b = _halve(a), _halve(b)
@@ -70,10 +70,10 @@ def ms_ssim(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
-    """Mean SSIM, and mean of its contrast-structure factor alone, of each channel."""
+    """Mean SSIM and mean contrast-structure factor of each channel."""
     channels, height, width = a.shape
     rows = height - WINDOW + 1
-    # Each thread has consecutive strips, so that it can reuse its memory.
+    # Each thread gets consecutive strips, so that it can reuse its memory.
     step = _BLOCK * math.ceil(rows / _BLOCK / _threads())
     parts = [(channel, start) for channel in range(channels) for start in range(0, rows, step)]
 
@@ -95,7 +95,7 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
 
 @functools.cache
 def _threads() -> int:
-    """OpenMP's number of threads: the first of a list such as "4,2"; all cores if there is no number."""
+    """Number of threads in OMP_NUM_THREADS, the first of a list such as "4,2"; all usable cores if there is none."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isdecimal() and int(first) else usable_cores()
 
@@ -137,7 +137,8 @@ def _sums(a: Planes, b: Planes) -> list[tuple[float, float]]:
 def _window_means(maps: Planes, halfway: Planes, out: Planes) -> None:
     """Weighted means over the windows inside: (4, n + 10, w) to (4, n, w - 10), n at most `_BLOCK`.
 
-    Each direction is a product with a banded matrix; along the width it is split into blocks, because most of it is 0.
+    Each direction is a product with a banded matrix, which is split into blocks along the width, because most of it
+    is 0.
     """
     band = _band()
     for start in range(0, halfway.shape[2], _BLOCK):
@@ -159,7 +160,7 @@ def _similarity_sums(means: Planes) -> tuple[float, float]:
 
 @functools.cache
 def _band() -> Planes:
-    """The matrix whose column i has the window from row i on."""
+    """Banded matrix whose column i contains the window, starting at row i."""
     band = np.zeros((_BLOCK + WINDOW - 1, _BLOCK))
     for column in range(_BLOCK):
         band[column : column + WINDOW, column] = GAUSSIAN

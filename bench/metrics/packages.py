@@ -1,4 +1,4 @@
-"""Common functions of metrics from other packages: versions, smallest pictures, tensors, single thread."""
+"""Shared functions of metrics from other packages: versions, minimum sizes, tensors, computing on one thread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LUMA_KINDS: tuple[Kind, ...] = ("rgb", "yuv420")
 
 
 def missing_package(*modules: str) -> Callable[[], str | None]:
-    """Create a function that returns a message on the first missing module and how to get it, or None."""
+    """Create a function that returns a message on the first missing module and how to install it, or None."""
 
     def missing() -> str | None:
         absent = [module for module in modules if importlib.util.find_spec(module) is None]
@@ -39,7 +39,7 @@ def missing_package(*modules: str) -> Callable[[], str | None]:
 
 
 def version_with(package: str, own: str = "1") -> str:
-    """The version of a metric whose values are those of a package."""
+    """The version of a metric that a package computes: its own, and that of the package if installed."""
     try:
         return f"{own}, {package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -47,7 +47,7 @@ def version_with(package: str, own: str = "1") -> str:
 
 
 def from_side(side: int) -> Callable[[Function], Function]:
-    """A decorator: the metric is None where the smaller side of the pictures is below `side` pixels."""
+    """Decorate a metric to return None if the smaller side of the pictures is below `side` pixels."""
 
     def decorated(function: Function) -> Function:
         @functools.wraps(function)
@@ -60,25 +60,25 @@ def from_side(side: int) -> Callable[[Function], Function]:
 
 
 def luma_plane(picture: AnyPicture) -> NDArray[Any]:
-    """The luma plane of JPEG AI's metrics: Y of BT.709 in full range and 10 bits; of planes Y unchanged."""
+    """Luma as in JPEG AI's metrics: full-range Y of BT.709 in 10 bits, or the unchanged Y of YUV planes."""
     return picture.y if isinstance(picture, Yuv420) else luma_10_bits(picture.pixels)
 
 
 def unit_luma(picture: AnyPicture) -> NDArray[np.float64]:
-    """`luma_plane` from 0 to 1."""
+    """Scale `luma_plane` to the range from 0 to 1."""
     plane: NDArray[np.float64] = luma_plane(picture) / (255 if isinstance(picture, Yuv420) else 1023)
     return plane
 
 
 def unit_tensor(picture: Picture) -> torch.Tensor:
-    """R, G and B from 0 to 1, (1, 3, height, width) in float64."""
+    """RGB from 0 to 1 as a tensor of shape (1, 3, height, width) in float64."""
     import torch  # noqa: PLC0415
 
     return torch.tensor(picture.pixels, dtype=torch.float64).permute(2, 0, 1)[None] / 255
 
 
 def unit_luma_tensor(picture: AnyPicture) -> torch.Tensor:
-    """`unit_luma` as (1, 1, height, width) in float64."""
+    """`unit_luma` as a tensor of shape (1, 1, height, width) in float64."""
     import torch  # noqa: PLC0415
 
     return torch.tensor(unit_luma(picture))[None, None]
@@ -86,7 +86,7 @@ def unit_luma_tensor(picture: AnyPicture) -> torch.Tensor:
 
 @contextlib.contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Compute on one thread in the block, so that sums do not depend on the number of cores."""
+    """Run the block on one thread and without gradients, so that sums do not depend on the number of cores."""
     import torch  # noqa: PLC0415
 
     threads = torch.get_num_threads()

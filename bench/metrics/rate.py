@@ -9,5 +9,5 @@ _Number = TypeVar("_Number")
 
 
 def bits_per_pixel(num_bytes: _Number, width: _Number, height: _Number) -> _Number:
-    """Bits of a file, headers included, per pixel of the picture; of luma, where chroma is subsampled."""
+    """Bits per pixel of a file, including headers; with subsampled chroma, per pixel of luma."""
     return 8 * num_bytes / (width * height)  # type: ignore[operator,no-any-return]

@@ -1,11 +1,11 @@
 """SSIMULACRA 2.1 (Sneyers 2022, https://github.com/cloudinary/ssimulacra2), of RGB: 100 for equal pictures.
 
-90 is visually lossless, 30 is low quality, and there is no lowest value. It compares six scales of both pictures in the
-colour space XYB of JPEG XL: structural similarity without its denominator of luminance, edges that the decoded picture
-has and the original lacks, and the reverse. Two norms of each of these maps are weighted and mapped to a score.
+90 is visually lossless, 30 is low quality, and there is no minimum. It compares six scales of both pictures in JPEG
+XL's colour space XYB by three maps: structural similarity without the denominator of the luminance term, edges added by
+the decoded picture, and edges lost. Two norms of each map are weighted and mapped to a score.
 
 The blur is that of JPEG XL: Charalampidis, "Recursive implementation of the Gaussian filter using truncated cosine
-functions" (2016), a sum of three cosines, with zeros beyond the picture. Here its nine taps are convolved.
+functions" (2016), a sum of three cosines, with zeros outside the picture. Here its nine taps are applied directly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float64]
 
 MIN_SIDE = 8
-"""Minimum smaller side of a scale."""
+"""Minimum side of a scale in pixels."""
 
 SCALES = 6
 SIGMA = 1.5
@@ -71,8 +71,8 @@ WEIGHTS = np.array(
 
 @from_side(MIN_SIDE)
 def ssimulacra2(original: Picture, decoded: Picture) -> float:
-    """SSIMULACRA 2.1 of pictures whose smaller side has `MIN_SIDE`."""
-    # Of three colours, scales, two norms and three maps; a small picture has fewer scales and the first of the weights.
+    """SSIMULACRA 2.1 of pictures with sides of at least `MIN_SIDE` pixels."""
+    # By colour, scale, norm and map; a small picture has fewer scales and uses only the first weights.
     norms = np.stack([_norms(*pair) for pair in zip(_scales(original), _scales(decoded), strict=True)], axis=1).ravel()
     error = 0.9562382616834844 * float(WEIGHTS[: norms.size] @ norms)
     error = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
@@ -80,7 +80,7 @@ def ssimulacra2(original: Picture, decoded: Picture) -> float:
 
 
 def _scales(picture: Picture) -> Iterator[Planes]:
-    """XYB planes (3, height, width) of a picture at each scale, halved in linear light while a side has `MIN_SIDE`."""
+    """Yield XYB planes (3, height, width) by scale, halved in linear light while both sides have `MIN_SIDE` pixels."""
     linear = _linear()[picture.pixels.transpose(2, 0, 1)]
     yield _xyb(linear)
     for _ in range(SCALES - 1):
@@ -92,28 +92,28 @@ def _scales(picture: Picture) -> Iterator[Planes]:
 
 @functools.cache
 def _linear() -> NDArray[np.float64]:
-    """The light of each sample of sRGB, from 0 to 1."""
+    """Linear light, from 0 to 1, of each 8-bit sample of sRGB."""
     level = np.arange(256) / 255
     light: NDArray[np.float64] = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
     return light
 
 
 def _xyb(linear: Planes) -> Planes:
-    """X, Y and B - Y, each shifted and scaled so that it is between 0 and 1."""
+    """X, Y and B - Y, each shifted and scaled to between 0 and 1."""
     cones = np.cbrt(np.maximum(np.tensordot(_ABSORBANCE, linear, 1) + _BIAS, 0)) - np.cbrt(_BIAS)
     x, y = (cones[0] - cones[1]) / 2, (cones[0] + cones[1]) / 2
     return np.stack([14 * x + 0.42, y + 0.01, cones[2] - y + 0.55])
 
 
 def _halved(planes: Planes) -> Planes:
-    """Means of 2x2 samples; the last row and column are repeated where there is an odd number."""
+    """Means of 2x2 samples; the last row or column is repeated if their number is odd."""
     padded = np.pad(planes, [(0, 0), *((0, size % 2) for size in planes.shape[1:])], mode="edge")
     halves: Planes = (padded[:, ::2, ::2] + padded[:, 1::2, ::2] + padded[:, ::2, 1::2] + padded[:, 1::2, 1::2]) / 4
     return halves
 
 
 def _norms(original: Planes, decoded: Planes) -> Planes:
-    """The mean and the norm of power four of each map, (3 colours, 2 norms, 3 maps)."""
+    """Mean and fourth-power norm of each map: shape (3 colours, 2 norms, 3 maps)."""
     mean, other = _blurred(original), _blurred(decoded)
     variances = _blurred(original**2) - mean**2 + _blurred(decoded**2) - other**2
     covariance = _blurred(original * decoded) - mean * other
@@ -134,7 +134,7 @@ def _blurred(planes: Planes) -> Planes:
 
 @functools.cache
 def _taps() -> NDArray[np.float64]:
-    """The blur: of all sums of three cosines, unit sum and variance, the one nearest to the Gaussian's spectrum."""
+    """Taps of the blur: of all sums of three cosines with sum 1 and variance SIGMA^2, the nearest to a Gaussian."""
     radius = round(3.2795 * SIGMA + 0.2546)
     frequencies = np.pi / (2 * radius) * np.array([1, 3, 5])
     places = np.arange(1 - radius, radius)  # the cosines are zero at the radius

@@ -1,9 +1,9 @@
 """Similarity of structure and information, by the package piq: FSIM, GMSD, IW-SSIM and VIF.
 
-FSIM: Zhang et al., "FSIM: a feature similarity index for image quality assessment" (2011), in its form for colour.
-GMSD: Xue et al., "Gradient magnitude similarity deviation" (2014); of equal pictures 0.
+FSIM: Zhang et al., "FSIM: a feature similarity index for image quality assessment" (2011), in its version for colour.
+GMSD: Xue et al., "Gradient magnitude similarity deviation" (2014); 0 for equal pictures.
 IW-SSIM: Wang and Li, "Information content weighting for perceptual image quality assessment" (2011), of luma.
-VIF: Sheikh and Bovik, "Image information and visual quality" (2006), in its form for pixels, VIFp, of luma.
+VIF: Sheikh and Bovik, "Image information and visual quality" (2006), in its pixel-domain version, VIFp, of luma.
 libvmaf's VIF differs: it counts windows without contrast as preserved, and was up to .08 higher here.
 """
 
@@ -35,7 +35,7 @@ FSIM_MIN_SIDE, GMSD_MIN_SIDE, VIF_MIN_SIDE, IW_SSIM_MIN_SIDE = 2, 3, 41, 161
 
 
 def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> Function:
-    """Wrap a function of piq on tensors of two pictures; None for too small ones, and for IW-SSIM of flat ones."""
+    """Wrap a piq function of two tensors; None for pictures that are too small, and for IW-SSIM of flat ones."""
 
     @from_side(min_side)
     def measure(original: AnyPicture, decoded: AnyPicture) -> float | None:

@@ -1,11 +1,11 @@
 """Video metrics of the luma of still pictures: VMAF and XPSNR, by ffmpeg.
 
 VMAF (Li et al., "Toward a practical perceptual video quality metric", 2016) is the model vmaf_v0.6.1. Its motion
-feature is 0 on a still picture, so that equal pictures have 97.4 and not 100.
+feature is 0 on a still picture, so that equal pictures score 97.4 and not 100.
 
 XPSNR (Helmrich et al., "XPSNR: a low-complexity extension of the perceptually weighted PSNR", 2020) weights squared
-errors by the activity of their block, in space and in time. For the first frame the filter assumes a black frame
-before it. The picture is therefore repeated, and the value is that of the second frame.
+errors by the spatial and temporal activity of their block. The filter assumes a black frame before the first one.
+Therefore the picture is repeated, and the value is that of the second frame.
 """
 
 from __future__ import annotations

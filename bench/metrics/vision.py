@@ -2,7 +2,7 @@
 
 PSNR-HVS: Egiazarian et al., "New full-reference quality metrics based on HVS" (2006), without its correction of mean
 and contrast, and PSNR-HVS-M: Ponomarenko et al., "On between-coefficient contrast masking of DCT basis functions"
-(2007), of luma. libvmaf's psnr_hvs is a different one, Daala's.
+(2007), of luma. libvmaf's psnr_hvs is another metric, Daala's.
 NLPD: Laparra et al., "Perceptual image quality assessment using a normalized Laplacian pyramid" (2016), of luma.
 FLIP: Andersson et al., "FLIP: a difference evaluator for alternating images" (2020), its mean at 67 pixels per degree.
 ColorVideoVDP: Mantiuk et al., "ColorVideoVDP: a visual difference predictor for image, video and display distortions"
@@ -39,7 +39,7 @@ NLPD_MIN_SIDE = 33
 """Minimum side of a picture, so that the six scales of the pyramid can be filtered."""
 
 CVVDP_MIN_SIDE = 2
-"""Minimum side of a picture, so that there is a pyramid."""
+"""Minimum side of a picture, so that the pyramid has a level."""
 
 _BLOCK = 8
 
