@@ -62,7 +62,7 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
 def compared(
     observed: pd.DataFrame, setting: list[str], column: str, reference: str
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]]:
-    """Each variant in each setting: its rows, the reference's on equal pictures and seeds, and the `difference`."""
+    """Yield the rows of each variant in each setting, the reference's on equal pictures and seeds, and `difference`."""
     for _, rows in observed.groupby(setting, sort=False):
         theirs = rows[rows["variant"] == reference]
         for _, group in rows.groupby("variant", sort=False):

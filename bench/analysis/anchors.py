@@ -1,4 +1,4 @@
-"""Conventional codecs measured here against their published curves: differences, and reasons for them."""
+"""Conventional codecs measured here against their published curves: differences and their reasons."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def anchor_table(results: DatasetResults, export: Export) -> pd.DataFrame:
     """One row per measured codec and published curve that it reproduces: BD-rate over PSNR of RGB, BD-PSNR in dB.
 
-    Codecs without a complete point are left out, as are results on a part of the pictures. A negative BD-rate means
-    that the measured codec needs fewer bits than the published points; `why` is the reason for the difference, and
-    `source` how it was found.
+    Codecs without a complete point and results on a subset of the pictures are left out. A negative BD-rate means that
+    the measured codec needs fewer bits than the published points. `why` is the reason for the difference, `source` how
+    it was found.
     """
     points = published_of(results, export)
     there = set(published_names(points))

@@ -29,8 +29,8 @@ def psnr_db(mse: ArrayLike) -> NDArray[np.float64]:
 
 
 def ratio_to_db(similarity: ArrayLike) -> NDArray[np.float64]:
-    """A similarity from 0 to 1 in dB: -10 log10(1 - x); infinite for 1."""
-    # An MS-SSIM computed in 32 bits may come out a rounding error above 1.
+    """Convert a similarity from 0 to 1 to dB: -10 log10(1 - x); infinite for 1."""
+    # An MS-SSIM computed in 32 bits may exceed 1 by a rounding error.
     rest = np.maximum(1 - np.asarray(similarity, dtype=np.float64), 0)
     with np.errstate(divide="ignore"):
         return np.asarray(-10 * np.log10(rest))
@@ -53,7 +53,7 @@ class Axis:
     unit: str
     column: str  # per-image values that are averaged
     quality: Callable[[ArrayLike], NDArray[np.float64]]  # from a mean to the axis
-    published: tuple[tuple[str, bool], ...] = ()  # published metrics that show it, and whether each is converted
+    published: tuple[tuple[str, bool], ...] = ()  # published metrics of this axis, and whether each needs `quality`
 
     @property
     def label(self) -> str:
@@ -67,7 +67,7 @@ class Axis:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether quality is the stored value itself and not its negative."""
+        """Whether higher stored values are better; otherwise, quality is their negative."""
         return self.quality is not _negative
 
     @property
@@ -77,7 +77,7 @@ class Axis:
         return found or (tuple(_YUV_STORED) if self.column == PSNR_YUV.column else (self.column,))
 
     def shown(self, quality: float) -> float:
-        """Convert a quality of this axis for display: the stored value, not its negative, if lower is better."""
+        """Convert a quality for display: if lower is better, back to the stored value from its negative."""
         return quality if self.higher_is_better else -quality
 
 
@@ -90,7 +90,7 @@ MS_SSIM = Axis(
     "ms_ssim_db", "MS-SSIM, RGB", "dB", "ms_ssim", ratio_to_db, (("ms_ssim_rgb", True), ("ms_ssim_db_rgb", False))
 )
 MS_SSIM_Y = Axis("ms_ssim_y_db", "MS-SSIM, luma", "dB", "ms_ssim_y", ratio_to_db, (("ms_ssim_y", True),))
-"""Measured here on YUV pictures only; published curves of RGB pictures have it, too."""
+"""Measured on RGB pictures only on request; published curves of RGB pictures have it, too."""
 
 PUBLISHED_AXES = (PSNR, PSNR_Y, MS_SSIM, MS_SSIM_Y)
 """Axes of published curves."""
@@ -125,13 +125,13 @@ def with_decibels(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_mean_errors(means: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """PSNR of the mean squared error over all images, the other average in use, by name."""
+    """PSNR of the mean squared error over all images (the other common average), by column name."""
     columns = {metric: column.removesuffix("_db") for metric, column in _PSNRS.items() if metric in means}
     return {f"{column}_of_mean_mse_db": psnr_db(means[metric]) for metric, column in columns.items()}
 
 
 def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axis, ...]:
-    """Axes of stored metrics: built-in ones first, then a user's own; PSNR of 6:1:1 comes before that of its planes."""
+    """Axes of stored metrics: built-in ones first, then the user's; PSNR of YUV 6:1:1 precedes that of the planes."""
     titles = metrics.set_index("metric")["title"].to_dict()
     rising = metrics.set_index("metric")["higher_is_better"].to_dict()
     single = [
@@ -144,12 +144,12 @@ def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axi
 
 
 def unknown_metric(name: str, known: Collection[str], dataset: str = "") -> UsageError:
-    """The error for a metric that is not among the known axes.
+    """Create the error for a metric that is not among the known axes.
 
     Args:
-        name: what the user gave.
-        known: names of the axes.
-        dataset: image set with measured points, to which metrics can be added; empty if there is none.
+        name: name given by the user.
+        known: short names of the axes.
+        dataset: image set with measured points, to which metrics can be added; "" if there is none.
     """
     metric = name.lower().replace("-", "_")
     if dataset and metric in FURTHER_METRICS and metric.replace("_", "-") not in known:

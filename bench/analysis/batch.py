@@ -1,4 +1,4 @@
-"""BD-rates of many curve pairs at once: for bootstrap intervals and per-image values.
+"""Vectorised BD-rates of many pairs of curves, for bootstrap intervals and values per image.
 
 A thousand resamples of a pair of curves take milliseconds. The tests compare the values with the `bjontegaard` package.
 """
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FEWEST_IMAGES = 5
-"""Minimum number of images of a bootstrap interval: resamples of fewer take too few different values."""
+"""Minimum number of images for a bootstrap interval: resamples of fewer images have too few distinct values."""
 
 RESAMPLES = 1000
 SEED = 20181205
-"""Fixed, so that the same measurements give the same interval; every pair of curves sees the same resamples."""
+"""Fixed, so that equal measurements give equal intervals; all pairs of curves use the same resamples."""
 
 
 def bd_rates(anchor: tuple[Array, Array], test: tuple[Array, Array]) -> Array:
-    """BD-rate in percent, PCHIP, of each row of curves.
+    """BD-rate (PCHIP) in percent of each row of curves.
 
-    `anchor` and `test` are (rate_bpp, quality), each of shape (rows, points); the two may differ in points. Rows are
-    reduced to their upper envelope as in `bench.analysis.bd.Curve`. NaN where a row's curves do not overlap or one
-    has fewer than two points.
+    `anchor` and `test` are (rate_bpp, quality), each of shape (rows, points); their numbers of points may differ. Rows
+    are reduced to their upper envelopes as in `bench.analysis.bd.Curve`. NaN for rows whose curves do not overlap, or
+    have fewer than two points.
     """
     if not min(anchor[0].shape[1], test[0].shape[1]):
         return np.full(len(anchor[0]), np.nan)
@@ -60,10 +60,10 @@ def interval(
 ) -> tuple[float, float] | None:
     """95 % bootstrap interval over images of the BD-rate between two mean curves, in percent.
 
-    `anchor` and `test` are (rate_bpp, value) of shape (images, points), rows in the same order of images. Images are
-    drawn with replacement, the same ones for both curves, and the BD-rate of the resampled mean curves is taken;
-    `to_axis` turns mean values into the quality that the curves are drawn over. The interval runs from the 2.5th to
-    the 97.5th percentile. None with fewer than `FEWEST_IMAGES` images, or if one resample in twenty gives no BD-rate.
+    `anchor` and `test` are (rate_bpp, value) of shape (images, points), with the same order of images. Images are drawn
+    with replacement, the same ones for both curves, and each resample gives the BD-rate of the mean curves; `to_axis`
+    converts mean values to qualities. The interval runs from the 2.5th to the 97.5th percentile. None with fewer than
+    `FEWEST_IMAGES` images, or if more than one resample in twenty has no BD-rate.
     """
     images = len(anchor[0])
     if images < FEWEST_IMAGES:
@@ -74,7 +74,7 @@ def interval(
 
 
 def too_few(images: int) -> str:
-    """Reason why there is no interval over a number of images, or ""."""
+    """Reason why this number of images gives no interval, or ""."""
     if images >= FEWEST_IMAGES:
         return ""
     return f"no interval: {count(images, 'picture')}; at least {FEWEST_IMAGES} are needed"
@@ -91,7 +91,7 @@ def ends(resampled: Array) -> tuple[float, float] | None:
 def interval_over_images(images: int, of: Callable[[Array], Array]) -> tuple[float, float]:
     """The 95 % bootstrap interval of a statistic over images; NaN with fewer than `FEWEST_IMAGES`.
 
-    `of` computes the statistic of each resample from the weights of the images, see `resample_weights`.
+    `of` computes the statistic of each resample from the `resample_weights` of the images.
     """
     if images < FEWEST_IMAGES:
         return math.nan, math.nan
@@ -108,10 +108,10 @@ def resample_weights(images: int) -> Array:
 
 
 def _ordered(rate: Array, quality: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Rows sorted by rate, and which points belong to the upper envelope."""
+    """Rates and qualities sorted by rate, and a mask of the points on the upper envelope."""
     if rate.shape[1] > 1 and len(rate) and rate[0, 0] > rate[0, -1]:
         rate, quality = rate[:, ::-1], quality[:, ::-1]
-    # Nearly always all rows rise already. A comparison with NaN or infinities fails.
+    # Nearly always, all rows already rise. Comparisons with NaN are false; infinities are then at the ends.
     rising = (np.diff(rate, axis=1) > 0).all() and (np.diff(quality, axis=1) > 0).all()
     if rising and (rate[:, 0] > 0).all() and np.isfinite(rate[:, -1]).all() and np.isfinite(quality[:, [0, -1]]).all():
         return rate, quality, np.ones(rate.shape, dtype=bool)
@@ -125,11 +125,11 @@ def _ordered(rate: Array, quality: Array) -> tuple[Array, Array, NDArray[np.bool
 
 
 def _areas(x: Array, y: Array, kept: NDArray[np.bool_], limits: tuple[Array, Array]) -> Array:
-    """Integral of each row's PCHIP interpolant, from the kept points, between its limits."""
+    """Integral of the PCHIP interpolant of each row's kept points between the limits."""
     if kept.all():
         return Hermite.through(x, y).integral(*limits)
     result = np.empty(len(x))
-    # Rows that keep the same points have the same shape.
+    # Rows that keep the same points have the same shape and are integrated together.
     patterns, which = np.unique(kept, axis=0, return_inverse=True)
     for index, pattern in enumerate(patterns):
         rows = which.ravel() == index

@@ -30,21 +30,21 @@ _FEWEST_POINTS = {"pchip": 2, "akima": 2, "cubic": 4}
 
 @dataclass(frozen=True)
 class Curve:
-    """The upper envelope of an RD curve: rate and quality both rise strictly."""
+    """The upper envelope of an RD curve: both rate and quality rise strictly."""
 
     rate_bpp: NDArray[np.float64]
     quality: NDArray[np.float64]  # higher is better
-    dominated: int = 0  # points left out because a cheaper one is as good
+    dominated: int = 0  # points left out because one of lower rate is at least as good
     lossless: int = 0  # points left out because their quality is infinite
     empty: int = 0  # points left out because they have no bits
 
     @classmethod
     def of(cls, rate_bpp: ArrayLike, quality: ArrayLike) -> Self:
-        """The envelope of points in any order; equal points count once."""
+        """Compute the envelope of points in any order; equal points count once."""
         points = np.unique(np.column_stack([np.asarray(rate_bpp, float), np.asarray(quality, float)]), axis=0)
         empty = points[:, 0] <= 0
         finite = points[np.isfinite(points).all(axis=1) & ~empty]
-        # Among equal rates the best comes first, so that the others are dominated by it.
+        # Of points at equal rates, the best comes first and dominates the others.
         ordered = finite[np.lexsort((-finite[:, 1], finite[:, 0]))]
         best_before = np.concatenate([[-np.inf], np.maximum.accumulate(ordered[:, 1])[:-1]])[: len(ordered)]
         kept = ordered[ordered[:, 1] > best_before]
@@ -55,12 +55,12 @@ class Curve:
         return len(self.rate_bpp)
 
     def overlap(self, other: Curve) -> tuple[float, float]:
-        """Interval of quality that both curves cover; (low, high) with low > high if there is none."""
+        """Interval (low, high) of quality that both curves cover; low > high if there is none."""
         low, high = max(self.quality[0], other.quality[0]), min(self.quality[-1], other.quality[-1])
         return float(low), float(high)
 
     def count_between(self, low: float, high: float) -> int:
-        """The number of points from one quality to another."""
+        """Number of points with qualities from `low` to `high`."""
         return int(((self.quality >= low) & (self.quality <= high)).sum())
 
     @functools.cached_property
@@ -76,7 +76,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Average difference of a test curve from its anchor."""
+    """Average difference between a test curve and its anchor."""
 
     rate_percent: Mapping[str, float | None]  # by method; negative: the test curve needs fewer bits
     quality: Mapping[str, float | None]  # by method, in the unit of quality; positive: the test curve is better
@@ -127,7 +127,7 @@ def _mean_difference(anchor: _Fits, test: _Fits, method: str) -> float | None:
 
 @dataclass(frozen=True)
 class _Fits:
-    """Lazily computed fits through points with rising x, shared by all comparisons of a curve."""
+    """Fits through points with rising x, computed on first use and shared by all comparisons of a curve."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -151,6 +151,6 @@ def _cubic_integral(x: NDArray[np.float64], y: NDArray[np.float64]) -> Callable[
         warnings.filterwarnings("error", message="Polyfit may be poorly conditioned")
         try:
             antiderivative = np.polyint(np.polyfit(x, y, 3))
-        except Warning:  # four points so close together that a cubic through them means nothing
+        except Warning:  # the points are too close together for a meaningful cubic
             return None
     return lambda low, high: float(np.polyval(antiderivative, high) - np.polyval(antiderivative, low))

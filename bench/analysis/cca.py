@@ -31,7 +31,7 @@ PORTABILITY = ("codec", "decoded", "files", "failed")
 
 
 def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None:
-    """Results on the image set of planes on which cca was measured; of several, the one with the most pictures."""
+    """Results on the image set of planes on which cca was measured; of several, that with the most pictures."""
     found = [results for results in all_results if PSNR_YUV in results.axes and CODEC in set(results.curves["codec"])]
     return max(found, key=lambda results: len(results.images)) if found else None
 
@@ -39,7 +39,7 @@ def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None
 def rates(results: DatasetResults) -> pd.DataFrame:
     """BD-rates of cca against each of `ANCHORS` that was measured, on every axis: rows of `bd_table`.
 
-    An anchor with other weights than a curve of cca is not compared with it.
+    A curve of cca is compared only with anchors that have no weights or weights of the same name.
     """
     tests = results.curves[results.curves["codec"] == CODEC]
     found = []
@@ -55,8 +55,8 @@ def rates(results: DatasetResults) -> pd.DataFrame:
 def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
     """BD-rates of codecs in fixed point against their float siblings, with the image sets.
 
-    Weights and settings are equal. Where weights of some qualities are missing in fixed point, the sibling's points at
-    these are left out: a curve of other points is interpolated in another way, by more than fixed point costs.
+    Weights and settings are equal. Qualities whose weights are missing in fixed point are left out of the float curve:
+    with other points, the interpolation would change by more than fixed point costs.
     """
     found = []
     for results in all_results:
@@ -89,8 +89,8 @@ def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> 
 def portability(observed: pd.DataFrame) -> pd.DataFrame:
     """Number of files and of failures (latents that differ from the encoder's) by codec and decoding environment.
 
-    All qualities are summed. `observed` is the output of benchmarks/portability.py: codec with quality, environment,
-    files, failures.
+    Counts are summed over qualities. `observed` is the output of benchmarks/portability.py: codec with quality,
+    environment, files, failures.
     """
     families = [str(codec).partition("@")[0] for codec in observed["codec"]]
     rows = observed.assign(codec=families).groupby(["codec", "decoded"], sort=False)[["pictures", "failed"]].sum()

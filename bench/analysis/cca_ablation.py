@@ -20,9 +20,9 @@ VALUES = ["bpp", "psnr_yuv_db", "psnr_y_db", "psnr_u_db", "psnr_v_db", "ms_ssim_
 COLUMNS = list(EXPERIMENTS["cca_ablation"])
 """Columns of the file of observations, which has one row per variant, seed and picture.
 
-`steps` and `seconds` are those of the training of the codec. The filter is trained afterwards, without changing the
-rest. `loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, bits per pixel of luma and squared levels
-of 8 bits. A variant is named by its `guide`, followed by "-no-attention" or "+acem".
+`steps` and `seconds` are those of training the codec. The filter is trained afterwards, without changing the rest.
+`loss` is R + lambda (6 MSE_Y + MSE_U + MSE_V) / 32, in bits per pixel of luma and squared 8-bit levels. A variant is
+named by its `guide`, followed by "-no-attention" or "+acem".
 """
 
 TABLE = (
@@ -41,9 +41,10 @@ def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """One row per setting and variant: means over pictures and seeds, and the difference in loss from the reference.
 
     `loss_difference_percent` compares mean losses over the same pictures and seeds; its 95 % interval is a bootstrap
-    over pictures, and NaN for a single one. `rate_equivalent_percent` is the same difference relative to the
-    reference's rate: lambda is the slope at which these codecs trade rate for distortion, so that a small difference in
-    loss approximates the difference in rate at equal distortion. Differences are NaN without the reference.
+    over pictures, and NaN for fewer than `batch.FEWEST_IMAGES`. `rate_equivalent_percent` is the same difference
+    relative to the reference's rate: lambda is the slope at which these codecs trade rate for distortion, so that a
+    small difference in loss approximates the difference in rate at equal distortion. Differences are NaN without the
+    reference.
     """
     rows = []
     for group, same, apart in compared(observed, SETTING, "loss", reference):

@@ -1,4 +1,4 @@
-"""PSNR ceiling of RGB codecs on YUV pictures: that of the conversion to RGB and back, without coding."""
+"""PSNR ceiling of RGB codecs on YUV pictures: the PSNR of the conversion to RGB and back, without coding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ceiling_table(results: DatasetResults) -> pd.DataFrame:
 
 
 def ceiling_note(results: DatasetResults) -> str:
-    """Sentence on the ceilings for readers of the figures; empty without any."""
+    """Sentence on the ceilings for readers of the figures, or ""."""
     ceilings = round_trip_ceilings(results).items()
     found = [f"{value:.2f} dB ({axis.title.removeprefix('PSNR, ')})" for axis, value in ceilings]
     if not found:

@@ -64,13 +64,13 @@ def chosen(
     dataset: str | None = None,
     images: Sequence[str] = (),
 ) -> Choice:
-    """Find curves by names, as `bench.analysis.comparison.compare_rows` takes them, and by globs.
+    """Find curves by globs, and by names as in `bench.analysis.comparison.compare_rows`.
 
     `metric` is the short name of an axis; the default is the first axis of the image set.
 
     Raises:
-        UsageError: a name or glob has no curve on the image set, the set must be named, there is no such metric, or a
-            curve that is named has no points of it.
+        UsageError: a name or glob has no curve on the image set, the set must be named, the metric is unknown, or a
+            curve given by name has no points of it.
     """
     if are_published(export.published, *patterns, measured=set(export.measurements["codec"])) and not images:
         export = Export.of_published(export.published)

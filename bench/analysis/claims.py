@@ -43,8 +43,8 @@ class Book:
 def claim_table(book: Book, sources: Sources) -> pd.DataFrame:
     """One row per claim: the paper's figure, and values and verdicts from published points and from measurements.
 
-    Published points and measurements have separate verdicts. A reason explains why there is no verdict, or qualifies
-    the value. `measured_cases` is the number of cases that the measured value summarises, if any.
+    Published points and measurements have separate verdicts. A reason explains a missing verdict or qualifies the
+    value. `measured_cases` is the number of cases summarised by the measured value, if any.
     """
     return pd.DataFrame([_row(claim, book, sources) for claim in book.claims])
 

@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 FEWEST_IN_OVERLAP = 4
 LOWEST_SHARE = 0.5  # of the shorter curve's range
 WIDEST_SPREAD = 0.5  # percentage points between PCHIP and Akima
-"""Thresholds: a BD-rate below the first two or above the third is reported as doubtful."""
+"""Thresholds: a BD-rate below one of the first two or above the third is reported as doubtful."""
 
 DOUBT = "doubtful"
 """Prefix of such a note."""
 
 ALL_OF_A_CURVE = 0.95
-"""Share of a curve's range above which all of its points count as inside, since ends never coincide exactly."""
+"""Share of a curve's range from which all of its points count as inside, because ends never coincide exactly."""
 
 CUBIC_REMARK = 1.0  # percentage points between PCHIP and the single cubic
 
@@ -60,7 +60,7 @@ COLUMNS = (
 
 
 def bd_rows(anchor: RdCurve, test: RdCurve, axes: Iterable[Axis]) -> list[dict[str, Any]]:
-    """Compare two RD curves on their common axes, with one row per axis; values are JSON-like, None if missing."""
+    """Compare two RD curves on their common axes, with one row per axis; missing values are None."""
     return [_bd_row(anchor, test, axis) for axis in axes if axis.name in anchor.curves and axis.name in test.curves]
 
 
@@ -146,7 +146,7 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
 
 
 def doubts(notes: str) -> list[str]:
-    """Notes of a row that make its BD-rate doubtful: it gives no verdict on a claim."""
+    """Notes of a row that make its BD-rate doubtful, so that it gives no verdict on a claim."""
     return [note for note in notes.split("; ") if note.startswith(DOUBT)]
 
 
@@ -195,7 +195,7 @@ def compare_rows(
     point, rows also have the columns of `bench.analysis.single_point`.
 
     Raises:
-        UsageError: a name or data set is unknown, or the data set must be named, or nothing can be compared.
+        UsageError: a name or data set is unknown, the data set must be named, or nothing can be compared.
     """
     measured, known = set(export.measurements["codec"]), set(published_names(export.published))
     given = (registered_name(name, measured) for name in (test, anchor))
@@ -283,7 +283,7 @@ def require_known(points: pd.DataFrame, *names: str, measured: Collection[str] =
         UsageError: one is unknown.
     """
     for name in names:
-        # Slashes occur in names of published curves, and of codecs whose weights are given by a path.
+        # Names of published curves contain slashes, and so do names of codecs whose weights are given by a path.
         if "/" in name and name.partition("@")[0] not in measured and not are_published(points, name):
             raise unknown_codec("published curve", name, set(published_names(points)))
 
@@ -300,7 +300,7 @@ def compare_published(
     """Compare published curves, without any measurements; see `compare_rows`.
 
     Raises:
-        UsageError: they share no data set, or it must be named, or nothing can be compared, or not on some images.
+        UsageError: the curves share no data set, it must be named, nothing can be compared, or `images` are given.
     """
     if images:
         raise UsageError("published curves cover whole image sets; omit --images")

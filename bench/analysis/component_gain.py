@@ -40,8 +40,8 @@ def component_gain_table(results: DatasetResults, extras: Extras) -> pd.DataFram
     """One row per pair of `COMPONENT_GAINS` measured with weights of one name, on the first axis of an image set.
 
     The interval is over pictures. `test_spread_percent` and `anchor_spread_percent` are the seed variance
-    (`seed_variance.table`): the range of rates of trainings that differ only in their seeds, the widest of those that
-    belong to these weights; NaN with a single seed. `training` is another difference between the two trainings, or "".
+    (`seed_variance.table`): the range of rates of trainings that differ only in their seeds, the widest one for these
+    weights; NaN with a single seed. `training` is another difference between the two trainings, or "".
     """
     return pd.DataFrame(_rows(results, extras), columns=list(TABLE))
 
@@ -72,7 +72,7 @@ def _rows(results: DatasetResults, extras: Extras) -> Iterator[dict[str, Any]]:
 
 
 def _spreads(results: DatasetResults, extras: Extras, weights: str) -> dict[str, float]:
-    """Widest spread of each codec's trainings, among those that are, or start from, weights of this name."""
+    """Widest spread of each codec's trainings that resulted in, or started from, weights of this name."""
     own = set(extras.weights.loc[extras.weights["weights"] == weights, "weights_sha256"].str[:12]) - {""}
     observed = extras.experiment("training_spread")
     observed = observed[observed["dataset"] == results.dataset]

@@ -1,4 +1,4 @@
-"""Measured curves in the form of CompressAI's result files, which `bench.results.interchange` describes and writes."""
+"""Measured curves in the format of CompressAI's result files, which `bench.results.interchange` writes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _OUT = {
     "psnr_v_db": "psnr-v",
     "ms_ssim": "ms-ssim-rgb",
 }
-"""Columns of points and their names in CompressAI's files. Its "psnr-yuv" is weighted 4:1:1, that of bench 6:1:1."""
+"""Columns of points and their names in CompressAI's files. CompressAI weights "psnr-yuv" 4:1:1, bench 6:1:1."""
 
 
 def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str, Any]]:
     """Content of one file per measured curve. Times are included if all points were timed in one setting.
 
     Raises:
-        UsageError: nothing on the image set is complete.
+        UsageError: no codec is measured on the whole image set.
     """
     if results.points.empty:
         raise UsageError(f"nothing to export: no codec is measured on all of {results.label}")

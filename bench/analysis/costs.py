@@ -33,20 +33,20 @@ COSTS = (
     Cost("parameters", "million parameters", "parameters", "parameters", 1e6),
     Cost("memory", "peak memory in MiB", "peak_memory_bytes", None, 2**20),
 )
-"""All costs that do not depend on the machine's speed, in the order of the figures."""
+"""Costs that do not depend on the speed of the machine, in the order of the figures."""
 
 COLUMNS = (
     "cost", "axis", "anchor", "test", "label", "value", "at_most", "by", "bd_rate_percent", "doubt", "on_front",
     "source",
 )  # fmt: skip
-"""Columns of `cost_table`. `by` is "measured" for codecs measured here; for published curves it is "counted" if the
-cost was counted here, otherwise who states it."""
+"""Columns of `cost_table`. `by` is "measured" for codecs measured here; for published curves, it is "counted" if the
+cost was counted here, and otherwise who states it."""
 
 MEASURED, COUNTED = "measured", "counted"
 
 
 def largest_models(complexity: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Complexity of each curve's largest model, with its `name`; memory is the maximum over its models."""
+    """Complexity of each curve's largest model, with the curve's `name`; memory is the maximum over all its models."""
     rows = complexity.merge(curves[["name", "codec", "weights"]], on=["codec", "weights"])
     memory = rows.groupby("name")["peak_memory_bytes"].max()
     ordered = rows.sort_values("decoder_kmac_per_pixel", kind="stable", na_position="first")

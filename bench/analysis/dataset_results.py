@@ -45,8 +45,8 @@ class DatasetResults:
 
     `current` has one row per quality of a current curve, complete or not; `curves` one per current curve;
     `measurements` one per complete point and image, with rate and decibels; `points` their means; `incomplete` the
-    qualities with missing images; `stale` the older versions of curves, which are not used; `undefined` is that of the
-    export, `hashes` are those of the images.
+    qualities with missing images; `stale` the older versions of curves, which are not used. `undefined` is that of the
+    export; `hashes` are the SHA-256 of the images.
     """
 
     dataset: str
@@ -66,7 +66,7 @@ class DatasetResults:
 
     @property
     def is_subset(self) -> bool:
-        """Whether images of the set were left out on purpose."""
+        """Whether some images of the set were deliberately left out."""
         return len(self.images) < self.whole
 
     @functools.cached_property
@@ -76,7 +76,7 @@ class DatasetResults:
 
     @functools.cached_property
     def leading(self) -> frozenset[str]:
-        """Representative curves of the families, for a figure of all: further settings of a codec would overlap."""
+        """Representative curves of the families, for overview figures: other settings of a codec would overlap."""
         return frozenset(name for family in self.families for name in family.leading)
 
     @property
@@ -88,7 +88,7 @@ class DatasetResults:
 
     @property
     def label(self) -> str:
-        """Label of the set: its name in the results, its title, and the number of pictures."""
+        """Label of the set: its name, its title, and the number of pictures."""
         title, sizes = _SIZE.subn("", self.title)
         return f"{self.dataset}: {self.title if sizes and not self.is_subset else f'{title}, {self.extent}'}"
 
@@ -99,7 +99,7 @@ class DatasetResults:
 
     @classmethod
     def of(cls, export: Export, dataset: str, images: Sequence[str] = ()) -> Self:
-        """The results of an export on an image set, or those of its images whose names match one of the globs `images`.
+        """Create from an export, for an image set or those of its images whose names match one of the globs `images`.
 
         Raises:
             UsageError: there is no such data set, or a glob matches no image.
@@ -117,7 +117,7 @@ class DatasetResults:
         current, stale = _current(_counted(rows, [*_CURVE, "quality", "weights_sha256"]), needed=len(chosen))
         complete = current[current["have"] == len(chosen)]
         short = current[current["have"] < len(chosen)].reset_index(drop=True)
-        # Metrics of other kinds of pictures have no values here.
+        # Metrics of other kinds of pictures have no values on this set.
         metrics = [metric for metric in export.metric_columns if rows[metric].notna().any()]
         axes = measured_axes(metrics, export.metrics)
         published = export.published[export.published["dataset"] == dataset]
@@ -168,12 +168,12 @@ def reported_datasets(export: Export) -> list[str]:
 
 
 def name_of_whole(dataset: str) -> str:
-    """Name of the image set of which a set is a part, else its own; see `bench.images.datasets.Dataset.part`."""
+    """Name of the whole image set if a set is a part of one, else its own; see `bench.images.datasets.Dataset.part`."""
     return _PART.sub("", dataset)
 
 
 def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
-    """Number of images of a set, or of the whole set if it is a part."""
+    """Number of images of a set, or of the whole set if it is a part of one."""
     if (name := name_of_whole(dataset)) != dataset:
         whole = export.images.loc[export.images["dataset"] == name, "image_sha256"]
         if set(members["image_sha256"]) < set(whole):
@@ -200,7 +200,7 @@ def _named(export: Export) -> pd.DataFrame:
 
 
 def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the settings in which curves of one name differ to the names and titles of rows of one image set."""
+    """Add the settings in which curves of the same name differ to names and titles; rows are of one image set."""
     names, titles = rows["name"].copy(), rows["title"].copy()
     for name, group in rows.groupby("name", sort=False):
         found = {text: json.loads(text or "{}") for text in group["settings"].unique()}
@@ -219,8 +219,8 @@ def _with_settings(rows: pd.DataFrame) -> pd.DataFrame:
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort rows in the common order of curves.
 
-    Learned codecs come first, because the others are there for comparison. Of several settings of a codec, the one with
-    the most measurements comes first.
+    Learned codecs come first, because the others serve as references. Of several settings of a codec, the one with the
+    most measurements comes first.
     """
     order = {codec: place for place, codec in enumerate(sorted(rows["codec"].unique(), key=rank))}
     measured = rows.groupby(["name", "settings"])["key"].transform("size")
@@ -239,7 +239,7 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
     """Remove rows of weights that were replaced by others of the same name and quality.
 
-    The weights measured on the most images are current; of several such, the ones measured last.
+    The weights measured on the most images are current; of several such weights, those measured last.
     """
     point = ["curve", "quality"]
     found = _counted(rows, [*point, "weights_sha256"])
@@ -248,16 +248,16 @@ def _of_one_training(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counted(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """The number of measurements in each group of rows, `have`, and the last start of their runs, `latest`."""
+    """Number of measurements in each group of rows (`have`), and the latest start of their runs (`latest`)."""
     started = rows.groupby(by, sort=False, dropna=False)["started"]
     return pd.DataFrame({"have": started.size(), "latest": started.max()}).reset_index()
 
 
 def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split points into those of current curves and a list of stale curves.
+    """Select the points of current curves; also return the stale curves.
 
-    Of several versions of a curve, the one measured last is current, except that a version without a complete point
-    does not replace an older one that has some.
+    Of several versions of a curve, the one measured last is current, except that a version without complete points does
+    not replace an older one with complete points.
     """
     groups = counts.assign(complete=counts["have"] == needed).groupby(_CURVE, sort=False)
     found = {"latest": groups["latest"].max(), "points": groups.size(), "complete": groups["complete"].sum()}
@@ -269,7 +269,7 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
 
 
 def _points(measurements: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row per point: means over images, and the other averages in use under their own names.
+    """One row per point: means over images, and the other common averages under their own names.
 
     A metric that is not defined for all images has no mean.
     """

@@ -1,4 +1,4 @@
-"""Rate savings at each quality and on each picture, which a BD-rate averages."""
+"""Rate differences by quality and by picture, which a BD-rate averages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMES = ("axis", "anchor", "test")
 def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rate of `test` relative to `anchor` in percent, at `SAMPLES` qualities of the overlap.
 
-    The curves are those that the PCHIP BD-rate integrates. Empty where the curves do not overlap.
+    The interpolated curves are those that the PCHIP BD-rate integrates. Empty if the curves do not overlap.
     """
     if min(len(anchor), len(test)) < 2:
         return np.empty(0), np.empty(0)
@@ -41,7 +41,7 @@ def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], ND
 
 
 def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis]) -> pd.DataFrame:
-    """`rate_difference` of several curves against one, on all common axes; `quality` is in display form."""
+    """`rate_difference` of several curves against one, on all common axes; `quality` is converted for display."""
     parts = []
     for axis, test in itertools.product(axes, tests):
         if axis.name in anchor.curves and axis.name in test.curves:
@@ -64,9 +64,9 @@ def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[A
 def per_image_rates(
     anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis], images: Sequence[str]
 ) -> pd.DataFrame:
-    """BD-rate (PCHIP) of several curves against one for each picture; NaN if there is none.
+    """BD-rate (PCHIP) of several curves against one for each picture; NaN if it is not defined.
 
-    `images` are the pictures of the rows of the curves' arrays. Published curves have no pictures.
+    `images` names the rows of the curves' arrays. Published curves have no values per picture.
     """
     frames = []
     for axis, test in itertools.product(axes, tests):

@@ -1,7 +1,7 @@
 """Evidence for claims on rate: published points, measured curves, and entropy models on equal latents.
 
 Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
-evidence has no value but a reason.
+evidence has a reason instead of a value.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     """BD-rate between two measured curves, with its interval over pictures.
 
-    Quantised weights are compared at the qualities that exist in both forms: a curve of other points is interpolated in
-    another way, by more than quantisation costs. If both were trained from several seeds, it is the mean over all
-    pairs, and each pair is judged by its own interval.
+    Quantised weights are compared at the qualities that exist in both forms: with other points, the interpolation would
+    change by more than quantisation costs. If both codecs were trained from several seeds, the value is the mean over
+    all pairs, and each pair is judged by its own interval.
     """
     results = sources.results(claim.dataset)
     if results is None:
@@ -91,9 +91,9 @@ def _is_quantised(results: DatasetResults, pair: tuple[str, str], sources: Sourc
 
 
 def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
-    """The pair, and further pairs of curves that differ from it only in the seeds of their weights.
+    """Return the pair and further pairs of curves that differ from it only in the seeds of their weights.
 
-    Quantised weights are compared only with those that they were quantised from.
+    Quantised weights are paired only with the weights that they were quantised from.
     """
     curves = results.curves.set_index("name")
     codecs, weights = ([str(curves.loc[name, column]) for name in pair] for column in ("codec", "weights"))
@@ -112,7 +112,7 @@ def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sourc
 def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
     """Number of training seeds of the side with fewer; None if seeds do not matter.
 
-    Quantised weights belong to the same training as those that they were quantised from.
+    Quantised weights share the training of the weights that they were quantised from.
     """
     if _is_quantised(results, pairs[0], sources):
         return None
@@ -123,7 +123,7 @@ def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: S
 
 
 def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources) -> int | None:
-    """Smallest number of training seeds among codecs with the given names of weights; None if none was trained here.
+    """Smallest number of training seeds of codecs, each with names of weights; None if none was trained here.
 
     Published weights are treated like published points; conventional codecs are not trained.
     """
@@ -133,7 +133,7 @@ def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources)
 
 
 def is_published(weights: str) -> bool:
-    """Whether weights were published by others; also true for codecs without weights."""
+    """Whether weights were published by others; also true if there are no weights."""
     return not weights or weights.startswith("zoo")
 
 
@@ -155,7 +155,7 @@ def _rate(row: Mapping[str, Any]) -> float:
 
 
 def _lacks(row: Mapping[str, Any], absent: str) -> str:
-    """Reason why a row has no BD-rate, or "": its notes, or `absent` if there is no row."""
+    """Reason why a row has no BD-rate (its notes, or `absent` if there is no row), or ""."""
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 
 
@@ -215,9 +215,9 @@ def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tu
 
 
 def ablation(claim: Claim, sources: Sources) -> Evidence:
-    """Difference in rate between two entropy models trained on the same latents, so that the pictures are identical.
+    """Difference in rate between two entropy models trained on the same latents, so that decoded pictures are equal.
 
-    Values in several settings (lambdas, pictures) are averaged; each is judged by its own intervals.
+    Values in several settings (lambdas, image sets) are averaged; each is judged by its own intervals.
     """
     rates = sources.extras.experiment("ablation")
     if not {claim.codec, claim.anchor} <= set(rates["variant"]):
@@ -227,7 +227,7 @@ def ablation(claim: Claim, sources: Sources) -> Evidence:
 
 
 def part(claim: Claim, sources: Sources) -> Evidence:
-    """Difference in loss between two variants of cca with equal training, from coded bitstreams (not estimated rates).
+    """Difference in loss between two equally trained variants of cca, from coded bitstreams, not estimated rates.
 
     Values at several lambdas are averaged; each is judged by its own intervals.
     """
@@ -271,7 +271,7 @@ def _over_settings(
 
 
 def _mean(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """Difference of two variants over common seeds, which share their crops; over all seeds if none is common."""
+    """Difference of two variants over common seeds, which give equal crops; over all seeds if none is common."""
     if len(ours.columns.intersection(theirs.columns)):
         return difference(ours, theirs)
     one, other = (side.mean(axis=1).to_frame("all seeds") for side in (ours, theirs))

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FLAT_DB = 0.005
-"""Training noise in dB: smaller differences do not count."""
+"""Training noise in dB; smaller differences do not count."""
 
 NO_DIFFERENCE = "no difference beyond training noise"
 
 CAPPED = "trainings reached the maximum number of epochs while their loss was still falling"
 
 PATIENCE = 3
-"""Number of epochs without a lower loss after which Luo and Chen end the training of an alpha."""
+"""Epochs without a lower loss after which Luo and Chen end the training of an alpha."""
 
 SEARCH = ("model", "quality", "metric", "synthesis", "distance", "seed")
 """Columns that identify a search of alpha."""
 
 TRIAL = ("model", "quality", "metric", "variant")
-"""Columns that are equal for trainings of one variant that differ only in their seeds."""
+"""Columns that are equal for trainings of a variant that differ only in their seeds."""
 
 MEANS = ("rate_bpp", "psnr_db", "ms_ssim", "rd_loss", "error_reduction_percent")
 """Values that trials may have measured on each picture."""
@@ -47,8 +47,8 @@ def seeds(rows: pd.DataFrame, setting: Sequence[str]) -> int:
 def unimodal(searches: pd.DataFrame) -> list[bool | str | None]:
     """Whether quality over alpha rises to one optimum and falls after it, for each search with at least three alphas.
 
-    None if the range of alphas has no optimum inside: quality only rises, only falls, or stays constant. `CAPPED` if
-    the training of an alpha ended before its loss stopped falling, as far as the rows record it.
+    None if the optimum is not inside the range of alphas: quality only rises, only falls, or stays constant. `CAPPED`
+    if the training of an alpha ended before its loss stopped falling, as far as the rows record it.
     """
     return [
         CAPPED if is_capped(group) else _has_one_peak(group.sort_values("alpha")["psnr_db"].to_numpy(dtype=float))

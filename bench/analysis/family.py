@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A codec and its settings: jpeg, jpeg-444 and jpeg-opt; joint, joint+qr and joint-int."""
+    """A codec and its variants: jpeg, jpeg-444 and jpeg-opt; joint, joint+qr and joint-int."""
 
     name: str
     learned: bool
@@ -37,7 +37,7 @@ def _position() -> dict[str, int]:
 
 
 def families(curves: pd.DataFrame) -> tuple[Family, ...]:
-    """Group curves, which must be sorted, into families."""
+    """Group sorted curves into families."""
     groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
     found = []
     for (_, name), group in groups:

@@ -1,4 +1,4 @@
-"""Pareto front of time and BD-rate: the codecs that no other one beats in both."""
+"""Pareto front of time and BD-rate: codecs that no other codec beats in both."""
 
 from __future__ import annotations
 

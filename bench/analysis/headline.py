@@ -1,4 +1,4 @@
-"""First screen of a report: its main codec, the few curves shown with it, and the ranking."""
+"""Summary at the top of a report: its main codec, the curves shown with it, and the ranking."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from bench.analysis.rd_curve import RdCurve
 
 ANCHORS = ("bpg-444", "jpeg", "webp", "jpeg2000", "vvc")
-"""Default anchors of BD-rates, the main one first; otherwise the first conventional codec that was measured."""
+"""Default anchors of BD-rates, the main one first; without them, the first conventional codec is the anchor."""
 
 ANCHORS_ON_PLANES = ("bpg-420", "jpeg", "vvc", "joint-yuv")
 """Default anchors on planes: codecs that take planes directly."""
 
 PAPERS = {"joint": "tfc/minnen-2018-neurips-opt-mse"}
-"""The papers' codec, and its published curve."""
+"""The papers' codec and its published curve."""
 
 PAPERS_ON_PLANES = ("cca", "joint-yuv")
 
@@ -65,7 +65,7 @@ def best(ranked: pd.DataFrame, names: Iterable[str], anchor: str) -> str | None:
 def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.DataFrame, anchor: str) -> str | None:
     """Main curve of a report: the papers' codec if measured, otherwise the best learned one, otherwise the best.
 
-    Of several weights, published ones take precedence, and those for MS-SSIM come last.
+    Of several weights, published ones take precedence, and weights for MS-SSIM come last.
     """
     curves = results.curves
     for codec in PAPERS_ON_PLANES if PSNR_YUV in results.axes else PAPERS:
@@ -86,8 +86,8 @@ def few(
 ) -> list[str]:
     """Names of at most `MOST` curves for the initial figure, beginning with those of `first`.
 
-    They are followed by the published curve of the paper's codec, imported curves, the anchors, and one curve per
-    codec: learned ones in reverse order of the registry, then conventional ones. Other published curves are used only
+    The order after these is: the published curve of the papers' codec, imported curves, the anchors, and one curve per
+    family (learned ones in reverse order of the registry, then conventional ones). Other published curves are used only
     if nothing is measured.
     """
     sources = published.sources()

@@ -1,7 +1,7 @@
-"""Piecewise cubic curves through points, many rows of them at once: PCHIP and Akima, with values and integrals.
+"""Vectorised piecewise cubic interpolation, PCHIP and Akima: values and integrals of many curves at once.
 
-The same interpolants as PchipInterpolator and Akima1DInterpolator of `scipy.interpolate`, written over arrays: a
-thousand resampled curves take milliseconds. The tests compare them with scipy's.
+The interpolants are those of PchipInterpolator and Akima1DInterpolator in `scipy.interpolate`, with which the tests
+compare them. A thousand resampled curves take milliseconds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hermite:
-    """Cubics between points. `x`, which rises along each row, and `y` are of shape (rows, points).
+    """Cubics between points. `x`, which rises along each row, and `y` have shape (rows, points).
 
-    Within a piece it is y + t (slope + t (curvature + t twist)), where t is the distance from the piece's first point.
+    The value is y + t (slope + t (curvature + t twist)), where t is the distance from the first point of the piece.
     """
 
     x: Array
@@ -32,7 +32,7 @@ class Hermite:
 
     @classmethod
     def through(cls, x: Array, y: Array, method: str = "pchip") -> Self:
-        """The curves through at least two points; `method` is "pchip" or "akima"."""
+        """Interpolate at least two points per row; `method` is "pchip" or "akima"."""
         width = np.diff(x, axis=1)
         secant = np.diff(y, axis=1) / width
         slope = _akima_slopes(secant) if method == "akima" else _pchip_slopes(width, secant)
@@ -41,7 +41,7 @@ class Hermite:
         return cls(x, y, slope[:, :-1], curvature, twist)
 
     def integral(self, low: Array, high: Array) -> Array:
-        """Integral of each row between two limits, which lie within its points."""
+        """Integral of each row between two limits inside the range of its points."""
         width = np.diff(self.x, axis=1)
         start, end = (np.clip(limit[:, None] - self.x[:, :-1], 0, width) for limit in (low, high))
         return np.asarray((self._antiderivative(end) - self._antiderivative(start)).sum(axis=1))
@@ -51,7 +51,7 @@ class Hermite:
         return np.asarray(t * (self.y[:, :-1] + t * cubic))
 
     def at(self, x: Array) -> Array:
-        """Values of each row at some positions, which lie within its points: shape (rows, positions)."""
+        """Values of each row at positions inside the range of its points: shape (rows, positions)."""
         found = np.empty((len(self.x), len(x)))
         for row, points in enumerate(self.x):
             piece = np.clip(np.searchsorted(points, x, side="right") - 1, 0, len(points) - 2)
@@ -82,7 +82,7 @@ def _end_slope(width: Array, next_width: Array, secant: Array, next_secant: Arra
 
 
 def _akima_slopes(secant: Array) -> Array:
-    """Slopes at the points (Akima 1970): means of the secants, weighted by the change of slope on the other side."""
+    """Slopes at the points (Akima 1970): means of two secants, weighted by the slope change on the other side."""
     if secant.shape[1] == 1:
         return np.repeat(secant, 2, axis=1)
     before, after = 2 * secant[:, :1] - secant[:, 1:2], 2 * secant[:, -1:] - secant[:, -2:-1]

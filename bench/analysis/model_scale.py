@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PAPER_RECIPE = "paper.toml"
-"""Recipe in `bench.learned.training` with the published widths and lengths of the papers' models."""
+"""Recipe in `bench.learned.training` with the published widths and training lengths of the papers' models."""
 
 Range = tuple[float, float] | None
 """Smallest and largest value of several models; None if unknown."""
@@ -22,7 +22,7 @@ Range = tuple[float, float] | None
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Ranges of the channels of transforms (N) and latents (M), and of the training steps, of several models."""
+    """Ranges of transform channels (N), latent channels (M) and training steps of several models."""
 
     N: Range = None
     M: Range = None
@@ -35,7 +35,7 @@ def own_scale(weights: pd.DataFrame) -> Scale:
 
 
 def paper_scale(codec: str) -> Scale:
-    """Scale of a codec in the recipe with the papers' widths; all None if it is not in it."""
+    """Scale of a codec in `PAPER_RECIPE`; all None if the codec is not in it."""
     recipe = _recipe()
     steps = [step for step in recipe["steps"] if codec in {name.partition("@")[0] for name in step["train"]}]
     steps = [step for step in steps if not all(name.count("-ms-ssim") for name in step["train"])]

@@ -25,11 +25,10 @@ _NEEDED = ["coder_bits", "coder_bits_z", "estimated_bits", "latent_error_quantiz
 def quantization_table(results: DatasetResults) -> pd.DataFrame:
     """One row per learned codec and quality that has these diagnostics for all pictures; means over the pictures.
 
-    `quality_db` is the first PSNR of the image set, `unquantized_db` that of the same decoder on the latents y that
-    were not rounded, and `lost_db` the difference: what quantisation costs, and the most that a rectifier of the
-    latents could gain. `rate_over_estimate_percent` compares the size of the files with the estimated bits of the
-    likelihoods, which most papers report; `z_percent` is the share of the hyper-latents in the coded bits, NaN without
-    any.
+    `quality_db` is the first PSNR of the image set, `unquantized_db` that of the same decoder on latents y without
+    rounding, and `lost_db` the difference: the cost of quantisation, and the most that a latent rectifier can gain.
+    `rate_over_estimate_percent` compares the size of the files with the estimated bits, which most papers report;
+    `z_percent` is the share of the hyper-latents in the coder bits, NaN without hyper-latents.
     """
     rows = results.measurements
     rows = rows.reindex(columns=rows.columns.union(_NEEDED, sort=False))

@@ -1,4 +1,4 @@
-"""RD curves, measured here or published, and their lookup by name."""
+"""RD curves, measured or published, and their lookup by name."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class RdCurve:
     """An RD curve on all of its axes.
 
     `images` holds, by axis, the curve of each image as (rate_bpp, values averaged for the axis), each of shape
-    (images, points), with the rows of `pictures`; a published curve has none. `left_out` gives, by axis, the points
-    that are left out, with the reasons. `learned`: measured with weights. `qualities` are those of the points, by axis.
+    (images, points), with one row per name in `pictures`; a published curve has none. `left_out` gives, by axis, the
+    points that are left out, with the reasons. `learned` means measured with weights. `qualities` are those of the
+    points, by axis.
     """
 
     name: str
@@ -53,7 +54,7 @@ MOST_BPP = 240.0
 
 
 def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = ()) -> RdCurve:
-    """Measured curve of a name, optionally only its points with the qualities `only`.
+    """Measured curve of this name, optionally only its points at the qualities `only`.
 
     Raises:
         UsageError: there is no such curve with a complete point, or no complete point of a quality.
@@ -99,7 +100,7 @@ def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = (
 
 
 def curves_at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
-    """The measured curves of some names at the qualities that all of them have, or whole if there are none."""
+    """Measured curves at the qualities that all of them have; whole curves if they share none."""
     own = {name: results.points.loc[results.points["name"] == name, "quality"].tolist() for name in names}
     shared = sorted(set.intersection(*map(set, own.values())))
     return [measured_curve(results, name, () if shared == sorted(own[name]) else shared) for name in names]
@@ -107,7 +108,7 @@ def curves_at_shared_qualities(results: DatasetResults, *names: str) -> list[RdC
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """The measurements of one curve, one row per image and point, as arrays of shape (images, points)."""
+    """The measurements of one curve as arrays of shape (images, points); `rows` has one row per image and point."""
 
     images: tuple[str, ...]
     qualities: list[float]
@@ -115,7 +116,7 @@ class _Grid:
 
     @classmethod
     def of_curve(cls, results: DatasetResults, name: str, qualities: list[float]) -> Self:
-        """The grid of a curve; rows without a measurement are NaN."""
+        """Create the grid of a curve; rows without a measurement are NaN."""
         rows = results.measurements[results.measurements["name"] == name].set_index(["image", "quality"])
         return cls(results.images, qualities, rows.reindex(pd.MultiIndex.from_product([results.images, qualities])))
 
@@ -129,7 +130,7 @@ class _Grid:
 
 
 def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[np.float64]) -> dict[float, str]:
-    """Qualities whose points are not usable on an axis, with the reason and the images concerned."""
+    """Qualities whose points are unusable on an axis, with the reason and the images affected."""
     values = table.of(axis.column)
     undefined = table.with_keys(results.undefined_keys(axis))
     lossless = np.isposinf(axis.quality(means))
@@ -152,7 +153,7 @@ IN_NOTES = 3
 
 
 def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> UsageError:
-    """Error for a name without a curve, with the reason."""
+    """Create the error for a name without a measured curve, with the reason."""
     names = results.incomplete["name"]
     short = results.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
@@ -186,9 +187,9 @@ def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
 
 
 def are_published(points: pd.DataFrame, *names: str, measured: Collection[str] = frozenset()) -> bool:
-    """Whether all names and globs mean published curves only, so that no measurements are needed.
+    """Whether all names and globs denote published curves, so that no measurements are needed.
 
-    A name of a codec that was measured means that codec, also if the user has imported a curve of the same name.
+    The name of a measured codec denotes that codec, even if the user has imported a curve of the same name.
     """
     known = set(published_names(points))
     return all(
@@ -214,12 +215,12 @@ def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
 
 
 def find(results: DatasetResults, export: Export, name: str, *, points: bool = False) -> RdCurve:
-    """Find an RD curve by name, among the measured curves and the published curves comparable with them.
+    """Find an RD curve by name among the measured curves and the published curves comparable with them.
 
     With `points`, a name may also select points of a measured curve: "jpeg@50", "joint@zoo@3,5".
 
     Raises:
-        UsageError: there is none, or it is a published curve of other pictures.
+        UsageError: there is no such curve, or it is a published curve of other pictures.
     """
     measured = set(results.curves["name"])
     name = registered_name(name, measured)
@@ -240,7 +241,7 @@ def find(results: DatasetResults, export: Export, name: str, *, points: bool = F
 
 
 def matching(results: DatasetResults, export: Export, pattern: str) -> list[str]:
-    """Names matched by a glob: published curves if it has a slash, otherwise measured ones.
+    """Names of curves matched by a glob: published ones if it contains a slash, otherwise measured ones.
 
     Empty if the pattern is not a glob.
     """
@@ -249,7 +250,7 @@ def matching(results: DatasetResults, export: Export, pattern: str) -> list[str]
 
 
 def can_find(results: DatasetResults, export: Export, name: str) -> bool:
-    """Whether `find` finds a curve, or `matching` one."""
+    """Whether `find` or `matching` finds a curve."""
     if matching(results, export, name):
         return True
     name = registered_name(name, results.curves["name"])
@@ -262,7 +263,7 @@ def can_find(results: DatasetResults, export: Export, name: str) -> bool:
 def registered_name(name: str, measured: Iterable[str]) -> str:
     """Name under which results are stored: joint@zoo for mbt2018@zoo, mine for my.py:Mine.
 
-    A codec that was measured under CompressAI's name keeps it.
+    A codec measured under CompressAI's name keeps that name.
     """
     _, is_file, name = name.rpartition(".py:")
     codec, at, settings = name.partition("@")
@@ -272,7 +273,7 @@ def registered_name(name: str, measured: Iterable[str]) -> str:
 
 
 def _meant(name: str, known: Iterable[str]) -> str | None:
-    """The curve of this name, or the only one whose name adds a backend or weights to it."""
+    """Name of the curve meant: the name itself, or the only one that adds a backend or weights to it; None if none."""
     known = list(known)
     if name in known:
         return name
@@ -299,7 +300,7 @@ def _qualities(name: str) -> tuple[float, ...]:
 
 
 def all_curves(results: DatasetResults, export: Export) -> list[RdCurve]:
-    """All measured curves, then the published ones on the same pictures that are marked to be drawn."""
+    """All measured curves, then the published curves on the same pictures that are marked as drawn."""
     published = published_of(results, export)
     drawn = published[published["drawn"] == 1]
     measured = [measured_curve(results, str(name)) for name in results.curves["name"]]

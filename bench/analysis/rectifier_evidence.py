@@ -1,7 +1,7 @@
 """Evidence for claims on the quantization rectifier: pairs with and without it, and its experiments.
 
 Each function of `MEASURES` returns the evidence of the sources for a claim. If the sources lack the necessary data, the
-evidence has no value but a reason.
+evidence has a reason instead of a value.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ NO_OPTIMUM = "no optimum within the range"
 
 
 def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame, Evidence]:
-    """Gains of the claim's modifier with a value in `column`, and the evidence still without a value.
+    """Gains of the claim's modifier with a value in `column`, and evidence whose value is still missing.
 
-    The gains are those of weights of one name, and of weights that differ from these only in their seeds; the evidence
-    has the number of training seeds of the decoders. Gains in MS-SSIM are those of models trained for it, if there are
-    any; all others are those of models trained for MSE. Published weights (zoo) take precedence over our own.
+    The gains are those of weights of one name, and of weights that differ from them only in their seeds; the evidence
+    has the number of training seeds of the decoders. Gains in MS-SSIM are those of models trained for it, if any; other
+    gains are those of models trained for MSE. Published weights (zoo) take precedence over our own.
     """
     rows = sources.gains
     rows = rows[(rows["modifier"] == claim.codec) & rows[column].notna()]
@@ -83,7 +83,7 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
 
 
 def _of_trials(claim: Claim, sources: Sources) -> tuple[pd.DataFrame, Evidence] | None:
-    """Gains in MS-SSIM of decoders compared on held-out photographs, and the evidence still without a value."""
+    """Gains in MS-SSIM of decoders on held-out photographs, and evidence whose value is missing; None without any."""
     name = claim.options.get("experiment", "")
     trials = sources.extras.experiment(name)
     rows = experiments.gains(trials, claim.codec) if len(trials) else trials
@@ -123,31 +123,31 @@ def _by_training(rows: pd.DataFrame, column: str) -> dict[str, list[float]]:
 
 
 def _agreed(cases: Iterable[bool | str]) -> bool | str:
-    """Common answer of the trainings from all seeds; a text with the reason if one has none or they disagree."""
+    """Common answer of the trainings from all seeds; a reason if a training has no answer or they disagree."""
     answers = list(dict.fromkeys(cases))
     texts = [case for case in answers if isinstance(case, str)]
     return texts[0] if texts else answers[0] if len(answers) == 1 else NO_DIFFERENCE
 
 
 def _is_larger(one: float, other: float, noise: float) -> bool | str:
-    """Whether the first of two gains is larger; a text with the reason if neither exceeds the noise."""
+    """Whether the first of two gains is larger; a reason if no gain or no difference exceeds the noise."""
     if max(one, other) <= noise:
         return NO_GAIN
     return bool(one > other) if abs(one - other) > noise else NO_DIFFERENCE
 
 
 def gain_by_model(claim: Claim, sources: Sources) -> Evidence:
-    """Share of pairs of models (one from each group) in which the first gains more PSNR."""
+    """Share of pairs of models, one from each group, in which the first gains more PSNR."""
     return _by_model(claim, sources, "psnr_gain_db", FLAT_DB)
 
 
 def error_by_model(claim: Claim, sources: Sources) -> Evidence:
-    """As `gain_by_model`, for the reduction of the quantisation error."""
+    """Like `gain_by_model`, for the reduction of the quantisation error."""
     return _by_model(claim, sources, "error_reduction_percent", 0)
 
 
 def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evidence:
-    """Compare models whose modifiers had equal training; differences must be significant over pictures."""
+    """Compare models with equally trained modifiers; differences must be significant over pictures."""
     rows, found = _of_gains(claim, sources, column)
     if rows.empty:
         return found
@@ -178,7 +178,7 @@ def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: 
 
 
 def error_falls_with_quality(claim: Claim, sources: Sources) -> Evidence:
-    """Share of models whose error falls at all qualities, and most at the lowest."""
+    """Share of models whose error falls at all qualities, and most at the lowest quality."""
     rows, found = _of_gains(claim, sources, "error_reduction_percent")
     if rows.empty:
         return found
@@ -217,7 +217,7 @@ def time_ratio(claim: Claim, sources: Sources) -> Evidence:
 def unimodal_alpha(claim: Claim, sources: Sources) -> Evidence:
     """Share of alpha searches whose quality rises to one optimum and falls after it.
 
-    A search is not conclusive if its trainings ended before the loss stopped falling.
+    A search is inconclusive if its trainings ended before the loss stopped falling.
     """
     searches = sources.extras.experiment("alpha_search")
     cases = [NO_OPTIMUM if case is None else case for case in experiments.unimodal(searches)]
@@ -244,7 +244,7 @@ def _of_experiment(
 
 
 def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Evidence:
-    """Share of true cases; a text instead of a case is the reason why it does not count."""
+    """Add the share of true cases to evidence; a case that is a text does not count, for the reason in the text."""
     listed = list(cases)
     values = tuple(float(case) for case in listed if not isinstance(case, str))
     not_counted = Counter(case for case in listed if isinstance(case, str))

@@ -1,9 +1,8 @@
 """The quantization rectifier (Luo and Chen 2023) against its baselines, in pairs: quality, rate, error, time.
 
-A pair is a codec and the same with a modifier ("joint" and "joint+qr"), with weights of the same name, in the same
-settings, at the same quality on the same picture; where there are pairs in several settings, the first of the results
-counts. With "+ft" instead of "+qr", the control is compared: the decoder trained for as many more steps, without a
-rectifier.
+A pair is a codec and the same codec with a modifier ("joint" and "joint+qr"), with weights of the same name and equal
+settings, at the same quality on the same picture. Of pairs in several settings, the first in the results counts. With
+"+ft" instead of "+qr", the control is compared: the decoder trained for as many more steps, without a rectifier.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ MEANS = tuple(
     for name in ("psnr_gain", "psnr_beyond_ft", "ms_ssim_gain", "ms_ssim_beyond_ft", "error_reduction")
     for end in ("", "_low", "_high")
 )
-"""Means over pictures, each with the ends of its interval. A gain beyond +ft is the difference between the gains of a
-modifier and of the control on the same pictures at the same qualities."""
+"""Means over pictures, each with the ends of its interval. A gain beyond +ft is a modifier's gain minus that of the
+control on the same pictures at the same qualities."""
 
 ERROR_REDUCTION = ("error_reduction_percent", "error_reduction_low_percent", "error_reduction_high_percent")
 
@@ -63,7 +62,7 @@ TIMES = (
 def pairs(results: DatasetResults) -> pd.DataFrame:
     """One row per pair: changes in bytes and PSNR by the modifier; columns of `PAIRS`, NaN if not measured."""
     measurements = results.measurements
-    # A metric that was not measured becomes a column without values.
+    # Add empty columns for metrics that were not measured.
     wanted = ["ms_ssim", "psnr_db", "latent_error_quantized", "latent_error_rectified"]
     measurements = measurements.assign(**{name: float("nan") for name in wanted if name not in measurements})
     rows = _paired(measurements[["codec", "settings", *_TASK, "num_bytes", *wanted]], MODIFIERS, _TASK)
@@ -75,7 +74,7 @@ def pairs(results: DatasetResults) -> pd.DataFrame:
 
 
 def _paired(rows: pd.DataFrame, modifiers: Sequence[str], task: Sequence[str]) -> pd.DataFrame:
-    """Join rows of codecs with a modifier with those of the same task without it (suffix "_base")."""
+    """Join rows of codecs with a modifier to rows of the same task without it (suffix "_base")."""
     found = []
     base, on = rows.rename(columns={"codec": "model"}), ["model", *task]
     for modifier in modifiers:
@@ -88,8 +87,8 @@ def _paired(rows: pd.DataFrame, modifiers: Sequence[str], task: Sequence[str]) -
 def gains(paired: pd.DataFrame) -> pd.DataFrame:
     """Mean gains over pictures, with one row per model, modifier, weights and quality; columns of `GAINS`.
 
-    The gain in MS-SSIM is between the decibels of the mean values, as everywhere. The error of a picture is
-    ||y_hat - y||, the Euclidean distance of the decoded latents from the encoder's; its reduction is the paper's
+    The gain in MS-SSIM is the difference between the decibels of the mean values, as elsewhere. The error of a picture
+    is ||y_hat - y||, the Euclidean distance of the decoded latents from the encoder's; its reduction is the paper's
     100 (1 - ||rectified - y|| / ||y_hat - y||) percent. The intervals (95 %) are paired bootstraps over pictures: they
     cover the choice of pictures, not the variance between trainings.
     """
@@ -118,7 +117,7 @@ def summary(paired: pd.DataFrame, gained: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(paired: pd.DataFrame, names: list[str]) -> Iterator[tuple[pd.DataFrame, dict[str, Any]]]:
-    """Group pairs by columns; one row per group with these columns and `MEANS`."""
+    """Group pairs by columns; yield each group, and a row with these columns and `MEANS`."""
     control = [name for name in names if name != "modifier"]
     for key, group in paired.groupby(names, sort=False):
         same = (paired[control] == group[control].iloc[0]).all(axis=1) & (paired["modifier"] == CONTROL)
@@ -143,7 +142,7 @@ _AVERAGED = ["psnr_gain_db", "psnr_db", "ms_ssim", "ms_ssim_base", "error_reduct
 
 
 def _by_picture(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Frames of the averaged values by column, with one row per picture and one column per quality."""
+    """Frames of the averaged values, by column, with one row per picture and one column per quality."""
     means = rows.groupby(["image", "quality"])[_AVERAGED].mean()
     return {column: means[column].unstack("quality") for column in _AVERAGED}  # noqa: PD010  # keeps missing values
 
@@ -178,9 +177,10 @@ def _over_pictures(of: Callable[..., Array], *frames: pd.DataFrame) -> tuple[flo
 def time_ratios(times: pd.DataFrame, curves: pd.DataFrame, modifiers: Sequence[str] = MODIFIERS) -> pd.DataFrame:
     """Ratios of times with and without a modifier: one row per model, modifier, setting and stage; columns of `TIMES`.
 
-    `times` are those of `bench.analysis.timing.task_times`, `curves` those of the results; a modifier is any ending of
-    a codec's name. `ratio` is the median over qualities and pictures of the ratio of each pair, between the lowest and
-    the highest; `qualities` are those timed on both sides, and `tasks` is the number of pairs.
+    `times` are those of `bench.analysis.timing.task_times`, `curves` those of the results; a modifier is any suffix of
+    a codec's name. `ratio` is the median of the ratios of all pairs (qualities and pictures), `ratio_low` and
+    `ratio_high` are the lowest and the highest ratio; `qualities` are those timed on both sides, and `tasks` is the
+    number of pairs.
     """
     rows = times.merge(curves[["name", "codec", "weights", "settings"]], on="name")
     setting = ["machine", "threads", "device"]

@@ -1,4 +1,4 @@
-"""Seed variance: the spread of trainings that differ only in their seeds. Smaller differences are noise."""
+"""Seed variance: the spread of trainings that differ only in their seeds. Smaller differences may be noise."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ VALUES = ["bpp", "psnr_db", "ms_ssim"]
 COLUMNS = list(EXPERIMENTS["training_spread"])
 """Columns of the file of observations, which has one row per training and picture.
 
-`stage` was trained from the seed; `steps` and `seconds` are those of this stage only, and `start_sha256` its initial
-weights, "" if it was trained from scratch.
+`stage` is the stage trained with the seed. `steps` and `seconds` are those of this stage only; `start_sha256` is the
+hash of its initial weights, "" if it was trained from scratch.
 """
 
 TABLE = (*SETTING, "seeds", "pictures", "bpp", "psnr_db", "rate_spread_percent", "psnr_spread_db")
@@ -26,7 +26,7 @@ TABLE = (*SETTING, "seeds", "pictures", "bpp", "psnr_db", "rate_spread_percent",
 
 
 def table(observed: pd.DataFrame) -> pd.DataFrame:
-    """One row per setting: means over seeds and pictures, and the spread of the means of the seeds.
+    """One row per setting: means over seeds and pictures, and the spread of the seeds' means.
 
     `rate_spread_percent` is the range of the seeds' mean rates relative to their mean, `psnr_spread_db` the range of
     their mean PSNRs. Both are NaN with one seed.

@@ -19,14 +19,14 @@ def all_results(export: Export, images: Sequence[str] = ()) -> list[DatasetResul
     """Results on all image sets with measurements or imported curves, or on those with images of the given names.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such image set.
     """
     reported = reported_datasets(export)
-    if len(reported) == 1:  # an unknown image is then an error that names those of the set
+    if len(reported) == 1:  # the error for an unknown image then names the images of the set
         return [DatasetResults.of(export, reported[0], images)]
     found = []
     for dataset in reported:
-        with contextlib.suppress(UsageError):  # it has no such images
+        with contextlib.suppress(UsageError):  # the set has no such images
             found.append(DatasetResults.of(export, dataset, images))
     if not found and images:
         raise UsageError(
@@ -47,12 +47,12 @@ def without_parts(found: Sequence[DatasetResults]) -> list[DatasetResults]:
 
 
 def _is_part(results: DatasetResults, other: DatasetResults) -> bool:
-    """Whether the pictures of one set are a subset of the other's; sets with imported curves only have no pictures."""
+    """Whether the pictures of a set are a subset of another's; a set with only imported curves has no pictures."""
     return bool(results.hashes) and results.hashes < other.hashes
 
 
 def measured_part(export: Export, dataset: str) -> str:
-    """The image set itself if it has a complete point; otherwise its part with the most points, if there is one."""
+    """Name of the image set itself if it has a complete point; otherwise of its part with the most points, if any."""
     whole = DatasetResults.of(export, dataset)
     if whole.measured:
         return dataset
@@ -61,7 +61,7 @@ def measured_part(export: Export, dataset: str) -> str:
 
 
 def _within(export: Export, whole: DatasetResults) -> list[DatasetResults]:
-    """Results on measured sets whose pictures are a part of these."""
+    """Results on measured sets whose pictures are a subset of these."""
     within = export.images.groupby("dataset")["image_sha256"].agg(lambda hashes: set(hashes) < whole.hashes)
     return [DatasetResults.of(export, dataset) for dataset in measured_datasets(export) if within[dataset]]
 
@@ -69,7 +69,7 @@ def _within(export: Export, whole: DatasetResults) -> list[DatasetResults]:
 def fitting(
     export: Export, names: Sequence[str] = (), *, dataset: str | None = None, images: Sequence[str] = ()
 ) -> DatasetResults:
-    """Results on the only image set with all curves of these names, measured or published.
+    """Results on the one image set that has all curves of these names, measured or published.
 
     `dataset` restricts the search to that set and its parts, `images` to images of such names. A whole set takes
     precedence over its parts.

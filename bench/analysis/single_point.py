@@ -1,7 +1,7 @@
 """Comparison of a single point with a curve, where there is no BD-rate: rate at equal quality, quality at equal rate.
 
-The curve is the upper envelope of `bench.analysis.bd`, and PCHIP of log rate over quality, or of quality over log rate,
-is taken at the point. A point beyond the ends of the curve has no number: nothing is extrapolated.
+The curve is the upper envelope of `bench.analysis.bd`; log rate over quality, or quality over log rate, is interpolated
+by PCHIP at the point. Nothing is extrapolated: there is no number for a point beyond the ends of the curve.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any]:
-    """Differences of a test curve from its anchor if one of the two is a single point, by `COLUMNS`; {} for two curves.
+    """Differences of a test curve from its anchor, by `COLUMNS`, if exactly one of the two is a single point; else {}.
 
     Negative rates and positive qualities mean that the test curve is better. Missing values are None.
     """
@@ -43,7 +43,7 @@ def at_single_point(anchor: RdCurve, test: RdCurve, axis: Axis) -> dict[str, Any
 
 
 def _differences(anchor: Curve, test: Curve) -> tuple[float, float]:
-    """Rate difference of the test curve at equal quality in percent, quality difference at equal rate; NaN if none."""
+    """Rate difference at equal quality in percent, and quality difference at equal rate; NaN if undefined."""
     point, curve, sign = (test, anchor, 1) if len(test) == 1 else (anchor, test, -1)
     if len(point) != 1 or len(curve) < 2:
         return np.nan, np.nan
@@ -58,7 +58,7 @@ def _at(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
 
 
 def _intervals(anchor: RdCurve, test: RdCurve, axis: Axis) -> list[tuple[float, float] | tuple[None, None]]:
-    """95 % intervals of the two differences, over the resamples of `bench.analysis.batch.interval`."""
+    """95 % intervals of the two differences over the resamples of `bench.analysis.batch.interval`."""
     if axis.name not in anchor.images or axis.name not in test.images:
         return [(None, None)] * 2
     pair = anchor.images[axis.name], test.images[axis.name]

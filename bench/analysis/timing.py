@@ -1,4 +1,4 @@
-"""Seconds per picture by codec and stage, compared only where machine, threads, device and pictures are the same."""
+"""Seconds per picture by codec and stage, compared only for equal machines, threads, devices and pictures."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SUMMARY = [
 
 
 def task_times(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """Median over repeats per picture and stage, for the current curves: `seconds`, `pixels`.
+    """Median over repeats per picture and stage, for the current curves: `seconds`, `repeats`, `pixels`.
 
-    Only the repeats of the latest run that timed the picture are used, since the state of the machine changes.
+    Only the repeats of the latest run that timed the picture are used, because the state of the machine changes.
     """
     measurements = results.measurements[["key", "name", "title", "quality", "image", "width", "height"]]
     samples = export.timings.merge(measurements, on="key")
-    # A run's id sorts by time.
+    # Run ids sort by time.
     latest = samples.groupby([*_SETTING, "key"], sort=False)["run_id"].transform("max")
     samples = samples[samples["run_id"] == latest].copy()
     samples["pixels"] = samples["width"] * samples["height"]
@@ -47,7 +47,7 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
     """
     if times.empty:
         return pd.DataFrame(columns=_SUMMARY)
-    # Pictures as one text, to recognise codecs timed on the same ones.
+    # The names of the pictures as one text, to recognise codecs timed on the same pictures.
     sets = times.groupby([*_SETTING, "name"], sort=False)["image"].agg(lambda images: "\n".join(sorted(set(images))))
     times = times.merge(sets.rename("image_set").reset_index(), on=[*_SETTING, "name"])
     times["megapixels_per_s"] = times["pixels"] / times["seconds"] / 1e6

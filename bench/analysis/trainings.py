@@ -1,4 +1,4 @@
-"""Training records of weights, and comparability of the trainings of two codecs."""
+"""Training records of weights, and whether the trainings of two codecs are comparable."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
     `trained` is `Extras.weights`. The steps include those of the initial weights, if the export has them. Both
     trainings must have started from the same parts of other models, because a trained hyperprior is an advantage that
     the number of steps does not show. Steps of the stages `apart` are ignored: those of a component that only one codec
-    has, trained with everything else frozen. Quantised weights have the training of those that they were quantised
-    from.
+    has, trained with everything else frozen. Quantised weights have the training of the weights that they were
+    quantised from.
     """
     own = trained[trained["weights"] == weights]
     steps = [_steps(own, codec, apart) for codec in codecs]
@@ -71,7 +71,7 @@ def _taken_steps(row: Mapping[Hashable, Any]) -> float:
 
 
 def _row_of(own: pd.DataFrame, codec: str, quality: float) -> Mapping[Hashable, Any]:
-    """Row of a codec at a quality, or of the codec that it was quantised from."""
+    """Row of a codec at a quality; for quantised weights, that of the codec that they were quantised from."""
     row = own[(own["codec"] == codec) & (own["quality"] == quality)].to_dict("records")[-1]
     source, _, of = str(row["quantised_from"]).partition("@")
     return _row_of(own, source, float(of)) if source else row

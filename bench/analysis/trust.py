@@ -1,6 +1,6 @@
 """Unreliable BD-rates, which are shown with the reason but never ranked.
 
-The criteria are stricter than those for doubtful BD-rates (`bench.analysis.comparison.doubts`), which are ranked, but
+The criteria are stricter than those for doubtful BD-rates (`bench.analysis.comparison.doubts`), which are ranked but
 not used for verdicts on claims.
 """
 
@@ -32,8 +32,8 @@ FEWEST_SHARED = 2
 def doubts_of(table: pd.DataFrame, rd_curves: Iterable[RdCurve], results: DatasetResults) -> pd.Series[str]:
     """Reason why each BD-rate of a table (`bench.analysis.comparison.bd_table`) is unreliable, or "".
 
-    The curves overlap too little, the learned codec has other qualities than the first of its family, or the order of
-    two BD-rates contradicts the direct comparison of the two codecs.
+    Reasons are: the curves overlap too little, the learned codec has other qualities than the first of its family, or
+    the order of two BD-rates contradicts the direct comparison of the two codecs.
     """
     by_name = {rd_curve.name: rd_curve for rd_curve in rd_curves}
     others, axes = other_qualities(results), {axis.name: axis for axis in results.axes}
@@ -68,7 +68,7 @@ def other_qualities(results: DatasetResults) -> dict[str, str]:
 
 
 def shared(one: Curve, other: Curve) -> tuple[int, float]:
-    """Number of points in the common range of quality of two curves (the minimum of both), and its length.
+    """Number of points in the common range of quality (the minimum of both curves), and the length of that range.
 
     The length is relative to the range of the shorter curve.
     """
@@ -90,7 +90,7 @@ def _too_little(anchor: RdCurve, test: RdCurve, axis: str) -> str:
 
 
 def _excess(curves: Mapping[str, RdCurve], axis: Axis, test_name: str, other_name: str) -> float:
-    """Additional bits that a curve needs relative to another, in percent; 0 unless significant."""
+    """Additional bits in percent that one curve needs relative to another; 0 unless significant."""
     test, other, name = curves[test_name], curves[other_name], axis.name
     if _too_little(other, test, name):
         return 0.0
@@ -107,7 +107,7 @@ def _contradicted(
 ) -> dict[int, str]:
     """Rows against one anchor that a direct comparison contradicts, with the reason.
 
-    Of the two codecs compared, it is the row of the one with less overlap with the anchor. BD-rates with overlapping
+    Of the two codecs compared, the one with less overlap with the anchor is rejected. BD-rates with overlapping
     intervals imply no order.
     """
     rows = ranked.sort_values("bd_rate_pchip_percent", kind="stable")

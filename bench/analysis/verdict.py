@@ -50,12 +50,12 @@ class Claim:
 
     @property
     def things(self) -> str:
-        """Noun counted by a share, such as "files" or "pairs"; empty if the unit is not that of a share."""
+        """Noun counted by a share, such as "files" or "pairs"; "" if the unit is not a share."""
         return self.unit.removeprefix(SHARE) if self.unit.startswith(SHARE) else ""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Self:
-        """Create from an entry; keys without a field become options of its measure."""
+        """Create from an entry; keys that are not fields become options of its measure."""
         known = {name: value for name, value in entry.items() if name in cls.__slots__}
         rest = {name: value for name, value in entry.items() if name not in cls.__slots__}
         return cls(**known | {"published": tuple(known.get("published", ())), "options": rest})
@@ -63,12 +63,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Evidence for or against a claim: a value, or the reason why it is missing."""
+    """Evidence for or against a claim: a value, or the reason why there is none."""
 
     basis: str = ""  # "measured, weights zoo"
     value: float = math.nan  # in the claim's unit; for a share, 0 to 1
     interval: tuple[float, float] | None = None  # 95 %, of the value
-    cases: tuple[float, ...] = ()  # the values summarised by `value`, if any
+    cases: tuple[float, ...] = ()  # the values that `value` summarises, if any
     ends: tuple[float, ...] = ()  # interval ends of all cases, if any
     judges: bool = True  # whether a verdict can be based on it
     reason: str = ""  # why there is no value, or no verdict
