@@ -1,4 +1,4 @@
-"""Opening the SQLite file of the results: creation, checks, migration, and one-line errors."""
+"""Open the SQLite file of the results: creation, checks, migration, and one-line errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ APPLICATION_ID = 0x62656E63
 
 SCHEMA_VERSION = 5
 MIGRATED = (3, 4)
-"""Earlier schemas, which differ only in the names of columns and of diagnostics."""
+"""Earlier schemas, which differ only in the names of columns and diagnostics."""
 
 BUSY_TIMEOUT_S = 60.0
 
@@ -47,7 +47,11 @@ _EXPLANATIONS = {
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into one line with the file and what to do."""
+    """Convert SQLite's errors to one line with the file and what to do.
+
+    Raises:
+        StoreError: SQLite failed, or the file contains invalid text.
+    """
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -58,7 +62,7 @@ def explained(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """A connection to a results database, which is created if it is missing and `create` is true.
+    """Connect to a results database; if it is missing and `create` is true, create it.
 
     Raises:
         StoreError: it is missing, is not a results database, is of another version of bench, or cannot be opened.
@@ -86,21 +90,21 @@ def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connectio
 
 
 def _copy(path: Path, folder: Path) -> Path:
-    """Copy a database in a read-only folder: SQLite writes a file beside a database with a log, even to read it."""
+    """Copy a database from a read-only folder: even to read a database with a log, SQLite writes a file beside it."""
     shutil.copyfile(path, folder / path.name)
     for log in (f"{path.name}-wal", f"{path.name}-journal"):
-        # The last rows of a killed run are only in the log.
+        # The last rows of a killed run may be only in the log.
         if path.with_name(log).is_file():
             shutil.copyfile(path.with_name(log), folder / log)
     return folder / path.name
 
 
 def _connection(path: Path, file: Path, *, create: bool) -> sqlite3.Connection:
-    """A checked connection to `file`; `path` is its name in errors."""
+    """Connect to `file` and check it; `path` is its name in errors."""
     connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        # With a write-ahead log this is safe when a process is killed, and avoids a disk flush per row.
+        # With a write-ahead log, this is safe if a process is killed, and avoids a disk flush per row.
         connection.execute("PRAGMA synchronous = NORMAL")
         # In one statement, because another process may be creating the database.
         identity, tables = connection.execute(
@@ -159,7 +163,7 @@ def _make(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def _set_journal(connection: sqlite3.Connection, mode: str) -> None:
-    """Set the journal mode, with retries: SQLite does not wait here while another process holds the file."""
+    """Set the journal mode, with retries: SQLite's timeout does not apply here if another process holds the file."""
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

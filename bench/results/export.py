@@ -1,4 +1,4 @@
-"""Export of the results as a folder of CSV files, for reports and for other machines; and import."""
+"""Export of the results as a folder of CSV files, for reports and other machines, and import."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
 
     `measurements` has one row per measurement and image set, and after its own columns one column per metric and
     diagnostic. A cell is "nan" if the metric is not defined for the picture, and empty if it was not measured.
-    Diagnostics with the name of a metric are left out. `imported` has the curves that the user imported, `published`
-    these and those that come with bench, and `conversion_ceilings` the PSNR after colour conversion alone.
+    Diagnostics with the name of a metric are left out. `imported` has the curves imported by the user, `published`
+    these and the curves that come with bench, and `conversion_ceilings` the PSNR after colour conversion alone.
     """
     queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
     tables = {name: _frame(store, query) for name, query in queries.items()}
     measurements = tables["measurements"]
     measurements = measurements.join(_wide(_frame(store, _DISTORTIONS)), on="key")
-    # Each metric has a column, so that a missing one is recognised as an error.
+    # Each metric has a column, so that `read_rows` can detect a missing one.
     measurements = measurements.assign(
         **dict.fromkeys(sorted(set(tables["metrics"]["metric"]) - set(measurements)), None)
     )
@@ -72,7 +72,7 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
 
 
 def export_csv(store: Store, directory: Path) -> None:
-    """Write the results as CSV files; the same results give the same bytes.
+    """Write the results as CSV files; equal results give equal bytes.
 
     Raises:
         StoreError: the database is damaged.
@@ -86,19 +86,19 @@ def write_tables(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
 
     Raises:
         UsageError: the folder is a file.
-        OSError: it cannot be written.
+        OSError: the folder cannot be written.
     """
     for name, frame in tables.items():
         write_csv(frame, directory / f"{name}.csv")
 
 
 def read_results(store: Store) -> Export:
-    """The results as data frames for the analysis."""
+    """Read the results as data frames for the analysis."""
     return Export.of(frames(store))
 
 
 def read_database(path: Path) -> Export:
-    """The results in a database file; see `read_results`.
+    """Read the results in a database file; see `read_results`.
 
     Raises:
         StoreError: there is no such database, it is not one of bench, or it is damaged.
@@ -146,9 +146,9 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
     out if its version is not the current one.
 
     Raises:
-        UsageError: an image set or an imported curve has the name of one here but other content; nothing of the export
-            is added.
-        StoreError: the rows are inconsistent, or the database cannot be written; nothing of the export is added.
+        UsageError: an image set or imported curve has the name of one in the results but other content; nothing is
+            added.
+        StoreError: the rows are inconsistent, or the database cannot be written; nothing is added.
     """
     tables, measurements, versions = rows.tables, rows.measurements, rows.versions
     keys = {measurement.key for measurement in measurements}
@@ -172,7 +172,7 @@ def import_csv(store: Store, rows: Rows) -> tuple[int, int]:
 
 
 def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], directory: Path) -> None:
-    """Add missing descriptions; an image set with a known name must have the same images."""
+    """Add missing descriptions; an image set or curve with a known name must have the same content."""
     images = _grouped(store.rows("SELECT dataset, image, image_sha256 FROM images"))
     given = _grouped((row["dataset"], row["image"], row["image_sha256"]) for row in tables["images"])
     for dataset in given.keys() & images.keys():
@@ -195,7 +195,7 @@ def _describe(store: Store, tables: Mapping[str, list[dict[str, Any]]], director
                 f"{directory}: its curve {name} on {dataset} has other points than that here; remove one with "
                 f"`bench import --remove {name}`, or import it into a separate database with --db"
             )
-    # A set without images is known by name only, through an imported curve.
+    # Sets without images belong to imported curves and are known by name only.
     for name in ("datasets", "images"):
         store.describe(name, [row for row in tables[name] if row["dataset"] not in images])
     for name in ("codecs", "metrics", "imported"):
@@ -222,7 +222,7 @@ def _wide(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
-    """Refuse invalid values of a damaged or edited database, before a report uses them."""
+    """Refuse invalid values of a damaged or edited database before a report uses them."""
     try:
         for name, column in frame.items():
             parse_column(str(name), cells_of(column))
@@ -231,7 +231,7 @@ def _check_stored(store: Store, table: str, frame: pd.DataFrame) -> None:
 
 
 def _read(path: Path, name: str) -> list[dict[str, Any]]:
-    """The rows of a table of an export, converted to the types of their fields."""
+    """Read the rows of a table of an export, converted to the types of their fields."""
     found = read_csv(path)
     columns = dict(zip(current_columns(list(found)), found.values(), strict=True))
     for column in FILES[name]:
@@ -256,7 +256,7 @@ def _configuration(row: Mapping[str, Any]) -> Configuration:
 
 
 def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measurement:
-    """A row of `measurements`; columns that are neither in the schema nor metrics are diagnostics."""
+    """Convert a row of `measurements`; columns that are neither in the schema nor metrics are diagnostics."""
     measured = {name: value for name, value in row.items() if name not in FILES["measurements"] and value is not None}
     measurement = Measurement(
         configuration=_configuration(row),

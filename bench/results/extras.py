@@ -1,4 +1,4 @@
-"""Optional parts of an export: experiments, weights, complexities, pictures; and the files of experiments, written.
+"""Optional parts of an export: weights, complexities, pictures, and experiments, whose files can also be written.
 
 A missing part is a frame with its columns and no rows.
 """
@@ -21,13 +21,13 @@ WEIGHTS = (
     "weights", "codec", "quality", "weights_sha256", "num_bytes", "metric", "lmbda", "total_steps", "seconds", "seed",
     "device", "started", "validation_bpp", "validation_psnr_db",
 )  # fmt: skip
-"""Training of each weights file, all stages together; cells are empty where the file does not record a value."""
+"""Training of each weights file, all stages together; cells are empty if the file does not record a value."""
 
 ORIGINS = ("stages", "quantised_from", "taken", "taken_steps", "N", "M")
 """Columns of `weights` that may be missing: the stages with their numbers of steps ("planes-ladder 2500; acem 1000"),
 the model ("joint@3") that weights without training were quantised from, the parts taken from other weights ("hyper
-02bc40d1533c: g_a g_s", by family and SHA-256), the number of steps of those, where it is known, and the channels of the
-transforms (N) and of the latents (M)."""
+02bc40d1533c: g_a g_s", by family and SHA-256), the number of training steps of those, if known, and the channels of the
+transforms (N) and latents (M)."""
 
 COMPLEXITY = (
     "codec", "weights", "quality", "weights_sha256", "parameters", "encoder_kmac_per_pixel", "decoder_kmac_per_pixel",
@@ -63,14 +63,14 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "portability": ("codec", "decoded", "pictures", "failed"),
 }  # fmt: skip
-"""Required columns of the files in the folder `experiments`; other files there are not checked."""
+"""Required columns of the files in the folder `experiments`; other files in it are not checked."""
 
 _TEXT = (
     "acem", "attention", "codec", "dataset", "distance", "distribution", "encoder", "guide", "image", "key", "mean",
     "metric", "model", "prior", "sha256", "source_sha256", "stage", "start_sha256", "synthesis", "transforms",
     "transforms_sha256", "variant", "weights", "weights_sha256",
 )  # fmt: skip
-"""Columns with text, even where it looks like a number."""
+"""Columns read as text, even if it looks like a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,10 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows of a CSV file with at least some columns; none if there is no file.
+    """Read a CSV file that must have the given columns; a missing file gives no rows.
 
     Raises:
-        ValueError: it is not a CSV file, or lacks a column.
+        ValueError: the file is not a CSV file, or lacks a column.
     """
     if not path.is_file():
         return pd.DataFrame(columns=list(columns))
@@ -138,14 +138,14 @@ class Observations:
 
     path: Path
     columns: Sequence[str]
-    """Columns that the file has at least."""
+    """Required columns."""
     identity: Sequence[str]
     """Columns whose values identify a measurement: new rows replace those with the same values."""
     command: str
     """The command that writes the file, for messages."""
 
     def read(self) -> pd.DataFrame:
-        """All rows; none if there is no file.
+        """Read all rows; a missing file gives none.
 
         Raises:
             UsageError: the file was not written by the command.
@@ -156,7 +156,7 @@ class Observations:
             raise UsageError(f"{self.path}: not a file of `{self.command}`: {error}") from error
 
     def replace(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Write rows, in place of earlier ones of the same measurements; all rows of the file.
+        """Write rows in place of earlier rows of the same measurements; return all rows of the file.
 
         Raises:
             UsageError: the file was not written by the command.

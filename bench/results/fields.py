@@ -1,4 +1,4 @@
-"""Fields of the results: name, type, bounds, and whether a value may be missing. All columns derive from them.
+"""Fields of the results: name, type, bounds, and whether a value may be missing. They define all columns.
 
 A name has the same meaning in the database (`schema.sql`), in the CSV files of an export, and in imported files.
 """
@@ -74,10 +74,10 @@ class Field:
         return self.kind in _NUMBERS
 
     def parse(self, value: object) -> Value:
-        """Convert a value from a database, a CSV file or a JSON file to the type of this field; None if it is missing.
+        """Convert a value from a database, CSV file or JSON file to the type of this field; None if it is missing.
 
         Raises:
-            ValueError: it is not valid; the message says what it must be.
+            ValueError: the value is invalid; the message says what it must be.
         """
         if self.nullable and value in (None, ""):
             return None
@@ -186,7 +186,7 @@ FIELDS: Mapping[str, Field] = {
 """All fields with a fixed name."""
 
 MEASURED = Field("metric", nullable=True)
-"""Metrics and diagnostics of the user's own, which are columns of an export's measurements."""
+"""Field of other metrics and diagnostics, such as the user's, which are columns of an export's measurements."""
 
 _CONFIGURATION = (
     "codec", "quality", "settings", "backend", "backend_version", "revision", "weights", "weights_sha256",
@@ -215,7 +215,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 """The columns of each CSV file of an export, in order. In `measurements`, metrics and diagnostics follow."""
 
 FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
-"""Former names of columns, in databases before schema 4 and in their exports."""
+"""Former names of columns in databases before schema 4 and their exports."""
 
 DIAGNOSTICS_FORMERLY = {
     "estimated_bits": "coder_bits",
@@ -223,7 +223,7 @@ DIAGNOSTICS_FORMERLY = {
     "estimated_bits_z": "coder_bits_z",
     "likelihood_bits": "estimated_bits",
 }
-"""Former names of diagnostics, before schema 5, in the order in which they can be renamed."""
+"""Former names of diagnostics before schema 5, in an order in which they can be renamed one by one."""
 
 
 def current_columns(columns: Sequence[str]) -> list[str]:
@@ -244,7 +244,7 @@ def parse_column(name: str, values: Sequence[object]) -> list[Value]:
     """Convert the values of a column to the type of its field.
 
     Raises:
-        ValueError: a value is not valid; the message names its row, from 1, and the column.
+        ValueError: a value is invalid; the message names its row, counted from 1, and the column.
     """
     field, known = field_of(name), {}
     for value in dict.fromkeys(values):

@@ -1,4 +1,4 @@
-"""The results as data frames, from an export or a database: the input of analysis and report."""
+"""The results as data frames, from an export or a database: the input of the analysis and the report."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ _TABLES = tuple(table for table in FILES if table != "imported")
 """Tables that the analysis reads. `published` includes the imported curves."""
 
 _OPTIONAL: Mapping[str, Mapping[str, str | float]] = {
-    # Imported curves are drawn.
     "published": {"drawn": 1, "encoder": "", "note": "", "url": ""},
 }
-"""Columns that may be missing, with their default values."""
+"""Columns that may be missing, with their default values: imported curves are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The tables of the results, with the columns of their CSV files."""
+    """The tables of the results, each with the columns of its CSV file."""
 
     measurements: pd.DataFrame
     images: pd.DataFrame
@@ -44,8 +43,8 @@ class Export:
     failures: pd.DataFrame
     published: pd.DataFrame
     undefined: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Metric to the keys of the measurements for whose pictures it is not defined. `measurements` has NaN there, and
-    also where a metric was not measured."""
+    """For each metric, the keys of the measurements for whose pictures it is not defined. `measurements` contains NaN
+    for these, and also if a metric was not measured."""
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -62,7 +61,7 @@ class Export:
 
     @classmethod
     def of(cls, tables: Mapping[str, pd.DataFrame]) -> Self:
-        """The tables of a database (`bench.results.export.frames`), with the types of tables read from CSV files.
+        """Create from the tables of a database (`bench.results.export.frames`), with the types of CSV tables.
 
         Raises:
             ValueError: a number is invalid.
@@ -71,7 +70,7 @@ class Export:
 
     @classmethod
     def of_published(cls, points: pd.DataFrame) -> Self:
-        """Tables with published curves only; each image set is known only by name."""
+        """Create with published curves only; image sets are known only by name."""
         empty = {table: pd.DataFrame(columns=list(FILES[table]), dtype=object) for table in _TABLES}
         names = points["dataset"].unique()
         datasets = pd.DataFrame({"dataset": names, "title": names, "note": ""})
@@ -122,9 +121,9 @@ def _read(path: Path, table: str) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """A table with the types of its fields: missing text is empty, missing numbers are NaN.
+    """Convert a table to the types of its fields: missing text is empty, missing numbers are NaN.
 
-    Metrics and diagnostics stay as they are: "nan" means that they are not defined for a picture.
+    Metrics and diagnostics are unchanged: "nan" means that they are not defined for a picture.
     """
     optional = _OPTIONAL.get(table, {})
     columns: dict[str, Any] = {str(name): frame[name] for name in frame}
@@ -138,7 +137,7 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 
 
 def _numbers(measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
-    """Convert the columns of metrics and diagnostics to numbers; also the keys where each is not defined."""
+    """Convert the columns of metrics and diagnostics to numbers; also return the keys where each is not defined."""
     columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
     found = {column: measurements[column].astype(object) for column in columns}
     absent = {column: values.isna() | (values == "") for column, values in found.items()}

@@ -1,4 +1,4 @@
-"""RD curves that the user imports: names, storage and removal."""
+"""RD curves imported by the user: names, storage and removal."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ ASSUMED = "kodak"
 """Default image set of imported points."""
 
 WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
-"""Note of an image set that is known only by name."""
+"""Note on an image set that is known only by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class CurveMetadata:
     """Properties of a curve from its file or from options; empty if unknown.
 
-    `name` is "METHOD" or "SOURCE/METHOD", `source` a description or address of the source of the points.
+    `name` is "METHOD" or "SOURCE/METHOD"; `source` is a description or URL of the source of the points.
     """
 
     dataset: str = ""
@@ -55,7 +55,7 @@ class CurveMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ImportedCurve:
-    """The points of one file, in the form of `bench.results.published`, and remarks for the user."""
+    """The points of one file, as in `bench.results.published`, and remarks for the user."""
 
     points: pd.DataFrame
     remarks: tuple[str, ...] = ()
@@ -67,10 +67,10 @@ class ImportedCurve:
 
 
 def content_of(path: Path) -> tuple[bytes, str]:
-    """The bytes of a file, and their hash.
+    """Read a file; return its bytes and their SHA-256.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: the file cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -82,7 +82,7 @@ def content_of(path: Path) -> tuple[bytes, str]:
 def stacked_points(
     rates: Sequence[Any], values: Iterable[tuple[str, Sequence[Any]]], times: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
-    """One row per metric and point that has a value; `values` are those of each metric, `times` are by column."""
+    """One row per metric and point with a value; `values` are (metric, values) pairs, `times` are by column."""
     columns = {"rate_bpp": rates, **{name: times.get(name, [None] * len(rates)) for name in ("encode_s", "decode_s")}}
     frames = [pd.DataFrame({**columns, "value": own, "metric": metric}, dtype=object) for metric, own in values]
     numbers = dict.fromkeys((*columns, "value"), "float64")
@@ -93,10 +93,10 @@ def stacked_points(
 def imported_curve(
     path: Path, digest: str, points: pd.DataFrame, metadata: CurveMetadata, remarks: Sequence[str] = ()
 ) -> ImportedCurve:
-    """The curve of a file with this hash; `points` has metric, rate_bpp, value, encode_s and decode_s.
+    """Create the curve of a file with this hash; `points` has metric, rate_bpp, value, encode_s and decode_s.
 
-    By default the name is that of the file with a hash of its content, as in "result-1a2b3c4d/result": another file of
-    the same name gives another curve.
+    The default name is that of the file with a hash of its content, as in "result-1a2b3c4d/result", so that another
+    file of the same name gives another curve.
 
     Raises:
         UsageError: a name or value is not valid.
@@ -114,7 +114,7 @@ def imported_curve(
     }
     _require_one_ms_ssim(path, points)
     rows = points.assign(**curve, drawn=1, encoder="")
-    # Of points with equal rates, an RD curve keeps the best.
+    # An RD curve keeps the best of several points at the same rate.
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
     found = list(remarks)
     if not metadata.dataset:
@@ -125,10 +125,10 @@ def imported_curve(
 
 
 def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
-    """Check that MS-SSIM and MS-SSIM in dB agree where a file has both; means of decibels differ a little.
+    """Check that MS-SSIM and MS-SSIM in dB agree if a file has both; means of decibels differ slightly.
 
     Raises:
-        UsageError: they do not.
+        UsageError: they do not agree.
     """
     plain, decibels = (
         dict(points.loc[points["metric"] == metric, ["rate_bpp", "value"]].to_numpy()) for metric in _BOTH
@@ -143,7 +143,7 @@ def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
 
 
 def _named(name: str) -> tuple[str, str]:
-    """Source and method of a name chosen by the user."""
+    """Split a name chosen by the user into source and method."""
     source, _, method = name.rpartition("/") if "/" in name else (OWN, "/", name)
     if source in published.sources():
         raise UsageError(f"--as {name}: {source} is a source that comes with bench; choose another name before the /")
@@ -158,9 +158,9 @@ def _text(path: Path, field: str, value: object, called: str) -> str:
 
 
 def add_curve(store: Store, curve: ImportedCurve) -> str:
-    """Store an imported curve, and the name of an unknown image set; returns a message for the user.
+    """Store an imported curve, and the name of its image set if unknown; return a message for the user.
 
-    It warns of an image set that has neither pictures nor other curves: the name may be misspelt.
+    The message warns of an image set without pictures and other curves, because its name may be misspelt.
 
     Raises:
         UsageError: another curve with this name exists.
@@ -186,10 +186,10 @@ def add_curve(store: Store, curve: ImportedCurve) -> str:
 
 
 def remove_curve(store: Store, name: str, dataset: str = "") -> str:
-    """Delete an imported curve, and its image set if nothing else refers to it; returns a message for the user.
+    """Delete an imported curve, and its image set if nothing else refers to it; return a message for the user.
 
     Raises:
-        UsageError: there is no such curve, or several of different image sets.
+        UsageError: there is no such curve, or it exists on several image sets.
     """
     curves = store.rows(
         "SELECT dataset, source, method, COUNT(DISTINCT rate_bpp) FROM imported GROUP BY dataset, source, method"

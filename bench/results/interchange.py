@@ -1,8 +1,8 @@
 """RD points in files of other programs: CompressAI's JSON, for import and export, and tables, for import.
 
-CompressAI has one JSON file per codec: `name`, `description`, `meta`, and `results`, with lists of equal length: `bpp`,
-`psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in seconds per picture.
-Imported files may hold the lists alone.
+CompressAI has one JSON file per codec with `name`, `description`, `meta`, and `results`. The results are lists of equal
+length: `bpp`, `psnr-rgb`, `ms-ssim-rgb` (linear) or `ms-ssim-db-rgb`, and `encoding_time` and `decoding_time` in
+seconds per picture. Imported files may contain only the lists.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _NO_RESULTS = "not a result file in CompressAI's format: a list 'bpp' is require
 
 
 def write_compressai(contents: Iterable[Mapping[str, Any]], target: Path) -> list[Path]:
-    """Write curves (`bench.analysis.compressai_form`) to the folder `target`, one JSON file each; returns the paths.
+    """Write curves (`bench.analysis.compressai_form`) to the folder `target`, one JSON file each; return the paths.
 
     Raises:
         OSError: the folder cannot be written.
     """
     written = []
     for content in contents:
-        # A slash in a name would make a folder.
+        # A slash in a name would create a folder.
         path = target / f"{content['name'].replace('/', '_')}.json"
         write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
         written.append(path)
@@ -89,7 +89,7 @@ def _import_compressai(path: Path, metadata: CurveMetadata) -> ImportedCurve:
 
 
 def _parsed(path: Path) -> tuple[dict[str, Any], str]:
-    """The content of a JSON file, and the hash of its bytes."""
+    """Parse a JSON file; return its content and the hash of its bytes."""
     data, digest = content_of(path)
     try:
         content = json.loads(data.decode("utf-8"))
@@ -103,7 +103,7 @@ def _parsed(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def _title(path: Path, content: dict[str, Any]) -> str:
-    """The curve's name in a file, or ""."""
+    """The name of the curve in a file, or ""."""
     if "name" not in content:
         return ""
     try:

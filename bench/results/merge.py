@@ -1,8 +1,8 @@
-"""Merging results databases within SQLite, so that only single columns pass through the memory of this process.
+"""Merge results databases within SQLite, so that this process loads only single columns into memory.
 
-Existing rows are kept, as by `bench import`; missing rows of the other databases are added, and failures of tasks that
-are measured now are deleted. Values are checked like those of CSV files, and an image set of a known name must have the
-same images.
+As with `bench import`, existing rows are kept and missing rows of the other databases are added; failures of tasks that
+are now measured are deleted. Values are checked like those of CSV files, and an image set with a known name must have
+the same images.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STATEMENTS = (  # of our own names
     f"""INSERT OR IGNORE INTO measurements
         SELECT key, {_OF_OURS}, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
         FROM theirs.measurements JOIN theirs.configurations AS c USING (configuration_id)""",  # noqa: S608
-    # Values belong to the bytes. One of another version of a metric gives way to one that is current here.
+    # Values belong to the bytes. A value of another metric version is replaced by one of the version current here.
     """INSERT OR REPLACE INTO distortions
         SELECT t.* FROM theirs.distortions AS t
         JOIN theirs.measurements AS b USING (key)
@@ -56,7 +56,7 @@ _STATEMENTS = (  # of our own names
 )
 
 _NAMED = {"distortions": "metric", "diagnostics": "name"}
-"""Tables with a value of each metric or diagnostic, and the column of its name."""
+"""Tables with values of metrics or diagnostics, and the column with their names."""
 
 _STORED_COLUMNS = """
     SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'"""
@@ -71,12 +71,12 @@ _OTHER_IMAGES = """
 
 
 def merge(store: Store, path: Path) -> tuple[int, int]:
-    """Add the rows of another database; returns the numbers of new and of known measurements.
+    """Add the rows of another database; return the numbers of new and of known measurements.
 
     Raises:
-        UsageError: it is this one, or an image set has the name of one here but other images.
-        StoreError: it is not a results database or has an invalid value, or one of them cannot be read or written;
-            nothing is added.
+        UsageError: the other database is this one, or an image set has the name of one here but other images.
+        StoreError: the other one is not a results database or has an invalid value, or a database cannot be read or
+            written; nothing is added.
     """
     if path.exists() and path.samefile(store.path):
         raise UsageError(f"{path} is the database that the others are merged into; omit it")
@@ -99,7 +99,7 @@ def merge(store: Store, path: Path) -> tuple[int, int]:
 
 
 def _check(store: Store, other: Store) -> None:
-    """Refuse a database with values that no run stores, before they make every later report fail."""
+    """Refuse a database with invalid values, which would make every later report fail."""
     try:
         for table, column in store.rows(_STORED_COLUMNS):
             if column not in FIELDS or (table in _NAMED and column == "value"):
@@ -120,7 +120,7 @@ def _check(store: Store, other: Store) -> None:
 def _parse(table: str, column: str, values: Iterable[object]) -> None:
     try:
         for value in values:
-            if value is not None:  # the smallest of no values; the schema says where there must be one
+            if value is not None:  # NULL is min() of no rows, or a value that the schema allows to be missing
                 field_of(column).parse(value)
     except ValueError as error:
         raise ValueError(f"{table}, '{ascii(column)[1:-1]}' {error}") from None

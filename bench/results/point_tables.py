@@ -1,8 +1,8 @@
-"""RD points in tables: CSV or TSV, with one row per point, or per picture and setting as in Cool-Chic's result files.
+"""RD points in CSV or TSV tables, with one row per point, or per picture and setting as in Cool-Chic's result files.
 
-Columns are recognised by name in any notation: "bpp", "Rate (bpp)" and "rate_bpp" are the same. A rate in bits per
-pixel and a metric are required. PSNR is that of RGB in dB unless the name has a "y"; MS-SSIM is linear unless it has
-"db". Times are in seconds per picture.
+Columns are recognised by name in any notation: "bpp", "Rate (bpp)" and "rate_bpp" are equivalent. A rate in bits per
+pixel and a metric are required. PSNR is of RGB in dB unless the name contains "y"; MS-SSIM is linear unless the name
+contains "db". Times are in seconds per picture.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ROLES: Mapping[str, str] = {
     **dict.fromkeys(("seq-name", "seq", "image", "picture"), "picture"),
     **dict.fromkeys(("lmbda", "lambda", "quality", "qp"), "setting"),
 }
-"""Names of columns, and their meaning."""
+"""Name of a column to its meaning."""
 
 _TEXTS = ("picture", "setting")
 _TIMES = ("encode_s", "decode_s")
@@ -45,7 +45,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 
 
 def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
-    """Read the points of a table. Rows of single pictures are averaged over the pictures at each setting.
+    """Read the points of a table; rows of single pictures are averaged over the pictures at each setting.
 
     Raises:
         UsageError: the file cannot be read, lacks a column, or has an invalid value.
@@ -69,7 +69,7 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
 
 
 def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
-    """The columns of a file as text, and the hash of its bytes."""
+    """Read the columns of a file as text; also return the hash of its bytes."""
     data, digest = content_of(path)
     try:
         lines = data.decode("utf-8-sig").splitlines(keepends=True)  # spreadsheets write a byte order mark
@@ -84,7 +84,7 @@ def _columns(path: Path) -> tuple[dict[str, list[str]], str]:
 
 
 def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
-    """The columns that are used, by their meaning."""
+    """Find the columns to use, by their meaning."""
     found: dict[str, str] = {}
     for name in names:
         plain = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-").replace("msssim", "ms-ssim")
@@ -101,7 +101,7 @@ def _roles(path: Path, names: Mapping[str, object]) -> dict[str, str]:
 
 
 def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[object]:
-    """The cells of a column as texts or numbers; None where a metric or time is empty."""
+    """Convert the cells of a column to texts or numbers; None if a metric or time is empty."""
     if role in _TEXTS:
         return list(cells)
     field = FIELDS[role if role in {"rate_bpp", *_TIMES} else "value"]
@@ -116,12 +116,12 @@ def _values(path: Path, name: str, cells: Sequence[str], role: str) -> list[obje
 
 
 def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd.DataFrame, int]:
-    """Means over the pictures at each setting, and the number of pictures."""
+    """Average over the pictures at each setting; also return the number of pictures."""
     if "setting" not in rows:
         raise UsageError(
             f"{path}: there are rows of several pictures; a column 'lmbda' or 'quality' must say which make one point"
         )
-    # MS-SSIM in dB is computed from the mean: the mean of decibels is another number.
+    # MS-SSIM in dB must be computed from the mean MS-SSIM: the mean of decibels is another number.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
     if not set(numbers) & METRICS.keys():
         raise UsageError(f"{path}: decibels of single pictures cannot be averaged; give 'ms-ssim' from 0 to 1")

@@ -1,7 +1,7 @@
 """Published RD points: data files in baselines/published, each with its source.
 
-To add a curve, add rows to a CSV file of that folder and an entry to its sources.toml. Rates are bits per pixel; PSNR
-is in dB; `ms_ssim_*` is linear, 0 to 1, and `ms_ssim_db_*` is in dB.
+To add a curve, add rows to a CSV file in that folder and an entry to its sources.toml. Rates are in bits per pixel and
+PSNR in dB; `ms_ssim_*` is linear, from 0 to 1, and `ms_ssim_db_*` is in dB.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CURVE = ["dataset", "source", "method", "metric"]
 """Columns that identify a published curve."""
 
 OWN = "own"
-"""Source of curves that the user imported without a source: `bench import --as mine` makes own/mine."""
+"""Source of curves that the user imported without a source: `bench import --as mine` creates own/mine."""
 
 COST_COLUMNS = ("curve", "label", "kmac_per_pixel", "at_most", "parameters", "by", "source", "obtained", "note", "same")
 """Columns of `stated_costs`; see baselines/published/costs.toml. Unknown costs are NaN."""
@@ -151,13 +151,13 @@ def _load_source(entry: Traversable, known: dict[str, Any]) -> pd.DataFrame:
 
 
 def published_names(published: pd.DataFrame) -> pd.Series:
-    """The name "source/method" of the curve of each point."""
+    """Name "source/method" of each point's curve."""
     names: pd.Series = published["source"] + "/" + published["method"]
     return names
 
 
 def full_name(names: Collection[str], name: str) -> str:
-    """The full name of a published curve; the source of the user's own curves may be left out."""
+    """Full name of a published curve; the source may be omitted for the user's own curves."""
     own = f"{OWN}/{name}"
     return own if own in names and name not in names else name
 
@@ -188,7 +188,7 @@ def validated(points: pd.DataFrame, origin: str) -> pd.DataFrame:
 
 
 def reproduced() -> list[dict[str, str]]:
-    """Codecs and the published curves that they reproduce: the reason for the difference, and its source."""
+    """Codecs and the published curves that they reproduce, with the reason for the difference and its source."""
     pairs: list[dict[str, str]] = _toml("anchors.toml")["anchors"]
     return pairs
 

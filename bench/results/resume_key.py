@@ -1,8 +1,8 @@
 """The key of a measurement, by which runs resume: a hash of everything that determines the coded file.
 
-It covers the configuration of the codec and the SHA-256 of the image. If the weights, the backend or a setting changes,
-so does the key. A task whose key is in the database is not measured again, unless a metric is missing or has another
-version: versions of metrics are not in the key.
+It covers the configuration of the codec and the SHA-256 of the image, and changes with the weights, the backend and the
+settings. A task whose key is in the database is not measured again unless a metric is missing or has another version:
+versions of metrics are not part of the key.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def canonical_json(value: object) -> str:
 
 
 _IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
-"""Former names of fields, which keys are computed with."""
+"""Former names of fields, which are still used to compute keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything besides the picture that determines the bytes of a codec and the decoded picture."""
+    """Everything except the picture that determines a codec's bytes and the decoded picture."""
 
     codec: str
     quality: float
@@ -42,8 +42,8 @@ class Configuration:
 
     @classmethod
     def of(cls, name: str, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
-        """The configuration of an open codec with the name `name`; `further` settings are added to its own."""
-        # Weights have separate columns.
+        """Create from an open codec with the name `name`; `further` settings are added to its own."""
+        # Weights have their own columns.
         chosen = {option: value for option, value in codec.chosen.items() if option != "weights"}
         return cls(
             codec=name,
@@ -58,7 +58,7 @@ class Configuration:
 
     @property
     def identity(self) -> dict[str, object]:
-        """The fields for computing keys, under constant names, so that results of earlier versions stay valid."""
+        """The fields for computing keys, under unchanged names, so that results of earlier versions stay valid."""
         return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @property
@@ -68,9 +68,9 @@ class Configuration:
 
     @property
     def curve(self) -> str:
-        """Identity of the RD curve of this point, common to all its qualities: 16 hexadecimal digits."""
+        """Identity of the point's RD curve, common to all qualities: 16 hexadecimal digits."""
         common = self.identity
-        # Each quality of a learned codec has other weights; the curve has their name in common.
+        # Each quality of a learned codec has other weights; only their name is common to the curve.
         del common["quality"], common["weights_sha256"]
         return _digest(common)[:16]
 

@@ -1,6 +1,6 @@
-"""Schema of measurements, timings and runs, with units. This module does no input or output.
+"""Schema of measurements, timings and runs, with units. This module performs no input or output.
 
-Only primitives are stored (bytes, squared errors); `bench.analysis` computes rates and decibels from them, so that
+Only primitives are stored (bytes, squared errors). `bench.analysis` computes rates and decibels from them, so that
 every convention in the literature can be computed from the same rows.
 """
 
@@ -23,30 +23,30 @@ DIAGNOSTICS: Mapping[str, str] = {
     "coder_bits_z": "coder bits of the hyper-latents z",
     "estimated_bits": "bits of the same latents by the trained likelihoods, as most papers report them",
     "latent_error_quantized": "||y_hat - y||_2: Euclidean distance of the decoded latents from those of the encoder",
-    "latent_error_rectified": "the same distance after the quantization rectifier has worked on the decoded latents",
-    "unquantized_mse": "mean squared error of the synthesis of latents that were not rounded, with the codec's decoder",
+    "latent_error_rectified": "the same distance after the quantization rectifier was applied to the decoded latents",
+    "unquantized_mse": "mean squared error of the codec's decoder on latents that were not rounded",
     "unquantized_mse_y": "that of luma",
     "unquantized_mse_u": "that of U",
     "unquantized_mse_v": "that of V",
-    "acem_indicator": "what cca's filter enhances, as in the file: 1 luma, 2 chroma, 3 both, 0 neither",
-    "round_trip_mse_y": "mean squared error of Y where planes went to RGB and back for the codec, uncoded",
+    "acem_indicator": "planes that cca's filter enhances, as in the file: 1 luma, 2 chroma, 3 both, 0 neither",
+    "round_trip_mse_y": "mean squared error of Y after converting planes to RGB and back for the codec, without coding",
     "round_trip_mse_u": "that of U",
     "round_trip_mse_v": "that of V",
 }
 """Diagnostics of measurements, and their meaning.
 
-Most are reported by the codec while it encodes (`bench.codecs.probe.note`); the errors of the round trip to RGB come
+Most are reported by the codec during encoding (`bench.codecs.probe.note`); the errors of the round trip to RGB come
 from `bench.codecs.adapter`.
 
 The distances are over the whole latent tensor of a picture, in units of the quantisation step (1), and not normalised:
 they grow with the square root of the picture's size. A user's codec may report other diagnostics. Rate and distortion
-do not depend on any of them: the rate is that of the file, the distortion that of the pictures."""
+do not depend on them: the rate is that of the file, the distortion that of the pictures."""
 
 _COLUMNS = frozenset(FILES["measurements"]) | {
     "started", "name", "title", "default_backend", "conventional", "place", "images", "mean_bytes", "bpp",
     "bpp_of_all_pixels",
 }  # fmt: skip
-"""The stored columns, and those added by the analysis."""
+"""Stored columns, and columns added by the analysis."""
 
 _MEASURED_NAME = re.compile(r"[A-Za-z_][\w.+-]*")
 
@@ -57,7 +57,7 @@ def is_measured_name(name: str) -> bool:
 
 
 def is_column(name: str) -> bool:
-    """Whether tables of measurements have a column of this name, which a metric or diagnostic must not have."""
+    """Whether this is the name of another column of measurements, which a metric or diagnostic must not have."""
     return name in _COLUMNS or name.endswith("_db")
 
 
@@ -83,7 +83,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One sample of the time that one stage of one configuration takes on one image."""
+    """One time sample of a stage of a configuration on an image."""
 
     key: str
     run_id: str
@@ -107,7 +107,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The provenance of the rows of a run."""
+    """Provenance of the rows of a run."""
 
     run_id: str
     started: str  # ISO 8601, UTC

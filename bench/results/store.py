@@ -1,7 +1,7 @@
 """The results database: one SQLite file, which survives killed processes and can be shared between runs.
 
-Each row of a run is committed by itself, so that a killed run loses only the tasks in flight. Several processes may
-write at once; each waits for its turn.
+Each row of a run is committed separately, so that a killed run loses only the tasks in progress. Several processes may
+write concurrently; each waits for its turn.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ WHOLES = {
     "metrics": ("metric",),
     "imported": ("dataset", "source", "method"),
 }
-"""Tables of descriptions, and the columns that identify what is replaced together, such as an image set or a curve."""
+"""Tables of descriptions, and the columns that identify a whole, such as an image set or a curve. The rows of a whole
+are replaced together."""
 
 
 class Store:
@@ -43,7 +44,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, create: bool = False) -> Self:
-        """Open a results database, or create one. In a folder that cannot be written it is opened read-only.
+        """Open a results database, or create one; in a folder that cannot be written, it is opened read-only.
 
         Raises:
             StoreError: it is missing, is not a results database, is of another version of bench, or cannot be opened.
@@ -52,7 +53,7 @@ class Store:
         return cls(path, stack.enter_context(connected(path, create=create)), stack.close)
 
     def close(self) -> None:
-        """Close the database. Rows that were added are on disk already."""
+        """Close the database. Added rows are already on disk."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -63,7 +64,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything that is added in the block, or nothing. A nested block is part of the outer one."""
+        """Commit all changes in the block, or none. A nested block is part of the outer one."""
         if self._connection.in_transaction:
             yield
             return
@@ -80,7 +81,7 @@ class Store:
 
     @contextlib.contextmanager
     def attached(self, path: Path) -> Iterator[None]:
-        """Let statements in the block name the tables of another database, as those of `theirs`."""
+        """Attach another database in the block; statements refer to its tables as `theirs.TABLE`."""
         with explained(path):
             self._connection.execute("ATTACH ? AS theirs", (str(path),))
         try:
@@ -96,7 +97,7 @@ class Store:
         self._connection.execute(statement, tuple(row.values()))
 
     def add_run(self, run: RunInfo) -> None:
-        """Record the provenance of a run, before any of its rows are added."""
+        """Record the provenance of a run; call this before adding any of its rows."""
         row = dataclasses.asdict(run) | {"provenance": canonical_json(dict(run.provenance))}
         with self.transaction():
             self._insert("runs", row, on_conflict="IGNORE")
@@ -105,7 +106,7 @@ class Store:
         """Add descriptions that measurements refer to; they replace earlier ones, unless `replace` is false.
 
         `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
-        images of a set, and all points of an imported curve, are given at once: others are deleted.
+        images of a set, and all points of an imported curve, must be given together: others are deleted.
         """
         rows, common = tuple(rows), WHOLES[table]
         condition = " AND ".join(f"{column} = ?" for column in common)
@@ -119,7 +120,7 @@ class Store:
                     self._insert(table, row)
 
     def forget(self, table: str, **whole: str) -> None:
-        """Delete what `describe` recorded together: an image set's name, or the points of an imported curve."""
+        """Delete a whole that `describe` recorded: the name of an image set, or the points of an imported curve."""
         condition = " AND ".join(f"{column} = ?" for column in WHOLES[table])
         values = tuple(whole[column] for column in WHOLES[table])
         with self.transaction():
@@ -138,7 +139,7 @@ class Store:
     def add(self, measurement: Measurement, versions: Mapping[str, str]) -> None:
         """Store a measurement, replacing one with the same key, and delete the task's failure.
 
-        Diagnostics of the codec replace all earlier ones. `versions` has the version of each metric of the measurement.
+        Diagnostics replace all earlier ones. `versions` has the version of each metric of the measurement.
         """
         key = measurement.key
         with self.transaction():
@@ -185,7 +186,7 @@ class Store:
                     self._insert("diagnostics", {"key": key, "name": name, "value": number}, on_conflict="IGNORE")
 
     def add_timings(self, timings: Iterable[Timing], *, replace: bool = True) -> None:
-        """Store timing samples and delete earlier runs' failures of these tasks; or add only samples that are new."""
+        """Store timing samples, and delete failures of these tasks in earlier runs; or add only new samples."""
         timings = tuple(timings)
         with self.transaction():
             for timing in timings:
@@ -215,7 +216,7 @@ class Store:
             )
 
     def measured(self, versions: Mapping[str, str], keys: Collection[str]) -> set[str]:
-        """The keys whose measurements have values of all these metrics in the given versions."""
+        """Keys whose measurements have values of all these metrics in the given versions."""
         query = f"SELECT key, metric, version FROM distortions WHERE key IN ({', '.join('?' * len(keys))})"  # noqa: S608  # marks
         held: dict[str, dict[str, str]] = {}
         for key, metric, version in self.rows(query, tuple(keys)):
@@ -224,7 +225,7 @@ class Store:
 
     def timed(self, machine: str, threads: int, repeats: int) -> set[str]:
         """Keys with at least `repeats` samples in one run, on this machine with this number of threads."""
-        # Samples of a run are numbered from 0.
+        # The samples of a run are numbered from 0.
         query = "SELECT DISTINCT key FROM timings WHERE machine = ? AND threads = ? AND repeat >= ?"
         return {row[0] for row in self.rows(query, (machine, threads, repeats - 1))}
 
@@ -233,17 +234,17 @@ class Store:
         return [name for (name,) in self.rows("SELECT dataset FROM datasets ORDER BY dataset")]
 
     def qualities(self, curve: str) -> set[float]:
-        """The qualities that a curve has been measured at."""
+        """Qualities at which a curve has been measured."""
         query = "SELECT DISTINCT quality FROM measurements JOIN configurations USING (configuration_id) WHERE curve = ?"
         return {quality for (quality,) in self.rows(query, (curve,))}
 
     def rows(self, query: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         with explained(self.path):
             return self._connection.execute(query, parameters).fetchall()
 
     def table(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """The column names and rows of a query."""
+        """Return the column names and rows of a query."""
         with explained(self.path):
             cursor = self._connection.execute(query)
             return [column[0] for column in cursor.description], cursor.fetchall()
