@@ -62,8 +62,8 @@ def cost_table(models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) 
     Codecs with an unreliable BD-rate are ignored by the front; an upper bound counts as the cost itself.
     """
     found = [
-        _of_cost(cost, models, stated, own.assign(axis=str(axis), anchor=str(anchor)))
-        for (axis, anchor), own in rates.groupby(["axis", "anchor"], sort=False)
+        _of_cost(cost, models, stated, own)
+        for _, own in rates.groupby(["axis", "anchor"], sort=False)
         for cost in COSTS
     ]
     filled = [rows for rows in found if len(rows)]
@@ -74,11 +74,8 @@ def _of_cost(cost: Cost, models: pd.DataFrame, stated: pd.DataFrame, rates: pd.D
     anchor = str(rates["anchor"].iloc[0])
     saved = dict(zip(rates["test"], rates["bd_rate_pchip_percent"], strict=True)) | {anchor: 0.0}
     doubts = dict(zip(rates["test"], rates["doubt"], strict=True))
-    parts = [
-        pd.DataFrame(
-            {"test": models["name"], "label": models["title"], "value": models[cost.measured] / cost.unit}
-        ).assign(at_most=False, by=MEASURED, source="")
-    ]
+    measured = {"test": models["name"], "label": models["title"], "value": models[cost.measured] / cost.unit}
+    parts = [pd.DataFrame(measured).assign(at_most=False, by=MEASURED, source="")]
     if cost.stated:
         own = stated.rename(columns={"curve": "test", cost.stated: "value"})
         # Only multiply-accumulates may be bounds.

@@ -82,8 +82,8 @@ class Evidence:
     @property
     def full_reason(self) -> str:
         """The reason, including the lack of seeds if this alone prevents a verdict."""
-        would_judge = self.judges and not math.isnan(self.value)
-        return "; ".join(filter(None, [self.reason, self._too_few_seeds if would_judge else ""]))
+        lacking = self._too_few_seeds if self.judges and not math.isnan(self.value) else ""
+        return "; ".join(filter(None, [self.reason, lacking]))
 
     @property
     def _too_few_seeds(self) -> str:

@@ -90,11 +90,7 @@ def _missing(metric: str, package: Callable[[], str | None]) -> Callable[[], str
 
 
 def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
-    """Load the tensors of a weights file.
-
-    Raises:
-        MissingError: it is not on this machine, or has another hash.
-    """
+    """Load the tensors of a weights file, after checking its hash."""
     import torch  # noqa: PLC0415
 
     path = locate_weights(file.name)

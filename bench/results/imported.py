@@ -125,11 +125,7 @@ def imported_curve(
 
 
 def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
-    """Check that MS-SSIM and MS-SSIM in dB agree if a file has both; means of decibels differ slightly.
-
-    Raises:
-        UsageError: they do not agree.
-    """
+    """Check that MS-SSIM and MS-SSIM in dB agree if a file has both; means of decibels differ slightly."""
     plain, decibels = (
         dict(points.loc[points["metric"] == metric, ["rate_bpp", "value"]].to_numpy()) for metric in _BOTH
     )

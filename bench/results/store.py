@@ -109,12 +109,11 @@ class Store:
         images of a set, and all points of an imported curve, must be given together: others are deleted.
         """
         rows, common = tuple(rows), WHOLES[table]
-        condition = " AND ".join(f"{column} = ?" for column in common)
         with self.transaction():
             known = set(self.rows(f"SELECT DISTINCT {', '.join(common)} FROM {table}"))  # noqa: S608  # our own names
             given = {tuple(row[column] for column in common) for row in rows}
             for whole in given & known if replace else ():
-                self._connection.execute(f"DELETE FROM {table} WHERE {condition}", whole)  # noqa: S608  # our own names
+                self.forget(table, **dict(zip(common, whole, strict=True)))
             for row in rows:
                 if replace or tuple(row[column] for column in common) not in known:
                     self._insert(table, row)
