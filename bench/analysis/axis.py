@@ -36,7 +36,7 @@ def ratio_to_db(similarity: ArrayLike) -> NDArray[np.float64]:
         return np.asarray(-10 * np.log10(rest))
 
 
-def _as_it_is(value: ArrayLike) -> NDArray[np.float64]:
+def _unchanged(value: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(value, dtype=np.float64)
 
 
@@ -81,11 +81,11 @@ class Axis:
         return quality if self.higher_is_better else -quality
 
 
-PSNR = Axis("psnr_db", "PSNR, RGB", "dB", "psnr_db", _as_it_is, (("psnr_rgb", False),))
-PSNR_Y = Axis("psnr_y_db", "PSNR, luma", "dB", "psnr_y_db", _as_it_is, (("psnr_y", False),))
-PSNR_U = Axis("psnr_u_db", "PSNR, U", "dB", "psnr_u_db", _as_it_is)
-PSNR_V = Axis("psnr_v_db", "PSNR, V", "dB", "psnr_v_db", _as_it_is)
-PSNR_YUV = Axis("psnr_yuv_db", "PSNR, YUV 6:1:1", "dB", "psnr_yuv_db", _as_it_is)
+PSNR = Axis("psnr_db", "PSNR, RGB", "dB", "psnr_db", _unchanged, (("psnr_rgb", False),))
+PSNR_Y = Axis("psnr_y_db", "PSNR, luma", "dB", "psnr_y_db", _unchanged, (("psnr_y", False),))
+PSNR_U = Axis("psnr_u_db", "PSNR, U", "dB", "psnr_u_db", _unchanged)
+PSNR_V = Axis("psnr_v_db", "PSNR, V", "dB", "psnr_v_db", _unchanged)
+PSNR_YUV = Axis("psnr_yuv_db", "PSNR, YUV 6:1:1", "dB", "psnr_yuv_db", _unchanged)
 MS_SSIM = Axis(
     "ms_ssim_db", "MS-SSIM, RGB", "dB", "ms_ssim", ratio_to_db, (("ms_ssim_rgb", True), ("ms_ssim_db_rgb", False))
 )
@@ -137,7 +137,7 @@ def measured_axes(metric_columns: list[str], metrics: pd.DataFrame) -> tuple[Axi
     single = [
         _STORED[metric]
         if metric in _STORED
-        else Axis(metric, titles.get(metric, metric), "", metric, _as_it_is if rising.get(metric, 1) else _negative)
+        else Axis(metric, titles.get(metric, metric), "", metric, _unchanged if rising.get(metric, 1) else _negative)
         for metric in sorted(metric_columns, key=lambda metric: [*_STORED, metric].index(metric))
     ]
     return (PSNR_YUV, *single) if {PSNR_Y, PSNR_U, PSNR_V} <= set(single) else tuple(single)

@@ -62,7 +62,7 @@ def cost_table(models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) 
     Codecs with an unreliable BD-rate are ignored by the front; an upper bound counts as the cost itself.
     """
     found = [
-        _of_cost(cost, models, stated, own)
+        _rows_of_cost(cost, models, stated, own)
         for _, own in rates.groupby(["axis", "anchor"], sort=False)
         for cost in COSTS
     ]
@@ -70,7 +70,7 @@ def cost_table(models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) 
     return pd.concat(filled, ignore_index=True)[list(COLUMNS)] if filled else pd.DataFrame(columns=list(COLUMNS))
 
 
-def _of_cost(cost: Cost, models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+def _rows_of_cost(cost: Cost, models: pd.DataFrame, stated: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
     anchor = str(rates["anchor"].iloc[0])
     saved = dict(zip(rates["test"], rates["bd_rate_pchip_percent"], strict=True)) | {anchor: 0.0}
     doubts = dict(zip(rates["test"], rates["doubt"], strict=True))

@@ -111,7 +111,7 @@ class DatasetResults:
             raise unknown("data set", dataset, known.index)
         members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
         chosen = members[members["image"].isin(selected(list(members["image"]), images, dataset))]
-        rows = _named(export).drop(columns=["dataset", "image"])
+        rows = _with_names(export).drop(columns=["dataset", "image"])
         rows = rows.drop_duplicates("key").merge(chosen[["image", "image_sha256"]], on="image_sha256")
         rows = _with_settings(_in_order(_of_one_training(rows)))
         current, stale = _current(_counted(rows, [*_CURVE, "quality", "weights_sha256"]), needed=len(chosen))
@@ -181,7 +181,7 @@ def _size_of_whole(export: Export, dataset: str, members: pd.DataFrame) -> int:
     return len(members)
 
 
-def _named(export: Export) -> pd.DataFrame:
+def _with_names(export: Export) -> pd.DataFrame:
     """Add the start of the run, the codec's title and the name of the curve to measurements.
 
     The name is the codec's, with backend and weights if the codec alone is ambiguous. The title always includes the

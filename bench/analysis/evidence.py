@@ -39,7 +39,7 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
     axes = [axis for axis in PUBLISHED_AXES if axis.name == claim.axis]
     row = next(iter(bd_rows(anchor, test, axes)), {})
     doubt = _doubts([row])
-    reason = _lacks(row, f"{claim.axis} is not published") or doubt
+    reason = _why_no_rate(row, f"{claim.axis} is not published") or doubt
     return Evidence(value=_rate(row), judges=not doubt, reason=reason)
 
 
@@ -58,7 +58,7 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         lacking = [name for name in (claim.codec, claim.anchor) if name not in set(results.curves["codec"])]
         return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
     axes = [axis for axis in results.axes if axis.name == claim.axis]
-    pairs = _of_all_seeds(results, pair, sources)
+    pairs = _pairs_of_all_seeds(results, pair, sources)
     at_shared = _is_quantised(results, pair, sources)
     rows = []
     for names in pairs:
@@ -78,7 +78,7 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         (min(ends), max(ends)) if known else None,
         ends=tuple(ends) if known else tuple(map(_rate, rows)),
         judges=not (reason or doubt),
-        reason=_lacks(rows[0] if rows else {}, f"{claim.axis} is not measured")
+        reason=_why_no_rate(rows[0] if rows else {}, f"{claim.axis} is not measured")
         or "; ".join(filter(None, [reason, doubt])),
         seeds=_seeds(results, pairs, sources),
     )
@@ -90,7 +90,7 @@ def _is_quantised(results: DatasetResults, pair: tuple[str, str], sources: Sourc
     return quantised_from(str(test["codec"]), str(test["weights"]), sources.extras.weights) == anchor["codec"]
 
 
-def _of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
+def _pairs_of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
     """Return the pair and further pairs of curves that differ from it only in the seeds of their weights.
 
     Quantised weights are paired only with the weights that they were quantised from.
@@ -154,7 +154,7 @@ def _rate(row: Mapping[str, Any]) -> float:
     return math.nan if value is None else float(value)
 
 
-def _lacks(row: Mapping[str, Any], absent: str) -> str:
+def _why_no_rate(row: Mapping[str, Any], absent: str) -> str:
     """Reason why a row has no BD-rate (its notes, or `absent` if there is no row), or ""."""
     return str(row.get("notes", absent)) if math.isnan(_rate(row)) else ""
 

@@ -224,9 +224,9 @@ def find(results: DatasetResults, export: Export, name: str, *, points: bool = F
     """
     measured = set(results.curves["name"])
     name = registered_name(name, measured)
-    if (meant := _meant(name, results.curves["name"])) is not None:
+    if (meant := _curve_called(name, results.curves["name"])) is not None:
         return measured_curve(results, meant)
-    if points and (some := _points_meant(name, results.curves["name"])):
+    if points and (some := _points_called(name, results.curves["name"])):
         return measured_curve(results, *some)
     here = published_of(results, export)
     name = full_name(set(published_names(export.published)), name)
@@ -272,7 +272,7 @@ def registered_name(name: str, measured: Iterable[str]) -> str:
     return f"{codec if known else ALIASES.get(codec, codec)}{at}{settings}"
 
 
-def _meant(name: str, known: Iterable[str]) -> str | None:
+def _curve_called(name: str, known: Iterable[str]) -> str | None:
     """Name of the curve meant: the name itself, or the only one that adds a backend or weights to it; None if none."""
     known = list(known)
     if name in known:
@@ -283,10 +283,10 @@ def _meant(name: str, known: Iterable[str]) -> str | None:
     return longer[0] if longer else None
 
 
-def _points_meant(name: str, known: Iterable[str]) -> tuple[str, tuple[float, ...]] | None:
+def _points_called(name: str, known: Iterable[str]) -> tuple[str, tuple[float, ...]] | None:
     """Curve and qualities selected by a name such as "jpeg@50", or None."""
     qualities = _qualities(name)
-    meant = _meant(name.rpartition("@")[0], known) if qualities else None
+    meant = _curve_called(name.rpartition("@")[0], known) if qualities else None
     return (meant, qualities) if meant is not None else None
 
 

@@ -161,13 +161,13 @@ def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evid
     for one, other in itertools.product(first, second):
         names = one + claim.codec, other + claim.codec
         pairs = itertools.product(trainings[one].values(), trainings[other].values())
-        case = _agreed(_is_certainly_larger(*two, noise) for two in pairs)
+        case = _agreed(_is_significantly_larger(*two, noise) for two in pairs)
         reason = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
         cases.append(reason or case)
     return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of only one group")
 
 
-def _is_certainly_larger(one: pd.Series[float], other: pd.Series[float], noise: float) -> bool | str:
+def _is_significantly_larger(one: pd.Series[float], other: pd.Series[float], noise: float) -> bool | str:
     """`_is_larger` for the means over pictures of two models, if 95 % of the bootstrap samples agree."""
     case = _is_larger(float(one.mean()), float(other.mean()), noise)
     values = (one - other).dropna().to_numpy(dtype=float)

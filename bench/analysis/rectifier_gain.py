@@ -129,11 +129,11 @@ def _groups(paired: pd.DataFrame, names: list[str]) -> Iterator[tuple[pd.DataFra
 def _means(group: pd.DataFrame, control: pd.DataFrame) -> dict[str, float]:
     own, other = _by_picture(group), _by_picture(control)
     found = (
-        _over_pictures(_as_it_is, own["psnr_gain_db"]),
+        _over_pictures(_unchanged, own["psnr_gain_db"]),
         _over_pictures(np.subtract, own["psnr_db"], other["psnr_db"]),
         _over_pictures(_decibels_more, own["ms_ssim"], own["ms_ssim_base"]),
         _over_pictures(_decibels_more, own["ms_ssim"], other["ms_ssim"]),
-        _over_pictures(_as_it_is, own["error_reduction_percent"]),
+        _over_pictures(_unchanged, own["error_reduction_percent"]),
     )
     return dict(zip(MEANS, itertools.chain(*found), strict=True))
 
@@ -147,7 +147,7 @@ def _by_picture(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {column: means[column].unstack("quality") for column in _AVERAGED}  # noqa: PD010  # keeps missing values
 
 
-def _as_it_is(mean: Array) -> Array:
+def _unchanged(mean: Array) -> Array:
     return mean
 
 

@@ -48,12 +48,12 @@ def _differences(anchor: Curve, test: Curve) -> tuple[float, float]:
     if len(point) != 1 or len(curve) < 2:
         return np.nan, np.nan
     log_rate, quality = np.log(point.rate_bpp[0]), point.quality[0]
-    rate = sign * (log_rate - _at(quality, curve.quality, np.log(curve.rate_bpp)))
-    gain = sign * (quality - _at(log_rate, np.log(curve.rate_bpp), curve.quality))
+    rate = sign * (log_rate - _interpolated(quality, curve.quality, np.log(curve.rate_bpp)))
+    gain = sign * (quality - _interpolated(log_rate, np.log(curve.rate_bpp), curve.quality))
     return float(np.expm1(rate) * 100), float(gain)
 
 
-def _at(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
+def _interpolated(x: float, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
     return float(Hermite.through(xs[None], ys[None]).at(np.array([x]))[0, 0]) if xs[0] <= x <= xs[-1] else np.nan
 
 

@@ -88,19 +88,19 @@ def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
 def siblings(codec: str, weights: str, trained: pd.DataFrame) -> list[str]:
     """Names of a codec's weights that differ from the given ones only in their seeds; the given name comes first."""
     rows = trained[trained["codec"] == codec]
-    settings = {name: _but_the_seed(group) for name, group in rows.groupby("weights", sort=False)}
+    settings = {name: _settings_without_seed(group) for name, group in rows.groupby("weights", sort=False)}
     own = settings.get(weights)
     return [weights, *(str(name) for name, other in settings.items() if name != weights and own and other == own)]
 
 
-_ALIKE = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken_steps")
+_TRAINING_SETTINGS = ("quality", "metric", "lmbda", "total_steps", "stages", "taken", "taken_steps")
 
 
-def _but_the_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
+def _settings_without_seed(rows: pd.DataFrame) -> list[tuple[str, ...]]:
     """Training settings of a codec's weights at all qualities, except the seed; empty if the steps are unknown."""
     if rows["total_steps"].isna().any():
         return []
-    columns = [name for name in _ALIKE if name in rows]
+    columns = [name for name in _TRAINING_SETTINGS if name in rows]
     return sorted(tuple(str(value) for value in row) for row in rows[columns].itertuples(index=False))
 
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
+from bench.results.fields import FORMER_COLUMNS, FORMER_DIAGNOSTICS
 from bench.system.errors import StoreError
 
 if TYPE_CHECKING:
@@ -140,9 +140,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if version in MIGRATED:  # otherwise another process was faster
         for table in ("configurations", "codecs"):
             for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608  # ours
-                if column in FORMERLY:
-                    connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {FORMERLY[column]}")
-        for names in DIAGNOSTICS_FORMERLY.items():
+                if column in FORMER_COLUMNS:
+                    connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {FORMER_COLUMNS[column]}")
+        for names in FORMER_DIAGNOSTICS.items():
             connection.execute("UPDATE OR REPLACE diagnostics SET name = ?2 WHERE name = ?1", names)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")

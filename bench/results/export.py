@@ -54,12 +54,12 @@ def frames(store: Store) -> dict[str, pd.DataFrame]:
     queries = {name: f"SELECT {', '.join(FILES[name])} FROM {rows}" for name, rows in _ROWS.items()}  # noqa: S608  # ours
     tables = {name: _frame(store, query) for name, query in queries.items()}
     measurements = tables["measurements"]
-    measurements = measurements.join(_wide(_frame(store, _DISTORTIONS)), on="key")
+    measurements = measurements.join(_pivoted(_frame(store, _DISTORTIONS)), on="key")
     # Each metric has a column, so that `read_rows` can detect a missing one.
     measurements = measurements.assign(
         **dict.fromkeys(sorted(set(tables["metrics"]["metric"]) - set(measurements)), None)
     )
-    measurements = measurements.join(_wide(_frame(store, _DIAGNOSTICS)), on="key")
+    measurements = measurements.join(_pivoted(_frame(store, _DIAGNOSTICS)), on="key")
     for name, frame in {**tables, "measurements": measurements}.items():
         _check_stored(store, name, frame)
     imported, curves = tables["imported"], published.load()
@@ -215,7 +215,7 @@ def _frame(store: Store, query: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, dtype=object).infer_objects()
 
 
-def _wide(frame: pd.DataFrame) -> pd.DataFrame:
+def _pivoted(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per key and one column per name; "nan" for a row without a number."""
     values = frame["value"].astype("float64").astype(object).where(frame["value"].notna(), "nan")
     return frame.assign(value=values).set_index(["key", "name"])["value"].unstack()  # noqa: PD010  # no mean

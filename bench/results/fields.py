@@ -214,10 +214,10 @@ FILES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The columns of each CSV file of an export, in order. In `measurements`, metrics and diagnostics follow."""
 
-FORMERLY = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
+FORMER_COLUMNS = {"carrier": "backend", "carrier_version": "backend_version", "default_carrier": "default_backend"}
 """Former names of columns in databases before schema 4 and their exports."""
 
-DIAGNOSTICS_FORMERLY = {
+FORMER_DIAGNOSTICS = {
     "estimated_bits": "coder_bits",
     "estimated_bits_y": "coder_bits_y",
     "estimated_bits_z": "coder_bits_z",
@@ -231,7 +231,7 @@ def current_columns(columns: Sequence[str]) -> list[str]:
 
     An export from before schema 5 is recognised by its column `likelihood_bits`.
     """
-    names = FORMERLY | (DIAGNOSTICS_FORMERLY if "likelihood_bits" in columns else {})
+    names = FORMER_COLUMNS | (FORMER_DIAGNOSTICS if "likelihood_bits" in columns else {})
     return [names.get(column, column) for column in columns]
 
 

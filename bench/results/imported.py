@@ -28,10 +28,10 @@ METRIC_NAMES = {name: metric for metric, names in published.METRICS.items() for 
 SHORT_NAMES = ", ".join(names[0] for names in published.METRICS.values())
 """The shortest name of each metric, for messages."""
 
-_BOTH = ("ms_ssim_rgb", "ms_ssim_db_rgb")
+_MS_SSIM_METRICS = ("ms_ssim_rgb", "ms_ssim_db_rgb")
 _MS_SSIM_TOLERANCE = 0.01
 
-ASSUMED = "kodak"
+DEFAULT_DATASET = "kodak"
 """Default image set of imported points."""
 
 WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
@@ -102,13 +102,13 @@ def imported_curve(
         UsageError: a name or value is not valid.
     """
     stem = path.stem.encode(errors="replace").decode()  # a file name may not be UTF-8
-    source, method = _named(metadata.name) if metadata.name else (f"{stem}-{digest[:8]}", metadata.title or stem)
+    source, method = _split_name(metadata.name) if metadata.name else (f"{stem}-{digest[:8]}", metadata.title or stem)
     is_address = re.match("https?://", metadata.source) is not None
     curve = {
         "source": _text(path, "source", source, "the name"),
         "method": _text(path, "method", method, "the name"),
         "title": method if metadata.name else metadata.title or stem,
-        "dataset": _text(path, "dataset", metadata.dataset or ASSUMED, "the name of the image set"),
+        "dataset": _text(path, "dataset", metadata.dataset or DEFAULT_DATASET, "the name of the image set"),
         "note": "; ".join(filter(None, ("" if is_address else metadata.source, metadata.note))),
         "url": metadata.source if is_address else metadata.url,
     }
@@ -118,7 +118,7 @@ def imported_curve(
     best = rows.sort_values("value", ascending=False, kind="stable").drop_duplicates(["metric", "rate_bpp"])
     found = list(remarks)
     if not metadata.dataset:
-        found.append(f"the file names no image set: {ASSUMED} is assumed; use --dataset NAME for another")
+        found.append(f"the file names no image set: {DEFAULT_DATASET} is assumed; use --dataset NAME for another")
     if left_out := len(rows) - len(best):
         found.append(f"{left_out} left out: another point at the same rate is at least as good")
     return ImportedCurve(published.validated(best, str(path)), tuple(found))
@@ -127,7 +127,7 @@ def imported_curve(
 def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
     """Check that MS-SSIM and MS-SSIM in dB agree if a file has both; means of decibels differ slightly."""
     plain, decibels = (
-        dict(points.loc[points["metric"] == metric, ["rate_bpp", "value"]].to_numpy()) for metric in _BOTH
+        dict(points.loc[points["metric"] == metric, ["rate_bpp", "value"]].to_numpy()) for metric in _MS_SSIM_METRICS
     )
     for rate in sorted(plain.keys() & decibels.keys()):
         meant = 1 - 10 ** (-decibels[rate] / 10)
@@ -138,7 +138,7 @@ def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
             )
 
 
-def _named(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     """Split a name chosen by the user into source and method."""
     source, _, method = name.rpartition("/") if "/" in name else (OWN, "/", name)
     if source in published.sources():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench.results.database import REPAIR
 from bench.results.fields import FIELDS, field_of
 from bench.results.schema import is_column, is_measured_name
-from bench.results.store import WHOLES, Store
+from bench.results.store import DESCRIPTION_KEYS, Store
 from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DESCRIBED = tuple(
-    f"INSERT INTO {table} SELECT * FROM theirs.{table} WHERE ({', '.join(common)}) NOT IN "  # noqa: S608  # our own names
-    f"(SELECT {', '.join(common)} FROM main.{table})"
-    for table, common in WHOLES.items()
+    f"INSERT INTO {table} SELECT * FROM theirs.{table} WHERE ({', '.join(columns)}) NOT IN "  # noqa: S608  # our names
+    f"(SELECT {', '.join(columns)} FROM main.{table})"
+    for table, columns in DESCRIPTION_KEYS.items()
 )
 
-_OF_OURS = "(SELECT configuration_id FROM main.configurations WHERE digest = c.digest)"
+_OUR_CONFIGURATION_ID = "(SELECT configuration_id FROM main.configurations WHERE digest = c.digest)"
 
 _CONFIGURATION = "codec, quality, settings, backend, backend_version, revision, weights, weights_sha256, digest, curve"
 
@@ -34,7 +34,7 @@ _STATEMENTS = (  # of our own names
     *_DESCRIBED,
     f"INSERT OR IGNORE INTO configurations ({_CONFIGURATION}) SELECT {_CONFIGURATION} FROM theirs.configurations",  # noqa: S608
     f"""INSERT OR IGNORE INTO measurements
-        SELECT key, {_OF_OURS}, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
+        SELECT key, {_OUR_CONFIGURATION_ID}, image_sha256, width, height, num_bytes, bitstream_sha256, run_id
         FROM theirs.measurements JOIN theirs.configurations AS c USING (configuration_id)""",  # noqa: S608
     # Values belong to the bytes. A value of another metric version is replaced by one of the version current here.
     """INSERT OR REPLACE INTO distortions
@@ -49,7 +49,7 @@ _STATEMENTS = (  # of our own names
         JOIN theirs.measurements AS b USING (key)
         JOIN main.measurements AS a ON a.key = t.key AND a.bitstream_sha256 = b.bitstream_sha256""",
     "INSERT OR IGNORE INTO timings SELECT * FROM theirs.timings",
-    f"""INSERT OR IGNORE INTO failures SELECT {_OF_OURS}, image_sha256, run_id, message
+    f"""INSERT OR IGNORE INTO failures SELECT {_OUR_CONFIGURATION_ID}, image_sha256, run_id, message
         FROM theirs.failures JOIN theirs.configurations AS c USING (configuration_id)""",  # noqa: S608
     """DELETE FROM failures WHERE (configuration_id, image_sha256) IN
         (SELECT configuration_id, image_sha256 FROM main.measurements)""",

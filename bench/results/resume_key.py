@@ -23,7 +23,7 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-_IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
+_NAMES_IN_KEYS = {"backend": "carrier", "backend_version": "carrier_version"}
 """Former names of fields, which are still used to compute keys."""
 
 
@@ -59,7 +59,7 @@ class Configuration:
     @property
     def identity(self) -> dict[str, object]:
         """The fields for computing keys, under unchanged names, so that results of earlier versions stay valid."""
-        return {_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return {_NAMES_IN_KEYS.get(name, name): value for name, value in asdict(self).items()}
 
     @property
     def digest(self) -> str:

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
     from bench.results.schema import Failure, Measurement, RunInfo, Timing
 
-WHOLES = {
+DESCRIPTION_KEYS = {
     "datasets": ("dataset",),
     "images": ("dataset",),
     "codecs": ("codec",),
     "metrics": ("metric",),
     "imported": ("dataset", "source", "method"),
 }
-"""Tables of descriptions, and the columns that identify a whole, such as an image set or a curve. The rows of a whole
-are replaced together."""
+"""Key columns of the tables of descriptions. Rows with equal keys, such as those of an image set or a curve, are
+replaced together."""
 
 
 class Store:
@@ -108,20 +108,20 @@ class Store:
         `table` is one of datasets, images, codecs, metrics, imported; the rows have its columns (see schema.sql). All
         images of a set, and all points of an imported curve, must be given together: others are deleted.
         """
-        rows, common = tuple(rows), WHOLES[table]
+        rows, columns = tuple(rows), DESCRIPTION_KEYS[table]
         with self.transaction():
-            known = set(self.rows(f"SELECT DISTINCT {', '.join(common)} FROM {table}"))  # noqa: S608  # our own names
-            given = {tuple(row[column] for column in common) for row in rows}
-            for whole in given & known if replace else ():
-                self.forget(table, **dict(zip(common, whole, strict=True)))
+            known = set(self.rows(f"SELECT DISTINCT {', '.join(columns)} FROM {table}"))  # noqa: S608  # our own names
+            given = {tuple(row[column] for column in columns) for row in rows}
+            for key in given & known if replace else ():
+                self.forget(table, **dict(zip(columns, key, strict=True)))
             for row in rows:
-                if replace or tuple(row[column] for column in common) not in known:
+                if replace or tuple(row[column] for column in columns) not in known:
                     self._insert(table, row)
 
-    def forget(self, table: str, **whole: str) -> None:
-        """Delete a whole that `describe` recorded: the name of an image set, or the points of an imported curve."""
-        condition = " AND ".join(f"{column} = ?" for column in WHOLES[table])
-        values = tuple(whole[column] for column in WHOLES[table])
+    def forget(self, table: str, **key: str) -> None:
+        """Delete the rows that `describe` recorded for a key, such as an image set or an imported curve."""
+        condition = " AND ".join(f"{column} = ?" for column in DESCRIPTION_KEYS[table])
+        values = tuple(key[column] for column in DESCRIPTION_KEYS[table])
         with self.transaction():
             self._connection.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608  # our own names
 

@@ -16,7 +16,7 @@ import pytest
 
 from bench.results import database
 from bench.results.export import read_database
-from bench.results.fields import DIAGNOSTICS_FORMERLY, FORMERLY
+from bench.results.fields import FORMER_COLUMNS, FORMER_DIAGNOSTICS
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing
 from bench.results.store import Store
@@ -337,9 +337,9 @@ def _as_before(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for table in ("configurations", "codecs"):
             for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall():  # noqa: S608
-                if old := {new: old for old, new in FORMERLY.items()}.get(column):
+                if old := {new: old for old, new in FORMER_COLUMNS.items()}.get(column):
                     connection.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {old}")
-        for old, new in reversed(DIAGNOSTICS_FORMERLY.items()):
+        for old, new in reversed(FORMER_DIAGNOSTICS.items()):
             connection.execute("UPDATE diagnostics SET name = ? WHERE name = ?", (old, new))
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
