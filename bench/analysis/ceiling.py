@@ -23,7 +23,7 @@ def round_trip_ceilings(results: DatasetResults) -> dict[Axis, float]:
 
     Empty if no codec needed the conversion, or if it is not recorded for all pictures.
     """
-    columns = [column for column in results.measurements if column.startswith(_PREFIX)]
+    columns = [column for column in results.measurements.columns if column.startswith(_PREFIX)]
     if not columns:
         return {}
     # Each codec that needs the round trip has the same errors for an image.

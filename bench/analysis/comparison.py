@@ -205,10 +205,11 @@ def compare_rows(
     require_known(export.published, test, anchor, measured=measured)
     results = fitting(export, (test, anchor), dataset=dataset, images=images)
     against = find(results, export, anchor, points=True)
-    is_name = test in set(results.curves["name"])  # for instance, weights given by a glob
+    # The name of a curve may look like a glob, if its weights were given by one.
+    is_name = test in set(results.curves["name"])
     found = [test] if is_name else matching(results, export, test) or [test]
     tests = [find(results, export, name, points=True) for name in found if name != against.name]
-    rows = _bd_rows_of(against, tests, results.axes, metrics, results.dataset)
+    rows = _ranked_rows(against, tests, results.axes, metrics, results.dataset)
     notes = incomplete_notes(results, [rd_curve.name for rd_curve in (against, *tests)])
     title = tests[0].title if len(tests) == 1 else test
     if without := [one.name for one in (against, *tests) if not one.images]:
@@ -220,7 +221,7 @@ def compare_rows(
     return Comparison(title, against.title, results.label, _with_stated(rows, results.dataset), notes)
 
 
-def _bd_rows_of(
+def _ranked_rows(
     anchor: RdCurve, tests: Sequence[RdCurve], axes: Sequence[Axis], metrics: Sequence[str], dataset: str = ""
 ) -> list[dict[str, Any]]:
     """BD-rates of RD curves against an anchor, on all axes or those of `metrics`; best first on each axis.
@@ -317,6 +318,6 @@ def compare_published(
     there = points[points["dataset"] == where]
     against = published_curve(there, anchor)
     curves = [published_curve(there, name) for name in tests if name != anchor]
-    rows = _bd_rows_of(against, curves, PUBLISHED_AXES, metrics)
+    rows = _ranked_rows(against, curves, PUBLISHED_AXES, metrics)
     title = curves[0].title if len(curves) == 1 else test
     return Comparison(title, against.title, where, _with_stated(rows, where), ["from published points only"])

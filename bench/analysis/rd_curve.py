@@ -77,26 +77,17 @@ def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = (
         reasons = _unusable(results, table, axis, points[axis.column].to_numpy(dtype=np.float64))
         usable = [place for place, quality in enumerate(table.qualities) if quality not in reasons]
         shown = points.iloc[usable]
-        curves[axis.name] = curve = Curve.of(shown["bpp"], axis.quality(shown[axis.column]))
-        settings = dict(
-            zip(zip(shown["bpp"], axis.quality(shown[axis.column]), strict=True), shown["quality"], strict=True)
-        )
-        qualities[axis.name] = tuple(settings[point] for point in zip(curve.rate_bpp, curve.quality, strict=True))
+        rates, values = shown["bpp"], axis.quality(shown[axis.column])
+        curves[axis.name] = curve = Curve.of(rates, values)
+        quality_of = dict(zip(zip(rates, values, strict=True), shown["quality"], strict=True))
+        qualities[axis.name] = tuple(quality_of[point] for point in zip(curve.rate_bpp, curve.quality, strict=True))
         images[axis.name] = (table.of("bpp")[:, usable], table.of(axis.column)[:, usable])
         left_out[axis.name] = tuple(
             f"{base}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
         )
-    return RdCurve(
-        name,
-        title,
-        curves,
-        images,
-        learned=points["weights"].iloc[0] != "",
-        pictures=results.images,
-        left_out=left_out,
-        qualities=qualities,
-    )
+    learned = points["weights"].iloc[0] != ""
+    return RdCurve(name, title, curves, images, learned, results.images, left_out, qualities)
 
 
 def curves_at_shared_qualities(results: DatasetResults, *names: str) -> list[RdCurve]:
@@ -158,11 +149,11 @@ def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> U
     short = results.incomplete[(names == name) | names.str.startswith(f"{name}@")]
     if len(short):
         return UsageError(
-            f"{name} has {short['have'].max()} of {short['need'].max()} pictures at most; a curve needs all"
+            f"{name} has at most {short['have'].max()} of {short['need'].max()} pictures; a curve needs all of them"
         )
     base, _, qualities = name.rpartition("@")
     if base and qualities.replace(",", "").replace(".", "").isdigit():
-        return UsageError(f"{name}: a curve has all qualities; write {base}")
+        return UsageError(f"{name}: a curve includes all qualities; use {base}")
     return UsageError(f"{name} is not measured on {results.dataset}{codec_hint(name, known)}")
 
 
@@ -236,7 +227,7 @@ def find(results: DatasetResults, export: Export, name: str, *, points: bool = F
     if results.dataset in elsewhere:
         raise UsageError(f"{name} covers all {results.whole} pictures, not {results.extent}; omit --images")
     if len(elsewhere):
-        raise UsageError(f"{name} is of {' and '.join(elsewhere)}, not of {results.dataset}")
+        raise UsageError(f"{name} is published for {' and '.join(elsewhere)}, not for {results.dataset}")
     raise _not_measured(results, name, {*measured, *published_names(here)})
 
 

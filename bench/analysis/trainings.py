@@ -38,11 +38,11 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
     if not shared:
         return "no quality in common"
     for quality in shared:
-        behind = [_taken_steps(_row_of(own, codec, quality)) for codec in codecs]
-        known = not any(map(math.isnan, behind))
-        two = [found[quality] + (before if known else 0) for found, before in zip(steps, behind, strict=True)]
-        if max(two) > min(two) * (1 + EQUAL_STEPS):
-            return f"training was not equal: {two[0]:,.0f} and {two[1]:,.0f} steps at quality {quality:g}"
+        initial = [_taken_steps(_row_of(own, codec, quality)) for codec in codecs]
+        are_known = not any(map(math.isnan, initial))
+        totals = [found[quality] + (taken if are_known else 0) for found, taken in zip(steps, initial, strict=True)]
+        if max(totals) > min(totals) * (1 + EQUAL_STEPS):
+            return f"training was not equal: {totals[0]:,.0f} and {totals[1]:,.0f} steps at quality {quality:g}"
     return _unequal_starts(codecs, own, shared)
 
 
@@ -66,6 +66,7 @@ def _taken(row: Mapping[Hashable, Any]) -> tuple[str, set[str]]:
 
 
 def _taken_steps(row: Mapping[Hashable, Any]) -> float:
+    """Number of training steps of the weights that a training started from; NaN if unknown."""
     value = row.get("taken_steps", "")
     return math.nan if value == "" else float(value)
 

@@ -128,8 +128,8 @@ def _check(path: Path, connection: sqlite3.Connection, identity: int) -> None:
         _migrate(connection)
     elif version != SCHEMA_VERSION:
         raise StoreError(
-            f"{path} has schema {version}, this bench needs {SCHEMA_VERSION}; move it away "
-            "(its rows can be exported with the bench that wrote it, and imported here)"
+            f"{path} has schema {version}, this version of bench needs {SCHEMA_VERSION}; move it away "
+            "(its rows can be exported with the version that wrote it, and imported here)"
         )
 
 

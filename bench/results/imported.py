@@ -133,8 +133,8 @@ def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:
         meant = 1 - 10 ** (-decibels[rate] / 10)
         if abs(plain[rate] - meant) > _MS_SSIM_TOLERANCE:
             raise UsageError(
-                f"{path}: at {rate} bpp its MS-SSIM is {plain[rate]:g}, and in dB {decibels[rate]:g}, which is "
-                f"{meant:.4f}; leave one of them out"
+                f"{path}: at {rate} bpp, MS-SSIM is {plain[rate]:g}, but in dB it is {decibels[rate]:g}, which equals "
+                f"{meant:.4f}; remove one of them"
             )
 
 

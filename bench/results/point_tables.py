@@ -119,7 +119,7 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
     """Average over the pictures at each setting; also return the number of pictures."""
     if "setting" not in rows:
         raise UsageError(
-            f"{path}: there are rows of several pictures; a column 'lmbda' or 'quality' must say which make one point"
+            f"{path}: the rows are of several pictures; a column 'lmbda' or 'quality' must say which belong to a point"
         )
     # MS-SSIM in dB must be computed from the mean MS-SSIM: the mean of decibels is another number.
     numbers = rows.drop(columns=[_DECIBELS, *_TEXTS], errors="ignore")
@@ -130,7 +130,7 @@ def _means(path: Path, rows: pd.DataFrame, roles: Mapping[str, str]) -> tuple[pd
         if len(group) != wanted or group["picture"].nunique() != wanted:
             raise UsageError(
                 f"{path}: '{roles['setting']}' {setting} has {count(len(group), 'row')} of "
-                f"{count(group['picture'].nunique(), 'picture')}; each of all {wanted} pictures must be there once"
+                f"{count(group['picture'].nunique(), 'picture')}; each of all {wanted} pictures must appear once"
             )
     if numbers.isna().any(axis=None):
         empty = numbers.columns[numbers.isna().any()][0]

@@ -65,7 +65,8 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit all changes in the block, or none. A nested block is part of the outer one."""
-        if self._connection.in_transaction:
+        is_within = self._connection.in_transaction
+        if is_within:
             yield
             return
         with explained(self.path):
@@ -118,7 +119,7 @@ class Store:
                 if replace or tuple(row[column] for column in columns) not in known:
                     self._insert(table, row)
 
-    def forget(self, table: str, **key: str) -> None:
+    def forget(self, table: str, **key: object) -> None:
         """Delete the rows that `describe` recorded for a key, such as an image set or an imported curve."""
         condition = " AND ".join(f"{column} = ?" for column in DESCRIPTION_KEYS[table])
         values = tuple(key[column] for column in DESCRIPTION_KEYS[table])

@@ -203,7 +203,7 @@ def test_a_linear_published_curve_is_converted_once(synthetic: Synthetic, tmp_pa
 def test_published_curves_of_other_pictures_are_refused(synthetic: Synthetic, tmp_path: Path) -> None:
     _publish(synthetic, metric="psnr_rgb", points=[(0.1, 28), (1, 35)], dataset="kodak")
     export = synthetic.read(tmp_path)
-    with pytest.raises(UsageError, match=r"^paper/gamma is of kodak, not of garden$"):
+    with pytest.raises(UsageError, match=r"^paper/gamma is published for kodak, not for garden$"):
         compare_rows(export, "alpha", "paper/gamma")
     assert [rd_curve.name for rd_curve in all_curves(DatasetResults.of(export, "garden"), export)] == ["alpha", "beta"]
 
@@ -220,7 +220,7 @@ def test_a_codec_without_a_complete_point_is_not_compared(synthetic: Synthetic, 
     synthetic.tables["measurements"] = [
         row for row in synthetic.tables["measurements"] if row["codec"] == "alpha" or row["image"] != "dill"
     ]
-    with pytest.raises(UsageError, match=r"^beta has 3 of 4 pictures at most; a curve needs all$"):
+    with pytest.raises(UsageError, match=r"^beta has at most 3 of 4 pictures; a curve needs all of them$"):
         compare_rows(synthetic.read(tmp_path), "beta", "alpha")
 
 
@@ -247,7 +247,7 @@ def test_a_quality_that_was_not_measured_is_named(
 
 def test_a_report_is_not_against_a_point(synthetic: Synthetic, tmp_path: Path) -> None:
     export = synthetic.read(tmp_path)
-    with pytest.raises(UsageError, match=r"^alpha@50: a curve has all qualities; write alpha$"):
+    with pytest.raises(UsageError, match=r"^alpha@50: a curve includes all qualities; use alpha$"):
         find(DatasetResults.of(export, "garden"), export, "alpha@50")
 
 

@@ -176,5 +176,5 @@ def test_a_name_that_several_curves_go_on_from_is_told_which(synthetic: Syntheti
 def test_an_incomplete_curve_is_found_by_its_short_name(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_curve("gamma", weights="compact", images=IMAGES[:3])
     synthetic.add_curve("gamma", weights="zoo", images=IMAGES[:3])
-    with pytest.raises(UsageError, match=r"^gamma has 3 of 4 pictures at most; a curve needs all$"):
+    with pytest.raises(UsageError, match=r"^gamma has at most 3 of 4 pictures; a curve needs all of them$"):
         compare_rows(synthetic.read(tmp_path), "gamma", "alpha")

@@ -113,11 +113,11 @@ def test_decibels_of_single_pictures_are_not_averaged(tmp_path: Path) -> None:
         ("bpp,ms-ssim\n.1,12\n", "MS-SSIM is above 1"),
         (
             "bpp,ms-ssim,ms-ssim-db\n.1,.9,10\n.2,.9,12\n",
-            "at 0.2 bpp its MS-SSIM is 0.9, and in dB 12, which is 0.9369; leave one of them out",
+            "at 0.2 bpp, MS-SSIM is 0.9, but in dB it is 12, which equals 0.9369; remove one of them",
         ),
         ('bpp,psnr\n.1,"30\n', "not a CSV file"),
         (b"\xff\xfeb\x00p\x00", "not a CSV file in UTF-8"),
-        ("seq,bpp,psnr\na,.1,30\nb,.2,31\n", "a column 'lmbda' or 'quality' must say which make one point"),
+        ("seq,bpp,psnr\na,.1,30\nb,.2,31\n", "a column 'lmbda' or 'quality' must say which belong to a point"),
         ("seq,lmbda,bpp,psnr\na,1,.1,30\nb,1,.2,31\na,2,.3,32\n", "'lmbda' 2 has 1 row of 1 picture; each of all 2"),
         ("seq,qp,bpp,psnr\na,1,.1,30\na,1,.2,31\nb,2,.3,32\n", "'qp' 1 has 2 rows of 1 picture;"),
         ("seq,qp,bpp,psnr\na,1,.1,30\nb,1,.2,\n", "'psnr' is empty in row 2"),
