@@ -257,14 +257,7 @@ def _share(claim: Claim, found: Evidence, cases: Iterable[bool | str]) -> Eviden
 MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {
     function.__name__: function
     for function in (
-        gain,
-        equal_rate,
-        gain_by_metric,
-        gain_by_model,
-        error_by_model,
-        error_falls_with_quality,
-        time_ratio,
-        unimodal_alpha,
-        best_variant,
+        gain, equal_rate, gain_by_metric, gain_by_model, error_by_model, error_falls_with_quality, time_ratio,
+        unimodal_alpha, best_variant,
     )
-}
+}  # fmt: skip

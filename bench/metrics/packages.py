@@ -38,12 +38,17 @@ def missing_package(*modules: str) -> Callable[[], str | None]:
     return missing
 
 
-def version_with(package: str, own: str = "1") -> str:
-    """The version of a metric that a package computes: its own, and that of the package if installed."""
+def version_with(package: str) -> str:
+    """The version of a metric that a package computes: "1", and the version of the package if it is installed."""
     try:
-        return f"{own}, {package} {importlib.metadata.version(package)}"
+        return f"1, {package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
-        return own
+        return "1"
+
+
+def computed_by(package: str, *modules: str) -> dict[str, Any]:
+    """Arguments `version` and `missing` of a `Metric` that a package computes with these modules."""
+    return {"version": version_with(package), "missing": missing_package(*modules)}
 
 
 def from_side(side: int) -> Callable[[Function], Function]:

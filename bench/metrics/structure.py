@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 from bench.metrics.distortion import Metric
 from bench.metrics.packages import (
     LUMA_KINDS,
+    computed_by,
     from_side,
-    missing_package,
     one_torch_thread,
     unit_luma_tensor,
     unit_tensor,
-    version_with,
 )
 
 if TYPE_CHECKING:
@@ -51,9 +50,8 @@ def _of_piq(name: str, tensor: Callable[[Any], torch.Tensor], min_side: int) -> 
     return measure
 
 
-_PIQ: dict[str, Any] = {"version": version_with("piq"), "missing": missing_package("piq", "torchvision")}
-
-_OF_LUMA: dict[str, Any] = {**_PIQ, "kinds": LUMA_KINDS}
+_PIQ: dict[str, Any] = computed_by("piq", "piq", "torchvision")
+_OF_LUMA: dict[str, Any] = {"kinds": LUMA_KINDS, **_PIQ}
 
 FSIM = Metric("fsim", _of_piq("fsim", unit_tensor, FSIM_MIN_SIDE), "FSIM, colour", higher_is_better=True, **_PIQ)
 GMSD = Metric("gmsd", _of_piq("gmsd", unit_tensor, GMSD_MIN_SIDE), "GMSD", higher_is_better=False, **_PIQ)

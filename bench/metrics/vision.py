@@ -22,12 +22,11 @@ import numpy as np
 from bench.metrics.distortion import Metric
 from bench.metrics.packages import (
     LUMA_KINDS,
+    computed_by,
     from_side,
-    missing_package,
     one_torch_thread,
     unit_luma,
     unit_luma_tensor,
-    version_with,
 )
 
 if TYPE_CHECKING:
@@ -93,12 +92,7 @@ def _cvvdp_predictor() -> Any:  # noqa: ANN401  # it has no types
     return pycvvdp.cvvdp(display_name="standard_4k", device=torch.device("cpu"), quiet=True)
 
 
-_HVS: dict[str, Any] = {
-    "higher_is_better": True,
-    "version": version_with("psnr-hvsm"),
-    "kinds": LUMA_KINDS,
-    "missing": missing_package("psnr_hvsm"),
-}
+_HVS: dict[str, Any] = {"higher_is_better": True, "kinds": LUMA_KINDS, **computed_by("psnr-hvsm", "psnr_hvsm")}
 
 PSNR_HVS = Metric("psnr_hvs", functools.partial(_hvs_db, masked=False), "PSNR-HVS, luma (dB)", **_HVS)
 PSNR_HVS_M = Metric("psnr_hvs_m", functools.partial(_hvs_db, masked=True), "PSNR-HVS-M, luma (dB)", **_HVS)
@@ -107,23 +101,8 @@ NLPD = Metric(
     _nlpd,
     "NLPD, luma",
     higher_is_better=False,
-    version=version_with("plenoptic"),
     kinds=LUMA_KINDS,
-    missing=missing_package("plenoptic", "pyrtools"),
+    **computed_by("plenoptic", "plenoptic", "pyrtools"),
 )
-FLIP = Metric(
-    "flip",
-    _flip,
-    "FLIP",
-    higher_is_better=False,
-    version=version_with("flip-evaluator"),
-    missing=missing_package("flip_evaluator"),
-)
-CVVDP = Metric(
-    "cvvdp",
-    _cvvdp,
-    "ColorVideoVDP (JOD)",
-    higher_is_better=True,
-    version=version_with("cvvdp"),
-    missing=missing_package("pycvvdp"),
-)
+FLIP = Metric("flip", _flip, "FLIP", higher_is_better=False, **computed_by("flip-evaluator", "flip_evaluator"))
+CVVDP = Metric("cvvdp", _cvvdp, "ColorVideoVDP (JOD)", higher_is_better=True, **computed_by("cvvdp", "pycvvdp"))
