@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ _OUT = {
 def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str, Any]]:
     """Content of one file per measured curve. Times are included if all points were timed in one setting.
 
+    Points of rate 0 or of infinite quality are left out; `meta.left_out` is their number.
+
     Raises:
         UsageError: no codec is measured on the whole image set.
     """
@@ -43,9 +46,9 @@ def _curve(results: DatasetResults, times: pd.DataFrame, name: str) -> dict[str,
     lists = {
         theirs: points[ours].tolist() for ours, theirs in _OUT.items() if ours in points and points[ours].notna().all()
     }
-    finite = [all(map(math.isfinite, values)) for values in zip(*lists.values(), strict=True)]
+    usable = [values[0] > 0 and all(map(math.isfinite, values)) for values in zip(*lists.values(), strict=True)]
     lists |= _times(results, times[times["name"] == name], points["quality"].tolist())
-    lists = {key: [v for v, keep in zip(values, finite, strict=True) if keep] for key, values in lists.items()}
+    lists = {key: list(itertools.compress(values, usable)) for key, values in lists.items()}
     first = points.iloc[0]
     return {
         "name": name,
@@ -55,6 +58,7 @@ def _curve(results: DatasetResults, times: pd.DataFrame, name: str) -> dict[str,
             "type": "image",
             "dataset": results.dataset,
             "settings": json.loads(first["settings"] or "{}"),
+            "left_out": usable.count(False),
         },
         "results": lists,
     }

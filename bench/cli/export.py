@@ -10,6 +10,7 @@ from bench.cli.options import data, db
 from bench.cli.parameters import FOLDER, Command
 from bench.cli.process import end
 from bench.system.errors import UsageError
+from bench.system.wording import count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,9 @@ def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any)
         curves = compressai_curves(fitting(export, dataset=named), export)
         written = interchange.write_compressai(curves, target)
         click.echo("\n".join(map(str, written)))
+        for curve in curves:
+            if left_out := curve["meta"]["left_out"]:
+                click.echo(f"{curve['name']}: {count(left_out, 'point')} left out, of rate 0 or infinite quality")
         return
     if (dataset or added["data"]) and not added["pictures"]:
         raise UsageError("--dataset and --data select --pictures; CSV files always have all image sets")

@@ -95,6 +95,8 @@ class Field:
         convert = int if self.kind == "integer" else float
         if isinstance(value, bool) or not isinstance(value, str | int | convert):
             return None
+        if isinstance(value, str) and ("_" in value or not value.isascii()):
+            return None  # Python reads "1_0" as 10, and digits of other scripts
         try:
             number = convert(value)
         except (ValueError, OverflowError):

@@ -17,7 +17,7 @@ from bench.system.errors import UsageError, unknown
 from bench.system.wording import count, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bench.results.store import Store
@@ -33,6 +33,9 @@ _MS_SSIM_TOLERANCE = 0.01
 
 DEFAULT_DATASET = "kodak"
 """Default image set of imported points."""
+
+UNCOMPRESSED_BPP = 24.0
+"""Rate of uncompressed RGB with 8 bits per sample; a higher rate may be in another unit."""
 
 WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
 """Note on an image set that is known only by name."""
@@ -121,7 +124,19 @@ def imported_curve(
         found.append(f"the file names no image set: {DEFAULT_DATASET} is assumed; use --dataset NAME for another")
     if left_out := len(rows) - len(best):
         found.append(f"{left_out} left out: another point at the same rate is at least as good")
+    found += _suspicious(best)
     return ImportedCurve(published.validated(best, str(path)), tuple(found))
+
+
+def _suspicious(points: pd.DataFrame) -> Iterator[str]:
+    """Notes on points that are probably mistakes, or that comparisons leave out."""
+    highest = float(points["rate_bpp"].max())
+    if highest > UNCOMPRESSED_BPP:
+        yield f"the highest rate, {highest:g}, is above {UNCOMPRESSED_BPP:g} bits per pixel: check its unit"
+    upwards = points.sort_values("rate_bpp")
+    best_so_far = upwards.groupby("metric")["value"].cummax()
+    if dominated := int((best_so_far.groupby(upwards["metric"]).diff() == 0).sum()):
+        yield f"{dominated} with a higher rate but no higher quality than another; comparisons leave them out"
 
 
 def _require_one_ms_ssim(path: Path, points: pd.DataFrame) -> None:

@@ -46,6 +46,8 @@ def test_every_column_of_an_export_is_a_field() -> None:
         ("quality", "nan"),
         ("quality", "inf"),
         ("title", "a" * 1_001),
+        ("rate_bpp", "1_0"),
+        ("rate_bpp", "\u0660.\u0661"),
         ("quality", ""),
         ("seconds", "-1"),
         ("threads", "0"),

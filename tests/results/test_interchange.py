@@ -72,10 +72,16 @@ def test_times_of_several_settings_are_left_out(synthetic: Synthetic, tmp_path: 
     assert "encoding_time" not in content["results"]
 
 
-def test_a_lossless_point_is_not_written(synthetic: Synthetic, tmp_path: Path) -> None:
-    next(r for r in synthetic.tables["measurements"] if r["codec"] == "alpha" and r["quality"] == 90)["mse"] = 0.0
-    content = json.loads(export_compressai(synthetic.read(tmp_path), tmp_path / "out")[0].read_text())
-    assert {len(values) for values in content["results"].values()} == {4}
+@pytest.mark.parametrize(("column", "value"), [("mse", 0.0), ("num_bytes", 0)])
+def test_a_point_that_no_curve_can_have_is_left_out_and_counted(
+    synthetic: Synthetic, tmp_path: Path, column: str, value: float
+) -> None:
+    for row in synthetic.tables["measurements"]:
+        if row["codec"] == "alpha" and row["quality"] == 90:
+            row[column] = value
+    file = export_compressai(synthetic.read(tmp_path), tmp_path / "out")[0]
+    assert json.loads(file.read_text())["meta"]["left_out"] == 1
+    assert len(import_curve(file).points.query("metric == 'psnr_rgb'")) == 4
 
 
 def test_nothing_complete_is_an_error(synthetic: Synthetic, tmp_path: Path) -> None:

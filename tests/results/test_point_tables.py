@@ -74,6 +74,19 @@ def test_other_columns_are_left_out_with_a_word(tmp_path: Path) -> None:
     assert curve.remarks == ("columns left out (not among psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db): lpips",)
 
 
+def test_a_rate_that_is_hardly_in_bits_per_pixel_is_noted(tmp_path: Path) -> None:
+    assert read(tmp_path, "bpp,psnr\n1000,30\n5000,31\n").remarks == (
+        "the highest rate, 5000, is above 24 bits per pixel: check its unit",
+    )
+
+
+def test_points_that_comparisons_leave_out_are_noted(tmp_path: Path) -> None:
+    table = "bpp,psnr,ms-ssim\n.3,32,.97\n.1,30,.95\n.2,29,.96\n.4,31.5,.98\n.5,32,.99\n"
+    assert read(tmp_path, table).remarks == (
+        "3 with a higher rate but no higher quality than another; comparisons leave them out",
+    )
+
+
 def test_rows_of_pictures_become_means_at_each_setting(tmp_path: Path) -> None:
     """As in Cool-Chic's tables: a row a picture and lambda, in any order."""
     rows = [(".02", "a", 0.1, 28), (".001", "b", 0.5, 36), (".02", "b", 0.3, 30), (".001", "a", 0.7, 34)]
