@@ -1,13 +1,15 @@
-"""Delta weights: files with the tensors that differ from another file, their base.
+"""Delta weights: files with only the tensors that differ from those of another file, the base.
 
     joint+qr-3 -> joint-3 -> hyper-3
 
-Models after entropy-model fine-tuning share the transforms of their start; a decoder that was trained further shares
-the rest with its model; models of several lambdas in one training differ by factors of channels. Such a file names its
-base in the same folder, the base's SHA-256, the tensors that equal the base's, those that are the base's times factors
-(see `scaling`), and those of which it contains the difference from the base's, because that is smaller. It contains
-all other tensors as they are. A base may have a base itself. `catalogue.bases`
-finds them and refuses one that has changed, so that the SHA-256 of the file identifies the whole model.
+After entropy-model fine-tuning, a model shares the transforms of the model it started from. A fine-tuned decoder shares
+everything else with its model. Models trained together for several lambdas differ by one factor per channel.
+
+The header names the base, a file in the same folder, with its SHA-256, and lists the tensors that are equal to the
+base's (`taken`), those that are the base's times factors (`scaled`, see `scaling`), and those stored as a difference
+from the base's, where that is smaller (`added`). All other tensors are stored as they are. A base may itself have a
+base. `catalogue.bases` finds all of them and rejects one that has changed, so the SHA-256 of a file identifies the
+whole model.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import contextlib
 import functools
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -36,11 +38,11 @@ Header = dict[str, Any]
 _Value = TypeVar("_Value")
 
 _ENCODER = "g_a."
-"""Prefixes of the tensors without which two files are not stored as delta weights."""
+"""Prefix of the tensors that two models must share for one to be stored as delta weights of the other."""
 
 
 def read(path: Path) -> tuple[Header, Tensors]:
-    """Header of a file and all tensors of its model, including those of its bases.
+    """Read the header of a file and all tensors of its model, including those of its bases.
 
     Raises:
         MissingError: the file or a base is missing.
@@ -49,16 +51,18 @@ def read(path: Path) -> tuple[Header, Tensors]:
     header, tensors = tensor_file.read(path)
     whole: Tensors = {}
     for base in reversed(catalogue.bases(path)):
-        whole = _on(base, *tensor_file.read(base), whole, _TENSORS)
-    return header, _on(path, header, tensors, whole, _TENSORS)
+        whole = _completed(base, *tensor_file.read(base), whole, scale=scaling.scaled, add=_sum)
+    return header, _completed(path, header, tensors, whole, scale=scaling.scaled, add=_sum)
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
-    """Write a model as delta weights of a base with the same encoder, up to factors per channel; else as full weights.
+    """Write a model as delta weights of `base`, or as full weights if the two encoders differ.
+
+    Encoders that differ by one factor per channel count as equal.
 
     Args:
         path: the file; `base` must be in the same folder when it is read.
-        header: further content of the header. A base in it is replaced.
+        header: further content of the header. An entry `base` is replaced.
         tensors: of the whole model.
         base: another file, with full or delta weights.
 
@@ -82,7 +86,7 @@ def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None
 
 
 def difference(tensors: Tensors, theirs: Tensors) -> Tensors:
-    """The tensors that others lack or have with other values."""
+    """The tensors that are missing in `theirs` or differ there."""
     return {name: value for name, value in tensors.items() if not _equal(value, theirs.get(name))}
 
 
@@ -93,7 +97,7 @@ def _factors(held: Tensors, theirs: Tensors) -> dict[str, tuple[int, torch.Tenso
 
 
 def _increments(held: Tensors, theirs: Tensors) -> Tensors:
-    """What is added to the base's tensors, where that is exact and takes fewer bytes than the tensor itself."""
+    """Differences from the base's tensors, where their sum is exact and they need fewer bytes than the tensor."""
     found = {name: _increment(value, theirs[name]) for name, value in held.items() if name in theirs}
     return {name: increment for name, increment in found.items() if increment is not None}
 
@@ -107,10 +111,10 @@ def _increment(value: torch.Tensor, start: torch.Tensor) -> torch.Tensor | None:
 
 
 def _sum(start: torch.Tensor, increment: torch.Tensor) -> torch.Tensor:
-    """Two float16 tensors added, rounded once: equal on every machine.
+    """Sum of two float16 tensors, rounded once and therefore equal on every machine.
 
     Raises:
-        ValueError: they do not have one shape and type.
+        ValueError: their shapes or types differ.
     """
     if start.shape != increment.shape or not start.dtype == increment.dtype == torch.half:
         raise ValueError(f"{tuple(increment.shape)} added to {tuple(start.shape)}")
@@ -122,9 +126,9 @@ def _layer(name: str) -> str:
 
 
 def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
-    """Whether two files have equal tensors, all or those of some sub-networks; False if one is missing or invalid.
+    """Whether two files have equal tensors (of the sub-networks `parts` only, if given).
 
-    Results are cached until a file changes.
+    False if a file is missing or invalid.
     """
     try:
         ours, theirs = (
@@ -137,7 +141,7 @@ def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
 
 
 def digests(path: Path) -> dict[str, str]:
-    """SHA-256 of each tensor of a file's model, including those of its bases.
+    """A digest of each tensor of a file's model, including those of its bases; cached until a file changes.
 
     Raises:
         MissingError, UsageError: see `read`.
@@ -145,7 +149,8 @@ def digests(path: Path) -> dict[str, str]:
     whole: dict[str, str] = {}
     for file in (*reversed(catalogue.bases(path)), path):
         state = file.stat()
-        whole = _on(file, *_held(file, state.st_mtime_ns, state.st_size), whole, _DIGESTS)
+        header, held = _digests_in(file, state.st_mtime_ns, state.st_size)
+        whole = _completed(file, header, held, whole, scale=_scaled_digest, add=_sum_digest)
     return whole
 
 
@@ -157,23 +162,9 @@ def _sum_digest(base: str, increment: str) -> str:
     return hashlib.sha256(f"{base} + {increment}".encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule(Generic[_Value]):
-    """How a value of a whole model follows from that of the base and what the file contains."""
-
-    scaled: Callable[[_Value, _Value, int], _Value]
-    """From the base's value, factors and an axis."""
-    added: Callable[[_Value, _Value], _Value]
-    """From the base's value and an increment."""
-
-
-_TENSORS: _Rule[torch.Tensor] = _Rule(scaling.scaled, _sum)
-_DIGESTS: _Rule[str] = _Rule(_scaled_digest, _sum_digest)
-
-
 @functools.lru_cache(maxsize=256)
-def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
-    """Header of a file and the SHA-256 of each tensor in it, cached until it changes."""
+def _digests_in(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
+    """Header of a file and the SHA-256 of each tensor in it."""
     header, tensors = tensor_file.read(path)
     found = {}
     for name, value in tensors.items():
@@ -186,9 +177,9 @@ def _held(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[
 def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
     """Write a model (see `write`) in place of a file that may be the base of others.
 
-    Other models that depend on it keep their tensors: as delta weights of the new file, or as full weights if they have
-    nothing in common with it. Decoders and integer entropy models belong to one model: they are kept if its tensors are
-    unchanged, and are otherwise left to be refused, because they have to be trained again.
+    Dependants that are whole models keep their tensors: they become delta weights of the new file, or full weights if
+    they have another encoder. Decoders and integer entropy models belong to one model. They are updated if its tensors
+    are unchanged; otherwise they are left as they are and are rejected on loading, because they must be trained again.
     """
     before, dependants = _readable(path), _dependants(path)
     write(path, header, tensors, base)
@@ -199,7 +190,7 @@ def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = No
 
 @dataclass(frozen=True, slots=True)
 class _Dependant:
-    """A file that depends on another, as it was before that one changed, with its own dependants."""
+    """A file that depends on another, read before that one changes, with its own dependants."""
 
     path: Path
     header: Header
@@ -219,7 +210,7 @@ def _dependants(path: Path) -> tuple[_Dependant, ...]:
 
 
 def _rewrite(base: Path, dependants: tuple[_Dependant, ...], *, stays: bool) -> None:
-    """Write dependants of a new base again; `stays`: its tensors are those of the former one."""
+    """Rewrite the dependants of a new base; `stays`: its tensors are those of the former one."""
     for file in dependants:
         if not _belongs_to_one(file.header):
             write(file.path, file.header, file.tensors, base)
@@ -237,14 +228,19 @@ def _readable(path: Path) -> Tensors | None:
         return None
 
 
-def _on(
+def _completed(
     path: Path,
     header: Header,
     held: dict[str, _Value],
     base: dict[str, _Value],
-    rule: _Rule[_Value],
+    *,
+    scale: Callable[[_Value, _Value, int], _Value],
+    add: Callable[[_Value, _Value], _Value],
 ) -> dict[str, _Value]:
-    """Complete a file's own tensors with those of its base, if it has one."""
+    """Complete the tensors in a file, or their digests, with those of its base, if it has one.
+
+    `scale` takes a base's value, factors and an axis; `add` takes a base's value and the difference from it.
+    """
     if "base" not in header:
         return held
     if "fixed_point" in header:
@@ -255,8 +251,8 @@ def _on(
     if absent := [name for name in (*header["base"]["taken"], *axes, *increments) if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
     try:
-        made = {name: rule.scaled(base[name], held[name], axis) for name, axis in axes.items()}
-        made |= {name: rule.added(base[name], held[name]) for name in increments}
+        made = {name: scale(base[name], held[name], axis) for name, axis in axes.items()}
+        made |= {name: add(base[name], held[name]) for name in increments}
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: its tensors do not fit its base {header['base']['file']} ({error})") from error
     return {**{name: base[name] for name in header["base"]["taken"]}, **held, **made}
