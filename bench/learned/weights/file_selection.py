@@ -1,12 +1,12 @@
-"""Files named by --weights: one, a list, or a glob; and the quality of each.
+"""Files given by --weights (one file, a list, or a glob), and the quality of each.
 
     my_q4.pth.tar                   one file
-    runs/*.pth.tar                  a curve: each file is a point
-    q1=low.pth,q2=high.pth          a curve with explicit qualities
+    runs/*.pth.tar                  an RD curve: each file is a point
+    q1=low.pth,q2=high.pth          an RD curve with explicit qualities
 
-The quality is the last number in the file's name or, with a glob, in the text matched by the wildcards. It depends on
-that file only, so that further files do not change points that are measured. Two files with the same number are
-refused. This module does not import torch.
+The quality is the last number in the file's name or, with a glob, in the text matched by the wildcards. It depends only
+on that file, so adding files does not change the points that were already measured. Two files with the same number are
+an error. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WILDCARDS = "*?["
 
 
 def selected(weights: str) -> dict[float, Path] | None:
-    """The files of a list or glob by quality; None if the text is neither.
+    """The files of a list or glob, by quality; None if the text is neither.
 
     Raises:
         UsageError: a file is missing, a glob matches none, or two files have the same number.
@@ -63,8 +63,8 @@ def _of_list(text: str) -> dict[float, Path]:
         quality, _, name = part.partition("=")
         number, path = float(quality.removeprefix("q")), Path(name)
         if not path.is_file():
-            there = f"there is no file {name}" if name else "a file must follow"
-            raise UsageError(f"--weights {part}: {there}")
+            reason = f"there is no file {name}" if name else "a file must follow"
+            raise UsageError(f"--weights {part}: {reason}")
         if number in found:
             raise UsageError(f"--weights: {found[number]} and {path} are both q{number:g}; number them differently")
         found[number] = path
@@ -90,13 +90,13 @@ def _of_glob(pattern: str) -> dict[float, Path]:
 
 
 def _by_hand(paths: Iterable[Path]) -> str:
-    """Advice with the equivalent list with explicit qualities."""
+    """Advice to give explicit qualities, with the beginning of such a list."""
     listed = [f"q{number}={path}" for number, path in enumerate(paths, 1)]
     return f"number them: --weights {','.join(listed[:2])}{',...' if listed[2:] else ''}"
 
 
 def _matched(pattern: str, path: Path) -> list[str]:
-    """The parts of a path that the wildcards of a pattern match, folder by folder."""
+    """The text that the wildcards of a pattern match, for each part of a path."""
     wanted, parts = Path(pattern).parts, path.parts
     if len(wanted) != len(parts):  # "**" matches any number of folders
         return [*parts[:-1], _stem(parts[-1])]
@@ -120,13 +120,13 @@ def _between(pattern: str, name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """A file's name without suffixes of checkpoints."""
+    """A file's name without the suffix of a checkpoint."""
     ending = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
     return name.removesuffix(ending)
 
 
 def _number(*texts: str) -> float | None:
-    """The last number in the last text that has one; neither the year of an architecture nor a hash after a number."""
+    """The last number in the last text that has one, ignoring years of architectures and hashes after a number."""
     for text in reversed(texts):
         plain = _ARCHITECTURE.sub("", text)
         for candidate in (_HASH.sub("", plain), plain):

@@ -1,4 +1,4 @@
-"""Models of a user's own class from a checkpoint: construction, loading of all tensors, and CDFs."""
+"""Load checkpoints into a user's own model class."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ _TABLE = re.compile(r"^[\w.]+\.(_offset|_quantized_cdf|_cdf_length|scale_table)$
 
 @torch.no_grad()
 def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
-    """Load all tensors of a checkpoint into a user's model class; returns the model in evaluation mode, with CDFs.
+    """Load all tensors of a checkpoint into a user's model class.
 
-    The model is created by the class's `from_state_dict`, by its constructor without arguments, or with the N and M of
-    the checkpoint's first and last convolutions; the first way that loads all tensors is used.
+    The model is created by the class's `from_state_dict`, by its constructor without arguments, or by its constructor
+    with the N and M of the checkpoint's first and last convolutions. The first of these that loads all tensors is used.
+
+    Returns:
+        The model in evaluation mode, with CDFs.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a checkpoint, no model can code with it, or the class cannot load it; the message has the
-            reason for each way.
+        UsageError: it is not a checkpoint, its tensors cannot be used for coding, or the class cannot load it. The
+            message says why each attempt failed.
     """
     tensors, reasons = state_dicts.read(path).tensors, []
     require_sound(path, tensors)
     for variant in state_dicts.variants(tensors):
-        for title, make in _ways(cls, variant):
+        for title, make in _constructors(cls, variant):
             try:
                 with torch.random.fork_rng(devices=()):
                     model = _with_tables(make, variant)
@@ -49,10 +52,10 @@ def load_own(cls: type[nn.Module], path: Path) -> nn.Module:
     raise UsageError(f"{path} is not of {cls.__name__}: {'; '.join(dict.fromkeys(reasons))}")
 
 
-def _ways(
+def _constructors(
     cls: type[nn.Module], tensors: dict[str, Tensor]
 ) -> Iterator[tuple[str, Callable[[dict[str, Tensor]], nn.Module]]]:
-    """Ways to make a model for tensors: a title, and a function that makes and loads it."""
+    """Functions that create a model and load tensors into it, each with a title for messages."""
     if hasattr(cls, "from_state_dict"):
         yield "from_state_dict", cls.from_state_dict
     named = [p for p in inspect.signature(cls).parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -71,7 +74,7 @@ def _loaded(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
 
 
 def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[str, Tensor]) -> nn.Module:
-    """The model that `make` makes, where CDFs that a file from before `update()` lacks are empty."""
+    """The model that `make` creates; CDFs that are missing because `update()` was not called are empty."""
     state = dict(tensors)
     while True:
         try:
@@ -84,7 +87,7 @@ def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[s
 
 
 def _reason(error: Exception) -> str:
-    """The first error, in a few words."""
+    """The first line of an error's message that says something, shortened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
     return f"{type(error).__name__}: {message[:160]}" if not isinstance(error, RuntimeError) else message[:160]

@@ -1,9 +1,9 @@
-"""Weights of convolutions with few bits: multiples of a power of two for each channel, and how a file stores them.
+"""Convolutions with weights of a few bits (integers times a power of two per channel), and their storage.
 
-The models of the package are rounded once, at the end of their training (`round_weights`). Rounded weights are float16
-numbers, so that nothing else depends on it. Only the file stores them in fewer bits, losslessly, where a tensor becomes
-smaller: their upper 8 bits and the bits below (`pack`), then each tensor of 8-bit integers with a Huffman code
-(`deflate`), because most weights are small. For the cost of rounding see docs/training.md.
+The weights that ship with the package are rounded once, at the end of training (`round_weights`). Rounded weights are
+float16 numbers, so no other code depends on the rounding. Files store them losslessly in fewer bits where that is
+smaller: first split into the upper 8 bits and the bits below (`pack`), then each tensor of 8-bit integers compressed
+with a Huffman code (`deflate`), because most weights are small. The cost of rounding is in docs/training.md.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from bench.learned.weights.stored_cdfs import Tensors
 
 MOST_BITS = 12
-"""Signed integers of so many bits are exact in float16, for each power of two."""
+"""Maximum number of bits: signed integers up to this size times a power of two are exact in float16."""
 
 _LEAST_EXPONENT = -24
 """Exponent of the smallest float16 number."""
 
 _MOST_TAPS = 256
-"""Positions of a kernel: limits the memory that a damaged file can ask for."""
+"""Maximum number of positions of a kernel, which limits the memory that a damaged file can request."""
 
 _HIGH, _LOW, _EXPONENT, _TAPS = _FIELDS = (".high", ".low", ".exponent", ".taps")
 
 
 @dataclass(frozen=True, slots=True)
 class WeightBits:
-    """Bits of the weights of convolutions."""
+    """Bits per weight of convolutions."""
 
     transforms: int
     """Bits in g_a and g_s."""
@@ -47,7 +47,7 @@ class WeightBits:
     """Bits in all other sub-networks."""
 
     def of(self, parameter: str) -> int:
-        """Bits of a parameter, by name."""
+        """Bits per weight of the parameter with this name."""
         return self.transforms if parameter.partition(".")[0] in TRANSFORMS else self.entropy_model
 
 
@@ -60,7 +60,7 @@ def round_weights(model: nn.Module, names: Collection[str], bits: WeightBits) ->
 
 
 def rounded(weights: Tensor, bits: int) -> Tensor:
-    """Weights rounded to integers of `bits` bits times a power of two, the smallest possible for each first index."""
+    """Round weights to integers of `bits` bits times the smallest possible power of two for each output channel."""
     largest = weights.abs().flatten(1).amax(1).view(-1, *(1,) * (weights.dim() - 1))
     step = torch.exp2((torch.frexp(largest).exponent - (bits - 1)).clamp(min=_LEAST_EXPONENT).float())
     limit = 2 ** (bits - 1) - 1
@@ -68,7 +68,7 @@ def rounded(weights: Tensor, bits: int) -> Tensor:
 
 
 def pack(tensors: Tensors) -> tuple[list[str], Tensors]:
-    """Names of the tensors that were packed, and all tensors as a file stores them."""
+    """Pack float16 convolutions; returns the names of packed tensors, and all tensors as stored in a file."""
     names: list[str] = []
     stored: Tensors = {}
     for name, value in tensors.items():
@@ -113,7 +113,7 @@ def deflate(tensors: Tensors) -> tuple[dict[str, list[int]], Tensors]:
 
 
 def _compressed(integers: bytes) -> bytes:
-    """The smallest zlib stream: weights have no repetitions to find, but residuals are mostly zeros."""
+    """The smallest zlib stream. Weights have no repetitions, but differences from a base are mostly zeros."""
     streams = []
     for strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_DEFAULT_STRATEGY):
         code = zlib.compressobj(9, strategy=strategy)
@@ -134,7 +134,7 @@ def inflate(shapes: Mapping[str, Sequence[int]], stored: Tensors) -> Tensors:
             raise ValueError(f"the compressed integers of '{name}' are missing")
         code, expected = zlib.decompressobj(), math.prod(shape)
         try:
-            content = code.decompress(stream.numpy().tobytes(), expected + 1)  # not more, whatever it would become
+            content = code.decompress(stream.numpy().tobytes(), expected + 1)  # limits the memory
         except (zlib.error, OverflowError) as error:
             raise ValueError(f"the compressed integers of '{name}' are damaged ({error})") from None
         if len(content) != expected or not code.eof:

@@ -1,4 +1,4 @@
-"""Recognition of a checkpoint's architecture and widths from the names and shapes of its tensors."""
+"""Recognise the architecture and widths of a checkpoint from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ WIDEST = 2048
 
 _NARROWEST = ("g_a.0.weight", "g_a.0.conv1.weight")
 _LATENTS = ("g_a.6.weight", "g_a.13.weight")
-"""The convolutions whose output channels are an architecture's N and M."""
+"""Convolutions whose numbers of output channels are N and M."""
 
 TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
-"""Suffixes of the names of CDFs. Missing ones are built, and their shapes are not checked."""
+"""Suffixes of the tensors of CDFs. Missing ones are built, and their shapes are not checked."""
 
 _BOTTLENECK = re.compile(r"\b_?(bias|matri|factor)(?:es|ces|x|s)?\.?(\d)$")
 
@@ -41,23 +41,23 @@ class RecognizedModel:
     """The architecture of a checkpoint."""
 
     name: str
-    """A family here, else CompressAI's name."""
+    """The family in bench, or else CompressAI's name."""
     N: int
     M: int
     place: str
-    """Position of the tensors in the file; see `state_dicts.StateDict`."""
+    """Key of the tensors in the file; see `state_dicts.StateDict`."""
     has_tables: bool
     """Whether the file has all CDFs."""
 
     def __str__(self) -> str:
-        taken = f", {self.place}" if self.place not in {"", "state_dict"} else ""
-        tables = "" if self.has_tables else ", tables built here"
-        return f"{compressai_name(self.name)}, N={self.N}, M={self.M}{taken}{tables}"
+        place = f", {self.place}" if self.place not in {"", "state_dict"} else ""
+        tables = "" if self.has_tables else ", CDFs built by bench"
+        return f"{compressai_name(self.name)}, N={self.N}, M={self.M}{place}{tables}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Match of a file's tensors with an architecture of the widths of its convolutions."""
+    """Comparison of a file's tensors with an architecture of the same widths."""
 
     name: str
     N: int
@@ -65,17 +65,18 @@ class _Fit:
     tensors: Mapping[str, Tensor]
     has_tables: bool
     agreeing: int
-    complaint: str
+    """Number of parameters with the same name and shape."""
+    difference: str
     """The first difference; "" if there is none."""
 
 
 def identify(path: Path) -> RecognizedModel:
-    """The architecture of a checkpoint, cached until the file changes.
+    """Identify the architecture of a checkpoint. The result is cached until the file changes.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a checkpoint, or of an unknown architecture (the message names the nearest), or no model
-            can code with it.
+        UsageError: it is not a checkpoint, its architecture is unknown (the message names the closest one), or its
+            tensors cannot be used for coding.
     """
     if not path.is_file():
         state_dicts.read(path)
@@ -93,7 +94,7 @@ def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> RecognizedModel
 
 
 def tensors_of(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint under the names in its architecture, without prefixes of wrappers.
+    """The tensors of a checkpoint by their names in its architecture, without prefixes of wrappers.
 
     Raises:
         MissingError, UsageError: see `identify`.
@@ -102,10 +103,10 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
 
 
 def require(path: Path, name: str) -> RecognizedModel:
-    """The architecture of a checkpoint that has to be of a given family or architecture.
+    """Identify a checkpoint and check that it is of the given family or architecture.
 
     Raises:
-        MissingError, UsageError: see `identify`; or it is of another.
+        MissingError, UsageError: see `identify`; or it is of another architecture.
     """
     found = identify(path)
     if found.name != name:
@@ -114,7 +115,7 @@ def require(path: Path, name: str) -> RecognizedModel:
 
 
 class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a function
-    """Mode in which models are created with uninitialised parameters, because these are loaded afterwards."""
+    """Context in which models are created with uninitialised parameters, to be loaded afterwards."""
 
     def __torch_function__(
         self,
@@ -132,7 +133,7 @@ class without_initialisation(TorchFunctionMode):  # noqa: N801 - used as a funct
 
 
 def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None) -> nn.Module:  # noqa: N803
-    """CompressAI's model of an architecture, with uninitialised parameters."""
+    """Create CompressAI's model of an architecture, with uninitialised parameters."""
     import compressai.models  # noqa: F401, PLC0415 - registers the architectures
     from compressai.registry import MODELS  # noqa: PLC0415
 
@@ -147,17 +148,17 @@ def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None
 
 
 def widths_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """N and M from the shapes of the first and last convolution of g_a; empty if these are missing."""
+    """N and M from the shapes of the first and last convolutions of g_a; empty if these are missing."""
     narrowest = next((tensors[key] for key in _NARROWEST if key in tensors and tensors[key].ndim == 4), None)
     if narrowest is None:
         return {}
     latents = next((tensors[key] for key in _LATENTS if key in tensors and tensors[key].ndim == 4), narrowest)
-    found = {"N": int(narrowest.shape[0]), "M": int(latents.shape[0])}
-    return found if all(1 <= width <= WIDEST for width in found.values()) else {}
+    widths = {"N": int(narrowest.shape[0]), "M": int(latents.shape[0])}
+    return widths if all(1 <= width <= WIDEST for width in widths.values()) else {}
 
 
 def _best(path: Path, tensors: state_dicts.State) -> _Fit:
-    """The architecture that all tensors fit, for one of their sets of names.
+    """The first architecture that fits all tensors, with or without prefixes in their names.
 
     Raises:
         UsageError: there is none.
@@ -166,45 +167,47 @@ def _best(path: Path, tensors: state_dicts.State) -> _Fit:
     for variant in state_dicts.variants(tensors):
         for name in (*ALIASES.values(), *FURTHER):
             fit = _fit(name, variant)
-            if fit is not None and not fit.complaint:
+            if fit is None:
+                continue
+            if not fit.difference:
                 return fit
-            fits += [fit] if fit else []
+            fits.append(fit)
     nearest = max(fits, key=lambda fit: fit.agreeing, default=None)
     if nearest is None or not nearest.agreeing:
         first = next(iter(tensors))
         raise UsageError(f"{path}: its architecture is unknown to bench (its first tensor is {first}); {_OWN}")
     near = f"{compressai_name(nearest.name)} (N={nearest.N}, M={nearest.M})"
-    raise UsageError(f"{path}: nearest to {near}, but {nearest.complaint}; {_OWN}")
+    raise UsageError(f"{path}: nearest to {near}, but {nearest.difference}; {_OWN}")
 
 
 _OWN = "for your own model class use --codec mymodel.py:MyModel"
 
 
 def _fit(name: str, tensors: Mapping[str, Tensor]) -> _Fit | None:
-    """Match tensors with an architecture; None if its widths cannot be read from them."""
+    """Compare tensors with an architecture; None if the widths are missing or invalid."""
     if not (widths := widths_of(tensors)):
         return None
     N, M = widths["N"], widths["M"]  # noqa: N806 - the papers' names
     try:
         model = build(name, N, M, tensors)
     except (ValueError, RuntimeError, AssertionError):
-        return None  # invalid widths
+        return None
     wanted, allowed = _shapes(dict(model.named_parameters())), _shapes(model.state_dict())
     held = _shapes(tensors)
     tables = [tensors.get(key) for key in allowed if key.endswith(TABLES)]
     has_tables = all(table is not None and table.numel() for table in tables)
     agreeing = sum(held.get(key) == shape for key, shape in wanted.items())
-    return _Fit(name, N, M, tensors, has_tables, agreeing, _complaint(held, wanted, allowed))
+    return _Fit(name, N, M, tensors, has_tables, agreeing, _difference(held, wanted, allowed))
 
 
-def _complaint(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
+def _difference(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
     for key, shape in wanted.items():
         if key not in held:
             return f"it has no {key} {shape}"
         if held[key] != shape:
             return f"its {key} is {held[key]}, not {shape}"
-    strange = [key for key in held if key not in allowed and not key.endswith(TABLES)]
-    return f"it has a {strange[0]} {held[strange[0]]} in addition" if strange else ""
+    extra = [key for key in held if key not in allowed and not key.endswith(TABLES)]
+    return f"it has a {extra[0]} {held[extra[0]]} in addition" if extra else ""
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:

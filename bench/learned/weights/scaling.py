@@ -1,7 +1,7 @@
-"""Tensors that equal another one with each channel multiplied, stored as one factor per channel.
+"""Tensors that differ from another one by one factor per channel, stored as these factors.
 
-The models of several lambdas in one training (`models.gained`) differ in little else. A tensor is float16 and equals
-the other one times float32 factors, rounded: IEEE arithmetic, equal on every machine.
+Models trained together for several lambdas (`models.gained`) differ in little else. Such a float16 tensor is the other
+one times float32 factors, rounded. This is IEEE arithmetic and therefore equal on every machine.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _SMALLEST = 2.0**-24
 """Spacing of float16 numbers below 2^-13."""
 
 _TRIED = 16
-"""Number of float32 values that are tried on each side of an estimate."""
+"""Number of float32 values to try on each side of an estimate."""
 
 
 def scaled(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
-    """A float16 tensor with each channel along an axis multiplied by its float32 factor.
+    """Multiply each channel of a float16 tensor along an axis by its float32 factor.
 
     Raises:
         ValueError: the factors do not fit the tensor.
@@ -29,7 +29,7 @@ def scaled(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
 
 
 def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
-    """Axis (0 or 1) and factors that give exactly `tensor` from a base; None if there are none, or nothing is saved."""
+    """Axis (0 or 1) and factors that give exactly `tensor` from `base`; None if there are none, or they save nothing."""
     if tensor.shape != base.shape or not tensor.dtype == base.dtype == torch.half or tensor.dim() < 2:
         return None
     for axis in (0, 1):
@@ -40,10 +40,10 @@ def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
 
 
 def _factors(rows: Tensor, base: Tensor) -> Tensor:
-    """The factor of each row that gives the tensor's row from the base's; arbitrary where there is none.
+    """The factor that gives each row from the base's row; arbitrary where there is none.
 
-    The rounding of each element bounds the factor of its row. With many elements the bounds are so narrow that the
-    rounding of products to float32 matters, too; therefore values next to the middle are tried.
+    The rounding of each element bounds the factor of its row. With many elements, the bounds are so narrow that the
+    rounding of products to float32 matters too, so neighbours of the middle are tried.
     """
     middle = _middle(rows.double(), base.double()).float()
     found, right = middle, torch.zeros(len(rows), dtype=torch.bool)
@@ -57,7 +57,7 @@ def _factors(rows: Tensor, base: Tensor) -> Tensor:
 
 
 def _middle(rows: Tensor, base: Tensor) -> Tensor:
-    """Middle of the interval of each row's factor; meaningless if the interval is empty."""
+    """The middle of the interval that contains each row's factor; meaningless if the interval is empty."""
     mantissa, exponent = torch.frexp(rows)
     away = torch.exp2(exponent - 12.0).clamp(min=_SMALLEST / 2)
     # Below a power of two, float16 numbers are twice as dense.

@@ -1,9 +1,11 @@
-"""State dicts in checkpoints of any training code: .pth, .pth.tar, .pt, .ckpt and safetensors, in common layouts.
+"""Read and validate state dicts in checkpoints of any training code.
 
-No code in a file is run: pickles of anything but tensors, numbers and plain containers are refused. `require_sound`
-checks that a model can be made of the tensors: finite numbers, and CDFs that a coder can use, in CompressAI's fields
-`_quantized_cdf`, a matrix whose rows are CDFs of `_cdf_length` entries that begin at `_offset`; `quantiles`, between
-which new ones are built; `scale_table`, the scales of a Gaussian's.
+Reads .pth, .pth.tar, .pt, .ckpt and safetensors files in common layouts. No code in a file is executed: pickles of
+anything but tensors, numbers and plain containers are rejected.
+
+`require_sound` checks that numbers are finite, and that CDFs in CompressAI's fields are valid: `_quantized_cdf` is a
+matrix whose rows are CDFs, `_cdf_length` their numbers of entries, `_offset` their first integers, `quantiles` the
+range in which new CDFs are built, and `scale_table` the scales of Gaussian ones.
 """
 
 from __future__ import annotations
@@ -38,15 +40,15 @@ LAYOUTS = (
     *("state_dict_ema", "ema_state_dict", "model_ema", "params_ema", "ema"),
     *("state_dict", "model_state_dict", "network", "model", "net", "params", "module"),
 )
-"""Keys under which training scripts store a model's tensors; averaged weights first, because they are evaluated."""
+"""Keys under which training scripts store a model's tensors. Averaged weights come first, because they are evaluated."""
 
 PREFIXES = ("module.", "net.", "model.", "ema_model.")
-"""Prefixes of names by wrappers: DataParallel, Lightning, averages."""
+"""Prefixes that wrappers (DataParallel, Lightning, averages) add to names."""
 
 _COMPILED = "_orig_mod."
 
 _WRAPPED = re.compile(r"\w+\.(?=(\w+\.)*g_a\.)")
-"""Name of a model inside a user's class, as prefix of the name of its analysis transform."""
+"""Attribute that holds the model in a user's class: the prefix of the analysis transform."""
 
 _HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
@@ -55,14 +57,13 @@ _HARMLESS: tuple[Any, ...] = (
     (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
 )
-"""Types beside the tensors that cannot run code: options, and numbers of NumPy."""
-
+"""Types other than tensors that cannot execute code: options, and numbers of NumPy."""
 
 UNREADABLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, OSError),
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, struct.error),
 )
-"""Exceptions of PyTorch for unreadable files."""
+"""Exceptions that PyTorch raises for unreadable files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class StateDict:
 
     tensors: State
     place: str
-    """Their key in the file, as "state_dict"; "" if the file has nothing else."""
+    """Their key in the file, such as "state_dict"; "" at the top level."""
 
 
 def read(path: Path) -> StateDict:
@@ -86,18 +87,17 @@ def read(path: Path) -> StateDict:
     try:
         content = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else _pickle(path)
     except (safetensors.SafetensorError, ValueError) as error:
-        raise UsageError(f"{path}: not a safetensors file, or cut off ({error})") from error
-    found = _find(content, ())
-    if found is None:
+        raise UsageError(f"{path}: not a safetensors file, or truncated ({error})") from error
+    if (found := _find(content, ())) is None:
         raise UsageError(f"{path}: it contains no named tensors, such as a state_dict")
     place, tensors = found
     return StateDict({name.replace(_COMPILED, ""): value for name, value in tensors.items()}, ".".join(place))
 
 
 def variants(tensors: State) -> Iterator[State]:
-    """The tensors with their names, then without prefixes of wrappers, outermost first.
+    """Yield the tensors as they are, then without the prefixes of wrappers, outermost first.
 
-    Tensors without the prefix, such as those of a loss, are left out.
+    Tensors without the prefix, such as those of a loss, are omitted.
     """
     yield tensors
     attributes = (match[0] for name in tensors if (match := _WRAPPED.match(name)))
@@ -110,27 +110,27 @@ def variants(tensors: State) -> Iterator[State]:
 def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of another pickle protocol than its own
-            # Mapped tensors are read from the disk only when they are used, not for names and shapes.
+            warnings.simplefilter("ignore", UserWarning)  # about an unusual pickle protocol
+            # Memory-mapped tensors are read from the disk only when used, not for names and shapes.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except UNREADABLE as error:
         if foreign := re.search(r"GLOBAL ([\w.]+)", str(error)):
             raise UsageError(
                 f"{path}: contains an object of {foreign[1]} besides tensors, which could run code, and is not opened; "
-                "save the model's state_dict() alone"
+                "save only the model's state_dict()"
             ) from error
         if odd := re.search(r"but got <class '([\w.]+)'>", str(error)):
             raise UsageError(
-                f"{path}: contains a {odd[1]} besides tensors and is not opened; save the model's state_dict() alone"
+                f"{path}: contains a {odd[1]} besides tensors and is not opened; save only the model's state_dict()"
             ) from error
-        # PyTorch's message would advise to load the file without protection.
+        # Other messages of PyTorch would advise loading the file without protection.
         words = " ".join(str(error).split())[:100] or type(error).__name__
         reason = f" ({words})" if isinstance(error, RuntimeError) else ""
-        raise UsageError(f"{path}: not a checkpoint of PyTorch, or cut off{reason}") from error
+        raise UsageError(f"{path}: not a PyTorch checkpoint, or truncated{reason}") from error
 
 
 def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], State] | None:
-    """A model's tensors in the content of a file, and their keys."""
+    """Keys of a model's tensors in the content of a file, and the tensors; None if there are none."""
     if not isinstance(content, dict) or len(place) > 3:
         return None
     named = {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
@@ -140,21 +140,19 @@ def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], Sta
         if (found := _find(content.get(key), (*place, key))) is not None:
             return found
     others = (_find(value, (*place, str(key))) for key, value in content.items() if key not in LAYOUTS)
-    # Of several models, the one that codes pictures.
+    # If there are several models, the one with an analysis transform.
     return max(filter(None, others), key=lambda found: any("g_a." in name for name in found[1]), default=None)
 
 
 _WIDEST = 1 << PRECISION
-"""Integers between two quantiles: there are no more frequencies to share."""
-
-_TABLES = "omit _quantized_cdf, _cdf_length and _offset, and new ones are built"
+"""Maximum distance of two quantiles: the number of frequencies that the integers between them share."""
 
 
 def require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Check that a model can compute and code with the tensors of a checkpoint. CDFs that are not built yet are empty.
+    """Check that the tensors of a checkpoint can be used for computing and coding. CDFs may be empty (not yet built).
 
     Raises:
-        UsageError: it cannot; the message names the tensor.
+        UsageError: they cannot; the message names the tensor.
     """
     for name, value in tensors.items():
         if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_complex():
@@ -163,16 +161,17 @@ def require_sound(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise UsageError(f"{path}: its {name} is not finite; the training has diverged, use an earlier checkpoint")
         part, _, field = name.rpartition(".")
         if field == "quantiles" and not _is_narrow(value):
-            raise UsageError(f"{path}: the quantiles of {part} are out of bounds; the training has diverged")
+            raise UsageError(f"{path}: the quantiles of {part} are out of range; the training has diverged")
         if field == "_quantized_cdf" and value.numel():
             try:
                 _check_matrix(value, tensors, part)
             except ValueError as error:
-                raise UsageError(f"{path}: CDFs of {part}: {error}; {_TABLES}") from None
+                advice = "omit _quantized_cdf, _cdf_length and _offset to have new ones built"
+                raise UsageError(f"{path}: CDFs of {part}: {error}; {advice}") from None
 
 
 def _is_narrow(quantiles: Tensor) -> bool:
-    """Whether tables between the lowest and the highest quantile of each channel can be built."""
+    """Whether CDFs between the lowest and the highest quantile of each channel can be built."""
     if not quantiles.numel() or not quantiles.ndim:
         return False
     near = bool((quantiles.abs() < MAX_SYMBOL).all())
@@ -180,13 +179,13 @@ def _is_narrow(quantiles: Tensor) -> bool:
 
 
 def _check_matrix(cdf: Tensor, tensors: Mapping[str, Tensor], part: str) -> None:
-    """Refuse an invalid matrix of CDFs, or one that does not match its quantiles or scales."""
+    """Check that a matrix of CDFs is valid and matches its quantiles or scales."""
     lengths, offset = tensors.get(f"{part}._cdf_length"), tensors.get(f"{part}._offset")
     if lengths is None or offset is None or cdf.ndim != 2 or lengths.shape != cdf.shape[:1]:
-        raise ValueError("they do not fit together")
+        raise ValueError("their shapes are inconsistent")
     longest = int(lengths.max())
     if int(lengths.min()) < 0 or longest > cdf.shape[1]:
-        raise ValueError("one has an impossible length")
+        raise ValueError("a length is out of range")
     check_cdfs(cdf[:, :longest][torch.arange(longest) < lengths[:, None]], lengths, offset)
     quantiles, scales = tensors.get(f"{part}.quantiles"), tensors.get(f"{part}.scale_table")
     if quantiles is not None and len(quantiles) != len(cdf):
@@ -194,4 +193,4 @@ def _check_matrix(cdf: Tensor, tensors: Mapping[str, Tensor], part: str) -> None
     if scales is None or not scales.numel():
         return
     if scales.shape != cdf.shape[:1] or not bool((scales > 0).all() and (scales.diff() > 0).all()):
-        raise ValueError(f"they are not those of {len(cdf)} rising scales")
+        raise ValueError(f"they need {len(cdf)} increasing positive scales")

@@ -1,6 +1,6 @@
-"""Weights files: tensors in a safetensors file, with a JSON header and a checksum over both.
+"""Weights files: a safetensors file with a JSON header and a checksum over header and tensors.
 
-Tensors with few bits are stored packed and compressed. `read_header` does not import torch.
+Tensors whose values need few bits are packed and compressed. `read_header` does not import torch.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 4
-"""Version of the header and of the tensors' names, as written."""
+"""Version of the header and of the tensors' names in new files."""
 
 FORMATS = (1, 2, 3, 4)
-"""Versions that can be read; 1 has no packed tensors, 2 no compressed ones, 3 no differences."""
+"""Versions that can be read. Version 2 added packed tensors, 3 compressed ones, 4 differences."""
 
 _KEY = "bench"
 
 _DTYPES = {"F16", "F32", "I8", "I32", "U8"}
-"""Types of the tensors, by their names in safetensors."""
+"""Accepted types of tensors, by their names in safetensors."""
 
 _MAX_QUALITY = 255  # one byte in a coded file
 
@@ -60,11 +60,11 @@ _TYPES: dict[str, type] = {
     "fixed_point.spread": list,
     "rectifier.width": int,
 }
-"""Types of a header's fields, by path. Further checks are up to the reader of a field."""
+"""Types of the header's fields, by path. The code that uses a field checks its value."""
 
 
 def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a file atomically; equal content gives equal bytes with the same zlib.
+    """Write a weights file atomically. With the same version of zlib, equal content gives equal bytes.
 
     Raises:
         OSError: the file cannot be written; an earlier file is untouched.
@@ -82,11 +82,11 @@ def write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> Non
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Header and tensors of a file of `write`.
+    """Read the header and tensors of a weights file.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not such a file, is of another version, truncated or damaged.
+        UsageError: it is not a weights file, is of another version, truncated or damaged.
     """
     from bench.learned.weights import packing  # noqa: PLC0415 - imports torch
 
@@ -96,16 +96,16 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             text = (file.metadata() or {}).get(_KEY)
             header = parse_header(text) if text else None
             names = list(file.keys())
-            strange = {file.get_slice(name).get_dtype() for name in names} - _DTYPES
-            _require(not strange, f"it has tensors of type {min(strange, default='')}")
+            unsupported = {file.get_slice(name).get_dtype() for name in names} - _DTYPES
+            _require(not unsupported, f"it has tensors of type {min(unsupported, default='')}")
             tensors = {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, ValueError) as error:
-        raise UsageError(f"{path}: not a weights file, or cut off ({error}); fetch or train it again") from error
+        raise UsageError(f"{path}: not a weights file, or truncated ({error}); fetch or train it again") from error
     if header is None:
         raise UsageError(f"{path}: a safetensors file, but without the header of `bench` weights")
     if header.get("format") not in FORMATS:
         readable = " and ".join(map(str, FORMATS))
-        raise UsageError(f"{path}: format {header.get('format')}, this version of bench reads {readable}")
+        raise UsageError(f"{path}: format {header.get('format')}; this version of bench reads {readable}")
     if header.pop("sha256", None) != _checksum(header, tensors):
         raise UsageError(f"{path}: damaged, its checksum does not match; fetch or train it again")
     try:
@@ -116,7 +116,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of a file, without verifying the checksum.
+    """Read the header of a weights file without verifying the checksum.
 
     Raises:
         MissingError: there is no such file.
@@ -131,37 +131,39 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def parse_header(text: str) -> dict[str, Any]:
-    """Parse a header.
+    """Parse the JSON text of a header.
 
     Raises:
         ValueError: it is not a JSON object, or a field has the wrong type.
     """
     try:
-        found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        header = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("its header is nested too deep") from None
-    _require(isinstance(found, dict), "its header is no JSON object")
+    _require(isinstance(header, dict), "its header is not a JSON object")
     for path, kind in _TYPES.items():
         owner, _, name = path.rpartition(".")
-        fields = found.get(owner) if owner else found
+        fields = header.get(owner) if owner else header
         value = fields.get(name) if isinstance(fields, dict) else None
         is_right = value is None or (isinstance(value, kind) and not isinstance(value, bool))
         _require(is_right, f"its field '{path}' is {type(value).__name__}, not {kind.__name__}")
-    card, base, numbers = (found.get(name) or {} for name in ("card", "base", "fixed_point"))
+    card, base, fixed_point = (header.get(name) or {} for name in ("card", "base", "fixed_point"))
     quality, lmbda = card.get("quality", 0), card.get("lmbda", 0)
     _require(0 <= quality <= _MAX_QUALITY, f"its quality {quality} is not from 0 to {_MAX_QUALITY}")
     _require(type(lmbda) in {int, float}, f"its field 'card.lmbda' is {type(lmbda).__name__}, not a number")
-    for field in ("taken", "added"):
-        listed = all(isinstance(name, str) for name in base.get(field) or ())
-        _require(listed, f"its field 'base.{field}' is not a list of names")
-    spread = numbers.get("spread") or ()
-    packed, deflated = found.get("packed") or (), found.get("deflated") or {}
-    _require(all(isinstance(name, str) for name in packed), "its field 'packed' is not a list of names")
-    sides = [side for shape in deflated.values() for side in (shape if isinstance(shape, list) else [None])]
+    for field, names in (
+        ("base.taken", base.get("taken")),
+        ("base.added", base.get("added")),
+        ("packed", header.get("packed")),
+    ):
+        _require(all(isinstance(name, str) for name in names or ()), f"its field '{field}' is not a list of names")
+    shapes = (header.get("deflated") or {}).values()
+    sides = [side for shape in shapes for side in (shape if isinstance(shape, list) else [None])]
     _require(all(type(side) is int and side >= 0 for side in sides), "its field 'deflated' has no shapes")
+    spread = fixed_point.get("spread") or ()
     _require(all(type(value) is int for value in spread), "its field 'fixed_point.spread' is not a list of integers")
-    _require(isinstance(found.get("rectifier"), dict | None), "its field 'rectifier' is not an object")
-    return dict(found)
+    _require(isinstance(header.get("rectifier"), dict | None), "its field 'rectifier' is not an object")
+    return dict(header)
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -191,7 +191,7 @@ def test_tables_that_no_coder_can_use_are_refused_and_masks_are_not(own: Path) -
     model.update(force=True)
     state = model.state_dict()
     torch.save(state | {"entropy_bottleneck._cdf_length": torch.full((8,), 9999)}, own / "hostile.pth")
-    with pytest.raises(UsageError, match=r"hostile\.pth: CDFs of entropy_bottleneck: one has an impossible length"):
+    with pytest.raises(UsageError, match=r"hostile\.pth: CDFs of entropy_bottleneck: a length is out of range"):
         load_own(cls, own / "hostile.pth")
     require_sound(own / "masked.pth", {"attention.mask": torch.tensor([0.0, -torch.inf])})
 

@@ -213,7 +213,7 @@ def test_averaged_weights_are_taken_and_said(case: Case) -> None:
     path = case.written({"state_dict": model.state_dict(), "ema": {"module": average.state_dict()}})
     loaded = load_checkpoint(path, "factorized").model
     assert torch.equal(loaded.g_a[0].weight, average.g_a[0].weight)  # type: ignore[index]
-    assert str(recognition.identify(path)) == "bmshj2018-factorized, N=8, M=12, ema.module, tables built here"
+    assert str(recognition.identify(path)) == "bmshj2018-factorized, N=8, M=12, ema.module, CDFs built by bench"
 
 
 def test_safetensors_are_read(case: Case) -> None:
@@ -239,7 +239,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(case: Case, capsys:
     assert not capsys.readouterr().out
     whole = case.written(theirs("bmshj2018-factorized", case.liven))
     with pytest.raises(
-        UsageError, match=r"object of compressai\.models\.google\.FactorizedPrior .*state_dict\(\) alone"
+        UsageError, match=r"object of compressai\.models\.google\.FactorizedPrior .*save only .*state_dict\(\)"
     ):
         recognition.identify(whole)
 
@@ -248,7 +248,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(case: Case, capsys:
 def test_a_file_that_is_cut_off_is_refused(case: Case, keep: int) -> None:
     path = case.written(theirs("bmshj2018-factorized", case.liven).state_dict())
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UsageError, match=r"not a checkpoint of PyTorch, or cut off") as caught:
+    with pytest.raises(UsageError, match=r"not a PyTorch checkpoint, or truncated") as caught:
         recognition.identify(path)
     assert "\n" not in str(caught.value)
 
@@ -284,25 +284,25 @@ def test_what_does_not_fit_is_said_by_name_and_shape(
         (
             "entropy_bottleneck.quantiles",
             lambda t: t * 1e5,
-            r"the quantiles of entropy_bottleneck are out of bounds",
+            r"the quantiles of entropy_bottleneck are out of range",
         ),
-        ("entropy_bottleneck._offset", lambda t: t - 2**30, "CDFs of entropy_bottleneck: one begins beyond all bounds"),
+        ("entropy_bottleneck._offset", lambda t: t - 2**30, "CDFs of entropy_bottleneck: an offset is out of range"),
         (
             "entropy_bottleneck._offset",
             lambda t: t[:1],
-            "CDFs of entropy_bottleneck: they do not fit together; omit",
+            "CDFs of entropy_bottleneck: their shapes are inconsistent; omit",
         ),
         ("entropy_bottleneck._offset", lambda t: t[0], "they are not lists of 32-bit integers"),
         ("entropy_bottleneck._offset", lambda t: t.float(), "they are not lists of 32-bit integers"),
-        ("entropy_bottleneck._cdf_length", lambda t: t * 0, "one has an impossible length"),
-        ("entropy_bottleneck._cdf_length", lambda t: t * 9, "one has an impossible length"),
-        ("entropy_bottleneck._cdf_length", lambda t: t - 1, "one does not increase from 0 to its total"),
-        ("gaussian_conditional._quantized_cdf", lambda t: -t, "CDFs of gaussian_conditional: one does not increase"),
-        ("gaussian_conditional._quantized_cdf", lambda t: t * 0 + 2**31 - 1, "one does not increase"),
-        ("gaussian_conditional._quantized_cdf", lambda t: t[:, :3], "one has an impossible length"),
-        ("gaussian_conditional._quantized_cdf", lambda t: t[:9], "they do not fit together"),
-        ("gaussian_conditional.scale_table", lambda t: -t, "they are not those of 64 rising scales"),
-        ("gaussian_conditional.scale_table", lambda t: t[:9], "they are not those of 64 rising scales"),
+        ("entropy_bottleneck._cdf_length", lambda t: t * 0, "a length is out of range"),
+        ("entropy_bottleneck._cdf_length", lambda t: t * 9, "a length is out of range"),
+        ("entropy_bottleneck._cdf_length", lambda t: t - 1, "values do not increase from 0 to the total"),
+        ("gaussian_conditional._quantized_cdf", lambda t: -t, "CDFs of gaussian_conditional: values do not increase"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t * 0 + 2**31 - 1, "values do not increase"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t[:, :3], "a length is out of range"),
+        ("gaussian_conditional._quantized_cdf", lambda t: t[:9], "their shapes are inconsistent"),
+        ("gaussian_conditional.scale_table", lambda t: -t, "they need 64 increasing positive scales"),
+        ("gaussian_conditional.scale_table", lambda t: t[:9], "they need 64 increasing positive scales"),
     ],
 )
 @pytest.mark.parametrize("architecture", ["mbt2018", "mbt2018-mean-vbr"])
@@ -358,7 +358,7 @@ def test_our_weights_are_exported_as_a_checkpoint_that_compressai_loads(case: Ca
     [
         ("*.pth", r"hyper-2\.pth: a checkpoint of mbt2018-mean, N=8, M=12, not of joint; use --codec hyper"),
         ("none*.pth", r"--weights none\*\.pth: no file matches"),
-        ("cut.ckpt", r"cut\.ckpt: not a checkpoint of PyTorch, or cut off"),
+        ("cut.ckpt", r"cut\.ckpt: not a PyTorch checkpoint, or truncated"),
         ("q1=joint-1.pth,q2=joint-1.pth,q1=hyper-2.pth", r"joint-1\.pth and hyper-2\.pth are both q1"),
         ("joint-9.pth", r"--weights joint-9\.pth: no such file$"),
         ("runs/joint", r"--weights runs/joint: no such file$"),
@@ -406,7 +406,7 @@ def test_no_checkpoint_is_left_out_without_a_word(
 def test_a_pickle_of_other_types_names_them(case: Case) -> None:
     path = case.written({"state_dict": {}, "losses": defaultdict(list, a=[1.0])})
     with pytest.raises(
-        UsageError, match=r"contains an object of collections\.defaultdict besides tensors.*state_dict\(\) alone"
+        UsageError, match=r"contains an object of collections\.defaultdict besides tensors.*save only .*state_dict\(\)"
     ):
         recognition.identify(path)
 
@@ -433,7 +433,7 @@ def test_a_glob_of_checkpoints_is_a_curve_of_the_family(case: Case, monkeypatch:
     ]
     result = CliRunner().invoke(main, [*run, "--dataset", "photos", "--db", "r.sqlite"])
     assert result.exit_code == 0, result.output
-    told = "factorized@2 is factorized_q2.pth.tar: bmshj2018-factorized, N=8, M=12, tables built here, SHA-256 "
+    told = "factorized@2 is factorized_q2.pth.tar: bmshj2018-factorized, N=8, M=12, CDFs built by bench, SHA-256 "
     assert told in result.output
     with Store.open(case.folder / "r.sqlite") as store:
         rows = read_results(store).measurements

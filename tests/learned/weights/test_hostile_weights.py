@@ -61,18 +61,18 @@ def swapped(lengths: Tensor) -> Tensor:
 
 
 TABLES = {
-    "lengths of gigabytes": ("entropy_bottleneck.cdf_length", put(0, 2**31 - 1), "do not fit together"),
-    "lengths that fit": ("entropy_bottleneck.cdf_length", swapped, "impossible length"),
+    "lengths of gigabytes": ("entropy_bottleneck.cdf_length", put(0, 2**31 - 1), "shapes are inconsistent"),
+    "lengths that fit": ("entropy_bottleneck.cdf_length", swapped, "length is out of range"),
     "lengths in floats": ("entropy_bottleneck.cdf_length", torch.Tensor.float, "not lists of 32-bit integers"),
     "lengths in a matrix": ("gaussian_conditional.cdf_length", lambda t: t[None], "not lists of 32-bit integers"),
-    "a first integer beyond": ("gaussian_conditional.offset", put(3, -(2**31)), "begins beyond all bounds"),
-    "a falling table": ("gaussian_conditional.cdf", put(1, 65535), "does not increase from 0 to its total"),
-    "a table that begins late": ("gaussian_conditional.cdf", put(0, 1), "does not increase from 0 to its total"),
-    "a table that ends late": ("entropy_bottleneck.cdf", put(-1, 65537), "does not increase from 0 to its total"),
-    "scales that fall": ("gaussian_conditional.scale_table", put(5, 1e-3), "rising scales"),
+    "a first integer beyond": ("gaussian_conditional.offset", put(3, -(2**31)), "offset is out of range"),
+    "a falling table": ("gaussian_conditional.cdf", put(1, 65535), "do not increase from 0 to the total"),
+    "a table that begins late": ("gaussian_conditional.cdf", put(0, 1), "do not increase from 0 to the total"),
+    "a table that ends late": ("entropy_bottleneck.cdf", put(-1, 65537), "do not increase from 0 to the total"),
+    "scales that fall": ("gaussian_conditional.scale_table", put(5, 1e-3), "increasing positive scales"),
     "a scale that is none": ("gaussian_conditional.scale_table", put(5, float("nan")), "is not finite"),
     "a median that is none": ("entropy_bottleneck.quantiles", put(1, float("inf")), "is not finite"),
-    "a median beyond": ("entropy_bottleneck.quantiles", put(1, 3e7), "median is beyond all bounds"),
+    "a median beyond": ("entropy_bottleneck.quantiles", put(1, 3e7), "quantile is out of range"),
     "medians of others": ("entropy_bottleneck.quantiles", lambda t: t[:2], "do not match its channels"),
     "a weight that is none": ("g_a.0.weight", put(0, float("nan")), r"'g_a\.0\.weight' is not finite"),
 }
