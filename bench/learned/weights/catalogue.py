@@ -1,13 +1,14 @@
-"""Names of weights and their files, found by file name, without torch.
+"""Find weights files by the name of the weights. This module does not import torch.
 
-    compact, compact-ms-ssim  the package's weights, trained for MSE and for MS-SSIM
+    compact, compact-ms-ssim  the weights that ship with the package, trained for MSE and for MS-SSIM
     zoo, zoo-ms-ssim          CompressAI's weights, trained for MSE and for MS-SSIM (`bench fetch weights`)
-    a folder                  files named FAMILY-QUALITY.safetensors, as in compact; or the folder of a training
-    a file                    one model: written by `bench train`, or a checkpoint of CompressAI's architectures
-    files                     a glob or a list of such files, each a point of a curve (`file_selection`)
+    a folder                  files named FAMILY-QUALITY.safetensors, as in compact; or the folder of a training run
+    a file                    one model: written by `bench train`, or a checkpoint of one of CompressAI's architectures
+    files                     a glob or a list of such files, each a point of an RD curve (`file_selection`)
 
-A file with delta weights names its base, a file in the same folder with the other tensors, which may itself be delta
-weights. +qr and +ft files have a decoder, -int files an entropy model, whose base may be a checkpoint of CompressAI.
+A file with delta weights names its base: a file in the same folder with the other tensors, which may itself be delta
+weights. +qr and +ft files contain a decoder. -int files contain an entropy model in integers, whose base may also be
+a checkpoint of CompressAI.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ if TYPE_CHECKING:
 COMPACT = Path(__file__).parent / "compact"
 
 COMPACTS = {"compact": "", "compact-ms-ssim": "-ms-ssim"}
-"""Name of the package's weights to the suffix of their file names."""
+"""Names of the package's weights, and the suffixes of their file names."""
 
 ZOOS = {"zoo": "mse", "zoo-ms-ssim": "ms-ssim"}
-"""Name of CompressAI's weights to the metric that they were trained for."""
+"""Names of CompressAI's weights, and the metrics that they were trained for."""
 
 TRAINED = "weights.safetensors"
-"""Name of the weights file in the folder of a training."""
+"""Name of the weights file in the folder of a training run."""
 
 DEEPEST = 4
 """Maximum length of a chain of bases."""
 
 FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
-"""Name of weights trained for MSE to the name of those trained for MS-SSIM."""
+"""Names of weights trained for MSE, and of the corresponding ones trained for MS-SSIM."""
 
 
 def qualities(weights: str, family: str) -> tuple[float, ...]:
-    """The qualities of a family with weights on this machine.
+    """The qualities at which a family has weights on this machine.
 
     Raises:
         UsageError: there is no such name, folder or file, or the file is invalid.
@@ -61,15 +62,15 @@ def find(weights: str, family: str, quality: float) -> Path:
     """
     files = _files(weights, family)
     if quality not in files:
-        there = f" (there are those of {', '.join(f'{number:g}' for number in sorted(files))})" if files else ""
-        raise MissingError(f"no weights of {family}@{quality:g} in {weights}{there}; {_way(weights, family)}")
+        available = f" (available: {', '.join(f'{number:g}' for number in sorted(files))})" if files else ""
+        raise MissingError(f"no weights of {family}@{quality:g} in {weights}{available}; {_advice(weights, family)}")
     return files[quality]
 
 
 def missing(weights: str, family: str) -> str | None:
-    """Message on missing weights or bases of a family and how to get them; None if nothing is missing."""
+    """Message about missing weights or bases of a family and how to get them; None if nothing is missing."""
     if not (files := _files(weights, family)):
-        return f"no weights of {family} in {weights}; {_way(weights, family)}"
+        return f"no weights of {family} in {weights}; {_advice(weights, family)}"
     if weights in ZOOS:
         return None
     try:
@@ -82,55 +83,55 @@ def missing(weights: str, family: str) -> str | None:
 
 
 def is_of_files(weights: str) -> bool:
-    """Whether weights are files named by the user; their numbers are then the qualities."""
+    """Whether weights are files given by the user, whose numbers are the qualities."""
     return weights not in {*COMPACTS, *ZOOS} and not Path(weights).is_dir()
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether a file is a checkpoint of other code, and not a weights file of bench."""
+    """Whether a file is a checkpoint of other code rather than a weights file of bench."""
     if path.suffix != ".safetensors":
         return True
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             return "bench" not in (file.metadata() or {})
     except (safetensors.SafetensorError, OSError):
-        return False  # damaged, which is reported when it is read
+        return False  # a damaged file is reported when it is read
 
 
 def base(path: Path) -> Path:
-    """The base of delta weights, verified: a file in the same folder, or a checkpoint of CompressAI.
+    """The verified base of delta weights: a file in the same folder, or a checkpoint of CompressAI.
 
     Raises:
         MissingError: it is missing.
         UsageError: it has changed, or the file has full weights.
     """
-    found = read_header(path)
-    if not isinstance(found.get("base"), dict):
+    header = read_header(path)
+    if not isinstance(header.get("base"), dict):
         raise UsageError(f"{path}: full weights, not delta weights")
-    return _base(path, found)
+    return _base(path, header)
 
 
 def bases(path: Path) -> tuple[Path, ...]:
-    """The base of a file, the base of that, and so on to full weights; empty for full weights.
+    """The verified base of a file, the base of that, and so on down to full weights; empty for full weights.
 
     Raises:
         MissingError: one is missing.
         UsageError: one has changed, or the chain is too long.
     """
     chain = [path]
-    while isinstance((found := read_header(chain[-1])).get("base"), dict):
-        chain.append(_base(chain[-1], found, chain))
-        if found["base"].get("weights") in ZOOS:
+    while isinstance((header := read_header(chain[-1])).get("base"), dict):
+        chain.append(_base(chain[-1], header, chain))
+        if header["base"].get("weights") in ZOOS:
             break
     return tuple(chain[1:])
 
 
-def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
-    """The base in a header; see `base`. `chain` are the files that lead to it."""
-    named = found["base"]
-    file, sha256 = str(named.get("file")), str(named.get("sha256"))
-    if named.get("weights") in ZOOS:
-        located, _ = checkpoints.require(checkpoints.find(*_model(found), ZOOS[named["weights"]]))
+def _base(path: Path, header: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
+    """The base named in a header; see `base`. `chain` are the files that lead to it."""
+    entry = header["base"]
+    file, sha256 = str(entry.get("file")), str(entry.get("sha256"))
+    if entry.get("weights") in ZOOS:
+        located, _ = checkpoints.require(checkpoints.find(*_fixed_point_base(header), ZOOS[entry["weights"]]))
     elif not (located := path.parent / file).is_file():
         raise MissingError(f"{path} needs {file} (SHA-256 {sha256[:12]}…) in the same folder")
     if located in chain:
@@ -140,32 +141,32 @@ def _base(path: Path, found: dict[str, Any], chain: Sequence[Path] = ()) -> Path
     if fingerprint(located) != sha256:
         raise UsageError(
             f"{path} needs a {file} with SHA-256 {sha256[:12]}…, but {located} has {fingerprint(located)[:12]}…; "
-            f"replace it, or {_another(found)}"
+            f"replace it, or {_retraining(header)}"
         )
     return located
 
 
-def _model(header: dict[str, Any]) -> tuple[str, int]:
+def _fixed_point_base(header: dict[str, Any]) -> tuple[str, int]:
     """Family and quality of the base of an entropy model in integers."""
     return str(header["base"]["family"]), int(header["card"]["quality"])
 
 
-def _another(found: dict[str, Any]) -> str:
-    """Advice on getting delta weights for the present base."""
-    if "modifier" in found:
-        return f"train +{found['modifier']} on this one"
-    if "fixed_point" not in found:
+def _retraining(header: dict[str, Any]) -> str:
+    """Advice on how to create the delta weights again for the present base."""
+    if "modifier" in header:
+        return f"train +{header['modifier']} on this one"
+    if "fixed_point" not in header:
         return "train it on this one"
-    family, quality = _model(found)
+    family, quality = _fixed_point_base(header)
     return f"`bench quantize {family}@{quality} --force` makes a new one"
 
 
 def _files(weights: str, family: str) -> Mapping[float, Path]:
-    """The files of a family by quality."""
+    """The files of a family, by quality."""
     if weights in ZOOS:
-        wanted = (family, ZOOS[weights])
-        ours = (entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == wanted)
-        return {entry.quality: path for entry in ours if (path := checkpoints.locate(entry)) is not None}
+        key = (family, ZOOS[weights])
+        published = (entry for entry in checkpoints.all_checkpoints() if (entry.family, entry.metric) == key)
+        return {entry.quality: path for entry in published if (path := checkpoints.locate(entry)) is not None}
     if weights not in COMPACTS and (chosen := file_selection.selected(weights)) is not None:
         for path in chosen.values():
             _require_family(path, family)
@@ -182,23 +183,23 @@ def _files(weights: str, family: str) -> Mapping[float, Path]:
             f"unknown weights '{weights}'; use {names}, a file, a folder of files, a glob as in "
             "'runs/*.pth.tar', or q1=a.pth,q2=b.pth"
         )
-    # A name with a third part is a variant, for instance of another seed, which is used by its path only.
+    # Names with a third part are variants, such as those of other seeds, which are only used by their path.
     ending = f"{COMPACTS.get(weights, '')}.safetensors"
     stems = {file.name.removesuffix(ending).rpartition("-"): file for file in path.glob(f"{family}-*{ending}")}
     named: dict[float, Path] = {
         int(quality): file for (name, _, quality), file in stems.items() if name == family and quality.isdecimal()
     }
-    # The folder of a training.
+    # The folder of a training run.
     if (trained := path / TRAINED).is_file() and (identity := _identity(trained))[0] == family:
         named[identity[1]] = trained
     return named
 
 
 def _require_family(path: Path, family: str) -> None:
-    """Check that a file has a model of the family.
+    """Check that a file contains a model of the family.
 
     Raises:
-        UsageError: it has not.
+        UsageError: it does not.
     """
     if is_foreign(path):
         from bench.learned.weights import recognition  # noqa: PLC0415 - imports torch
@@ -209,16 +210,17 @@ def _require_family(path: Path, family: str) -> None:
 
 
 def _identity(path: Path) -> tuple[str, int]:
-    """Family with modifier, and quality, of the model in a file."""
-    found = read_header(path)
-    modifier = f"+{found['modifier']}" if "modifier" in found else ""
+    """Family (with modifier) and quality of the model in a file."""
+    header = read_header(path)
+    modifier = f"+{header['modifier']}" if "modifier" in header else ""
     try:
-        return str(found["config"]["family"]) + modifier, int(found["card"]["quality"])
+        return str(header["config"]["family"]) + modifier, int(header["card"]["quality"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a weights file of bench ({error})") from error
 
 
-def _way(weights: str, family: str) -> str:
+def _advice(weights: str, family: str) -> str:
+    """How to get missing weights."""
     base, fixed_point, _ = family.rpartition("-int")
     if fixed_point:
         return f"`bench quantize {base}` makes them from {base}"

@@ -1,7 +1,6 @@
-"""CompressAI's published checkpoints: list, local files, and download.
+"""List, locate and download CompressAI's published checkpoints; `foreign` loads them.
 
-This module does not import torch, so that `bench list` and `bench fetch` start fast. See `foreign` for
-loading.
+This module does not import torch, so that `bench list` and `bench fetch` start fast.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS = ("mse", "ms-ssim")
-"""Metrics that checkpoints were trained for."""
+"""Metrics that the checkpoints were trained for."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedCheckpoint:
-    """A file of CompressAI's model zoo."""
+    """A checkpoint of CompressAI's model zoo."""
 
     family: str
     architecture: str
@@ -63,7 +62,7 @@ class PublishedCheckpoint:
 
 @functools.cache
 def all_checkpoints() -> tuple[PublishedCheckpoint, ...]:
-    """All checkpoints, by family, from the lowest rate."""
+    """All checkpoints, by family, metric and rate."""
     text = importlib.resources.files(__package__).joinpath("compressai_zoo.toml").read_text(encoding="utf-8")
     zoo: dict[str, Any] = tomllib.loads(text)
     return tuple(
@@ -88,7 +87,7 @@ def find(family: str, quality: int, metric: str = "mse") -> PublishedCheckpoint:
 def select(
     families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse"
 ) -> list[PublishedCheckpoint]:
-    """The checkpoints of some families and qualities (default: all). Not every family has every quality.
+    """The checkpoints of some families and qualities (default: all).
 
     Raises:
         UsageError: there is no such family or metric, or none of the families has one of the qualities.
@@ -99,22 +98,22 @@ def select(
     for family in families:
         if family not in (known := {entry.family for entry in zoo}):
             raise unknown("family of the zoo", family, known)
-    found = [entry for entry in zoo if entry.metric == metric and (not families or entry.family in families)]
-    there = {entry.quality for entry in found}
+    candidates = [entry for entry in zoo if entry.metric == metric and (not families or entry.family in families)]
+    available = {entry.quality for entry in candidates}
     for quality in qualities:
-        if quality not in there:
+        if quality not in available:
             names = ", ".join(families) or "its families"
-            raise UsageError(f"the zoo has {names} at qualities {min(there)} to {max(there)}, not {quality}")
-    return [entry for entry in found if not qualities or entry.quality in qualities]
+            raise UsageError(f"the zoo has {names} at qualities {min(available)} to {max(available)}, not {quality}")
+    return [entry for entry in candidates if not qualities or entry.quality in qualities]
 
 
 def locate(checkpoint: PublishedCheckpoint) -> Path | None:
-    """Path of a checkpoint on this machine, unverified: in bench's folder, else among CompressAI's downloads."""
+    """Path of a checkpoint in bench's folder or among CompressAI's downloads, unverified; None if it is missing."""
     return locate_weights(checkpoint.file)
 
 
 def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
-    """A checkpoint's file and its SHA-256, verified.
+    """Path and SHA-256 of a checkpoint on this machine, verified.
 
     Raises:
         MissingError: it is missing or damaged; the message says how to get it.
@@ -123,7 +122,7 @@ def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
     if path is None:
         raise MissingError(
             f"the zoo's weights of {checkpoint} are not on this machine; `{checkpoint.fetch_command}` downloads them, "
-            f"or set BENCH_WEIGHTS to the folder with {checkpoint.file}"
+            f"or set BENCH_WEIGHTS to the folder that contains {checkpoint.file}"
         )
     if not (found := sha256_of(path)).startswith(checkpoint.sha256_prefix):
         raise MissingError(
@@ -134,11 +133,11 @@ def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
 
 
 def fetch(checkpoints: Sequence[PublishedCheckpoint]) -> list[Path]:
-    """Download and verify missing checkpoints; the paths of all. Downloads resume.
+    """Download missing checkpoints and verify all; interrupted downloads are resumed. Returns all paths.
 
     Raises:
         MissingError: a download failed.
-        OSError: the folder cannot be written.
+        OSError: the folder is not writable.
     """
     paths = []
     with progress("downloading weights", len(checkpoints), unit="files") as advance:

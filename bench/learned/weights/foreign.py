@@ -1,4 +1,4 @@
-"""Loading of checkpoints of CompressAI and others, and export of weights to CompressAI."""
+"""Load checkpoints of CompressAI and other training code, and export weights to CompressAI."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
-    """Load a published checkpoint of CompressAI on this machine; see `checkpoints` and `load_checkpoint`.
+    """Load a downloaded checkpoint of CompressAI's model zoo; see `checkpoints` and `load_checkpoint`.
 
     Raises:
         MissingError: the file is missing or damaged; the message says how to get it.
-        UsageError: there is no such model, or the file has another one.
+        UsageError: there is no such model, or the file contains another one.
     """
     checkpoint = checkpoints.find(family, quality, metric)
     path, _ = checkpoints.require(checkpoint)
@@ -39,10 +39,10 @@ def load_zoo(family: str, quality: int, metric: str = "mse") -> Weights:
 
 @torch.no_grad()
 def load_checkpoint(path: Path, family: str) -> Weights:
-    """Load a checkpoint of an architecture of CompressAI that is a family here.
+    """Load a checkpoint of an architecture of CompressAI that is a family in bench.
 
-    Parameters and CDFs are those of the file, in float32; missing CDFs are built by CompressAI's `update()`. The
-    quality is the number in the file's name.
+    Parameters are loaded in float32. CDFs are those of the file; if one is missing, CompressAI's `update()` builds all
+    of them. The quality is the number in the file's name.
 
     Raises:
         MissingError: there is no such file.
@@ -66,9 +66,9 @@ def load_theirs(path: Path, architecture: str) -> nn.Module:
 
 
 def _load_into(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> None:
-    """Load the tensors of a checkpoint in float32, and build what files may lack: tables and constants.
+    """Load the tensors of a checkpoint in float32, with constants and CDFs that files may lack.
 
-    If one table is missing, all are built, because tables of two versions may not fit together.
+    If a CDF is missing, all are built, because CDFs built by two versions may be inconsistent.
     """
     tensors = {
         name: value.float() if value.is_floating_point() else value  # checkpoints may be in half precision
@@ -93,7 +93,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """
     tensors = load_pretrained(dict(state))
     for name, buffer in model.named_buffers():
-        # CompressAI resizes the tables of some classes only.
+        # CompressAI resizes the CDFs of some classes only.
         if name.endswith(recognition.TABLES) and name in tensors:
             buffer.resize_(tensors[name].shape)
     try:
@@ -115,7 +115,7 @@ def load_any(path: Path, family: str | None = None) -> Weights:
 
 
 def load_named(weights: str, path: Path, family: str, quality: int) -> Weights:
-    """Load a model by the name of its weights: a published checkpoint for that of a zoo, else the file.
+    """Load a published checkpoint if `weights` names a zoo, and otherwise the file `path`.
 
     Raises:
         MissingError, UsageError: see `load_zoo` and `load_any`.
@@ -126,11 +126,14 @@ def load_named(weights: str, path: Path, family: str, quality: int) -> Weights:
 
 
 def export_checkpoint(path: Path, target: Path) -> str:
-    """Write weights as a checkpoint of CompressAI's training script, with tables; the name of the architecture.
+    """Write weights in the format of CompressAI's training script, with CDFs.
+
+    Returns:
+        CompressAI's name of the architecture.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a weights file, or of a family that CompressAI lacks.
+        UsageError: it is not a weights file, or its family does not exist in CompressAI.
         OSError: the checkpoint cannot be written; an earlier file is untouched.
     """
     weights = full.load(path)
@@ -138,7 +141,7 @@ def export_checkpoint(path: Path, target: Path) -> str:
     architecture = FAMILIES[config.family].compressai
     plain = ModelConfig(config.family, config.N, config.M)
     if architecture is None or config != plain or (config.family == "attn" and config.M != config.N):
-        raise UsageError(f"{path}: {config} is not an architecture of CompressAI; these are {', '.join(ALIASES)}")
+        raise UsageError(f"{path}: {config} is not an architecture of CompressAI; those are {', '.join(ALIASES)}")
     content = {
         "state_dict": weights.model.state_dict(),
         "architecture": architecture,

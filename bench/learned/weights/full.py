@@ -1,8 +1,8 @@
-"""Weights files: a trained model with everything that its bitstreams depend on, and the record of its training.
+"""Full weights: a trained model with everything that its bitstreams depend on, and the record of its training.
 
-The parameters are float16. The model is first rounded to them; the integer CDFs are then computed once from the rounded
-model and stored: they are never computed again from floats, because a machine that rounds differently could not decode
-other machines' files. The fingerprint of weights is the SHA-256 of the file, also for delta weights (see `delta`).
+Parameters are stored in float16. The integer CDFs are computed once, from the rounded model, and stored. They are never
+computed again from floats, because a machine that rounds differently could not decode other machines' files. The
+fingerprint of weights is the SHA-256 of their file, also for delta weights (see `delta`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class ModelCard:
     """Training objective of a model, and the record of its training."""
 
     quality: int
-    """Point on the rate-distortion curve, 1 with the lowest rate."""
+    """Point on the RD curve; 1 has the lowest rate."""
     lmbda: float
     """Weight of the distortion in the loss."""
     metric: str
     """The distortion: mse or ms-ssim."""
     record: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Steps, seed, hash of the data, commit, versions, SHA-256 of the initial weights; any JSON."""
+    """Steps, seed, hash of the data, commit, versions, SHA-256 of the initial weights; any JSON values."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Weights:
 
 @torch.no_grad()
 def finish(model: LearnedModel) -> LearnedModel:
-    """A copy of a model on the CPU as a weights file restores it: parameters rounded to float16, CDFs built.
+    """A copy of a model as restored from a weights file: on the CPU, parameters rounded to float16, CDFs built.
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
@@ -62,18 +62,24 @@ def finish(model: LearnedModel) -> LearnedModel:
         if isinstance(module, CausalConv2d):
             module.weight *= module.mask
     for name, parameter in finished.named_parameters():
-        parameter.copy_(parameter.half())
-        if not parameter.isfinite().all():
-            raise BenchError(
-                f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved"
-            )
+        require_finite(name, parameter.copy_(parameter.half()))
     finished.update(force=True, update_quantiles=True)
     finished.eval()
     return finished
 
 
+def require_finite(name: str, parameter: torch.Tensor) -> None:
+    """Check a parameter that was rounded to float16.
+
+    Raises:
+        BenchError: it is not finite.
+    """
+    if not parameter.isfinite().all():
+        raise BenchError(f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved")
+
+
 def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
-    """Finish a model (see `finish`; the given one is unchanged) and write it; returns the file's SHA-256.
+    """Write a finished copy of a model (see `finish`); returns the file's SHA-256.
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
@@ -86,7 +92,7 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
 
 
 def load(path: Path, family: str | None = None) -> Weights:
-    """Load a file of `save`, with full or delta weights.
+    """Load a model from a file with full or delta weights.
 
     Raises:
         MissingError: the file or a base is missing.
@@ -109,7 +115,7 @@ def load(path: Path, family: str | None = None) -> Weights:
 
 
 def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
-    """A model in evaluation mode from the tensors of a file.
+    """Create a model in evaluation mode from the tensors of a file.
 
     Raises:
         KeyError: a tensor is missing.
@@ -118,11 +124,12 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
     """
     if max(config.N, config.M) ** 2 > sum(value.numel() for value in tensors.values()):
         raise ValueError(f"widths {config.N} and {config.M} belong to a larger model")
-    if odd := [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]:
-        raise ValueError(f"'{odd[0]}' is not finite")
+    for name, value in tensors.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(f"'{name}' is not finite")
     with without_initialisation(), torch.random.fork_rng(devices=()):
         model = build(config)
-    # CompressAI's load_state_dict would require its matrices of CDFs.
+    # Not CompressAI's load_state_dict, which requires matrices of CDFs.
     torch.nn.Module.load_state_dict(model, {name: tensors[name] for name in _parameters(model)}, strict=False)
     restore_tables(model, tensors)
     model.eval()
@@ -130,6 +137,6 @@ def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:
 
 
 def _parameters(model: LearnedModel) -> Tensors:
-    """All parameters in float16, except the quantiles, which belong to the CDFs."""
+    """All parameters in float16, except the quantiles, which are stored with the CDFs."""
     named = model.named_parameters()
     return {name: value.detach().half().contiguous() for name, value in named if not name.endswith("quantiles")}

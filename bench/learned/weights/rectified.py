@@ -1,12 +1,12 @@
-"""Weights files of +qr and +ft: a rectifier and a synthesis, as delta weights of a model.
+"""Weights of +qr and +ft: a rectifier and a synthesis, as delta weights of a model.
 
-Encoder, entropy model and CDFs are those of the base (see `delta`): a decoder is useless for other latents than those
-that it was trained on.
+Encoder, entropy model and CDFs are those of the base (see `delta`), because a decoder only fits the latents that it was
+trained on.
 
 The convolutions of a rectifier are stored in 8 bits, with a float32 scale per output channel. The error of a weight is
-at most 1/254 of the channel's largest weight. That is too much for transforms: g_s in 8 bits costs .1 to .16 dB, g_a up
-to .1 dB, an entropy model .1 to .5 % of the rate. For a rectifier it is not: joint+qr loses .002 dB at lambda .025 and
-.004 dB at .0067. See docs/training.md.
+at most 1/254 of the channel's largest weight. This is too much for transforms and entropy models: in 8 bits, g_s loses
+.1 to .16 dB, g_a up to .1 dB, an entropy model .1 to .5 % of the rate. A rectifier in 8 bits loses only .002 dB
+(joint+qr at lambda .025) to .004 dB (at .0067). See docs/training.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import nn
 from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
 from bench.learned.weights import catalogue, delta, tensor_file
-from bench.learned.weights.full import ModelCard, restore
+from bench.learned.weights.full import ModelCard, require_finite, restore
 from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
 
@@ -33,7 +33,7 @@ _CHANGED = ("g_s.", "rectifier.")
 """Prefixes of the tensors in the file."""
 
 _SCALE = ".scale"
-"""Suffix of the names of the scales of weights in 8 bits."""
+"""Suffix of the names of the scales."""
 
 _LARGEST = 127
 
@@ -52,16 +52,16 @@ class RectifiedWeights:
 
 
 def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
-    """Write the difference from the base (float16, rectifier in 8 bits); returns the file's SHA-256.
+    """Write a decoder as delta weights (float16, rectifier in 8 bits); returns the file's SHA-256.
 
     Args:
         path: the file; `base` must be in the same folder when it is loaded.
-        model: its other parameters are those of the base.
-        card: what the decoder was trained for.
+        model: equal to the base except for g_s and the rectifier.
+        card: training objective and record of the decoder.
         base: the weights whose latents were decoded.
 
     Raises:
-        BenchError: a parameter is not finite in float16, or encoder or entropy model are not the base's.
+        BenchError: a parameter is not finite in float16, or encoder or entropy model differ from the base's.
         OSError: the file cannot be written; an earlier file is untouched.
     """
     theirs = delta.read(base)[1]
@@ -69,10 +69,7 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
     for name, tensor in delta.difference(tensors, theirs).items():
         if not name.startswith(_CHANGED):
             raise BenchError(f"'{name}' differs from that of {base}: the training of a decoder has changed its encoder")
-        if not tensor.isfinite().all():
-            raise BenchError(
-                f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved"
-            )
+        require_finite(name, tensor)
     header = {
         "config": dataclasses.asdict(model.codec.config),
         "card": dataclasses.asdict(card),
@@ -94,7 +91,7 @@ def is_decoder(path: Path) -> bool:
 
 
 def load_rectified(path: Path) -> RectifiedWeights:
-    """Load a file of `save_rectified` with its base.
+    """Load a decoder with its base.
 
     Raises:
         MissingError: the file or its base is missing.
@@ -117,7 +114,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
 
 
 def modifier_of(model: Rectified) -> str:
-    """The modifier of a model, as in a codec's name."""
+    """The modifier of a model as in a codec's name: qr or ft."""
     return "qr" if isinstance(model.rectifier, Rectifier) else "ft"
 
 
@@ -130,9 +127,9 @@ def _rectifier(channels: int, options: dict[str, Any] | None) -> nn.Module:
 
 
 def _parameters(model: Rectified) -> Tensors:
-    """All parameters as in a file: in float16, where they may become infinite, or 8 bits.
+    """All parameters as stored in a file: the rectifier in 8 bits, quantiles in float32, others in float16.
 
-    The quantiles, which belong to the CDFs, are in float32.
+    Values too large for float16 become infinite.
     """
     codec: Tensors = {}
     rectifier: Tensors = {}
@@ -144,7 +141,7 @@ def _parameters(model: Rectified) -> Tensors:
 
 
 def in_eight_bits(tensors: Tensors) -> Tensors:
-    """Tensors with the weights of convolutions in 8 bits, and their scales; others are unchanged."""
+    """Convert the weights of convolutions to 8 bits and scales; other tensors are unchanged."""
     found: Tensors = {}
     for name, value in tensors.items():
         if value.dim() != 4:
@@ -158,7 +155,7 @@ def in_eight_bits(tensors: Tensors) -> Tensors:
 
 
 def from_eight_bits(tensors: Tensors) -> Tensors:
-    """The tensors of `in_eight_bits`; those in 8 bits as float32, equal on every machine.
+    """Restore the tensors of `in_eight_bits`: convolutions in float32, equal on every machine.
 
     Raises:
         ValueError: scales are missing or do not fit their weights.

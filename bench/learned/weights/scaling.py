@@ -29,7 +29,7 @@ def scaled(tensor: Tensor, factors: Tensor, axis: int) -> Tensor:
 
 
 def find(tensor: Tensor, base: Tensor) -> tuple[int, Tensor] | None:
-    """Axis (0 or 1) and factors that give exactly `tensor` from `base`; None if there are none, or they save nothing."""
+    """Axis (0 or 1) and factors that give exactly `tensor` from `base`; None if none exist or they save nothing."""
     if tensor.shape != base.shape or not tensor.dtype == base.dtype == torch.half or tensor.dim() < 2:
         return None
     for axis in (0, 1):

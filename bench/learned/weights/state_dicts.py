@@ -40,7 +40,7 @@ LAYOUTS = (
     *("state_dict_ema", "ema_state_dict", "model_ema", "params_ema", "ema"),
     *("state_dict", "model_state_dict", "network", "model", "net", "params", "module"),
 )
-"""Keys under which training scripts store a model's tensors. Averaged weights come first, because they are evaluated."""
+"""Keys under which training scripts store a model's tensors. Averaged weights come first: they are evaluated."""
 
 PREFIXES = ("module.", "net.", "model.", "ema_model.")
 """Prefixes that wrappers (DataParallel, Lightning, averages) add to names."""

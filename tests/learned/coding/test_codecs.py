@@ -251,7 +251,7 @@ def test_qualities_are_those_of_the_files(weights: Path) -> None:
     assert (specs[0].name, specs[0].qualities) == ("joint", (3,))
     assert specs[0].options == {"weights": str(weights)}
     assert specs[1].options == {}
-    with pytest.raises(MissingError, match=r"no weights of joint@4 in .* \(there are those of 3\)"):
+    with pytest.raises(MissingError, match=r"no weights of joint@4 in .* \(available: 3\)"):
         codec_class("joint")(4, weights=str(weights))
 
 
