@@ -1,9 +1,9 @@
 """Learned models as codecs: a model, its latent codec, and a container, under one name.
 
-learned_codec  the families, for RGB and YUV 4:2:0; +qr and +ft with a fine-tuned decoder; -int in fixed point
-model_codec    models with CompressAI's interface: further architectures, and classes of the user's own
+learned_codec  families, for RGB and YUV 4:2:0; +qr and +ft with a fine-tuned decoder; -int in fixed point
+model_codec    models with CompressAI's interface: further architectures, and the user's own classes
 
-The class of each codec follows from its name and the table of families: `getattr(codecs, "joint+qr")`.
+The class of each codec is created from its name and the table of families: `getattr(codecs, "joint+qr")`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from bench.learned.codecs.learned_codec import DecoderCodec, FixedPointCodec, Le
 from bench.learned.codecs.model_codec import ModelCodec, VariableModelCodec, architecture_codec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bench.codecs.codec import Codec
 
 __all__ = ["DecoderCodec", "FixedPointCodec", "LearnedCodec", "ModelCodec", "PlanarCodec", "VariableModelCodec"]
@@ -25,7 +23,7 @@ __all__ = ["DecoderCodec", "FixedPointCodec", "LearnedCodec", "ModelCodec", "Pla
 
 @functools.cache
 def __getattr__(codec: str) -> type[Codec]:
-    """The class of a codec, from its architecture or the entry of its family."""
+    """Create the class of a codec from its architecture or the entry of its family."""
     if codec in architectures.CODECS:
         return architecture_codec(codec)
     if codec not in families.CODECS:
@@ -36,11 +34,11 @@ def __getattr__(codec: str) -> type[Codec]:
     bases += [DecoderCodec] if modifier else []
     bases += [PlanarCodec] if family.picture == "yuv420" else []
     title = family.title + (f" + {families.MODIFIERS[modifier]}" if modifier else "")
-    attributes: Mapping[str, Any] = {
+    attributes: dict[str, Any] = {
         "__doc__": f"{title} ({family.paper}).",
         "__module__": __name__,
         "title": f"{title}, fixed point" if fixed_point else title,
         "family": name + families.FIXED_POINT if fixed_point else name,
         **({"modifier": modifier} if modifier else {}),
     }
-    return type(codec, tuple(bases) or (LearnedCodec,), dict(attributes))
+    return type(codec, tuple(bases) or (LearnedCodec,), attributes)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PRECISIONS = ("fp32", "bf16")
 
 LOADED_MODELS = 2
-"""Number of loaded models that are cached: a run codes one quality after the other."""
+"""Number of loaded models to cache: a run codes one quality after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Source:
 class LearnedCodec(Codec):
     """A learned model as a codec.
 
-    The bytes depend on quality and weights, and in the last bits of the latents on the processor and the version of
-    torch. A file can be decoded on the same machine; on others it may be refused, but never decoded wrongly.
+    The bytes depend on quality and weights. The last bits of the latents also depend on the processor and the version
+    of torch. A file can be decoded on the same machine; other machines may reject it, but never decode it wrongly.
     """
 
     family: ClassVar[str]
-    """Name in `bench.learned.families.FAMILIES`, with -int if the entropy model is in integers."""
+    """Name in `bench.learned.families.FAMILIES`, followed by -int if the entropy model is in integers."""
 
     scale = QualityScale("index of the family's weights; 1 has the smallest files", tuple(range(1, 9)), 1, 8)
     backends = ("torch",)
@@ -78,33 +78,33 @@ class LearnedCodec(Codec):
 
     @classmethod
     def file_stem(cls) -> str:
-        """Prefix of the names of its weights files: the family, and a modifier."""
+        """Prefix of the names of its weights files: the family and the modifier, if any."""
         return cls.family
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that weights are missing and how to get them; None if not."""
+        """Message about missing weights and how to get them; None if nothing is missing."""
         del backend
         return catalogue.missing(options.get("weights", cls.options["weights"]), cls.file_stem())
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
-        """Qualities with weights; all, if there are none."""
+        """Qualities that have weights; all qualities if none has."""
         return catalogue.qualities(options.get("weights", cls.options["weights"]), cls.file_stem()) or cls.scale.points
 
     @classmethod
     def check(cls, name: str, quality: float, **options: str) -> float:
-        """Return a valid quality; with files named by the user, their numbers decide.
+        """Return the quality if it is valid. With files given by the user, any number is.
 
         Raises:
-            UsageError: it is not valid.
+            UsageError: it is invalid.
         """
         weights = options.get("weights", cls.options["weights"])
         return quality if catalogue.is_of_files(weights) else cls.scale.check(name, quality)
 
     @property
     def about(self) -> str:
-        """The weights file named by the user, with its architecture."""
+        """The weights file given by the user, with its architecture."""
         if not catalogue.is_of_files(self.weights or ""):
             return ""
         return f"{self._path}: {self._widths()}, SHA-256 {(self.weights_sha256 or '')[:12]}…"
@@ -133,7 +133,7 @@ class LearnedCodec(Codec):
             return cast("Picture", self._synthesised(y_hat, content))
 
     def diagnose(self, picture: Picture) -> Diagnosis:
-        """Latents, scales, means and bits of a picture, element by element."""
+        """Latents, scales, means and bits of each element of a picture's latents."""
         from bench.learned.coding.diagnosis import diagnose  # noqa: PLC0415
 
         return diagnose(self._loaded_model, self._analysis(picture))
@@ -151,7 +151,7 @@ class LearnedCodec(Codec):
         return y
 
     def _encoded(self, picture: AnyPicture) -> bytes:
-        """The file of a picture of the kind that the model takes."""
+        """The file of an RGB or YUV 4:2:0 picture."""
         from bench.learned.coding import container, tiles  # noqa: PLC0415
 
         container.require_size(picture.width, picture.height, CodecError)
@@ -168,11 +168,11 @@ class LearnedCodec(Codec):
         return container.pack(self._identity, content)
 
     def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form | None:  # noqa: ARG002 - for planes
-        """Form of planes for the file; None for RGB."""
+        """Form of the planes for the file; None for RGB."""
         return None
 
     def _decoded(self, data: bytes) -> tuple[FileContent, Tensor]:
-        """The content of a file, and its latents as the input of the synthesis."""
+        """The content of a file, and the input of the synthesis: its latents, rectified if there is a rectifier."""
         from bench.learned.coding import container  # noqa: PLC0415
 
         content = container.unpack(data, self._identity)
@@ -187,12 +187,12 @@ class LearnedCodec(Codec):
             return content, loaded_model.rectified(latents.y_hat)
 
     def _synthesised(self, y_hat: Tensor, content: FileContent) -> AnyPicture:
-        """The picture of latents, of the size and form of a file."""
-        found: Picture = self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
-        return found
+        """Synthesise a picture of the size and form in a file."""
+        picture: Picture = self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
+        return picture
 
     def _note_unquantized(self, picture: AnyPicture, y: Tensor, content: FileContent) -> None:
-        """Report the errors of the picture of the latents y, which were not rounded."""
+        """Report the errors of the picture synthesised from the unquantised latents y."""
         from bench.metrics.distortion import ERRORS  # noqa: PLC0415
 
         def error(function: Callable[..., float | None]) -> float:
@@ -204,7 +204,7 @@ class LearnedCodec(Codec):
                 note(f"unquantized_{metric.name}", functools.partial(error, metric.function))
 
     @property
-    def _transforms(self) -> Any:  # noqa: ANN401 - of the pictures that the model takes
+    def _transforms(self) -> Any:  # noqa: ANN401 - PictureTransforms or those of planes
         return self._loaded_model.transforms
 
     @property
@@ -220,7 +220,7 @@ class LearnedCodec(Codec):
 
     @classmethod
     def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
-        """SHA-256 of the weights, and the loaded model."""
+        """Load a model; returns the SHA-256 of the weights, and the loaded model."""
         from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
         from bench.learned.weights.foreign import load_named  # noqa: PLC0415
 
@@ -229,16 +229,16 @@ class LearnedCodec(Codec):
 
 
 class DecoderCodec(LearnedCodec):
-    """+qr and +ft: a codec with a fine-tuned decoder. The files are the same, the decoded pictures better.
+    """+qr and +ft: a codec with the files of its base and a fine-tuned decoder.
 
-    +qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis that was trained with it
-    (Luo and Chen 2023, arXiv 2403.17236). +ft has only a synthesis, trained in the same way for the same time: the gain
-    of the rectifier is the difference between the two. Encoder, entropy model and the identity in the header are those
-    of the base: base, +qr and +ft decode each other's files.
+    +qr has a quantization rectifier between entropy decoder and synthesis, and a synthesis trained with it (Luo and
+    Chen 2023, arXiv 2403.17236). +ft has only a synthesis, trained in the same way for the same time, so that the
+    difference between the two is the gain of the rectifier. Encoder, entropy model and the identity in the header are
+    those of the base: base, +qr and +ft decode each other's files.
     """
 
     modifier: ClassVar[str]
-    """Suffix of its name, and of its weights files, after the family."""
+    """qr or ft, which follows the family in the names of the codec and its weights files."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         super().__init__(quality, backend=backend, **options)
@@ -261,8 +261,8 @@ class DecoderCodec(LearnedCodec):
 class FixedPointCodec(LearnedCodec):
     """An autoregressive model with an entropy model in integers; see `bench.learned.coding.fixed_point`.
 
-    The decoded latents are equal on every machine. The picture is computed by a float synthesis and may differ by a
-    grey level. The bytes of an encoder may differ as well, because the analysis is in floats.
+    The decoded latents are equal on every machine. Analysis and synthesis are in floats: encoders on different machines
+    may write different bytes, and decoded pictures may differ by one grey level.
     """
 
     @classmethod
@@ -317,7 +317,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
 
 
 def numbered(quality: float) -> int:
-    """A quality as the byte in a file: 0 if it is not an integer in 0..255; then only the weights identify it."""
+    """The byte for a quality in a file; 0 if it is not an integer in 0..255, so that only the weights identify it."""
     return int(quality) if quality in range(256) else 0
 
 
@@ -330,9 +330,9 @@ def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Pre
 
 
 def _note_latents(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
-    """Report the coder bits of decoded latents (total and per part), their estimated bits, and their errors.
+    """Report coder bits (total and per part), estimated bits, and errors of decoded latents.
 
-    Errors are the distances of decoded latents, and of rectified ones, from those of the encoder.
+    Errors are the Euclidean distances of decoded and of rectified latents from those of the encoder.
     """
     from bench.learned.coding.diagnosis import estimated_bits  # noqa: PLC0415
 
@@ -352,7 +352,7 @@ def _distance(one: Tensor, other: Tensor) -> float:
 
 
 def device_name(device: str) -> str:
-    """The name of an accelerator.
+    """The name of an accelerator, such as a GPU.
 
     Raises:
         UsageError: torch has no such device.
@@ -364,7 +364,7 @@ def device_name(device: str) -> str:
         wanted = torch.device(device)
     except RuntimeError:
         raise UsageError(f"unknown device '{device}'; use cpu, cuda or cuda:N") from None
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted.type != "cuda" or (wanted.index or 0) >= there:
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted.type != "cuda" or (wanted.index or 0) >= available:
         raise MissingError(f"torch finds no device '{device}' here; omit --device")
     return torch.cuda.get_device_name(device)

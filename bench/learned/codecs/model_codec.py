@@ -1,8 +1,8 @@
 """Models with CompressAI's interface as codecs: `compress` to strings and a shape, `decompress` back.
 
-The class is CompressAI's or the user's own, the weights are a checkpoint. The output of `compress` is written to a file
-(`bench.learned.coding.strings`), from which another object decompresses. Unlike the families, such a codec detects
-damage, but not a decoder with other arithmetic, which gives a wrong picture.
+The class is CompressAI's or the user's own; the weights are a checkpoint. The output of `compress` is written to a file
+(`bench.learned.coding.strings`), which another instance decompresses. Such a codec detects damaged files. Unlike the
+families, it does not detect a decoder with different arithmetic, which decodes a wrong picture.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from bench.learned.coding.strings import Value
 
 MULTIPLE = 64
-"""Pictures are padded to a multiple of this, if a model has no `downsampling_factor`."""
+"""Pictures are padded to a multiple of this if a model has no `downsampling_factor`."""
 
 MODELS = 4
-"""Number of loaded models that are cached: encoder and decoder of two qualities."""
+"""Number of loaded models to cache: encoder and decoder of two qualities."""
 
 
 class ModelCodec(Codec):
     """A model with `compress`, `decompress` and `update` as a codec.
 
-    Subclasses define the class, and optionally further arguments of `compress` and `decompress` (`arguments`) and the
-    preparation of a loaded model (`prepare`).
+    Subclasses set `model_class`. They may also define further arguments of `compress` and `decompress` (`arguments`)
+    and prepare a loaded model (`prepare`).
     """
 
     scale = QualityScale("number of the checkpoint in --weights", (1,), 0, math.inf, integral=False)
@@ -50,20 +50,20 @@ class ModelCodec(Codec):
     options: ClassVar[Mapping[str, str]] = {"weights": "", "device": "cpu"}
 
     model_class: ClassVar[Any] = None
-    """The class; None if `load` chooses it."""
+    """The class of the model; None if `load` chooses it."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         super().__init__(quality, backend=backend, **options)
         self.weights = self.chosen["weights"]
         self._path = self.checkpoint()
-        # Not cached, so that the files that a codec opens are recorded each time.
+        # Not cached, because the files that a codec opens are recorded each time.
         self.weights_sha256 = sha256_of(self._path)
         if self.chosen["device"] != "cpu":
             self.device = device_name(self.chosen["device"])
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that no weights are given; None if they are."""
+        """Message that weights must be given; None if they are."""
         del backend
         return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
 
@@ -74,7 +74,7 @@ class ModelCodec(Codec):
 
     @classmethod
     def load(cls, path: Path) -> nn.Module:
-        """The model of a checkpoint, in evaluation mode on the CPU, with CDFs.
+        """Load a checkpoint: a model in evaluation mode on the CPU, with CDFs.
 
         Raises:
             UsageError: the checkpoint is of another model.
@@ -95,7 +95,7 @@ class ModelCodec(Codec):
 
     @classmethod
     def arguments(cls, quality: float) -> Mapping[str, Any]:
-        """Further arguments of `compress` and `decompress`, which are not in the file."""
+        """Further arguments of `compress` and `decompress`, which are not stored in the file."""
         del quality
         return {}
 
@@ -114,7 +114,7 @@ class ModelCodec(Codec):
         x = _tensor(picture, int(getattr(model, "downsampling_factor", MULTIPLE)), self.chosen["device"])
         with torch.no_grad(), stages.encoding(model):
             out = model.compress(x, **self.arguments(self.quality))  # type: ignore[operator]
-        arguments = [_of(out, name) for name in _asked_by(model, self.arguments(self.quality))]
+        arguments = [_output(out, name) for name in _required_arguments(model, self.arguments(self.quality))]
         content = strings.Strings(picture.width, picture.height, arguments)
         return strings.pack(self._fingerprint, content, self.device)
 
@@ -126,7 +126,7 @@ class ModelCodec(Codec):
 
         content = strings.unpack(data, self._fingerprint, self.device)
         model = self._model("decoder")
-        names = _asked_by(model, self.arguments(self.quality))
+        names = _required_arguments(model, self.arguments(self.quality))
         if len(content.arguments) != len(names):
             raise DecodeError("the file does not have the arguments of the model's decompress")
         given = dict(zip(names, content.arguments, strict=True))
@@ -142,8 +142,8 @@ class ModelCodec(Codec):
         """
         files = _files(self.chosen["weights"])
         if self.quality not in files:
-            there = ", ".join(f"{number:g}" for number in files)
-            raise MissingError(f"no weights {self.quality:g} in {self.chosen['weights']} (there are {there})")
+            available = ", ".join(f"{number:g}" for number in files)
+            raise MissingError(f"no weights {self.quality:g} in {self.chosen['weights']} (available: {available})")
         return files[self.quality]
 
     @property
@@ -153,7 +153,7 @@ class ModelCodec(Codec):
         return bytes.fromhex(self.weights_sha256 or "")[:FINGERPRINT_BYTES]
 
     def _model(self, role: str) -> nn.Module:
-        """The model of this quality. Encoder and decoder have separate ones, so that no state passes between them."""
+        """The model of this quality. Encoder and decoder use separate instances, so that they share no state."""
         model = _loaded(type(self), self._path, self.weights_sha256 or "", self.quality, (role, self.chosen["device"]))
         if fingerprint(self._path) != self.weights_sha256:
             raise CodecError(f"{self._path} has changed since it was opened; run the same command again")
@@ -161,7 +161,7 @@ class ModelCodec(Codec):
 
 
 class ArchitectureCodec(ModelCodec):
-    """An architecture of CompressAI that is not a family here."""
+    """An architecture of CompressAI that is not a family in bench."""
 
     architecture: ClassVar[str]
 
@@ -185,7 +185,7 @@ class ArchitectureCodec(ModelCodec):
 
 
 class VariableModelCodec(ModelCodec):
-    """A model with all rates in one checkpoint. Subclasses define the qualities and their meaning."""
+    """A model with all rates in one checkpoint. Subclasses define the scale of qualities."""
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
@@ -194,14 +194,18 @@ class VariableModelCodec(ModelCodec):
         return cls.scale.points
 
     def checkpoint(self) -> Path:
-        """The single file."""
+        """The single weights file.
+
+        Raises:
+            UsageError: it does not exist.
+        """
         if not (path := Path(self.chosen["weights"])).is_file():
             raise UsageError(f"--weights {path}: {self.title} takes a single file with all rates")
         return path
 
 
 class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
-    """CompressAI's models of variable rate: qualities are the trained gains, 1 the coarsest."""
+    """CompressAI's variable-rate models. Qualities are the trained gains; 1 is the coarsest."""
 
     scale = QualityScale("gain of the model; 1 has the smallest files", tuple(range(1, 9)), 1, 8)
 
@@ -219,10 +223,10 @@ class VariableArchitectureCodec(VariableModelCodec, ArchitectureCodec):
 
 
 def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
-    """Codec made from a user's model class; None if the class is not a model.
+    """Create a codec from a user's model class; None if the class is not a model.
 
     Raises:
-        UsageError: it has only a part of the interface.
+        UsageError: it has only part of the interface.
     """
     if not any(hasattr(cls, method) for method in ("compress", "decompress")):
         return None
@@ -237,20 +241,18 @@ def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
 
 
 def architecture_codec(name: str) -> type[ArchitectureCodec]:
-    """The codec of an architecture of CompressAI."""
+    """Create the codec of an architecture of CompressAI."""
     entry = architectures.FURTHER[name]
     base = VariableArchitectureCodec if entry.is_variable else ArchitectureCodec
     return type(name, (base,), {"__module__": __name__, "title": entry.title, "architecture": name})
 
 
 def _files(weights: str) -> dict[float, Path]:
-    """The checkpoints in a text, by number."""
+    """The checkpoints given by --weights, by number."""
     if (chosen := file_selection.selected(weights)) is not None:
         return chosen
     if not (path := Path(weights)).is_file():
-        raise UsageError(
-            f"--weights {weights}: there is no such file; give a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth"
-        )
+        raise UsageError(f"--weights {weights}: no such file; use a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth")
     return {file_selection.number_of(path): path}
 
 
@@ -263,14 +265,14 @@ def _loaded(codec: type[ModelCodec], path: Path, _sha256: str, quality: float, p
     return model.to(torch.device(place[1]))
 
 
-def _asked_by(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
-    """Arguments of a model's `decompress` from the output of `compress`: strings, shape, others without default."""
+def _required_arguments(model: nn.Module, given: Mapping[str, Any]) -> list[str]:
+    """Names of the arguments of `decompress` without a default, which `compress` must return; `given` are omitted."""
     parameters = inspect.signature(model.decompress).parameters.values()  # type: ignore[arg-type]
     named = [p.name for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY} and p.default is p.empty]
     return [name for name in named or ("strings", "shape") if name not in given]
 
 
-def _of(out: object, name: str) -> Value:
+def _output(out: object, name: str) -> Value:
     if not isinstance(out, dict) or name not in out:
         raise CodecError(f"compress did not return '{name}', which decompress needs")
     value: Value = out[name]
@@ -278,7 +280,7 @@ def _of(out: object, name: str) -> Value:
 
 
 def _tensor(picture: Picture, multiple: int, device: str) -> Tensor:
-    """A picture (1, 3, H, W) in [0, 1], padded right and below by repeating its edges."""
+    """A picture as (1, 3, H, W) in [0, 1], padded to a multiple at the right and bottom by repeating the edges."""
     import torch  # noqa: PLC0415
 
     x = torch.tensor(picture.pixels, device=device).permute(2, 0, 1)[None].float().div(255).contiguous()
@@ -287,7 +289,7 @@ def _tensor(picture: Picture, multiple: int, device: str) -> Tensor:
 
 
 def _picture(x_hat: object, height: int, width: int) -> Picture:
-    """The picture of a model's output: cropped to its size, clamped, rounded to 8 bits."""
+    """The picture in a model's output, cropped to its size, clamped and rounded to 8 bits."""
     import torch  # noqa: PLC0415
 
     if not isinstance(x_hat, torch.Tensor) or x_hat.ndim != 4 or x_hat.shape[:2] != (1, 3):
