@@ -28,7 +28,7 @@ OUT = Path("reports/data/experiments/ablation.csv")
 
 
 def ablation_from_options(options: dict[str, Any]) -> Ablation:
-    """Create an ablation from the options of `bench train ablation`, which are removed from the dictionary.
+    """Create an ablation from the options of `bench train ablation`, which are removed from `options`.
 
     Raises:
         UsageError: a glob matches no variant.
@@ -57,64 +57,60 @@ def run_ablation(
     dataset: str | None = None,
     **options: Any,  # noqa: ANN401 - a time limit and fields of TrainingJob
 ) -> pd.DataFrame:
-    """Train and measure the variants that are missing in the file `out`; returns the table of all.
+    """Train and measure the variants that the file `out` lacks; returns the table of all variants.
 
-    The file is rewritten after each variant. Rates are estimated from the likelihoods, because bitstreams code y
-    rounded around its means, which differ between variants. The default image set is Kodak, or the built-in photographs
-    if Kodak is missing.
+    The file is rewritten after each variant. Rates are estimated bits, because bitstreams code y rounded around its
+    means, which differ between variants. The default image set is Kodak, or the built-in photographs if Kodak is
+    missing.
 
     Raises:
-        BenchError: files, data or settings that cannot be used, or a training that diverged.
+        BenchError: files, data or settings are invalid, or a training run diverged.
     """
-    from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
+    from bench.experiments import entropy_models  # noqa: PLC0415  # torch
 
     chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
-    begin = fits.start(ablation.transforms)
+    initial = entropy_models.start(ablation.transforms)
     observations = Observations(out, analysis.COLUMNS, (*analysis.SETTING, "variant", "seed"), "bench train ablation")
     rates = observations.read()
-    setting = _setting(ablation, begin, chosen)
+    setting = {
+        "transforms": ablation.transforms.stem,
+        "transforms_sha256": ablation.transforms_sha256,
+        "lambda": initial.card.lmbda,
+        "steps": ablation.steps,
+        "dataset": chosen.name,
+    }
     latents: Mapping[str, tuple[Tensor, int]] = {}
-    for fit, weights in fits.finished(ablation, begin, train, **options):
+    for fit, weights in entropy_models.finished(ablation, initial, train, **options):
         if not alike(rates, {**setting, "variant": fit.variant.name, "seed": fit.seed}).empty:
             continue
-        latents = latents or _latents(begin, chosen)
+        latents = latents or _latents(initial, chosen)
         new = pd.DataFrame([{**setting, **row} for row in _rows(fit, weights, latents)], columns=analysis.COLUMNS)
         rates = observations.replace(new)
     return analysis.table(alike(rates, setting))
 
 
-def _setting(ablation: Ablation, begin: Weights, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "transforms": ablation.transforms.stem,
-        "transforms_sha256": ablation.transforms_sha256,
-        "lambda": begin.card.lmbda,
-        "steps": ablation.steps,
-        "dataset": dataset.name,
-    }
-
-
-def _latents(begin: Weights, dataset: Dataset) -> dict[str, tuple[Tensor, int]]:
+def _latents(initial: Weights, dataset: Dataset) -> dict[str, tuple[Tensor, int]]:
     """The latents y of each picture, (1, M, h, w), and its number of pixels."""
     from bench.learned.coding.transforms import PictureTransforms  # noqa: PLC0415  # torch
 
-    transforms = PictureTransforms(begin.model)
+    transforms = PictureTransforms(initial.model)
     pictures = ((image.name, cast("Picture", image.read())) for image in dataset.images)
     return {name: (transforms.analysis(picture), picture.width * picture.height) for name, picture in pictures}
 
 
 def _rows(fit: Fit, weights: Weights, latents: Mapping[str, tuple[Tensor, int]]) -> list[dict[str, Any]]:
-    from bench.experiments import entropy_models as fits  # noqa: PLC0415  # torch
+    from bench.experiments import entropy_models  # noqa: PLC0415  # torch
 
     shared = {
         "variant": fit.variant.name,
-        **fits.described(weights.model.config),
-        "parameters": fits.entropy_parameters(weights.model),
+        **entropy_models.described(weights.model.config),
+        "parameters": entropy_models.entropy_parameters(weights.model),
         "seed": fit.seed,
         "seconds": weights.card.record["seconds"],
     }
     rows = []
     for image, (y, num_pixels) in latents.items():
-        bits = fits.integer_bits(weights.model, y)
+        bits = entropy_models.integer_bits(weights.model, y)
         rates = {f"bpp_{part}": round(bits.get(part, 0.0) / num_pixels, 6) for part in ("y", "z")}
         rows.append({**shared, "image": image, **rates})
     return rows

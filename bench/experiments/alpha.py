@@ -1,12 +1,12 @@
 """Search for alpha, the weight of the rectifier's feature distance (Luo and Chen 2023, arXiv 2403.17236).
 
 The paper's procedure: start with a large alpha; train until the loss has not decreased for some epochs; multiply alpha
-by a factor below 1; stop at a lower bound. The alpha with the highest PSNR is chosen. The paper's numbers are not
-known; ours are the defaults of `Search`.
+by a factor below 1; stop at a lower bound. The alpha with the highest PSNR is chosen. The paper does not state its
+numbers; ours are the defaults of `Search`.
 
-Here every alpha starts from the same weights, so that results do not depend on earlier alphas, and has a constant
-learning rate, because the length of its training is not known in advance. Pictures are those of the validation set,
-never those of an evaluation set; the authors' code chooses on Kodak. An epoch is a number of steps and a validation.
+Here every alpha starts from the same weights, so that results do not depend on earlier alphas. The learning rate is
+constant, because the number of steps is not known in advance. Alpha is chosen on the validation set, never on an
+evaluation set; the authors' code chooses on Kodak. An epoch is a fixed number of steps followed by a validation.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Phase, Target
 
 EPOCHS = "alpha_epochs.csv"
-"""One row per validation: PSNR over the epochs of each alpha, as in the paper's figure 2."""
+"""One row per validation: PSNR over the epochs for each alpha, as in the paper's figure 2."""
 CHOICES = "alpha_search.csv"
 """One row per alpha, as in the paper's table 1."""
 
@@ -46,16 +46,16 @@ OUT = Path("reports/data/experiments")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The alphas, and the rule that ends the training with each."""
+    """The alphas, and the stopping rule of each training run."""
 
     start: float = 1.0
     factor: float = 0.1
     floor: float = 1e-5
     patience: int = 3
-    """Number of epochs without a lower loss that end the training of an alpha."""
+    """Number of epochs without a lower loss after which the training with an alpha stops."""
     epoch_steps: int = 100
     max_epochs: int = 300
-    """Limit of the time per alpha; results of an alpha that reaches it are not conclusive."""
+    """Maximum number of epochs per alpha; results that reach it are not conclusive."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
@@ -79,10 +79,13 @@ class Search:
 
 
 def search_from_options(text: str, options: dict[str, Any]) -> tuple[TrainingJob, Search, stp.StpRecipe]:
-    """Common settings, alphas and phase options from the options of `bench train alpha FAMILY+qr@QUALITY`.
+    """Parse the options of `bench train alpha FAMILY+qr@QUALITY`.
+
+    Returns:
+        The settings shared by all training runs, the alphas, and the options of the phase.
 
     Raises:
-        UsageError: an unknown name, a target without a rectifier, or a search without any alpha.
+        UsageError: a name is unknown, the target has no rectifier, or the search has no alpha.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = parse_target(text, given.pop("metric", "mse"))
@@ -102,42 +105,42 @@ def search_from_options(text: str, options: dict[str, Any]) -> tuple[TrainingJob
 def search_alpha(
     base: TrainingJob, search: Search, recipe: stp.StpRecipe, train: Callable[[TrainingJob], Path], *, out: Path
 ) -> pd.DataFrame:
-    """Train with each remaining alpha, write `EPOCHS` and `CHOICES` after each, and return the latter.
+    """Train with each remaining alpha, and write the files `EPOCHS` and `CHOICES` after each.
 
     Args:
-        base: target, initial weights, data and device; the folders of the alphas are in its folder.
+        base: target, initial weights, data and device; each alpha has a folder in `base.out`.
         search: the alphas.
         recipe: distance and synthesis.
         train: trains a job and returns its weights file.
         out: folder of the two files. Rows of other searches in them are kept.
 
     Returns:
-        One row per alpha; none if the time was over before the first epoch.
+        The content of `CHOICES`, one row per alpha; empty if the time was over before the first epoch.
 
     Raises:
-        BenchError: settings are inconsistent, or a training diverged.
+        BenchError: settings are inconsistent, or a training run diverged.
         KeyboardInterrupt: the search was stopped; the same call continues it.
     """
     began = time.perf_counter()
     jobs = {alpha: _job(base, search, recipe, alpha) for alpha in search.alphas()}
     for job in jobs.values():
-        _require_same(job)
+        _require_same_search(job)
     choices = pd.DataFrame()
     for job in jobs.values():
         if not _finished(job.out, search):
             left_s = None if base.limit_s is None else base.limit_s - (time.perf_counter() - began)
             if left_s is not None and left_s <= 0:
                 break
-            going_on = replace(job, init=None, steps=None, resume=True) if (job.out / CHECKPOINT).is_file() else job
-            train(replace(going_on, limit_s=left_s))
+            resumed = replace(job, init=None, steps=None, resume=True) if (job.out / CHECKPOINT).is_file() else job
+            train(replace(resumed, limit_s=left_s))
         # Include later alphas, which an earlier call may have trained.
         folders = {alpha: job.out for alpha, job in jobs.items()}
-        choices = _keep(folders, search, _setting(base, recipe), out)
+        choices = _write_results(folders, search, _setting(base, recipe), out)
     return choices
 
 
 def _job(base: TrainingJob, search: Search, recipe: stp.StpRecipe, alpha: float) -> TrainingJob:
-    """The training with one alpha."""
+    """The job that trains with one alpha."""
     return replace(
         base,
         phase=search.phase(
@@ -152,14 +155,14 @@ def _job(base: TrainingJob, search: Search, recipe: stp.StpRecipe, alpha: float)
     )
 
 
-def _keep(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
-    """Write the results in the alphas' folders, and return the choices; nothing is written without an epoch."""
-    found = {alpha: rows for alpha, folder in folders.items() if len(rows := _epochs(folder, search))}
-    if not found:
+def _write_results(folders: Mapping[float, Path], search: Search, setting: dict[str, Any], out: Path) -> pd.DataFrame:
+    """Write the results from the alphas' folders, and return the choices; without any epoch, nothing is written."""
+    curves = {alpha: rows for alpha, folder in folders.items() if len(rows := _epochs(folder, search))}
+    if not curves:
         return pd.DataFrame()
-    epochs = pd.concat([pd.DataFrame({**setting, "alpha": alpha, **rows}) for alpha, rows in found.items()])
+    epochs = pd.concat([pd.DataFrame({**setting, "alpha": alpha, **rows}) for alpha, rows in curves.items()])
     epochs = epochs.reset_index(drop=True)
-    record = json.loads((folders[next(iter(found))] / "record.json").read_text(encoding="utf-8"))
+    record = json.loads((folders[next(iter(curves))] / "record.json").read_text(encoding="utf-8"))
     choices = _choices(epochs, float(record["initial"]["base_validation"]["psnr_db"]))
     for name, rows in ((EPOCHS, epochs), (CHOICES, choices)):
         Observations(out / name, SEARCH, SEARCH, "bench train alpha").replace(rows)
@@ -173,29 +176,29 @@ def _setting(job: TrainingJob, recipe: stp.StpRecipe) -> dict[str, Any]:
 
 
 def _curve(folder: Path) -> pd.DataFrame:
-    """The validations of a training."""
+    """The validations of a training run."""
     path = folder / "curve.csv"
     return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["step", "loss"])
 
 
-def _require_same(job: TrainingJob) -> None:
-    """Check that a folder is of this search."""
+def _require_same_search(job: TrainingJob) -> None:
+    """Check that the folder of a job belongs to this search."""
     path = job.out / "record.json"
     if not path.is_file():
         return
     record = json.loads(path.read_text(encoding="utf-8"))
-    asked = {"phase": json.loads(json.dumps(job.phase.described())), "seed": job.seed}
-    # The number of epochs is not part of the phase, but a resumed training continues to its former end.
-    other = record["calls"][-1]["to_step"] != job.steps
-    other |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
-    if other or any(record[key] != value for key, value in asked.items()):
+    expected = {"phase": json.loads(json.dumps(job.phase.described())), "seed": job.seed}
+    # The number of epochs is not part of the phase, but a resumed training run continues to its former end.
+    differs = record["calls"][-1]["to_step"] != job.steps
+    differs |= job.init is not None and record["initial"]["sha256"] != sha256_of(job.init)
+    if differs or any(record[key] != value for key, value in expected.items()):
         raise UsageError(
             f"{job.out} belongs to a search with other weights or settings; choose another folder with --runs"
         )
 
 
 def _finished(folder: Path, search: Search) -> bool:
-    """Whether the training with an alpha is complete, and its weights are up to date."""
+    """Whether the training with an alpha is complete and its weights are up to date."""
     curve = _curve(folder)
     over = stalled(curve["loss"].tolist(), search.patience) or len(curve) >= search.max_epochs
     return over and steps_of(folder / WEIGHTS) == curve["step"].max()

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 OUT = Path("reports/data/experiments/cca_ablation.csv")
 
 FILTER_STAGE = "acem"
-"""Training stage of the filter only."""
+"""Stage that trains only the filter."""
 
 
 class Unfiltered(PlanarCodec):
-    """cca whose files switch the filter off."""
+    """cca with the filter switched off in its files."""
 
     title = "CCA, not filtered"
     family = "cca"
@@ -49,13 +49,13 @@ class Unfiltered(PlanarCodec):
 
 
 def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
-    """Measure the variants that are missing in the file `out`, and return the table of all.
+    """Measure the variants that the file `out` lacks; returns the table of all.
 
-    Weights with a trained filter give two variants: with the filter, which the encoder selects for each picture, and
+    Weights with a trained filter give two variants: with the filter, which the encoder switches for each picture, and
     without. The default image set is Kodak in YUV 4:2:0, or the built-in photographs if Kodak is missing.
 
     Raises:
-        BenchError: files, data or settings that cannot be used.
+        BenchError: files, data or settings are invalid.
     """
     chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
     if chosen.kind != "yuv420":
@@ -78,18 +78,18 @@ def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _variants(path: Path) -> Iterator[TrainedWeights]:
-    """The variants that a weights file is measured as."""
+    """The variants to measure for a weights file."""
     from bench.learned.weights.full import load  # noqa: PLC0415  # torch
 
     weights = load(path, "cca")
-    ways = (Unfiltered, codec_class("cca")) if _has_trained_filter(weights) else (Unfiltered,)
-    for way in ways:
-        shared = _described(weights, acem=way is not Unfiltered)
-        yield TrainedWeights(shared["variant"], shared, way(weights.card.quality, weights=str(path)))
+    codecs = (Unfiltered, codec_class("cca")) if _has_trained_filter(weights) else (Unfiltered,)
+    for codec in codecs:
+        shared = _described(weights, acem=codec is not Unfiltered)
+        yield TrainedWeights(shared["variant"], shared, codec(weights.card.quality, weights=str(path)))
 
 
 def _has_trained_filter(weights: Weights) -> bool:
-    """Whether the filter was trained: its last layers are initialised to zero."""
+    """Whether the filter was trained; its last layers are initialised to zero."""
     from bench.learned.models.cca.enhancement import Acem  # noqa: PLC0415  # torch
 
     filters = [part for part in weights.model.modules() if isinstance(part, Acem)]

@@ -1,11 +1,11 @@
-"""Ablation of entropy models on equal latents, after Minnen et al. 2018 (arXiv 1809.02736), at the cost of a CPU.
+"""Ablation of entropy models on equal latents, after Minnen et al. 2018 (arXiv 1809.02736), affordable on a CPU.
 
 The transforms of one trained model are frozen, and each variant of the entropy model is trained on the same latents:
-from random weights, for the same number of steps, on the same crops. Afterwards all variants code the same integers,
+from random weights, for the same number of steps, on the same crops. All variants then code the same integers,
 round(y), so that the pictures are equal and only the rates differ.
 
-In the paper the transforms of each variant are trained with it. Here the transforms were not trained for the variants,
-so that the differences are those of the entropy models alone, and not those in the paper's figures.
+In the paper, each variant has its own transforms, trained jointly. Here the transforms are shared, so the differences
+are due to the entropy models alone and are not comparable with the paper's figures.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from bench.learned.models.layers import CausalConv2d
 from bench.learned.training.phases import CropStage, Phase, Target
 from bench.learned.training.training_job import TrainingJob
 from bench.learned.training.training_recipe import transforms_in
-from bench.learned.training.training_run import CHECKPOINT
-from bench.learned.training.training_run import WEIGHTS as TRAINED
+from bench.learned.training.training_run import CHECKPOINT, WEIGHTS, steps_of
 from bench.learned.weights.full import Weights, load
 from bench.system.errors import UsageError
 
@@ -63,7 +62,7 @@ VARIANTS = (
 """The paper's model first: context and hyperprior, 5x5, a Gaussian with mean and scale."""
 
 PRIORS = {"joint": "context + hyperprior", "hyper": "hyperprior", "context": "context", "factorized": "factorized"}
-"""Family to the inputs of its conditional distribution."""
+"""Inputs of the conditional distribution, by family."""
 
 _CROPS = (CropStage(32, 4),)
 
@@ -81,7 +80,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Ablation:
-    """Transforms, length and seeds of the trainings, and their folder."""
+    """Transforms, length, seeds and folder of the training runs."""
 
     transforms: Path
     runs: Path
@@ -92,15 +91,15 @@ class Ablation:
 
     @property
     def transforms_sha256(self) -> str:
-        """The first digits of the hash of the transforms alone."""
+        """The first 12 digits of the SHA-256 of the transforms."""
         return transforms_in(self.transforms)[:12]
 
     def fits(self) -> list[Fit]:
-        """All trainings: every variant with the first seed, then with the next."""
+        """All training runs: every variant with the first seed, then with the next."""
         return [Fit(variant, seed) for seed in self.seeds for variant in self.variants]
 
     def job(self, fit: Fit, start: Weights, **options: Any) -> TrainingJob:  # noqa: ANN401 - fields of TrainingJob
-        """The training of a variant, resumed if there is a checkpoint."""
+        """The job that trains a variant, resumed if there is a checkpoint."""
         config, card = start.model.config, start.card
         target = Target(
             fit.variant.family, card.quality, card.metric, {"N": config.N, "M": config.M, **fit.variant.options}
@@ -134,11 +133,11 @@ def phase(steps: int) -> Phase:
 
 
 def start(path: Path) -> Weights:
-    """The weights with the transforms.
+    """Load the weights with the transforms.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a weights file, or of a family with other transforms.
+        UsageError: it is not a weights file, or its family has other transforms.
     """
     weights = load(path)
     if weights.model.config.family not in (*PRIORS, "scale"):
@@ -154,48 +153,44 @@ def finished(
     budget_s: float | None = None,
     **options: Any,  # noqa: ANN401 - fields of TrainingJob
 ) -> Iterator[tuple[Fit, Weights]]:
-    """The variants with their weights, one after the other; only incomplete ones are trained.
+    """Yield the variants with their weights, one after the other. Only incomplete ones are trained.
 
     Args:
-        ablation: the trainings.
+        ablation: the training runs.
         begin: the weights with the transforms.
         train: trains a job and returns its weights file.
-        budget_s: seconds; the next call continues a training that is incomplete by then.
-        options: fields of `TrainingJob` for all trainings.
+        budget_s: seconds; a training run that is incomplete by then is continued by the next call.
+        options: fields of `TrainingJob` for all runs.
     """
     began = time.perf_counter()
     for fit in ablation.fits():
         left_s = None if budget_s is None else budget_s - (time.perf_counter() - began)
         job = ablation.job(fit, begin, limit_s=left_s, **options)
-        path = job.out / TRAINED
-        if not _is_complete(path, ablation.steps):
+        path = job.out / WEIGHTS
+        if (steps_of(path) or 0) < ablation.steps:
             if left_s is not None and left_s <= 0:
                 return
             train(job)
-        if not _is_complete(path, ablation.steps):
+        if (steps_of(path) or 0) < ablation.steps:
             return
         yield fit, load(path)
 
 
-def _is_complete(path: Path, steps: int) -> bool:
-    return path.is_file() and load(path).card.record["steps"] >= steps
-
-
 @torch.inference_mode()
 def integer_bits(model: LearnedModel, y: Tensor) -> dict[str, float]:
-    """Estimated bits of round(y), the same integers for all means, and of z; y is (1, M, h, w)."""
+    """Estimated bits of round(y), which does not depend on the means, and of z; y is (1, M, h, w)."""
     _, likelihoods = model.entropy(y, "integer")
     return {part: float(-values.log2().sum(dtype=torch.float64)) for part, values in likelihoods.items()}
 
 
 def entropy_parameters(model: LearnedModel) -> int:
     """Number of parameters of the entropy model, without masked taps of the context model."""
-    hidden = sum(int((part.mask == 0).sum()) for part in model.modules() if isinstance(part, CausalConv2d))
-    return sum(parameter.numel() for parameter in parameter_groups(model).entropy.values()) - hidden
+    masked = sum(int((part.mask == 0).sum()) for part in model.modules() if isinstance(part, CausalConv2d))
+    return sum(parameter.numel() for parameter in parameter_groups(model).entropy.values()) - masked
 
 
 def described(config: ModelConfig) -> dict[str, str | int]:
-    """The properties of a variant; "" if they do not apply."""
+    """The properties of a variant; "" where they do not apply."""
     conditional = config.family != "factorized"
     return {
         "prior": PRIORS[config.family],

@@ -1,4 +1,4 @@
-"""`bench train spread`: rate and distortion of trainings that differ only in the seed."""
+"""`bench train spread`: rate and distortion of training runs that differ only in the seed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OUT = Path("reports/data/experiments/training_spread.csv")
 
 
 def run_training_spread(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:
-    """Measure the weights that are missing in the file `out`, and return the table of all.
+    """Measure the weights that the file `out` lacks; returns the table of all.
 
     The default image set is Kodak, or the built-in photographs if Kodak is missing.
 
     Raises:
-        BenchError: files or data that cannot be used.
+        BenchError: files or data are invalid.
     """
     chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
     rounded = dict.fromkeys(analysis.VALUES, 6)

@@ -1,4 +1,4 @@
-"""Rate and distortion of trained weights from coded bitstreams (not estimated rates), for comparing trainings."""
+"""Measure rate and distortion of trained weights from coded bitstreams, to compare training runs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class TrainedWeights:
     """Weights to measure."""
 
     title: str
-    """Name for the progress bar."""
+    """Name in the progress bar."""
     shared: Mapping[str, Any]
-    """Values of the columns that are the same in all rows of these weights, except `dataset`."""
+    """Values of the columns that are equal in all rows, except `dataset`."""
     codec: Codec
 
 
@@ -42,17 +42,20 @@ def complete(
     *,
     measured_by: Sequence[str] = ("weights_sha256", "dataset"),
 ) -> pd.DataFrame:
-    """Measure the weights that a file lacks, writing it after each; returns its rows on the image set.
+    """Measure the weights that a file lacks, and write the file after each.
 
     Args:
         observations: the file.
         entries: weights to measure.
         dataset: the image set.
-        finish: adds further columns to measured rows, which have rate, metrics and their decibels.
+        finish: adds columns to measured rows, which have rate, metrics and their values in dB.
         measured_by: columns that identify measured weights.
 
+    Returns:
+        All rows of the file for the image set.
+
     Raises:
-        BenchError: a codec failed, or the file is not one of this experiment.
+        BenchError: a codec failed, or the file is of another experiment.
     """
     observed = observations.read()
     for entry in entries:
@@ -71,7 +74,6 @@ def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Data
             picture = image.read()
             result = measure(codec, adapter.decoder(codec), picture, metrics)
             bpp = bits_per_pixel(result.num_bytes, picture.width, picture.height)
-            values = dict(result.values)
-            rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **values})
+            rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **result.values})
             advance(1, image.name)
     return with_decibels(pd.DataFrame(rows))

@@ -1,7 +1,7 @@
-"""Comparison of trained decoders, picture by picture, on the validation pictures of the training set.
+"""Compare trained decoders, picture by picture, on the validation set of the training pictures.
 
 The pictures are those that a user would get: coded, decoded, rectified, synthesised, and rounded to 8 bits. Evaluation
-sets are not used, so that the results may decide which variant is kept.
+sets are not used, so the results may be used to select a variant.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ if TYPE_CHECKING:
 
 
 def variants_from_words(words: tuple[str, ...]) -> dict[str, Path]:
-    """Names and weights files from NAME=FILE.
+    """Parse variants given as NAME=FILE.
 
     Raises:
-        UsageError: a word has another form, a name comes twice, or a file is not one of weights.
+        UsageError: a word has another form, a name is not unique, or a file is not a weights file.
         MissingError: a file is missing.
     """
-    found: dict[str, Path] = {}
+    variants: dict[str, Path] = {}
     for word in words:
         name, equals, file = word.partition("=")
-        if not (name and equals and file) or name in found:
+        if not (name and equals and file) or name in variants:
             raise UsageError(f"'{word}' is not NAME=FILE with a unique name, such as l2=runs/joint+qr@3/weights…")
-        found[name] = Path(file)
-    for path in found.values():
+        variants[name] = Path(file)
+    for path in variants.values():
         tensor_file.read_header(path)
-    return found
+    return variants
 
 
 def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.DataFrame:
-    """Measure variants on the validation pictures, write one row per picture to `out`, and return the means.
+    """Measure variants on the validation set, write one row per picture to `out`, and return the means.
 
-    Rows of other variants in the file are kept. `rd_loss` is the training loss, rate + lambda * distortion, by which
-    variants with different encoders, and therefore rates, can be compared.
+    Rows of other variants in the file are kept. `rd_loss` is the training loss, rate + lambda * distortion. It allows
+    comparing variants whose encoders, and therefore rates, differ.
 
     Raises:
         UsageError: a weights file is invalid, its base has changed, it codes planes, or `out` is another kind of file.
@@ -66,7 +66,7 @@ def compare(variants: Mapping[str, Path], pictures: Pictures, out: Path) -> pd.D
     """
     _, validation_set = pictures.split()
     file = observations(out)
-    file.read()  # refuse another kind of file before anything is measured
+    file.read()  # reject another kind of file before anything is measured
     rows = [row for name, path in variants.items() for row in _measured(name, path, validation_set)]
     table = file.replace(pd.DataFrame(rows))
     return table.groupby(list(TRIAL), sort=False)[list(MEANS)].mean().reset_index()
@@ -96,14 +96,14 @@ def _measured(name: str, path: Path, validation_set: Pictures) -> Iterator[dict[
     with progress(name, len(validation_set), unit="pictures") as advance:
         for index, entry in enumerate(validation_set.entries):
             x = middle_of(validation_set, index)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-            measured = _task(loaded_model, Picture(np.ascontiguousarray(x)))
+            measured = _measured_picture(loaded_model, Picture(np.ascontiguousarray(x)))
             distortion = measured["mse"] if card.metric == "mse" else 1 - measured["ms_ssim"]
             loss = measured["rate_bpp"] + card.lmbda * distortion
             yield {**shared, "image": entry.name, **measured, "rd_loss": loss}
             advance(1, entry.name)
 
 
-def _task(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
+def _measured_picture(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
     transforms = cast("PictureTransforms", loaded_model.transforms)
     y = transforms.analysis(picture)
     coded = loaded_model.coder.encode(y)
@@ -124,9 +124,9 @@ def _task(loaded_model: LoadedModel, picture: Picture) -> dict[str, float]:
 
 
 def _encoder(path: Path) -> str:
-    """The family whose training produced the encoder of a weights file, or "" if the file does not record it.
+    """The family that the encoder of a weights file was trained in, or "" if that is not recorded.
 
-    After entropy-model fine-tuning this is the family that the transforms were taken from.
+    After entropy-model fine-tuning, this is the family that the transforms were copied from.
     """
     header = tensor_file.read_header(catalogue.base(path) if is_decoder(path) else path)
     record, family = header["card"].get("record", {}), str(header["config"]["family"])
