@@ -74,6 +74,7 @@ def _measured(title: str, shared: Mapping[str, Any], codec: Codec, dataset: Data
             picture = image.read()
             result = measure(codec, adapter.decoder(codec), picture, metrics)
             bpp = bits_per_pixel(result.num_bytes, picture.width, picture.height)
-            rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **result.values})
+            values = dict(result.values)
+            rows.append({**shared, "image": image.name, "num_bytes": result.num_bytes, "bpp": bpp, **values})
             advance(1, image.name)
     return with_decibels(pd.DataFrame(rows))

@@ -1,4 +1,4 @@
-"""Device, precision, memory layout, compilation and memory allocation of a training."""
+"""Device, precision, compilation and process settings of a training run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from bench.system.errors import UsageError
 Precision = Literal["auto", "bf16", "float32"]
 
 COMPILING_PAYS_S = 600.0
-"""Shortest time budget for which training is compiled: compiling takes a minute or more, and saves a fifth of a
-step."""
+"""Minimum time budget for compilation, which takes a minute or more and saves a fifth of the time per step."""
 
 
 def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision: Precision = "auto") -> Fabric:
-    """The Fabric of a training; several GPUs or nodes share gradients.
+    """Create the Fabric of a training run; several GPUs or nodes average their gradients.
 
     Raises:
         UsageError: this machine has no such device.
@@ -40,7 +39,7 @@ def fabric(device: str = "auto", *, devices: int = 1, nodes: int = 1, precision:
 
 
 def _precision(accelerator: str) -> str:
-    """bf16 if the hardware supports it; otherwise it would be slower than float32."""
+    """bf16 if the hardware supports it, else float32, because emulated bf16 is slower."""
     if accelerator == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     probes = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
@@ -48,18 +47,18 @@ def _precision(accelerator: str) -> str:
 
 
 def precision_of(engine: Fabric) -> str:
-    """The precision by Fabric's name."""
+    """Fabric's name of the precision."""
     # Fabric has no public name for it.
     return str(engine._precision.precision)  # noqa: SLF001
 
 
 def dtype_of(engine: Fabric) -> torch.dtype:
-    """Type of the matrix products."""
+    """Data type of matrix products."""
     return torch.bfloat16 if precision_of(engine).startswith("bf16") else torch.float32
 
 
 def tune(threads: int | None = None) -> int:
-    """Set up this process for fast, reproducible training; returns the number of threads, on which results depend."""
+    """Configure this process for fast, reproducible training; returns the number of threads, which affects results."""
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -67,22 +66,21 @@ def tune(threads: int | None = None) -> int:
     torch.backends.cudnn.benchmark = True
     keep_freed_memory()
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    # Compiling for a CPU, it warns that there is no CUDA.
+    # When compiling for a CPU, it warns that CUDA is missing.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     return torch.get_num_threads()
 
 
 def compiles(accelerator: str, budget_s: float | None) -> bool:
-    """Whether a training is compiled: if that is possible, and the budget is long enough."""
-    worth = budget_s is None or budget_s >= COMPILING_PAYS_S
-    return worth and can_compile(accelerator)
+    """Whether to compile: if a compiler is available and the time budget is long enough."""
+    return (budget_s is None or budget_s >= COMPILING_PAYS_S) and can_compile(accelerator)
 
 
 def can_compile(accelerator: str) -> bool:
-    """Whether `torch.compile` has the compiler that it needs: Triton on a GPU, a C++ compiler on a CPU."""
+    """Whether `torch.compile` finds the compiler it needs: Triton for a GPU, a C++ compiler for a CPU."""
     return accelerator == "cuda" or any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
 def compiled(module: torch.nn.Module) -> torch.nn.Module:
-    """The module with fused element-wise operations."""
+    """Compile a module, which fuses its element-wise operations."""
     return cast("torch.nn.Module", cast("Any", torch.compile)(module, dynamic=False))

@@ -1,14 +1,14 @@
-"""Objectives on latents of a frozen encoder, which are computed once: for entropy models, and for decoders.
+"""Objectives on latents of a frozen encoder, which are computed once: for entropy models and for decoders.
 
-Entropy-model fine-tuning: a crop of 32 x 32 latents corresponds to 512 x 512 pixels, but costs a small part of a step
-on pictures. Nearly all of its latents have a complete context, whereas in a crop of 128 x 128 pixels, with 8 x 8
-latents, most are at the border.
+Entropy-model fine-tuning: a crop of 32 x 32 latents corresponds to 512 x 512 pixels, but costs a fraction of a step on
+pictures. Nearly all of its latents have a complete context. In a crop of 128 x 128 pixels, which has 8 x 8 latents,
+most are at the border.
 
-Training of decoders: the latents are those of the entropy coder over whole pictures: round(y - mean) + mean with the
-context of a picture, instead of round(y) in a model's forward pass (see `models.autoregressive`). A step then consists
-of rectifier and synthesis only. Crops begin at a latent, so that one version of a picture would give crops at every
-sixteenth pixel only, and no mirrored ones: a decoder with a million parameters would overfit to them. Each picture is
-therefore coded in several versions, mirrored, and shifted relative to the grid of latents.
+Training of decoders: the latents are those that are decoded for whole pictures: round(y - mean) + mean with the context
+of a picture, instead of round(y) in a model's forward pass (see `models.autoregressive`). A step then consists only of
+rectifier and synthesis. Crops begin at a latent, so one version of a picture gives crops at every sixteenth pixel only,
+and no mirrored ones; a decoder with a million parameters would overfit to them. Each picture is therefore coded in
+several versions, mirrored, and shifted relative to the grid of latents.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ from bench.learned.coding.loaded_model import latent_codec
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.parts import value_bytes
 from bench.learned.training import losses
-from bench.learned.training.objective import CropObjective, PartOf, Validation, ValidationSet, middle_of, whole_of
+from bench.learned.training.objective import (
+    CropObjective,
+    PartOf,
+    Validation,
+    ValidationSet,
+    middle_of,
+    tensor_of,
+    whole_of,
+)
 from bench.learned.training.phases import MARGIN
 from bench.system.files import atomic_write
 from bench.system.progress import progress
@@ -43,18 +51,18 @@ if TYPE_CHECKING:
     View = Callable[[Pictures, int], Tensor]
 
 _FORMAT = 1
-"""Version of cached latents; those of another version are computed again."""
+"""Version of cached latents. Latents of other versions are computed again."""
 
 
 class LatentObjective(CropObjective):
-    """Rate of latents under an entropy model; validation is on whole pictures, as in other trainings.
+    """Rate of latents under an entropy model; validation is on whole pictures, as for other objectives.
 
     Args:
         model: its g_a computes the latents.
-        pictures: see `CropObjective`, as for the other options.
-        phase: its crops are in latents; the loss is the rate, independently of its terms.
-        cache: folder of the latents, which all families with the same g_a share.
-        options: seed, device and rank.
+        pictures: see `CropObjective`.
+        phase: crops are in latents; the loss is the rate, whatever its loss terms are.
+        cache: folder of the latents, which are shared by all families with the same g_a.
+        options: seed, device and rank; see `CropObjective`.
     """
 
     def __init__(self, model: LearnedModel, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
@@ -63,11 +71,11 @@ class LatentObjective(CropObjective):
         self._latents = _analysed(model, self._training_set, self.device, cache)
 
     def network(self, model: LearnedModel) -> nn.Module:
-        """The entropy model: from latents (B, M, H, W) to the likelihoods of these and of their side information."""
+        """The entropy model: from latents (B, M, H, W) to the likelihoods of y and z."""
         return PartOf(model, lambda model, y, mode: model.entropy(y, mode)[1])
 
     def batch(self, step: int, share: float) -> Tensor:
-        """Random crops of latents, (batch, M, size, size)."""
+        """Random crops of latents (batch, M, size, size)."""
         random, stage = self.random(step), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
@@ -90,7 +98,7 @@ class LatentObjective(CropObjective):
 
 @torch.no_grad()
 def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cache: Path) -> list[Tensor]:
-    """The latents (M, H/16, W/16) of each picture as float16, cached per g_a."""
+    """The latents (M, H/16, W/16) of each picture in float16, cached per g_a."""
 
     def compute() -> list[Tensor]:
         pixels = (whole_of(pictures, index).to(device) for index in range(len(pictures)))
@@ -110,7 +118,7 @@ def _cached(
     *,
     mmap: bool = False,
 ) -> Any:  # noqa: ANN401 - what `compute` returns
-    """Load values computed from the same content and parameters in this or an earlier training, or compute them."""
+    """Load values that were computed from the same content and parameters before, or compute them."""
     digest = hashlib.sha256(f"{_FORMAT} {content}".encode())
     for value in parameters.values():
         digest.update(value_bytes(value))
@@ -124,28 +132,28 @@ def _cached(
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of a picture: optionally mirrored, and shifted by some pixels."""
+    """A version of a picture: optionally mirrored, and shifted by a few pixels."""
 
     mirrored: bool = False
     down: int = 0
     right: int = 0
 
     def corner(self, height: int, width: int, side: int) -> tuple[int, int]:
-        """First row and column of the version; no shift where less than `side` pixels would remain."""
+        """First row and column of the version; there is no shift where fewer than `side` pixels would remain."""
         down, right = (self.down, height), (self.right, width)
         top, left = (at if _cut(size - at) >= side else 0 for at, size in (down, right))
         return top, left
 
     def of(self, picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         """The version of a picture (H, W, 3), cropped to multiples of 64 pixels."""
-        found = picture[:, ::-1] if self.mirrored else picture
-        top, left = self.corner(found.shape[0], found.shape[1], side)
-        height, width = _cut(found.shape[0] - top), _cut(found.shape[1] - left)
-        return found[top : top + height, left : left + width]
+        picture = picture[:, ::-1] if self.mirrored else picture
+        top, left = self.corner(picture.shape[0], picture.shape[1], side)
+        height, width = _cut(picture.shape[0] - top), _cut(picture.shape[1] - left)
+        return picture[top : top + height, left : left + width]
 
 
 def _cut(side: int) -> int:
-    """The largest multiple of 64 pixels, a hyper-latent."""
+    """The largest multiple of 64 pixels, the stride of hyper-latents."""
     return side // 64 * 64
 
 
@@ -158,9 +166,9 @@ class Decoded:
     """The latents of one picture before and after coding."""
 
     y_hat: Tensor
-    """(M, h, w), float32"""
+    """(M, h, w), float32."""
     error: Tensor
-    """y - y_hat, as float16: at most .5, so that the rounding does not matter."""
+    """y - y_hat in float16. It is at most .5, so the rounding does not matter."""
     bpp: float
     """Rate of the payload, without the container."""
 
@@ -179,17 +187,17 @@ class LatentCrops(NamedTuple):
 
 
 class DecodedObjective(CropObjective):
-    """Distortion and feature distance of a decoder on latents of pictures.
+    """Distortion and feature distance of a decoder on decoded latents.
 
-    The input of the rectifier is y_hat, or y with noise if the phase says so. Validation always uses the latents, rates
-    and float32 arithmetic of real files.
+    The input of the rectifier is y_hat, or y with noise if the quantisation of the phase is "noise". Validation always
+    uses the latents, rates and float32 arithmetic of real files.
 
     Args:
-        model: its g_a and entropy model, with the CDFs of its weights file, give the latents.
-        pictures: see `CropObjective`, as for the other options.
-        phase: its crops are in latents.
-        cache: folder of the latents, which all trainings with the same encoder share.
-        options: seed, device and rank.
+        model: its g_a and entropy model, with the CDFs of its weights file, compute the latents.
+        pictures: see `CropObjective`.
+        phase: crops are in latents.
+        cache: folder of the latents, which are shared by all training runs with the same encoder.
+        options: seed, device and rank; see `CropObjective`.
     """
 
     def __init__(self, model: Rectified, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
@@ -202,11 +210,11 @@ class DecodedObjective(CropObjective):
         ]
 
     def network(self, model: Rectified) -> nn.Module:
-        """The decoder: from latents to picture and rectified latents."""
+        """The decoder: from latents to pictures and rectified latents."""
         return PartOf(model, lambda model, latents: model.decode(latents))
 
     def batch(self, step: int, share: float) -> LatentCrops:
-        """Random crops of random versions, aligned with latents."""
+        """Random crops of random versions, aligned with the latents."""
         random, stage = self.random(step), self.phase.crop(share)
         crops = []
         for _ in range(stage.batch):
@@ -223,12 +231,12 @@ class DecodedObjective(CropObjective):
         corners = [version.corner(entry.height, entry.width, side) for entry in self._training_set.entries]
 
         def view(pictures: Pictures, index: int) -> Tensor:
-            return _tensor(version.of(pictures[index], side))[None]
+            return tensor_of(version.of(pictures[index], side))[None]
 
         return decoded(codec, self._training_set, view, cache, f"mirrored {version.mirrored}, from {corners}")
 
     def loss(self, network: nn.Module, batch: LatentCrops, mode: Quantization) -> Tensor:
-        """The phase's weighted terms; the distortion is that of the inner pixels of crops."""
+        """The phase's weighted terms; the distortion is computed on the inner pixels of crops."""
         latents = batch.y_hat
         if mode == "noise":
             latents = batch.y + torch.rand_like(batch.y) - 0.5
@@ -253,15 +261,11 @@ class DecodedObjective(CropObjective):
 
 
 def _crop(pixels: NDArray[np.uint8], latents: Decoded, corner: Sequence[int], size: int) -> LatentCrops:
-    """A crop of `size` x `size` latents from a corner, and its pixels."""
+    """A crop of `size` x `size` latents with its pixels; `corner` is its first row and column in latents."""
     rows, columns = (slice(begin, begin + size) for begin in corner)
     along, across = (slice(LATENT_STRIDE * begin, LATENT_STRIDE * (begin + size)) for begin in corner)
     y_hat, error = latents.y_hat[:, rows, columns], latents.error[:, rows, columns]
-    return LatentCrops(_tensor(pixels[along, across]), y_hat + error.float(), y_hat)
-
-
-def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255)
+    return LatentCrops(tensor_of(pixels[along, across]), y_hat + error.float(), y_hat)
 
 
 def _inner(x: Tensor) -> Tensor:
@@ -270,7 +274,7 @@ def _inner(x: Tensor) -> Tensor:
 
 
 def decoded(codec: LearnedModel, pictures: Pictures, view: View, cache: Path, of: str) -> list[Decoded]:
-    """Latents of a view of each picture, cached per encoder and entropy model; `of` identifies the view."""
+    """Decoded latents of a view of each picture, cached per encoder and entropy model; `of` identifies the view."""
     content = f"{of} {[entry.sha256 for entry in pictures.entries]}"
     encoder = {name: value for name, value in codec.state_dict().items() if not name.startswith("g_s.")}
     # Memory-mapped, because a step needs only a few crops.

@@ -1,4 +1,4 @@
-"""The training loop: one phase, from its first step or a checkpoint to the end of a segment."""
+"""The training loop: trains one phase, from its first step or a checkpoint, to the end of a training segment."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 
 class GradientGuard:
-    """Decides from the gradient norm whether a step is taken, scaled down, or skipped.
+    """Gradient clipping and skipping of outlier steps, relative to the running median of gradient norms.
 
-    A step is skipped if its norm is not finite, or above `outlier` times the running median: Adam's second moments
-    would be affected for thousands of steps. Norms above `clip` times the median are scaled down to that.
+    A step is skipped if its norm is not finite or above `outlier` times the median, because it would affect Adam's
+    second moments for thousands of steps. Norms above `clip` times the median are scaled down to that.
 
     Args:
-        outlier: limit of the norm, in medians.
+        outlier: norm above which a step is skipped, in medians.
         clip: maximum norm of a step, in medians.
-        window: number of norms for the median.
-        trusted: number of norms before the median is used.
+        window: number of norms of which the median is taken.
+        trusted: minimum number of norms for the median to be used.
     """
 
     def __init__(self, outlier: float = 10.0, clip: float = 3.0, window: int = 200, trusted: int = 20) -> None:
@@ -50,7 +50,7 @@ class GradientGuard:
         self.skipped_in_a_row = 0
 
     def factor(self, norm: float) -> float:
-        """Factor of the gradient: 1, less if it is clipped, 0 if the step is skipped."""
+        """Factor for the gradient: 1, less than 1 if it is clipped, or 0 if the step is skipped."""
         median = statistics.median(self.norms) if len(self.norms) >= self.trusted else math.inf
         if not math.isfinite(norm) or norm > self.outlier * median:
             self.skipped += 1
@@ -73,11 +73,13 @@ class GradientGuard:
 
 
 AUXILIARY_LR = 1e-3
-"""Learning rate of the quantiles, which the auxiliary loss trains."""
+"""Learning rate of the quantiles, which are trained by the auxiliary loss."""
 
 PATIENCE_SKIPPED = 50
-"""Number of consecutive skipped steps after which a training is stopped as diverged."""
+"""Number of consecutive skipped steps after which training stops as diverged."""
+
 _SMOOTHING = 0.98
+"""Decay of the running mean of the training loss."""
 
 
 class DivergedError(BenchError):
@@ -86,7 +88,7 @@ class DivergedError(BenchError):
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Results of one validation, and the running mean of the training loss."""
+    """A point of the learning curve: results of one validation, and the running mean of the training loss."""
 
     step: int
     elapsed_s: float
@@ -103,22 +105,22 @@ class CurvePoint:
 
 @dataclass(slots=True)
 class Progress:
-    """Progress of a training."""
+    """Progress of a training run."""
 
     step: int = 0
     elapsed_s: float = 0.0
-    """Seconds of training, over all calls."""
+    """Wall time in seconds, over all calls."""
     cpu_s: float = 0.0
-    """Processor time of all threads, which does not depend on other load of the machine."""
+    """Processor time of all threads in seconds, which does not depend on other load of the machine."""
     segment: TrainingSegment = field(default_factory=lambda: TrainingSegment(steps=1))
     segment_s: float = 0.0
-    """Seconds of the current segment, over all calls."""
+    """Wall time of the current segment in seconds, over all calls."""
     train_loss: float = math.nan
     curve: list[CurvePoint] = field(default_factory=list)
 
 
 class Observer(Protocol):
-    """Receives the events of a loop."""
+    """Callbacks of a loop."""
 
     def stepped(self, loop: Loop) -> None:
         """Called after each step."""
@@ -127,7 +129,7 @@ class Observer(Protocol):
         """Called after each validation."""
 
     def stop(self, loop: Loop) -> bool:
-        """Whether to stop now, before the end of the segment."""
+        """Return whether to stop now, before the end of the segment."""
 
 
 def stalled(losses: Sequence[float], patience: int) -> bool:
@@ -138,7 +140,7 @@ def stalled(losses: Sequence[float], patience: int) -> bool:
 class Average:
     """A copy of a model with the exponential moving average of its weights, which is validated and saved.
 
-    The average moves faster in the first steps, so that the random initialisation has little weight.
+    The decay is smaller in the first steps, so that the random initialisation has little weight.
     """
 
     def __init__(self, model: Trainable, decay: float) -> None:
@@ -149,7 +151,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move towards the model's weights after step `step` (counted from 0)."""
+        """Update the average after step `step` (counted from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
 
@@ -161,9 +163,10 @@ class Loop:
         model: trained in place.
         phase: what is trained and how.
         objective: batches, loss and validation.
-        fabric: the engine.
+        fabric: device, precision and processes.
         seed: of the noise that models quantisation.
-        clock: seconds, for time budgets.
+        compile_with: compiles the module that computes the loss; None: no compilation.
+        clock: returns seconds, for time budgets.
     """
 
     def __init__(
@@ -194,9 +197,9 @@ class Loop:
         self._forward = self._set_up(compile_with)
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
-        """The compiled and distributed module that the loss needs."""
+        """Compile and distribute the module that the loss needs, and set up the optimizer."""
         module = self.objective.network(self.model)
-        # The auxiliary loss does not depend on the batch: all processes compute the same gradient.
+        # The auxiliary loss does not depend on the batch, so all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
         parallel._set_params_and_buffers_to_ignore_for_model(module, quantiles)  # noqa: SLF001
@@ -206,7 +209,7 @@ class Loop:
         return forward
 
     def run(self, segment: TrainingSegment, observer: Observer, *, spent_s: float = 0.0) -> None:
-        """Train to the end of the segment; `spent_s` seconds of a new one have already passed.
+        """Train to the end of the segment. Of a new segment, `spent_s` seconds have already passed.
 
         Raises:
             DivergedError: the loss is not finite, or too many consecutive steps were skipped.
@@ -233,13 +236,13 @@ class Loop:
                 return
 
     def _validation_due(self, share: float) -> bool:
-        """At intervals, at the end, and once halfway if there was no validation before."""
+        """Whether to validate now: at intervals, at the end, and halfway if the segment has no validation yet."""
         progress = self.progress
-        seen = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
-        return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not seen)
+        validated = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
+        return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not validated)
 
     def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - returns the type of `value`
-        """The value in the first process: clocks differ between processes, but their steps must not."""
+        """The first process's value, because clocks differ between processes but decisions must not."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 
     def advance(self, share: float) -> None:
@@ -304,13 +307,12 @@ class Loop:
         return self.phase.patience is not None and stalled(losses, self.phase.patience)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state. Random numbers are functions of seed and step, and need none."""
-        auxiliary = None if self._auxiliary is None else self._auxiliary.state_dict()
+        """The state. Random numbers need none, because they are functions of seed and step."""
         return {
             "model": self.model.state_dict(),
             "average": self.average.model.state_dict(),
             "optimizer": self._main.state_dict(),
-            "auxiliary": auxiliary,
+            "auxiliary": None if self._auxiliary is None else self._auxiliary.state_dict(),
             "guard": self.guard.state_dict(),
             "progress": asdict(self.progress),
         }
@@ -323,6 +325,6 @@ class Loop:
         if self._auxiliary is not None:
             self._auxiliary.load_state_dict(state["auxiliary"])
         self.guard.load_state_dict(state["guard"])
-        kept = state["progress"]
-        curve = [CurvePoint(**point) for point in kept["curve"]]
-        self.progress = Progress(**{**kept, "segment": TrainingSegment(**kept["segment"]), "curve": curve})
+        progress = state["progress"]
+        curve = [CurvePoint(**point) for point in progress["curve"]]
+        self.progress = Progress(**{**progress, "segment": TrainingSegment(**progress["segment"]), "curve": curve})

@@ -1,4 +1,4 @@
-"""Objectives: batches, the loss on them, and validation. Here for models on crops of pictures."""
+"""Training objectives (batches, loss and validation), and those of models on crops of pictures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from bench.learned.models import Gained, Quantization, Trainable
@@ -32,23 +33,23 @@ class Validation:
     rate_bpp: float
     psnr_db: float
     latent_error_ratio: float | None = None
-    """Error of the rectified latents relative to that of the decoded ones, if there is a rectifier."""
+    """Error of the rectified latents relative to that of the decoded ones; None without a rectifier."""
 
 
 class Objective(Protocol):
     """Batches, the loss on them, and validation."""
 
-    def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - a model of the kind that the objective is for
-        """The module that the engine wraps: its forward is the part of the model that the loss needs."""
+    def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - the kind of model depends on the objective
+        """The module to compile and distribute, whose forward is the part of the model that the loss needs."""
 
-    def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - what `loss` of the same objective takes
+    def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - the input of `loss`
         """The batch of a step, a pure function of the step, at `share` (0..1) of the phase."""
 
-    def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - of `batch`
-        """The loss of a batch, with the given mode of quantisation."""
+    def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - from `batch`
+        """The loss of a batch with the given quantisation."""
 
-    def validate(self, model: Any) -> Validation:  # noqa: ANN401 - the same
-        """Results of a model in evaluation mode."""
+    def validate(self, model: Any) -> Validation:  # noqa: ANN401 - as for `network`
+        """Validate a model in evaluation mode."""
 
 
 class PartOf(nn.Module):
@@ -67,11 +68,11 @@ class CropObjective:
     """Base class of objectives on random crops.
 
     Args:
-        pictures: split into training and validation set here; each is at least as large as a crop.
-        phase: its loss terms, quantisation and crops.
+        pictures: to be split into training and validation set; each is at least as large as a crop.
+        phase: loss terms, quantisation and crops.
         seed: of crops.
         device: of batches and models.
-        rank: of this process; each process draws other crops.
+        rank: of this process; each process draws different crops.
     """
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
@@ -79,12 +80,12 @@ class CropObjective:
         self._training_set, self._validation_pictures = pictures.split()
 
     def random(self, step: int) -> np.random.Generator:
-        """Random numbers of the crops of a step."""
+        """Random numbers for the crops of a step."""
         return generator(self.seed, step, self.rank)
 
 
 class PictureObjective(CropObjective):
-    """Rate and distortion of whole models on crops of pictures; see `CropObjective`."""
+    """Rate and distortion of whole models on crops of pictures; for the arguments see `CropObjective`."""
 
     def __init__(self, pictures: Pictures, phase: Phase, **options: Any) -> None:  # noqa: ANN401
         super().__init__(pictures, phase, **options)
@@ -101,7 +102,7 @@ class PictureObjective(CropObjective):
         return model
 
     def batch(self, step: int, share: float) -> Tensor:
-        """Random crops, (batch, 3, size, size)."""
+        """Random crops (batch, 3, size, size)."""
         return self._crops[self.phase.crop(share)](self.random(step))
 
     def loss(self, network: nn.Module, batch: Tensor, mode: Quantization) -> Tensor:
@@ -109,16 +110,16 @@ class PictureObjective(CropObjective):
         return losses.weighted(network(batch, mode), batch, self.phase.weights)
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
-        """Loss, rate and PSNR on the validation set, optionally with other loss terms than the phase's."""
+        """Loss, rate and PSNR on the validation set; `weights` replaces the loss terms of the phase."""
         return self._validation_set(model, weights)
 
 
 class ValidationSet:
-    """The validation set, each picture cropped to its central 512 x 512 pixels at most.
+    """The validation set, with each picture cropped to at most its central 512 x 512 pixels.
 
     Args:
         pictures: of the validation set.
-        weights: the loss terms.
+        weights: loss terms.
         device: of models.
     """
 
@@ -128,7 +129,7 @@ class ValidationSet:
 
     @torch.no_grad()
     def __call__(self, model: nn.Module, weights: Mapping[str, float] | None = None) -> Validation:
-        """Mean loss, rate and PSNR of a model in evaluation mode, optionally with other loss terms."""
+        """Mean loss, rate and PSNR of a model in evaluation mode; `weights` replaces the loss terms."""
         rows = []
         for picture in self._pictures:
             x = picture.to(self._device)
@@ -138,10 +139,18 @@ class ValidationSet:
         return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
+def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
+    """Pixels (H, W, C) in 8 bits as a float tensor (C, H, W) in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float().div_(255)
+
+
 def middle_of(pictures: Pictures, index: int) -> Tensor:
-    """The centre of a picture, with sides of multiples of 64; smaller pictures are padded by repeating edges."""
-    picture = torch.from_numpy(pictures[index].copy()).permute(2, 0, 1).float().div_(255)
-    scale = 1 if pictures.channels == 3 else 2  # packed planes are of half the size
+    """The centre of a picture, with sides that are multiples of 64 pixels.
+
+    Smaller pictures are padded by repeating the edges.
+    """
+    picture = tensor_of(pictures[index])
+    scale = 1 if pictures.channels == 3 else 2  # packed planes have half the size
     multiple, most = 64 // scale, VALIDATION_SIDE // scale
     height, width = (min(most, max(multiple, side // multiple * multiple)) for side in picture.shape[1:])
     down, right = max(0, height - picture.shape[1]), max(0, width - picture.shape[2])
@@ -151,33 +160,33 @@ def middle_of(pictures: Pictures, index: int) -> Tensor:
 
 
 def whole_of(pictures: Pictures, index: int) -> Tensor:
-    """A picture (1, 3, H, W) cropped to multiples of 64 pixels."""
+    """A picture (1, 3, H, W), cropped to multiples of 64 pixels."""
     picture = pictures[index]
     height, width = (side // 64 * 64 for side in picture.shape[:2])
-    return torch.from_numpy(picture[:height, :width].copy()).permute(2, 0, 1)[None].float().div_(255)
+    return tensor_of(picture[:height, :width])[None]
 
 
 GROUPS = 2
-"""Lambdas per step: more make a step slower, fewer make its gradient noisier."""
+"""Number of lambdas per step: more make a step slower, fewer make its gradient noisier."""
 
 
 @dataclass(frozen=True, slots=True)
 class GainedBatch:
-    """Crops, and the lambdas of equal parts of them."""
+    """Crops, divided into equal groups with one lambda each."""
 
     x: Tensor
     which: tuple[int, ...]
-    """Indices into the phase's qualities."""
+    """For each group, the index of its lambda in the phase's qualities."""
 
 
 class GainedObjective:
-    """Rate and distortion at the phase's qualities.
+    """Rate and distortion at several qualities.
 
-    Each loss is divided by the root of its lambda, so that all have a similar magnitude; otherwise the largest lambda
-    would dominate the gradients.
+    Each loss is divided by the square root of its lambda, so that all have a similar magnitude; otherwise the largest
+    lambda would dominate the gradients.
 
     Args:
-        objective: of pictures or planes; its crops are used for training, its pictures for validation.
+        objective: of pictures or planes, which provides crops and the validation set.
     """
 
     def __init__(self, objective: PictureObjective) -> None:
@@ -186,21 +195,21 @@ class GainedObjective:
         self._weights = [losses.rate_distortion(quality, metric) for quality in self.phase.qualities]
         self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
         self.validated: dict[int, Validation] = {}
-        """Quality to the results of its plain model in the last validation."""
+        """Results of the plain models in the last validation, by quality."""
 
     def network(self, model: Gained) -> nn.Module:
         """The whole model, with its gains."""
         return model
 
     def batch(self, step: int, share: float) -> GainedBatch:
-        """Random crops, (batch, channels, size, size), and one lambda for each group of them."""
+        """Random crops (batch, channels, size, size), and a random lambda for each group."""
         x = self._objective.batch(step, share)
         random = generator(self._objective.seed, step, 2000 + self._objective.rank)
         groups = min(GROUPS, len(x), len(self._weights))
         return GainedBatch(x, tuple(int(index) for index in random.permutation(len(self._weights))[:groups]))
 
     def loss(self, network: nn.Module, batch: GainedBatch, mode: Quantization) -> Tensor:
-        """Mean loss of the groups, each at its lambda."""
+        """Mean of the groups' losses, each at its lambda."""
         parts = []
         for x, index in zip(batch.x.tensor_split(len(batch.which)), batch.which, strict=True):
             output = network(x, torch.tensor(index, device=x.device), mode)
@@ -208,7 +217,7 @@ class GainedObjective:
         return torch.stack(parts).mean()
 
     def validate(self, model: Gained) -> Validation:
-        """Means over all qualities, with the plain models."""
+        """Validate the plain models; returns means over all qualities."""
         for index, quality in enumerate(self.phase.qualities):
             self.validated[quality] = self._objective.validate(model.plain(index), self._weights[index])
         rows = self.validated.values()

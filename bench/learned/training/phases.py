@@ -37,12 +37,12 @@ _IN_FILES = {"gradient_routing": "wiring"}
 """Fields with another name in checkpoints and records: their former one."""
 
 MARGIN = 2
-"""Border of a crop of latents, in latents, whose pixels are not used: g_s would need neighbours there."""
+"""Border of a crop of latents, in latents, whose pixels are ignored because g_s would need neighbours there."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropStage:
-    """Crops of `size` x `size` pixels (or latents) in batches of `batch`, from the share `begins` of a phase on."""
+    """Batches of `batch` crops of `size` x `size` pixels or latents, used from the share `begins` (0..1) of a phase."""
 
     size: int
     batch: int
@@ -57,16 +57,16 @@ class Phase:
     """Loss terms (`losses.TERMS`) and their weights."""
     name: str = "rate-distortion"
     trainable: tuple[str, ...] = ("*",)
-    """Glob patterns of the trained parameters; patterns that begin with ! exclude. All others are frozen."""
+    """Glob patterns of the trained parameters; patterns that begin with ! exclude. All other parameters are frozen."""
     source: Source = "pictures"
-    """Batches: crops of pictures; crops of the latents that the frozen g_a computes for whole pictures; or crops of the
-    latents that a frozen codec decodes, with their pixels."""
+    """What batches are crops of: pictures; latents of whole pictures from the frozen g_a ("latents"); or latents decoded
+    by a frozen codec, with their pixels ("decoded")."""
     quantization: Quantization = "noise"
     mixed_begins: float | None = None
-    """Share of the phase from which on g_s gets rounded latents, and only the rate noisy ones ("mixed"); None:
+    """Share of the phase (0..1) from which g_s gets rounded latents and only the rate noisy ones ("mixed"); None:
     never."""
     qualities: tuple[int, ...] = ()
-    """Qualities of one model with gains for each (`models.Gained`); empty: only that of the target."""
+    """Qualities to train together, in one model with gains for each (`models.Gained`); empty: only the target's."""
     gradient_routing: GradientRouting = field(default_factory=GradientRouting)
     """Routing of gradients if the model has a rectifier."""
     optimizer: str = "soap"
@@ -76,7 +76,7 @@ class Phase:
     warmup_steps: int = 200
     crops: tuple[CropStage, ...] = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
     downscale: float = 1.0
-    """Maximum factor by which crops are larger before downscaling, see `training_pictures.Crops`."""
+    """Maximum factor by which crops are downscaled, see `training_pictures.Crops`."""
     ema_decay: float = 0.999
     """Decay of the averaged weights per step. The average is validated and saved."""
     validate_steps: int = 1000
@@ -88,17 +88,17 @@ class Phase:
         return [stage for stage in self.crops if stage.begins <= share][-1]
 
     def mode(self, share: float) -> Quantization:
-        """The mode of quantisation at `share` (0..1) of the phase."""
+        """The quantisation at `share` (0..1) of the phase."""
         return "mixed" if self.mixed_begins is not None and share >= self.mixed_begins else self.quantization
 
     @property
     def side(self) -> int:
-        """Minimum side of a picture in pixels: that of the largest crop."""
+        """Side of the largest crop in pixels, which is the minimum side of a picture."""
         return max(stage.size for stage in self.crops) * (1 if self.source == "pictures" else LATENT_STRIDE)
 
     @property
     def seen(self) -> int:
-        """Side in pixels of the part of the smallest crop that the distortion is computed on."""
+        """Side in pixels of the part of the smallest crop on which the distortion is computed."""
         smallest = min(stage.size for stage in self.crops)
         return smallest if self.source == "pictures" else LATENT_STRIDE * (smallest - 2 * MARGIN)
 
@@ -120,26 +120,30 @@ class Phase:
         return learning
 
     def described(self) -> dict[str, Any]:
-        """The phase as plain values, for records and checkpoints; later fields only if they differ from the default."""
+        """The phase as plain values for records and checkpoints. Fields in `_LATER` are omitted if they are default."""
         values = asdict(replace(self, weights=dict(self.weights)))
         absent = {name for name, default in _LATER.items() if getattr(self, name) == default}
         return {_IN_FILES.get(name, name): value for name, value in values.items() if name not in absent}
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Whether a pattern matches a parameter, whose name may have the prefix of a codec inside another module."""
+    """Whether a pattern matches a parameter's name, with or without the prefix of a codec in another module."""
     return fnmatchcase(name, pattern) or fnmatchcase(name.removeprefix("codec."), pattern)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSegment:
-    """The part of a training in one call: to a number of steps, or for a time. A resumed call may start another."""
+    """A part of a training run with its own learning-rate schedule, as long as a number of steps or a time.
+
+    A resumed run continues its segment or starts another.
+    """
 
     begins: int = 0
-    """Its first step."""
+    """First step."""
     steps: int | None = None
-    """Total number of steps at its end, or None if its length is a time."""
+    """Total number of steps at the end of the segment; None if its length is a time."""
     budget_s: float | None = None
+    """Length in seconds; None if it is a number of steps."""
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.budget_s is None):
@@ -147,10 +151,10 @@ class TrainingSegment:
         if self.budget_s is not None and self.budget_s <= 0:
             raise UsageError("--budget must be longer than 0 s")
         if self.steps is not None and self.steps <= self.begins:
-            raise UsageError(f"the training has {self.begins} steps already; give a larger --steps, or --budget")
+            raise UsageError(f"the training run has {self.begins} steps already; give a larger --steps, or --budget")
 
     def share(self, step: int, elapsed_s: float) -> float:
-        """Completed share of the segment, 0..1."""
+        """Completed share (0..1) of the segment."""
         if self.steps is not None:
             return min(1.0, (step - self.begins) / (self.steps - self.begins))
         return min(1.0, elapsed_s / (self.budget_s or math.inf))
@@ -163,41 +167,41 @@ class TrainingSegment:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Target of a training: a family at a quality for a metric, with an optional modifier."""
+    """What to train: a family at a quality for a metric, with an optional modifier."""
 
     family: str
     quality: int
     metric: str = "mse"
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the model's configuration that differ from the defaults of the family."""
+    """Fields of the model's configuration that differ from the family's defaults."""
     modifier: str | None = None
-    """qr (rectifier and synthesis) or ft (synthesis alone); everything else is that of other weights."""
+    """qr (train rectifier and synthesis) or ft (train only the synthesis); everything else is taken from a base."""
     own_lmbda: float | None = None
-    """Weight of the distortion, if it is not that of the quality."""
+    """Weight of the distortion; None: that of the quality."""
 
     @property
     def base(self) -> str:
-        """The name without the modifier."""
+        """The name without the modifier: `joint@3`, or `joint@3-ms-ssim` for another metric than MSE."""
         plain = self.metric == plain_metric(self.family)
         return f"{self.family}@{self.quality}" + ("" if plain else f"-{self.metric}")
 
     @property
     def name(self) -> str:
-        """As on the command line: `joint@3`, `joint+qr@3`, with the metric if it is not MSE."""
+        """The name with the modifier: `joint@3`, `joint+qr@3`, `joint+qr@3-ms-ssim`."""
         family, at, rest = self.base.partition("@")
         return f"{family}+{self.modifier}{at}{rest}" if self.modifier else self.base
 
 
 def plain_metric(family: str) -> str:
-    """The squared error that a family is trained for by default."""
+    """The default metric of a family: the squared error of RGB, or that of planes."""
     return "mse-611" if family in YUV420 else "mse"
 
 
 def parse_target(text: str, metric: str = "mse") -> Target:
-    """Parse `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; for families of planes, mse is that of planes.
+    """Parse `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`.
 
     Raises:
-        UsageError: the text is invalid, or there is no such metric.
+        UsageError: the text or the metric is invalid.
     """
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
@@ -210,16 +214,16 @@ def parse_target(text: str, metric: str = "mse") -> Target:
 
 
 def seconds(text: str) -> float:
-    """Parse a time such as 90s, 30m or 1.5h, in seconds.
+    """Convert a time such as 90s, 30m or 1.5h to seconds.
 
     Raises:
         UsageError: the text is invalid, or the time is not positive.
     """
     units = {"s": 1, "m": 60, "h": 3600}
     try:
-        found = float(text[:-1]) * units[text[-1]]
+        time_s = float(text[:-1]) * units[text[-1]]
     except (KeyError, ValueError, IndexError):
-        found = math.nan
-    if not 0 < found < math.inf:
+        time_s = math.nan
+    if not 0 < time_s < math.inf:
         raise UsageError(f"'{text}' is not a time such as 90s, 30m or 1.5h")
-    return found
+    return time_s

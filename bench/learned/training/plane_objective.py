@@ -1,7 +1,7 @@
-"""Training of models of YUV 4:2:0: conversion of the photographs, and the objective on planes.
+"""Training of models of YUV 4:2:0: conversion of photographs, and the objective on planes.
 
-Whole pictures are converted by `bench.images.colour.to_yuv420` in limited range, so that crops are those of a codec's
-input: kodak-yuv420 and most clips have limited range, for which a model trained on full range needs 1 % more rate. A
+Whole pictures are converted by `bench.images.colour.to_yuv420` to limited range, so that crops equal those of a codec's
+input. kodak-yuv420 and most clips have limited range; a model trained on full range needs 1 % more rate for them. A
 crop of n x n pixels has n/2 x n/2 positions with six samples each.
 """
 
@@ -39,7 +39,7 @@ _FORMAT = f"2 {RANGE}"
 
 
 def _filtered(model: Any, x: Tensor, mode: Quantization) -> Output:  # noqa: ANN401 - a model of planes with a filter
-    """The output of a codec, with both components filtered."""
+    """The output of a model with its picture filtered."""
     output: Output = model(x, mode)
     return {**output, "x_hat": model.acem(output["x_hat"])}
 
@@ -49,7 +49,7 @@ class PlanesObjective(PictureObjective):
 
     Args:
         pictures: in RGB.
-        phase: its crops are in pixels of luma.
+        phase: crops are in pixels of luma.
         cache: folder of the converted pictures.
         options: seed, device and rank; see `CropObjective`.
 
@@ -65,16 +65,16 @@ class PlanesObjective(PictureObjective):
         super().__init__(converted(pictures, cache), dataclasses.replace(phase, crops=halved), **options)
 
     def network(self, model: Trainable) -> nn.Module:
-        """The whole model, with its filter if that is trained."""
+        """The whole model, including its filter if that is trained."""
         return PartOf(model, _filtered) if self._filters else model
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
-        """Loss, rate and PSNR (6:1:1) on the validation set."""
+        """Loss, rate and PSNR (6:1:1) on the validation set; `weights` replaces the loss terms of the phase."""
         return self._validation_set(self.network(model), weights)
 
 
 def converted(pictures: Pictures, cache: Path) -> Pictures:
-    """The pictures in 4:2:0, packed, cached in a file under `cache`."""
+    """Convert pictures to packed 4:2:0, cached in a file under `cache`."""
     digest = hashlib.sha256(f"{_FORMAT} {[(entry.sha256, entry.offset) for entry in pictures.entries]}".encode())
     path = cache / f"planes-{digest.hexdigest()[:24]}.u8"
     entries, offset = [], 0

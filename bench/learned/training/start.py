@@ -1,4 +1,4 @@
-"""Initial models of trainings, and the weights files written at the end."""
+"""Initial models of training runs, and the weights files written at the end."""
 
 from __future__ import annotations
 
@@ -35,15 +35,18 @@ if TYPE_CHECKING:
 
 
 def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record | None]:
-    """Create the model of a job, with sub-networks copied from other weights, and the record of these.
+    """Create the model of a job, with sub-networks copied from the initial weights.
 
     Args:
-        job: the training.
-        initial: that record, if a training is resumed; the checkpoint is loaded into the model afterwards.
+        job: the settings of the training run.
+        initial: record of the initial weights if the run is resumed. The caller then loads the checkpoint.
+
+    Returns:
+        The model, and the record of the initial weights, if any.
 
     Raises:
         UsageError: the initial weights do not fit.
-        MissingError: there are none.
+        MissingError: they are missing.
     """
     torch.manual_seed(job.seed)
     if job.phase.qualities:
@@ -51,26 +54,28 @@ def begin(job: TrainingJob, initial: Record | None) -> tuple[Trainable, Record |
     if job.target.modifier is None:
         model = build(job.config)
         weights = None if job.init is None else load_any(job.init)
-        started = None if weights is None else _share(job, weights, model)
-        return _gained(job, weights, model) if job.phase.qualities else model, started
+        record = None if weights is None else _share(job, weights, model)
+        return _gained(job, weights, model) if job.phase.qualities else model, record
     if initial is None:
         return _modified(job)
-    _require_width(job, initial["width"])
+    width = initial["width"]
+    _require_width(job, width)
     frozen = job.phase.source == "decoded"
     codec = load(_base(job)).model if frozen else build(ModelConfig(**initial["config"]))
-    return Rectified(codec, _rectifier(codec, initial["width"]), job.phase.gradient_routing), initial
+    rectifier = nn.Identity() if width is None else Rectifier(codec.config.M, width)
+    return Rectified(codec, rectifier, job.phase.gradient_routing), initial
 
 
 def base_of(job: TrainingJob) -> Rectified:
-    """The base of a decoder's training with its original synthesis, in evaluation mode: the reference for its gain."""
+    """The base of a decoder with its original synthesis, in evaluation mode: the reference for the decoder's gain."""
     return Rectified(load(_base(job)).model, nn.Identity()).eval()
 
 
 def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
-    """Write a job's weights and return their file; the base of a decoder is written beside it.
+    """Write a job's weights and return their path. If the codec of a decoder was trained as well, its base is written.
 
     Raises:
-        BenchError: a parameter is not finite in float16, or a decoder's training changed its encoder.
+        BenchError: a parameter is not finite in float16, or the training of a decoder changed its encoder.
         OSError: a file cannot be written.
     """
     path = job.out / catalogue.TRAINED
@@ -81,7 +86,7 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
     model = Rectified(_rounded(job, model, model.codec), model.rectifier)
     base = _base(job)
     if job.phase.source != "decoded":
-        # The codec was trained as well: it is a new base, with its own CDFs.
+        # The codec was trained as well. It becomes a new base, with its own CDFs.
         save(base, model.codec, card)
         model = Rectified(load(base).model, model.rectifier)
     save_rectified(path, model, card, base)
@@ -91,17 +96,16 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
 def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:
     """Write the plain model of each quality as FAMILY-QUALITY.safetensors, and the target's also as the job's weights.
 
-    The target's file has full weights, the others are delta weights, computed from the target's rounded parameters.
+    The target's file has full weights. The others have delta weights, computed from the target's rounded parameters.
 
     Args:
-        job: the training.
+        job: the settings of the training run.
         model: the averaged model.
-        card: of the target; those of the others differ in quality, lambda and validation.
-        validated: quality to the results of its plain model.
+        card: of the target; the other cards differ in quality, lambda and validation.
+        validated: validation results of the plain models, by quality.
 
     Raises:
-        BenchError: see `write`.
-        OSError: see `write`.
+        BenchError, OSError: see `write`.
     """
     first = job.phase.qualities.index(job.target.quality)
     base = _base(job)
@@ -117,7 +121,7 @@ def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mappi
 
 
 def _rounded(job: TrainingJob, trained: Trainable, codec: LearnedModel) -> LearnedModel:
-    """The codec of a trained model with the weights of its trained convolutions in the job's number of bits."""
+    """The codec of a trained model, with its trained convolutions rounded to the job's number of bits."""
     if job.weight_bits is None:
         return codec
     codec = deepcopy(codec)
@@ -134,7 +138,7 @@ def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation
 
 
 def _require_gains(job: TrainingJob) -> None:
-    """Check that a target can be trained for several qualities at once."""
+    """Check that a target can be trained for several qualities together."""
     names = ",".join(map(str, job.phase.qualities))
     if job.target.modifier is not None:
         raise UsageError(f"{job.target.name}: decoders are trained for a single quality, not for {names}")
@@ -145,29 +149,30 @@ def _require_gains(job: TrainingJob) -> None:
 
 
 def _gained(job: TrainingJob, weights: Weights | None, model: LearnedModel) -> Gained:
-    """The model with gains for the qualities of the job's phase.
+    """Add gains for the qualities of the job's phase to a model.
 
-    The gains of y are those of the weights beside the initial ones, `weights`, where they are of the same training.
+    The gains of y are taken from the initial weights and from the files of the other qualities in the same folder,
+    where these come from the same training run.
     """
     target, qualities = job.target, job.phase.qualities
     lambdas = [lambda_of(quality, target.metric) for quality in qualities]
     own = lambda_of(target.quality, target.metric)
     if job.init is None or weights is None:
         return Gained(model, lambdas, own)
-    reference = weights.card.lmbda or own  # checkpoints of others do not state theirs
+    reference = weights.card.lmbda or own  # checkpoints of other code do not state their lambda
     gained = Gained(model, lambdas, reference)
-    # A widened model has the gains of the trained one.
+    # A widened model takes the gains of the trained one.
     trained = Gained(weights.model, lambdas, reference) if can_widen(weights.model, model) else gained
     for index, quality in enumerate(qualities):
-        beside = job.init.with_name(f"{weights.model.config.family}-{quality}.safetensors")
-        if beside.is_file():
-            trained.take_transforms(index, weights.model if beside == job.init else load(beside).model)
+        path = job.init.with_name(f"{weights.model.config.family}-{quality}.safetensors")
+        if path.is_file():
+            trained.take_transforms(index, weights.model if path == job.init else load(path).model)
     gained.gain.data, gained.inverse.data = trained.gain.data, trained.inverse.data
     return gained
 
 
 def _share(job: TrainingJob, weights: Weights, model: LearnedModel) -> Record:
-    """Copy the sub-networks that the initial weights have in common with a model (see `share`); the record of those.
+    """Copy the sub-networks that the initial weights and a model have in common (see `share`); returns their record.
 
     Raises:
         UsageError: there are none.
@@ -179,15 +184,16 @@ def _share(job: TrainingJob, weights: Weights, model: LearnedModel) -> Record:
     if not taken:
         family = weights.model.config.family
         raise UsageError(f"--init {job.init}: a {family} model of other widths has no sub-networks in common")
-    found: Record = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
+    record: Record = {"sha256": weights.sha256, "family": weights.model.config.family, "taken": list(taken)}
     if source is not weights.model:
-        found["widened_from"] = weights.model.config.N
-    behind = training_record.steps_behind(weights.card.record)
-    return found if behind is None else {**found, "steps_behind": behind}
+        record["widened_from"] = weights.model.config.N
+    if (steps := training_record.steps_behind(weights.card.record)) is not None:
+        record["steps_behind"] = steps
+    return record
 
 
 def _modified(job: TrainingJob) -> tuple[Rectified, Record]:
-    """The decoder to train: that of the weights in `init`, with a new rectifier if they have none."""
+    """The decoder to train, from the initial weights, with a new rectifier if these have none; and its record."""
     target = job.target
     weights = "compact" if target.metric == "mse" else f"compact-{target.metric}"
     path = job.init or catalogue.find(weights, target.family, target.quality)
@@ -225,20 +231,16 @@ def _require_width(job: TrainingJob, width: int | None) -> None:
 
 
 def _base(job: TrainingJob) -> Path:
-    """Path of the base in a job's folder, with its usual name."""
+    """Path of the base in a job's folder."""
     return job.out / f"{job.target.base.replace('@', '-')}.safetensors"
 
 
 def _opened(path: Path) -> tuple[LearnedModel, nn.Module, Path]:
-    """Codec, rectifier and base in a weights file; full weights are their own base."""
+    """Codec, rectifier and base of a weights file; full weights are their own base."""
     if not is_decoder(path):
         return load(path).model, nn.Identity(), path
-    found = load_rectified(path)
-    return found.model.codec, found.model.rectifier, found.base
-
-
-def _rectifier(codec: LearnedModel, width: int | None) -> nn.Module:
-    return nn.Identity() if width is None else Rectifier(codec.config.M, width)
+    decoder = load_rectified(path)
+    return decoder.model.codec, decoder.model.rectifier, decoder.base
 
 
 def _copy(source: Path, target: Path) -> None:

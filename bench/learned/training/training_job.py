@@ -1,4 +1,4 @@
-"""Jobs: the settings of a training, from the command line or a recipe."""
+"""The settings of a training run, from the command line or a recipe."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ if TYPE_CHECKING:
     from bench.learned.weights.packing import WeightBits
 
 RUNS = Path("runs")
-"""Default folder of trainings."""
+"""Default folder of training runs."""
 
+_SQUARED_ERROR_CROPS = (CropStage(128, 8), CropStage(256, 2, begins=0.8))
 _CROPS = {
-    "mse": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
+    "mse": _SQUARED_ERROR_CROPS,
+    "mse-611": _SQUARED_ERROR_CROPS,
     "ms-ssim": (CropStage(192, 4), CropStage(256, 2, begins=0.8)),
-    "mse-611": (CropStage(128, 8), CropStage(256, 2, begins=0.8)),
 }
 _LR = {"soap": 1e-3, "adam": 4e-4}
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """The settings of one training.
+    """The settings of one training run.
 
-    `steps` or `budget_s` set its length; without them, a resumed training continues to its former end.
+    `steps` or `budget_s` set its length. Without them, a resumed run continues to its former end.
     """
 
     target: Target
@@ -52,7 +53,7 @@ class TrainingJob:
     take: tuple[str, ...] | None = None
     """Sub-networks to copy from the weights in `init`; None: all that the two models have in common."""
     weight_bits: WeightBits | None = None
-    """Bits that the weights of trained convolutions are rounded to in the weights file; None: float16."""
+    """Bits that trained convolutions are rounded to in the weights file; None: float16."""
     width: int | None = None
     """Channels of the rectifier; None: those of the initial one, or the default for a new one."""
     seed: int = 0
@@ -76,7 +77,7 @@ class TrainingJob:
 
     @property
     def config(self) -> ModelConfig:
-        """The architecture: default widths and the target's options."""
+        """The architecture: default widths, changed by the target's options."""
         return dataclasses.replace(compact_config(self.target.family), **self.target.options)
 
 
@@ -84,7 +85,7 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
     """The rate-distortion phase of a target.
 
     Raises:
-        UsageError: an unknown family, metric, quality or optimiser.
+        UsageError: the family, metric, quality or optimiser is unknown.
     """
     if target.family not in FAMILIES:
         raise unknown("family", target.family, FAMILIES)
@@ -116,14 +117,14 @@ def modified_phase(name: str, target: Target, recipe: stp.StpRecipe | None = Non
     """A phase of a target with a modifier (see `stp.PHASES`), with changes to its fields.
 
     Raises:
-        UsageError: an unknown name, a phase that the modifier does not have, or a family without modifiers.
+        UsageError: the name is unknown, the modifier has no such phase, or the family has no modifiers.
     """
     phase_for(dataclasses.replace(target, modifier=None), optimizer=changes.get("optimizer", "soap"))
     return dataclasses.replace(stp.phase_of(name, target, recipe), name=name, **changes)
 
 
-def _phase(target: Target, given: dict[str, Any]) -> Phase:
-    """Phase selected by the options, which are removed from `given`, except the width."""
+def _phase_from_options(target: Target, given: dict[str, Any]) -> Phase:
+    """Select a phase by options, which are removed from `given`, except the width."""
     plain = {key: given.pop(key) for key in ("optimizer", "lr") if key in given}
     name = given.pop("phase", None)
     if name == "acem" and (target.family != "cca" or target.modifier is not None):
@@ -139,35 +140,34 @@ def _phase(target: Target, given: dict[str, Any]) -> Phase:
     return phase
 
 
-def _as_asked(target: Target, given: dict[str, Any]) -> Target:
-    """Target with the widths and lambda from the options, which are removed from `given`."""
-    own: dict[str, Any] = {name: given.pop(name) for name in ("N", "M") if name in given}
+def _target_from_options(target: Target, given: dict[str, Any]) -> Target:
+    """Apply the options for widths and lambda, which are removed from `given`, to a target."""
+    widths: dict[str, Any] = {name: given.pop(name) for name in ("N", "M") if name in given}
     lmbda = given.pop("lmbda", None)
-    if (own or lmbda) and target.modifier is not None:
-        option = f"--{min(own)}" if own else "--lmbda"
+    if (widths or lmbda) and target.modifier is not None:
+        option = f"--{min(widths)}" if widths else "--lmbda"
         raise UsageError(f"{option}: {target.name} has that of its initial weights; omit it")
-    if own and target.family in FAMILIES:
-        dataclasses.replace(compact_config(target.family), **own)  # refuses invalid widths
-    return dataclasses.replace(target, options={**target.options, **own}, own_lmbda=lmbda)
+    if widths and target.family in FAMILIES:
+        dataclasses.replace(compact_config(target.family), **widths)  # raises for invalid widths
+    return dataclasses.replace(target, options={**target.options, **widths}, own_lmbda=lmbda)
 
 
 def _require_whole_latents(target: Target, phase: Phase) -> None:
-    """Check that crops have whole latents and hyper-latents; otherwise their reconstructions would be larger."""
+    """Check that crops consist of whole latents and hyper-latents; otherwise reconstructions would be larger."""
     multiple = int(build(compact_config(target.family)).downsampling_factor) if phase.source == "pictures" else 1
     for stage in phase.crops:
         if stage.size % multiple:
             raise UsageError(f"--crop {stage.size}: the side must be a multiple of {multiple}")
 
 
-def _changed(phase: Phase, given: dict[str, Any]) -> Phase:
-    """Phase with the crops and qualities from the options, which are removed from `given`."""
+def _with_options(phase: Phase, given: dict[str, Any]) -> Phase:
+    """Apply the options for crops and qualities, which are removed from `given`, to a phase."""
     if crop := given.pop("crop", None):
         phase = dataclasses.replace(phase, crops=(CropStage(*crop),))
     if qualities := given.pop("qualities", None):
         words = qualities.split(",")
         if not all(word.strip().isdecimal() for word in words) or len(set(words)) < len(words):
-            must = "must be different numbers separated by commas, such as 1,3,6"
-            raise UsageError(f"--qualities {qualities}: {must}")
+            raise UsageError(f"--qualities {qualities}: must be different numbers separated by commas, such as 1,3,6")
         phase = dataclasses.replace(phase, qualities=tuple(sorted(map(int, words))))
     return phase
 
@@ -181,21 +181,21 @@ def _require_agreement(given: Mapping[str, Any]) -> None:
     if given.get("resume") and given.get("restart"):
         raise UsageError("--resume and --restart exclude each other; use only one of them")
     if given.get("resume") and "init" in given:
-        raise UsageError("--init is for a new training; --resume continues an existing one")
+        raise UsageError("--init is for a new training run; --resume continues an existing one")
 
 
 def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
     """Create a job from the options of `bench train FAMILY@QUALITY`; None means the default.
 
     Raises:
-        UsageError: an unknown name, options that contradict each other, or a glob to exclude that matches no picture.
+        UsageError: a name is unknown, options contradict each other, or an excluded glob matches no picture.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
-    target = _as_asked(parse_target(text, given.pop("metric", "mse")), given)
-    phase = _phase(target, given)
+    target = _target_from_options(parse_target(text, given.pop("metric", "mse")), given)
+    phase = _phase_from_options(target, given)
     if (width := given.get("width", GROUPS)) % GROUPS:
         raise UsageError(f"--width {width}: must be a multiple of {GROUPS}")
-    phase = _changed(phase, given)
+    phase = _with_options(phase, given)
     if phase.qualities and target.own_lmbda:
         raise UsageError("--lmbda is for a single quality; omit it with --qualities")
     if "ms-ssim" in phase.weights and phase.seen < MIN_SIDE:

@@ -1,8 +1,7 @@
-"""Training pictures, decoded once into a flat file that later runs memory-map; and random crops.
+"""Training pictures, decoded once into a flat file that later runs memory-map, and random crops.
 
-Decoding JPEG or PNG files for every crop would take longer than the training step. The key of the file consists of the
-names, sizes and dates of the pictures, so that a changed folder is decoded again, and an unchanged one is opened in
-milliseconds.
+Decoding JPEG or PNG files for every crop would take longer than a training step. The file's name is a hash of the
+names, sizes and dates of the pictures: a changed folder is decoded again, an unchanged one is opened in milliseconds.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class PackedPicture:
-    """A picture in the file: offset of its samples (bytes), size in pixels, and SHA-256 of the original."""
+    """A picture in the flat file: offset of its samples (bytes), size (pixels), and SHA-256 of the original file."""
 
     name: str
     sha256: str
@@ -47,36 +46,36 @@ class PackedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Decoded 8-bit pictures in one flat array of bytes, usually a memory map."""
+    """Decoded 8-bit pictures in one flat array, usually a memory map."""
 
     entries: tuple[PackedPicture, ...]
     samples: npt.NDArray[np.uint8]
     channels: int = 3
-    """3 for RGB; 6 for packed 4:2:0, whose entries have the size of chroma."""
+    """3 for RGB; 6 for packed 4:2:0, whose entries have the size of the chroma planes."""
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
-        """The picture `index` as an array (height, width, channels), without a copy."""
+        """A view of a picture as an array (height, width, channels)."""
         entry = self.entries[index]
         count = entry.height * entry.width * self.channels
         return self.samples[entry.offset : entry.offset + count].reshape(entry.height, entry.width, self.channels)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the pictures' contents, independent of their names and order."""
+        """SHA-256 over the files' hashes, independent of names and order."""
         return hashlib.sha256("".join(sorted(entry.sha256 for entry in self.entries)).encode()).hexdigest()
 
     def where(self, indices: Sequence[int]) -> Pictures:
-        """The pictures at `indices`, with shared samples."""
+        """The pictures at `indices`, sharing samples."""
         return Pictures(tuple(self.entries[index] for index in indices), self.samples, self.channels)
 
     def at_least(self, size: int) -> Pictures:
-        """The pictures with sides of at least `size` pixels.
+        """The pictures whose sides have at least `size` pixels.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there are none.
         """
         kept = [index for index, entry in enumerate(self.entries) if min(entry.height, entry.width) >= size]
         if not kept:
@@ -84,9 +83,9 @@ class Pictures:
         return self.where(kept)
 
     def split(self, share: float = VALIDATION_SHARE) -> tuple[Pictures, Pictures]:
-        """Training set and validation set. The SHA-256 of a picture's file decides, so that it never changes.
+        """Split into training set and validation set, each with at least one picture.
 
-        Each set has at least one picture.
+        The SHA-256 of a picture's file assigns it to a set, independently of the other pictures.
 
         Raises:
             UsageError: there are fewer than two pictures.
@@ -102,7 +101,7 @@ class Pictures:
 
 
 def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
-    """The picture files under `folder`, sorted by relative name, without hidden ones and those that match `exclude`.
+    """The picture files under `folder` that are not hidden and match no glob in `exclude`, sorted by relative name.
 
     Raises:
         MissingError: the folder does not exist or has no pictures.
@@ -121,10 +120,10 @@ def find(folder: Path, exclude: Collection[str] = ()) -> list[Path]:
 
 
 def require_matched(folder: Path, exclude: Collection[str]) -> None:
-    """Check that each glob excludes a picture, so that a misspelt one does not go unnoticed.
+    """Check that each glob excludes a picture, to catch misspelt ones.
 
     Raises:
-        UsageError: one matches none.
+        UsageError: a glob matches no picture.
         MissingError: see `find`.
     """
     names = [path.relative_to(folder).as_posix() for path in find(folder)] if exclude else []
@@ -136,12 +135,12 @@ def require_matched(folder: Path, exclude: Collection[str]) -> None:
 
 
 def load(folder: Path, cache: Path, *, exclude: Collection[str] = (), refuse: Collection[str] = ()) -> Pictures:
-    """The pictures of `folder`, cached in a file under `cache`.
+    """Load the pictures of a folder, decoded and cached in a file under `cache`.
 
     Args:
         folder: searched with its subfolders.
-        cache: folder of the files.
-        exclude: globs of names to leave out.
+        cache: folder of cached files.
+        exclude: globs of names to exclude.
         refuse: SHA-256 of files that must not be used for training (evaluation sets).
 
     Raises:
@@ -219,7 +218,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class CropPlace:
-    """Position of a crop: picture, top and left edge and side (pixels), and whether it is mirrored."""
+    """Position of a crop: index of the picture, top, left and side in pixels, and whether it is mirrored."""
 
     picture: int
     top: int
@@ -230,28 +229,28 @@ class CropPlace:
 
 
 _MIRRORED = {3: (0, 1, 2), 6: (1, 0, 3, 2, 4, 5)}
-"""Source of each channel of a mirrored picture: in packed ones, left and right samples of luma are exchanged."""
+"""Source of each channel of a mirrored picture, by number of channels. Packed luma swaps left and right samples."""
 
 
 def generator(seed: int, step: int, rank: int = 0) -> np.random.Generator:
     """Random numbers of one step, a pure function of seed, step and process.
 
-    No generator state is shared between steps, so that none must be restored.
+    Steps share no state of a generator, so none has to be restored.
     """
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, rank])))
 
 
 class Crops:
-    """Batches of square crops; at each scale, all possible crops are equally likely.
+    """Random batches of square crops. At each scale, all possible crops are equally likely.
 
     Args:
         pictures: all at least `size` pixels high and wide.
-        size: side of a crop, pixels.
-        batch: crops per batch.
-        downscale: crops are cut up to this factor larger and downscaled, with a log-uniform scale, as far as the
-            picture is large enough; 1: none. For pictures of three channels.
+        size: side of a crop in pixels.
+        batch: number of crops per batch.
+        downscale: crops are cut up to this factor larger, as far as the picture allows, and downscaled; the scale is
+            log-uniform. 1: no downscaling. Only for pictures with three channels.
         device: of the batches.
-        resident: the pictures' samples on that device (see `resident`); without them, crops are cut on the CPU.
+        resident: the pictures' samples on that device (see `resident`); None: crops are cut on the CPU.
     """
 
     def __init__(
@@ -274,30 +273,30 @@ class Crops:
         self._resident = resident
 
     def places(self, random: np.random.Generator) -> list[CropPlace]:
-        """The positions of one batch."""
+        """Draw the positions of one batch."""
         chosen = random.choice(len(self.pictures), size=self.batch, p=self._weights)
         shifts = random.random((self.batch, 2))
         mirrored = random.random(self.batch) < 0.5
         scales = self.downscale ** random.random(self.batch) if self.downscale > 1 else np.ones(self.batch)
-        found = []
+        places = []
         for picture, (down, right), mirror, scale in zip(chosen, shifts, mirrored, scales, strict=True):
             entry = self.pictures.entries[int(picture)]
             side = min(round(self.size * scale), entry.height, entry.width)
             top = int(down * (entry.height - side + 1))
             left = int(right * (entry.width - side + 1))
-            found.append(CropPlace(int(picture), top, left, bool(mirror), side))
-        return found
+            places.append(CropPlace(int(picture), top, left, bool(mirror), side))
+        return places
 
     def __call__(self, random: np.random.Generator) -> Tensor:
-        """One batch: float samples in 0..1 of shape (batch, channels, size, size), channels-last."""
+        """Draw one batch: float samples in [0, 1] of shape (batch, channels, size, size), channels-last."""
         places = self.places(random)
         if self._resident is None or self.downscale > 1:
-            cut = self._cut_here(places).to(self.device, non_blocking=True)
+            crops = self._cut_on_cpu(places).to(self.device, non_blocking=True)
         else:
-            cut = self._cut_there(places, self._resident)
-        return cut.permute(0, 3, 1, 2).float().div_(255)
+            crops = self._cut_on_device(places, self._resident)
+        return crops.permute(0, 3, 1, 2).float().div_(255)
 
-    def _cut_here(self, places: list[CropPlace]) -> Tensor:
+    def _cut_on_cpu(self, places: list[CropPlace]) -> Tensor:
         channels = self.pictures.channels
         batch = np.empty((len(places), self.size, self.size, channels), np.uint8)
         for row, place in enumerate(places):
@@ -308,8 +307,8 @@ class Crops:
             batch[row] = crop[:, ::-1, _MIRRORED[channels]] if place.mirrored else crop
         return torch.from_numpy(batch)
 
-    def _cut_there(self, places: list[CropPlace], samples: Tensor) -> Tensor:
-        """One gather for the whole batch; the byte offset of each pixel is computed on the device."""
+    def _cut_on_device(self, places: list[CropPlace], samples: Tensor) -> Tensor:
+        """Gather the whole batch at once; the byte offset of each pixel is computed on the device."""
         entries = [self.pictures.entries[place.picture] for place in places]
         columns = (
             [entry.offset for entry in entries],
@@ -330,7 +329,7 @@ class Crops:
 
 
 def resident(pictures: Pictures, device: torch.device) -> Tensor | None:
-    """All samples as bytes in a GPU's memory, if they need at most half of the free memory."""
+    """Copy all samples to a GPU if they need at most half of its free memory; else None."""
     if device.type != "cuda" or pictures.samples.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
         return None
     return torch.from_numpy(np.array(pictures.samples)).to(device)

@@ -1,7 +1,7 @@
-"""The recipe of the weights that ship with the package, and its progress.
+"""Training recipes, such as that of the weights that ship with the package, and their progress.
 
-Progress is read from the weights files themselves, so that a fresh clone knows the next step. Training continues from a
-checkpoint on this machine if it has more steps than the weights file, and from the weights file otherwise.
+Progress is read from the weights files themselves, so a fresh clone knows the next step. Training continues from a
+checkpoint on this machine if it has at least as many steps as the weights file, and otherwise from the weights file.
 
 The types and bounds of all values in a recipe are checked before anything is trained.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs") / "zoo"
 
 PACKAGED = ("paper",)
-"""Further recipes of the package. Their weights are written to a folder of the recipe's name."""
+"""Further recipes of the package. Their weights are written to a folder with the recipe's name."""
 
 Stages = dict[str, dict[str, float]]
 
@@ -50,7 +50,7 @@ class Step:
     """One phase of one model."""
 
     model: str
-    """FAMILY@QUALITY[-VARIANT]; a variant whose name begins with ms-ssim is trained for MS-SSIM instead of MSE."""
+    """FAMILY@QUALITY[-VARIANT]. Variants whose names begin with ms-ssim are trained for MS-SSIM instead of MSE."""
     stage: str
     phase: Phase
     steps: int
@@ -68,7 +68,7 @@ class Step:
 
     @property
     def keeps_transforms(self) -> bool:
-        """Whether the step trains an entropy model on frozen transforms."""
+        """Whether the transforms are frozen, as in entropy-model fine-tuning."""
         return {f"!{part}.*" for part in TRANSFORMS} <= set(self.phase.trainable)
 
     @property
@@ -78,7 +78,7 @@ class Step:
 
     @property
     def models(self) -> dict[str, str]:
-        """Models trained by the step, with the names of their files in its folder."""
+        """Models trained by the step, and the names of their files in its folder."""
         if not self.phase.qualities:
             return {self.model: TRAINED}
         bases = [replace(self.target, quality=quality).base for quality in self.phase.qualities]
@@ -88,14 +88,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
-    """Steps in order, and globs of pictures to leave out."""
+    """Steps in order, and globs of pictures to exclude."""
 
     steps: tuple[Step, ...]
     exclude: tuple[str, ...]
     weight_bits: WeightBits | None = None
-    """Bits that weights are stored with; None: float16."""
+    """Bits per stored weight; None: float16."""
     formerly: Mapping[str, str] = field(default_factory=dict)
-    """Former names of stages, in older weights files, and their current names."""
+    """Names of stages in older weights files, and their current names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +111,21 @@ class RecipeProgress:
         return self.weights / f"{file_stem(model)}.safetensors"
 
     def stages(self, model: str) -> Stages:
-        """The stages that a model's weights were trained in; none if there is no file."""
+        """The stages that a model's weights were trained in; empty if there is no file."""
         path = self.path(model)
         stages = _stages_in(path) if path.is_file() else {}
         return {self.recipe.formerly.get(name, name): stage for name, stage in stages.items()}
 
     def done(self, step: Step) -> int:
-        """Number of training steps of a stage in the weights file; 0 if the file is outdated."""
+        """Number of training steps of a stage in the weights file; 0 if it is missing or outdated."""
         return 0 if self.is_outdated(step) else int(self.stages(step.model).get(step.stage, {}).get("steps", 0))
 
     def is_outdated(self, step: Step) -> bool:
-        """Whether the weights were trained for other transforms than those of the model they started from.
+        """Whether weights were trained for transforms that the model they started from no longer has.
 
-        This is so when the start was trained again after an entropy model was fine-tuned on it, and for a decoder of
-        +qr or +ft when its base has changed. Where a later stage trained all parameters of the model or of its start,
-        their transforms differ as intended.
+        This happens if the start is trained again after entropy-model fine-tuning on it, or if the base of a +qr or +ft
+        decoder changes. If a later stage trained all parameters of the model or of its start, their transforms differ
+        as intended.
         """
         if step.target.modifier is not None:
             return self._has_other_base(step, self.path(step.model))
@@ -141,7 +141,7 @@ class RecipeProgress:
         return not changed and all(map(Path.is_file, files)) and not delta.alike(*files, TRANSFORMS)
 
     def _has_other_base(self, step: Step, decoder: Path) -> bool:
-        """Whether a decoder, if it exists, was trained for other weights than its base has now."""
+        """Whether a decoder exists that was trained for other weights than its base has now."""
         base = self.path(step.target.base)
         return decoder.is_file() and base.is_file() and not _is_decoder_of(decoder, base)
 
@@ -150,10 +150,10 @@ class RecipeProgress:
         return next((step for step in self.recipe.steps if self.done(step) < step.steps), None)
 
     def job(self, step: Step, **options: Any) -> TrainingJob:  # noqa: ANN401 - fields of TrainingJob
-        """The training that continues a step, from its checkpoint or its weights file.
+        """The job that continues a step from its checkpoint or its weights file.
 
         Raises:
-            MissingError: the model that it starts from has no weights.
+            MissingError: the model that the step starts from has no weights.
         """
         out, done, outdated = self.runs / step.run, self.done(step), self.is_outdated(step)
         stages = {} if outdated else self.stages(step.model)
@@ -166,9 +166,11 @@ class RecipeProgress:
             "out": out,
             **options,
         }
-        other = outdated or (step.target.modifier is not None and self._has_other_base(step, out / TRAINED))
-        if not other and (out / CHECKPOINT).is_file() and (total := _total_of_run(out, step.stage, done)) is not None:
-            return TrainingJob(step.target, step.phase, steps=total, resume=True, **shared)
+        other_base = outdated or (step.target.modifier is not None and self._has_other_base(step, out / TRAINED))
+        if not other_base and (out / CHECKPOINT).is_file():
+            total = _total_of_run(out, step.stage, done)
+            if total is not None:
+                return TrainingJob(step.target, step.phase, steps=total, resume=True, **shared)
         own = {other.stage for other in self.recipe.steps if step.model in other.models} & stages.keys()
         init = self.path(step.model if own or step.start is None else step.start)
         if not init.is_file() and step.start is not None:
@@ -177,9 +179,9 @@ class RecipeProgress:
         return TrainingJob(step.target, step.phase, steps=step.steps - done, restart=True, **shared)
 
     def publish(self, step: Step, trained: Path) -> None:
-        """Write trained weights to the folder of weights files, if they have more steps than the file there.
+        """Copy trained weights to the folder of weights files if they have more steps than the file there.
 
-        A fine-tuned entropy model is written as delta weights of the model whose latents it was trained on.
+        After entropy-model fine-tuning, they become delta weights of the model that the step started from.
         """
         if not trained.is_file() or _stages_in(trained).get(step.stage, {"steps": 0})["steps"] <= self.done(step):
             return
@@ -191,7 +193,7 @@ class RecipeProgress:
                 delta.replace(self.path(model), *delta.read(trained.with_name(name)), own)
 
     def _base_of(self, step: Step) -> Path | None:
-        """The weights that a step's results are stored as delta weights of, or None."""
+        """The base of a step's results, if these are stored as delta weights."""
         if step.target.modifier is not None:
             return self.path(step.target.base)
         if step.start is None or step.start == step.model or not step.keeps_transforms:
@@ -205,7 +207,7 @@ def _stages_in(path: Path) -> Stages:
 
 
 def transforms_in(path: Path) -> str:
-    """SHA-256 of the transforms in a weights file; models with equal transforms have equal latents and pictures."""
+    """SHA-256 of the transforms in a weights file."""
     _, tensors = delta.read(path)
     digest = hashlib.sha256()
     for name in sorted(name for name in tensors if name.partition(".")[0] in TRANSFORMS):
@@ -214,7 +216,7 @@ def transforms_in(path: Path) -> str:
 
 
 def _is_decoder_of(path: Path, base: Path) -> bool:
-    """Whether a decoder was trained for a base, or for weights with the same tensors."""
+    """Whether a decoder was trained for a base or for weights with equal tensors."""
     try:
         return delta.alike(catalogue.base(path), base)
     except (MissingError, UsageError):
@@ -222,7 +224,7 @@ def _is_decoder_of(path: Path, base: Path) -> bool:
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:
-    """Number of steps at the end of a run on this machine, or None if the weights file has more."""
+    """Planned number of steps of a training run on this machine; None if it has reached fewer than `done`."""
     record = json.loads((out / "record.json").read_text(encoding="utf-8"))
     if record["stages"][stage]["steps"] < done:
         return None
@@ -242,12 +244,12 @@ def follow(
     Args:
         progress: recipe and folders.
         train: trains a job and returns its weights file.
-        budget_s: seconds; the next call continues a step that is incomplete by then. The first step is begun even if
-            the time is over, so that errors in its inputs are reported.
+        budget_s: seconds; a step that is incomplete by then is continued by the next call. The first step is started
+            even if no time is left, so that errors in its inputs are reported.
         options: fields of `TrainingJob` for all steps.
 
     Raises:
-        BenchError: a training did not add steps although there was time left.
+        BenchError: a training run did not add steps although time was left.
     """
     began, trained = time.perf_counter(), False
     while (step := progress.next()) is not None:
@@ -263,9 +265,9 @@ def follow(
             progress.publish(step, job.out / TRAINED)
         if progress.done(step) == before and (budget_s is None or time.perf_counter() - began < budget_s):
             outdated = progress.is_outdated(step)
-            reason = f"the weights do not fit those of {step.start}" if outdated else "the weights are no further"
+            reason = f"the weights do not fit those of {step.start}" if outdated else "no steps were added"
             raise BenchError(
-                f"{step.name}: still {before} of {step.steps} steps after a training, {reason}; "
+                f"{step.name}: still {before} of {step.steps} steps after training, {reason}; "
                 f"remove {progress.runs / step.run} to train it again"
             )
 
@@ -276,7 +278,7 @@ def file_stem(model: str) -> str:
 
 
 def read(path: Path | None = None) -> TrainingRecipe:
-    """Read a recipe from a TOML file, or by name from the package; by default that of the shipped weights.
+    """Read a recipe from a TOML file, or by name from the package; by default that of the package's weights.
 
     Raises:
         UsageError: the file is not a valid recipe.
@@ -385,7 +387,7 @@ _LEAST: Mapping[str, float] = {
 
 
 def _require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - any value in a file
-    """Check the names and types of the settings of a phase."""
+    """Check the names, types and bounds of a phase's settings."""
     named = {"Mapping": Mapping, "Quantization": Quantization}
     of_decoders = {**get_type_hints(stp.StpRecipe), "kind": str}
     _require(f"[phases.{name}]", settings, {**get_type_hints(Phase, localns=named), **of_decoders, "steps": int})
@@ -394,7 +396,7 @@ def _require_phase(name: str, settings: Any) -> None:  # noqa: ANN401 - any valu
 
 
 def _weight_bits(entry: Any) -> WeightBits | None:  # noqa: ANN401 - any value in a file
-    """The values of [weight_bits], with their types and bounds checked; None if there are none."""
+    """Parse and check [weight_bits]; None if it is missing."""
     if entry is None:
         return None
     _require("[weight_bits]", entry, get_type_hints(WeightBits))

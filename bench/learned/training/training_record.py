@@ -1,4 +1,4 @@
-"""The record of a training: settings, data, and each call with its machine and versions."""
+"""The record of a training run: settings, data, and each call with its machine and versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 def new(job: TrainingJob, data: Pictures, initial: Record | None) -> Record:
-    """The record of a new training; `initial` describes what was copied from other weights."""
+    """The record of a new training run; `initial` describes what was copied from other weights."""
     training_set, validation_set = data.split()
     return {
         "target": job.target.name,
@@ -66,29 +66,28 @@ def call(job: TrainingJob, loop: Loop, segment: TrainingSegment, fabric: Fabric)
 def described(record: Record, loop: Loop) -> Record:
     """The record with the results so far."""
     progress = loop.progress
-    last = dataclasses.asdict(progress.curve[-1]) if progress.curve else None
     reached = {"steps": progress.step, "seconds": round(progress.elapsed_s, 1), "cpu_s": round(progress.cpu_s, 1)}
     return {
         **record,
         **reached,
         "skipped_steps": loop.guard.skipped,
         "stages": _stages(record, reached),
-        "validation": last,
+        "validation": dataclasses.asdict(progress.curve[-1]) if progress.curve else None,
     }
 
 
 def steps_behind(record: Record) -> int | None:
-    """Total number of training steps of weights, including their initial weights; None if not all were recorded."""
+    """Number of training steps of weights, including those of their initial weights; None if unknown."""
     initial = record.get("initial") or {"steps_behind": 0}
     steps, before = record.get("steps"), initial.get("steps_behind")
     return None if steps is None or before is None else int(steps + before)
 
 
 def _stages(record: Record, reached: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """All stages of the weights: those of the initial weights, and this one."""
+    """All stages of the weights: those of the initial weights, and the present one."""
     stages: dict[str, dict[str, float]] = dict(record["history"])
     if record["stage"] is not None:
-        # Stages of older versions have no processor time.
+        # Older versions did not record processor time.
         before = stages.get(record["stage"], {"steps": 0, "seconds": 0.0, "cpu_s": 0.0})
         stages[record["stage"]] = {key: before[key] + reached[key] for key in before}
     return stages

@@ -1,10 +1,9 @@
-"""Execution of one training, with its files: checkpoint, curve, record and weights."""
+"""Execute one training run and write its files: checkpoint, curve, record and weights."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import json
 import tempfile
 import time
@@ -45,11 +44,11 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = catalogue.TRAINED
 OWN = (CHECKPOINT, WEIGHTS, "record.json", "curve.csv", "curve.svg")
-"""Files of a training's folder, except the base of a decoder."""
+"""Files in the folder of a training run, except the base of a decoder."""
 
 
 class _Silent:
-    """Ignores all messages, in all processes but the first."""
+    """Replacement for the terminal in all processes but the first; ignores all messages."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: None
@@ -57,7 +56,7 @@ class _Silent:
 
 @dataclass(slots=True)
 class TrainingFolder:
-    """Observer that writes the files of a training, and forwards events to `say`."""
+    """Observer that writes the files of a training run and forwards events to `say`."""
 
     job: TrainingJob
     identity: dict[str, Any]
@@ -81,7 +80,7 @@ class TrainingFolder:
             curve.write_csv(self.job.out / "curve.csv", loop.progress.curve)
 
     def stop(self, loop: Loop) -> bool:  # noqa: ARG002 - part of the protocol
-        """Whether a signal was received, or the time is over."""
+        """Whether a signal was received or the time is over."""
         late = self.job.limit_s is not None and time.perf_counter() - self.began_s >= self.job.limit_s
         return late or self.stopped.is_set()
 
@@ -94,11 +93,11 @@ class TrainingFolder:
         self._saved_s = time.perf_counter()
 
 
-def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Terminal`, or what has its methods
-    """Run a training, write the weights, and return their file.
+def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - has the methods of `terminal.Terminal`
+    """Execute a training run, write the weights, and return their file.
 
     Raises:
-        BenchError: settings are inconsistent, data or files cannot be used, or the training diverged.
+        BenchError: settings are inconsistent, data or files are invalid, or the loss diverged.
         KeyboardInterrupt: after a signal; checkpoint and weights have been written.
     """
     _require_inputs(job)
@@ -121,10 +120,10 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Ter
             loop.run(segment, folder, spent_s=time.perf_counter() - job.began_s)
         except DivergedError as error:
             if (job.out / CHECKPOINT).is_file():
-                way = f"the last good checkpoint is {job.out / CHECKPOINT}: --resume continues from it"
+                advice = f"the last good checkpoint is {job.out / CHECKPOINT}: --resume continues from it"
             else:
-                way = "no checkpoint was written: start again with a smaller --lr"
-            raise DivergedError(f"{error}; {way}") from error
+                advice = "no checkpoint was written: start again with a smaller --lr"
+            raise DivergedError(f"{error}; {advice}") from error
     path = job.out / WEIGHTS
     if loop.progress.step > first or steps_of(path) != first:
         folder.save(loop)
@@ -138,7 +137,7 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - a `terminal.Ter
 
 
 def _require_inputs(job: TrainingJob) -> None:
-    """Check the inputs of a training, before its folder is made and pictures are decoded.
+    """Check the inputs of a training run before its folder is created and pictures are decoded.
 
     Raises:
         MissingError: there are no pictures, or no checkpoint to continue from.
@@ -147,18 +146,18 @@ def _require_inputs(job: TrainingJob) -> None:
     if job.resume:
         checkpoint.require(job.out / CHECKPOINT)
     training_pictures.find(job.data, job.exclude)
-    if job.init is not None:
-        (recognition.identify if job.init.is_file() and catalogue.is_foreign(job.init) else tensor_file.read_header)(
-            job.init
-        )
+    if job.init is not None and job.init.is_file() and catalogue.is_foreign(job.init):
+        recognition.identify(job.init)
+    elif job.init is not None:
+        tensor_file.read_header(job.init)
     _ = job.config
 
 
 def _require_folder(folder: Path) -> None:
-    """Make a training's folder and check that it can be written, before the first checkpoint.
+    """Create the folder of a training run and check that it is writable.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it is not.
     """
     try:
         make_folder(folder)
@@ -170,7 +169,7 @@ def _require_folder(folder: Path) -> None:
 
 
 def _state(job: TrainingJob, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The state in the checkpoint to continue from; None for a new training."""
+    """The state in the checkpoint to continue from; None for a new training run."""
     path = job.out / CHECKPOINT
     if job.resume:
         return checkpoint.load(path, identity)
@@ -182,10 +181,11 @@ def _state(job: TrainingJob, identity: dict[str, Any]) -> dict[str, Any] | None:
 def _begin(
     job: TrainingJob, data: training_pictures.Pictures, fabric: Fabric, state: dict[str, Any] | None
 ) -> tuple[Loop, Record]:
+    """Create loop and record, or restore them from the state of a checkpoint."""
     with checkpoint.usable(job.out / CHECKPOINT) if state else contextlib.nullcontext():
         model, initial = start.begin(job, None if state is None else state["record"]["initial"])
         if state is not None:
-            # Before the objective, which computes latents with the model.
+            # Before the objective is created, which computes latents with the model.
             torch.nn.Module.load_state_dict(model, state["model"])
     objective = _objective(job, model, data, fabric)
     if state is None and isinstance(objective, DecodedObjective):
@@ -204,10 +204,13 @@ def _begin(
 
 def _objective(job: TrainingJob, model: Trainable, data: training_pictures.Pictures, fabric: Fabric) -> Objective:
     options: Any = {"seed": job.seed, "device": fabric.device, "rank": fabric.global_rank}
-    if job.target.family in YUV420 or job.phase.source == "pictures":
-        yuv = job.target.family in YUV420
-        kind: Any = functools.partial(PlanesObjective, cache=job.cache) if yuv else PictureObjective
-        objective: PictureObjective = kind(data, job.phase, **options)
+    yuv420 = job.target.family in YUV420
+    if yuv420 or job.phase.source == "pictures":
+        objective = (
+            PlanesObjective(data, job.phase, cache=job.cache, **options)
+            if yuv420
+            else PictureObjective(data, job.phase, **options)
+        )
         return GainedObjective(objective) if isinstance(model, Gained) else objective
     assert not isinstance(model, Gained)  # noqa: S101 - see `start.begin`
     if isinstance(model, Rectified):
@@ -216,7 +219,7 @@ def _objective(job: TrainingJob, model: Trainable, data: training_pictures.Pictu
 
 
 def _identity(job: TrainingJob, data: training_pictures.Pictures, precision: str) -> dict[str, Any]:
-    """Properties of a training that must match those in a checkpoint for resuming."""
+    """Properties of a training run that a checkpoint must match to resume from it."""
     identity = {
         "target": job.target.name,
         "model": job.config.described(),
@@ -237,7 +240,7 @@ def _segment(job: TrainingJob, loop: Loop) -> TrainingSegment:
 
 
 def steps_of(path: Path) -> int | None:
-    """Number of steps of a weights file, or None if there is none."""
+    """Number of training steps of a weights file, or None if it does not exist."""
     return int(tensor_file.read_header(path)["card"]["record"]["steps"]) if path.is_file() else None
 
 
@@ -249,7 +252,7 @@ def _write(job: TrainingJob, loop: Loop, record: Record) -> None:
     if isinstance(model, Gained):
         assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
         if not objective.validated:
-            # Stopped before the first validation.
+            # The run was stopped before the first validation.
             with loop.fabric.autocast():
                 objective.validate(model)
         start.write_all(job, model, card, objective.validated)

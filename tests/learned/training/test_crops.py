@@ -37,7 +37,7 @@ def test_both_ways_of_cutting_agree(crops: Crops) -> None:
     places = crops.places(generator(3, 5))
     samples = torch.from_numpy(np.array(crops.pictures.samples))
     assert {place.mirrored for place in places} == {True, False}
-    assert torch.equal(crops._cut_here(places), crops._cut_there(places, samples))
+    assert torch.equal(crops._cut_on_cpu(places), crops._cut_on_device(places, samples))
 
 
 def test_batches_are_channels_last_and_in_range(crops: Crops) -> None:
@@ -75,7 +75,7 @@ def test_crops_may_be_cut_larger_and_downscaled(downscaled: Crops) -> None:
 
 def test_a_downscaled_crop_is_all_of_what_was_cut_made_smaller(downscaled: Crops) -> None:
     place = CropPlace(picture=1, top=8, left=20, mirrored=True, side=64)
-    crop = downscaled._cut_here([place] * 16)[0].numpy()
+    crop = downscaled._cut_on_cpu([place] * 16)[0].numpy()
     whole = downscaled.pictures[1][8:72, 20:84][:, ::-1].astype(float)
     averaged = whole.reshape(32, 2, 32, 2, 3).mean((1, 3))
     assert np.corrcoef(crop.ravel(), averaged.ravel())[0, 1] > 0.99
