@@ -1,4 +1,4 @@
-"""Checkpoints: one file with the whole state of a training, written atomically, with a checksum."""
+"""Checkpoints: one file with the whole state of a training run, written atomically, with a checksum."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-"""Version of the content of checkpoints. Files of another version are refused."""
+"""Version of the content of checkpoints. Files of other versions are rejected."""
 
 _SEALED = b"bench checkpoint\0"
-"""First bytes of a file. The SHA-256 of the rest follows, and then the output of `torch.save`.
+"""First bytes of a file, followed by the SHA-256 of the rest and the output of `torch.save`.
 
-`torch.load` does not verify the checksums in the zip file of `torch.save`: a flipped bit would load as another
+`torch.load` does not verify the checksums in the zip file of `torch.save`, so a flipped bit would load as another
 tensor."""
 
 
 def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint. The previous one is replaced only after the new one is complete on the disk.
+    """Write a checkpoint. The previous one is replaced only after the new one is completely on disk.
 
     Args:
         path: the file.
-        identity: what is trained; `load` compares it.
+        identity: what is trained, which `load` compares.
         state: tensors, numbers, text, lists and dictionaries.
 
     Raises:
-        BenchError: it cannot be written, for example because the disk is full; the previous checkpoint is untouched.
+        BenchError: the file cannot be written, for example because the disk is full; the previous one is untouched.
     """
     content = io.BytesIO()
     try:
@@ -61,40 +61,40 @@ def require(path: Path) -> None:
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> dict[str, Any]:
-    """The state given to `save`, with tensors on the CPU.
+    """Load the state of a checkpoint, with tensors on the CPU.
 
     Raises:
         MissingError: there is no such file.
-        UsageError: it is not a checkpoint, is damaged, or is of another version or training.
+        UsageError: it is not a checkpoint, is damaged, or is of another version or training run.
     """
     require(path)
     with usable(path):
         with warnings.catch_warnings():
-            # A warning about another pickle protocol: the file is checked below.
+            # A warning about an unusual pickle protocol: the content is checked below.
             warnings.simplefilter("ignore", UserWarning)
             content = torch.load(_content(path), map_location="cpu", weights_only=True)
-        version, theirs, state = content["format"], dict(content["identity"]), dict(content["state"])
+        version, saved_identity, state = content["format"], dict(content["identity"]), dict(content["state"])
     if version != FORMAT:
-        raise UsageError(f"{path}: checkpoint format {version}, this version of bench reads format {FORMAT}")
-    for key, ours in identity.items():
-        if theirs.get(key) != ours:
-            found, asked = _differing(theirs.get(key), ours)
-            raise UsageError(f"{path}: its {key} is {found}, not {asked}; choose another --out, or omit --resume")
+        raise UsageError(f"{path}: checkpoint format {version}; this version of bench reads format {FORMAT}")
+    for key, wanted in identity.items():
+        if (stored := saved_identity.get(key)) != wanted:
+            shown, expected = _shown_difference(stored, wanted)
+            raise UsageError(f"{path}: its {key} is {shown}, not {expected}; choose another --out, or omit --resume")
     return state
 
 
-def _differing(theirs: object, ours: object) -> tuple[str, str]:
-    """Two values for a message; of tables only the entries that differ."""
-    if not (isinstance(theirs, dict) and isinstance(ours, dict)):
-        return str(theirs), str(ours)
-    names = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-    found, asked = (", ".join(f"{name}={table.get(name)}" for name in names) for table in (theirs, ours))
-    return found, asked
+def _shown_difference(stored: object, wanted: object) -> tuple[str, str]:
+    """Two different values for a message; of dictionaries, only the entries that differ."""
+    if not (isinstance(stored, dict) and isinstance(wanted, dict)):
+        return str(stored), str(wanted)
+    names = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
+    shown, expected = (", ".join(f"{name}={table.get(name)}" for name in names) for table in (stored, wanted))
+    return shown, expected
 
 
 @contextlib.contextmanager
 def usable(path: Path) -> Iterator[None]:
-    """Report unexpected content of a checkpoint that raises in the block.
+    """Context manager that reports errors caused by unexpected content of a checkpoint.
 
     Raises:
         UsageError: the block raised one of `UNREADABLE`.
@@ -108,7 +108,7 @@ def usable(path: Path) -> Iterator[None]:
 
 
 def _content(path: Path) -> io.BytesIO:
-    """Verified output of `torch.save`; older files without a checksum are not verified."""
+    """The output of `torch.save` in a file, verified unless the file is an older one without a checksum."""
     data = path.read_bytes()
     if not data.startswith(_SEALED):
         return io.BytesIO(data)

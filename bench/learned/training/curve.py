@@ -1,11 +1,11 @@
-"""The learning curve as a CSV file and as a figure."""
+"""Read and write learning curves as CSV files, and draw them."""
 
 from __future__ import annotations
 
 import csv
 import io
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.learned.training.loop import CurvePoint
 from bench.system.files import atomic_write
@@ -26,18 +26,21 @@ def write_csv(path: Path, points: Sequence[CurvePoint]) -> None:
 
 
 def read_csv(path: Path) -> list[CurvePoint]:
-    """Read a file of `write_csv`; empty if there is none. Missing columns get their defaults."""
+    """Read a learning curve; empty if there is no file. Missing columns get their defaults."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    whole = [{name: int(row[name]) for name in ("step", "skipped")} for row in rows]
-    numbers = [{name: float(value) if value else None for name, value in row.items()} for row in rows]
-    return [CurvePoint(**{**one, **other}) for one, other in zip(numbers, whole, strict=True)]  # type: ignore[arg-type]
+    return [_point(row) for row in rows]
+
+
+def _point(row: dict[str, str]) -> CurvePoint:
+    values: dict[str, Any] = {name: float(value) if value else None for name, value in row.items()}
+    return CurvePoint(**{**values, "step": int(row["step"]), "skipped": int(row["skipped"])})
 
 
 def draw(path: Path, points: Sequence[CurvePoint], title: str) -> None:
-    """Draw loss, rate and PSNR of the validation pictures over the steps as SVG."""
+    """Draw loss, rate and PSNR of the validation set over the steps as SVG."""
     import matplotlib as mpl  # noqa: PLC0415 - slow to import
     from matplotlib.figure import Figure  # noqa: PLC0415
 

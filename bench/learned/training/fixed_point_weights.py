@@ -1,4 +1,4 @@
-"""`bench quantize`: weights of a fixed-point codec from trained weights and photographs."""
+"""`bench quantize`: create the weights of a fixed-point codec from trained weights and photographs."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ class Request:
     family: str
     quality: int
     weights: str
-    """compact, a zoo's name, a file or a folder."""
+    """compact, the name of a zoo, a file or a folder."""
     data: Path | None
-    """Folder of photographs, by default the training pictures."""
+    """Folder of photographs; None: that of the training pictures."""
     crops: int
     seed: int
     out: Path | None
-    """Folder of the result, by default that of the base."""
+    """Folder of the result; None: that of the base."""
     force: bool = False
-    """Whether an existing file is replaced."""
+    """Whether to replace an existing file."""
 
     @property
     def base(self) -> Path:
-        """The weights to quantise.
+        """The weights file to quantise.
 
         Raises:
-            MissingError: there are none.
+            MissingError: it is missing.
         """
         return catalogue.find(self.weights, self.family, self.quality)
 
@@ -64,8 +64,8 @@ class Request:
         """The file to write.
 
         Raises:
-            MissingError: there are no weights to quantise.
-            UsageError: they are CompressAI's and `out` is not given, or the file exists.
+            MissingError: the weights to quantise are missing.
+            UsageError: they are CompressAI's and `out` is not given, or the file to write exists.
         """
         if self.weights in catalogue.ZOOS and self.out is None:
             raise UsageError("published weights have no folder for new files; add --out DIR")
@@ -75,22 +75,22 @@ class Request:
         return path
 
     def require_inputs(self) -> None:
-        """Check that all inputs exist, and that the file may be written.
+        """Check that all inputs exist and that the file may be written.
 
         Raises:
-            MissingError: there are no such weights or no photographs.
-            UsageError: the family has no form in fixed point, the weights file is invalid, or see `target`.
+            MissingError: weights or photographs are missing.
+            UsageError: the family has no fixed-point codec, the weights file is invalid, or see `target`.
         """
-        able = [name for name, family in FAMILIES.items() if family.fixed_point_id is not None]
-        if self.family not in able:
-            raise UsageError(f"{self.family} cannot be converted to fixed point; use {', '.join(able)}")
+        convertible = [name for name, family in FAMILIES.items() if family.fixed_point_id is not None]
+        if self.family not in convertible:
+            raise UsageError(f"{self.family} cannot be converted to fixed point; use {', '.join(convertible)}")
         if self.weights not in catalogue.ZOOS:
             tensor_file.read_header(self.base)
         _ = self.target
         training_pictures.find(self.data or training_pictures.default_folder())
 
     def apart(self) -> list[Path]:
-        """Files that the result needs in its folder and that are elsewhere: its base, and the bases of that."""
+        """The files that the result needs in its folder but that are missing there: its base, and the base's bases."""
         if self.weights in catalogue.ZOOS or self.out is None:
             return []
         needed = (self.base, *catalogue.bases(self.base))
@@ -101,14 +101,14 @@ def quantize(request: Request) -> Path:
     """Calibrate an integer network and write it; returns the file.
 
     Raises:
-        MissingError: there are no such weights or no photographs.
+        MissingError: weights or photographs are missing.
         UsageError: the family has no context model or hyperprior, or see `Request.target`.
     """
     path, target = request.base, request.target
     base = load_named(request.weights, path, request.family, request.quality)
     training_set, side = _photographs(request)
     crops = Crops(training_set, size=side, batch=request.crops, device=torch.device("cpu"))
-    seen = look(base.model, crops(generator(request.seed, 0)))
+    seen = _coded_latents(base.model, crops(generator(request.seed, 0)))
     network = calibrated(base.model, seen, outputs_of(base.model, GRID))
     record = {
         "crops": request.crops,
@@ -126,11 +126,11 @@ def quantize(request: Request) -> Path:
 
 
 @torch.inference_mode()
-def look(model: LearnedModel, x: Tensor) -> Seen:
-    """Compute the latents of packed or RGB photographs, as in files of the float model."""
+def _coded_latents(model: LearnedModel, x: Tensor) -> Seen:
+    """The latents of RGB or packed photographs as coded in files of the float model."""
     coder = latent_codec(model)
     coded = []
-    with progress("looking at photographs", len(x), unit="crops") as advance:
+    with progress("coding photographs", len(x), unit="crops") as advance:
         for number, photograph in enumerate(x):
             coded.append(coder.encode(model.g_a(photograph[None])).latents)
             advance(1, f"{number + 1}")
@@ -139,11 +139,11 @@ def look(model: LearnedModel, x: Tensor) -> Seen:
 
 
 def _photographs(request: Request) -> tuple[training_pictures.Pictures, int]:
-    """The training set, in the form of the family's input, and the side of a crop."""
+    """The training set in the format of the family's input, and the side of a crop."""
     folder, cache = request.data or training_pictures.default_folder(), training_pictures.default_cache()
-    pictures, side = training_pictures.load(folder, cache, refuse=evaluation_files(folder)), CROP_PIXELS
-    found = pictures.at_least(side)
+    pictures = training_pictures.load(folder, cache, refuse=evaluation_files(folder)).at_least(CROP_PIXELS)
+    side = CROP_PIXELS
     if request.family in YUV420:
-        found, side = converted(found, cache), CROP_PIXELS // 2
-    training_set, _ = found.split()
+        pictures, side = converted(pictures, cache), CROP_PIXELS // 2
+    training_set, _ = pictures.split()
     return training_set, side

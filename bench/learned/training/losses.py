@@ -1,7 +1,7 @@
-"""Losses: named terms, each a number per batch, weighted and summed.
+"""Loss terms by name, each a number per batch, and their weighted sum.
 
-The rate-distortion loss is CompressAI's, R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per
-pixel; `bench.learned.lambdas` has the lambda of each quality.
+The rate-distortion loss is CompressAI's: R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per
+pixel. The lambda of each quality is in `bench.learned.lambdas`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from bench.learned.models import Output
 
 SCALE_611 = 0.25
-"""Factor of lambda times the squared error of planes in 8-bit levels (our choice)."""
+"""Factor of the squared error of planes in 8-bit levels, which lambda multiplies (our choice)."""
 
 
 def bits(likelihoods: Mapping[str, Tensor]) -> Tensor:
-    """Bits of an ideal entropy coder: the sum of -log2 of all likelihoods."""
+    """Estimated bits: the sum of -log2 of all likelihoods."""
     return -torch.stack([likelihood.log2().sum() for likelihood in likelihoods.values()]).sum()
 
 
 def rate_bpp(output: Output, x: Tensor) -> Tensor:
-    """Bits per pixel of x, which is RGB, or packed planes of 4:2:0 with one position per four pixels."""
+    """Estimated bits per pixel of x: RGB, or packed planes of 4:2:0 with one position per four pixels."""
     pixels = 4 if x.shape[1] == CHANNELS else 1
     return bits(output["likelihoods"]) / (pixels * x.shape[0] * x.shape[2] * x.shape[3])
 
@@ -42,11 +42,11 @@ def squared_error(output: Output, x: Tensor) -> Tensor:
 
 
 def squared_error_611(output: Output, x: Tensor) -> Tensor:
-    """255^2 / 4 (6 MSE_Y + MSE_U + MSE_V) / 8 of packed planes.
+    """255^2 / 4 * (6 MSE_Y + MSE_U + MSE_V) / 8 of packed planes.
 
-    The scale and weights of the planes for the lambdas of Duan et al. 2023 are unknown. With a quarter of the scale of
-    RGB they correspond to its qualities 2 to 4; with the full scale they would need more than the latents of the
-    compact models can represent. The weights are the usual ones for 4:2:0.
+    The scale and plane weights that belong to the lambdas of Duan et al. 2023 are unknown. With a quarter of the scale
+    of RGB, the lambdas correspond to qualities 2 to 4 of RGB; with the full scale they would need more than the latents
+    of the compact models can represent. The weights are the usual ones for 4:2:0.
     """
     errors = functional.mse_loss(output["x_hat"], x, reduction="none").mean((0, 2, 3))
     weights = x.new_tensor([6 / 8 / LUMA_PLANES] * LUMA_PLANES + [1 / 8] * 2)
@@ -55,10 +55,10 @@ def squared_error_611(output: Output, x: Tensor) -> Tensor:
 
 
 def structural_error(output: Output, x: Tensor) -> Tensor:
-    """1 - MS-SSIM, in float32 under autocast. Both sides of pictures must exceed 160 pixels."""
+    """1 - MS-SSIM, in float32 even under autocast. Both sides of a picture must exceed 160 pixels."""
     from pytorch_msssim import ms_ssim  # noqa: PLC0415 - compiles TorchScript on import
 
-    # A variance is a small difference of squares, for which bf16 is too coarse.
+    # A variance is a small difference of squares, for which bf16 is not precise enough.
     with torch.autocast(x.device.type, enabled=False):
         similarity: Tensor = ms_ssim(output["x_hat"].float(), x.float(), data_range=1.0)
     return 1 - similarity
@@ -70,7 +70,7 @@ def _feature_error(output: Output) -> Tensor:
 
 
 def feature_l1(output: Output, x: Tensor) -> Tensor:
-    """Sum of the absolute errors of the latents in a batch."""
+    """Sum of the absolute errors of all latents in a batch."""
     del x
     return _feature_error(output).abs().sum()
 
@@ -78,8 +78,7 @@ def feature_l1(output: Output, x: Tensor) -> Tensor:
 def feature_l2(output: Output, x: Tensor) -> Tensor:
     """Euclidean norm of the error of all latents in a batch, as in the code of the rectifier's authors.
 
-    It is neither squared nor normalised: it grows with the square root of the batch size, which must be considered when
-    choosing alpha.
+    It is neither squared nor normalised, so it grows with the square root of the batch size. Choose alpha accordingly.
     """
     del x
     length: Tensor = torch.linalg.vector_norm(_feature_error(output))
@@ -87,14 +86,14 @@ def feature_l2(output: Output, x: Tensor) -> Tensor:
 
 
 def feature_smooth_l1(output: Output, x: Tensor) -> Tensor:
-    """Sum over the latents in a batch of half the squared error, or of the absolute error minus a half above 1."""
+    """Sum over all latents in a batch of half the squared error, or, above 1, of the absolute error minus a half."""
     del x
     error = _feature_error(output)
     return functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum")
 
 
 def feature_cosine(output: Output, x: Tensor) -> Tensor:
-    """1 - cosine similarity of the vectors of M latents at each position, mean over the batch."""
+    """1 - cosine similarity of the M latents at each position, averaged over positions and batch."""
     del x
     return 1 - functional.cosine_similarity(output["rectified"].float(), output["y"].float(), dim=1).mean()
 
@@ -113,12 +112,12 @@ TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
 
 
 def rate_distortion(quality: int, metric: str = "mse", own_lmbda: float | None = None) -> dict[str, float]:
-    """Weights of the rate-distortion loss: 1 for the rate, lambda (default: that of the quality) for the distortion."""
+    """Weights of the rate-distortion loss: 1 for the rate, and lambda for the distortion (default: the quality's)."""
     return {"rate": 1.0, metric: lambda_of(quality, metric) if own_lmbda is None else own_lmbda}
 
 
 def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:
-    """Weighted sum of terms."""
+    """Weighted sum of loss terms."""
     return torch.stack([weight * TERMS[name](output, x) for name, weight in weights.items()]).sum()
 
 
@@ -127,8 +126,8 @@ def psnr_db(output: Output, x: Tensor) -> float:
 
     For packed planes it is (6 PSNR_Y + PSNR_U + PSNR_V) / 8.
     """
-    seen = (output["x_hat"].float().clamp(0, 1) * 255).round()
-    errors = functional.mse_loss(seen, (x * 255).round(), reduction="none")
+    x_hat = (output["x_hat"].float().clamp(0, 1) * 255).round()
+    errors = functional.mse_loss(x_hat, (x * 255).round(), reduction="none")
     if x.shape[1] != CHANNELS:
         return _decibels(errors)
     luma, u, v = errors[:, :LUMA_PLANES], errors[:, LUMA_PLANES], errors[:, LUMA_PLANES + 1]

@@ -1,14 +1,14 @@
-"""Optimisers of phases, by name: Adam, and SOAP.
+"""Optimisers of phases, by name: Adam and SOAP.
 
 SOAP is Adam in the slowly moving eigenbasis of Shampoo's preconditioner (Vyas et al. 2024, arXiv 2409.11321).
 
 For a gradient G with covariances L = E[G G^T] and R = E[G^T G], Adam runs on Q_L^T G Q_R, where Q_L and Q_R are the
-eigenvectors of L and R. Convolutions have a third factor, for the positions of the kernel.
+eigenvectors of L and R. Convolutions have a third factor for the positions of the kernel.
 
-Other implementations treat the axes of a kernel separately and rotate by general tensor contractions, which on a CPU
-takes half as long as the network. Here a channels-last weight is used as the matrix that it is in memory, the two axes
-of a kernel are one, the averaged gradient stays in the eigenbasis, and each step updates the bases of only a few
-parameters.
+Other implementations treat the two axes of a kernel separately and rotate by general tensor contractions, which on a
+CPU takes half as long as the network. This one is faster: it uses the matrix layout of channels-last weights, merges
+the two axes of a kernel, keeps the averaged gradient in the eigenbasis, and updates the bases of only a few parameters
+per step.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 OPTIMIZERS = ("adam", "soap")
 
 _LARGEST = 512
-"""Longer axes are not rotated, because their covariances would be too expensive."""
+"""Maximum length of a rotated axis. The covariances of longer ones would be too expensive."""
 _COVARIANCE_EVERY = 4
 _BASIS_EVERY = 16
 
 
 def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
-    """The optimiser of a phase for `parameters` without quantiles; `dtype` is the type of matrix products.
+    """Create an optimiser for all `parameters` except quantiles; `dtype` is the type of SOAP's matrix products.
 
     Raises:
         UsageError: there is no such optimiser.
@@ -51,11 +51,11 @@ class Soap(torch.optim.Optimizer):
 
     Args:
         params: parameters or groups.
-        lr: learning rate, of the magnitude for Adam.
-        betas: decay of the averaged gradient, and of its square and the covariances.
-        eps: added to the root of the squares.
+        lr: learning rate, of the same magnitude as for Adam.
+        betas: decay of the averaged gradient, and decay of its averaged square and of the covariances.
+        eps: added to the root of the averaged square.
         rotate_in: type of rotations and covariances. bfloat16 is four times as fast where the hardware supports it, and
-            precise enough for gradients. Averages and bases keep their type.
+            precise enough for gradients. Averages and bases keep the type of the parameters.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Soap(torch.optim.Optimizer):
         square = state["square"].lerp_(rotated.square_(), 1 - beta2)
         size = group["lr"] * math.sqrt(1 - beta2 ** state["steps"]) / (1 - beta1 ** state["steps"])
         # For gradients of low rank, a new basis can have a large mean where the squares are nearly 0.
-        # Their ratio in a constant basis is at most 2.35 (Cauchy-Schwarz).
+        # In a constant basis, their ratio is at most this bound, 2.35 for the default betas (Cauchy-Schwarz).
         bound = (1 - beta1) / math.sqrt((1 - beta2) * (1 - beta1**2 / beta2))
         ratio = (mean / square.sqrt().add_(group["eps"])).clamp_(-bound, bound)
         update = _rotate(ratio, state["bases"], self._rotate_in, back=True)
@@ -105,7 +105,7 @@ class Soap(torch.optim.Optimizer):
 
 
 def _as_cube(tensor: Tensor) -> Tensor:
-    """Weights as a view (out, positions, in); one axis for biases and other parameters without a matrix."""
+    """A view of weights as (out, positions, in); other parameters, such as biases, have one axis."""
     if tensor.dim() == 4:
         return tensor.permute(0, 2, 3, 1).flatten(1, 2)
     return tensor.unsqueeze(1) if tensor.dim() == 2 else tensor.reshape(-1)
@@ -130,7 +130,7 @@ def _remember(state: dict[str, Any], gradient: Tensor, weight: float) -> None:
 
 
 def _renew(state: dict[str, Any]) -> None:
-    """One power iteration of every basis, with the moments rotated accordingly."""
+    """Update every basis by one power iteration, and rotate the moments accordingly."""
     if not state["covariances"]:
         return
     mean = _rotate(state["mean"], state["bases"], back=True)
@@ -144,7 +144,7 @@ def _renew(state: dict[str, Any]) -> None:
 
 
 def _rotate(cube: Tensor, bases: list[Tensor], dtype: torch.dtype | None = None, *, back: bool = False) -> Tensor:
-    """Rotate (out, positions, in) into the bases of its axes, or back, in type `dtype`."""
+    """Rotate (out, positions, in) into the bases of its axes, or back, computed in `dtype`."""
     if not bases:
         return cube.clone()
     shape, kept = cube.shape, cube.dtype

@@ -51,7 +51,7 @@ class CropStage:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a training, with one objective. A recipe is a sequence of phases."""
+    """A phase of training with one objective. A recipe is a sequence of phases."""
 
     weights: Mapping[str, float]
     """Loss terms (`losses.TERMS`) and their weights."""
@@ -59,8 +59,8 @@ class Phase:
     trainable: tuple[str, ...] = ("*",)
     """Glob patterns of the trained parameters; patterns that begin with ! exclude. All other parameters are frozen."""
     source: Source = "pictures"
-    """What batches are crops of: pictures; latents of whole pictures from the frozen g_a ("latents"); or latents decoded
-    by a frozen codec, with their pixels ("decoded")."""
+    """What batches are crops of: pictures; latents of whole pictures from the frozen g_a ("latents"); or latents
+    decoded by a frozen codec, with their pixels ("decoded")."""
     quantization: Quantization = "noise"
     mixed_begins: float | None = None
     """Share of the phase (0..1) from which g_s gets rounded latents and only the rate noisy ones ("mixed"); None:

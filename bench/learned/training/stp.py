@@ -2,15 +2,15 @@
 
 R is the rate, D the distortion weighted by lambda, F the distance of the rectified latents from y; alpha weights F.
 
-    soft        latents with noise, R + D + alpha F, everything is trained
+    soft        latents with noise, R + D + alpha F; everything is trained
     predictive  rounded latents, D + alpha F; encoder and entropy model are frozen, g_s and rectifier are trained
 
-So that a codec, its +qr and its +ft have the same files, the gradient of F here stops before the encoder, and D of the
-soft phase is that of unrectified latents. The soft loss then consists of two sums without common parameters: R + D, the
-training of the codec, and alpha F, in which the rectifier learns to remove noise. They can be trained together (`soft`)
-or one after the other, the second on latents of the finished codec (`soft-rectifier`), at a fraction of the cost.
-`soft-literal` is the soft phase as in the paper: D is that of g_s(y_hat) there as well, and the gradient of F reaches
-the encoder, which changes the codec.
+A codec, its +qr and its +ft must have the same files. Therefore the gradient of F stops before the encoder here, and D
+of the soft phase is that of unrectified latents. The soft loss then has two terms without common parameters: R + D
+trains the codec, and in alpha F the rectifier learns to remove noise. They can be trained together (`soft`), or one
+after the other: `soft-rectifier` trains the second on latents of the finished codec at a fraction of the cost.
+`soft-literal` is the soft phase of the paper: D is that of g_s(y_hat) as well, but the gradient of F reaches the
+encoder and changes the codec.
 
 `direct` is what the paper argues against: rounding from the first step, with a straight-through gradient.
 """
@@ -38,8 +38,8 @@ Taught = Literal["rectified", "detached"]
 ALPHAS: Mapping[str, float] = {"l1": 5e-6, "l2": 1e-3, "smooth-l1": 3e-5, "cosine": 1.0}
 """Default weight of each feature distance.
 
-That of l2 is the largest of the best values in a search on joint (docs/quantization-rectifier.md); with those of the
-others, each distance has initially about the same share of the loss."""
+For l2 it is the largest of the best values in a search on joint (docs/quantization-rectifier.md). The others are chosen
+such that each distance initially has about the same share of the loss."""
 
 _DECODED = (CropStage(16, 2),)
 _PICTURES = (CropStage(256, 2),)
@@ -47,10 +47,10 @@ _PICTURES = (CropStage(256, 2),)
 
 @dataclass(frozen=True, slots=True)
 class StpRecipe:
-    """Options of the phases; `OPTIONS` says which phase has which.
+    """Options of the phases. `OPTIONS` lists the options of each phase.
 
     Raises:
-        UsageError: there is no such distance or synthesis.
+        UsageError: the distance or synthesis is unknown.
     """
 
     alpha: float | None = None
@@ -72,25 +72,27 @@ class StpRecipe:
 
 
 def _whole(target: Target, recipe: StpRecipe, *, routing: GradientRouting, **changes: Any) -> Phase:  # noqa: ANN401
-    """A phase that trains encoder, decoder and rectifier on pictures; `changes` are further fields."""
+    """A phase that trains encoder, decoder and rectifier on pictures; `changes` sets further fields."""
     weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
     return Phase(weights, crops=_PICTURES, gradient_routing=routing, **changes)
 
 
 def _soft_rectifier(target: Target, recipe: StpRecipe) -> Phase:
-    weights = recipe.feature(target.metric)
-    routing = GradientRouting("none")
     return Phase(
-        weights, trainable=("rectifier.*",), source="decoded", crops=(CropStage(16, 8),), gradient_routing=routing
+        recipe.feature(target.metric),
+        trainable=("rectifier.*",),
+        source="decoded",
+        crops=(CropStage(16, 8),),
+        gradient_routing=GradientRouting("none"),
     )
 
 
 def _predictive(target: Target, recipe: StpRecipe) -> Phase:
-    features = recipe.feature(target.metric) if target.modifier == "qr" else {}
-    learns = ("codec.g_s.*", "rectifier.*") if target.modifier == "qr" else ("codec.g_s.*",)
+    has_rectifier = target.modifier == "qr"
+    features = recipe.feature(target.metric) if has_rectifier else {}
     return Phase(
         {**_distortion(target), **features},
-        trainable=learns,
+        trainable=("codec.g_s.*", "rectifier.*") if has_rectifier else ("codec.g_s.*",),
         source="decoded",
         quantization="round",
         lr=1e-4,
@@ -116,14 +118,14 @@ OPTIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "qr": {name: _FEATURE | {"synthesis"} if name == "predictive" else _FEATURE for name in PHASES},
     "ft": {"predictive": frozenset()},
 }
-"""Modifier to its phases, and the options of each."""
+"""The options of each phase, by modifier and phase."""
 
 
 def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phase:
     """A phase of a target with a modifier.
 
     Raises:
-        UsageError: there is no such phase or modifier, or the phase is not one of the modifier.
+        UsageError: the phase or modifier is unknown, or the modifier has no such phase.
     """
     if name not in PHASES:
         raise unknown("phase", name, PHASES)
@@ -137,15 +139,15 @@ def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phas
 
 
 def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
-    """Check that a phase has all the options that were given.
+    """Check that a phase uses all options that were given.
 
     Args:
         name: of the phase; ignored if the target has no modifier.
         target: what is trained.
-        chosen: names of options.
+        chosen: names of the options.
 
     Raises:
-        UsageError: it lacks one.
+        UsageError: an option has no effect in the phase.
     """
     read = OPTIONS.get(target.modifier or "", {}).get(name, frozenset())
     if not (unread := sorted(set(chosen) - read)):

@@ -1,4 +1,4 @@
-"""Progress of a training: a bar with the latest results on a terminal, a line per validation in a log."""
+"""Show the progress of training: a bar with the latest results on a terminal, a line per validation in a log."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SHOWN = 8
 
 
 class Terminal:
-    """Shows the progress of a training on standard error.
+    """Progress of a training run on standard error.
 
     Args:
-        title: name of the training, such as `joint@3`.
+        title: name of the run, such as `joint@3`.
     """
 
     def __init__(self, title: str) -> None:
@@ -41,7 +41,7 @@ class Terminal:
         self._point: CurvePoint | None = None
 
     def began(self, loop: Loop, segment: TrainingSegment, pictures: Pictures) -> None:
-        """Print the data and the length of the training, and open the bar."""
+        """Print the number of pictures and the length of the run, and open the bar."""
         length = (
             f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
@@ -56,7 +56,7 @@ class Terminal:
         self._percent = percent
 
     def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """Show the results in the bar, or as a line in a log."""
+        """Show the results in the bar, or print them as a line if there is no terminal."""
         self._point = point
         if not sys.stderr.isatty():
             sys.stderr.write(f"{self._title}: {self._detail(loop)}\n")
@@ -82,8 +82,8 @@ class Terminal:
 def show_progress(progress: RecipeProgress) -> None:
     """Print each step of the recipe with its progress and hours; an arrow marks the next one.
 
-    Hours are of processor time, or of wall time where that was not recorded. The last line is the loss of the next step
-    over time, as far as it was trained on this machine.
+    Hours are processor time, or wall time where processor time was not recorded. The last line is the loss of the next
+    step over time, if it was trained on this machine.
     """
     following, total_s = progress.next(), 0.0
     for step in progress.recipe.steps:
@@ -92,7 +92,7 @@ def show_progress(progress: RecipeProgress) -> None:
         seconds = reached.get("cpu_s", reached["seconds"])
         total_s += seconds
         spent = f"{seconds / 3600:.2f} h" if seconds else ""
-        note = f" made for former transforms of {step.start}" if progress.is_outdated(step) else ""
+        note = f" trained for former transforms of {step.start}" if progress.is_outdated(step) else ""
         click.echo(f"{mark} {step.name:<28} {progress.done(step):>7} of {step.steps:>7} steps {spent:>9}{note}")
     click.echo(f"{total_s / 3600:.2f} h in all")
     if following is None:

@@ -163,7 +163,7 @@ def test_tables_that_the_training_left_out_are_built(own: Path) -> None:
     [
         (["--codec", "mymodel.py:Mine"], "weights of your own: --weights my.pth.tar"),
         (["--codec", "mymodel.py:Half", "--weights", "runs/q1.pth.tar"], "mymodel.py:Half has no decompress"),
-        (["--codec", "mymodel.py:Mine", "--weights", "none.pth"], "--weights none.pth: there is no such file"),
+        (["--codec", "mymodel.py:Mine", "--weights", "none.pth"], "--weights none.pth: no such file"),
         (["--codec", "mymodel.py:Mine@7", "--weights", "runs/*.tar"], "no weights 7 in runs/*.tar (available: 1, 2)"),
         (["--codec", "cheng2020-anchor", "--weights", "runs/q1.pth.tar"], "use --codec scale"),
     ],
