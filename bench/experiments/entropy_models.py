@@ -74,9 +74,6 @@ class Fit:
     variant: Variant
     seed: int
 
-    def __str__(self) -> str:
-        return f"{self.variant.name} seed {self.seed}"
-
 
 @dataclass(frozen=True, slots=True)
 class Ablation:

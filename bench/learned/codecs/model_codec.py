@@ -230,9 +230,9 @@ def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
     """
     if not any(hasattr(cls, method) for method in ("compress", "decompress")):
         return None
-    from bench.learned.weights.own_models import require_interface  # noqa: PLC0415
-
-    require_interface(cls, name)
+    for method in ("compress", "decompress", "update", "load_state_dict"):
+        if not callable(getattr(cls, method, None)):
+            raise UsageError(f"{name} has no {method}; a model needs compress, decompress and update")
     return type(
         cls.__name__,
         (ModelCodec,),

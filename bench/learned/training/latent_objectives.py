@@ -27,8 +27,8 @@ from bench.learned.training import losses
 from bench.learned.training.objective import (
     CropObjective,
     PartOf,
-    Validation,
     ValidationSet,
+    mean_of,
     middle_of,
     tensor_of,
     whole_of,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.learned.models import LearnedModel, Output, Quantization, Rectified
+    from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Phase
     from bench.learned.training.training_pictures import Pictures
 
@@ -247,8 +248,7 @@ class DecodedObjective(CropObjective):
     @torch.no_grad()
     def validate(self, model: Rectified) -> Validation:
         """Loss, rate, PSNR and latent error on the validation set, decoded as from files."""
-        rows = [self._validated(model, x, latents) for x, latents in self._validated_latents]
-        return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+        return mean_of([self._validated(model, x, latents) for x, latents in self._validated_latents])
 
     def _validated(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:
         x, y, y_hat = (part.to(self.device) for part in (x, latents.y[None], latents.y_hat[None]))

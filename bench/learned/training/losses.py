@@ -69,32 +69,28 @@ def _feature_error(output: Output) -> Tensor:
     return output["rectified"].float() - output["y"].float()
 
 
-def feature_l1(output: Output, x: Tensor) -> Tensor:
+def feature_l1(output: Output, _x: Tensor) -> Tensor:
     """Sum of the absolute errors of all latents in a batch."""
-    del x
     return _feature_error(output).abs().sum()
 
 
-def feature_l2(output: Output, x: Tensor) -> Tensor:
+def feature_l2(output: Output, _x: Tensor) -> Tensor:
     """Euclidean norm of the error of all latents in a batch, as in the code of the rectifier's authors.
 
     It is neither squared nor normalised, so it grows with the square root of the batch size. Choose alpha accordingly.
     """
-    del x
     length: Tensor = torch.linalg.vector_norm(_feature_error(output))
     return length
 
 
-def feature_smooth_l1(output: Output, x: Tensor) -> Tensor:
+def feature_smooth_l1(output: Output, _x: Tensor) -> Tensor:
     """Sum over all latents in a batch of half the squared error, or, above 1, of the absolute error minus a half."""
-    del x
     error = _feature_error(output)
     return functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum")
 
 
-def feature_cosine(output: Output, x: Tensor) -> Tensor:
+def feature_cosine(output: Output, _x: Tensor) -> Tensor:
     """1 - cosine similarity of the M latents at each position, averaged over positions and batch."""
-    del x
     return 1 - functional.cosine_similarity(output["rectified"].float(), output["y"].float(), dim=1).mean()
 
 

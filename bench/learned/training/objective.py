@@ -12,7 +12,7 @@ from bench.learned.training import losses
 from bench.learned.training.training_pictures import Crops, generator, resident
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,6 +34,11 @@ class Validation:
     psnr_db: float
     latent_error_ratio: float | None = None
     """Error of the rectified latents relative to that of the decoded ones; None without a rectifier."""
+
+
+def mean_of(rows: Collection[tuple[float, ...]]) -> Validation:
+    """Means over rows of values in the order of the fields of `Validation`."""
+    return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
 class Objective(Protocol):
@@ -136,7 +141,7 @@ class ValidationSet:
             output = model(x, "round")
             loss = losses.weighted(output, x, weights or self._weights).item()
             rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
-        return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
+        return mean_of(rows)
 
 
 def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
@@ -220,7 +225,5 @@ class GainedObjective:
         """Validate the plain models; returns means over all qualities."""
         for index, quality in enumerate(self.phase.qualities):
             self.validated[quality] = self._objective.validate(model.plain(index), self._weights[index])
-        rows = self.validated.values()
-        scaled = [scale * row.loss for scale, row in zip(self._scales, rows, strict=True)]
-        means = (sum(column) / len(rows) for column in (scaled, [r.rate_bpp for r in rows], [r.psnr_db for r in rows]))
-        return Validation(*means)
+        results = zip(self._scales, self.validated.values(), strict=True)
+        return mean_of([(scale * result.loss, result.rate_bpp, result.psnr_db) for scale, result in results])

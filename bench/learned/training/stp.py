@@ -138,7 +138,7 @@ def phase_of(name: str, target: Target, recipe: StpRecipe | None = None) -> Phas
     return PHASES[name](target, recipe or StpRecipe())
 
 
-def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
+def require_used(name: str, target: Target, chosen: Collection[str]) -> None:
     """Check that a phase uses all options that were given.
 
     Args:
@@ -149,13 +149,13 @@ def require_read(name: str, target: Target, chosen: Collection[str]) -> None:
     Raises:
         UsageError: an option has no effect in the phase.
     """
-    read = OPTIONS.get(target.modifier or "", {}).get(name, frozenset())
-    if not (unread := sorted(set(chosen) - read)):
+    used = OPTIONS.get(target.modifier or "", {}).get(name, frozenset())
+    if not (unused := sorted(set(chosen) - used)):
         return
     if target.modifier == "qr":
-        raise UsageError(f"--{unread[0]} has no effect in the phase '{name}' of {target.name}; omit it")
+        raise UsageError(f"--{unused[0]} has no effect in the phase '{name}' of {target.name}; omit it")
     other = "" if target.family in YUV420 else f"; {target.family}+qr has one"
-    raise UsageError(f"--{unread[0]} needs a rectifier, and {target.name} has none{other}")
+    raise UsageError(f"--{unused[0]} needs a rectifier, and {target.name} has none{other}")
 
 
 def _distortion(target: Target) -> dict[str, float]:

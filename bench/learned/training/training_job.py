@@ -132,11 +132,11 @@ def _phase_from_options(target: Target, given: dict[str, Any]) -> Phase:
     chosen = {key: given.pop(key) for key in ("alpha", "distance", "synthesis") if key in given}
     options = {*chosen, *({"width"} & given.keys())}
     if target.modifier is None:
-        stp.require_read(name or "", target, options if name in {None, "acem"} else {*options, "phase"})
+        stp.require_used(name or "", target, options if name in {None, "acem"} else {*options, "phase"})
         return filter_phase(target, **plain) if name == "acem" else phase_for(target, **plain)
     name = name or "predictive"
     phase = modified_phase(name, target, stp.StpRecipe(**chosen), **plain)
-    stp.require_read(name, target, options)
+    stp.require_used(name, target, options)
     return phase
 
 

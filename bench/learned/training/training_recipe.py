@@ -350,7 +350,7 @@ def _decoder_phase(target: Target, settings: dict[str, Any]) -> Phase:
     chosen = {key: settings.pop(key) for key in ("alpha", "distance", "synthesis") if key in settings}
     kind = settings.pop("kind", "predictive")
     phase = modified_phase(kind, target, stp.StpRecipe(**chosen))
-    stp.require_read(kind, target, chosen)
+    stp.require_used(kind, target, chosen)
     return phase
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -91,14 +91,3 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     message = lines[1] if lines and lines[0].startswith("Error(s) in loading") and lines[1:] else " ".join(lines)
     return f"{type(error).__name__}: {message[:160]}" if not isinstance(error, RuntimeError) else message[:160]
-
-
-def require_interface(cls: type[Any], name: str) -> None:
-    """Check that a class has the methods of a codec.
-
-    Raises:
-        UsageError: it lacks one.
-    """
-    for method in ("compress", "decompress", "update", "load_state_dict"):
-        if not callable(getattr(cls, method, None)):
-            raise UsageError(f"{name} has no {method}; a model needs compress, decompress and update")

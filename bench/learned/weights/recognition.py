@@ -139,11 +139,12 @@ def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None
 
     cls = MODELS[compressai_name(name)]
     entry = FURTHER.get(name)
-    narrow = entry.widths == "N" if entry else name == "attn"
-    options = {"vr_entbttlnck": any(key.startswith("gayn2zqstep.") for key in tensors or ())}
-    given = ((N,) if narrow else (N, M), options if entry and entry.has_variable_z else {})
+    has_one_width = entry.widths == "N" if entry else name == "attn"
+    options = {}
+    if entry and entry.has_variable_z:
+        options["vr_entbttlnck"] = any(key.startswith("gayn2zqstep.") for key in tensors or ())
     with without_initialisation(), torch.random.fork_rng(devices=()):
-        model: nn.Module = cls(*given[0], **given[1])
+        model: nn.Module = cls(N, **options) if has_one_width else cls(N, M, **options)
     return model
 
 

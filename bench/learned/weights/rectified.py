@@ -48,7 +48,6 @@ class RectifiedWeights:
     sha256: str
     """Fingerprint: SHA-256 of the file."""
     base: Path
-    base_sha256: str
 
 
 def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
@@ -107,7 +106,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
         own = from_eight_bits({name: value for name, value in tensors.items() if name.startswith("rectifier.")})
         names = [name for name, _ in model.named_parameters() if name.startswith("rectifier.")]
         nn.Module.load_state_dict(model, {name: own[name] for name in names}, strict=False)
-        return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base, sha256_of(base))
+        return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason})") from error

@@ -140,7 +140,8 @@ def test_all_fits_are_alike_but_for_the_entropy_model(ablation: Ablation) -> Non
 def test_what_is_complete_is_not_fitted_again(ablation: Ablation) -> None:
     begin, first, second = start(ablation.transforms), Trainer(), Trainer()
     whole = finished(ablation, begin, first)
-    assert [str(next(whole)[0]) for _ in range(2)] == ["joint seed 1", "hyper-scale-only seed 1"]
+    fits = [next(whole)[0] for _ in range(2)]
+    assert [(fit.variant.name, fit.seed) for fit in fits] == [("joint", 1), ("hyper-scale-only", 1)]
     assert len(list(finished(ablation, begin, second))) == 6
     assert [job.out.name for job in second.jobs] == ["factorized-1", "joint-2", "hyper-scale-only-2", "factorized-2"]
 

@@ -21,7 +21,7 @@ from bench.learned.weights.full import ModelCard, finish, load, save
 from bench.learned.weights.packing import WeightBits, round_weights
 from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import MissingError, UsageError
-from bench.system.files import fingerprint
+from bench.system.files import fingerprint, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_parts_restore_what_whole_files_do(whole: Path, parts: Path) -> None:
         assert equal(tensor_file.read(path_of(whole, family))[1], delta.read(path_of(parts, family))[1])
     old, new = (load_rectified(path_of(folder, "joint+qr")) for folder in (whole, parts))
     assert equal(old.model.state_dict(), new.model.state_dict())
-    assert new.base_sha256 == load(path_of(parts, "joint")).sha256 != old.base_sha256
+    assert sha256_of(new.base) == load(path_of(parts, "joint")).sha256 != sha256_of(old.base)
 
 
 def test_a_part_holds_what_differs_and_names_its_base(parts: Path) -> None:
