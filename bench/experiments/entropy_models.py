@@ -168,8 +168,8 @@ def finished(
             if left_s is not None and left_s <= 0:
                 return
             train(job)
-        if (steps_of(path) or 0) < ablation.steps:
-            return
+            if (steps_of(path) or 0) < ablation.steps:
+                return
         yield fit, load(path)
 
 
