@@ -14,8 +14,6 @@ from bench.learned.training.plane_objective import RANGE
 from bench.system.provenance import git_state, machine, package_versions
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
     from bench.learned.training.loop import Loop
     from bench.learned.training.phases import TrainingSegment
     from bench.learned.training.training_job import TrainingJob
@@ -45,8 +43,9 @@ def new(job: TrainingJob, data: Pictures, initial: Record | None) -> Record:
     }
 
 
-def call(job: TrainingJob, loop: Loop, segment: TrainingSegment, fabric: Fabric) -> Record:
+def call(job: TrainingJob, loop: Loop, segment: TrainingSegment) -> Record:
     """The entry of one call: its steps, machine and versions."""
+    fabric = loop.fabric
     return {
         "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "from_step": loop.progress.step,

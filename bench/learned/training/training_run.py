@@ -111,7 +111,7 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - has the methods
     loop, record = _begin(job, data, fabric, _state(job, identity))
     segment = _segment(job, loop)
     first = loop.progress.step
-    record["calls"].append(training_record.call(job, loop, segment, fabric))
+    record["calls"].append(training_record.call(job, loop, segment))
     with stop_on_signal() as stopped:
         say = say if fabric.is_global_zero else _Silent()
         folder = TrainingFolder(job, identity, record, say, stopped, leader=fabric.is_global_zero)
@@ -128,9 +128,9 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - has the methods
     if loop.progress.step > first or steps_of(path) != first:
         folder.save(loop)
         if folder.leader:
-            _write(job, loop, folder.record)
+            _write(job, loop, record)
     if folder.leader:
-        folder.say.finished(loop, path, sha256_of(path))
+        say.finished(loop, path, sha256_of(path))
     if stopped.is_set():
         raise KeyboardInterrupt
     return path
