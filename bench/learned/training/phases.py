@@ -198,7 +198,7 @@ def plain_metric(family: str) -> str:
 
 
 def parse_target(text: str, metric: str = "mse") -> Target:
-    """Parse `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`.
+    """Parse `FAMILY@QUALITY` or `FAMILY+MODIFIER@QUALITY`; the metric mse means the default metric of the family.
 
     Raises:
         UsageError: the text or the metric is invalid.

@@ -87,7 +87,7 @@ def find(family: str, quality: int, metric: str = "mse") -> PublishedCheckpoint:
 def select(
     families: Sequence[str] = (), qualities: Sequence[int] = (), metric: str = "mse"
 ) -> list[PublishedCheckpoint]:
-    """The checkpoints of some families and qualities (default: all).
+    """The checkpoints of some families and qualities (default: all). Not every family has every quality.
 
     Raises:
         UsageError: there is no such family or metric, or none of the families has one of the qualities.
@@ -133,7 +133,7 @@ def require(checkpoint: PublishedCheckpoint) -> tuple[Path, str]:
 
 
 def fetch(checkpoints: Sequence[PublishedCheckpoint]) -> list[Path]:
-    """Download missing checkpoints and verify all; interrupted downloads are resumed. Returns all paths.
+    """Download missing or damaged checkpoints, resuming interrupted downloads; returns the paths of all.
 
     Raises:
         MissingError: a download failed.
