@@ -197,7 +197,7 @@ class Loop:
         self._forward = self._set_up(compile_with)
 
     def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
-        """Compile and distribute the module that the loss needs, and set up the optimizer."""
+        """Compile and distribute the module that the loss needs, and set up the optimiser."""
         module = self.objective.network(self.model)
         # The auxiliary loss does not depend on the batch, so all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]

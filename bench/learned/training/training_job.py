@@ -188,7 +188,7 @@ def job_from_options(text: str, options: dict[str, Any]) -> TrainingJob:
     """Create a job from the options of `bench train FAMILY@QUALITY`; None means the default.
 
     Raises:
-        UsageError: a name is unknown, options contradict each other, or an excluded glob matches no picture.
+        UsageError: a name is unknown, options contradict each other, or a glob to exclude matches no picture.
     """
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     target = _target_from_options(parse_target(text, given.pop("metric", "mse")), given)
