@@ -48,10 +48,10 @@ def load_checkpoint(path: Path, family: str) -> Weights:
         MissingError: there is no such file.
         UsageError: it is not a checkpoint, or not of this family.
     """
-    found = recognition.require(path, family)
+    recognized = recognition.require(path, family)
     with recognition.without_initialisation(), torch.random.fork_rng(devices=()):
-        model = build(ModelConfig(family, found.N, found.M))
-    _load_into(model, path, found)
+        model = build(ModelConfig(family, recognized.N, recognized.M))
+    _load_into(model, path, recognized)
     card = ModelCard(int(file_selection.number_of(path)), 0.0, "", {"source": path.name})
     return Weights(model, card, sha256_of(path))
 
@@ -59,13 +59,13 @@ def load_checkpoint(path: Path, family: str) -> Weights:
 @torch.no_grad()
 def load_theirs(path: Path, architecture: str) -> nn.Module:
     """Load a checkpoint of an architecture of CompressAI into CompressAI's class; see `load_checkpoint`."""
-    found = recognition.require(path, architecture)
-    model: nn.Module = recognition.build(architecture, found.N, found.M, recognition.tensors_of(path))
-    _load_into(model, path, found)
+    recognized = recognition.require(path, architecture)
+    model: nn.Module = recognition.build(architecture, recognized.N, recognized.M, recognition.tensors_of(path))
+    _load_into(model, path, recognized)
     return model
 
 
-def _load_into(model: nn.Module, path: Path, found: recognition.RecognizedModel) -> None:
+def _load_into(model: nn.Module, path: Path, recognized: recognition.RecognizedModel) -> None:
     """Load the tensors of a checkpoint in float32, with constants and CDFs that files may lack.
 
     If a CDF is missing, all are built, because CDFs built by two versions may be inconsistent.
@@ -73,7 +73,7 @@ def _load_into(model: nn.Module, path: Path, found: recognition.RecognizedModel)
     tensors = {
         name: value.float() if value.is_floating_point() else value  # checkpoints may be in half precision
         for name, value in recognition.tensors_of(path).items()
-        if found.has_tables or not name.endswith(recognition.TABLES)
+        if recognized.has_tables or not name.endswith(recognition.TABLES)
     }
     learned = dict(model.named_parameters())
     constants = {name: value for name, value in model.state_dict().items() if name not in learned}
