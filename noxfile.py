@@ -1,7 +1,7 @@
-"""What there is to do in this project; `nox -l` lists it.
+"""Development tasks; `nox -l` lists them.
 
-All sessions share one environment, .venv: torch and its libraries take 6 GB. It is built on first use, and brought
-up to date when pyproject.toml changes.
+All sessions share one environment, .venv, because torch and its libraries take 6 GB. It is created on first use and
+updated when pyproject.toml changes.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Write reports/index.html again, from the results that there are."""
+    """Write reports/index.html again from the stored results."""
     run(session, "bench", "report", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests but the slow ones (`-- -m slow` runs those, `-- -k name` some of all)."""
-    session.env["OMP_NUM_THREADS"] = "1"  # there is a worker for each core
-    session.env["OMP_WAIT_POLICY"] = "passive"  # a test of two threads has one core, on which none should spin
+    """Run all tests but the slow ones (`-- -m slow` runs the slow ones, `-- -k NAME` a selection)."""
+    session.env["OMP_NUM_THREADS"] = "1"  # pytest starts one worker per core
+    session.env["OMP_WAIT_POLICY"] = "passive"  # two threads of a test share one core, so waiting ones must not spin
     # The tests of a file share fixtures that take seconds: reports, weights, a process that decodes.
     distribution = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
     run(session, "pytest", *distribution, *(session.posargs or ["-m", "not slow"]))
@@ -48,44 +48,44 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Open a report in headless Chromium and look at it there (screenshots go to reports/screenshots)."""
+    """Test a report in headless Chromium (screenshots go to reports/screenshots)."""
     run(session, "pytest", "-m", "browser", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting (`-- --fix` mends what can be mended)."""
+    """Check style and formatting (`-- --fix` applies automatic fixes)."""
     run(session, "ruff", "check", *session.posargs)
     run(session, "ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
+    """Check types with mypy in strict mode."""
     run(session, "mypy")
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give damaged files to every reader of outside bytes (`-- --minutes 30`; docs/reliability.md)."""
+    """Fuzz every parser of untrusted bytes with damaged files (`-- --minutes 30`; docs/reliability.md)."""
     run(session, "python", "tests/fuzz.py", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Kill runs and their workers, and fill the disk, and see that nothing is lost (`-- --minutes 60`)."""
+    """Kill runs and workers and fill the disk, and check that no results are lost (`-- --minutes 60`)."""
     run(session, "python", "tests/soak.py", *session.posargs)
 
 
 @nox.session
 def speed(session: nox.Session) -> None:
-    """Measure harness and training beside CompressAI's, on a quiet machine."""
+    """Compare the speed of harness and training with CompressAI's; needs an idle machine."""
     for benchmark in sorted((PROJECT / "benchmarks").glob("*_speed.py")):
         run(session, "python", str(benchmark), *session.posargs)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
-    """Run a program of the shared environment, which is made or brought up to date first."""
+    """Create or update the shared environment, and run one of its programs."""
     wanted = hashlib.sha256((PROJECT / "pyproject.toml").read_bytes()).hexdigest()
     stamp = ENVIRONMENT / "installed-pyproject.sha256"
     if not stamp.is_file() or stamp.read_text() != wanted:
@@ -99,8 +99,8 @@ def _install(session: nox.Session) -> None:
     python = str(PROGRAMS / "python")
     if not (ENVIRONMENT / "pyvenv.cfg").is_file():
         session.run(_interpreter(session), "-m", "venv", str(ENVIRONMENT), external=True)
-    session.run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1", external=True)  # reads groups
-    session.log("installing bench and what it needs: about 6 GB and, on a good line, two minutes")
+    session.run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1", external=True)  # for --group
+    session.log("installing bench and its dependencies: about 6 GB, two minutes on a fast connection")
     session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", "dev", external=True)
 
 

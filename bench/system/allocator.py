@@ -1,4 +1,4 @@
-"""Settings of glibc's memory allocator; other C libraries are left as they are."""
+"""Settings of glibc's memory allocator; without effect on other C libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MMAP_THRESHOLDS = 2**30, 2**25
 
 
 def share_freed_memory() -> None:
-    """Let all threads reuse memory that one of them has freed."""
+    """Let each thread reuse memory that another one has freed."""
     _set(_ARENA_MAX, 1)
 
 
@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
 
 
 def _set(parameter: int, value: int) -> bool:
-    """Set a parameter of the allocator; whether it was accepted."""
+    """Set a parameter of the allocator, and return whether it was accepted."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

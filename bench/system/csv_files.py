@@ -1,4 +1,4 @@
-"""CSV files that are safe to open in a spreadsheet, and whose text is read back unchanged.
+"""CSV files that are safe to open in a spreadsheet and can be read back unchanged.
 
 A spreadsheet evaluates text that begins with =, +, -, @ or a tab. Such text is written with a leading apostrophe.
 Numbers are written as they are.
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 40
-"""Maximum number of characters of a wrong row in a message."""
+"""Maximum length of an invalid row in a message, in characters."""
 
 _ACTIVE = re.compile("'*[=+@\t\r-]")
-"""Start of a formula, or of text that looks like a guarded one."""
+"""Start of a formula, or of text that looks like a guarded formula."""
 
 _GUARDED = re.compile("'" + _ACTIVE.pattern)
 
 
 def guarded(cell: object) -> object:
-    """A cell as it is written: with a leading apostrophe if it is text that a spreadsheet would evaluate."""
+    """Add an apostrophe in front of text that a spreadsheet would evaluate; other cells are returned unchanged."""
     return f"'{cell}" if isinstance(cell, str) and _ACTIVE.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
-    """The text of a written cell, without the apostrophe that `guarded` added."""
+    """Remove the apostrophe that `guarded` added."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def unguarded_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame that pandas read from such a file, without the apostrophes that `guarded` added."""
+    """Remove the apostrophes that `guarded` added from a frame that pandas has read."""
     frame = frame.rename(columns=unguarded)
     for place in range(frame.shape[1]):
-        cells = frame.iloc[:, place].tolist()  # several times as fast to walk as the column
+        cells = frame.iloc[:, place].tolist()  # several times faster to iterate over than the column
         if any(isinstance(cell, str) and cell.startswith("'") for cell in cells):
             frame.isetitem(place, [unguarded(cell) if isinstance(cell, str) else cell for cell in cells])
     return frame
 
 
 def csv_text(frame: pd.DataFrame, *, digits: int | None = None) -> str:
-    """A frame as the text of a CSV file; floats have as many significant digits as given, or are exact."""
+    """Format a frame as CSV; floats have the given number of significant digits, or are exact."""
     written = frame.rename(columns=guarded)
     columns = [frame.iloc[:, place].tolist() for place in range(frame.shape[1])]
     texts = [[cell for cell in cells if isinstance(cell, str)] for cells in columns]
@@ -65,7 +65,7 @@ def csv_text(frame: pd.DataFrame, *, digits: int | None = None) -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a frame as a CSV file.
+    """Write a frame to a CSV file.
 
     Raises:
         OSError: the folder cannot be written.
@@ -74,7 +74,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """The columns of a CSV file of an export, as text.
+    """Read the columns of an exported CSV file as text.
 
     Raises:
         UsageError: there is no such file, it is not a CSV file, or two of its columns have the same name.
@@ -89,10 +89,10 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 
 
 def columns_of(lines: Iterable[str], delimiter: str = ",") -> dict[str, list[str]]:
-    """The columns of a table by the names in its first line, as text; none if there is no line.
+    """Parse the columns of a table as text, by the names in its first line; empty without lines.
 
     Raises:
-        ValueError: it is not a CSV file, two columns have the same name, or a row has another number of cells.
+        ValueError: it is not a CSV file, two columns have the same name, or a row has the wrong number of cells.
     """
     try:
         header, *rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row] or [[]]

@@ -1,4 +1,4 @@
-"""Downloads that resume, try mirrors, and are accepted only with the expected SHA-256."""
+"""Downloads that are resumed, try mirrors, and are verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TIMEOUT_S = 20.0
-"""For connecting, and for each pause of the server."""
+"""Timeout for connecting, and for each pause of the server."""
 
 MAX_BYTES = 1 << 30
-"""Maximum size of a file, before its hash can be checked. Checkpoints have about 100 MB."""
+"""Maximum size of a file, since its hash is checked only at the end. Checkpoints have about 100 MB."""
 
-_CHUNK = 1 << 14  # lost at most when a connection is cut
+_CHUNK = 1 << 14  # the most data that is lost with a connection
 
 
 def download(
@@ -58,7 +58,7 @@ def weights_folder() -> Path:
 
 
 def locate_weights(file: str) -> Path | None:
-    """Path of a weights file on this machine, unverified: in bench's folder, else among PyTorch's downloads."""
+    """Find a weights file in bench's folder or among PyTorch's downloads, without verifying it."""
     hub = Path(os.environ.get("TORCH_HOME") or _cache_folder() / "torch") / "hub" / "checkpoints"
     return next((path for path in (weights_folder() / file, hub / file) if path.is_file()), None)
 
@@ -68,14 +68,14 @@ def _cache_folder() -> Path:
 
 
 class _TooLargeError(Exception):
-    """A server sends more than the maximum."""
+    """A server sends more than the maximum number of bytes."""
 
     def __str__(self) -> str:
         return f"it sends more than the limit of {self.args[0]} bytes"
 
 
 def _try(url: str, path: Path, sha256: str, fetch: Callable[[str, Path], None]) -> str | None:
-    """Download from one URL; None if the file is in place, else the reason why it is not."""
+    """Download from one URL; return None, or the reason why it failed."""
     from requests import RequestException  # noqa: PLC0415
 
     part = path.with_name(path.name + ".part")
@@ -84,7 +84,7 @@ def _try(url: str, path: Path, sha256: str, fetch: Callable[[str, Path], None]) 
         resumed = part.exists()
         fetch(url, part)
         if resumed and not sha256_of(part).startswith(sha256):
-            # It may consist of parts of two versions: download it again from the start.
+            # It may mix two versions of the file: download it again from the start.
             part.unlink()
             fetch(url, part)
         if not (found := sha256_of(part)).startswith(sha256):
@@ -106,7 +106,7 @@ def _fetch(url: str, part: Path, *, advance: Callable[[int], None], max_bytes: i
     headers = {"Range": f"bytes={have}-"} if have else {}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # the part is complete; its hash decides
+            return  # the part may be complete, which its hash shows
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
         length = int(response.headers.get("Content-Length") or 0)

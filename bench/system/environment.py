@@ -1,4 +1,4 @@
-"""Threads, cores and accelerators of this process, and environment variables of its child processes."""
+"""Threads, cores and accelerators of this process, and environment variables of child processes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
-"""For Python child processes: files in the working directory, such as copy.py, do not replace modules."""
-
+"""For Python child processes, so that files in the working directory, such as copy.py, do not shadow modules."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that libraries read when they are first imported: OpenMP (and torch), MKL, and OpenBLAS (numpy)."""
@@ -24,7 +23,7 @@ def threads_of(number: int) -> dict[str, str]:
 
 
 def set_threads(number: int) -> None:
-    """Set the number of threads of the libraries that are loaded, for calls from this thread."""
+    """Set the number of threads of all loaded libraries, for calls from this thread."""
     import threadpoolctl  # noqa: PLC0415
 
     threadpoolctl.threadpool_limits(number)
@@ -33,7 +32,7 @@ def set_threads(number: int) -> None:
 
 
 def threads_in_force() -> dict[str, int]:
-    """The current numbers of threads of torch, if it is loaded, and of each OpenMP library."""
+    """Return the current numbers of threads of torch, if it is loaded, and of each OpenMP library."""
     import threadpoolctl  # noqa: PLC0415
 
     # OpenBLAS is left out: it never uses more threads than cores.
@@ -48,7 +47,7 @@ def threads_in_force() -> dict[str, int]:
 
 
 def synchronise() -> None:
-    """Wait for queued work of accelerators, so that a clock measures its end and not its submission."""
+    """Wait for queued work of accelerators, so that a clock measures its completion and not its submission."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         for number in range(torch.cuda.device_count()):
@@ -56,9 +55,9 @@ def synchronise() -> None:
 
 
 def threads_wanted() -> int:
-    """The number of threads that the environment sets for libraries; by default one per core."""
-    said = os.environ.get(_THREADS[0], "")
-    return int(said) if said.isdecimal() and int(said) else usable_cores()
+    """Number of threads that the environment sets for libraries; by default one per core."""
+    number = os.environ.get(_THREADS[0], "")
+    return int(number) if number.isdecimal() and int(number) else usable_cores()
 
 
 def usable_cores() -> int:
@@ -70,7 +69,7 @@ def usable_cores() -> int:
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for the processes that are started in this block.
 
-    Afterwards the environment is the same as before the block, including variables that other code has set in it.
+    Afterwards the whole environment is restored, including variables that other code has set in the block.
     """
     before = dict(os.environ)
     os.environ.update(variables)

@@ -1,4 +1,4 @@
-"""Errors whose message is meant for the user: one line that names the thing at fault and says what to do."""
+"""Errors whose message is meant for the user: one line that states the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """An option, name or file that the user gave cannot be used."""
+    """An option, name or file given by the user cannot be used."""
 
 
 class BusyError(UsageError):
-    """The machine is busy, so that times would be wrong."""
+    """The machine is too busy to measure times."""
 
 
 class MissingError(BenchError):
@@ -47,7 +47,7 @@ class DecodeError(CodecError):
 
 
 class ClusterError(BenchError):
-    """A cluster that worked for this process is gone."""
+    """The connection to a cluster was lost."""
 
 
 class StoreError(BenchError):
@@ -55,10 +55,7 @@ class StoreError(BenchError):
 
 
 def printable(text: str) -> str:
-    """Escape what does not print in a name or message from outside.
-
-    That is control characters, line breaks, marks that change the direction of text, and bytes that are not UTF-8.
-    """
+    """Escape control characters, line breaks, bidirectional marks, and bytes that are not UTF-8."""
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
@@ -70,13 +67,13 @@ def _escape(character: str) -> str:
 
 
 FROM_USERS = (Exception, SystemExit)
-"""Exceptions of users' code to catch, including SystemExit: a call of sys.exit must not end the run."""
+"""Exceptions to catch from users' code, including SystemExit: a call of sys.exit must not end the run."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error as one line, with its type if it is not a `BenchError`.
+    """Format an error as one line, with its type if it is not a `BenchError`.
 
-    If it was raised in a file of the user's, file name and line number follow.
+    If it was raised in a user's file, file name and line number are appended.
     """
     text = printable(" ".join(str(error).split()))
     message = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
@@ -89,12 +86,12 @@ def one_line(error: BaseException) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UsageError:
-    """The error for a name that is not in `known`, with a suggestion; see `hint`."""
+    """Return the error for a name that is not in `known`, with a suggestion; see `hint`."""
     return UsageError(f"unknown {kind} '{name}'{hint(name, known, meant)}")
 
 
 def hint(name: str, known: Iterable[str], meant: str | None = None) -> str:
-    """The end of a message about an unknown name: what was probably meant, or the first few known names.
+    """Return the end of a message about an unknown name: the name that was probably meant, or the first known names.
 
     Args:
         name: the unknown name.
@@ -108,14 +105,14 @@ def hint(name: str, known: Iterable[str], meant: str | None = None) -> str:
 
 
 def of_source(name: str, known: Iterable[str]) -> list[str]:
-    """The known names with the same prefix up to the last slash as `name`, sorted; all, if there are none."""
+    """Return the sorted known names with the same prefix as `name`, up to the last slash; all names if none has it."""
     names = sorted(known)
     source = name.rpartition("/")[0] + "/"
     return [one for one in names if one.startswith(source)] or names
 
 
 def _spelt_alike(name: str, names: list[str]) -> str | None:
-    """The name with the most similar spelling. A common prefix up to the last slash does not count, nor does case."""
+    """Find the name with the most similar spelling, ignoring case and a common prefix up to the last slash."""
     if same := next((one for one in names if one.lower() == name.lower() != name), None):
         return same
     source = name.rpartition("/")[0] + "/"

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that atomically replaces `path` when the block ends; `path` is unchanged if the block fails.
+    """Open a binary file that atomically replaces `path` when the block ends; if the block fails, `path` is unchanged.
 
-    The data is flushed to the disk before the rename, so that after a crash there is either the old file or the new
-    one.
+    The data is flushed to the disk before the rename, so that a crash leaves either the old file or the new one.
 
     Raises:
         UsageError: the folder of `path` is a file.
-        OSError: the folder cannot be written, or the disk is full; the previous file is untouched. The error has a file
+        OSError: the folder cannot be written, or the disk is full; the previous file is unchanged. The error has a file
             name.
     """
     make_folder(path.parent)
@@ -51,15 +50,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file in one step; errors are those of `atomic_write`."""
+    """Write a file atomically; raises the errors of `atomic_write`."""
     with atomic_write(path) as file:
         file.write(data)
 
 
 def remove_parts(folder: Path, names: Iterable[str]) -> None:
-    """Remove unfinished files of these names that killed processes left behind.
+    """Remove the temporary files of these names that killed processes have left behind.
 
-    Only for a folder into which no other process writes such files.
+    No other process may be writing such files to the folder.
     """
     for name in names:
         for part in folder.glob(f".{glob.escape(name)}.*.part"):
@@ -67,21 +66,26 @@ def remove_parts(folder: Path, names: Iterable[str]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents, unless they exist.
+    """Create a folder and its parents, unless they exist.
 
     Raises:
         UsageError: it is a file, or one of its parents is.
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     require_no_file(path)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # The system's reason alone can mislead: in /proc it is "No such file or directory".
+        error.strerror = f"the folder cannot be created ({error.strerror})"
+        raise
 
 
 def require_no_file(folder: Path) -> None:
-    """Check that neither a path nor one of its parents is a file.
+    """Check that a path and its parents are folders, as far as they exist.
 
     Raises:
-        UsageError: one is.
+        UsageError: one of them is a file.
     """
     for path in (folder, *folder.parents):
         if path.exists() and not path.is_dir():
@@ -89,7 +93,7 @@ def require_no_file(folder: Path) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, cached until the file changes."""
+    """SHA-256 of a file, cached until its size or modification time changes."""
     state = path.stat()
     return _sha256(path, state.st_mtime_ns, state.st_size)
 

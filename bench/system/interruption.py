@@ -1,4 +1,4 @@
-"""Signals that end a command or a training: SIGINT (Ctrl-C), and SIGTERM, which schedulers send to end a job."""
+"""Signals that end a command or a training: SIGINT (Ctrl-C), and SIGTERM, which batch systems send to end a job."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SIGNALS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-"""Signals that end a command, with Python's default handlers."""
+"""Signals that end a command, and Python's default handlers."""
 
 AGAIN_S = 0.01
-"""Delay before a signal is sent again if its exception was dropped."""
+"""Delay in seconds before a signal is sent again, if Python has dropped its exception."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -28,7 +28,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def signal_of(error: KeyboardInterrupt) -> signal.Signals:
-    """The signal behind an interruption; SIGINT if it is not known."""
+    """Return the signal that caused an interruption; SIGINT if it is not known."""
     return error.signal if isinstance(error, Interrupted) else signal.SIGINT
 
 
@@ -37,15 +37,15 @@ def interrupted_once() -> Iterator[None]:
     """Raise `Interrupted` for the first of `SIGNALS`, and ignore further ones while the command ends its children."""
     # Keep handlers set by the caller: background jobs of a shell ignore Ctrl-C. Only the main thread may set handlers.
     is_main = threading.current_thread() is threading.main_thread()
-    as_usual = {number: how for number, how in SIGNALS.items() if is_main and signal.getsignal(number) == how}
+    handlers = {number: how for number, how in SIGNALS.items() if is_main and signal.getsignal(number) == how}
 
     def interrupt(number: int, _frame: object) -> None:
-        for each in as_usual:
+        for each in handlers:
             signal.signal(each, signal.SIG_IGN)
         raise Interrupted(number)
 
     def listen() -> None:
-        for number in as_usual:
+        for number in handlers:
             signal.signal(number, interrupt)
 
     listen()
@@ -53,7 +53,7 @@ def interrupted_once() -> Iterator[None]:
         with _raised_again(listen):
             yield
     finally:
-        for number, how in as_usual.items():
+        for number, how in handlers.items():
             # After an interrupt, signals stay ignored while the interpreter shuts down.
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, how)
@@ -61,20 +61,20 @@ def interrupted_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
-    """Send a signal again whose `Interrupted` was raised where Python drops exceptions, after a call of `listen`.
+    """Call `listen` and send the signal again if Python drops an `Interrupted`.
 
-    Python drops exceptions in `__del__`: Dask's futures, for instance, call the event loop there. The command would
+    Python drops exceptions in `__del__`, where Dask's futures, for instance, call the event loop. The command would
     continue to its end and ignore further signals.
     """
-    as_usual = sys.unraisablehook
+    usual_hook = sys.unraisablehook
     timers: list[threading.Timer] = []
 
     def unraisable(dropped: sys.UnraisableHookArgs) -> None:
         if not isinstance(dropped.exc_value, Interrupted):
-            as_usual(dropped)
+            usual_hook(dropped)
             return
         listen()
-        # Later: raised in here, it would be dropped again.
+        # With a delay, because an exception raised here would be dropped, too.
         timers.append(threading.Timer(AGAIN_S, os.kill, (os.getpid(), dropped.exc_value.signal)))
         timers[-1].start()
 
@@ -82,14 +82,17 @@ def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.unraisablehook = as_usual
+        sys.unraisablehook = usual_hook
         for timer in timers:
             timer.cancel()
 
 
 @contextlib.contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Set an event on the first SIGINT or SIGTERM, to end a training after the current step; a second one ends it."""
+    """Set an event on the first SIGINT or SIGTERM, so that a training ends after the current step.
+
+    A second signal has its usual effect: it ends the training at once.
+    """
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped

@@ -18,5 +18,5 @@ _ESCAPES = str.maketrans(
 
 
 def escaped(text: str) -> str:
-    """Text with all of LaTeX's special characters escaped."""
+    """Escape LaTeX's special characters, and replace line breaks by spaces."""
     return " ".join(text.split()).translate(_ESCAPES)

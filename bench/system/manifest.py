@@ -1,4 +1,4 @@
-"""Lists of the files that bench wrote into a folder; only files on such a list are ever deleted."""
+"""Lists of the files that bench has written to a folder; only listed files are ever deleted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT, EVIDENCE = "manifest.txt", "evidence.txt"
-"""File names of the lists. Each writer has its own, so that none removes the files of another in the same folder."""
+"""File names of the lists. Each writer has its own, so that it does not remove files of another in the same folder."""
 
 
 def listed(path: Path) -> frozenset[str] | None:
-    """The files on a list, relative to its folder; None if there is no list.
+    """Read the files on a list, relative to its folder; None if there is no list.
 
     Raises:
         UsageError: it names a file outside the folder.
@@ -36,9 +36,9 @@ def listed(path: Path) -> frozenset[str] | None:
 
 @contextlib.contextmanager
 def replacing(path: Path, names: Iterable[str]) -> Iterator[None]:
-    """Replace the files on a list by others, which the block writes; files that are not among them are then deleted.
+    """Replace the files on a list by `names`, which the block writes; other listed files are deleted afterwards.
 
-    If the block fails, the list contains both the earlier and the new files.
+    If the block fails, the list contains both the old and the new files.
 
     Raises:
         UsageError: as `listed`.

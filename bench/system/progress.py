@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line at intervals in a log; always on standard error."""
+"""Progress of long operations on standard error: a bar on a terminal, otherwise a line at intervals."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ LOG_INTERVAL_S = 20.0
 
 
 def say(line: str) -> None:
-    """Write a line to standard error, above a progress bar if there is one."""
+    """Write a line to standard error, above the progress bar if there is one."""
     sys.stderr.write(f"{line}\n")
 
 
 @contextlib.contextmanager
 def progress(title: str, total: int, *, unit: str = "") -> Iterator[Callable[[int, str], None]]:
-    """Show the progress of `total` steps. The block gets a function (steps since the last call, detail)."""
+    """Show the progress of `total` steps.
+
+    The block receives a function to call with the number of steps since the last call, and a detail to show.
+    """
     if total and sys.stderr.isatty():
         with _bar(title, total, unit) as advance:
             yield advance

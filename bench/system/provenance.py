@@ -1,4 +1,4 @@
-"""Provenance of a run: code, libraries, machine."""
+"""Provenance of a run: code, packages and machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGES = (
 
 @functools.cache
 def machine() -> str:
-    """The machine: processor, cores, memory and system, without its host name."""
+    """Describe the machine: processor, cores, memory and system, without its host name."""
     import psutil  # noqa: PLC0415
 
     memory_gib = round(psutil.virtual_memory().total / 2**30)
@@ -44,9 +44,9 @@ def _processor() -> str:
 
 
 def processor_of(cpuinfo: str) -> str:
-    """The processor in the text of Linux's /proc/cpuinfo, or "".
+    """Return the processor's name in the text of Linux's /proc/cpuinfo, or "".
 
-    Virtual machines often have the name "AMD EPYC" alone; family and model are therefore added.
+    Family and model are added, because in virtual machines the name is often just "AMD EPYC".
     """
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in cpuinfo.splitlines())}
     name = facts.get("model name", "")
@@ -56,7 +56,7 @@ def processor_of(cpuinfo: str) -> str:
 
 
 def accelerators() -> list[str]:
-    """The GPUs of this machine as nvidia-smi lists them, with their driver: "NVIDIA H100 80GB HBM3, driver 570.86"."""
+    """Return the GPUs of this machine and their driver, from nvidia-smi: "NVIDIA H100 80GB HBM3, driver 570.86"."""
     lines = _output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader").splitlines()
     return [f"{name.strip()}, driver {driver.strip()}" for name, _, driver in (line.rpartition(",") for line in lines)]
 
@@ -70,7 +70,7 @@ def _output_of(program: str, *arguments: str) -> str:
 
 @functools.cache
 def git_state() -> Mapping[str, object]:
-    """Commit of the checkout that contains this package, and whether it has changes; None outside a checkout."""
+    """Return the commit of the checkout of this package, and whether it is dirty; None outside a checkout."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return {"commit": None, "dirty": None}
@@ -80,7 +80,7 @@ def git_state() -> Mapping[str, object]:
 
 @functools.cache
 def source_sha256() -> str:
-    """Identity of this project's code: SHA-256 of its Python files, wherever they are installed."""
+    """SHA-256 of the Python files of this project, wherever they are installed."""
     packages = (Path(__file__).parents[1], Path(__file__).parents[2] / "baselines")
     files = sorted((path.relative_to(package.parent), path) for package in packages for path in package.rglob("*.py"))
     digest = hashlib.sha256()

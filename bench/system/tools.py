@@ -1,4 +1,4 @@
-"""Running external programs with a timeout, and killing process trees."""
+"""External programs with a timeout, and termination of process trees."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def end_tree(pid: int) -> None:
 
     killed = []
     with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGSTOP)  # so that it starts no further children
+        os.kill(pid, signal.SIGSTOP)  # so that it cannot start further children
         killed = [psutil.Process(pid)]
         killed += killed[0].children(recursive=True)
         for child in killed[1:]:
             with contextlib.suppress(psutil.Error):
                 child.kill()
         os.kill(pid, signal.SIGKILL)
-    # The kernel ends a process some time after the signal; until then it may still write files.
+    # A process ends some time after the signal; until then it may still write files.
     until = time.monotonic() + 5
     while any(map(_runs, killed)) and time.monotonic() < until:
         time.sleep(0.01)
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether a process has not ended; a zombie has."""
+    """Whether a process is running; a zombie is not."""
     import psutil  # noqa: PLC0415
 
     with contextlib.suppress(psutil.NoSuchProcess):

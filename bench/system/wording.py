@@ -1,4 +1,4 @@
-"""Numbers with nouns, and lists of names, as messages and tables write them."""
+"""Counts and lists of names in messages and tables."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LISTED = 12
 
 
 def count(number: int, thing: str) -> str:
-    """A number with a noun, in the plural unless it is one: "1 picture", "3 pictures"."""
+    """Format a number with a noun in the singular or plural: "1 picture", "3 pictures"."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def listed(names: Iterable[str], most: int = LISTED) -> str:
-    """Names with commas; of a long list, the first ones and the number of the others: "a, b and 5 more"."""
+    """Join names with commas; a long list is shortened: "a, b and 5 more"."""
     found = list(names)
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more

@@ -1,9 +1,9 @@
 """A child process that executes calls within limits, and is killed together with its own children.
 
-Children are forked from a server process (`multiprocessing`'s forkserver) that has imported the modules that this
-process had imported when it started the first child. A further child therefore starts in milliseconds, not in the
-seconds that importing PyTorch takes. The server of a worker process imports nothing in advance, because a worker
-process seldom starts more than one.
+Children are forked from a server process (`multiprocessing`'s forkserver), which imports all modules that this process
+has imported when it starts its first child. Further children therefore start in milliseconds instead of the seconds
+that importing PyTorch takes. The server of a worker process preloads nothing, because a worker process seldom starts
+more than one child.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 WATCH_S = 0.05
-"""Interval at which the memory of a process with a memory limit is measured."""
+"""Interval in seconds at which the memory of a process with a memory limit is measured."""
 
 DYING_S = 5.0
-"""Maximum time to wait for the exit code of a process."""
+"""Maximum time in seconds to wait for the exit code of a process."""
 
 _starting = threading.Lock()
 """Held while a process starts, because all threads share one environment."""
@@ -41,7 +41,7 @@ _starting = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a call; None is no limit."""
+    """Limits of a call; None means no limit."""
 
     timeout_s: float | None = None
     memory_bytes: int | None = None
@@ -51,7 +51,7 @@ class Limits:
         return self != Limits()
 
     def times(self, number: int) -> Limits:
-        """The limits of a call that does the work of `number` calls."""
+        """Return the limits of a call that does the work of `number` calls."""
         return Limits(None if self.timeout_s is None else self.timeout_s * number, self.memory_bytes)
 
 
@@ -65,7 +65,7 @@ class TimeoutEndedError(EndedError):
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """Stands for an exception, because not every exception can be pickled."""
+    """The message of an exception, since not every exception can be pickled."""
 
     message: str
 
@@ -109,13 +109,16 @@ class _Running:
 
 
 class WorkerProcess:
-    """A child process that starts with the first call, and is replaced by the next call after it has ended.
+    """A child process that starts at the first call. If it has ended, the next call starts another one.
 
     It never outlives this process.
+
+    Args:
+        threads: number of threads of libraries; by default as the environment says.
+        folder: working directory; by default that of this process.
     """
 
     def __init__(self, threads: int | None = None, folder: str | None = None) -> None:
-        """`threads` of libraries default to the environment's number, `folder` to this process's working directory."""
         self._threads = threads
         self._folder = folder
         self._running: _Running | None = None
@@ -128,7 +131,7 @@ class WorkerProcess:
         self.close()
 
     def close(self) -> None:
-        """Kill the process and start no other; may be called from another thread."""
+        """Kill the process for good. May be called from another thread."""
         self._is_closed = True
         self._end()
 
@@ -152,17 +155,17 @@ class WorkerProcess:
             running.connection.send((function, arguments))
             self._wait(running, limits or Limits())
             answer = running.connection.recv()
-        except (EOFError, OSError, ValueError):  # ValueError, if another thread closes it
+        except (EOFError, OSError, ValueError):  # ValueError if another thread has closed it
             raise EndedError(self._how_it_ended(running)) from None
         if isinstance(answer, _Failed):
             raise CodecError(answer.message)
         return answer
 
     def _wait(self, running: _Running, limits: Limits) -> None:
-        """Wait for the result or the end of the process, and enforce the limits."""
+        """Wait for the result or for the end of the process, and enforce the limits."""
         deadline = float("inf") if limits.timeout_s is None else time.monotonic() + limits.timeout_s
         pause_s = WATCH_S if limits.memory_bytes else 3600.0
-        # An orphaned grandchild would keep the connection open.
+        # The sentinel is needed because an orphaned grandchild would keep the connection open.
         while not multiprocessing.connection.wait(
             [running.connection, running.process.sentinel], max(0.0, min(pause_s, deadline - time.monotonic()))
         ):
@@ -184,7 +187,7 @@ class WorkerProcess:
         return f"was killed by {name}{hint}"
 
     def _start(self) -> _Running:
-        # A fork of this process would share the state of the encoder.
+        # Not "fork": the child would inherit state of the encoder.
         context = multiprocessing.get_context("forkserver")
         threads = self._threads or threads_wanted()
         with _starting:
@@ -192,15 +195,15 @@ class WorkerProcess:
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, settings), daemon=True)
             context.set_forkserver_preload(_imported_here() if _group == 0 else [])
-            # The server must have one thread: a fork has only the thread that called it.
+            # The server must have one thread, because only the forking thread exists in the child.
             with environment(SAFE_PATH | threads_of(1)), _may_have_children(), _without_interrupts():
                 process.start()
-            theirs.close()  # otherwise the end of the process would not be noticed
+            theirs.close()  # otherwise the end of the process would go unnoticed
         return _Running(process, ours, leads_group=_group == 0)
 
 
 _group = 0
-"""The process group of this process if it is a worker process itself; else 0."""
+"""The process group of this process if it is itself a worker process; otherwise 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +216,15 @@ class _Settings:
 
 
 def _imported_here() -> list[str]:
-    """The modules that the server imports: those of bench and baselines that are loaded here, and torch."""
-    return [name for name in sys.modules if name.partition(".")[0] in {"bench", "baselines"}] + (
-        ["torch"] if "torch" in sys.modules else []
-    )
+    """The modules for the server to preload: those of bench and baselines that are loaded here, and torch."""
+    return [name for name in sys.modules if name == "torch" or name.partition(".")[0] in {"bench", "baselines"}]
 
 
 @contextlib.contextmanager
 def _may_have_children() -> Iterator[None]:
     """Let a daemon process, such as a Dask worker, start children.
 
-    `multiprocessing` forbids it because such children could outlive the daemon; worker processes do not.
+    `multiprocessing` forbids this because children could outlive the daemon; worker processes do not.
     """
     config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
     before = config.get("daemon")
@@ -236,11 +237,12 @@ def _may_have_children() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block SIGINT in processes that start, and in this thread until they have started.
+    """Block SIGINT in this thread for the block, and in the processes that are started in it.
 
-    A terminal sends SIGINT to the whole group, so also to a server that still imports. This process ends its children.
+    A terminal sends SIGINT to the whole process group, including a server that is still importing. This process ends
+    its children itself.
     """
-    multiprocessing.resource_tracker.ensure_running()  # up to Python 3.12 it unblocks SIGINT when it starts
+    multiprocessing.resource_tracker.ensure_running()  # up to Python 3.12, its start unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -251,7 +253,7 @@ def _without_interrupts() -> Iterator[None]:
 def _serve(connection: Connection, settings: _Settings) -> None:
     global _group  # noqa: PLW0603
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # programs that it starts would inherit the mask
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # or programs started here would inherit the mask
     os.setpgid(0, settings.group)
     _group = os.getpgrp()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
@@ -260,7 +262,7 @@ def _serve(connection: Connection, settings: _Settings) -> None:
     set_threads(settings.threads)
     if settings.folder:
         os.chdir(settings.folder)
-    with contextlib.suppress(EOFError, ConnectionError):  # the parent does not wait for the answer any more
+    with contextlib.suppress(EOFError, ConnectionError):  # the parent no longer waits for the answer
         while True:
             connection.send(_answer(*connection.recv()))
 
@@ -268,7 +270,7 @@ def _serve(connection: Connection, settings: _Settings) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
     try:
         return function(*arguments)
-    except (*FROM_USERS, KeyboardInterrupt) as error:  # SIGINT is ignored here, so that one is the code's own
+    except (*FROM_USERS, KeyboardInterrupt) as error:  # SIGINT is ignored: the code raised it itself
         return _Failed(one_line(error))
 
 
@@ -276,4 +278,4 @@ def _end_with_the_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os.killpg(os.getpgrp(), signal.SIGKILL)  # even if a codec hangs, and with its children
+        os.killpg(os.getpgrp(), signal.SIGKILL)  # also if a codec hangs; includes its children
