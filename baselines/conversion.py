@@ -1,8 +1,8 @@
-"""PSNR after the colour conversion of a codec alone, which bounds the codec's PSNR at any rate.
+"""PSNR after the colour conversion of a codec alone, which limits the codec's PSNR at any rate.
 
-A codec of 8-bit YCbCr samples rounds twice without coding anything, and halves chroma in 4:2:0. Each conversion here is
+A codec of 8-bit YCbCr samples rounds twice even without coding, and halves chroma in 4:2:0. Each conversion here is
 that of one codec, without coding. JPEG 2000 and JPEG XL do not round after conversion, and reversible JPEG 2000 is
-lossless; they have no such bound.
+lossless; they have no such limit.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def _through_reference_encoder(picture: Picture) -> Picture:
 
 
 def _through_avif(picture: Picture) -> Picture:
-    """Without loss in libaom, at its best quality: the loss is that of libavif's conversion, which truncates chroma."""
+    """libavif: chroma is truncated. At the highest quality, libaom is lossless and only this conversion loses."""
     codec = Avif(Avif.scale.highest)
     return codec.decode(codec.encode(picture))
 
 
 def _through_jpeg_420(picture: Picture) -> Picture:
-    """libjpeg: chroma is downsampled by the mean of four samples and upsampled by "fancy upsampling"."""
-    luma_plane, *chroma = to_ycbcr(_even(picture.pixels))
+    """libjpeg: chroma is downsampled to the mean of four samples, and upsampled by "fancy upsampling"."""
+    luma_plane, *chroma = to_ycbcr(_even(picture).pixels)
     full = [_rounded(luma_plane), *(_doubled(_rounded(_means_of_four(_rounded(plane)))) for plane in chroma)]
     return to_rgb(*(np.ascontiguousarray(plane[: picture.height, : picture.width]) for plane in full))
 
 
 def _through_webp(picture: Picture) -> Picture:
-    """libwebp: limited range; chroma is computed from the mean of four pixels on a nearly linear scale."""
-    even = _even(picture.pixels).astype(np.float64)
+    """libwebp: limited range; chroma is that of the mean of four pixels on a nearly linear scale."""
+    even = _even(picture).pixels.astype(np.float64)
     luma_plane = _rounded(np.asarray(even @ _WEBP_LUMA + _BLACK))
     means = np.moveaxis(255 * _means_of_four(np.moveaxis((even / 255) ** _WEBP_GAMMA, 2, 0)) ** (1 / _WEBP_GAMMA), 0, 2)
     cb, cr = (_doubled(_rounded(means @ weights + _CHROMA_ZERO)) for weights in _WEBP_CHROMA)
@@ -63,9 +63,9 @@ def _through_webp(picture: Picture) -> Picture:
     return to_rgb(*(plane[: picture.height, : picture.width].astype(np.float32) for plane in full))
 
 
-def _even(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pixels with the last row or column repeated if their number is odd."""
-    return np.pad(pixels, [*((0, size % 2) for size in pixels.shape[:2]), (0, 0)], mode="edge")
+def _even(picture: Picture) -> Picture:
+    """The picture with its last row or column repeated if their number is odd."""
+    return picture.padded(picture.width + picture.width % 2, picture.height + picture.height % 2)
 
 
 def _rounded(plane: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -74,14 +74,14 @@ def _rounded(plane: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def _means_of_four(planes: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """The mean of each square of two by two samples: (..., h, w) to (..., h / 2, w / 2)."""
+    """Mean of each square of two by two samples: (..., h, w) to (..., h / 2, w / 2)."""
     height, width = planes.shape[-2:]
     means: NDArray[np.floating[Any]] = planes.reshape(*planes.shape[:-2], height // 2, 2, width // 2, 2).mean((-3, -1))
     return means
 
 
 def _doubled(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A plane upsampled by 2: three parts of the nearest sample and one of the next in both directions, rounded."""
+    """Upsample a plane by 2: 3/4 of the nearest sample and 1/4 of the next one in both directions, rounded."""
     return _rounded(_doubled_rows(_doubled_rows(plane).T).T)
 
 
@@ -103,20 +103,20 @@ CONVERSIONS: Mapping[str, Callable[[Picture], Picture]] = {
     "bpg-420": _through_bpg("4:2:0"),
     "avif": _through_avif,
     "avif-420": lambda picture: from_yuv420(to_yuv420(picture)),
-    "vvc": lambda picture: vvc.to_picture(vvc.to_planes(_even(picture.pixels)), picture.height, picture.width),
+    "vvc": lambda picture: vvc.to_picture(vvc.to_planes(_even(picture)), picture.height, picture.width),
     "vtm": _through_reference_encoder,
     "hm": _through_reference_encoder,
 }
-"""Codec to the conversion of a picture and back, without coding."""
+"""Codec name to the conversion of a picture and back, without coding."""
 
 
 def ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:
-    """Mean PSNR in dB of converted pictures, over R, G and B."""
+    """Mean PSNR over R, G and B of converted pictures, in dB."""
     return _mean_psnr_db(codec, pictures, lambda picture: picture.pixels.astype(float))
 
 
 def luma_ceiling_db(codec: str, pictures: Iterable[Picture]) -> float:
-    """Mean PSNR in dB of the luma of converted pictures: what rounding costs luma, and what clipping adds."""
+    """Mean PSNR of the luma of converted pictures, in dB: the loss from rounding and clipping."""
     return _mean_psnr_db(codec, pictures, lambda picture: luma(picture.pixels))
 
 

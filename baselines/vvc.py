@@ -26,7 +26,7 @@ _STEP = 8  # vvenc's smallest coding unit
 _SMALLEST = 64
 _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le")
 
-_OF_PLANES = b"\0"  # in a file of RGB, this would be a width of 0
+_OF_PLANES = b"\0"  # impossible in a file of an RGB picture, where it would be a width of 0
 _FURTHER_BITS = 2
 
 _CHROMA_ZERO = 128
@@ -37,14 +37,14 @@ class Vvc(FfmpegCodec):
     """VVC intra, YCbCr 4:2:0 with 10 bits, the only format of vvenc.
 
     Above 40 dB, halving the chroma of photographs costs more than VVC saves. A file consists of width and height in
-    pixels and the length of the stream in bytes (ue7, as in BPG), and the stream. Its picture is padded to whole coding
-    units by repeating the edge.
+    pixels, the length of the stream in bytes (all ue7, as in BPG), and the stream. The picture is padded to whole
+    coding units by repeating the edge.
 
-    Planes of 8 bits are coded as four times their value. A first byte of 0 distinguishes such a file from one of RGB,
-    whose levels use the whole range of 10 bits.
+    8-bit planes are coded as four times their value. A first byte of 0 distinguishes such a file from that of an RGB
+    picture, whose levels use the whole range of 10 bits.
 
-    At low quantisers the stream exceeds the buffer that ffmpeg gives vvenc, which is a CodecError: for noise up to 19
-    or 20, for photographs up to 4.
+    At low quantisers the stream exceeds the buffer that ffmpeg allocates for vvenc, which raises CodecError: up to 19
+    or 20 for noise, and up to 4 for photographs.
 
     The preset "fast" needs 2 % more rate than the default "medium" and a quarter of its time.
     """
@@ -68,13 +68,12 @@ class Vvc(FfmpegCodec):
     def encode(self, picture: Picture) -> bytes:
         """Compress a picture."""
         self.check_size(picture)
-        height, width = _padded(picture.height), _padded(picture.width)
-        beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
-        stream = self._code(to_planes(np.pad(picture.pixels, beyond, mode="edge")))
+        padded = picture.padded(_padded(picture.width), _padded(picture.height))
+        stream = self._code(to_planes(padded))
         return framed(picture.width, picture.height, stream)
 
     def _code(self, planes: Sequence[NDArray[np.uint16]]) -> bytes:
-        """The stream of padded 10-bit planes."""
+        """Encode padded 10-bit planes to a stream."""
         height, width = planes[0].shape
         source = (*_RAW, "-video_size", f"{width}x{height}", "-framerate", "25", "-i", "planes.yuv")
         coder = ("-c:v", "libvvenc", "-preset", str(self.settings["preset"]), "-qpa", str(self.settings["qpa"]))
@@ -105,7 +104,7 @@ class Vvc(FfmpegCodec):
 
 
 def _decode(reader: ByteReader) -> tuple[list[NDArray[np.uint16]], int, int]:
-    """Padded 10-bit planes, and the picture's width and height."""
+    """Decode a file to padded 10-bit planes, and the picture's width and height."""
     width, height, stream = reader.framed("VVC", ffmpeg_codec.MAX_PIXELS)
     coded = _padded(height), _padded(width)
     output = ("-frames:v", "1", *_RAW)
@@ -119,15 +118,15 @@ def _padded(size: int) -> int:
     return max(-(-size // _STEP) * _STEP, _SMALLEST)
 
 
-def to_planes(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint16]]:
-    """The coded planes of pixels with even height and width: Y, Cb, Cr of BT.601, 4:2:0, 10 bits, full range."""
-    luma, *chroma = to_ycbcr(pixels)
+def to_planes(picture: Picture) -> list[NDArray[np.uint16]]:
+    """Convert a picture with even sides to the coded planes: Y, Cb, Cr of BT.601, 4:2:0, 10 bits, full range."""
+    luma, *chroma = to_ycbcr(picture.pixels)
     scaled = [luma * _LUMA_GAIN, *((halve(plane) - _CHROMA_ZERO) * _LUMA_GAIN + 4 * _CHROMA_ZERO for plane in chroma)]
     return [np.clip(np.rint(plane), 0, 1023).astype("<u2") for plane in scaled]
 
 
 def to_picture(planes: Sequence[NDArray[np.uint16]], height: int, width: int) -> Picture:
-    """The picture of decoded planes, cropped to its size."""
+    """Convert decoded planes to a picture, cropped to its size."""
     luma, *chroma = (plane.astype(np.float32) for plane in planes)
     scaled = [(plane - 4 * _CHROMA_ZERO) / _LUMA_GAIN + _CHROMA_ZERO for plane in chroma]
     full = [luma / _LUMA_GAIN, *(double(plane, *luma.shape) for plane in scaled)]

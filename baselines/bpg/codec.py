@@ -1,10 +1,11 @@
-"""BPG without libbpg: x265 in a BPG container that Bellard's decoder reads; and bpgenc, if it is installed.
+"""BPG, encoded by x265 without libbpg, or by bpgenc if it is installed.
 
-The first is not bpgenc. With the multipliers of x265's former lambda tables it reproduces bpgenc's points on Kodak
-(bpgenc -e x265, as CompressAI published them) within .5 % of rate and .03 dB.
+The files of the default backend, "ffmpeg", are readable by Bellard's decoder. With the multipliers of x265's former
+lambda tables they reproduce the points of bpgenc -e x265 on Kodak that CompressAI published, within .5 % of rate and
+.03 dB.
 
-bpgenc is the backend "external". With -e x265 it is a backend of the same codecs; with -e jctvc, which has other
-quantisers and rates, it is codecs of its own. No results of this project come from bpgenc.
+bpgenc is the backend "external". With -e x265 it is a backend of the same codecs. With -e jctvc, which has other
+quantisers and rates, it is a separate codec. No results of this project come from bpgenc.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from baselines.bpg.hevc import CodedFormat
 from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images.colour import double, halve, to_rgb, to_ycbcr
-from bench.images.picture import Picture, Yuv420
+from bench.images.picture import Yuv420
 from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.codecs.codec import Scalar
+    from bench.images.picture import AnyPicture, Picture
 
 
 class Bpg444(FfmpegCodec):
@@ -47,7 +49,7 @@ class Bpg444(FfmpegCodec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that ffmpeg, or bpgenc and bpgdec, are missing and how to get them; None if not."""
+        """Return what is missing of ffmpeg, or of bpgenc and bpgdec, and how to get it; None if nothing is missing."""
         if (backend or cls.backends[0]) == "external":
             return bpgenc.missing(cls.hevc_encoder)
         return super().missing(backend, **options)
@@ -70,24 +72,20 @@ class Bpg444(FfmpegCodec):
         self.check_size(picture)
         if self.backend == "external":
             return bpgenc.encode(picture, self.backend_settings, int(self.quality))
-        subsampling = str(self.settings["subsampling"])
-        block = x265.smallest_block(picture.width, picture.height)
-        height, width = (-(-size // block) * block for size in (picture.height, picture.width))
-        # The padding repeats the picture's edge.
-        beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
-        planes = to_planes(Picture(np.pad(picture.pixels, beyond, mode="edge")), subsampling)
-        stream = self._code(planes, block)
-        return bpg_file.write(stream, width=picture.width, height=picture.height)
+        planes = to_planes(picture.padded(*_padded_size(picture)), str(self.settings["subsampling"]))
+        return self._file(planes, picture)
 
-    def _code(self, planes: Sequence[NDArray[np.uint8]], block: int) -> bytes:
-        """The HEVC stream of planes with sides that are multiples of the smallest coding block."""
+    def _file(self, planes: Sequence[NDArray[np.uint8]], picture: AnyPicture, *, limited: bool = False) -> bytes:
+        """Encode the padded planes of a picture to a BPG file."""
         height, width = planes[0].shape
         coded = CodedFormat(width, height, bpg_file.CHROMA_FORMATS[str(self.settings["subsampling"])])
         samples = b"".join(plane.tobytes() for plane in planes)
-        return x265.encode(samples, coded, qp=int(self.quality), block=block)
+        block = x265.smallest_block(picture.width, picture.height)
+        stream = x265.encode(samples, coded, qp=int(self.quality), block=block)
+        return bpg_file.write(stream, width=picture.width, height=picture.height, limited=limited)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a BPG file, also of bpgenc, with 8-bit YCbCr."""
+        """Decompress a BPG file with 8-bit YCbCr, which may come from bpgenc."""
         stored = bpg_file.read(data)
         if self.backend == "external":
             return bpgenc.decode(data)
@@ -109,11 +107,8 @@ class Bpg420(Bpg444):
     def encode_yuv420(self, picture: Yuv420) -> bytes:
         """Compress planes to a BPG file, which records whether their range is limited."""
         self.check_size(picture)
-        block = x265.smallest_block(picture.width, picture.height)
-        width, height = (-(-size // block) * block for size in (picture.width, picture.height))
-        stream = self._code(picture.padded(width, height).planes, block)
-        limited = not picture.full_range
-        return bpg_file.write(stream, width=picture.width, height=picture.height, limited=limited)
+        planes = picture.padded(*_padded_size(picture)).planes
+        return self._file(planes, picture, limited=not picture.full_range)
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress a BPG file to planes."""
@@ -126,9 +121,9 @@ class Bpg420(Bpg444):
 
 
 class Bpg444Jctvc(Bpg444):
-    """BPG by bpgenc -e jctvc -m 9, HEVC's reference encoder: the published curves of tensorflow/compression.
+    """BPG by bpgenc -e jctvc -m 9 (HEVC's reference encoder), as in the published curves of tensorflow/compression.
 
-    It codes with the given quantiser parameter, x265 with three less.
+    It codes with the given quantiser parameter; x265 uses a parameter that is lower by three.
     """
 
     title = "BPG 4:4:4 (jctvc)"
@@ -146,27 +141,33 @@ class Bpg420Jctvc(Bpg444Jctvc):
     settings: ClassVar[Mapping[str, Scalar]] = {**Bpg444Jctvc.settings, "subsampling": "4:2:0"}
 
 
+def _padded_size(picture: AnyPicture) -> tuple[int, int]:
+    """Width and height of the coded picture, which are multiples of its smallest coding block."""
+    block = x265.smallest_block(picture.width, picture.height)
+    return -(-picture.width // block) * block, -(-picture.height // block) * block
+
+
 def to_planes(picture: Picture, subsampling: str) -> list[NDArray[np.uint8]]:
-    """The coded planes of a picture: Y, Cb, Cr in 8 bits."""
+    """Convert a picture to the coded planes: Y, Cb, Cr in 8 bits."""
     luma, *chroma = to_ycbcr(picture.pixels)
     planes = [luma, *(map(halve, chroma) if subsampling == "4:2:0" else chroma)]
     return [np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes]
 
 
 def to_picture(planes: Sequence[NDArray[np.uint8]]) -> Picture:
-    """The picture of decoded planes, as in Bellard's decoder: smaller chroma planes are upsampled."""
+    """Convert decoded planes to a picture as Bellard's decoder does, upsampling smaller chroma planes."""
     luma, *chroma = (plane.astype(np.float32) for plane in planes)
     return to_rgb(luma, *(plane if plane.shape == luma.shape else _doubled(plane, luma.shape) for plane in chroma))
 
 
 def _doubled(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    # Bellard's decoder rounds upsampled chroma to 8 bits. Without this, PSNR would be .02 dB above published points.
+    # Bellard's decoder rounds upsampled chroma to 8 bits. Otherwise PSNR would be .02 dB above the published points.
     rounded: NDArray[np.float32] = np.clip(np.floor(double(plane, *shape) + 0.5), 0, 255)
     return rounded
 
 
 def _cropped_planes(stored: bpg_file.Stored, samples: bytes) -> list[NDArray[np.uint8]]:
-    """The three planes without padding."""
+    """Split decoded samples into the three planes, and crop the padding."""
     planes, start = [], 0
     for step in (1, 2, 2) if stored.subsampling == "4:2:0" else (1, 1, 1):
         height, width = stored.coded.height // step, stored.coded.width // step

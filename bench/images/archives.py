@@ -1,7 +1,7 @@
-"""Image sets that are distributed as one archive, which is verified and unpacked.
+"""Image sets that are distributed as an archive, which is verified and unpacked.
 
-The hashes of the pictures are recorded beside them in the file SHA256SUMS, which `sha256sum --check` reads. If no hash
-of an archive was published, that of the first download is used, and the note of the set says so.
+The hashes of the pictures are recorded in a file SHA256SUMS in the same folder, which `sha256sum --check` can read. If
+no hash of an archive was published, the pictures of the first download are trusted, and the note of the set says so.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 RECORD = "SHA256SUMS"
 
 MAX_PICTURE_BYTES = 2**28
-"""Limit of a picture's unpacked size: a small archive can declare, and unpack to, any size."""
+"""Maximum unpacked size of a picture: even a small archive can unpack to any size."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, NotImplementedError, RuntimeError)
 """Errors of `zipfile` for damaged or encrypted files and unsupported compression."""
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """Name to SHA-256 of the files that were unpacked into a folder; empty if there are none."""
+    """Return the SHA-256 by name of the files that were unpacked to a folder; empty if there are none."""
     path = folder / RECORD
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()  # names that are none name no file
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()  # invalid names match no file
     return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines) if name}
 
 
 def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
-    """Download the archive of a set, and unpack its pictures into a folder. Its record is written last.
+    """Download the archive of a set, and unpack its pictures to a folder. The record is written last.
 
     Raises:
         MissingError: the download failed, or the archive does not contain the expected pictures.
@@ -61,10 +61,10 @@ def fetch_archive(folder: Path, entry: Mapping[str, Any]) -> None:
 
 
 def unpack(path: Path, folder: Path, archive: Mapping[str, Any]) -> None:
-    """Unpack the pictures of an archive into a folder, and record them there.
+    """Unpack the pictures of an archive to a folder, and record their hashes there.
 
     Raises:
-        MissingError: it is no archive, and is removed; or does not hold the pictures.
+        MissingError: it is not an archive, and was removed; or it does not contain the expected pictures.
     """
     try:
         files = _unpacked(path, folder, archive)
@@ -76,7 +76,7 @@ def unpack(path: Path, folder: Path, archive: Mapping[str, Any]) -> None:
 
 
 def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str, str]:
-    """Unpack the pictures of an archive into a folder: name to SHA-256."""
+    """Unpack the pictures of an archive to a folder, and return their SHA-256 by name."""
     with zipfile.ZipFile(path) as content:
         found = [
             member
@@ -101,5 +101,5 @@ def _chunks(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
         with content.open(member) as source:
             while chunk := source.read(2**20):
                 yield chunk
-    except OSError as error:  # of a place before the file's begin
+    except OSError as error:  # an offset before the start of the file
         raise zipfile.BadZipFile(str(error)) from None

@@ -28,15 +28,15 @@ _Y4M_LAYOUTS: dict[str, Layout] = {
     **dict.fromkeys(("420", "420jpeg", "420mpeg2", "420paldv"), "yuv420p"),
     "mono": "gray",
 }
-"""Values of the parameter C for 8-bit 4:2:0 and grey. Those of 4:2:0 differ in the position of chroma, which does not
-matter for planes."""
+"""Values of the parameter C for 8-bit 4:2:0 and grey. Those for 4:2:0 differ only in the position of chroma, which does
+not matter for planes."""
 
 _COLOUR_RANGE = "XCOLORRANGE="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipOptions:
-    """Options of a clip: the frames to read, and properties that its file does not contain."""
+    """Options of a clip: the frames to read, and properties that are not in the file."""
 
     frames: str | None = None
     """Frames in the form of `frame_range`: "0:10"."""
@@ -45,11 +45,11 @@ class ClipOptions:
     pixel_format: str | None = None
     """Pixel format of raw frames; see `pixel_format.NAMES`."""
     levels: Levels | None = None
-    """Range of a file that does not record it."""
+    """Range of samples, if the file does not state it."""
 
     @property
     def given(self) -> list[str]:
-        """The given options, by their names on the command line."""
+        """Command-line names of the options that are set."""
         options = {"--frames": self.frames, "--size": self.size}
         options |= {"--pixel-format": self.pixel_format, "--range": self.levels}
         return [name for name, value in options.items() if value]
@@ -64,10 +64,10 @@ class Clip:
     offsets: tuple[int, ...]  # of the samples of each frame, bytes
 
     def read(self, index: int) -> Yuv420:
-        """One frame.
+        """Read one frame.
 
         Raises:
-            UsageError: the file cannot be read, or has become shorter.
+            UsageError: the file cannot be read, or has been truncated.
         """
         return read_frame(self.path, self.offsets[index], self.form)
 
@@ -75,8 +75,8 @@ class Clip:
 def open_clip(path: Path, options: ClipOptions | None = None) -> Clip:
     """Open a clip and find its frames.
 
-    Raw samples have no header: their size and pixel format are given, or are part of the file's name
-    ("news_352x288_nv12.yuv"). Their range is limited unless an option or the name ("yuvj420p") says otherwise.
+    Raw samples have no header: size and pixel format are taken from the options or from the file's name
+    ("news_352x288_nv12.yuv"). The range is limited unless an option or the name ("yuvj420p") says otherwise.
 
     Raises:
         UsageError: the file cannot be read, is truncated, or is not progressive 8-bit 4:2:0 or grey; its size is
@@ -94,7 +94,7 @@ def open_clip(path: Path, options: ClipOptions | None = None) -> Clip:
 
 
 def read_frame(path: Path, offset: int, form: FrameFormat) -> Yuv420:
-    """The frame whose samples start at a byte of a file.
+    """Read the frame whose samples start at an offset in bytes.
 
     Raises:
         UsageError: the file cannot be read, or ends before the frame does.
@@ -112,7 +112,7 @@ def read_frame(path: Path, offset: int, form: FrameFormat) -> Yuv420:
 
 
 def frame_range(text: str, count: int) -> range:
-    """Indices of frames in a clip of `count`, written like slices: "0:10", "0:100:10"; "5" is one frame.
+    """Parse a range of frames in a clip of `count`, written like a slice: "0:10", "0:100:10"; "5" is one frame.
 
     Raises:
         UsageError: the range is invalid or empty, or exceeds the clip.
@@ -142,7 +142,7 @@ def _open_raw(path: Path, length: int, options: ClipOptions) -> Clip:
     if not length or length % form.num_bytes:
         raise UsageError(
             f"{path} has {length} bytes, which is not a whole number of frames of {width}x{height} in {form} "
-            f"({form.num_bytes} bytes each): it is cut off, or of another size or format (--size, --pixel-format)"
+            f"({form.num_bytes} bytes each): it is cut off, or has another size or format (--size, --pixel-format)"
         )
     return Clip(path, form, offsets=tuple(range(0, length, form.num_bytes)))
 
@@ -161,7 +161,7 @@ def _raw_size(path: Path, size: str | None) -> tuple[int, int]:
 
 def _checked_size(path: Path, width: int, height: int) -> tuple[int, int]:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise UsageError(f"{path}: {width}x{height} is not a valid size of a picture")
+        raise UsageError(f"{path}: {width}x{height} is not a valid picture size")
     return width, height
 
 
@@ -201,17 +201,17 @@ def _y4m_layout(path: Path, fields: dict[str, str]) -> Layout:
 
 def _y4m_full_range(path: Path, words: list[str], levels: Levels | None) -> bool:
     ranges = [word[len(_COLOUR_RANGE) :].lower() for word in words if word.upper().startswith(_COLOUR_RANGE)]
-    said = [word for word in ranges if word in {"full", "limited"}]  # anything else leaves it open, as UNKNOWN does
-    if said and levels:
-        raise UsageError(f"{path}: its header states its range ({said[0]}); omit --range {levels}")
-    return "full" in said or levels == "full"
+    stated = [word for word in ranges if word in {"full", "limited"}]  # other values, such as UNKNOWN, state nothing
+    if stated and levels:
+        raise UsageError(f"{path}: its header states its range ({stated[0]}); omit --range {levels}")
+    return "full" in stated or levels == "full"
 
 
 def _frames(path: Path, file: BinaryIO, length: int, frame_bytes: int) -> Iterator[int]:
-    """Offsets of the samples of each frame, from the position after the stream header."""
+    """Yield the offset of the samples of each frame; the file is positioned after the stream header."""
     while line := file.readline(_LONGEST_LINE):
         offset = file.tell()
         if line.rstrip(b"\n").split(b" ")[0] != _FRAME or offset + frame_bytes > length:
-            raise UsageError(f"{path} is cut off or damaged at byte {offset - len(line)}: no whole frame follows")
+            raise UsageError(f"{path} is cut off or damaged at byte {offset - len(line)}: no complete frame follows")
         yield offset
         file.seek(frame_bytes, 1)

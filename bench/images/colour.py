@@ -14,46 +14,46 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BT709_LUMA = np.array([0.2126, 0.7152, 0.0722])
-"""Weights of R, G and B in the luma of ITU-R BT.709, which has the primaries of sRGB."""
+"""Weights of R, G and B in the luma of ITU-R BT.709, which has the same primaries as sRGB."""
 
 BT601_LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of R, G and B in the luma of ITU-R BT.601, as in JPEG."""
 
 _CHROMA_ZERO = 128.0
 
-_LIMITED = (219 / 255, 224 / 255, 16.0)
-"""Limited range: gain of luma and of chroma, and black (ITU-R BT.601, 8 bits)."""
+_LEVELS = {True: (1.0, 1.0, 0.0), False: (219 / 255, 224 / 255, 16.0)}
+"""Gain of luma, gain of chroma, and black, in full and in limited range (ITU-R BT.601, 8 bits)."""
 
 ROUND_TRIP = "YCbCr to RGB and back: BT.601, chroma doubled by 7 taps, halved by Lanczos, 8 bits"
-"""Description of `from_yuv420` followed by `to_yuv420`. It is stored as a setting: change it together with the code."""
+"""Description of `from_yuv420` followed by `to_yuv420`, stored as a setting. Change it together with the code."""
 
 _STRIP_PIXELS = 1 << 20
-"""Pixels that are converted at once."""
+"""Number of pixels that are converted at once."""
 
 _DOUBLING_TAPS = np.array([2, -6, 18, 57, -10, 4, -1], np.float32) / 64
-"""Weights of seven chroma samples for the new sample a quarter of a sample before the middle one."""
+"""Weights of seven chroma samples for the new sample at a quarter of a sample before the middle one."""
 
 
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Luma plane Y of ITU-R BT.709 in full range, not rounded: (h, w, 3) to (h, w).
 
-    The published Y curves of tensorflow/compression fit this best: for OpenJPEG, which we reproduce, the difference is
-    at most .026 dB at all rates, against .42 dB with rounded BT.601 luma.
+    This fits the published Y curves of tensorflow/compression best: for OpenJPEG, which is reproduced here, the
+    difference is at most .026 dB at all rates, against .42 dB with rounded BT.601 luma.
     """
     plane: NDArray[np.float64] = pixels @ BT709_LUMA
     return plane
 
 
 def luma_10_bits(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """The luma plane of `luma`, rounded to 10 bits: 0 to 1023, as in JPEG AI's metrics."""
+    """Luma plane of `luma`, rounded to 10 bits (0 to 1023), as in JPEG AI's metrics."""
     plane: NDArray[np.uint16] = np.rint(luma(pixels) * (1023 / 255)).astype(np.uint16)
     return plane
 
 
 def to_ycbcr(pixels: NDArray[np.uint8], weights: NDArray[np.float64] = BT601_LUMA) -> NDArray[np.float32]:
-    """RGB to YCbCr in full range (by default as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
+    """Convert RGB to YCbCr in full range (by default as in JPEG), not rounded: (h, w, 3) to planes (3, h, w).
 
-    Values are on the scale of 8 bits; grey has a chroma of 128. `weights` are those of R, G and B in luma.
+    Values are on the 8-bit scale; the chroma of grey is 128. `weights` are those of R, G and B in luma.
     """
     red, green, blue = weights
     matrix = np.array([weights, [-red, -green, 1 - blue], [1 - red, -green, -blue]], np.float32)
@@ -72,7 +72,7 @@ def to_rgb(
     *,
     weights: NDArray[np.float64] = BT601_LUMA,
 ) -> Picture:
-    """RGB picture of three YCbCr planes of equal size, on the scale of `to_ycbcr`, rounded to 8 bits."""
+    """Convert three YCbCr planes of equal size, on the scale of `to_ycbcr`, to RGB, rounded to 8 bits."""
     red, green, blue = map(float, weights)
     blue_scale, red_scale = 2 * (1 - blue), 2 * (1 - red)
     pixels = np.empty((*luma_plane.shape, 3), np.uint8)
@@ -85,17 +85,17 @@ def to_rgb(
 
 
 def _strips(height: int, width: int) -> Iterator[slice]:
-    """The rows of a picture in strips, so that a conversion's memory does not grow with the picture."""
+    """Split the rows of a picture into strips, so that the memory of a conversion does not grow with the picture."""
     step = max(1, _STRIP_PIXELS // width)
     return (slice(start, start + step) for start in range(0, height, step))
 
 
 def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Downsample a chroma plane to half its size by a Lanczos filter (a = 3); a last odd row or column is repeated.
+    """Downsample a chroma plane to half its size with a Lanczos filter (a = 3); a last odd row or column is repeated.
 
-    New samples lie in the middle of the four samples that they replace, as in JPEG.
+    Each new sample lies in the middle of the four samples that it replaces, as in JPEG.
     """
-    from PIL import Image  # noqa: PLC0415  # 50 ms to import, as in bench/images/picture.py
+    from PIL import Image  # noqa: PLC0415  # takes 50 ms
 
     even = np.pad(plane, [(0, size % 2) for size in plane.shape], mode="edge")
     size = even.shape[1] // 2, even.shape[0] // 2
@@ -105,7 +105,7 @@ def halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 def double(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Upsample a chroma plane of 4:2:0 to (height, width).
 
-    The filter has the seven taps of Bellard's BPG decoder, as found from its impulse response.
+    The filter has the seven taps of Bellard's BPG decoder, which were determined from its impulse response.
     """
     rows = _double_rows(plane)[:height]
     return _double_rows(rows.T)[:width].T
@@ -124,7 +124,7 @@ def _double_rows(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 def to_yuv420(picture: Picture, *, full_range: bool = True) -> Yuv420:
     """Convert an RGB picture to 8-bit planes: BT.601, chroma downsampled by `halve`."""
     luma_plane, *chroma = to_ycbcr(picture.pixels)
-    y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if full_range else _LIMITED
+    y_gain, chroma_gain, y_zero = _LEVELS[full_range]
     scaled = [luma_plane * y_gain + y_zero]
     scaled += [(halve(plane) - _CHROMA_ZERO) * chroma_gain + _CHROMA_ZERO for plane in chroma]
     y, u, v = map(_eight_bits, scaled)
@@ -137,7 +137,7 @@ def from_yuv420(picture: Yuv420) -> Picture:
     `to_yuv420` of the result gives nearly the same planes. Differences come from rounding, and from samples outside the
     RGB gamut; see `ROUND_TRIP`.
     """
-    y_gain, chroma_gain, y_zero = (1.0, 1.0, 0.0) if picture.full_range else _LIMITED
+    y_gain, chroma_gain, y_zero = _LEVELS[picture.full_range]
     luma_plane, *chroma = (plane.astype(np.float32) for plane in picture.planes)
     scaled = [(double(plane, *luma_plane.shape) - _CHROMA_ZERO) / chroma_gain + _CHROMA_ZERO for plane in chroma]
     return to_rgb((luma_plane - y_zero) / y_gain, *scaled)

@@ -1,7 +1,7 @@
-"""Image sets: Kodak and the built-in photographs by name, or a folder, glob or clip of the user's.
+"""Image sets: named ones (`datasets.toml`), or a folder, glob or clip of the user.
 
-An image set is identified by the hashes of its files or frames. Those of the sets in `datasets.toml` are verified. The
-stored name of a folder or clip ends in a hash of its content, so that adding a picture makes another set.
+An image set is identified by the hashes of its files or frames, which are verified for named sets. The stored name of a
+folder, glob or clip ends in a hash of its content: with another picture it is another set.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """An image set, with pictures of one kind; `note` is shown beside its results."""
+    """An image set with pictures of one kind; `note` is shown with its results."""
 
     name: str
     title: str
     note: str
     images: tuple[ImageFile, ...]
     left_out: tuple[Path, ...] = ()
-    """Files, except hidden ones of a folder, that are not images or cannot be read."""
+    """Files that are not images in a supported format, except hidden files of a folder."""
 
     @property
     def kind(self) -> Kind:
-        """Kind of the pictures: "rgb" or "yuv420"."""
+        """Kind of pictures: "rgb" or "yuv420"."""
         return self.images[0].kind
 
     def select(self, patterns: tuple[str, ...], exclude: tuple[str, ...] = ()) -> tuple[ImageFile, ...]:
-        """The images whose names match one of the globs (all, if there is none) and none of those to exclude.
+        """Select the images whose names match one of the globs (default: all), and none of those to exclude.
 
         Raises:
             UsageError: a glob matches no image, or no image is left.
@@ -65,10 +65,10 @@ class Dataset:
         return tuple(image for image in self.images if image.name in wanted)
 
     def sample(self, images: Sequence[ImageFile], number: int, seed: int) -> tuple[ImageFile, ...]:
-        """A random sample of some images, which depends on their content and a seed (`bench.images.selection.sampled`).
+        """Draw a random sample of some images by their content and a seed; see `bench.images.selection.sampled`.
 
         Raises:
-            UsageError: there are fewer.
+            UsageError: there are fewer images.
         """
         if number > len(images):
             raise UsageError(f"--sample {number}: {self.name} has only {count(len(images), 'picture')}")
@@ -76,7 +76,7 @@ class Dataset:
         return tuple(image for place, image in enumerate(images) if place in chosen)
 
     def part(self, images: Sequence[ImageFile]) -> Dataset:
-        """Some of the images as a set, whose name ends in their hash; all images are the set itself."""
+        """Return a set of some of the images, whose name ends in a hash of their content; this set for all images."""
         if len(images) == len(self.images):
             return self
         name = f"{self.name}-{len(images)}of{len(self.images)}-{_content_hash(images)}"
@@ -96,11 +96,9 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def missing(name: str, data: Path | None = None) -> list[str]:
-    """The files of a named image set that are missing on this machine or have another content."""
-    entry = _entry(name)
-    if "of" in entry:
-        return missing(entry["of"], data)
-    folder = _folder(name, entry, data)
+    """List the files of a named image set that are missing or have a wrong hash on this machine."""
+    origin, entry = _origin(name)
+    folder = _folder(origin, entry, data)
     files = _files(folder, entry)
     if not files:
         return list(entry["urls"][:1])
@@ -109,22 +107,20 @@ def missing(name: str, data: Path | None = None) -> list[str]:
 
 
 def is_absent(name: str, data: Path | None = None) -> bool:
-    """Whether a named image set has no file at all on this machine."""
-    entry = _entry(name)
-    if "of" in entry:
-        return is_absent(entry["of"], data)
-    folder = _folder(name, entry, data)
+    """Whether no file of a named image set is on this machine."""
+    origin, entry = _origin(name)
+    folder = _folder(origin, entry, data)
     return not any((folder / file).is_file() for file in _files(folder, entry))
 
 
 def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | None = None) -> Dataset:
-    """Open an image set by name, folder, glob or clip, and check or compute the hashes of its files or frames.
+    """Open an image set by name, folder, glob or clip, and verify or compute the hashes of its files or frames.
 
-    `clip` selects frames, and gives the properties that a clip's file does not contain.
+    `clip` selects the frames of a clip, and gives the properties that are not in its file.
 
     Raises:
         MissingError: a named set is not on this machine; the message says how to get it.
-        UsageError: there is no such set, folder, image or frame, or the content of a file is wrong.
+        UsageError: there is no such set, folder, image or frame, or a file of a named set has a wrong hash.
     """
     clip = clip or ClipOptions()
     if Path(name).suffix.lower() in SUFFIXES:
@@ -141,21 +137,24 @@ def open_dataset(name: str, *, data: Path | None = None, clip: ClipOptions | Non
 
 
 def stored_name(name: str, known: Iterable[str] = (), *, clip: ClipOptions | None = None) -> str:
-    """The name under which results store an image set that a user names.
+    """Return the stored name of an image set, from a name, folder, glob or clip.
 
-    `known` are the stored sets. The stored name of a folder, glob or clip ends in a hash of its content, which may be
-    left out if only one set has the name before it.
+    `known` are the names of the stored sets. The hash at the end of a stored name may be omitted if the rest is unique.
 
     Raises:
         UsageError: as for `open_dataset`, or several sets have that name.
     """
+    known = tuple(known)
+    is_known = name in {*_catalogue(), *known}
     is_path = os.sep in name or Path(name).exists() or glob.has_magic(name)
-    if (clip and clip.given) or (is_path and name not in {*_catalogue(), *known}):
+    if (clip and clip.given) or (is_path and not is_known):
         return open_dataset(name, clip=clip).name
+    if is_known:
+        return name
     found = [one for one in known if re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{8}}", one)]
-    if len(found) > 1 and name not in {*_catalogue(), *known}:
+    if len(found) > 1:
         raise UsageError(f"the results have several image sets named {name}: {', '.join(found)}; choose one")
-    return found[0] if found and name not in {*_catalogue(), *known} else name
+    return found[0] if found else name
 
 
 def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
@@ -163,7 +162,7 @@ def open_rgb_dataset(name: str, *, data: Path | None = None) -> Dataset:
 
     Raises:
         MissingError: as for `open_dataset`.
-        UsageError: as for `open_dataset`, or its pictures are planes.
+        UsageError: as for `open_dataset`, or its pictures are not RGB.
     """
     # Frames of clips are always planes, so a clip is not opened.
     dataset = None if Path(name).suffix.lower() in SUFFIXES else open_dataset(name, data=data)
@@ -178,10 +177,9 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     Raises:
         MissingError: none of the URLs of a file works.
     """
-    entry, absent = _entry(name), missing(name, data)
-    if "of" in entry:
-        return fetch_dataset(entry["of"], data=data)
+    name, entry = _origin(name)
     folder = _folder(name, entry, data)
+    absent = missing(name, data)
     if not absent:
         return folder
     if "archive" in entry:
@@ -199,10 +197,10 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
 
 
 def evaluation_files(training: Path) -> frozenset[str]:
-    """SHA-256 of each file of the named image sets that is known on this machine: these are refused as training data.
+    """SHA-256 of all known files of the named image sets, which are refused as training data.
 
-    Files of sets that come as archives are known once `bench fetch` has unpacked them: into the folder of image sets,
-    or beside, inside or as the folder of the training pictures.
+    Files of sets that are distributed as archives are known once `bench fetch` has unpacked them: to the folder of
+    image sets, or next to, inside or as the folder of the training pictures.
     """
     sets = [(name, entry) for name, entry in _catalogue().items() if "of" not in entry]
     folders = (data_folder(), training, training.resolve().parent)
@@ -219,6 +217,12 @@ def _entry(name: str) -> dict[str, Any]:
     if name not in _catalogue():
         raise unknown("dataset", name, dataset_names())
     return _catalogue()[name]
+
+
+def _origin(name: str) -> tuple[str, dict[str, Any]]:
+    """The named set that has the files, and its entry: the set itself, or the one that it is converted from."""
+    entry = _entry(name)
+    return _origin(entry["of"]) if "of" in entry else (name, entry)
 
 
 def _folder(name: str, entry: dict[str, Any], data: Path | None) -> Path:
@@ -252,17 +256,17 @@ def _open_named(name: str, data: Path | None) -> Dataset:
 
 
 def _files(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
-    """The files of a named set with their SHA-256; empty for an archive that is not unpacked yet."""
+    """SHA-256 of the files of a named set by name; empty for an archive that has not been unpacked."""
     return recorded(folder) if "archive" in entry else dict(entry["files"])
 
 
 def _hashes(folder: Path, files: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of the files of a named set that exist. For Kodak this takes 50 ms."""
+    """SHA-256 of the existing files of a named set by name. For Kodak this takes 50 ms."""
     return {file: sha256_of(folder / file) for file in files if (folder / file).is_file()}
 
 
 def _open_converted(name: str, entry: dict[str, Any], data: Path | None) -> Dataset:
-    """A set whose pictures are those of another set, converted to planes with known hashes."""
+    """Open a set with the pictures of another one, converted to planes with known hashes."""
     if reason := ffmpeg.missing():
         raise MissingError(f"dataset '{name}' is converted by ffmpeg: {reason}")
     planes: dict[str, str] = entry["planes"]
@@ -303,7 +307,7 @@ def _open_files(pattern: str) -> Dataset:
         # Path.glob does not accept absolute patterns. A file may have brackets in its name.
         paths = [folder] if folder.is_file() else [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
         stem = Path(pattern).resolve().parent.name
-    # With `**`, a link to a folder above leads to the same files again; the shortest path of each is kept.
+    # With `**`, a link to a parent folder leads to the same files again; the shortest path of each file is kept.
     paths.sort(key=lambda path: (-len(path.parts), path))
     paths = sorted({path.parent.resolve() / path.name: path for path in paths}.values())
     there = [path for path in paths if path.is_file()]
@@ -344,5 +348,5 @@ def _hashed(files: Sequence[Path], name: str) -> list[ImageFile]:
 
 def _unique_names(images: list[ImageFile]) -> tuple[ImageFile, ...]:
     count = Counter(image.name for image in images)
-    # Files that differ only in suffix or folder are named by their path.
+    # Files with the same stem are named by their path.
     return tuple(replace(i, name=printable(i.path.as_posix())) if count[i.name] > 1 else i for i in images)

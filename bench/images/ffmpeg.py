@@ -1,4 +1,4 @@
-"""The ffmpeg binary of the package imageio-ffmpeg: conversion to YUV 4:2:0, reading of JPEG XL files, and metrics."""
+"""The ffmpeg binary of the package imageio-ffmpeg: conversion to YUV 4:2:0, JPEG XL decoding, and metrics."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ TO_YUV420 = (
     "scale=in_range=full:out_range=limited:out_color_matrix=bt601:sws_dither=none"
     ":flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 )
-"""Filter that converts 8-bit RGB: BT.601, limited range, chroma Lanczos-filtered and centred between four luma samples.
+"""Filter for the conversion of 8-bit RGB: BT.601, limited range, Lanczos-filtered chroma centred between luma samples.
 
-With these flags ffmpeg 4.2, 7.0 and 9.0 give the same samples. In full range they do not: with 9.0 chroma is half a
+With these flags ffmpeg 4.2, 7.0 and 9.0 give identical samples. In full range they do not: in 9.0 chroma is half a
 level lower."""
 
 _TIME_LIMIT_S = 60.0
 
 _COMPARING_LIMIT_S = 600.0
-"""For two pictures, however large."""
+"""Time limit of a comparison of two pictures of any size."""
 
 _PAM = re.compile(rb"P7\nWIDTH (\d+)\nHEIGHT (\d+)\nDEPTH (\d+)\nMAXVAL (\d+)\nTUPLTYPE \w+\nENDHDR\n")
 
@@ -44,7 +44,7 @@ ADDRESS = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ?")
 
 
 def missing() -> str | None:
-    """Message on what is missing for ffmpeg and how to get it; None if nothing is."""
+    """Return what is missing to run ffmpeg, and how to get it; None if nothing is missing."""
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return "the package imageio-ffmpeg is not installed: pip install imageio-ffmpeg"
     try:
@@ -75,7 +75,7 @@ def version() -> str:
 
 
 def missing_filter(name: str) -> str | None:
-    """Message that no ffmpeg with this filter is available and how to get it; None if it is."""
+    """Return what is missing to run ffmpeg with a filter, and how to get it; None if nothing is missing."""
     if reason := missing():
         return reason
     if name in _filters():
@@ -91,9 +91,9 @@ def _filters() -> frozenset[str]:
 
 
 def compare_luma(first: NDArray[Any], second: NDArray[Any], filter_: str, *, frames: int = 1) -> str:
-    """Run a comparison filter of ffmpeg on two luma planes (8 bits, or 10 bits in uint16); returns its file `log`.
+    """Run a comparison filter of ffmpeg on two luma planes (8 bits, or 10 bits in uint16), and return its file `log`.
 
-    Each plane is shown as `frames` equal frames, at 25 a second; chroma is flat.
+    Each plane becomes a video of `frames` equal frames at 25 frames per second, with constant chroma.
 
     Raises:
         MissingError: there is no ffmpeg.
@@ -113,12 +113,12 @@ def compare_luma(first: NDArray[Any], second: NDArray[Any], filter_: str, *, fra
             Path(folder, name).write_bytes(frame * frames)
         done = run_tool(command, timeout_s=_COMPARING_LIMIT_S, folder=folder)
         if done.returncode:
-            raise BenchError(f"{version()} fails at {filter_}: {_message(done) or done.returncode}")
+            raise BenchError(f"{version()} fails with filter {filter_}: {_message(done) or done.returncode}")
         return Path(folder, "log").read_text(encoding="utf-8")
 
 
 def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """Samples of a JPEG XL file: (height, width) if it is grey, else (height, width, channels).
+    """Decode a JPEG XL file to samples: (height, width) if it is grey, else (height, width, channels).
 
     Raises:
         MissingError: there is no ffmpeg.
@@ -134,7 +134,7 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
         raise ValueError(f"ffmpeg did not finish within {limit_s:.0f} s; the file may be damaged") from None
     header = _PAM.match(done.stdout)
     if done.returncode or not header:
-        raise ValueError(_message(done) or "ffmpeg finds no picture in it")
+        raise ValueError(_message(done) or "ffmpeg found no picture in it")
     width, height, channels, highest = map(int, header.groups())
     if highest > 255:
         raise ValueError("it has more than 8 bits per sample; convert it to 8 bits first")
@@ -145,21 +145,20 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
 
 
 def to_yuv420(picture: Picture) -> Yuv420:
-    """Convert a picture by `TO_YUV420`.
+    """Convert a picture with the filter `TO_YUV420`.
 
-    A last odd row or column is repeated before: ffmpeg would otherwise stretch chroma, and shift it against luma.
+    A last odd row or column is repeated first; otherwise ffmpeg would stretch chroma and shift it against luma.
 
     Raises:
         MissingError: there is no ffmpeg, or it is too old for these flags.
     """
-    rows, columns = picture.height % 2, picture.width % 2
-    pixels = np.pad(picture.pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
-    height, width, _ = pixels.shape
+    even = picture.padded(picture.width + picture.width % 2, picture.height + picture.height % 2)
+    width, height = even.width, even.height
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}", "-i", "pipe:0")
     target = ("-vf", TO_YUV420, "-pix_fmt", "yuv420p", "-f", "rawvideo", "pipe:1")
-    done = _run([*source, *target], pixels.tobytes(), _TIME_LIMIT_S)
+    done = _run([*source, *target], even.pixels.tobytes(), _TIME_LIMIT_S)
     if done.returncode:
-        raise MissingError(f"{version()} does not convert to YUV 4:2:0: {_message(done)}")
+        raise MissingError(f"{version()} cannot convert to YUV 4:2:0: {_message(done)}")
     return Yuv420.of_bytes(done.stdout, width, height, full_range=False).cropped(picture.width, picture.height)
 
 

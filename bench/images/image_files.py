@@ -1,4 +1,4 @@
-"""Image files: supported formats, and their conversion to 8-bit RGB.
+"""Image files: supported formats, and conversion to 8-bit RGB.
 
 Grey, palettes and low bit depths are expanded without loss. Lossy conversions are reported (`remarks`) or refused.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 2 * (1 << 30) // 12
-"""Maximum size of a picture (178,956,970 pixels, 2 GiB of memory), which is also Pillow's own limit."""
+"""Maximum number of pixels of a picture (178,956,970, 2 GiB of memory); this is also Pillow's limit."""
 
 FIRST_ONLY = "only the first picture of the file is read"
 FROM_CMYK = "CMYK is converted to RGB, without a colour profile"
@@ -34,7 +34,7 @@ FROM_YCBCR = "YCbCr is converted to RGB"
 
 _EIGHT_BIT_MODES = {"1", "L", "P", "RGB", "RGBA", "LA", "PA", "RGBX", "CMYK", "YCbCr"}
 _DEEP_MODES = ("I", "F")  # and modes that begin with these
-_RGB565 = "BGR;16"  # the only raw mode of Pillow with 16 bits per pixel instead of per sample
+_RGB565 = "BGR;16"  # the only raw mode of Pillow with 16 bits per pixel, not per sample
 _SUFFIXES = {
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
     *(".pbm", ".pgm", ".pnm", ".ppm"),
@@ -48,7 +48,7 @@ _HEAD_BYTES = 16
 
 @functools.cache
 def suffixes() -> frozenset[str]:
-    """Suffixes of the files that can be read; AVIF and JPEG XL only if there is a decoder."""
+    """Suffixes of the formats that can be read; AVIF and JPEG XL only if a decoder is installed."""
     avif = {".avif"} if importlib.util.find_spec("pillow_avif") else set()
     jpeg_xl = {".jxl"} if ffmpeg.missing() is None else set()
     return frozenset(_SUFFIXES | avif | jpeg_xl)
@@ -57,20 +57,19 @@ def suffixes() -> frozenset[str]:
 def read_picture(path: Path) -> Picture:
     """Read an image file as 8-bit RGB.
 
-    Grey and palette images are expanded; an alpha channel is dropped if it is opaque. Of several pictures in a file the
-    first is read, and CMYK is converted; see `remarks`. Embedded gamma and colour profiles are ignored, as is usual for
-    Kodak.
+    Grey and palette images are expanded; an opaque alpha channel is dropped. If a file has several pictures, the first
+    is read; CMYK is converted; see `remarks`. Embedded gamma and colour profiles are ignored, as is usual for Kodak.
 
     Raises:
         UsageError: the file is missing, not an image, damaged, too large or translucent, or has more than 8 bits or an
             unsupported colour space.
-        MissingError: there is no decoder for its format.
+        MissingError: no decoder for its format is installed.
     """
     return parse_picture(read_file(path), path)
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of an image file.
+    """Read the bytes of an image file.
 
     Raises:
         UsageError: it cannot be read.
@@ -96,9 +95,9 @@ def parse_picture(data: bytes, path: Path) -> Picture:
 
 
 def remarks(path: Path) -> tuple[str, ...]:
-    """Remarks on data that reading a file omits or converts, from its header; empty if the file cannot be read."""
+    """List what reading a file omits or converts, from its header; empty if the file cannot be read."""
     if path.suffix.lower() == ".jxl":
-        return ()  # files with several pictures are refused, and others are RGB or grey
+        return ()  # files with several pictures are refused; others are RGB or grey
     try:
         with _explained(path), path.open("rb") as file, _opened(file) as image:
             found = {
@@ -113,8 +112,8 @@ def remarks(path: Path) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn errors about an image file into one line with its name."""
-    # Importing Pillow takes 50 ms, which `bench --help` does not need.
+    """Turn errors in an image file into one line with its name."""
+    # Importing Pillow takes 50 ms, which would slow down `bench --help`.
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
@@ -136,7 +135,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _opened(file: BinaryIO) -> Image.Image:
-    """An image whose header has been read."""
+    """Open an image and read its header."""
     from PIL import Image  # noqa: PLC0415
 
     head = file.read(_HEAD_BYTES)
@@ -144,7 +143,7 @@ def _opened(file: BinaryIO) -> Image.Image:
     if head.startswith(_JPEG_XL):
         return Image.fromarray(ffmpeg.decode_jpeg_xl(file.read(), MAX_PIXELS))
     if head[4:].startswith(_AVIF_BRANDS):
-        # Pillow has another decoder, which gives other samples. The order of imports decides which one is registered.
+        # Pillow's own decoder gives other samples. The order of imports decides which one is registered.
         from pillow_avif.AvifImagePlugin import AvifImageFile  # noqa: PLC0415
 
         image: Image.Image = AvifImageFile(file)
@@ -159,7 +158,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
         # The decoder always gives 8 bits; the box av1C has a flag for 10 and 12 bits.
         _, found, configuration = data.partition(_AVIF_CONFIGURATION)
         return bool(found and configuration[2:3] and configuration[2] & _AV1_HIGH_BITDEPTH)
-    # Pillow reads 16-bit RGB as RGB and drops the low bytes; the raw mode or PPM's maximum shows the depth.
+    # Pillow reads 16-bit RGB as RGB and drops the low bytes; the raw mode, or PPM's maximum, reveals the depth.
     coded = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in getattr(image, "tile", ())]
     raw = [args[0] for args in coded if args and isinstance(args[0], str)]
     deep_raw = any(";16" in mode and mode != _RGB565 for mode in raw)

@@ -35,9 +35,14 @@ class Picture:
         """A copy with its own memory."""
         return Picture(self.pixels.copy())
 
+    def padded(self, width: int, height: int) -> Picture:
+        """The picture extended to a larger size by repeating its last column and row."""
+        margins = (0, height - self.height), (0, width - self.width), (0, 0)
+        return Picture(np.pad(self.pixels, margins, mode="edge"))
+
     @property
     def nbytes(self) -> int:
-        """The memory that it takes."""
+        """Size in memory, in bytes."""
         return self.pixels.nbytes
 
     @property
@@ -82,7 +87,7 @@ class Yuv420:
 
     @classmethod
     def of_bytes(cls, samples: bytes, width: int, height: int, *, full_range: bool = True) -> Self:
-        """The picture of the samples in a .yuv file (I420): Y, U and V, each row by row.
+        """Create a picture from the samples of a .yuv file (I420): Y, U and V, each row by row.
 
         Raises:
             ValueError: the number of samples is wrong for this size.
@@ -96,11 +101,11 @@ class Yuv420:
 
     @property
     def nbytes(self) -> int:
-        """The memory that it takes."""
+        """Size in memory, in bytes."""
         return sum(plane.nbytes for plane in self.planes)
 
     def to_bytes(self) -> bytes:
-        """The samples as in a .yuv file; see `of_bytes`."""
+        """Return the samples as in a .yuv file; see `of_bytes`."""
         return b"".join(plane.tobytes() for plane in self.planes)
 
     def padded(self, width: int, height: int) -> Yuv420:

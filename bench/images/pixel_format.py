@@ -1,7 +1,7 @@
-"""Pixel formats of clips: 8-bit 4:2:0 planes in different orders, and grey; and the formats in names of raw clips.
+"""Pixel formats of clips (8-bit 4:2:0 in several orders, and grey), and their names in the file names of raw clips.
 
-Samples are reordered and never computed. Grey clips get chroma of 128, the value of grey in both ranges: luma is exact,
-and results of chroma are meaningless.
+Samples are only reordered. Grey clips get a chroma of 128, the value of grey in both ranges, so that luma is exact and
+results for chroma are meaningless.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ _OTHERS = re.compile(
     )(?![0-9a-z])""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Names of formats with more bits, other chroma samples, or other colours than 8-bit 4:2:0; those of ffmpeg, FourCCs,
-and spellings in names of test sequences."""
+"""Names of formats with more bits, other subsampling, or other colours than 8-bit 4:2:0: those of ffmpeg, FourCCs, and
+spellings in names of test sequences."""
 
 _RANGE = re.compile(r"(?<![a-z])(full|pc|limited|video|tv)[ _-]?range(?![a-z])", re.IGNORECASE)
-"""The range in a name, as in "Campfire_3840x2160_30fps_videoRange"."""
+"""Range in the name of a clip, as in "Campfire_3840x2160_30fps_videoRange"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,13 @@ class FrameFormat:
         return self._luma if self.is_grey else self._luma + 2 * self._chroma
 
     def __str__(self) -> str:
-        """The format in a message or title, without size and range."""
+        """Format for messages and titles, without size and range."""
         if self.is_grey:
             return "8-bit grey"
         return "8-bit 4:2:0" if self.layout == "yuv420p" else f"8-bit 4:2:0 ({self.layout})"
 
     def picture(self, samples: bytes) -> Yuv420:
-        """The picture of a frame's samples.
+        """Create a picture from the samples of a frame.
 
         Raises:
             ValueError: the number of bytes is not `num_bytes`.
@@ -113,7 +113,9 @@ class FrameFormat:
 
 
 def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout, bool]:
-    """Layout of a clip without header, and whether its range is full: as given, else as named, else yuv420p, limited.
+    """Determine the layout of a raw clip, and whether its range is full.
+
+    They are taken from the options, else from the clip's name; the default is yuv420p in limited range.
 
     Raises:
         UsageError: a format other than 8-bit 4:2:0 or grey is given or named, or an option contradicts the name.
@@ -135,7 +137,7 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
 
 
 def _is_full_range(path: Path, formats: Iterable[str], levels: Levels | None) -> bool:
-    """Whether a clip is of full range, by its pixel formats and its name, or as given."""
+    """Whether a clip has full range, by its pixel formats, its name, or the option."""
     full: dict[str, bool] = {name: True for name in formats if name in _FULL_RANGE}
     for found in _RANGE.finditer(path.stem):
         full[found[0]] = found[1].lower() in {"full", "pc"}
@@ -144,12 +146,12 @@ def _is_full_range(path: Path, formats: Iterable[str], levels: Levels | None) ->
     for name, is_full in full.items():
         if levels and is_full != (levels == "full"):
             what = "full" if is_full else "limited"
-            raise UsageError(f"{path}: {name} is of {what} range; omit --range {levels}")
+            raise UsageError(f"{path}: {name} has {what} range; omit --range {levels}")
     return any(full.values()) or levels == "full"
 
 
 def _named(path: Path) -> list[str]:
-    """The pixel formats in a clip's name."""
+    """Find the pixel formats in a clip's name."""
     stem = SIZE_IN_NAME.sub("", path.stem)
     if other := _OTHERS.search(stem):
         raise UsageError(f"{path}: its name says {other[0]}; {_only(path)}")

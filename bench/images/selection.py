@@ -1,4 +1,4 @@
-"""Selection of images: by name (globs, several in one text separated by commas, as in `--images`), or at random."""
+"""Selection of images: by name (globs, separated by commas, as in `--images`), or at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[str, ...]:
-    """The names of images that match a pattern, in their order; all if there is no pattern.
+    """Return the names of images that match a pattern, in the given order; all if there is no pattern.
 
     Raises:
         UsageError: a pattern matches no image; `of` is the set's name in the message.
@@ -26,21 +26,21 @@ def selected(names: Sequence[str], patterns: Sequence[str], of: str) -> tuple[st
 
 
 def sampled(identities: Sequence[str], number: int, seed: int) -> set[int]:
-    """Indices of `number` images, sampled by their SHA-256 and the seed; all if there are fewer.
+    """Return the indices of `number` images, sampled by their SHA-256 and the seed; all if there are fewer.
 
-    The sample does not depend on names or on the order. A larger sample of the same seed contains the smaller one.
+    The sample depends neither on names nor on the order. A larger sample with the same seed contains the smaller one.
     """
     order = sorted(range(len(identities)), key=lambda i: hashlib.sha256(f"{seed} {identities[i]}".encode()).digest())
     return set(order[:number])
 
 
 def _globs(pattern: str, names: Sequence[str]) -> list[str]:
-    """The globs in a pattern. A name may itself contain a comma."""
+    """Split a pattern into globs, unless it matches as a whole: a name may contain commas."""
     if any(_matches(name, pattern) for name in names):
         return [pattern]
     return pattern.split(",")
 
 
 def _matches(name: str, glob: str) -> bool:
-    """Whether a name is, or matches, a glob. A name may itself contain brackets: "scan[2]" is not scan2 alone."""
+    """Whether a name equals or matches a glob; a name such as "scan[2]" does not match itself as a glob."""
     return name == glob or fnmatch.fnmatchcase(name, glob)

@@ -30,16 +30,16 @@ class ImageFile:
 
     @property
     def full_range(self) -> bool:
-        """Whether its levels are 0 to 255; see `Yuv420`."""
+        """Whether levels are 0 to 255; see `Yuv420`."""
         return True
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What reading it omits or converts."""
+        """What reading the file omits or converts."""
         return image_files.remarks(self.path)
 
     def read(self) -> AnyPicture:
-        """The picture.
+        """Read the picture.
 
         Raises:
             UsageError: the file cannot be read, or was changed since the set was opened.
@@ -58,14 +58,14 @@ class ConvertedImage(ImageFile):
 
     @property
     def full_range(self) -> bool:
-        """The conversion is to limited range."""
+        """False, because the conversion is to limited range."""
         return False
 
     def read(self) -> AnyPicture:
-        """The planes, verified by their hash.
+        """Convert the picture, and verify the planes by their hash.
 
         Raises:
-            UsageError: the file cannot be read, or this version of ffmpeg converts it to other planes.
+            UsageError: the file cannot be read, or this version of ffmpeg gives other planes.
             MissingError: there is no suitable ffmpeg.
         """
         picture = ffmpeg.to_yuv420(read_picture(self.path))
@@ -89,16 +89,16 @@ class ClipFrame(ImageFile):
 
     @property
     def full_range(self) -> bool:
-        """As recorded in the clip or given by the user."""
+        """As stated by the clip or by the user."""
         return self.form.full_range
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What reading it omits or converts."""
+        """What reading the frame omits or converts."""
         return ("grey has no chroma: it is 128 everywhere, and its PSNR is meaningless",) if self.form.is_grey else ()
 
     def read(self) -> AnyPicture:
-        """The planes.
+        """Read the planes.
 
         Raises:
             UsageError: the file cannot be read, or was changed since the set was opened.
@@ -117,7 +117,7 @@ def planes_sha256(picture: Yuv420) -> str:
     """SHA-256 of Y, U and V, and of the range if it is full.
 
     In limited range this is what `ffmpeg -i PICTURE -f hash -hash sha256 -` prints. The same samples in full range are
-    another picture, with other colours in RGB, and results must not be mixed.
+    a different picture, with other colours in RGB, and their results must not be mixed.
     """
     digest = hashlib.sha256(picture.to_bytes())
     if picture.full_range:

@@ -102,6 +102,8 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     def ask(*_: object) -> None:
         stopped.set()
+        # Unbuffered: the signal may have interrupted a write to sys.stderr.
+        os.write(2, b"stopping after the current step; a second signal stops at once\n")
         for number, handler in previous.items():
             signal.signal(number, handler)
 

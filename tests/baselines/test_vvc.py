@@ -72,7 +72,7 @@ def test_a_file_says_its_size_and_pads_to_whole_coding_units(photo: Picture) -> 
 @pytest.mark.parametrize("qp", [22, 37])
 def test_the_decoder_reconstructs_what_the_encoder_says_that_it_wrote(qp: int, photo: Picture) -> None:
     """vvenc can add the MD5 of its own reconstruction: an account that ffmpeg's decoder knows nothing of."""
-    samples = b"".join(plane.tobytes() for plane in vvc.to_planes(photo.pixels))
+    samples = b"".join(plane.tobytes() for plane in vvc.to_planes(photo))
     size = f"{photo.width}x{photo.height}"
     source = ["-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-video_size", size, "-framerate", "25", "-i", "a.yuv"]
     coder = ["-c:v", "libvvenc", "-preset", "fast", "-qpa", "0", "-qp", str(qp), "-threads", "1", "-f", "vvc"]

@@ -102,7 +102,7 @@ def test_ffmpeg_reads_and_writes_the_same_clips(tmp_path: Path) -> None:
         ("C420jpeg It", "is interlaced"),
         ("C420jpeg Ib", "is interlaced"),
         ("C420jpeg Im", "is interlaced"),
-        ("W0", "is not a valid size of a picture"),
+        ("W0", "is not a valid picture size"),
         ("Wwide", "does not state width and height"),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_y4m_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_y4m_is_refused(lost: int, tmp_path: Path) -> None:
     path = y4m(tmp_path / "x.y4m")
     path.write_bytes(path.read_bytes()[:-lost])
-    with pytest.raises(UsageError, match=r"x\.y4m is cut off or damaged at byte \d+: no whole frame follows"):
+    with pytest.raises(UsageError, match=r"x\.y4m is cut off or damaged at byte \d+: no complete frame follows"):
         open_clip(path)
 
 
@@ -275,10 +275,10 @@ def test_the_range_is_that_of_the_name_or_as_given(
         ("a_4x2.yuv", {"pixel_format": "nv13"}, "^unknown pixel format 'nv13'; did you mean 'nv21'"),
         ("a_4x2_nv12.yuv", {"pixel_format": "nv21"}, "its name says nv12; omit --pixel-format nv21, or rename it"),
         ("a_4x2_nv12_nv21.yuv", {}, "its name says nv12 and nv21; write --pixel-format NAME"),
-        ("a_4x2_yuvj420p.yuv", {"levels": "limited"}, "yuvj420p is of full range; omit --range limited"),
-        ("a_4x2.yuv", {"levels": "limited", "pixel_format": "yuvj420p"}, "yuvj420p is of full range"),
-        ("a_4x2_fullRange.yuv", {"levels": "limited"}, "fullRange is of full range; omit --range limited"),
-        ("a_4x2_tv_range.yuv", {"levels": "full"}, "tv_range is of limited range; omit --range full"),
+        ("a_4x2_yuvj420p.yuv", {"levels": "limited"}, "yuvj420p has full range; omit --range limited"),
+        ("a_4x2.yuv", {"levels": "limited", "pixel_format": "yuvj420p"}, "yuvj420p has full range"),
+        ("a_4x2_fullRange.yuv", {"levels": "limited"}, "fullRange has full range; omit --range limited"),
+        ("a_4x2_tv_range.yuv", {"levels": "full"}, "tv_range has limited range; omit --range full"),
         ("a_4x2_yuvj420p_videoRange.yuv", {}, "yuvj420p and videoRange contradict each other; rename it"),
         ("a.y4m", {"pixel_format": "nv12"}, "its header states its pixel format; omit --pixel-format"),
         ("a.y4m", {"levels": "full"}, r"its header states its range \(limited\); omit --range full"),
@@ -298,7 +298,7 @@ def test_what_contradicts_the_file_is_one_clear_line(
     [
         ("news.yuv", None, r"the name of .*news\.yuv does not contain its size; write --size WIDTHxHEIGHT"),
         ("news_13x9.yuv", "13 by 9", "--size 13 by 9 is not a size; write --size WIDTHxHEIGHT"),
-        ("news.yuv", "0x9", "0x9 is not a valid size of a picture"),
+        ("news.yuv", "0x9", "0x9 is not a valid picture size"),
         ("news.y4m", "13x9", "its header states its size; omit --size"),
         ("news_13x9.yuv", "9x13", r"news_13x9\.yuv: its name says 13x9; omit --size 9x13"),
     ],
