@@ -1,4 +1,4 @@
-"""The conventional codecs, one module each; published curves, claims and references as data.
+"""Conventional codecs, one module each, and data on published curves, claims and references.
 
 To add a codec, write a module and add a line to `CODECS`.
 """
@@ -34,4 +34,4 @@ SYNONYMS = {
     "vtm": (),
     "hm": (),
 }
-"""Codec name to other names of the same codec, for `bench.codecs.synonyms`."""
+"""Codec name to synonyms in papers and data files, for `bench.codecs.synonyms`."""

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 _FORM = pillow.Format("AVIF", ())
 _MAX_SIDE = 65536  # AV1 stores a side in 16 bits
 
-# By default decoding uses all cores, and times would not be comparable.
+# By default decoding uses all cores, so that times would not be comparable.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class Avif(Codec):
     """AVIF at full chroma resolution, tuned for PSNR.
 
-    libaom's default tuning of still pictures is perceptual and needs about 10 % more rate at equal PSNR. Each file has
-    267 bytes of boxes around the picture.
+    libaom's default tuning for still pictures is perceptual and needs about 10 % more rate at equal PSNR. The boxes
+    around the picture take 267 bytes in each file.
 
-    libavif truncates chroma instead of rounding it: without any coding, Kodak has 49.5 dB, where 53.1 would be possible
-    (`baselines.conversion`). At 45 dB this is a third of the squared error.
+    libavif truncates chroma instead of rounding it: without any coding, Kodak reaches 49.5 dB, where 53.1 dB would be
+    possible (`baselines.conversion`). At 45 dB this causes a third of the squared error.
     """
 
     title = "AVIF 4:4:4 (libaom)"
@@ -49,7 +49,7 @@ class Avif(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that the plug-in lacks libaom; None if not."""
+        """Return a message if the plug-in lacks libaom, otherwise None."""
         del backend, options
         if _avif.encoder_codec_available("aom"):
             return None
@@ -57,10 +57,10 @@ class Avif(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The libraries, and the plug-in of Pillow that is currently registered for AVIF.
+        """Versions of libaom, libavif and the plug-in.
 
         Raises:
-            CodecError: it is not the plug-in that this class uses.
+            CodecError: another plug-in is registered for AVIF.
         """
         _check_plugin()
         aom = AvifImagePlugin.get_codec_version("aom")
@@ -80,7 +80,7 @@ class Avif(Codec):
 
 
 def _check_plugin() -> None:
-    """Refuse Pillow's own AVIF plug-in, which has the same name and other libraries."""
+    """Refuse Pillow's own AVIF plug-in, which has the same name but other libraries."""
     Image.preinit()
     module = Image.SAVE[_FORM.name].__module__
     if module != AvifImagePlugin.__name__:

@@ -1,4 +1,4 @@
-"""AVIF 4:2:0 (AV1 intra pictures in HEIF), encoded by libaom through ffmpeg, which takes planes."""
+"""AVIF 4:2:0 (AV1 intra pictures in HEIF), encoded from planes by libaom through ffmpeg."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _RAW = ("-f", "rawvideo", "-pix_fmt", "yuv420p")
 _BRAND = b"ftypavif"
 _SIZE = b"ispe"  # box: version and flags, width, height; 4 bytes each
 _NO_MODEL = ("-aom-params", "enable-tpl-model=0")
-"""libaom's temporal model is of no use for one picture, and loses the last chroma samples if a side is odd.
+"""Disables libaom's temporal model, which is useless for one picture and loses the last chroma samples of odd sides.
 
-Files of Kodak are identical without it."""
+The files of Kodak do not change without it."""
 
-_COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the first bit behind them says full range
+_COLOUR = b"colrnclx"  # box: primaries, transfer, matrix, 2 bytes each; the next bit is set for full range
 
 
 class Avif420(Yuv420Codec, FfmpegCodec):
     """AVIF with chroma at half the resolution, tuned for PSNR.
 
-    Planes of video are coded directly. RGB pictures are converted by BT.601 in full range.
+    Planes are coded directly. RGB pictures are converted by BT.601 in full range.
 
-    libaom's usage is "good", which can be used for intra pictures as well as "allintra", libavif's choice: at equal
-    PSNR-Y it needs 8 % less rate, and 5 % less again at speed 4 instead of 6 (two pictures of Kodak).
+    libaom's usage "good" is also suitable for intra pictures. At equal PSNR-Y it needs 8 % less rate than libavif's
+    choice, "allintra", and at speed 4 instead of 6 another 5 % less (two pictures of Kodak).
     """
 
     title = "AVIF 4:2:0 (libaom)"
-    revision = "2"  # no model of later frames
+    revision = "2"  # without the temporal model
     scale = QualityScale("quantiser (CRF), lower is better", (62, 54, 46, 38, 30, 22, 14, 6), 1, 63, falling=True)
-    max_side = 65535  # of ffmpeg's writer of AVIF; AV1 has one more
+    max_side = 65535  # ffmpeg's AVIF writer; AV1 allows one more
     yuv420_backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     settings: ClassVar[Mapping[str, Scalar]] = {
         "subsampling": "4:2:0",
@@ -51,7 +51,7 @@ class Avif420(Yuv420Codec, FfmpegCodec):
 
     @property
     def backend_version(self) -> str:
-        """The versions of libaom and of ffmpeg."""
+        """Versions of libaom and ffmpeg."""
         return ffmpeg_codec.version("libaom-av1", r"libaom-av1 @ \S+\] v?(\d\S*)", "libaom")
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
@@ -69,20 +69,20 @@ class Avif420(Yuv420Codec, FfmpegCodec):
         """Decompress an AVIF file of 8-bit 4:2:0 to planes."""
         if data[4 : 4 + len(_BRAND)] != _BRAND:
             raise DecodeError("not an AVIF file")
-        width, height = struct.unpack(">II", _behind(data, _SIZE, 4, 8))
+        width, height = struct.unpack(">II", _field(data, _SIZE, 4, 8))
         if not 0 < width * height <= ffmpeg_codec.MAX_PIXELS:
             raise DecodeError(
                 f"AVIF file claims {width} x {height} pixels; at most {ffmpeg_codec.MAX_PIXELS} are decoded"
             )
-        full_range = bool(_behind(data, _COLOUR, 6, 1)[0] & 0x80)
+        full_range = bool(_field(data, _COLOUR, 6, 1)[0] & 0x80)
         num_bytes = width * height + 2 * -(-width // 2) * -(-height // 2)
         output = ("-frames:v", "1", "-f", "rawvideo")
         samples = ffmpeg_codec.decode(["-f", "mov", "-i", "coded.avif", *output], {"coded.avif": data}, num_bytes)
         return Yuv420.of_bytes(samples, width, height, full_range=full_range)
 
 
-def _behind(data: bytes, box: bytes, offset: int, count: int) -> bytes:
-    """Bytes at a distance after the name of a box."""
+def _field(data: bytes, box: bytes, offset: int, count: int) -> bytes:
+    """Return `count` bytes of a box, from an offset after its name."""
     start = data.find(box)
     field = data[start + len(box) + offset :][:count]
     if start < 0 or len(field) < count:

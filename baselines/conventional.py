@@ -1,4 +1,4 @@
-"""Base class of conventional codecs with two backends: Pillow and reference binaries with the same settings."""
+"""Base class of conventional codecs with two backends: Pillow, and reference binaries with the same settings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ConventionalCodec(Codec):
-    """A codec in Pillow, and in a pair of reference binaries.
+    """A codec with an implementation in Pillow and in a pair of reference binaries.
 
-    The backends differ in the version of the library. Binaries also need time for a process and two files, 2 to 10 ms;
-    times should be taken with Pillow.
+    The backends may have different versions of the library. Binaries also take 2 to 10 ms for a process and two files,
+    so that times should be measured with Pillow.
     """
 
     backends = ("pillow", "external")
@@ -29,25 +29,25 @@ class ConventionalCodec(Codec):
     decoder: ClassVar[Binary]
 
     coded: ClassVar[str]
-    """Name of the compressed file in a command line."""
+    """File name of the compressed picture in command lines."""
 
     max_side: ClassVar[int]
     """Maximum width and height of the format."""
 
     @abstractmethod
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """Arguments of Pillow's `save`."""
+        """Return the arguments of Pillow's `save`."""
 
     @abstractmethod
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """Command line of the encoder, from `external.PICTURE` to `coded`."""
+        """Return the arguments of the encoder, which reads `external.PICTURE` and writes `coded`."""
 
     decoder_arguments: ClassVar[Sequence[str]]
-    """Command line of the decoder, from `coded` to `external.PICTURE`."""
+    """Arguments of the decoder, which reads `coded` and writes `external.PICTURE`."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """The library or binaries that the backend lacks, with the way to get them; or None."""
+        """Return the missing library or binaries of the backend, and how to get them; None if nothing is missing."""
         del options
         if backend == "external":
             return external.missing((cls.encoder, cls.decoder))
@@ -55,7 +55,7 @@ class ConventionalCodec(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The library, and the version of Pillow or of the binaries."""
+        """Versions of the library, and of Pillow or the binaries."""
         if self.backend == "external":
             return external.version((self.encoder, self.decoder))
         return pillow.version(self.form)

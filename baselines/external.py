@@ -1,7 +1,7 @@
 """The backend "external": reference binaries of a format, with PPM files as input and output.
 
-PPM contains only pixels: opj_compress would apply the gamma in Kodak's PNG files, which changes the picture, and
-decoders that write PNG spend most of their time in zlib.
+PPM contains only pixels. With PNG, opj_compress would apply the gamma in Kodak's files, which changes the picture, and
+decoders would spend most of their time in zlib.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 PICTURE = "picture.ppm"
-"""File name of the uncompressed picture in a command line."""
+"""File name of the uncompressed picture in command lines."""
 
 TIME_LIMIT_S = 600.0
-"""Time limit of a binary for one picture."""
+"""Time limit of a binary for one picture, in seconds."""
 
 _LONGEST_MESSAGE = 600
 
@@ -39,8 +39,8 @@ PPM = pillow.Format("PPM", ())
 class Binary:
     """A program, how to get it, and how to find its version.
 
-    With `version_option` it prints text that `version_pattern` matches; `version_text` is a template for
-    `re.Match.expand` that gives "library number".
+    With `version_option` the program prints a text that `version_pattern` matches; `version_text` is a template for
+    `re.Match.expand` that yields "library number".
     """
 
     name: str
@@ -51,7 +51,7 @@ class Binary:
 
 
 def missing(binaries: Sequence[Binary]) -> str | None:
-    """The binaries that are not on PATH, with the way to get them; or None."""
+    """Return the binaries that are not on PATH, and how to get them; None if nothing is missing."""
     absent = [binary for binary in binaries if not shutil.which(binary.name)]
     if not absent:
         return None
@@ -59,12 +59,12 @@ def missing(binaries: Sequence[Binary]) -> str | None:
 
 
 def packages(debian: str, homebrew: str) -> str:
-    """Advice on getting a binary from package managers."""
+    """Describe how to install a binary with package managers."""
     return f"apt install {debian} (Debian) or brew install {homebrew} (macOS)"
 
 
 def version(binaries: Sequence[Binary]) -> str:
-    """The versions of binaries that are used together: "libwebp 1.2.4 (cwebp, dwebp)"."""
+    """Versions of binaries that are used together: "libwebp 1.2.4 (cwebp, dwebp)"."""
     users: dict[str, list[str]] = {}
     for binary in binaries:
         users.setdefault(_version(find(binary), binary), []).append(binary.name)
@@ -75,8 +75,8 @@ def encode(encoder: Binary, arguments: Sequence[str], picture: Picture, coded: s
     """Encode a picture: the binary reads `PICTURE` and writes the file `coded`.
 
     Raises:
-        CodecError: the binary refuses, hangs or crashes.
-        MissingError: there is no such binary.
+        CodecError: the binary fails, hangs or crashes.
+        MissingError: the binary is not installed.
     """
     return run([find(encoder), *arguments], {PICTURE: ppm(picture)}, coded)
 
@@ -85,8 +85,8 @@ def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -
     """Decode a file: the binary reads the file `coded` and writes `PICTURE`.
 
     Raises:
-        DecodeError: the binary refuses the bytes, hangs or crashes.
-        MissingError: there is no such binary.
+        DecodeError: the binary rejects the bytes, hangs or crashes.
+        MissingError: the binary is not installed.
     """
     try:
         return pillow.decode(run([find(decoder), *arguments], {coded: data}, PICTURE), PPM)
@@ -95,12 +95,12 @@ def decode(decoder: Binary, arguments: Sequence[str], data: bytes, coded: str) -
 
 
 def ppm(picture: Picture) -> bytes:
-    """A picture as a PPM file."""
+    """Encode a picture as a PPM file."""
     return b"P6\n%d %d\n255\n" % (picture.width, picture.height) + picture.pixels.tobytes()
 
 
 def find(binary: Binary) -> str:
-    """The path of a binary.
+    """Find the path of a binary.
 
     Raises:
         MissingError: it is not on PATH.
@@ -118,7 +118,7 @@ def _version(path: str, binary: Binary) -> str:
 
 @functools.cache
 def said(path: str, option: str) -> str:
-    """The output of a binary with an option such as "-h"; "" if it cannot be run."""
+    """Return the output of a binary with an option such as "-h"; "" if it cannot be run."""
     try:
         done = subprocess.run([path, option], capture_output=True, timeout=TIME_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -150,7 +150,7 @@ def run(command: Sequence[str], files: Mapping[str, bytes], result: str, *, time
 
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:
-    """The error output of a binary, in one line."""
+    """Return the error output of a binary as one line."""
     if done.returncode < 0:
         return f"killed by signal {-done.returncode}"
     text = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")

@@ -1,7 +1,7 @@
 """The backend "ffmpeg": the static binary of the imageio-ffmpeg package, which includes x265, vvenc and libjxl.
 
 The binary is a separate program under the GPL; nothing is linked. It runs with one thread, so that workers do not
-compete for cores, and bytes do not depend on the machine.
+compete for cores and the bytes do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture, Picture
 
 RESULT = "result"
-"""Name of the output file in command lines."""
+"""File name of the output in command lines."""
 
 DECODING_LIMIT_S = 60.0
-"""About twice the time for a picture of `MAX_PIXELS`."""
+"""Time limit of decoding in seconds: about twice the time for a picture of `MAX_PIXELS`."""
 
 MAX_PIXELS = 2**25
-"""Larger pictures (8192 x 4096) are neither coded nor decoded: a damaged file can claim any size, and decoding takes 2
-GB and many seconds. Codecs that were tried with larger ones have another limit."""
+"""Maximum size of a picture that is coded or decoded (8192 x 4096): a damaged file can claim any size, and decoding
+this one takes 2 GB and many seconds. Codecs that were tested with larger pictures have another limit."""
 
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
-
 _STRICT = ("-xerror", "-err_detect", "explode", "-threads", "1")
-"""Decoder options that refuse damaged bytes, where ffmpeg detects them."""
+"""Decoder options that make ffmpeg reject damaged bytes, where it detects them."""
 
 
 class FfmpegCodec(Codec):
-    """Base class of codecs in ffmpeg."""
+    """Base class of codecs that run in ffmpeg."""
 
     backends: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
@@ -47,11 +46,11 @@ class FfmpegCodec(Codec):
     """Maximum number of pixels of a picture."""
 
     max_side: ClassVar[int] = 2**31 - 1
-    """Maximum width and height, if the format has a limit."""
+    """Maximum width and height of the format."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that ffmpeg is missing and how to get it; None if not."""
+        """Return a message on how to get ffmpeg if it is missing, otherwise None."""
         del backend, options
         return ffmpeg.missing()
 
@@ -59,17 +58,17 @@ class FfmpegCodec(Codec):
         """Refuse a picture that `decode` would refuse.
 
         Raises:
-            CodecError: it has more than `max_pixels`, or a longer side than `max_side`.
+            CodecError: it has more than `max_pixels`, or a side longer than `max_side`.
         """
         pillow.check_size(picture, self.title, self.max_side)
         check_size(picture, self.title, self.max_pixels)
 
 
 def check_size(picture: AnyPicture, title: str, max_pixels: int) -> None:
-    """Refuse a picture of more than `max_pixels`; `title` is the name of the codec in the message.
+    """Refuse a picture with more than `max_pixels`; `title` is the name of the codec in the message.
 
     Raises:
-        CodecError: it has more.
+        CodecError: it has more pixels.
     """
     if picture.width * picture.height > max_pixels:
         size = f"{picture.width} x {picture.height}"
@@ -89,7 +88,7 @@ def run(arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float 
 
 
 def time_limit_s(limit_s: float, num_pixels: int) -> float:
-    """The time for a picture, given that for `MAX_PIXELS`: larger ones take longer."""
+    """Scale the time limit for pictures of `MAX_PIXELS` to larger ones."""
     return limit_s * max(1, num_pixels / MAX_PIXELS)
 
 
@@ -99,7 +98,7 @@ def decode(
     """Run ffmpeg as in `run`, for `num_bytes` of raw samples of a picture of at most `max_pixels`.
 
     Raises:
-        DecodeError: ffmpeg refuses the file, hangs or crashes, or the number of bytes is wrong.
+        DecodeError: ffmpeg rejects the file, hangs or crashes, or the number of bytes is wrong.
     """
     samples = _run_strictly(arguments, files, time_limit_s(DECODING_LIMIT_S, max_pixels), max_pixels)
     if len(samples) != num_bytes:
@@ -111,7 +110,7 @@ def decode_picture(demuxer: str, decoder: str, data: bytes, *, limit_s: float) -
     """Decode a file to 8-bit RGB.
 
     Raises:
-        DecodeError: ffmpeg refuses the file, hangs or crashes.
+        DecodeError: ffmpeg rejects the file, hangs or crashes.
     """
     source = ("-f", demuxer, "-c:v", decoder, "-i", "coded")
     output = ("-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe")
@@ -127,9 +126,9 @@ def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], limit_s:
 
 @functools.cache
 def version(encoder: str, pattern: str, name: str) -> str:
-    """The versions of an encoder and of ffmpeg, as in "x265 4.3 (ffmpeg n9.0.2)".
+    """Versions of an encoder and of ffmpeg, as in "x265 4.3 (ffmpeg n9.0.2)".
 
-    `pattern` matches the encoder's version in the log of encoding a black picture.
+    `pattern` matches the encoder's version in the log of ffmpeg when it encodes a black picture.
     """
     black = ("-f", "lavfi", "-i", "color=black:size=64x64", "-frames:v", "1")
     command = [ffmpeg.program(), "-hide_banner", "-nostdin", *black, "-c:v", encoder, "-f", "null", "-"]

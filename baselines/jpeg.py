@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.codecs.codec import Scalar
     from bench.images.picture import Picture
 
-_SAMPLING_420 = 2  # Pillow's number for it
+_SAMPLING_420 = 2  # Pillow's number for 4:2:0
 
 _CJPEG_SAMPLING = {"4:2:0": "2x2", "4:4:4": "1x1"}
 
@@ -36,7 +36,7 @@ def _binary(name: str) -> external.Binary:
 class Jpeg(ConventionalCodec):
     """Baseline JPEG, 4:2:0, standard Huffman tables: the default of Pillow's `save`, and CompressAI's "jpeg".
 
-    CompressAI's published points were made with IJG libjpeg 9 and are .1 dB lower on Kodak at equal bytes. cjpeg of
+    CompressAI's published points were measured with IJG libjpeg 9 and are .1 dB lower on Kodak at equal bytes. cjpeg of
     libjpeg-turbo writes the same bytes as Pillow. Both decoders interpolate chroma ("fancy upsampling").
     """
 
@@ -54,12 +54,12 @@ class Jpeg(ConventionalCodec):
     decoder_arguments = ("-ppm", "-outfile", external.PICTURE, coded)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, with Pillow's names."""
+        """Convert the settings to arguments of Pillow's `save`."""
         del picture
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings as arguments of cjpeg."""
+        """Convert the settings to arguments of cjpeg."""
         del picture
         sampling = _CJPEG_SAMPLING[str(self.settings["subsampling"])]
         switches = [f"-{name}" for name in ("optimize", "progressive") if self.settings[name]]
@@ -68,9 +68,9 @@ class Jpeg(ConventionalCodec):
         return [*quality, "-sample", sampling, *switches, "-outfile", self.coded, external.PICTURE]
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
-        """Compress planes to a JPEG file, which treats them as full range.
+        """Compress planes to a JPEG file, as if they had full range.
 
-        libjpeg downsamples chroma by the mean of four samples, so that repeated samples are restored exactly.
+        libjpeg downsamples chroma to the mean of four samples, so that repeated samples are restored exactly.
         """
         pillow.check_size(picture, self.title, self.max_side)
         repeated = (plane.repeat(2, 0).repeat(2, 1)[: picture.height, : picture.width] for plane in picture.planes[1:])
@@ -78,20 +78,20 @@ class Jpeg(ConventionalCodec):
         return pillow.save(Image.merge("YCbCr", channels), self.form, {"quality": int(self.quality), **self.settings})
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
-        """Decompress a JPEG file of 4:2:0 to planes, without interpolation of chroma.
+        """Decompress a 4:2:0 JPEG file to planes, without interpolation of chroma.
 
-        At half the size libjpeg scales luma in the inverse transform, and leaves chroma as it is.
+        At half the size, libjpeg scales luma in the inverse transform and does not change chroma.
         """
         luma, chroma = (self._decoded(data, scale) for scale in (1, 2))
         y, u, v = (np.ascontiguousarray(plane) for plane in (luma[..., 0], chroma[..., 1], chroma[..., 2]))
         return Yuv420(y, u, v)
 
     def _decoded(self, data: bytes, scale: int) -> NDArray[np.uint8]:
-        """YCbCr at the original size or a fraction of it."""
+        """Decode YCbCr at the original size divided by `scale`."""
         with pillow.opened(data, self.form) as image:
             if JpegImagePlugin.get_sampling(image) != _SAMPLING_420:
                 raise DecodeError("JPEG file has other planes than 4:2:0")
-            # Division without rounding, for sides of a single pixel.
+            # Not rounded, because a side may have a single pixel.
             image.draft("YCbCr", (image.width / scale, image.height / scale))  # type: ignore[arg-type]
             return pillow.samples(image, self.form)
 
@@ -107,7 +107,7 @@ class Jpeg444(Jpeg):
 class JpegOptimised(Jpeg):
     """Progressive JPEG 4:2:0 with optimised Huffman tables.
 
-    The pixels are those of `jpeg` with fewer bytes: 4 to 10 % from quality 20, 30 % at quality 5 (Kodak).
+    The pixels are those of `jpeg`. Files are 4 to 10 % smaller from quality 20, and 30 % at quality 5 (Kodak).
     """
 
     title = "JPEG, optimised"

@@ -1,6 +1,6 @@
 """JPEG 2000 (ITU-T T.800), encoded by OpenJPEG: JP2 files with one tile and one quality layer.
 
-The quality is the target rate of the encoder, in bits per pixel of the whole file.
+The quality is the target rate of the encoder for the whole file, in bits per pixel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BITS_PER_PIXEL = 24
 
-# Target rates that the published OpenJPEG curve has too.
+# Target rates of the published OpenJPEG curve.
 _RATES_BPP = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5, 4)
 
 
@@ -30,10 +30,10 @@ def _binary(name: str) -> external.Binary:
 
 
 class Jpeg2000(ConventionalCodec):
-    """JPEG 2000 with the best PSNR: irreversible 9/7 wavelet and colour transform.
+    """JPEG 2000 with the best PSNR: irreversible 9/7 wavelet, and colour transform.
 
     Neither is the default: opj_compress uses the 5/3 wavelet without -I, and Pillow omits the colour transform, which
-    costs 4 dB at 1 bpp. The colour planes have full resolution.
+    costs 4 dB at 1 bpp. Chroma has full resolution.
     """
 
     title = "JPEG 2000"
@@ -54,7 +54,7 @@ class Jpeg2000(ConventionalCodec):
     decoder_arguments = ("-i", coded, "-o", external.PICTURE)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, with Pillow's names."""
+        """Convert the settings to arguments of Pillow's `save`."""
         block = self.settings["codeblock_size"]
         return {
             **self.settings,
@@ -65,7 +65,7 @@ class Jpeg2000(ConventionalCodec):
         }
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings as arguments of opj_compress."""
+        """Convert the settings to arguments of opj_compress."""
         block = self.settings["codeblock_size"]
         return [
             *("-i", external.PICTURE, "-o", self.coded),
@@ -78,15 +78,15 @@ class Jpeg2000(ConventionalCodec):
         ]
 
     def _resolutions(self, picture: Picture) -> int:
-        """Levels of the wavelet plus one; OpenJPEG refuses levels below one pixel."""
+        """Number of wavelet levels plus one; OpenJPEG refuses levels below one pixel."""
         return min(int(self.settings["num_resolutions"]), min(picture.width, picture.height).bit_length())
 
 
 class Jpeg2000Reversible(Jpeg2000):
-    """JPEG 2000 with the reversible 5/3 wavelet, truncated to the rate: the published OpenJPEG curve on Kodak.
+    """JPEG 2000 with the reversible 5/3 wavelet, truncated to the rate, as in the published OpenJPEG curve on Kodak.
 
-    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") does not name its options; this setting gives its
-    numbers. The 9/7 wavelet needs 11 % less rate on average at the same PSNR up to 2 bpp, 13 % up to 4 bpp.
+    That curve (tensorflow/compression, "JPEG 2000 (OpenJPEG)") does not state its options; this setting reproduces its
+    numbers. At the same PSNR, the 9/7 wavelet needs 11 % less rate on average up to 2 bpp, and 13 % less up to 4 bpp.
     """
 
     title = "JPEG 2000, 5/3"

@@ -23,9 +23,9 @@ _DISTANCES = (9, 6.5, 4.5, 3, 2, 1.3, 0.8, 0.5)
 class JpegXl(FfmpegCodec):
     """JPEG XL at effort 7, libjxl's default, in its colour space XYB at full resolution.
 
-    It optimises perceptual quality, not PSNR: at a "butteraugli" distance of 1 differences become visible. The points
-    end at 9, because at higher distances the rate hardly decreases and the error grows: a point at 12 would add 9 % to
-    the BD-rate against BPG on Kodak.
+    It optimises perceptual quality, not PSNR: differences become visible at a "butteraugli" distance of 1. The points
+    end at 9, because at higher distances the rate hardly decreases while the error grows: a point at 12 would add 9 %
+    to the BD-rate against BPG on Kodak.
     """
 
     title = "JPEG XL (libjxl)"
@@ -34,7 +34,7 @@ class JpegXl(FfmpegCodec):
 
     @property
     def backend_version(self) -> str:
-        """The version of ffmpeg, because libjxl's own version is not available."""
+        """Version of ffmpeg, because libjxl's own version is not available."""
         return f"libjxl of {binary.version()}"
 
     def encode(self, picture: Picture) -> bytes:
@@ -46,7 +46,7 @@ class JpegXl(FfmpegCodec):
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a JPEG XL codestream."""
-        # Without this signature, ffmpeg may search for a picture without end.
+        # Without this signature, ffmpeg may search for a picture forever.
         if not data.startswith(_SIGNATURE):
             raise DecodeError("not a JPEG XL codestream")
         # ffmpeg does not end if bytes follow the picture. The limit is ten times the time that a slow machine needs.

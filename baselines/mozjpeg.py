@@ -1,4 +1,4 @@
-"""JPEG encoded by mozjpeg: trellis quantisation, and progressive scans optimised for each picture."""
+"""JPEG encoded by mozjpeg, with trellis quantisation and progressive scans optimised for each picture."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class MozJpeg(Codec):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Message that pyvips or its mozjpeg is missing and how to get it; None if not."""
+        """Return what is missing of pyvips and its mozjpeg, and how to get it; None if nothing is missing."""
         del backend, options
         if importlib.util.find_spec("pyvips") is None:
             return "the package pyvips is not installed: pip install 'pyvips[binary]'"
         try:
             found = _is_mozjpeg()
-        except Exception as error:  # noqa: BLE001  # pyvips without libvips raises what its loader raises
+        except Exception as error:  # noqa: BLE001  # without libvips, pyvips raises any error of its loader
             return f"pyvips cannot be loaded ({type(error).__name__}): pip install 'pyvips[binary]'"
         return None if found else "this libvips was built without mozjpeg: pip install --force-reinstall pyvips-binary"
 
     @property
     def backend_version(self) -> str:
-        """The versions of libvips and pyvips, because mozjpeg's own version is not available."""
+        """Versions of libvips and pyvips, because mozjpeg's own version is not available."""
         vips = _pyvips()
         number = ".".join(str(vips.version(part)) for part in range(3))
         return f"mozjpeg of libvips {number} (pyvips {vips.__version__})"
@@ -61,7 +61,7 @@ class MozJpeg(Codec):
         return _save(picture, Q=int(self.quality), **self.settings)
 
     def decode(self, data: bytes) -> Picture:
-        """Decompress a JPEG file with Pillow, as the other JPEG codecs do."""
+        """Decompress a JPEG file with Pillow, like the other JPEG codecs."""
         return pillow.decode(data, Jpeg.form)
 
 
@@ -76,17 +76,17 @@ def _save(picture: Picture, **options: Scalar) -> bytes:
 
 @functools.cache
 def _pyvips() -> Any:  # noqa: ANN401  # pyvips has no types
-    # read by libvips when it starts; further threads would only wait for the encoder
+    # libvips reads this when it starts; further threads would only wait for the encoder
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips  # noqa: PLC0415  # an extra
 
-    pyvips.cache_set_max(0)  # otherwise the second encoding of a picture would take no time
+    pyvips.cache_set_max(0)  # otherwise a second encoding of a picture would take no time
     return pyvips
 
 
 @functools.cache
 def _is_mozjpeg() -> bool:
-    """Whether the trellis option changes the bytes, which other libjpegs ignore."""
+    """Whether the trellis option, which other libjpegs ignore, changes the bytes."""
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     sizes = {len(_save(Picture(noise), Q=50, trellis_quant=trellis)) for trellis in (False, True)}
     return len(sizes) > 1

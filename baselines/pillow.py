@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Format:
     """A file format of Pillow.
 
-    `libraries` maps Pillow's features to the names of the libraries, the most specific first: the first one with a
-    version is in use. The last is the feature without which Pillow lacks the format.
+    `libraries` maps features of Pillow to the names of libraries, the most specific first. The first one with a version
+    is in use. Without the last feature, Pillow does not support the format.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Format:
 
 
 def missing(form: Format) -> str | None:
-    """Message that this Pillow lacks a format and how to get it; None if not."""
+    """Return a message if this Pillow does not support a format, otherwise None."""
     if features.check(form.libraries[-1][0]):
         return None
     return f"this Pillow was built without {form.name}; install one with it: pip install --force-reinstall pillow"
@@ -43,7 +43,7 @@ def missing(form: Format) -> str | None:
 
 @functools.cache
 def version(form: Format) -> str:
-    """The library that codes a format, and Pillow: "libwebp 1.6.0 (Pillow 13.0.0)"."""
+    """Versions of the library of a format, and of Pillow: "libwebp 1.6.0 (Pillow 13.0.0)"."""
     found = ((library, features.version(feature)) for feature, library in form.libraries)
     library = next((f"{library} {number}" for library, number in found if number), "unknown library")
     return f"{library} (Pillow {PIL.__version__})"
@@ -63,10 +63,10 @@ def check_size(picture: AnyPicture, title: str, max_side: int) -> None:
 def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> bytes:
     """Encode a picture with Pillow's `save` and these options.
 
-    An image made from an array has no colour profile or comment that Pillow would write.
+    The file has no colour profile and no comment, because the image is created from an array.
 
     Raises:
-        CodecError: the library refuses it.
+        CodecError: the library fails.
     """
     return save(Image.fromarray(picture.pixels), form, options)
 
@@ -74,7 +74,7 @@ def encode(picture: Picture, form: Format, options: Mapping[str, object]) -> byt
 def save(image: Image.Image, form: Format, options: Mapping[str, object]) -> bytes:
     """Encode an image of three channels; see `encode`."""
     file = io.BytesIO()
-    # Pillow's buffer for progressive files has one byte per pixel, too little for noise at high quality.
+    # Pillow's buffer for progressive files has one byte per pixel, which is too small for noise at high quality.
     ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 3 * image.width * image.height)
     try:
         image.save(file, form.name, **options)
@@ -94,7 +94,7 @@ def decode(data: bytes, form: Format) -> Picture:
 
 
 def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
-    """The samples (height, width, 3) of an opened file.
+    """Decode the samples of an opened file: (height, width, 3).
 
     Raises:
         DecodeError: the file is damaged, or has other channels.
@@ -110,9 +110,9 @@ def samples(image: Image.Image, form: Format) -> NDArray[np.uint8]:
 
 
 def check_header(data: bytes, form: Format) -> None:
-    """Refuse bytes whose header is of another format or claims an excessive size, without decoding them.
+    """Refuse a file of another format or of an excessive size by its header, without decoding it.
 
-    A binary would need minutes and gigabytes for a header that claims 65500 x 65500 pixels.
+    For a header that claims 65500 x 65500 pixels, a binary would take minutes and gigabytes.
 
     Raises:
         DecodeError: as for `decode`.
@@ -121,7 +121,7 @@ def check_header(data: bytes, form: Format) -> None:
 
 
 def opened(data: bytes, form: Format) -> Image.Image:
-    """An opened file, of which only the header has been read.
+    """Open a file and read its header.
 
     Raises:
         DecodeError: the bytes are of another format, or claim an excessive size.

@@ -1,9 +1,9 @@
 """The reference encoders of VVC (VTM) and HEVC (HM), one intra picture: the anchors of most papers.
 
-They are external binaries, which no package manager has and users build. The command lines are those of CompressAI's
-benchmark (`compressai/utils/bench/codecs.py`), the source of the curves `compressai/vtm` and `compressai/hm`: 8-bit
-YCbCr 4:4:4 of BT.709 in full range, and the authors' configuration for intra pictures. Two things differ: samples are
-rounded and not cut off, and grey has a chroma of 128 and not 127.5.
+They are external binaries, which no package manager provides and users must build. The command lines are those of
+CompressAI's benchmark (`compressai/utils/bench/codecs.py`), the source of the curves `compressai/vtm` and
+`compressai/hm`: 8-bit YCbCr 4:4:4 of BT.709 in full range, with the authors' configuration for intra pictures. There
+are two differences: samples are rounded, not truncated, and the chroma of grey is 128, not 127.5.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bench.images.picture import Picture
 
 ENCODING_LIMIT_S = 3600.0
-"""Time limit of an encoder for one picture: it takes minutes, and more at higher quality."""
+"""Time limit of an encoder for one picture in seconds. It takes minutes, and more at higher quality."""
 
 _PLANES, _STREAM = "planes.yuv", "coded.bin"
 _POINTS = (47, 42, 37, 32, 27, 22, 17, 12)
@@ -43,8 +43,8 @@ _POINTS = (47, 42, 37, 32, 27, 22, 17, 12)
 class _ReferenceCodec(Codec):
     """An encoder and a decoder on PATH, and a configuration file.
 
-    A file consists of width and height in pixels and the length of the stream in bytes (ue7, as in BPG), and the
-    stream: decoders write samples without saying how many a row has.
+    A file consists of width and height in pixels, the length of the stream in bytes (all ue7, as in BPG), and the
+    stream. The size is needed because decoders write samples without it.
     """
 
     backends: ClassVar[tuple[str, ...]] = ("external",)
@@ -55,21 +55,21 @@ class _ReferenceCodec(Codec):
     }
 
     software: ClassVar[str]
-    """Its short name, as in versions and in the variable BENCH_..._CONFIG."""
+    """Short name, as in versions and in the environment variable BENCH_..._CONFIG."""
 
     programs: ClassVar[tuple[str, str]]
-    """Encoder and decoder, which may also end in "Static"."""
+    """Names of encoder and decoder; on PATH, "Static" may be appended."""
 
     config: ClassVar[str]
-    """Name of the configuration file, which is in the folder cfg beside that of the binaries."""
+    """Name of the configuration file, in the folder `../cfg` of the binaries."""
 
     @abstractmethod
     def further_arguments(self) -> Sequence[str]:
-        """Arguments of the encoder besides files, size and quantiser."""
+        """Return the arguments of the encoder besides files, size and quantiser."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """The binaries or the configuration file that are missing, with the way to get them; or None."""
+        """Return the missing binaries or configuration file, and how to get them; None if nothing is missing."""
         del backend, options
         if reason := external.missing(cls._binaries()):
             return reason
@@ -90,7 +90,7 @@ class _ReferenceCodec(Codec):
 
     @classmethod
     def _config_path(cls) -> Path | None:
-        """The configuration file that the environment names, else the one of the tree that the encoder was built in."""
+        """The configuration file given by the environment, else that in the source tree of the encoder."""
         if given := os.environ.get(cls._variable()):
             return Path(given).absolute() if Path(given).is_file() else None
         built = Path(external.find(cls._binaries()[0])).resolve().parent.parent / "cfg" / cls.config
@@ -98,12 +98,12 @@ class _ReferenceCodec(Codec):
 
     @property
     def backend_version(self) -> str:
-        """The versions of encoder and decoder: "VTM 23.4 (EncoderApp, DecoderApp)"."""
+        """Versions of encoder and decoder: "VTM 23.4 (EncoderApp, DecoderApp)"."""
         return external.version(self._binaries())
 
     @property
     def backend_settings(self) -> Mapping[str, Scalar]:
-        """The settings, the arguments, and the configuration file by its content."""
+        """The settings, the arguments, and name and hash of the configuration file."""
         path = self._found_config()
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return {
@@ -153,7 +153,7 @@ class Vtm(_ReferenceCodec):
     config = "encoder_intra_vtm.cfg"
 
     def further_arguments(self) -> Sequence[str]:
-        """Pad to whole coding units; the decoder crops the padding."""
+        """Return the option that pads to whole coding units; the decoder crops the padding."""
         return ("--ConformanceWindowMode=1",)
 
 
@@ -167,12 +167,12 @@ class Hm(_ReferenceCodec):
     config = "encoder_intra_main_rext.cfg"
 
     def further_arguments(self) -> Sequence[str]:
-        """Padding as with VTM, and the options that the profile needs."""
+        """Return the padding option, as with VTM, and the options that the profile needs."""
         return ("--SEIDecodedPictureHash", "--Level=5.1", "--CUNoSplitIntraACT=0", "--ConformanceMode=1")
 
 
 def _binary(program: str, software: str) -> Binary:
-    """A program under the name that it has on PATH."""
+    """Describe a program, with the name that it has on PATH."""
     names = (program, f"{program}Static")
     name = next(filter(shutil.which, names), program)
     source = f"build {software} from the repository of its authors, JVET, and put its folder bin on PATH"
@@ -180,12 +180,12 @@ def _binary(program: str, software: str) -> Binary:
 
 
 def to_planes(picture: Picture) -> NDArray[np.uint8]:
-    """Y, Cb and Cr of BT.709 in full range, rounded to 8 bits: (3, height, width)."""
+    """Convert a picture to Y, Cb and Cr of BT.709 in full range, rounded to 8 bits: (3, height, width)."""
     planes = np.rint(to_ycbcr(picture.pixels, BT709_LUMA))
     return np.clip(planes, 0, 255).astype(np.uint8)
 
 
 def to_picture(planes: NDArray[np.uint8]) -> Picture:
-    """The picture of decoded planes."""
+    """Convert decoded planes to a picture."""
     luma, cb, cr = planes.astype(np.float32)
     return to_rgb(luma, cb, cr, weights=BT709_LUMA)

@@ -20,7 +20,7 @@ def _binary(name: str) -> external.Binary:
 
 
 class WebP(ConventionalCodec):
-    """Lossy WebP with method 4, the default of Pillow and cwebp; the bytes equal those of CompressAI's "webp"."""
+    """Lossy WebP with method 4, the default of Pillow and cwebp; writes the same bytes as CompressAI's "webp"."""
 
     title = "WebP"
     scale = QualityScale("libwebp's quality", tuple(range(5, 100, 5)), lowest=0, highest=100)
@@ -34,12 +34,12 @@ class WebP(ConventionalCodec):
     decoder_arguments = ("-quiet", "-ppm", coded, "-o", external.PICTURE)
 
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """The settings, with Pillow's names."""
+        """Convert the settings to arguments of Pillow's `save`."""
         del picture
         return {"quality": int(self.quality), **self.settings}
 
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
-        """The settings as arguments of cwebp."""
+        """Convert the settings to arguments of cwebp."""
         del picture
         quality, method = f"{self.quality:g}", str(self.settings["method"])
         return ["-quiet", "-q", quality, "-m", method, external.PICTURE, "-o", self.coded]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.system.errors import DecodeError
 
 _LONGEST_UE = 31
-"""Leading zeros of the longest ue(v) in the formats (32-bit values)."""
+"""Number of leading zeros of the longest ue(v) in these formats (32-bit values)."""
 
 
 class BitReader:
@@ -18,10 +18,10 @@ class BitReader:
         self._left = 8 * len(data)
 
     def u(self, bits: int) -> int:
-        """The next `bits` bits as an unsigned number.
+        """Read the next `bits` bits as an unsigned number.
 
         Raises:
-            DecodeError: the data ends before.
+            DecodeError: the data ends too early.
         """
         if bits > self._left:
             raise DecodeError("a header ends in the middle of a field")
@@ -29,14 +29,14 @@ class BitReader:
         return (self._value >> self._left) & ((1 << bits) - 1)
 
     def flag(self) -> bool:
-        """The next bit."""
+        """Read the next bit."""
         return self.u(1) == 1
 
     def ue(self) -> int:
-        """The next Exp-Golomb number: n zeros, then n + 1 bits with the number plus one.
+        """Read the next Exp-Golomb number: n zeros, then n + 1 bits with the number plus one.
 
         Raises:
-            DecodeError: the data ends before, or the number needs more than 32 bits.
+            DecodeError: the data ends too early, or the number needs more than 32 bits.
         """
         zeros = 0
         while self.u(1) == 0:
@@ -66,7 +66,7 @@ class BitWriter:
         return self
 
     def to_bytes(self, *, stop_bit: bool) -> bytes:
-        """The bits, followed by a one if `stop_bit`, and by zeros up to a whole byte."""
+        """Return the bits, followed by a one if `stop_bit`, and by zeros up to a whole byte."""
         if stop_bit:
             self.u(1, 1)
         self.u(0, -self._length % 8)
@@ -74,7 +74,7 @@ class BitWriter:
 
 
 def ue7(value: int) -> bytes:
-    """A number in groups of seven bits; all bytes but the last have their highest bit set."""
+    """Encode a number in groups of seven bits; all bytes but the last have their highest bit set."""
     groups = [value & 127]
     while value := value >> 7:
         groups.append(value & 127 | 128)
@@ -82,7 +82,7 @@ def ue7(value: int) -> bytes:
 
 
 def framed(width: int, height: int, stream: bytes) -> bytes:
-    """A file of a stream whose decoder does not say the size of its picture: width, height and length, as ue7."""
+    """Prepend width, height and length as ue7 to a stream whose decoder does not report the size of the picture."""
     return ue7(width) + ue7(height) + ue7(len(stream)) + stream
 
 
@@ -94,10 +94,10 @@ class ByteReader:
     position: int = 0
 
     def take(self, count: int) -> bytes:
-        """The next `count` bytes.
+        """Read the next `count` bytes.
 
         Raises:
-            DecodeError: the data ends before.
+            DecodeError: the data ends too early.
         """
         if count > len(self.data) - self.position:
             raise DecodeError("the file is cut off")
@@ -105,10 +105,10 @@ class ByteReader:
         return self.data[self.position - count : self.position]
 
     def ue7(self) -> int:
-        """The next ue7 number, of at most 32 bits.
+        """Read the next ue7 number of at most 32 bits.
 
         Raises:
-            DecodeError: the data ends before, or the number is not in its shortest form or too large.
+            DecodeError: the data ends too early, or the number is not in its shortest form, or is too large.
         """
         value = byte = self.take(1)[0]
         if byte == 128:
@@ -122,10 +122,10 @@ class ByteReader:
         return value
 
     def framed(self, software: str, max_pixels: int) -> tuple[int, int, bytes]:
-        """Width, height and stream of a file of `framed`.
+        """Read width, height and stream of a file written by `framed`.
 
         Raises:
-            DecodeError: it has no pixels or more than `max_pixels`, is cut off, or does not hold a stream of NAL units.
+            DecodeError: it has no pixels or more than `max_pixels`, is cut off, or does not contain NAL units.
         """
         width, height = self.ue7(), self.ue7()
         if not 0 < width * height <= max_pixels:
@@ -136,5 +136,5 @@ class ByteReader:
         return width, height, stream
 
     def rest(self) -> bytes:
-        """The remaining bytes."""
+        """Read the remaining bytes."""
         return self.take(len(self.data) - self.position)

@@ -11,10 +11,10 @@ from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"BPG\xfb"
 MAX_PIXELS = 2**27
-"""Larger pictures are neither coded nor decoded: a damaged file can claim any size."""
+"""Maximum size of a picture that is coded or decoded, because a damaged file can claim any size."""
 
 CHROMA_FORMATS = {"4:2:0": 1, "4:4:4": 3}
-"""Subsampling to HEVC's chroma_format, and to BPG's pixel_format: 1 has chroma centred between luma samples, as
+"""Subsampling to HEVC's chroma_format and BPG's equal pixel_format; 1 has chroma centred between luma samples, as
 JPEG."""
 
 _PIXEL_FORMAT_NAMES = ("grey", "4:2:0", "4:2:2", "4:4:4", "4:2:0 (video)", "4:2:2 (video)")
@@ -30,7 +30,7 @@ class Stored:
     subsampling: str  # "4:4:4" or "4:2:0"; always 8-bit YCbCr, BT.601
     stream: bytes  # HEVC byte stream for any decoder
     coded: hevc.CodedFormat  # the stream's picture, up to one block larger than the file's
-    limited: bool = False  # levels of 16 to 235 instead of 0 to 255
+    limited: bool = False  # levels 16 to 235 instead of 0 to 255
 
 
 def write(stream: bytes, *, width: int, height: int, limited: bool = False) -> bytes:
@@ -95,7 +95,7 @@ def _with_length(data: bytes) -> bytes:
 
 
 def _read_format(fields: bytes) -> tuple[int, bool, bool]:
-    """pixel_format, whether an extension follows the sizes, and whether the range is limited.
+    """Read pixel_format, whether an extension follows the sizes, and whether the range is limited.
 
     Raises:
         DecodeError: the picture is of an unsupported kind.

@@ -1,7 +1,7 @@
 """The backend "external" of BPG: bpgenc and bpgdec of libbpg.
 
-bpgenc includes two HEVC encoders. At the same quantiser parameter they code with different ones (x265 with three less),
-so that their points are not on one curve; each row records the encoder.
+bpgenc includes two HEVC encoders. For the same quantiser parameter, x265 uses one that is lower by three, so that the
+points of the two encoders are not on one curve. Each row records the encoder.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ DECODER = _binary("bpgdec", "Decoder")
 
 
 def missing(hevc_encoder: str) -> str | None:
-    """Message that the binaries, or the HEVC encoder in bpgenc, are missing; None if not."""
+    """Return what is missing of the binaries and of the HEVC encoder in bpgenc; None if nothing is missing."""
     if reason := external.missing((ENCODER, DECODER)):
         return reason
-    # The encoders are in bpgenc's help for its option -e.
+    # bpgenc lists its encoders in the help of its option -e.
     listed = re.search(r"^-e .*\(([^,)]*)", external.said(external.find(ENCODER), "-h"), re.MULTILINE)
     built = listed[1].split() if listed else []
     if hevc_encoder in built:
@@ -46,15 +46,15 @@ def missing(hevc_encoder: str) -> str | None:
 
 
 def version() -> str:
-    """The version of libbpg: "libbpg 0.9.8 (bpgenc, bpgdec)". Those of bpgenc's HEVC encoders are not available."""
+    """Version of libbpg: "libbpg 0.9.8 (bpgenc, bpgdec)". The versions of its HEVC encoders are not available."""
     return external.version((ENCODER, DECODER))
 
 
 def encode(picture: Picture, settings: Mapping[str, Scalar], qp: int) -> bytes:
-    """Code a picture to a BPG file.
+    """Encode a picture to a BPG file.
 
     Raises:
-        CodecError: bpgenc refuses, hangs or crashes.
+        CodecError: bpgenc fails, hangs or crashes.
         MissingError: there is no bpgenc.
     """
     png = pillow.encode(picture, _PNG, {"compress_level": 1})
@@ -65,14 +65,14 @@ def decode(data: bytes) -> Picture:
     """Decode a BPG file.
 
     Raises:
-        DecodeError: bpgdec refuses the bytes, hangs or crashes.
+        DecodeError: bpgdec rejects the bytes, hangs or crashes.
         MissingError: there is no bpgdec.
     """
     return external.decode(DECODER, ["-o", external.PICTURE, _CODED], data, _CODED)
 
 
 def arguments(settings: Mapping[str, Scalar], qp: int) -> Sequence[str]:
-    """The settings as arguments of bpgenc."""
+    """Convert settings to arguments of bpgenc."""
     return [
         *("-e", str(settings["encoder"])),
         *("-m", str(settings["level"])),

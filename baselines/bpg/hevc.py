@@ -1,8 +1,8 @@
 """HEVC streams (ITU-T H.265, Annex B), as far as BPG needs them: NAL units and sequence parameter sets.
 
-BPG omits the video and sequence parameter sets (VPS, SPS) and stores the few fields of the SPS that an intra picture
-depends on. `parse_sps` reads them from an encoder's stream, `parameter_sets` makes a VPS and an SPS from them. Section
-numbers are those of H.265.
+BPG omits the video and sequence parameter sets (VPS, SPS), and stores the few fields of the SPS that an intra picture
+depends on. `parse_sps` reads these from an encoder's stream; `parameter_sets` creates a VPS and an SPS from them.
+Section numbers are those of H.265.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ def nal_type(nal: bytes) -> int:
 
 
 def split(stream: bytes) -> list[bytes]:
-    """The NAL units of a byte stream, without start codes and surrounding zeros."""
+    """Split a byte stream into NAL units, without start codes and surrounding zeros."""
     return [unit.rstrip(b"\0") for unit in stream.split(START_CODE) if unit.strip(b"\0")]
 
 
 def join(nals: list[bytes]) -> bytes:
-    """A byte stream of NAL units."""
+    """Join NAL units to a byte stream."""
     return b"".join(START_CODE + nal for nal in nals)
 
 
@@ -177,7 +177,7 @@ def _skip_numbers(bits: BitReader, count: int) -> None:
 
 
 def parameter_sets(picture: CodedFormat, tools: CodingTools) -> list[bytes]:
-    """A VPS and an SPS for one intra picture of this format, coded with these tools."""
+    """Create a VPS and an SPS for one intra picture of this format, coded with these tools."""
     bits = BitWriter().u(0, 4).u(3, 2).u(0, 6 + 3).u(1, 1).u(0xFFFF, 16)
     _write_profile(bits)
     bits.u(1, 1).ue(0, 0, 0)  # room for one picture, no reordering
@@ -204,7 +204,7 @@ def _sps(picture: CodedFormat, tools: CodingTools) -> bytes:
 
 
 def write_pcm(bits: BitWriter, pcm: Pcm | None) -> None:
-    """Append the PCM flag and its fields, which are equal in SPS and BPG."""
+    """Append the PCM flag and its fields, which are the same in SPS and BPG."""
     bits.u(pcm is not None, 1)
     if pcm:
         bits.u(pcm.luma_depth_minus1, 4).u(pcm.chroma_depth_minus1, 4)
@@ -212,14 +212,14 @@ def write_pcm(bits: BitWriter, pcm: Pcm | None) -> None:
 
 
 def write_extension(bits: BitWriter, range_extension: int | None) -> None:
-    """Append the extension flags and the range extension, which are equal in SPS and BPG."""
+    """Append the extension flags and the range extension, which are the same in SPS and BPG."""
     bits.u(range_extension is not None, 1)
     if range_extension is not None:
         bits.u(0b1000_0000, 8).u(range_extension, _RANGE_EXTENSION_BITS)
 
 
 def _write_profile(bits: BitWriter) -> None:
-    """Append profile "format range extensions", level 8.5 (no limit on the size): 7.3.3."""
+    """Append the profile "format range extensions" at level 8.5, which has no limit on the size (7.3.3)."""
     bits.u(4, 8).u(1 << 27, 32).u(0b1001 << 44, 48).u(255, 8)
 
 

@@ -1,4 +1,4 @@
-"""x265 with the settings of bpgenc and of the x265 version of 2016 in it."""
+"""x265 with the settings of bpgenc and of the x265 version of 2016 that it contains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SETTINGS: Mapping[str, Scalar] = {
     "preset": "veryslow",
-    # Without it (or tune psnr), psychovisual terms cost 1 dB of PSNR of chroma.
+    # Without it (or tune psnr), psychovisual terms cost 1 dB of chroma PSNR.
     "tune": "ssim",
     "lambda": "2^(qp/6-2), 0.85 2^((qp-12)/3)",
 }
@@ -26,10 +26,10 @@ _PER_LINE = 5
 
 
 def smallest_block(width: int, height: int) -> int:
-    """Side of the smallest coding block for a picture; the coded picture is a whole number of blocks wide and high.
+    """Side of the smallest coding block for a picture, of which the sides of the coded picture are multiples.
 
-    It is 8, but x265 refuses pictures with a side below 16, and below 32 if the other side is so long that the picture
-    is of level 5 (H.265, A.4.1), which has no coding tree blocks of 16.
+    It is 8, except that x265 refuses pictures with a side below 16, and below 32 if the other side is so long that the
+    picture needs level 5 (H.265, A.4.1), which has no coding tree blocks of 16.
     """
     if min(width, height) <= 24 and max(width, height) > _LONGEST_SIDE_BELOW_LEVEL_5:
         return 32
@@ -37,9 +37,9 @@ def smallest_block(width: int, height: int) -> int:
 
 
 def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> bytes:
-    """Code the planes of one 8-bit picture, with sides that are multiples of its smallest `block`, to an HEVC stream.
+    """Encode the planes of an 8-bit picture, with sides that are multiples of `block`, to an HEVC stream.
 
-    x265 codes an intra picture at `qp` - 3, by its ratio of 1.4 between reference pictures and others.
+    x265 codes an intra picture at `qp` - 3, because of its ratio of 1.4 between reference pictures and others.
 
     Raises:
         CodecError: x265 fails.
@@ -51,7 +51,7 @@ def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> byte
         "min-cu-size": block,
         "pools": 1,  # does not change the bytes
         "lambda-file": "lambda.txt",
-        "log-level": "warning",  # some of which explain the following error
+        "log-level": "warning",  # warnings can explain a subsequent error
     }
     source = ("-f", "rawvideo", "-pix_fmt", _PIXEL_FORMATS[picture.chroma_format])
     size = ("-video_size", f"{picture.width}x{picture.height}", "-framerate", "25", "-i", "planes.yuv")
@@ -63,10 +63,10 @@ def encode(samples: bytes, picture: CodedFormat, *, qp: int, block: int) -> byte
 
 
 def decode(stream: bytes, picture: CodedFormat) -> bytes:
-    """Decode an HEVC byte stream to the planes of its one 8-bit picture.
+    """Decode an HEVC byte stream to the planes of its only picture, in 8 bits.
 
     Raises:
-        DecodeError: the stream is damaged, or is not of one such picture.
+        DecodeError: the stream is damaged, or does not contain exactly one such picture.
     """
     pixel_format = _PIXEL_FORMATS[picture.chroma_format]
     num_bytes = picture.width * picture.height * (3 if picture.chroma_format == 3 else 1.5)
@@ -77,15 +77,15 @@ def decode(stream: bytes, picture: CodedFormat) -> bytes:
 
 
 def version() -> str:
-    """The versions of x265 and of ffmpeg."""
+    """Versions of x265 and ffmpeg."""
     return ffmpeg_codec.version("libx265", r"HEVC encoder version (\S+)", "x265")
 
 
 def lambda_file() -> bytes:
-    """The Lagrange multipliers of x265 until 2016, for a QP of 0 to 69: for the SATD cost, then for the squared error.
+    """Lagrange multipliers of x265 until 2016 for QPs 0 to 69: for the SATD cost, then for the squared error.
 
-    Newer versions weight bits by 0.038 exp(0.234 qp) instead, which at equal QP gives 6 to 13 % more. The file has five
-    numbers per line, because x265 reads lines of at most 2048 characters.
+    Newer versions weight bits by 0.038 exp(0.234 qp), which increases the rate by 6 to 13 % at equal QP. The file has
+    five numbers per line, because x265 reads lines of at most 2048 characters.
     """
     return (_table(lambda qp: 2 ** (qp / 6 - 2)) + _table(lambda qp: 0.85 * 2 ** ((qp - 12) / 3))).encode()
 

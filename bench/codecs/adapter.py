@@ -1,7 +1,7 @@
-"""The adapter between the kind of a picture and the kind that a codec takes.
+"""Adapter between the kind of a picture and the kind that a codec takes.
 
-Codecs of 4:2:0 planes get the planes. The others get RGB, and their decoded pictures are converted back. This round
-trip (`bench.images.colour.ROUND_TRIP`) costs some quality by itself; see `ceiling`.
+Codecs of 4:2:0 planes get the planes. Others get RGB, and their decoded pictures are converted back. This round trip
+(`bench.images.colour.ROUND_TRIP`) by itself costs some quality; see `ceiling`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from bench.metrics.distortion import Metric
 
 Decode: TypeAlias = Callable[[bytes, "Kind"], "AnyPicture"]
-"""A function that decodes a file to the kind of picture that the codec was given, in this or another process."""
+"""Function that decodes a file to the kind of picture that the codec was given, in this or another process."""
 
 CEILING = "round_trip_"
-"""Prefix of the diagnostics of `ceiling`; the name of a metric follows."""
+"""Prefix of the diagnostics of `ceiling`, before the name of a metric."""
 
 
 def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
-    """Settings that the adapter adds to those of the codec; none for RGB pictures."""
+    """Return the settings that the adapter adds to those of the codec; none for RGB pictures."""
     if image.kind == "rgb":
         return {}
     if codec.takes_yuv420:
@@ -40,10 +40,9 @@ def settings(codec: Codec, image: ImageFile) -> Mapping[str, Scalar]:
 
 
 def given(codec: Codec, picture: AnyPicture) -> AnyPicture:
-    """The input of a codec: a copy of the picture, or RGB made of its planes.
+    """Return the input of a codec: a copy of the picture, or its planes converted to RGB.
 
-    Pictures are read-only, but a C library could write into their memory; with a copy, other codecs and the metrics are
-    not affected.
+    Pictures are read-only, but a C library could write to their memory. A copy protects other codecs and the metrics.
     """
     return from_yuv420(picture) if _needs_rgb(picture, codec) else picture.copy()
 
@@ -53,7 +52,7 @@ def _needs_rgb(picture: AnyPicture, codec: Codec) -> TypeGuard[Yuv420]:
 
 
 def encode(codec: Codec, picture: AnyPicture) -> bytes:
-    """Encode the output of `given`.
+    """Encode a picture returned by `given`.
 
     Raises:
         CodecError: this picture cannot be encoded, or the codec did not return bytes.
@@ -65,7 +64,7 @@ def encode(codec: Codec, picture: AnyPicture) -> bytes:
 
 
 def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
-    """Decode a file to the kind of picture that the codec was `given`, where the image set has pictures of `kind`.
+    """Decode a file to the kind of picture that the codec was `given`, for an image set with pictures of `kind`.
 
     Raises:
         CodecError: the bytes are not such a file, or the codec did not return a picture.
@@ -79,19 +78,19 @@ def decode(codec: Codec, data: bytes, kind: Kind) -> AnyPicture:
 
 
 def decoder(codec: Codec) -> Decode:
-    """`decode` with this codec."""
+    """Bind `decode` to a codec."""
     return functools.partial(decode, codec)
 
 
 def restored(decoded: AnyPicture, original: AnyPicture) -> AnyPicture:
-    """A decoded picture, converted to the kind of the original."""
+    """Convert a decoded picture to the kind of the original."""
     if isinstance(original, Yuv420) and isinstance(decoded, Picture):
         return to_yuv420(decoded, full_range=original.full_range)
     return decoded
 
 
 def ceiling(codec: Codec, picture: AnyPicture, metrics: Iterable[Metric]) -> dict[str, float]:
-    """Errors of the round trip alone, by name ("round_trip_mse_u"); none for a codec that does not need it."""
+    """Return the errors of the round trip alone by name ("round_trip_mse_u"); none if the codec does not need it."""
     if not _needs_rgb(picture, codec):
         return {}
     back = restored(from_yuv420(picture), picture)

@@ -1,7 +1,7 @@
 """The contract of a codec: pictures to bytes, and back.
 
-A codec does not measure itself. It describes its settings, its backend and its weights; `bench.harness.measure` takes
-the time and counts the bytes.
+A codec describes its settings, its backend and its weights. It does not measure itself: `bench.harness.measure` takes
+the times and counts the bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class QualityScale:
-    """The quality parameter of a codec: meaning, range, and the default points of a run, lowest rate first."""
+    """The quality parameter of a codec: meaning, range, and default points of a run, lowest rate first."""
 
     meaning: str
     points: tuple[float, ...]
@@ -34,13 +34,13 @@ class QualityScale:
     highest: float
     integral: bool = True
     falling: bool = False
-    """Whether a lower number means a better picture, as with quantisers. `points` begin with the worst picture."""
+    """Whether a lower number means a better picture, as for quantisers. `points` start with the worst picture."""
 
     def check(self, codec: str, quality: float) -> float:
         """Return `quality` if it is on the scale.
 
         Raises:
-            UsageError: it is not.
+            UsageError: `quality` is not on the scale.
         """
         if not self.lowest <= quality <= self.highest or (self.integral and quality != int(quality)):
             kind = "a whole number" if self.integral else "a number"
@@ -52,8 +52,8 @@ class QualityScale:
 class Codec(ABC):
     """One codec at one quality.
 
-    A subclass sets the class attributes and defines `encode` and `decode`. A variant with other settings is a subclass
-    with other `settings`.
+    A subclass sets the class attributes and defines `encode` and `decode`. A variant is a subclass with other
+    `settings`.
     """
 
     title: ClassVar[str]
@@ -65,23 +65,22 @@ class Codec(ABC):
     """Backends, the default first: a library in this process ("pillow"), or "external" binaries."""
 
     settings: ClassVar[Mapping[str, Scalar]] = {}
-    """All settings besides the quality that determine the bytes. They are stored with each row."""
+    """All settings besides the quality that determine the bytes; stored with each row."""
 
     options: ClassVar[Mapping[str, str]] = {}
-    """Options of the user besides the quality, with their defaults: "weights", "device". They are stored with each
-    row."""
+    """User options besides the quality ("weights", "device") with their defaults; stored with each row."""
 
     yuv420_backends: ClassVar[tuple[str, ...]] = ()
-    """The backends that code the planes of 4:2:0 pictures directly; for the others the harness converts to RGB."""
+    """Backends that code the planes of 4:2:0 pictures directly; for the others, the harness converts to RGB."""
 
     revision: ClassVar[str] = "1"
-    """Increased when this code writes other bytes, or decodes to another picture, than before."""
+    """Increased when a change of the code changes the bytes or the decoded pictures."""
 
     files: Sequence[str | Path] = ()
-    """Further files that determine the bytes of a user's codec: files or folders of weights, relative to its code.
+    """Further files or folders that determine the bytes of a user's codec, such as weights, relative to its code.
 
-    Files that Python opens while the codec is constructed are found without this. It is needed for files that a C
-    library opens, or that are opened later."""
+    Files that Python opens while the codec is constructed are detected. Others, which are opened later or by a C
+    library, must be declared."""
 
     weights: str | None = None
     """Name of the weights of a learned codec ("compact", "zoo")."""
@@ -89,7 +88,7 @@ class Codec(ABC):
     weights_sha256: str | None = None
 
     device: str = "cpu"
-    """Where the codec computes: "cpu", or the name of the accelerator."""
+    """Device that the codec runs on: "cpu", or the name of the accelerator."""
 
     def __init__(self, quality: float, *, backend: str | None = None, **options: str) -> None:
         """Open the codec at one quality.
@@ -101,9 +100,9 @@ class Codec(ABC):
         self.backend = backend or self.backends[0]
         self.quality = quality
         self.chosen = {**self.options, **options}
-        """The options with the user's values."""
-        if strange := options.keys() - self.options.keys():
-            raise UsageError(f"{self.title} has no option '{min(strange)}'")
+        """All options, with the user's values."""
+        if unknown := options.keys() - self.options.keys():
+            raise UsageError(f"{self.title} has no option '{min(unknown)}'")
         if self.backend not in self.backends:
             raise UsageError(f"{self.title} has no backend '{backend}'; it has: {', '.join(self.backends)}")
         if reason := self.missing(self.backend, **options):
@@ -111,39 +110,39 @@ class Codec(ABC):
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
-        """Missing requirement of this codec on this machine, with the way to get it; None if it can run."""
+        """Return what is missing to run the codec on this machine, and how to get it; None if it can run."""
         del backend, options
         return None
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
-        """Default qualities of a run."""
+        """Return the default qualities of a run."""
         del options
         return cls.scale.points
 
     @classmethod
     def check(cls, name: str, quality: float, **options: str) -> float:
-        """Return a quality that this codec, under the name `name`, supports with these options.
+        """Return `quality` if the codec supports it with these options; `name` is the codec's name in the message.
 
         Raises:
-            UsageError: it does not support it.
+            UsageError: the quality is not supported.
         """
         del options
         return cls.scale.check(name, quality)
 
     @property
     def about(self) -> str:
-        """Information that a run prints about the open codec, such as the widths of a user's model; "" for none."""
+        """Information that a run prints about the codec, such as the widths of a user's model; "" for none."""
         return ""
 
     @property
     def backend_version(self) -> str:
-        """The backend's library or binary with its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
+        """Library or binary of the backend with its version, as in "libwebp 1.6.0 (Pillow 12.0.0)"."""
         return ""
 
     @property
     def backend_settings(self) -> Mapping[str, Scalar]:
-        """The settings that are stored: `settings`, unless the backend uses others."""
+        """The settings to store: `settings`, unless the backend uses others."""
         return self.settings
 
     @property
@@ -164,7 +163,7 @@ class Codec(ABC):
         """Decompress a file, from its bytes alone.
 
         Raises:
-            DecodeError: the bytes are not such a file, are damaged, or claim an excessive size.
+            DecodeError: the bytes are not a file of this codec, are damaged, or claim an excessive size.
         """
 
     def encode_yuv420(self, picture: Yuv420) -> bytes:
@@ -185,7 +184,7 @@ class Codec(ABC):
 
 
 class Yuv420Codec(Codec):
-    """A codec of planes. RGB pictures are converted before coding and after decoding, by BT.601 in full range."""
+    """Base class of codecs of planes; RGB pictures are converted by BT.601 in full range."""
 
     def encode(self, picture: Picture) -> bytes:
         """Convert a picture to planes and compress them."""
@@ -206,7 +205,7 @@ class Yuv420Codec(Codec):
 
 @dataclass(frozen=True, slots=True)
 class CodecSpec:
-    """A codec on the command line: its name, a glob or a path, with optional qualities: `jpeg@10,50`, `joint+qr`."""
+    """A codec on the command line: a name, glob or path, with optional qualities: `jpeg@10,50`, `joint+qr`."""
 
     name: str
     qualities: tuple[float, ...] = ()
@@ -219,7 +218,7 @@ class CodecSpec:
         Raises:
             UsageError: the part after @ is not a list of numbers.
         """
-        # A path may contain an @: only text after the last one that is not part of the path is a quality.
+        # A path may contain an @: qualities follow only the last one, and only if it is not part of the path.
         name, at, tail = text.rpartition("@")
         if not at or "/" in tail or ".py" in tail:
             return cls(text)
@@ -235,5 +234,5 @@ class CodecSpec:
         return any(character in self.name for character in "*?[")
 
     def matches(self, name: str) -> bool:
-        """Whether a codec's name matches."""
+        """Whether the name of a codec matches."""
         return fnmatch.fnmatchcase(name, self.name)

@@ -1,6 +1,6 @@
 """Stages and diagnostics that a codec reports while it works.
 
-A codec does not measure itself: it has no clock, and its reports change nothing. Without a listener they are ignored.
+Reports do not affect the codec. Without a listener they are ignored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Listener:
     """Callbacks for the reports of codecs."""
 
     stage: Callable[[str], AbstractContextManager[object]] | None = None
-    """Called with the name of a stage; the returned context manager surrounds it."""
+    """Called with the name of a stage; returns a context manager that is active during the stage."""
     note: Callable[[str, float], object] | None = None
     """Called with the name and value of each diagnostic."""
 
@@ -31,7 +31,7 @@ _listener: ContextVar[Listener] = ContextVar("listener", default=_NOBODY)
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Set the listener for the block."""
+    """Set the listener for a block."""
     token = _listener.set(listener)
     try:
         yield
@@ -46,7 +46,7 @@ def stage(name: str) -> AbstractContextManager[object]:
 
 
 def note(name: str, value: Callable[[], float]) -> None:
-    """Report a diagnostic, such as "coder_bits". It is computed only if there is a listener."""
+    """Report a diagnostic, such as "coder_bits". `value` is called only if there is a listener."""
     listener = _listener.get()
     if listener.note:
         listener.note(name, value())

@@ -1,7 +1,7 @@
-"""The registry of codecs and metrics: names to classes, which are imported when they are used.
+"""The registry of codecs and metrics: names to classes, which are imported on demand.
 
-A name is registered by a line in a provider's table or by an entry point of another distribution (groups `bench.codecs`
-and `bench.metrics`). `path/to/file.py:Name` needs no registration.
+A name is registered in a provider's table, or by an entry point of another distribution (groups `bench.codecs` and
+`bench.metrics`). `path/to/file.py:Name` needs no registration.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 _ARCHITECTURES = importlib.import_module("bench.learned.architectures")
 
 ALIASES: dict[str, str] = dict(_ARCHITECTURES.ALIASES)
-"""Alias of a codec to its name."""
+"""Alias of a codec to the codec's name."""
 
 ON_REQUEST: dict[str, str] = dict(_ARCHITECTURES.CODECS)
-"""Codecs that run only with the user's weights, and that globs do not match; in the form of `CODECS`."""
+"""Codecs that need weights of the user and are not matched by globs; same format as `CODECS`."""
 
 ADAPTERS = ("bench.learned.codecs.model_codec:adapted",)
-"""Functions that make a codec of a class that is not one: each takes the class and its name, and may return None."""
+"""Functions that turn another class into a codec. Each takes the class and its name, and may return None."""
 
 CODECS: dict[str, str] = provided("CODECS")
 """Codec name to "module:attribute"."""
@@ -48,7 +48,7 @@ METRICS = {
     "ms_ssim": "bench.metrics.distortion:MS_SSIM",
     "ms_ssim_y": "bench.metrics.distortion:MS_SSIM_Y",
 }
-"""Metric name to "module:NAME". Every run measures those that apply to its kind of picture."""
+"""Metric name to "module:NAME", for the metrics of every run, as far as they apply to its kind of picture."""
 
 FURTHER_METRICS = {
     "vmaf": "bench.metrics.video:VMAF",
@@ -66,23 +66,23 @@ FURTHER_METRICS = {
     "dists": "bench.metrics.deep:DISTS",
     "cvvdp": "bench.metrics.vision:CVVDP",
 }
-"""Metric name to "module:NAME", for metrics measured only on request."""
+"""Metric name to "module:NAME", for the metrics that are measured only on request."""
 
 METRIC_SETS = {"jpeg-ai": ("ms_ssim_y", "vmaf", "vif", "fsim", "nlpd", "iw_ssim", "psnr_hvs")}
 """Name of a set of metrics to its members.
 
-JPEG AI averages the BD-rates of seven: see its common training and test conditions (ISO/IEC JTC 1/SC 29/WG 1), and
-`src/codec/metrics` of its reference software, whose colour conversion is followed here.
+JPEG AI averages the BD-rates of seven metrics: see its common training and test conditions (ISO/IEC JTC 1/SC 29/WG 1),
+and `src/codec/metrics` of its reference software, whose colour conversion is used here.
 """
 
 _SETTING = re.compile(r"(\+\w+|-(int|opt|444|420|53|jctvc))+$")
-"""Suffix of a codec's name after that of its family: modifiers, fixed point, chroma, wavelet, encoder."""
+"""Suffix of a codec's name after the name of its family: modifiers, fixed point, chroma, wavelet, encoder."""
 
 _STANDARDS = {"vtm": "vvc", "hm": "bpg"}
-"""Reference encoder to the family of its standard; BPG is HEVC."""
+"""Reference encoder to the codec family of the same standard; BPG is HEVC."""
 
 _NEEDED = {"title": (str, '"..."'), "scale": (QualityScale, "QualityScale(...)")}
-"""Class attributes without a default in `bench.codecs.Codec`: type, and an example for messages."""
+"""Class attributes without a default in `bench.codecs.Codec`: type, and example for messages."""
 
 
 def codec_names() -> tuple[str, ...]:
@@ -92,10 +92,10 @@ def codec_names() -> tuple[str, ...]:
 
 @functools.cache
 def codec_class(name: str) -> type[Codec]:
-    """The class behind a codec's name or `path/to/file.py:Class`.
+    """Load the class of a codec by name or `path/to/file.py:Class`.
 
     Raises:
-        UsageError: there is no such name, file or class, or the class is not a codec, or not a complete one.
+        UsageError: there is no such name, file or class, or the class is not a complete codec.
     """
     name = ALIASES.get(name, name)
     found = _adapted(_find("codec", name, _targets({**CODECS, **ON_REQUEST}, "bench.codecs")), name)
@@ -108,16 +108,16 @@ def codec_class(name: str) -> type[Codec]:
     if not is_ours(name) and not found.scale.points:
         raise UsageError(f"{name} needs qualities to measure: points of its QualityScale")
     if not is_ours(name):
-        code_of(name)  # keep the code as it is now: the file may be edited during a run
+        code_of(name)  # caches the code as it is now, since the file may be edited during a run
     return found
 
 
 @functools.cache
 def load_metric(name: str) -> Metric:
-    """The metric behind a name or `path/to/file.py:NAME`: a `bench.metrics.Metric`.
+    """Load a metric by name or `path/to/file.py:NAME`.
 
     Raises:
-        UsageError: there is no such name, file or object, or it is not a Metric.
+        UsageError: there is no such name, file or object, or it is not a `bench.metrics.Metric`.
     """
     from bench.metrics.distortion import Metric  # noqa: PLC0415
 
@@ -127,19 +127,18 @@ def load_metric(name: str) -> Metric:
         raise UsageError(f"metric '{name}' is not a bench.metrics.Metric")
     if name in ours:
         return found
-    # As with a codec: an edited metric must not return stored values.
+    # As for a codec: stored values must not be used after an edit.
     code = code_of(name)
     version, content = code.versioned(found.version), user_code.content_sha256(code.files(found.files))
     return replace(found, version=f"{version}-{content[:16]}" if content else version)
 
 
 def names_of(texts: Iterable[str]) -> list[str]:
-    """Names of the existing codecs that names and globs (as in `resolve_codecs`) stand for, without duplicates."""
+    """Return the existing codecs that names and globs (as in `resolve_codecs`) stand for, without duplicates."""
     known = codec_names()
     found: dict[str, None] = {}
     for spec in map(CodecSpec.parse, texts):
-        plain = ALIASES.get(spec.name, spec.name)
-        names = [name for name in known if spec.matches(name)] if spec.is_glob else [plain]
+        names = _expanded(spec)
         found |= dict.fromkeys(n for n in names if n in {*known, *ON_REQUEST} or Path(n.rpartition(":")[0]).is_file())
     return list(found)
 
@@ -151,11 +150,11 @@ def resolve_codecs(
     backend: str | None = None,
     without: Collection[str] = (),
 ) -> list[CodecSpec]:
-    """Expand names and globs into codecs with their qualities, each codec once, in the given order.
+    """Expand names and globs to codecs with their qualities, each codec once, in the given order.
 
-    Each codec gets the options that it has; every option must belong to one of them. Codecs matched by a glob are left
-    out if they lack the backend; a codec given by name must have it. Those named in `without` are left out, too, and
-    not loaded; an option may belong to them.
+    Each codec gets the options that it knows; every option must belong to at least one codec. Codecs that match a glob
+    are left out if they do not have the backend; a codec given by name must have it. Codecs in `without` are left out
+    and not loaded; if there are any, options may belong to them.
 
     Raises:
         UsageError: a name is unknown, a glob matches nothing, a quality is out of range, no codec has an option or the
@@ -179,10 +178,16 @@ def resolve_codecs(
     return [CodecSpec(name, qualities, _options_of(codec_class(name), given)) for name, qualities in wanted.items()]
 
 
+def _expanded(spec: CodecSpec) -> list[str]:
+    """Codecs that match a glob, or the codec of a name or alias, which need not exist."""
+    if spec.is_glob:
+        return [name for name in codec_names() if spec.matches(name)]
+    return [ALIASES.get(spec.name, spec.name)]
+
+
 def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> list[str]:
-    """Codecs matched by a name or glob; for globs, only those with the backend."""
-    plain = ALIASES.get(spec.name, spec.name)
-    names = [name for name in codec_names() if spec.matches(name)] if spec.is_glob else [plain]
+    """Codecs of a name or glob that have the backend."""
+    names = _expanded(spec)
     if not names:
         raise unknown_codec("codec", spec.name, codec_names())
     names = [name for name in names if name not in without]
@@ -195,7 +200,7 @@ def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> li
 
 
 def _adapted(found: object, name: str) -> object:
-    """Codec made from a class by the first adapter that accepts it; otherwise the class itself."""
+    """Turn a class into a codec by the first adapter that accepts it; otherwise return it unchanged."""
     if not isinstance(found, type) or issubclass(found, Codec):
         return found
     for adapter in ADAPTERS:
@@ -219,12 +224,12 @@ def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
 
 
 def stem(codec: str) -> str:
-    """The name of the family of a codec's label: jpeg of jpeg-444, joint of joint+qr, vvc of vtm."""
+    """Return the family in a codec's label: jpeg for jpeg-444, joint for joint+qr, vvc for vtm."""
     return _STANDARDS.get(name := _SETTING.sub("", codec), name)
 
 
 def label_of(name: str) -> str:
-    """The name that a codec's rows are stored under: its registered name, or a file's class name in lower case.
+    """Return the name under which a codec is stored: its registered name, or the lower-case class name of a file.
 
     Raises:
         UsageError: a class in a file has the name of a registered codec.
@@ -269,10 +274,10 @@ def _find(kind: str, name: str, targets: dict[str, str]) -> object:
 
 @functools.cache
 def code_of(name: str) -> user_code.Code:
-    """The code of a loaded codec or metric that is not part of this package.
+    """Return the code of a loaded codec or metric that is not part of this package.
 
     Raises:
-        UsageError: a module that it imports is not the one in the same folder.
+        UsageError: it imports another module than that in its folder; see `user_code.local_modules`.
     """
     if _is_path(name):
         return user_code.Code.of(Path(name.rpartition(":")[0]))
@@ -281,7 +286,7 @@ def code_of(name: str) -> user_code.Code:
 
 
 def is_ours(codec: str) -> bool:
-    """Whether a codec is part of this package; the files that others open are recorded."""
+    """Whether a codec is part of this package."""
     return codec in {*CODECS, *ON_REQUEST, *ALIASES}
 
 

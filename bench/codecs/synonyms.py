@@ -1,6 +1,6 @@
 """Names of codecs: tables of all providers, and suggestions for unknown names.
 
-A codec has other names in papers and in files of published points.
+Papers and files of published points use other names for some codecs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from bench.system.errors import UsageError
 
 PROVIDERS = ("baselines", "bench.learned.families")
-"""Modules with the tables `CODECS` and `SYNONYMS`. They are named, not imported, because they are below this folder."""
+"""Modules with the tables `CODECS` and `SYNONYMS`, given by name because they are below this folder."""
 
 
 def provided(table: str) -> dict[str, Any]:
-    """A table of all providers: codec name to "module:attribute" (CODECS), or to the codec's other names (SYNONYMS)."""
+    """Merge a table of all providers: codec name to "module:attribute" (CODECS) or to synonyms (SYNONYMS)."""
     tables = (getattr(importlib.import_module(module), table) for module in PROVIDERS)
     return {name: value for each in tables for name, value in each.items()}
 
@@ -30,19 +30,19 @@ _SYNONYMS = tuple((name, *others) for name, others in provided("SYNONYMS").items
 
 
 def unknown_codec(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a codec or curve that is not in `known`, with a suggestion."""
+    """Return the error for a codec or curve that is not in `known`, with a suggestion."""
     known = tuple(known)
     return unknown(kind, name, known, _meant(name, of_source(name, known)))
 
 
 def codec_hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown codec or curve; see `bench.system.errors.hint`."""
+    """Return the end of a message about an unknown codec or curve; see `bench.system.errors.hint`."""
     known = tuple(known)
     return hint(name, known, _meant(name, of_source(name, known)))
 
 
 def _meant(name: str, names: list[str]) -> str | None:
-    """First of `names` that denotes the same codec as `name`."""
+    """Find the first of `names` that denotes the same codec as `name`."""
     method = name.lower().rpartition("/")[2].partition("@")[0]
     words = [word for synonyms in _SYNONYMS if method in synonyms for word in synonyms] or [method]
     patterns = [re.compile(rf"(.*[/-])?{re.escape(word)}([@_].*|-(mse|msssim))?", re.IGNORECASE) for word in words]

@@ -1,6 +1,6 @@
-"""Codecs and metrics in a user's files: loading, the local modules that they import, and the files that they read.
+"""Codecs and metrics in a user's files: loading them, and finding the local modules and files that they use.
 
-The version of such code is the hash of its content, so that stored results are not used after an edit or with other
+The version of such code is the hash of its content, so that stored results are not reused after an edit or with other
 weights. Modules of the standard library and of site-packages are not hashed.
 """
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 _SYSTEM = [Path(name) for name in ("/dev", "/etc", "/proc", "/run", "/sys", "/usr/lib", "/usr/share")]
 
 _kept: dict[Path, set[Path]] = {}
-"""Module file to the data files that it, or code that it called, has opened and may hold in memory."""
+"""Module file to the data files that it, or code called by it, has opened and may hold in memory."""
 
 
 @dataclass(slots=True, eq=False)
 class Opened:
-    """The files that were opened in a block of `watching`."""
+    """Files that were opened in a block of `watching`."""
 
     read: dict[str, set[str]] = field(default_factory=dict)
     """File name as opened to the source files on the call stack."""
     written: set[str] = field(default_factory=set)
 
     def data_files(self) -> dict[Path, set[str]]:
-        """The user's files that were only read, as absolute paths. Files that were also written are temporary files."""
+        """Return the user's files that were only read, with their callers. Written files are temporary files."""
         read = {_source(Path(name).absolute()): self.read[name] for name in self.read.keys() - self.written}
         return {path: callers for path, callers in read.items() if is_file(path) and _is_local(path)}
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file exists; False for names that are too long for a path."""
-    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises on that
+    """Whether a file exists; False for names that are too long."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises on these
 
 
 _watchers: list[Opened] = []
@@ -58,7 +58,7 @@ _watchers: list[Opened] = []
 
 @contextlib.contextmanager
 def watching() -> Iterator[Opened]:
-    """Record the files that Python opens in the block. Files that a C library opens are not seen."""
+    """Record the files that Python opens in the block; files that a C library opens are not detected."""
     _install_hook()
     opened = Opened()
     _watchers.append(opened)
@@ -96,11 +96,11 @@ def _callers() -> Iterator[str]:
 
 
 _MOVED = {"bench.codec": "bench.codecs", "bench.picture": "bench.images", "bench.probe": "bench.codecs.probe"}
-"""Former modules that users' code may import, and where their names are now."""
+"""Former module that users' code may import to the module with its names now."""
 
 
 def keep(files: Mapping[Path, Iterable[str]]) -> None:
-    """Record data files that code holds in memory: later users of the code do not open them again."""
+    """Record data files that code holds in memory, because later users of the code do not open them again."""
     for file, callers in files.items():
         for caller in callers:
             _kept.setdefault(Path(caller), set()).add(file)
@@ -120,7 +120,7 @@ def load(path: Path, name: str) -> ModuleType:
         raise UsageError(f"'{name}': {path} is not a Python file")
     folder = str(path.parent.absolute())
     if folder not in sys.path:
-        # At the end, so that files there do not replace modules that libraries need.
+        # At the end, so that files there do not shadow modules that libraries need.
         sys.path.append(folder)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look up their module while the file runs
@@ -138,16 +138,16 @@ def load(path: Path, name: str) -> ModuleType:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The file of a codec or metric with the local modules that it imports, at the time when it was loaded."""
+    """The file of a codec or metric, and the local modules that it imports, as they were when it was loaded."""
 
     path: Path
     modules: frozenset[Path]
     digest: str
-    """16 hexadecimal digits of the hash of their content; "" for installed packages."""
+    """First 16 hexadecimal digits of the SHA-256 of their content; "" for installed packages."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """The code of a file and its modules. The digest depends on their content, and not on the file's name.
+        """Read the code of a file and its modules. The digest depends on their content, not on the file's name.
 
         Raises:
             UsageError: see `local_modules`.
@@ -159,11 +159,11 @@ class Code:
         return cls(path, frozenset(modules.values()), digest)
 
     def versioned(self, version: str) -> str:
-        """The version with the digest of the code."""
+        """Append the digest of the code to a version."""
         return f"{version}-{self.digest}" if self.digest else version
 
     def files(self, declared: Iterable[str | Path]) -> set[Path]:
-        """The data files of the code: those declared, with all files in declared folders, and those held in memory."""
+        """Return the data files of the code: declared ones, all in declared folders, and those held in memory."""
         paths = [self.path.parent / name for name in declared]
         below = (file for path in paths if path.is_dir() for file in path.rglob("*") if file.is_file())
         return {*below, *(path for path in paths if not path.is_dir())} | self._kept()
@@ -173,9 +173,9 @@ class Code:
 
 
 def content_sha256(files: Iterable[Path], declared: str | None = None) -> str | None:
-    """One SHA-256 for the content of files, in the order of their paths, and a declared one; None without files.
+    """Combine the SHA-256 of files, in the order of their paths, and a declared one; None without files.
 
-    For a single file it is the hash of the file, as sha256sum prints it.
+    For a single file, this is the SHA-256 of the file.
 
     Raises:
         UsageError: a file cannot be read.
@@ -196,12 +196,12 @@ def _combined(hashes: Sequence[str]) -> str:
 
 
 def local_modules(path: Path) -> dict[str, Path]:
-    """A file, under "", and the local modules that it imports directly or indirectly: module name to file.
+    """Find the local modules that a file imports, directly or indirectly: module name to file. "" is the file itself.
 
     Empty if the file itself belongs to an installed package.
 
     Raises:
-        UsageError: importing a module from the file's folder would give another file.
+        UsageError: an import would not give the module in the file's folder, but another one of that name.
     """
     if not _is_local(path.absolute()):
         return {}
@@ -223,7 +223,7 @@ def local_modules(path: Path) -> dict[str, Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level names that a file imports, and the imported files in its folder; none of them is run."""
+    """Top-level names that are imported by a file or by imported files in its folder; no file is run."""
     names: set[str] = set()
     waiting = [path]
     while waiting:
@@ -235,7 +235,7 @@ def imported(path: Path) -> set[str]:
 
 
 def _imports(file: Path, module: str) -> set[str]:
-    """Names of the modules that a file imports anywhere, and of imported names that may be modules."""
+    """Return the names of modules that a file imports anywhere, including imported names that may be modules."""
     if file.suffix != ".py":  # extension module
         return set()
     try:
@@ -254,7 +254,7 @@ def _imports(file: Path, module: str) -> set[str]:
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The absolute module of a `from ... import`, or ""."""
+    """Return the absolute module name of a `from ... import`, or ""."""
     if not node.level:
         return node.module or ""
     parts = package.split(".") if package else []
@@ -263,13 +263,13 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _file_of(name: str) -> Path | None:
-    """The file of an imported or importable module; None if it has none or does not exist."""
+    """Return the file of an imported or importable module; None if it has none or does not exist."""
     spec = _spec_of(name)
     return Path(spec.origin).absolute() if spec and spec.has_location and spec.origin else None
 
 
 def _spec_of(name: str) -> ModuleSpec | None:
-    """The spec of a module, without importing the module or its parents."""
+    """Return the spec of a module, without importing the module or its parents."""
     if name in sys.modules:
         return getattr(sys.modules[name], "__spec__", None)
     parent = name.rpartition(".")[0]
@@ -283,7 +283,7 @@ def _spec_of(name: str) -> ModuleSpec | None:
 
 
 def _refuse_another(main: Path, name: str, file: Path | None) -> None:
-    """Refuse an import that would not give the module in the user's folder, as `python FILE` would."""
+    """Refuse an import that does not give the module in the user's folder, unlike with `python FILE`."""
     beside = [main.with_name(f"{name}.py"), main.parent / name / "__init__.py"]
     mine = next((path for path in beside if path.is_file() and path != main), None)
     if mine is None or file is None or file.samefile(mine) or name in {*sys.stdlib_module_names, "bench", "baselines"}:
@@ -292,7 +292,7 @@ def _refuse_another(main: Path, name: str, file: Path | None) -> None:
 
 
 def _is_local(path: Path) -> bool:
-    """Whether a file is the user's: not part of the system, of Python, of an installed package, or of this package."""
+    """Whether a file belongs to the user, not to the system, Python, an installed package or this package."""
     if {"site-packages", "dist-packages"} & {*path.parts}:
         return False
     return not any(path.is_relative_to(root) for root in (*_SYSTEM, *_ours()))
@@ -306,7 +306,7 @@ def _ours() -> tuple[Path, ...]:
 
 
 def _source(path: Path) -> Path:
-    """The source file of a .pyc file; other files unchanged."""
+    """Return the source file of a .pyc file; other paths unchanged."""
     if path.suffix != ".pyc":
         return path
     try:
