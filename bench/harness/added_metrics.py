@@ -1,7 +1,7 @@
-"""Further metrics of stored measurements: `bench run --add-metric`.
+"""Further metrics for stored measurements: `bench run --add-metric`.
 
-The database holds no bitstreams. Each codec is opened with its stored configuration and codes the picture again; the
-metric is computed only if the bitstream is identical to the measured one. Existing values are not changed.
+The database has no bitstreams. Each codec is opened with its stored configuration and encodes the picture again; the
+metric is stored only if the bitstream is identical to the measured one. Existing values are not changed.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 _OF_RUNS = (
     "metrics", "bpp", "psnr", "timing", "repeats", "force", "sample", "seed", "skip_failed", "backend", "codec_options",
 )  # fmt: skip
-"""Fields of a request that configure new measurements, and are not allowed here."""
+"""Fields of a request that configure new measurements and are not allowed here."""
 
 
 def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
-    """Measure the `added` metrics of a request on the stored measurements of its images (and codecs, if given).
+    """Measure the `added` metrics of a request for the stored measurements of its images, and of its codecs if any.
 
     Raises:
         BenchError: a name is wrong, a metric cannot run here, nothing is stored, or the database cannot be used.
@@ -91,7 +91,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
 def _stored(
     store: Store, images: Sequence[ImageFile], codecs: Sequence[str]
 ) -> Mapping[Configuration, Mapping[str, str]]:
-    """The measurements of some images, and of codecs by name or glob if there are any: key to file by configuration."""
+    """Hashes of the stored bitstreams by key, by configuration; of some images, and of codecs given by name or glob."""
     columns = [field.name for field in fields(Configuration)]
     query = f"""SELECT key, bitstream_sha256, image_sha256, {", ".join(columns)}
         FROM measurements JOIN configurations USING (configuration_id)"""  # noqa: S608  # our own names
@@ -109,7 +109,7 @@ def _stored(
 
 
 def _points(stored: Iterable[Configuration], image: ImageFile, opening: Opening) -> tuple[list[CodecPoint], list[str]]:
-    """The codecs that can be opened here, and one line for each that differs from the measured one."""
+    """Codecs that can be opened in the measured version, and a line for each of the others."""
     points: list[CodecPoint] = []
     left_out: dict[str, None] = {}
     for configuration in stored:

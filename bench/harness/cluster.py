@@ -1,7 +1,7 @@
 """Measuring on a dask.distributed cluster: `bench run --scheduler`.
 
-Each thread of a Dask worker executes tasks in a worker process of its own (`bench.harness.supervisor`). Dask's process
-only receives batches and returns results, so that no codec can end it. Only the client writes the database.
+Each thread of a Dask worker executes tasks in its own worker process (`bench.harness.supervisor`). Dask's process only
+receives batches and returns results, so that no codec can end it. Only the client writes to the database.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from bench.harness.dispatch import Batch, Work
 
 CONNECT_S = 10.0
-"""Timeout for connecting to a scheduler."""
+"""Timeout for connecting to a scheduler, in seconds."""
 
 FETCH_S = 5.0
-"""Interval of checks whether the worker of an outstanding result still exists."""
+"""Interval in seconds at which the existence of the worker of an outstanding result is checked."""
 
 TRIES = 2
-"""Attempts to send a picture to a process, which may have been replaced in the meantime."""
+"""Number of attempts to send a picture to a process, which may have been replaced in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Identity of a run on the workers: processes are not shared between runs, whose files may have been edited."""
+    """Identity of a run on the workers. Runs do not share processes, because files may be edited between them."""
 
     run_id: str
     folder: str
-    """The working directory, to which the user's paths are relative."""
+    """Working directory, to which the user's paths are relative."""
 
 
 class ClusterCrew:
@@ -60,7 +60,7 @@ class ClusterCrew:
         self._is_waiting = False
 
     def workers(self) -> Mapping[str, int]:
-        """The usable workers; for each of the others the reason is printed once."""
+        """Return the usable workers; for each other worker, print the reason once."""
         with self._explained():
             threads: dict[str, int] = self._client.nthreads()
             if new := [address for address in threads if address not in self._accepted]:
@@ -85,7 +85,7 @@ class ClusterCrew:
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> _Future:
         """Submit a batch to a worker."""
         with self._explained():
-            # Not pure: equal tasks of two runs must not share a result, because failures are reported.
+            # Not pure: equal tasks must not share a result, which may be a failure.
             future = self._client.submit(_carried_out, self._run, work, batch, workers=[worker], pure=False)
         return _Future(future, self._explained, lambda: worker in self._client.nthreads())
 
@@ -102,7 +102,7 @@ class ClusterCrew:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # Dask raises various types if the scheduler cannot be reached
+        except Exception as error:  # noqa: BLE001  # Dask raises various types if it cannot reach the scheduler
             raise ClusterError(
                 f"the scheduler {self._name} is gone ({one_line(error)}); finished work is stored, and the same "
                 "command resumes from there"
@@ -126,31 +126,31 @@ class _Future:
                 try:
                     return self.future.result(timeout=FETCH_S)
                 except TimeoutError:
-                    if self.future.status == "error":  # raised by the batch itself
+                    if self.future.status == "error":  # the batch itself raised TimeoutError
                         raise
-                    # Its worker left after the batch was done, before the result was fetched: Dask would wait forever.
+                    # If its worker has left after the batch, before the result was fetched, Dask would wait forever.
                     with self.explained():
                         has_worker = self.has_worker()
                     if not has_worker:
                         raise LostError from None
-        except CancelledError as error:  # only Dask cancels, when it has lost its scheduler
+        except CancelledError as error:  # only Dask cancels, after losing its scheduler
             with self.explained():
                 raise ConnectionError(str(error)) from None
 
 
 @contextlib.contextmanager
 def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
-    """The workers of a scheduler, given by its address or its scheduler file.
+    """Connect to the workers of a scheduler, given by its address or its scheduler file.
 
     Raises:
-        UsageError: there is no such scheduler.
+        UsageError: there is no scheduler at this address.
     """
     given = _address(where)
     import dask  # noqa: PLC0415
     from distributed import Client  # noqa: PLC0415  # 1 s
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    # Else the client keeps its last 1000 messages for debugging: batches, and the pictures that it sends.
+    # Otherwise the client keeps its last 1000 messages for debugging, including all pictures that it sends.
     dask.config.set({"distributed.admin.low-level-log-length": 0})
     try:
         client = Client(**given, timeout=CONNECT_S, set_as_default=False)
@@ -165,7 +165,7 @@ def cluster(where: str, run_id: str) -> Iterator[ClusterCrew]:
 
 
 def _address(where: str) -> dict[str, str]:
-    """The arguments of Dask's client, which answers malformed ones with tracebacks of its own."""
+    """Return the arguments of Dask's client, checked because malformed ones cause tracebacks."""
     address = where
     if Path(where).is_file():
         try:
@@ -188,7 +188,7 @@ def _address(where: str) -> dict[str, str]:
 
 
 def _version() -> tuple[str, str]:
-    """Version and source hash of bench, which must be equal on client and worker."""
+    """Return version and source hash of bench, which must be the same on client and worker."""
     return __version__, source_sha256()
 
 
@@ -216,12 +216,12 @@ def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
 
 
 def _supervisor(run: _Run) -> Supervisor:
-    """The supervisor of this thread; a new run gets a new one."""
+    """Return the supervisor of this thread; each run gets a new one."""
     before, supervisor = _supervisors.get(threading.get_ident(), (None, None))
     if supervisor is None or before != run:
         if supervisor is not None:
             supervisor.close()
-        # Dask sets it for its workers. It disables glibc's dynamic thresholds, which costs 80 ms per picture of Kodak.
+        # Set by Dask for its workers; it disables glibc's dynamic thresholds, which costs 80 ms per picture of Kodak.
         os.environ.pop("MALLOC_TRIM_THRESHOLD_", None)
         folder = run.folder if Path(run.folder).is_dir() else None
         supervisor = Supervisor(threads=1, folder=folder)

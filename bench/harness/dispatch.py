@@ -1,8 +1,8 @@
 """Dispatch of tasks to several workers, on this machine or on a cluster; results are yielded as they arrive.
 
-Each worker has few batches at a time, so that this process holds few tasks and results. A batch takes about half a
-second: little is lost with a worker, and few messages are sent. A worker that cannot execute the tasks of a point gets
-no more of them.
+Each worker has only a few batches at a time, so that few tasks and results are in memory. A batch takes about half a
+second, so that little is lost with a worker and few messages are sent. A worker that cannot execute a task of a point
+gets no further tasks of that point.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture
 
 AHEAD = 2
-"""Batches that a worker has at a time: one that is executed and one that waits."""
+"""Number of batches of a worker at a time: one in execution, and one waiting."""
 
 BATCH_S = 0.5
 LARGEST_BATCH = 64
 
 LOOK_S = 1.0
-"""Interval at which the list of workers is updated."""
+"""Interval in seconds at which the list of workers is updated."""
 
 LOSSES = 3
-"""Number of times that a task may be lost with its worker before it fails: the task may be the cause."""
+"""Number of losses of a task with its worker after which it fails, because it may be the cause."""
 
 _Value = TypeVar("_Value")
 Value_co = TypeVar("Value_co", covariant=True)
 
 Todo: TypeAlias = "Mapping[CodecPoint, Iterator[Task]]"
-"""The tasks to execute, by point."""
+"""Tasks to execute, by point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +65,30 @@ class Batch:
 
     tasks: Sequence[Task]
     pictures: Mapping[str, AnyPicture] = field(default_factory=dict)
-    """Pictures that the worker cannot read, by SHA-256."""
+    """Pictures that the worker cannot read itself, by SHA-256."""
     losses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[Value_co]):
-    """The results of a batch, one per task, and the time that it took."""
+    """Results of a batch, one per task, and its duration."""
 
     values: Sequence[Value_co | BaseException | Unable]
     seconds: float
 
 
 class LostError(Exception):
-    """A worker is gone with the results of a batch; raised by the `result` of a future."""
+    """A worker has been lost with the results of a batch; raised by `result` of a future."""
 
 
 class Crew(Protocol):
-    """Workers."""
+    """A group of workers."""
 
     def workers(self) -> Mapping[str, int]:
-        """The current workers by name, with the number of batches that each executes at once."""
+        """Return the current workers by name, with the number of batches that each executes at once."""
 
     def submit(self, worker: str, work: Work[Any], batch: Batch) -> Any:  # noqa: ANN401  # those of Dask have no type
-        """Submit a batch to a worker; a future of its `Done`, as of `concurrent.futures` or Dask."""
+        """Submit a batch to a worker, and return a future of its `Done`, from `concurrent.futures` or Dask."""
 
     def note(self, worker: str, line: str) -> None:
         """Tell the user about a problem with a worker."""
@@ -126,7 +126,7 @@ class Dispatcher(Generic[_Value]):
                 yield from self._taken(*self._running.pop(future), future)
 
     def _look(self) -> Iterator[tuple[Task, BaseException]]:
-        """Update the list of workers, and requeue the batches of workers that are gone."""
+        """Update the list of workers, and requeue the batches of lost workers."""
         if time.monotonic() - self._looked < LOOK_S:
             return
         self._looked = time.monotonic()
@@ -138,7 +138,7 @@ class Dispatcher(Generic[_Value]):
             yield from self._lost(worker, batch)
 
     def _lost(self, worker: str, batch: Batch) -> Iterator[tuple[Task, BaseException]]:
-        """Retry the batches of a lost worker, one task at a time, or give them up."""
+        """Requeue the tasks of a lost worker, one per batch; fail tasks that were lost too often."""
         losses = batch.losses + 1
         for task in batch.tasks:
             if losses < LOSSES:
@@ -148,7 +148,7 @@ class Dispatcher(Generic[_Value]):
 
     def _hand_out(self) -> None:
         load = Counter(worker for worker, _ in self._running.values())
-        # Round by round, so that the first worker does not get all batches.
+        # Level by level, so that the first worker does not get all batches.
         for level in range(AHEAD * max(self._workers.values(), default=0)):
             for worker, width in self._workers.items():
                 if load[worker] <= level < AHEAD * width and (batch := self._next(worker)):
@@ -161,7 +161,7 @@ class Dispatcher(Generic[_Value]):
         future.add_done_callback(self._finished.put)
 
     def _next(self, worker: str) -> Batch | None:
-        """The next batch that a worker can execute."""
+        """Return the next batch that a worker can execute; None if there is none."""
         for batch in self._again:
             if (worker, batch.tasks[0].point) not in self._unable:
                 self._again.remove(batch)
@@ -188,7 +188,7 @@ class Dispatcher(Generic[_Value]):
         except LostError:
             yield from self._lost(worker, batch)
             return
-        except Exception as error:  # noqa: BLE001  # an error of the transport, not of a task
+        except Exception as error:  # noqa: BLE001  # of the transport, not of a task
             yield from ((task, CodecError(one_line(error))) for task in batch.tasks)
             return
         self._task_s[batch.tasks[0].point] = done.seconds / len(batch.tasks)

@@ -1,4 +1,4 @@
-"""Decoding in a fresh process, which receives a recipe of the codec and the bytes of a file, and nothing else."""
+"""Decoding in a fresh process, which receives only a recipe of the codec and the bytes of a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FreshProcess(WorkerProcess):
     """A worker process that decodes."""
 
     def open(self, recipe: Recipe) -> None:
-        """Start the process if necessary, and open a codec in it, so that decoding need not.
+        """Start the process if necessary, and open a codec in it ahead of decoding.
 
         Raises:
             CodecError: as `decode`.
@@ -30,10 +30,10 @@ class FreshProcess(WorkerProcess):
         self._call(_open, recipe)
 
     def decode(self, recipe: Recipe, data: bytes, kind: Kind = "rgb") -> AnyPicture:
-        """Decode a file in the process; see `adapter.decode`.
+        """Decode a file in the process; see `bench.codecs.adapter.decode`.
 
         Raises:
-            CodecError: the file cannot be decoded, or the codec cannot be opened there.
+            CodecError: the file cannot be decoded, or the codec cannot be opened in the process.
         """
         decoded: AnyPicture = self._call(_decode, recipe, data, kind)
         return dataclasses.replace(decoded)  # unpickled arrays are writable; a picture's are not

@@ -1,4 +1,4 @@
-"""Available codecs, image sets and metrics, and how to get those that are missing: `bench list`."""
+"""Available codecs, metrics and image sets, and how to get missing ones: `bench list` and `bench doctor`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _WIDTH = 60
-"""Of a column with many names."""
+"""Maximum width of a column with many names, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodecEntry:
-    """A codec with one of its backends: its default qualities and the backend's version, or what is missing."""
+    """A codec with one of its backends: default qualities and version of the backend, or what is missing."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ class CodecEntry:
 
 
 def codecs() -> list[CodecEntry]:
-    """All registered codecs with each of their backends, and those that need a user's weights."""
+    """List all codecs with each of their backends, including those that need weights of the user."""
     names = (*codec_names(), *ON_REQUEST)
     return [_entry(name, backend) for name in names for backend in codec_class(name).backends]
 
@@ -69,26 +69,26 @@ def _entry(name: str, backend: str) -> CodecEntry:
 
 
 def meanings(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """Meanings of the codecs' qualities, each once: (codecs, meaning)."""
+    """List the meanings of qualities, each once: (codecs, meaning)."""
     grouped = _grouped((entry.meaning, entry.name) for entry in entries)
     return [(f"{names[0]} and {len(names) - 1} more" if names[1:] else names[0], key) for key, names in grouped.items()]
 
 
 def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
-    """Missing requirements of codecs, each once: (codecs with their backend, what is missing).
+    """List missing requirements, each once: (codecs with their backend, what is missing).
 
-    Many codecs take further rows, without a requirement.
+    If there are many codecs, their names continue in further rows.
     """
     lacking = ((e.missing, f"{e.name} ({e.backend})") for e in entries if e.missing)
     rows = []
     for reason, names in _grouped(lacking).items():
-        first, *further = textwrap.wrap(", ".join(names), _WIDTH, break_on_hyphens=False)
-        rows += [(first, reason), *((line, "") for line in further)]
+        first, *more = textwrap.wrap(", ".join(names), _WIDTH, break_on_hyphens=False)
+        rows += [(first, reason), *((line, "") for line in more)]
     return rows
 
 
 def metrics() -> list[tuple[str, str, str, str]]:
-    """All registered metrics: (name, title, which values are better, when it is measured or what is missing)."""
+    """List all metrics: (name, title, which values are better, when it is measured or what is missing)."""
     rows = []
     for name in (*METRICS, *FURTHER_METRICS):
         metric = load_metric(name)
@@ -99,15 +99,15 @@ def metrics() -> list[tuple[str, str, str, str]]:
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+    """Group names by what they have in common, each name once."""
+    groups: dict[str, dict[str, None]] = {}
     for common, name in pairs:
-        groups.setdefault(common, [])
-        groups[common] += [name] if name not in groups[common] else []
-    return groups
+        groups.setdefault(common, {})[name] = None
+    return {common: list(names) for common, names in groups.items()}
 
 
 def image_sets(data: Path | None) -> list[tuple[str, str]]:
-    """Every named image set, and whether its files are here with the right hashes."""
+    """List the named image sets, and whether their files are here with the right hashes."""
     states = []
     for name in datasets.dataset_names():
         absent = datasets.missing(name, data)
@@ -122,7 +122,7 @@ def image_sets(data: Path | None) -> list[tuple[str, str]]:
 
 
 def measured_sets(database: Path) -> list[tuple[str, str]]:
-    """The image sets in a results database: name and title."""
+    """List the image sets in a results database: (name, title)."""
     if not database.is_file():
         return []
     with Store.open(database) as store:
@@ -130,9 +130,9 @@ def measured_sets(database: Path) -> list[tuple[str, str]]:
 
 
 def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
-    """The published curves, imported ones included: (name, title, image set, metrics, points).
+    """List the published and imported curves: (name, title, image set, metrics, points).
 
-    The names are those that `bench compare` takes; points are those of the metric that has most.
+    Names are as in `bench compare`; points are counted for the metric with the most points.
     """
     points = published.load()
     if database.is_file():
@@ -147,7 +147,7 @@ def published_curves(database: Path) -> list[tuple[str, str, str, str, str]]:
 
 
 def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
-    """The environment as `bench doctor` shows it: (subject, finding)."""
+    """Describe the environment for `bench doctor`: (subject, finding)."""
     git = git_state()
     commit = f"{git['commit']}{' with changes' if git['dirty'] else ''}" if git["commit"] else "not a git checkout"
     from_variable = data is None and os.environ.get("BENCH_DATA")
@@ -166,6 +166,6 @@ def environment(data: Path | None, database: Path) -> list[tuple[str, str]]:
 def _accelerator() -> str:
     if importlib.util.find_spec("torch") is None:
         return "torch is not installed: pip install torch"
-    import torch  # noqa: PLC0415  # 2 s that only this command pays
+    import torch  # noqa: PLC0415  # takes 2 s
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "none (CPU)"

@@ -1,4 +1,4 @@
-"""Jobs: executing a task in any process, to measure or to time it."""
+"""Jobs: measuring or timing a task, in any process."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from bench.images.set_images import ImageFile
 
 PICTURES_BYTES = 2**28
-"""Size of the cache of decoded pictures: all of Kodak (1.2 MB each), so that each file is decoded once."""
+"""Size of the cache of decoded pictures, enough for all of Kodak (1.2 MB each)."""
 
 OBJECT_BYTES = 2**12
-"""Approximate overhead of a picture object, so that a cache of tiny pictures stays small, too."""
+"""Approximate overhead of a picture object, so that a cache of tiny pictures is limited, too."""
 
 OPEN_CODECS = 4
-"""Number of open encoder-decoder pairs: codecs of a family are timed side by side, and weights are large."""
+"""Number of encoder-decoder pairs kept open: codecs of a family are timed in turn, but weights are large."""
 
 Value_co = TypeVar("Value_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Result of measuring a task, with the picture's size in pixels."""
+    """Result of measuring a task, with the size of the picture in pixels."""
 
     width: int
     height: int
     result: Result
 
     def row(self, task: Task, run_id: str) -> Measurement:
-        """The measurement to store."""
+        """Return the row to store."""
         return Measurement(
             configuration=task.point.configuration,
             image_sha256=task.image.sha256,
@@ -71,7 +71,7 @@ class Timed:
 
 
 class Job(Generic[Value_co]):
-    """The work done for each task of a run; can be pickled."""
+    """The work to do for each task of a run; it can be pickled."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ class Job(Generic[Value_co]):
         return 1
 
     def prepare(self, task: Task) -> None:
-        """Open the codecs of a task, and whatever else it needs besides its picture.
+        """Open the codecs of a task, and whatever else it needs except its picture.
 
         Raises:
             BenchError: something is missing here, or differs from what was planned.
@@ -99,20 +99,20 @@ class Job(Generic[Value_co]):
         picture_of(task.image)
 
     def carry_out(self, task: Task) -> Value_co:
-        """Execute a prepared task; exceptions are those of the codec, the metric or the picture."""
+        """Execute a prepared task; raises exceptions of the codec, the metric or the picture."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuringJob(Job[Measured]):
-    """Rate and distortion."""
+    """Measures rate and distortion."""
 
     metrics: tuple[tuple[str, str], ...]
-    """Metrics by the names given by the user, with the planned versions."""
+    """Names of metrics as given by the user, with the planned versions."""
 
     @classmethod
     def by(cls, metrics: Iterable[str]) -> MeasuringJob:
-        """A job with the current versions of some metrics."""
+        """Create a job with the current versions of some metrics."""
         return cls(tuple((name, load_metric(name).version) for name in metrics))
 
     @property
@@ -130,7 +130,7 @@ class MeasuringJob(Job[Measured]):
             _process().open(task.point.recipe)
 
     def carry_out(self, task: Task) -> Measured:
-        """Encode and decode the picture, and compare."""
+        """Encode and decode the picture, and compute the metrics."""
         encoder, decoder = _opened(task.point.recipe)
         picture = picture_of(task.image)
         decode = _decoding(task.point.recipe, decoder)
@@ -140,14 +140,14 @@ class MeasuringJob(Job[Measured]):
 
 @dataclass(frozen=True, slots=True)
 class TimingJob(Job[Timed]):
-    """Times of encoding and decoding."""
+    """Measures the times of encoding and decoding."""
 
     repeats: int
     threads: int
 
     @property
     def rounds(self) -> int:
-        """Each repeat codes the picture, and so does the warm-up."""
+        """Each repeat codes the picture once, and so does the warm-up."""
         return self.repeats + 1
 
     def carry_out(self, task: Task) -> Timed:
@@ -160,7 +160,7 @@ class TimingJob(Job[Timed]):
 
 @functools.lru_cache(maxsize=OPEN_CODECS)
 def _opened(recipe: Recipe) -> tuple[Codec, Codec]:
-    """An encoder and a decoder: two objects, so that only the bytes pass from one to the other."""
+    """Open an encoder and a decoder as separate objects, so that only the bytes pass between them."""
     return recipe.open(), recipe.open()
 
 
@@ -170,16 +170,16 @@ def _process() -> FreshProcess:
 
 
 def _decoding(recipe: Recipe, decoder: Codec) -> Decode:
-    """The function that decodes the files of a codec.
+    """Return the function that decodes the files of a codec.
 
-    Foreign codecs decode in another process, where they cannot use a picture that the encoder kept in memory. The
-    package's own codecs are tested not to.
+    Foreign codecs decode in another process, where they cannot use a picture that the encoder has kept in memory. For
+    the package's own codecs, tests exclude this.
     """
     return adapter.decoder(decoder) if is_ours(recipe.name) else functools.partial(_process().decode, recipe)
 
 
 class _PictureCache:
-    """Least-recently-used cache of pictures, limited by their size."""
+    """Least-recently-used cache of pictures, limited by their total size."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[ImageFile, AnyPicture] = OrderedDict()
@@ -206,7 +206,7 @@ _pictures = _PictureCache()
 
 
 def picture_of(image: ImageFile) -> AnyPicture:
-    """The picture of an image, from the cache if possible."""
+    """Return the picture of an image, from the cache if possible."""
     picture = _pictures.take(image) or image.read()
     _pictures.put(image, picture)
     return picture

@@ -1,4 +1,4 @@
-"""Measurement of one codec on one picture: the only place where reported files are measured and times are taken."""
+"""Measurement of one codec on one picture. All reported file sizes and times are measured here."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture
     from bench.metrics.distortion import Metric
 
-
 BUSY_FRACTION = 0.15
-"""Share of all cores that other processes may use while times are taken."""
+"""Maximum share of all cores that other processes may use while times are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Wall time of one stage, once."""
+    """One sample of the wall-clock time of a stage."""
 
     stage: str
     repeat: int
@@ -48,13 +47,13 @@ class Sample:
 
 
 def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
-    """Encode a picture, decode it with another codec object from the bytes alone, and compare.
+    """Encode a picture, decode it with another codec object from the bytes alone, and compute the metrics.
 
-    The rate counts every byte of the file; distortion is measured between the 8-bit pictures, or planes of YUV.
+    The size counts every byte of the file; distortion is measured between 8-bit pictures, or between YUV planes.
 
     Raises:
-        CodecError: the codec failed, did not return bytes and a picture of the same size, or notes a number under the
-            name of a metric or of another column of the results.
+        CodecError: the codec failed, did not return bytes and a picture of the same size, or reported a diagnostic with
+            the name of a metric or of another column of the results.
         BenchError: a metric did not return a number.
     """
     notes: dict[str, float] = {}
@@ -68,8 +67,8 @@ def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequen
     values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
     if taken := [name for name in notes if name in values or is_column(name)]:
         raise CodecError(f"it notes '{taken[0]}', which is the name of a metric or column; another name is needed")
-    if strange := [name for name in notes if not is_measured_name(name)]:
-        raise CodecError(f"it notes '{strange[0]}'; a name has letters, digits, _, ., + and -")
+    if invalid := [name for name in notes if not is_measured_name(name)]:
+        raise CodecError(f"it notes '{invalid[0]}'; a name has letters, digits, _, ., + and -")
     notes |= adapter.ceiling(encoder, picture, metrics)
     return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
 
@@ -79,17 +78,17 @@ def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float |
     if value is None:
         return None
     if not isinstance(value, SupportsFloat) or math.isnan(number := float(value)):
-        raise BenchError(f"metric {metric.name} returned {value!r}, not a number (None says that it is not defined)")
+        raise BenchError(f"metric {metric.name} returned {value!r}, not a number (use None where it is undefined)")
     return number
 
 
 def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats: int, threads: int) -> Sequence[Sample]:
     """Time encoding (picture in memory to bytes) and decoding (bytes to picture), after one warm-up of each.
 
-    Stages that the codec marks within these are timed, too; conversions of the adapter are not.
+    Stages that the codec marks are timed, too; conversions of the adapter are not.
 
     Raises:
-        CodecError: the codec failed, or changed the number of threads that libraries have.
+        CodecError: the codec failed, or changed the number of threads of a library.
     """
     given = adapter.given(encoder, picture)
     set_threads(threads)
@@ -106,7 +105,7 @@ def time_stages(encoder: Codec, decoder: Codec, picture: AnyPicture, *, repeats:
 
 
 def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
-    """A sample of some work, followed by those of the stages that it marks; all include the work of accelerators."""
+    """Time some work and the stages that it marks, including work of accelerators; the sample of all work is first."""
     samples: list[Sample] = []
 
     @contextlib.contextmanager

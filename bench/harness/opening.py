@@ -1,7 +1,7 @@
 """Opening codecs to describe them, before anything is measured.
 
-Foreign code may end the process that loads it or constructs its codec, hang, or use all memory. It is therefore first
-loaded and opened in a worker process: if that ends, the codec's tasks fail with the reason.
+Foreign code may end the process that loads or constructs its codec, hang, or use all memory. It is therefore loaded and
+opened in a worker process first. If that process ends, the codec's tasks fail with the reason.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from bench.system.worker_process import Limits
 
 _LIBRARIES = {"torch", "compressai"}
-"""Slow imports of users' code, because of PyTorch."""
+"""Imports of users' code that are slow because of PyTorch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Opens codecs; foreign ones in a worker process that is replaced when it ends."""
+    """Opens codecs; foreign ones in a worker process, which is replaced if it ends."""
 
     supervisor: Supervisor
     limits: Limits
@@ -42,7 +42,7 @@ class Opening:
 
         Raises:
             BenchError: the codec cannot be opened.
-            CodecError: the codec's code raised another error, which is given in one line.
+            CodecError: the codec's code raised another error; the message is one line.
         """
         if is_ours(recipe.name):
             return _opened(recipe, image)
@@ -58,9 +58,9 @@ class Opening:
     def not_loaded(
         self, texts: Iterable[str], options: Mapping[str, str], backend: str | None
     ) -> Mapping[str, CodecError]:
-        """The requested codecs whose code kills the process that loads it, with the reason.
+        """Find the requested codecs whose code ends the process that loads it, and the reasons.
 
-        Exceptions are ignored here: they are raised again when the code is loaded in this process.
+        Exceptions are ignored here, because they are raised again when the code is loaded in this process.
         """
         names = names_of(texts)
         if others := [name for name in names if not is_ours(name)]:
@@ -79,7 +79,7 @@ class Opening:
 
 
 def _load_for_all(names: Iterable[str]) -> None:
-    """Import everything that the fork server must preload before it starts."""
+    """Import everything that the fork server should preload when it starts."""
     for name in METRICS:
         load_metric(name)
     for name in names:
@@ -90,7 +90,7 @@ def _load_for_all(names: Iterable[str]) -> None:
 
 
 def _load(name: str, options: Mapping[str, str], backend: str | None) -> CodecError | None:
-    """Import a codec class and query its points in a worker; return an error if it calls `sys.exit`."""
+    """Import a codec class and query its points, in a worker process; return an error if it calls `sys.exit`."""
     try:
         cls = codec_class(name)
         chosen = {option: value for option, value in options.items() if option in cls.options}
@@ -105,7 +105,7 @@ def _load(name: str, options: Mapping[str, str], backend: str | None) -> CodecEr
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """An error that keeps its type across processes."""
+    """An error whose type is kept across processes."""
 
     error: BenchError
 

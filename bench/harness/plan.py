@@ -1,7 +1,7 @@
-"""The plan of a run: its tasks, each one codec at one quality on one image.
+"""The plan of a run: its tasks, each of one codec at one quality on one image.
 
-A plan holds points and images only. Tasks are generated lazily, and codecs are closed as soon as their configuration is
-known: a run may have a million tasks, and models that do not fit into memory together.
+A plan stores only points and images. Tasks are generated lazily, and codecs are closed as soon as their configuration
+is known, because a run may have a million tasks, and models that do not fit into memory together.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Points and images of a run, and the reasons why other codecs cannot run.
+    """Points and images of a run, and why other codecs cannot run.
 
     Tasks are ordered by codec and quality, so that whole RD points are finished early.
     """
@@ -38,19 +38,19 @@ class Plan:
     about: Sequence[str] = ()
     """A line for each point whose codec has a note (`Codec.about`)."""
     shard: tuple[int, int] = (1, 1)
-    """Number of this shard, and the number of shards: each has every n-th task, so that shards take equally long."""
+    """Number of this shard, and number of shards n. A shard has every n-th task, so that all take equally long."""
     lost: Mapping[CodecPoint, CodecError] = field(default_factory=dict)
-    """Points of codecs that ended the process that opened them, with the reason. Their tasks are not in the plan."""
+    """Points of codecs that ended the process opening them, with the reason. Their tasks are not in the plan."""
 
     def of(self, place: int) -> Iterator[Task]:
-        """The tasks of one point."""
+        """Generate the tasks of one point."""
         number, shards = self.shard
         first = (number - 1 - place * len(self.images)) % shards
         return (Task(self.points[place], image) for image in itertools.islice(self.images, first, None, shards))
 
     @property
     def failing(self) -> Iterator[tuple[Task, CodecError]]:
-        """The tasks of the lost points, with the reason."""
+        """The tasks of the lost points, with the reasons."""
         tasks = replace(self, points=tuple(self.lost))
         return ((task, self.lost[task.point]) for task in tasks)
 
@@ -71,8 +71,8 @@ def plan(
 ) -> Plan:
     """Plan the tasks of a run.
 
-    The last quality, which is the highest, comes first: high rates take longest, and a long task at the end would keep
-    one worker busy while the others wait.
+    The last quality, which is the highest, comes first: high rates take longest, and at the end a long task would keep
+    one worker busy while the others are idle.
 
     Raises:
         MissingError: none of the codecs can run here.

@@ -1,4 +1,4 @@
-"""Recipes for opening the same codec in this and other processes."""
+"""Recipes for opening the same codec in this process and in others."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class Recipe:
     """Everything that a process needs to open a codec at one quality."""
 
     name: str
-    """The name as the user gave it; a codec of a file is stored under its label."""
+    """Name as given by the user. The codec of a file is stored under its label."""
     quality: float
     backend: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
-    """Files besides its code that determine the bytes of a foreign codec."""
+    """Files besides the code that determine the bytes of a foreign codec."""
     version: Version | None = None
-    """The expected version; None accepts any."""
+    """Expected version; None accepts any."""
 
     def open(self) -> Codec:
-        """A new codec object.
+        """Create a codec object.
 
         Raises:
             UsageError: there is no such codec, quality, backend or option.
             MissingError: it cannot run on this machine.
-            CodecError: it is another version.
+            CodecError: it has another version.
         """
         codec = self._new()
         if self.version not in {None, self._version_of(codec, self.files)}:
@@ -51,7 +51,7 @@ class Recipe:
         return codec
 
     def pinned(self) -> tuple[Recipe, Codec]:
-        """The recipe with the files and the version that are found here, and an open codec.
+        """Return the recipe with the files and the version found here, and an open codec.
 
         Raises:
             BenchError: as `open`.
@@ -61,13 +61,13 @@ class Recipe:
         else:
             codec, first = self._watched()
             _, second = self._watched()
-            # Files that only the first object opened are in memory, and may serve other qualities, too.
+            # Files that only the first object opened are held in memory, perhaps for other qualities, too.
             user_code.keep({path: first[path] for path in first.keys() - second.keys()})
             files = self._files(codec, {*first, *second})
         return replace(self, files=files, version=self._version_of(codec, files)), codec
 
     def configuration(self, codec: Codec, further: Mapping[str, Scalar] | None = None) -> Configuration:
-        """The configuration of an open codec; see `Configuration.of`."""
+        """Return the configuration of an open codec; see `Configuration.of`."""
         revision, weights_sha256 = self._version_of(codec, self.files)
         configuration = Configuration.of(label_of(self.name), codec, further)
         return replace(configuration, revision=revision, weights_sha256=weights_sha256)
@@ -76,13 +76,13 @@ class Recipe:
         return codec_class(self.name)(self.quality, backend=self.backend, **dict(self.options))
 
     def _watched(self) -> tuple[Codec, dict[Path, set[str]]]:
-        """A new codec object, and the files that were opened to create it."""
+        """Create a codec object, and return it with the files that were opened."""
         with user_code.watching() as opened:
             codec = self._new()
         return codec, opened.data_files()
 
     def _files(self, codec: Codec, opened: set[Path]) -> tuple[Path, ...]:
-        """Files besides code that determine the bytes: named by the codec or by options, or opened by the codec."""
+        """Files besides the code that determine the bytes: declared by the codec, named by options, or opened."""
         code = code_of(self.name)
         options = {path.absolute() for path in map(Path, codec.chosen.values()) if user_code.is_file(path)}
         return tuple(sorted(code.files(codec.files) | options | (opened - code.modules)))
@@ -95,7 +95,7 @@ class Recipe:
 
 
 def recipe_of(stored: Mapping[str, Any]) -> Recipe:
-    """The recipe of a stored configuration; `stored` has the fields of `Configuration`."""
+    """Create the recipe of a stored configuration; `stored` has the fields of `Configuration`."""
     settings = json.loads(stored["settings"] or "{}")
     options = {name: str(settings[name]) for name in codec_class(stored["codec"]).options if name in settings}
     if stored["weights"]:

@@ -1,4 +1,4 @@
-"""A whole run: from names and options to rows in the database and a summary."""
+"""A whole run, from names and options to rows in the database and a summary."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from bench.system.errors import BenchError
 
 REPEATS = 5
-"""Samples of a time, if nothing else is asked for."""
+"""Default number of samples of a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,28 +67,28 @@ class RunRequest:
     seed: int | None = None
     """Seed of the sample."""
     shard: tuple[int, int] = (1, 1)
-    """Number of the shard to measure, and the number of shards."""
+    """Number of the shard to measure, and number of shards."""
     skip_failed: bool = False
-    """Whether images on which a codec fails are left out of the result; otherwise a failure is an error."""
+    """Whether images on which a codec fails are excluded from the result; otherwise a failure is an error."""
     clip: ClipOptions | None = None
     data: Path | None = None
     backend: str | None = None
     codec_options: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
-    """Metrics to add to stored measurements: see `bench.harness.added_metrics`."""
+    """Metrics to add to stored measurements; see `bench.harness.added_metrics`."""
     bpp: float | None = None
-    """Target mean rate, for which the quality of each codec is searched."""
+    """Target mean rate in bits per pixel, for which the quality of each codec is searched."""
     psnr: float | None = None
-    """Target mean PSNR over R, G and B in dB, likewise."""
+    """Target mean PSNR over R, G and B in dB, for which the quality of each codec is searched."""
     timing: bool = False
     repeats: int | None = None
     force: bool = False
     workers: int = 1
     scheduler: str | None = None
-    """Address or file of a Dask scheduler whose workers measure."""
+    """Address or file of the Dask scheduler whose workers measure."""
     limits: Limits = field(default_factory=Limits)
-    """Limits of a task; see `bench.harness.supervisor`."""
+    """Limits of each task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +96,34 @@ class Summary:
     """Summary of a run for the user."""
 
     dataset: str
-    """Name of the image set of the result: the requested images without the skipped ones."""
+    """Name of the image set of the result, that is, of the requested images without the skipped ones."""
     points: frozenset[tuple[str, float]]
     """Curve (`Configuration.curve`) and quality of each requested point."""
     missing: tuple[str, ...]
     outcomes: dict[str, Outcome]
     skipped: Mapping[str, str] = field(default_factory=dict)
-    """Images that are left out of the result because a codec failed on them, and the failures."""
+    """Images that are excluded from the result because a codec failed on them, and the failures."""
     notes: tuple[str, ...] = ()
-    """Remarks on the pictures that a reader of the results must know."""
+    """Remarks on the pictures that matter for the results."""
     left_out: tuple[str, ...] = ()
     """A line for each codec that ended the process that loaded it, so that the number of its tasks is unknown, or that
-    failed on a picture while the quality for a target was searched."""
+    failed during the search for a target."""
     about: tuple[str, ...] = ()
-    """Remarks on weights that the user named: their files, and points whose files are gone."""
+    """Remarks on weights of the user: their files, and stored points whose files no longer exist."""
 
     @property
     def failures(self) -> list[str]:
-        """The failures of tasks, unless failed images are skipped, and codecs that are left out; each once."""
+        """The codecs that are left out, and the failures of tasks unless failed images are skipped; each line once."""
         lines = [line for outcome in self.outcomes.values() for line in outcome.failures]
         return list(dict.fromkeys([*self.left_out, *([] if self.skipped else lines)]))
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Rows of the points requested in this run; others of the same codec and quality are left out."""
+        """Select the rows of the points that were requested in this run."""
         found: pd.DataFrame = rows[rows.set_index(["curve", "quality"]).index.isin(list(self.points))]
         return found
 
     def __str__(self) -> str:
-        """One line for each kind of work and for each codec that could not run."""
+        """Remarks, and a line for each kind of work and for each codec that could not run."""
         lines = [
             f"{self.dataset}: {count(outcome.measured, 'task')} {kind}, "
             f"{outcome.skipped} already stored, "
@@ -136,10 +136,10 @@ class Summary:
 
 
 def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
-    """Execute a run with an existing crew of workers, or with the workers of the request.
+    """Execute a run with the given crew of workers, or with the workers of the request.
 
     Raises:
-        BenchError: a name or option is wrong, no codec can run, or the database cannot be used; nothing is lost.
+        BenchError: a name or option is wrong, no codec can run, or the database cannot be used. Stored rows are kept.
     """
     for option, given in (("--repeats", request.repeats), ("--force", request.force)):
         if given and not request.timing:
@@ -162,7 +162,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         specs, found, without_target = _at_target(request, target, specs, crew=crew, dataset=dataset, opening=opening)
         the_plan = plan(specs, dataset.images, backend=request.backend, opening=opening)
     the_plan = replace(the_plan, shard=request.shard, lost={**the_plan.lost, **_lost(request, lost)})
-    # Each worker has one thread; times are taken by this process.
+    # Each worker has one thread; times are measured by this process.
     is_here = request.workers == 1 and not request.scheduler
     threads = request.threads if is_here or request.timing else 1
     remarks = _remarks(dataset.images)
@@ -203,7 +203,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
 
 
 def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPoint, CodecError]:
-    """Points of codecs that cannot be loaded, as far as the user named qualities."""
+    """Points of codecs that cannot be loaded, if the user gave their qualities."""
     specs = [CodecSpec.parse(text) for text in request.codecs]
     return {
         CodecPoint.unopened(name, quality, request.backend): error
@@ -223,10 +223,10 @@ def _at_target(
     dataset: Dataset,
     opening: Opening,
 ) -> tuple[list[CodecSpec], list[str], list[str]]:
-    """The codecs at the qualities nearest to a target, if there is one; a line for each; and why others have none.
+    """Find the qualities nearest to the target: the codecs, a line for each, and errors of others. No change without.
 
     Raises:
-        BenchError: no codec has a quality for it.
+        BenchError: all codecs failed.
     """
     if target is None:
         return specs, [], []
@@ -261,7 +261,7 @@ def _at_target(
 
 
 def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
-    """One line per curve that still has points of former weights files, perhaps from another training."""
+    """One line per curve that still has points of former weights files, which may be from another training."""
     lines = []
     for point in {point.configuration.curve: point for point in the_plan.points}.values():
         configuration, codec = point.configuration, codec_class(point.recipe.name)
@@ -278,7 +278,7 @@ def _left_behind(store: Store, the_plan: Plan) -> tuple[str, ...]:
 
 
 def _remarks(images: Iterable[ImageFile]) -> dict[str, list[str]]:
-    """Remarks on data that reading the image files omits or changes, with the names of the pictures."""
+    """Remarks on what reading the image files omits or converts, with the names of the pictures."""
     found: dict[str, list[str]] = {}
     for image in images:
         for remark in image.remarks:
@@ -297,7 +297,7 @@ def _notes(dataset: Dataset, remarks: Mapping[str, Sequence[str]]) -> tuple[str,
 
 @contextlib.contextmanager
 def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Crew | None]:
-    """The workers of a run: the given crew, those of a cluster, new processes, or None for this process."""
+    """Yield the workers of a run: the given crew, a cluster, new processes, or None for this process."""
     if crew is not None:
         yield crew
     elif request.scheduler:
@@ -311,11 +311,11 @@ def crew_for(request: RunRequest, crew: Crew | None, run_id: str) -> Iterator[Cr
 
 
 def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], list[str]]:
-    """The metrics of a run by the names given, and a line for each metric of a set that cannot run here.
+    """Return the metrics of a run by name, and a line for each member of a metric set that cannot run here.
 
     Raises:
-        UsageError: a name is unknown or taken, or the metric is not for such pictures.
-        MissingError: a metric that was named by itself cannot run here.
+        UsageError: a name is unknown or taken, or the metric does not apply to such pictures.
+        MissingError: a metric given by its own name cannot run here.
     """
     standard = {name: load_metric(name) for name in METRICS}
     metrics = {name: metric for name, metric in standard.items() if kind in metric.kinds}
@@ -335,7 +335,7 @@ def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], 
 
 
 def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
-    """The metric of a name, if it applies to such pictures and its name is not taken in the results."""
+    """Load a metric, and check that it applies to such pictures and that its name is not taken in the results."""
     stored = DERIVED.get(name.lower().replace("_", "-"), "") if name not in METRICS else ""
     if stored and taken.keys() >= set(stored.split(", ")):
         raise UsageError(f"{name} is computed from {stored}, which is always stored; omit it")

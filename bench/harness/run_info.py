@@ -1,4 +1,4 @@
-"""Provenance of a run: command, code, libraries, machine."""
+"""Provenance of a run: command, code, packages and machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ def describe_run(
     device: str = "cpu",
     not_loaded: Mapping[str, str] | None = None,
 ) -> RunInfo:
-    """Describe the run that starts now. Its id sorts by time and never repeats.
+    """Describe a run that starts now. Its unique id sorts by time.
 
-    `threads` is the number of threads of this process, which takes the times; each of several `workers` has one thread.
-    `workers` is a number, or "cluster". `pictures` maps remarks on what reading changed to the names of the pictures.
-    `device` is that of the learned codecs; if it is an accelerator, the accelerators of this machine are recorded, too.
-    `not_loaded` maps codecs whose code could not be loaded to the reason.
+    Args:
+        command: arguments of the command line.
+        threads: number of threads of this process, which measures times. Each of several workers has one thread.
+        workers: number of worker processes, or "cluster".
+        pictures: remarks on what reading omits or converts, with the names of the pictures.
+        device: device of the learned codecs. For an accelerator, the accelerators of this machine are recorded, too.
+        not_loaded: codecs whose code could not be loaded, with the reason.
     """
     now = dt.datetime.now(dt.UTC)
     provenance = {

@@ -1,7 +1,7 @@
-"""Running a plan: skip the tasks that are stored already (resume), measure the others, and record failures.
+"""Execution of a plan: skip stored tasks, measure the others, and record failures.
 
-A task that fails does not affect the others. The same command continues a run that was killed: stored tasks are not
-measured again.
+A failed task does not affect the others. After an interruption, the same command resumes a run, because stored tasks
+are not measured again.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
     from bench.results.store import Store
 
 LOOKED_UP = 500
-"""Number of tasks that are looked up in the database at once."""
+"""Number of tasks that are looked up in the database together."""
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Counts of measured and of skipped (already stored) tasks, and the messages of failed tasks."""
+    """Numbers of measured and of skipped (already stored) tasks, and messages of failed tasks."""
 
     measured: int = 0
     skipped: int = 0
     failures: list[str] = field(default_factory=list)
     failed_images: dict[str, str] = field(default_factory=dict)
-    """The first failure message of each image that a codec failed on, by name."""
+    """First failure message by image name."""
 
 
 def register(store: Store, run: RunInfo, datasets: Iterable[Dataset], plan: Plan, metrics: Iterable[Metric]) -> None:
-    """Store the descriptions that rows of a run refer to."""
+    """Store the descriptions to which the rows of a run refer."""
     store.add_run(run)
     for dataset in datasets:
         describe_dataset(store, dataset)
@@ -66,7 +66,7 @@ def register(store: Store, run: RunInfo, datasets: Iterable[Dataset], plan: Plan
         ],
     )
     for point in plan.points:
-        # It could not be opened in an earlier run, perhaps.
+        # An earlier run may have recorded that it could not be opened.
         unopened = CodecPoint.unopened(point.recipe.name, point.recipe.quality, point.recipe.backend)
         store.forget_failures(unopened.configuration)
     classes = {label_of(point.recipe.name): codec_class(point.recipe.name) for point in plan.points}
@@ -85,7 +85,7 @@ def register(store: Store, run: RunInfo, datasets: Iterable[Dataset], plan: Plan
 
 
 def describe_dataset(store: Store, dataset: Dataset) -> None:
-    """Record an image set and its images."""
+    """Store the description of an image set and its images."""
     store.describe("datasets", [{"dataset": dataset.name, "title": dataset.title, "note": dataset.note}])
     images = [{"dataset": dataset.name, "image": i.name, "image_sha256": i.sha256} for i in dataset.images]
     store.describe("images", images)
@@ -94,10 +94,10 @@ def describe_dataset(store: Store, dataset: Dataset) -> None:
 def run_measurements(
     store: Store, run: RunInfo, plan: Plan, work: Work[Measured], *, crew: Crew | None = None
 ) -> Outcome:
-    """Measure the tasks that are missing in the database, one after the other or by a crew of workers.
+    """Measure the tasks that are not in the database, one after the other or by a crew of workers.
 
     Raises:
-        StoreError: the database cannot be written; rows that are stored already are safe.
+        StoreError: the database cannot be written; stored rows are kept.
     """
     versions = cast("MeasuringJob", work.job).versions
 
@@ -117,28 +117,28 @@ def run_measurements(
 def _with_lost(
     lost: Iterable[tuple[Task, BaseException]], results: Generator[tuple[Task, _Value | BaseException], None, None]
 ) -> Generator[tuple[Task, _Value | BaseException], None, None]:
-    """The tasks of codecs that could not be opened, then those that are carried out."""
+    """Yield the tasks of codecs that could not be opened, then the results of the others."""
     with closing(results):
         yield from lost
         yield from results
 
 
 def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:
-    """The tasks that are not stored with all of these metrics; of tasks with equal keys the last."""
+    """Yield the tasks that are not stored with all of these metrics; of tasks with equal keys, only the last."""
     while chunk := {task.key: task for task in islice(tasks, LOOKED_UP)}:
         done = store.measured(versions, chunk)
         yield from (task for key, task in chunk.items() if key not in done)
 
 
 def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Outcome:
-    """Time the tasks that lack samples of this machine and thread count: one after the other, after a warm-up.
+    """Time the tasks without enough samples of this machine and thread count, one after the other.
 
-    Samples of different runs are not combined: a task with fewer than the job's repeats is timed again. Codecs of a
-    family are timed directly after each other on each picture, because their times are compared in pairs and the speed
-    of a machine drifts.
+    Samples of different runs are not combined: a task with fewer samples than the job's repeats is timed again. Codecs
+    of a family are timed in turn on each picture, because their times are compared in pairs and the speed of a machine
+    drifts.
 
     Raises:
-        StoreError: the database cannot be written; rows that are stored already are safe.
+        StoreError: the database cannot be written; stored rows are kept.
     """
     job = cast("TimingJob", work.job)
 
@@ -155,7 +155,7 @@ def run_timings(store: Store, run: RunInfo, plan: Plan, work: Work[Timed]) -> Ou
 
 
 def _side_by_side(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks, ordered so that codecs of a family at one quality on one picture are adjacent."""
+    """Order tasks so that those of a codec family at one quality on one picture are adjacent."""
     pairs: dict[tuple[str, float, str], list[Task]] = {}
     for task in tasks:
         configuration = task.point.configuration
@@ -173,7 +173,7 @@ def settle(
     *,
     add_failure: Callable[[Task, str], None] = lambda *_: None,
 ) -> Outcome:
-    """Store the values of tasks as they arrive, and count them; `keep` returns the reason if it rejects a value."""
+    """Store and count the values of tasks as they arrive; `keep` returns the reason if it rejects a value."""
     with progress(title, number, unit="tasks") as advance, closing(results):
         for task, value in results:
             message = one_line(value) if isinstance(value, BaseException) else keep(task, value)

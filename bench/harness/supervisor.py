@@ -1,7 +1,7 @@
-"""Tasks executed in a separate process, so that a codec that hangs, exits or crashes costs only its own task.
+"""Execution of tasks in a separate process, so that a codec that hangs, exits or crashes affects only its own task.
 
-If the process ends, the task is tried once more in a new process: the first may have been killed from outside, or by
-remains of an earlier task. A task that exceeds its time limit is not tried again.
+If the process ends, the task is retried once in a new process, because the first one may have been killed from outside,
+or by an earlier task. A task that exceeds its time limit is not retried.
 """
 
 from __future__ import annotations
@@ -23,29 +23,31 @@ if TYPE_CHECKING:
     from bench.images.set_images import ImageFile
 
 OPENING_S = 600.0
-"""Minimum time limit for opening codecs: weights may come from a slow disk."""
+"""Minimum time limit for opening codecs in seconds: weights may be on a slow disk."""
 
 _Value = TypeVar("_Value")
 
 
 def opening_limits(limits: Limits) -> Limits:
-    """Limits for opening a codec, from the limits of a task."""
+    """Derive the limits for opening a codec from the limits of a task."""
     return Limits(None if limits.timeout_s is None else max(limits.timeout_s, OPENING_S), limits.memory_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """The reason why a worker cannot execute a task."""
+    """Reason why a worker cannot execute a task."""
 
     reason: str
     lacks_picture: bool = False
 
 
 class Supervisor:
-    """Executes tasks one after the other in a worker process, which is replaced when it ends."""
+    """Executes tasks one after the other in a worker process, which is replaced if it ends.
+
+    For the arguments, see `WorkerProcess`.
+    """
 
     def __init__(self, threads: int | None = None, folder: str | None = None) -> None:
-        """See `WorkerProcess`."""
         self._process = WorkerProcess(threads, folder)
 
     def __enter__(self) -> Self:
@@ -55,11 +57,11 @@ class Supervisor:
         self.close()
 
     def close(self) -> None:
-        """Kill the process; may be called from another thread."""
+        """Kill the process. May be called from another thread."""
         self._process.close()
 
     def carry_out(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
-        """Execute a task; its value, its error, or the reason why it cannot be executed here."""
+        """Execute a task, and return its value, its error, or the reason why it cannot be executed here."""
         limits = limits.times(job.rounds)
         try:
             return self._once(job, task, limits)
@@ -75,7 +77,7 @@ class Supervisor:
         """Call a function in the process and return its result; see `WorkerProcess.call`.
 
         Raises:
-            EndedError: the process ended, twice; or took too long.
+            EndedError: the process ended twice, or exceeded the time limit.
             CodecError: the function raised.
         """
         try:
@@ -86,8 +88,8 @@ class Supervisor:
             return self._process.call(function, *arguments, limits=limits)
 
     def give(self, image: ImageFile, picture: AnyPicture) -> None:
-        """Send the process a picture that it cannot read itself."""
-        with contextlib.suppress(EndedError):  # the task will fail and report it
+        """Send a picture to the process, which cannot read it itself."""
+        with contextlib.suppress(EndedError):  # the task will fail with the reason
             self._process.call(keep_picture, image, picture)
 
     def _once(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:

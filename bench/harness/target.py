@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from bench.system.worker_process import Limits
 
 TOLERANCE = 0.005
-"""Distance from the target at which the search on a continuous scale ends: 0.5 % of a rate, or 0.05 dB."""
+"""Distance from the target at which a search on a continuous scale ends: 0.5 % of a rate, or 0.05 dB."""
 
 MOST_STEPS = 12
-"""Maximum number of qualities that are tried on a continuous scale."""
+"""Maximum number of tried qualities on a continuous scale."""
 
 DIGITS = 4
-"""Significant digits of a quality that is found on a continuous scale."""
+"""Significant digits of a quality on a continuous scale."""
 
 Probe = Callable[["CodecSpec"], tuple[float, float]]
 """Measures a codec at its one quality: mean bits per pixel and mean PSNR in dB."""
@@ -49,21 +49,21 @@ class Target:
     is_rate: bool
 
     def distance(self, value: float) -> float:
-        """Signed distance of a value from the target: log ratio of rates, or a tenth of the difference in dB."""
+        """Return the signed distance of a value: log ratio of rates, or a tenth of the difference in dB."""
         if not self.is_rate:
             return (value - self.value) / 10
-        return math.log(value / self.value) if value else -math.inf  # of empty files
+        return math.log(value / self.value) if value else -math.inf  # empty files have rate 0
 
     def __str__(self) -> str:
         return self.shown(self.value)
 
     def shown(self, value: float) -> str:
-        """A value with its unit."""
+        """Format a value with its unit."""
         return f"{value:.4g} bpp" if self.is_rate else f"{value:.2f} dB"
 
 
 def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Target | None:
-    """The target that options ask for; `texts` are the codecs as the user named them.
+    """Create the target from options; `texts` are the codecs as given by the user.
 
     Raises:
         UsageError: both are given, or a codec is named with qualities.
@@ -79,16 +79,16 @@ def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Ta
     return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
 
 
-def mean_point(  # where and how it is measured
+def mean_point(
     spec: CodecSpec,
     *,
     dataset: Dataset,
     backend: str | None,
     limits: Limits,
     crew: Crew | None,
-    opening: Opening | None = None,
+    opening: Opening,
 ) -> tuple[float, float]:
-    """Mean bits per pixel and mean PSNR in dB of a codec at its one quality; its measurements are not stored.
+    """Measure the mean bits per pixel and mean PSNR in dB of a codec at its only quality; nothing is stored.
 
     Raises:
         CodecError: the codec fails on a picture.
@@ -107,7 +107,7 @@ def mean_point(  # where and how it is measured
             rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
             errors.append(measured.result.values[metric] or 0.0)
             advance(1, str(task))
-    # Results of workers arrive in any order; the exact sum does not depend on it.
+    # Results arrive in any order, on which the exact sum does not depend.
     return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)
 
 
@@ -116,10 +116,10 @@ def _needed(task: Task, error: BaseException) -> CodecError:
 
 
 def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
-    """The codec at the quality nearest to the target, and a line that reports the value there.
+    """Find the quality of a codec that is nearest to the target, and describe the result in a line.
 
-    A codec with weights has only the points of its weights, which may be numbered in any order: all are tried. Other
-    codecs have a whole scale, on which rate and quality are assumed to increase together.
+    For a codec with weights, all points are tried, because weights may be numbered in any order. For other codecs, rate
+    and PSNR are assumed to increase along the scale.
     """
     cls = codec_class(spec.name)
     has_weights = "weights" in cls.options
@@ -151,9 +151,9 @@ def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec,
 
 
 def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float]) -> None:
-    """Evaluate the qualities of a binary search, among them the last below the target and the first above.
+    """Evaluate the qualities of a binary search, including the last one below the target and the first one above.
 
-    Where the values fall between neighbours, these may be others than the two nearest.
+    If the values are not monotonic, these may not be the nearest ones.
     """
     low, high = 0, len(qualities) - 1
     while low < high:
@@ -168,7 +168,7 @@ def _bisect_list(qualities: Sequence[float], distance: Callable[[float], float])
 
 
 def _bisect_interval(worst: float, best: float, distance: Callable[[float], float]) -> None:
-    """Bisect an interval until a quality is near enough; positive scales are bisected geometrically."""
+    """Bisect an interval until a quality is within the tolerance; positive scales are bisected geometrically."""
     for _ in range(MOST_STEPS):
         middle = math.sqrt(worst * best) if min(worst, best) > 0 else (worst + best) / 2
         middle = float(f"{middle:.{DIGITS}g}")

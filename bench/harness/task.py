@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodecPoint:
-    """A codec at one quality: its recipe and its stored configuration."""
+    """A codec at one quality: its recipe, and the configuration to store."""
 
     recipe: Recipe
     configuration: Configuration
 
     @classmethod
     def unopened(cls, name: str, quality: float, backend: str | None) -> CodecPoint:
-        """A placeholder for a codec that cannot be opened, so that its failures can be stored."""
+        """Create a placeholder for a codec that cannot be opened, so that its failures can be stored."""
         about = Configuration(label_of(name), float(quality), "{}", backend or "not opened", "", "", None, None)
         return cls(Recipe(name, quality, backend), about)
 

@@ -1,7 +1,8 @@
 """Processes that execute the tasks of a run on this machine: this process, one worker process, or several.
 
-The package's own codecs are measured in this process, which needs no start-up, unless there are limits to enforce.
-Foreign codecs may crash, exit or hang, and are always measured in a worker process (`bench.harness.supervisor`).
+The package's own codecs are measured in this process, which takes no time to start, unless there are limits to enforce.
+Foreign codecs may crash, exit or hang, so that they are always measured in a worker process
+(`bench.harness.supervisor`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _Value = TypeVar("_Value")
 def carried_out(
     work: Work[_Value], todo: Todo, crew: Crew | None
 ) -> Generator[tuple[Task, _Value | BaseException], None, None]:
-    """Execute tasks by a crew of workers, or one after the other; yield each with its value or error."""
+    """Execute tasks with a crew of workers, or one after the other; yield each with its value or error."""
     return Dispatcher(work, todo, crew).results() if crew else in_turn(work, chain.from_iterable(todo.values()))
 
 
@@ -52,12 +53,12 @@ def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
 
 
 def _settled(value: _Value | BaseException | Unable) -> _Value | BaseException:
-    """The final result of a task, where there is no other worker to try it."""
+    """Return the final result of a task for which there is no other worker."""
     return CodecError(value.reason) if isinstance(value, Unable) else value
 
 
 class LocalCrew:
-    """Worker processes on this machine, each with one thread for libraries; they serve several runs."""
+    """Worker processes on this machine, each with one thread for libraries; they can serve several runs."""
 
     def __init__(self, number: int) -> None:
         self._supervisors = {f"worker {place + 1}": Supervisor(threads=1) for place in range(number)}
@@ -81,7 +82,7 @@ class LocalCrew:
         return self._threads[worker].submit(functools.partial(_carried_out, self._supervisors[worker], work, batch))
 
     def note(self, worker: str, line: str) -> None:
-        """See `Crew.note`; workers on one machine are all alike."""
+        """Do nothing, since all workers on a machine are alike; see `Crew.note`."""
 
 
 def _carried_out(supervisor: Supervisor, work: Work[_Value], batch: Batch) -> Done[_Value]:
