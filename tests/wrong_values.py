@@ -102,7 +102,7 @@ COMMON: Mapping[str, tuple[Wrong, ...]] = {
     ),
     "--size": (
         *names("--size", *RAW),
-        Wrong("16x0", "16x0 is not a valid size", RAW),
+        Wrong("16x0", "16x0 is not a valid picture size", RAW),
         Wrong("16x16", "--size is for clips"),
     ),
     "--pixel-format": (
@@ -114,7 +114,7 @@ COMMON: Mapping[str, tuple[Wrong, ...]] = {
 """Of parameters that several commands have alike."""
 
 OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
-    "list": {"what": BY_TYPE},
+    "list": {"kind": BY_TYPE},
     "fetch": {
         "names": names("unknown dataset '"),
         "--family": names("unknown family of the zoo '"),

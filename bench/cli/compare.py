@@ -1,4 +1,4 @@
-"""`bench compare`: the BD-rate of two curves."""
+"""`bench compare`: BD-rates of codecs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from bench.analysis.comparison import Comparison
 
 
-@click.command(cls=Command, short_help="Show the BD-rate of a codec and an anchor.")
+@click.command(cls=Command, short_help="Show the BD-rate of a codec against an anchor.")
 @click.argument("test")
 @click.argument("anchor")
-@click.option("--dataset", help="Image set to compare on, as in run.  [default: the only one with both curves]")
+@click.option(
+    "--dataset", metavar="NAME", help="Image set to compare on, as in `run`.  [default: the only one with both curves]"
+)
 @images
 @clip
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Use only this metric, such as psnr-y; repeatable."
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric, such as psnr-y; repeatable."
 )
 @click.option(
     "--format",
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
 )
 @db
 def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **choice: Any) -> None:  # noqa: ANN401
-    """Compare codecs: the BD-rate of TEST against ANCHOR, the difference in bits at equal quality (negative: fewer).
+    """Show the BD-rate of TEST against ANCHOR: the mean difference in bits at equal quality; negative means fewer.
 
-    If one of them is a single point, rate at equal quality and quality at equal rate are shown instead.
+    If one of them is a single point, the rate at equal quality and the quality at equal rate are shown instead.
 
-    Each is a measured codec (jpeg, jpeg@external), some of its points (jpeg@50) or a published curve (tfc/bpg444).
-    Comparing published curves needs no database. TEST may be a glob ('joint*', 'mlic/*', '*/*'). `bench list published`
-    lists the names of published curves.
+    Each can be a measured codec (jpeg, jpeg@external), some of its points (jpeg@50), or a published curve (tfc/bpg444);
+    TEST can also be a glob ('joint*', 'mlic/*', '*/*'). `bench list published` lists the published curves, which can be
+    compared without a database.
     """
     from bench.analysis import comparison  # noqa: PLC0415
     from bench.analysis.rd_curve import are_published  # noqa: PLC0415
@@ -64,7 +66,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
 
 
 def _show(result: Comparison, form: str) -> None:
-    """Print a comparison as text or in another format; notes are kept apart from tables for programs."""
+    """Print a comparison as text or in another format; with CSV, notes go to standard error."""
     from bench.analysis.comparison import table  # noqa: PLC0415
     from bench.cli import forms, tables  # noqa: PLC0415
     from bench.system.csv_files import csv_text  # noqa: PLC0415

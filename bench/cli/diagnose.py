@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 @click.argument("codec", metavar="CODEC@QUALITY")
 @click.argument("picture", type=FILE)
 @click.option(
-    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or folder."
+    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or a folder."
 )
-@click.option("--out", type=FILE, metavar="FILE.npz", help="File for latents, scales, means and bits of each element.")
+@click.option(
+    "--out",
+    type=FILE,
+    metavar="FILE.npz",
+    help="Also write latents, scales, means and bits of each element to this file.",
+)
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
-    """Show the bits that a learned codec spends on a picture, and optionally write its latents.
+    """Show the bits that a learned codec spends on each part of a picture, and optionally write its latents.
 
-    The file contains y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the codec has
-    them, each (channels, height, width); read it with numpy.load.
+    The file of --out contains y, y_hat, y_rectified, z_hat, scales, means, params, y_bits and z_bits as far as the
+    codec has them, each of shape (channels, height, width). Read it with numpy.load.
     """
     from bench.cli import tables  # noqa: PLC0415
     from bench.images.image_files import read_picture  # noqa: PLC0415
@@ -43,18 +48,18 @@ def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
         click.echo(f"||y_rectified - y||_2 = {float((diagnosis.y_rectified - diagnosis.y).norm()):.3f}")
     if out:
         save(out, diagnosis)
-        click.echo(f"{', '.join(diagnosis.arrays())} are written to {out}")
+        click.echo(f"wrote {', '.join(diagnosis.arrays())} to {out}")
 
 
 def _opened(text: str, weights: str) -> LearnedCodec:
-    """Open the learned codec of a name with one quality."""
+    """Open the learned codec of a name and quality."""
     from bench.codecs.codec import CodecSpec  # noqa: PLC0415
     from bench.codecs.registry import codec_class, resolve_codecs  # noqa: PLC0415
     from bench.learned.codecs import LearnedCodec  # noqa: PLC0415
 
     named = CodecSpec.parse(text)
     if not named.is_glob and not issubclass(codec_class(named.name), LearnedCodec):
-        # Before options are resolved: otherwise the error would be about --weights, which the user may not have given.
+        # Before options are resolved; otherwise the error would be about --weights, which may not have been given.
         raise UsageError(f"{named.name} is not a learned codec; use, for instance, joint@3")
     specs = resolve_codecs([text], {"weights": weights})
     cls = codec_class(specs[0].name)
@@ -66,5 +71,5 @@ def _opened(text: str, weights: str) -> LearnedCodec:
 def _rows(diagnosis: Diagnosis, pixels: int) -> Iterator[tuple[str, str, str, str, str]]:
     for part, bits in diagnosis.bits.items():
         total = float(bits.sum())
-        by_likelihood = f"{diagnosis.estimated_bits[part]:.0f}"
-        yield part, str(bits.numel()), f"{total:.0f}", f"{total / pixels:.4f}", by_likelihood
+        estimated = diagnosis.estimated_bits[part]
+        yield part, str(bits.numel()), f"{total:.0f}", f"{total / pixels:.4f}", f"{estimated:.0f}"

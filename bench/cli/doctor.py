@@ -1,4 +1,4 @@
-"""`bench doctor`: the environment."""
+"""`bench doctor`: the environment and missing requirements."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command, short_help="Show the environment and what is missing.")
+@click.command(cls=Command, short_help="Show the environment and missing requirements.")
 @data
 @db
 def doctor(data: Path | None, db: Path) -> None:
-    """Show the environment: machine, versions, data, and missing requirements of codecs."""
+    """Show machine, versions, image sets, and missing requirements of codecs."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.harness import inventory  # noqa: PLC0415
 

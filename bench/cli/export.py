@@ -18,23 +18,35 @@ if TYPE_CHECKING:
 
 @click.command("export", cls=Command, short_help="Write the results as CSV or JSON files.")
 @click.argument("target", type=FOLDER)
-@click.option("--format", "form", type=click.Choice(["csv", "compressai"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "compressai"]),
+    default="csv",
+    show_default=True,
+    help="CSV files, or one JSON file per codec in CompressAI's format.",
+)
 @click.option(
     "--dataset",
-    help="Image set for CompressAI's files and for pictures (a name, folder or glob).  "
-    "[default: the only one measured]",
+    metavar="NAME",
+    help="Image set of --format compressai or --pictures: a name, folder or glob.  [default: the only one measured]",
 )
 @click.option(
-    "--pictures", multiple=True, metavar="GLOB", help="Code these pictures again and add the decoded ones; repeatable."
+    "--pictures",
+    multiple=True,
+    metavar="GLOB",
+    help="Also export decoded pictures, by encoding these images again; repeatable.",
 )
-@click.option("--costs", is_flag=True, help="Add the costs of models: parameters, multiply-accumulates, peak memory.")
+@click.option(
+    "--costs", is_flag=True, help="Also export the costs of models: parameters, multiply-accumulates and peak memory."
+)
 @data
 @db
 def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any) -> None:  # noqa: ANN401  # passed on
-    """Write the results to the folder TARGET, as CSV files or as one JSON file per codec in CompressAI's format.
+    """Write the results to the folder TARGET, as CSV or JSON files.
 
-    `bench report` shows pictures and costs that were exported to the folder `data` beside the report:
-    bench export reports/data --costs --pictures kodim08 --pictures kodim23
+    `bench report` shows pictures and costs that were exported to the folder `data` of the report, as by
+    `bench export reports/data --costs --pictures kodim08 --pictures kodim23`.
     """
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report.assets import add_assets  # noqa: PLC0415
@@ -65,8 +77,8 @@ def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any)
     if patterns := added["pictures"]:
         from bench.report.assets.pictures import chosen  # noqa: PLC0415
 
-        chosen(Export.of(tables), dataset, patterns, data=added["data"])  # errors before anything is written
+        chosen(Export.of(tables), dataset, patterns, data=added["data"])  # fail before anything is written
     write_tables(tables, target)
     failures = add_assets(target, click.echo, dataset=dataset, **added)
-    click.echo(f"{target}")
+    click.echo(target)
     end(failures)

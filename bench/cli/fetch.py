@@ -1,4 +1,4 @@
-"""`bench fetch`: image sets and weights, downloaded and verified."""
+"""`bench fetch`: downloads of image sets and weights."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 @families
 @qualities
 @click.option(
-    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Metric that the weights were trained for.  [default: mse]"
+    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Only weights that were trained for this.  [default: mse]"
 )
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
-    """Download image sets (default: kodak), CompressAI's `weights`, or weights of the metrics `lpips` and `dists`.
+    """Download image sets (default: kodak), CompressAI's `weights`, or the weights of the metrics lpips and dists.
 
-    Downloads are verified, and resume after an interruption.
+    Files are verified, and interrupted downloads are resumed.
 
-    Weights are stored in $BENCH_WEIGHTS or the user's cache folder; all `weights` of one --metric are about 2 GB.
+    Weights are stored in $BENCH_WEIGHTS, else in the user's cache folder. All `weights` for one --metric take 2 GB.
     """
     from bench.images.datasets import fetch_dataset  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
-    """A tabular for the package booktabs; heading, remarks and notes are comments above it."""
+    """Format a table as a LaTeX tabular for the package booktabs, with heading and notes as comments above it."""
     columns = "".join("r" if right else "l" for right in _right(headers, rows))
     lines = [f"% {line}" for line in (heading, *notes, "Needs \\usepackage{booktabs}.")]
     lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(headers), "\\midrule"]
@@ -21,7 +21,7 @@ def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, n
 
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
-    """A table with its heading above and a list of notes below."""
+    """Format a table as Markdown, with the heading above it and a list of notes below."""
     rule = [":-" if not right else "-:" for right in _right(headers, rows)]
     lines = [_plain(heading), "", _md_row(headers), f"| {' | '.join(rule)} |", *map(_md_row, rows)]
     lines += [""] * bool(notes) + [f"- {_plain(note)}" for note in notes]

@@ -1,4 +1,4 @@
-"""`bench import`: results and RD points from elsewhere."""
+"""`bench import`: exported results, and RD points from files."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@click.command("import", cls=Command, short_help="Import an export, or RD points from a file.")
+@click.command("import", cls=Command, short_help="Import exported results, or RD points from a file.")
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
-@click.option("--dataset", metavar="NAME", help="Image set of the file, if it names none.  [default: kodak]")
-@click.option("--as", "name", default="", metavar="NAME", help="Name of the file's curve: mine becomes own/mine.")
-@click.option("--source", "origin", default="", metavar="TEXT", help="Source of the file's points, or its address.")
 @click.option(
-    "--remove", default="", metavar="NAME", help="Remove an imported curve; --dataset selects one of several."
+    "--dataset", metavar="NAME", help="Image set of the points, if the file does not name it.  [default: kodak]"
+)
+@click.option("--as", "name", default="", metavar="NAME", help="Name of the curve; 'mine' becomes own/mine.")
+@click.option(
+    "--source", "origin", default="", metavar="TEXT", help="Source of the points, such as a citation or an address."
+)
+@click.option(
+    "--remove",
+    default="",
+    metavar="NAME",
+    help="Remove an imported curve; --dataset selects one if several image sets have it.",
 )
 @db
 def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **metadata: str) -> None:
-    """Import results: the folder of an export, or RD points from a .csv, .tsv or .json file.
+    """Import results from a folder of `bench export`, or RD points from a .csv, .tsv or .json file.
 
-    CSV files have the column bpp and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db. Rows of single pictures
-    are averaged. JSON files are in CompressAI's format.
+    CSV and TSV files have a column bpp, and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db; rows of single
+    pictures are averaged. JSON files are in CompressAI's format.
     """
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.results import imported, interchange  # noqa: PLC0415

@@ -24,30 +24,30 @@ _COMMANDS = (
     "list", "fetch", "run", "reproduce", "report", "verify", "export", "import", "merge", "doctor", "compare", "plot",
     "train", "diagnose", "quantize",
 )  # fmt: skip
-"""Commands in order of use. Each is in the module of its name, which is imported on demand. Module names that are
-Python keywords or built-ins end in an underscore."""
+"""Commands in order of use. Each is defined in a module of the same name, which is imported on demand. Names that are
+Python keywords or built-ins get an underscore at the end."""
 
 _FORMERLY = {"--carrier": "--backend"}
-"""Former names of options in the last release, still accepted."""
+"""Former names of options, which are still accepted, to their present names."""
 
 
 class Commands(click.Group):
-    """Command group in order of use; errors for the user are printed as one line."""
+    """Command group that lists its commands in order of use, and prints errors for the user as one line."""
 
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse options, also by their names in the last release."""
+        """Parse options, including former names."""
         words = (word.partition("=") for word in args)
         return super().parse_args(ctx, ["".join((_FORMERLY.get(name, name), *rest)) for name, *rest in words])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands in order of use."""
+        """Return the names of the commands in order of use."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a command, and return the command."""
+        """Import the module of a command and return the command."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -63,7 +63,7 @@ class Commands(click.Group):
         """Run the command."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # paths that are not UTF-8 can be printed
+                stream.reconfigure(errors="backslashreplace")  # so that paths that are not UTF-8 can be printed
         with _errors_in_one_line(), interrupted_once():
             return super().invoke(ctx)
 

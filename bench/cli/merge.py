@@ -1,4 +1,4 @@
-"""`bench merge`: merge results databases."""
+"""`bench merge`: one database from several."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @click.argument("databases", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATABASE...")
 @db
 def merge(databases: Sequence[Path], db: Path) -> None:
-    """Merge results databases, such as those of the shards of a run, into one; existing rows are kept."""
+    """Merge results databases, such as those of `bench run --shard`, into the database --db. Existing rows are kept."""
     from bench.results.merge import merge as add  # noqa: PLC0415
     from bench.results.store import Store  # noqa: PLC0415
 
     for path in databases:
-        Store.open(path).close()  # errors before anything is written
+        Store.open(path).close()  # fail before anything is written
     with Store.open(db, create=True) as store:
         for path in databases:
             new, there = add(store, path)

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -22,37 +22,41 @@ images = click.option(
     "--images",
     multiple=True,
     metavar="GLOB",
-    help="Use only images with these names or globs, as in p1,q*; repeatable.",
+    help="Use only images with these names or globs, as in kodim01,'kodim2*'; repeatable.",
 )
 
 data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
-backend = click.option("--backend", help="Implementation of the codec: a library (default), or 'external' binaries.")
-threads = click.option("--threads", type=PROCESSES, help="Threads of libraries.  [default: all cores]")
-families = click.option("--family", "families", multiple=True, help="Only weights of this family; repeatable.")
+backend = click.option(
+    "--backend", metavar="NAME", help="Implementation of the codecs: a library (default), or 'external' binaries."
+)
+threads = click.option("--threads", type=PROCESSES, help="Number of threads of libraries.  [default: all cores]")
+families = click.option(
+    "--family", "families", multiple=True, metavar="NAME", help="Only weights of this family; repeatable."
+)
 qualities = click.option(
     "--quality", "qualities", type=int, multiple=True, help="Only weights of this quality; repeatable."
 )
-force = click.option("--force", is_flag=True, help="Take times even if other work uses the machine.")
+force = click.option("--force", is_flag=True, help="Measure times even if the machine is busy.")
 
 _CLIP_OPTIONS = (
-    click.option("--frames", metavar="A:B", help="Use only frames A to B - 1 of a clip; A:B:C takes every C-th."),
+    click.option("--frames", metavar="A:B", help="Use only frames A to B - 1 of a clip; A:B:C uses every C-th."),
     click.option("--size", metavar="WxH", help="Size of a .yuv clip, if its name does not contain it."),
     click.option(
         "--pixel-format",
         metavar="NAME",
-        help="Format of a .yuv clip, if not in its name: yuv420p, yuvj420p, yv12, nv12, nv21 or gray.",
+        help="Pixel format of a .yuv clip, if not in its name: yuv420p, yuvj420p, yv12, nv12, nv21 or gray.",
     ),
     click.option(
         "--range",
         "levels",
         type=click.Choice(["full", "limited"]),
-        help="Range of a clip, if the clip does not state it.",
+        help="Range of the samples of a clip, if its file does not state it.",
     ),
 )
 
 
 def clip(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorator that adds the options of clips to a command, which gets them as one argument `clip`."""
+    """Add the options of clips to a command, which receives them as one argument `clip`."""
 
     @functools.wraps(command)
     def gathered(**options: Any) -> None:  # noqa: ANN401  # click's options

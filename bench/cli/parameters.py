@@ -1,4 +1,4 @@
-"""Types of options and arguments: folders, files, counts, numbers, with their validation."""
+"""Types of options and arguments, with validation: folders, files, counts and numbers."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bench.system.files import require_no_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-COUNT = click.IntRange(1, 10**9)
-PROCESSES = click.IntRange(1, 4096)
-"""Number of threads, processes, GPUs or machines, limited to catch typing errors before the system refuses."""
-SEED = click.IntRange(0, 2**31 - 1)
-"""Seeds that NumPy and PyTorch accept even after adding a small number."""
+
+class Integer(click.IntRange):
+    """An integer within a range."""
+
+    name = "integer"
 
 
 class Folder(click.Path):
     """A folder, new or existing."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
-        """The path.
+        """Return the path.
 
         Raises:
-            UsageError: it is a file, or lies in one.
+            UsageError: it is a file, or is in one.
         """
         path = cast("Path", super().convert(value, param, ctx))
         require_no_file(path)
@@ -39,10 +39,10 @@ class File(click.Path):
     """A file, new or existing."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
-        """The path.
+        """Return the path.
 
         Raises:
-            UsageError: it is a folder, or lies in a file.
+            UsageError: it is a folder, or is in a file.
         """
         path = cast("Path", super().convert(value, param, ctx))
         if path.is_dir():
@@ -55,8 +55,10 @@ class File(click.Path):
 class Number(click.FloatRange):
     """A finite number within a range; "nan" and "inf", which float() accepts, are refused."""
 
+    name = "number"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """The number."""
+        """Return the number."""
         number = click.FLOAT.convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -64,12 +66,12 @@ class Number(click.FloatRange):
 
 
 class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versions of click
-    """A share of some work: 2/10 is the second of ten."""
+    """A part of the tasks of a run: 2/10 is the second of ten."""
 
     name = "shard"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
-        """The number of the share, and how many there are."""
+        """Return the number of the shard, and the number of shards."""
         if isinstance(value, tuple):
             return value
         number, slash, shards = str(value).partition("/")
@@ -78,6 +80,11 @@ class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versi
         return int(number), int(shards)
 
 
+COUNT = Integer(1, 10**9)
+PROCESSES = Integer(1, 4096)
+"""Number of threads, processes, GPUs or machines, limited so that typing errors are detected."""
+SEED = Integer(0, 2**31 - 1)
+"""Seeds that NumPy and PyTorch accept even after a small number is added."""
 SHARD = Shard()
 FOLDER = Folder(path_type=Path)
 FILE = File(path_type=Path)
@@ -85,7 +92,7 @@ POSITIVE = Number(min=0, min_open=True)
 
 
 def one_value(reason: str) -> Callable[[click.Context, click.Parameter, Sequence[Any]], Any]:
-    """A callback that requires a single value of an option: otherwise a second one would silently replace the first."""
+    """Return a callback that accepts an option only once: otherwise a second value would silently replace the first."""
 
     def only(ctx: click.Context, param: click.Parameter, value: Sequence[Any]) -> Any:  # noqa: ANN401 - any option's
         if len(value) > 1:
@@ -97,14 +104,14 @@ def one_value(reason: str) -> Callable[[click.Context, click.Parameter, Sequence
 
 ONE_CURVE = one_value("give one glob or one list for a curve, as in q1=a.pth,q2=b.pth.")
 
-ONE_TARGET = one_value("a run has one target; run it once for each.")
+ONE_TARGET = one_value("a run has one target; use one run for each.")
 
 
 class Command(click.Command):
-    """A command that refuses empty values, which often come from unset shell variables."""
+    """A command that refuses empty values, which are often caused by unset shell variables."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Refuse empty values and expanded globs, and parse the rest."""
+        """Refuse empty values and globs expanded by the shell, and parse the arguments."""
         values, excess, order = self.make_parser(ctx).parse_args(args=list(args))
         if excess and Path(excess[0]).exists():
             raise click.UsageError(f"{excess[0]} is an unexpected value; put globs in quotes: 'runs/*.pth.tar'", ctx)

@@ -1,4 +1,4 @@
-"""`bench plot`: a figure of selected curves for a paper."""
+"""`bench plot`: a figure of RD curves for a paper."""
 
 from __future__ import annotations
 
@@ -26,22 +26,29 @@ if TYPE_CHECKING:
 @click.option(
     "--metric", default="", metavar="NAME", help="Metric, such as psnr, psnr-y or ms-ssim.  [default: the first one]"
 )
-@click.option("--dataset", help="Image set, as in run.  [default: the only one with all curves]")
+@click.option("--dataset", metavar="NAME", help="Image set, as in `run`.  [default: the only one with all curves]")
 @images
-@click.option("--rates", default="", metavar="LOW:HIGH", help="Range of bits per pixel, as in 0.1:1.5.")
+@click.option("--rates", default="", metavar="LOW:HIGH", help="Range of the rate in bits per pixel, as in 0.1:1.5.")
 @click.option(
-    "--width", default="column", show_default=True, metavar="WIDTH", help="Width: column, page, or millimetres."
+    "--width",
+    default="column",
+    show_default=True,
+    metavar="WIDTH",
+    help="Width: column, page, or a number of millimetres.",
 )
 @click.option(
-    "--format", "form", metavar="LIST", help="Output formats: any of pdf, svg, png, csv and pgf.  [default: pdf]"
+    "--format",
+    "form",
+    metavar="LIST",
+    help="Output formats, separated by commas: pdf, svg, png, csv, pgf.  [default: pdf]",
 )
-@click.option("--out", type=FILE, default="figure", show_default=True, help="Path of the files, without suffix.")
+@click.option("--out", type=FILE, default="figure", show_default=True, help="Path of the output files, without suffix.")
 @db
 def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
-    """Write one figure of selected RD curves for a paper, with a .bib file of the works it is based on.
+    """Write a figure of RD curves for a paper, and a .bib file with the works that it is based on.
 
-    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` lists their names. csv has the
-    points in full precision; pgf is for LaTeX with the package pgfplots, in the fonts of the paper.
+    Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` lists them. csv has the points
+    in full precision; pgf is for LaTeX with the package pgfplots, and uses the fonts of the paper.
     """
     from bench.analysis.choice import chosen  # noqa: PLC0415
     from bench.analysis.rd_curve import are_published  # noqa: PLC0415

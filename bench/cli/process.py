@@ -1,4 +1,4 @@
-"""Settings of a command's process: threads of libraries, and the exit code."""
+"""Settings of a command's process: threads of libraries, and exit code."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SHOWN_FAILURES = 20
 
 
 def command_line() -> tuple[str, ...]:
-    """The arguments that the process was started with."""
+    """Return the arguments with which the process was started."""
     return tuple(sys.argv[1:])
 
 
 def end(failures: Sequence[str]) -> None:
-    """Print the failures and exit with code 1, if there are any."""
+    """If there are failures, print them and exit with code 1."""
     for line in failures[:SHOWN_FAILURES]:
         click.echo(f"failed: {line}", err=True)
     if len(failures) > SHOWN_FAILURES:
@@ -32,10 +32,10 @@ def end(failures: Sequence[str]) -> None:
 
 
 def limit_threads(threads: int | None) -> int:
-    """Set the number of threads of libraries before they are imported (default: one per core); returns it."""
+    """Set the number of threads of libraries before their import (default: one per core), and return it."""
     count = threads or usable_cores()
     os.environ.update(threads_of(count))
     os.environ.pop("OMP_THREAD_LIMIT", None)
-    # Waiting OpenMP threads would spin on cores that others could use, as with convolutions in row tiles.
+    # By default waiting OpenMP threads spin on cores that others could use, as with convolutions in row tiles.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return count

@@ -1,4 +1,4 @@
-"""`bench quantize`: a learned codec in fixed point."""
+"""`bench quantize`: fixed-point entropy models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 @click.command(cls=Command, short_help="Convert an entropy model to fixed point.")
 @click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
 @click.option(
-    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or folder."
+    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or a folder."
 )
 @click.option(
     "--data", type=FOLDER, help="Folder of calibration photographs.  [default: $BENCH_DATA/train, else data/train]"
@@ -20,15 +20,15 @@ from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 @click.option(
     "--crops", type=COUNT, default=100, show_default=True, help="Number of calibration crops of 256x256 pixels."
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for the choice of crops.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the choice of crops.")
 @click.option("--out", type=FOLDER, metavar="DIR", help="Output folder.  [default: that of the weights]")
 @click.option("--force", is_flag=True, help="Replace existing files.")
-@click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
+@click.option("--threads", type=PROCESSES, help="Number of threads of PyTorch.  [default: all cores]")
 def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Convert the entropy model of joint, attn, cca or joint-yuv to fixed point, as joint-int, ... joint-yuv-int.
+    """Convert the entropy model of joint, attn, cca or joint-yuv to fixed point, for the codec with the suffix -int.
 
-    Nothing is trained: photographs calibrate the ranges of the 8-bit values. By default all qualities with weights are
-    converted.
+    Nothing is trained: photographs calibrate the ranges of the 8-bit values. Without a quality, all qualities that have
+    weights are converted.
     """
     import torch  # noqa: PLC0415
 
@@ -42,7 +42,7 @@ def quantize(codecs: tuple[str, ...], threads: int | None, **options: Any) -> No
     specs = resolve_codecs(codecs, {"weights": options["weights"]})
     requests = [Request(spec.name, int(quality), **options) for spec in specs for quality in spec.qualities]
     for request in requests:
-        request.require_inputs()  # errors of all of them before work on the first
+        request.require_inputs()  # fail before work on the first one
     if options["out"]:
         make_folder(options["out"])
     for request in requests:

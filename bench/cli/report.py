@@ -1,4 +1,4 @@
-"""`bench report`: the report of a database."""
+"""`bench report`: the HTML report of a database."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command(cls=Command, short_help="Write the report of the results.")
-@click.option("--dataset", "datasets", multiple=True, help="Report only this image set; repeatable.  [default: all]")
+@click.command(cls=Command, short_help="Write the HTML report of the results.")
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    metavar="NAME",
+    help="Report only this image set; repeatable.  [default: all]",
+)
 @images
-@click.option("--anchor", "anchors", multiple=True, help="Anchor of BD-rates; repeatable.")
+@click.option("--anchor", "anchors", multiple=True, metavar="NAME", help="Anchor of BD-rates; repeatable.")
 @click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
-@click.option("--figures", type=FOLDER, help="Folder for the figures as SVG and PDF for a paper.")
+@click.option("--figures", type=FOLDER, help="Also write the figures as SVG and PDF to this folder.")
 @db
 def report(
     db: Path,
@@ -28,7 +34,10 @@ def report(
     datasets: Sequence[str],
     **choice: Any,  # noqa: ANN401  # passed on
 ) -> None:
-    """Write the report, from the database and the assets that `bench export` added to the folder `data` beside it."""
+    """Write the report of a results database.
+
+    It includes the pictures and costs that `bench export` has written to the folder `data` in the output folder.
+    """
     from bench.images.datasets import stored_name  # noqa: PLC0415
     from bench.report import shown, write_report  # noqa: PLC0415
     from bench.report.assets.records import add_records  # noqa: PLC0415
@@ -39,7 +48,7 @@ def report(
     with Store.open(db) as store:
         choice["datasets"] = [stored_name(dataset, store.datasets()) for dataset in datasets]
         tables = frames(store)
-    shown(Export.of(tables), **choice)  # wrong names are errors before anything is written
+    shown(Export.of(tables), **choice)  # fail for wrong names before anything is written
     write_tables(tables, out / "data")
     add_records(out / "data")
     click.echo(f"report: {write_report(out / 'data', out, figures_dir=figures, **choice)}")

@@ -1,4 +1,4 @@
-"""`bench reproduce`: measure everything, take times, and write the report."""
+"""`bench reproduce`: the whole reproduction."""
 
 from __future__ import annotations
 
@@ -12,24 +12,33 @@ from bench.cli.process import command_line, end, limit_threads
 from bench.system.environment import usable_cores
 
 
-@click.command(cls=Command, short_help="Measure all on Kodak and write the report.")
+@click.command(cls=Command, short_help="Measure all codecs on Kodak and write the report.")
 @click.option(
-    "--quick", is_flag=True, help="Measure a small subset of pictures and qualities (bench/reproduction/budget.toml)."
+    "--quick", is_flag=True, help="Measure only some pictures and qualities (bench/reproduction/budget.toml)."
 )
 @click.option(
-    "--weights", default="compact", show_default=True, help="Weights of learned codecs: compact, zoo or a folder."
+    "--weights",
+    default="compact",
+    show_default=True,
+    metavar="NAME",
+    help="Weights of learned codecs: compact, zoo or a folder.",
 )
-@click.option("--workers", type=PROCESSES, help="Processes for measuring, except for times.  [default: all cores]")
+@click.option("--workers", type=PROCESSES, help="Number of worker processes, except for times.  [default: all cores]")
 @click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
 @click.option(
-    "--evidence", type=FOLDER, help="Folder for the files of the report to commit, new or from an earlier call."
+    "--evidence",
+    type=FOLDER,
+    help="Also copy the files of the report to commit to this folder, new or from an earlier call.",
 )
 @threads
 @force
 @data
 @db
 def reproduce(threads: int | None, workers: int | None, **options: Any) -> None:  # noqa: ANN401  # Reproduction's fields
-    """Measure everything on Kodak, take times, and write the report; the same command resumes it."""
+    """Measure rate, distortion and times of all codecs on Kodak, and write the report.
+
+    After an interruption, the same command resumes the reproduction.
+    """
     count = limit_threads(threads)
     from bench.reproduction.reproduce import Reproduction, reproduce  # noqa: PLC0415
 

@@ -23,22 +23,23 @@ if TYPE_CHECKING:
     "codecs",
     multiple=True,
     metavar="NAME[@Q,...]",
-    help="Codec: a name, a glob or path/to/file.py:Class, with all qualities or those after @; repeatable.",
+    help="Codec: a name, a glob or path/to/file.py:Class, with its default qualities or those after @; repeatable.",
 )
 @click.option(
     "--dataset",
     default="kodak",
     show_default=True,
-    help="Image set: a name (see `bench list`), a folder, a glob, or a clip (.y4m, .yuv).",
+    metavar="NAME",
+    help="Image set: a name (see `bench list`), a folder, a glob or a clip (.y4m, .yuv).",
 )
 @images
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Exclude images with these names or globs; repeatable.")
-@click.option("--sample", type=COUNT, metavar="N", help="Use only N images, a random sample by --seed and content.")
+@click.option("--sample", type=COUNT, metavar="N", help="Use only a random sample of N images.")
 @click.option("--seed", type=SEED, help="Seed of --sample.  [default: 0]")
 @click.option(
-    "--shard", type=SHARD, default="1/1", metavar="I/N", help="Run only every N-th task, starting from the I-th."
+    "--shard", type=SHARD, default="1/1", metavar="I/N", help="Measure only every N-th task, starting with the I-th."
 )
-@click.option("--skip-failed", is_flag=True, help="Exclude images on which a codec fails from the result.")
+@click.option("--skip-failed", is_flag=True, help="Leave images on which a codec fails out of the result.")
 @clip
 @backend
 @click.option(
@@ -48,13 +49,17 @@ if TYPE_CHECKING:
     callback=ONE_CURVE,
     help="Weights of learned codecs: compact, zoo, a folder, a file, 'runs/*.pth.tar' or q1=a.pth,q2=b.pth.",
 )
-@click.option("--device", metavar="NAME", help="Device of the learned codecs' transforms: cpu, cuda, cuda:1.")
-@click.option("--synthesis", metavar="NAME", help="Precision of the learned codecs' synthesis: fp32 or bf16.")
+@click.option("--device", metavar="NAME", help="Device for the transforms of learned codecs: cpu, cuda, cuda:1.")
+@click.option("--synthesis", metavar="NAME", help="Precision of the synthesis of learned codecs: fp32 or bf16.")
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Additional metric: a name or file.py:NAME; repeatable."
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Further metric: a name or path/to/file.py:NAME; repeatable.",
 )
 @click.option(
-    "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to all stored measurements; repeatable."
+    "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to stored measurements; repeatable."
 )
 @click.option(
     "--bpp",
@@ -62,7 +67,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=ONE_TARGET,
     metavar="RATE",
-    help="Find the quality whose mean rate is nearest to this value.",
+    help="Find the quality whose mean rate, in bits per pixel, is nearest to this value.",
 )
 @click.option(
     "--psnr",
@@ -70,9 +75,9 @@ if TYPE_CHECKING:
     multiple=True,
     callback=ONE_TARGET,
     metavar="DB",
-    help="Find the quality whose mean PSNR is nearest to this value.",
+    help="Find the quality whose mean PSNR, in dB, is nearest to this value.",
 )
-@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Number of measuring processes.")
+@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Number of worker processes.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a dask.distributed cluster; see docs/cluster.md.")
 @click.option(
     "--task-timeout",
@@ -88,14 +93,22 @@ if TYPE_CHECKING:
     metavar="GIB",
     help="Memory limit of a task; a task that needs more fails.",
 )
-@click.option("--timing", is_flag=True, help="Also take times: serial, warmed up, repeated, on an idle machine.")
+@click.option(
+    "--timing",
+    is_flag=True,
+    help="Also measure the times of encoding and decoding, one task at a time; needs an idle machine.",
+)
 @click.option("--repeats", type=COUNT, help="Number of samples of each time.  [default: 5]")
 @threads
 @force
 @data
 @db
 def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the options are RunRequest's fields
-    """Measure codecs on images. Stored tasks are not measured again."""
+    """Measure the rate and distortion of codecs on images, and store them in a database.
+
+    A task is one codec at one quality on one image. Stored tasks are not measured again, so that the same command
+    resumes an interrupted run.
+    """
     if threads and (options["workers"] > 1 or options["scheduler"]) and not options["timing"]:
         raise UsageError("--threads does not apply to workers, which have one thread each; omit it, or add --timing")
     if not options["codecs"] and not options["added"]:
@@ -117,17 +130,19 @@ def run(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # the opt
 
 
 def _show_points(db: Path, summary: Summary) -> None:
-    """Print the complete RD points of a run, and the progress of the others."""
+    """Print the complete RD points of a run, and the progress of incomplete ones."""
     from bench.analysis.ceiling import ceiling_note  # noqa: PLC0415
     from bench.analysis.dataset_results import DatasetResults  # noqa: PLC0415
     from bench.cli import tables  # noqa: PLC0415
     from bench.results.export import read_database  # noqa: PLC0415
 
     results = DatasetResults.of(read_database(db), summary.dataset)
-    click.echo(results.label)
-    tables.show(*tables.rd_points(summary.of(results.points), results))
+    points = summary.of(results.points)
+    if not points.empty:
+        click.echo(results.label)
+        tables.show(*tables.rd_points(points, results))
     if note := ceiling_note(results):
         click.echo(note)
-    asked = {curve for curve, _ in summary.points}
-    for line in (*tables.incomplete(summary.of(results.incomplete)), *tables.stale(results.stale, asked)):
+    curves = {curve for curve, _ in summary.points}
+    for line in (*tables.incomplete(summary.of(results.incomplete)), *tables.stale(results.stale, curves)):
         click.echo(line)

@@ -1,4 +1,4 @@
-"""Tables in the terminal."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def show(headers: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | 
         numeric = bool(cells) and all(is_number(row[index]) for row in cells)
         table.add_column(header, justify="right" if numeric else "left")
     for row in cells:
-        table.add_row(*map(Text, row))  # Text, because names from outside may look like rich markup
+        table.add_row(*map(Text, row))  # Text, because names from outside may look like markup
     console = Console()
-    # Pipes have no width: one row per line, however long, for grep and awk.
+    # In a pipe, each row is one line of any length, for grep and awk.
     console = console if console.is_terminal else Console(width=10_000)
     console.print(table)
 
 
 def show_all(tables: Iterable[tuple[Sequence[str], Iterable[Sequence[str]]]]) -> None:
-    """Print tables (headers, rows) as they come, with a blank line between them; those without rows are left out."""
+    """Print tables (headers, rows), separated by blank lines; tables without rows are left out."""
     filled = ((headers, rows) for headers, given in tables if (rows := list(given)))
     for index, (headers, rows) in enumerate(filled):
         if index:
@@ -44,17 +44,17 @@ def show_all(tables: Iterable[tuple[Sequence[str], Iterable[Sequence[str]]]]) ->
 
 
 def plain(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a frame, with numbers to six digits."""
+    """Return headers and rows of a frame, with floats to six digits."""
     rows = [[f"{value:.6g}" if isinstance(value, float) else str(value) for value in row] for row in frame.to_numpy()]
     return list(frame.columns), rows
 
 
 INFINITE, UNDEFINED, NOTHING = "\N{INFINITY}", "n/a", "-"
-"""Texts in place of a number: for identical pictures; for an undefined metric; for a missing measurement."""
+"""Placeholders for numbers: for identical pictures, for an undefined metric, and for a missing measurement."""
 
 
 def rd_points(points: pd.DataFrame, results: DatasetResults) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of RD points, with one row per codec and quality."""
+    """Return headers and rows of RD points, with one row per codec and quality."""
     headers = ["codec", "quality", "pictures", "bpp", *(axis.label for axis in results.axes)]
     undefined = {axis.name: results.undefined_points(axis) for axis in results.axes}
     rows = [
@@ -75,7 +75,7 @@ def _value(value: float, *, defined: bool) -> str:
 
 
 def incomplete(points: pd.DataFrame) -> Iterator[str]:
-    """One line per codec with incomplete points: number of points, and number of their pictures."""
+    """Yield a line per codec with incomplete points: number of points, and number of their pictures."""
     for name, rows in points.groupby("name", sort=False):
         fewest, most = rows["have"].min(), rows["have"].max()
         have = str(most) if fewest == most else f"{fewest} to {most}"
@@ -83,18 +83,18 @@ def incomplete(points: pd.DataFrame) -> Iterator[str]:
         yield f"{name}: {subject} {have} of {rows['need'].iloc[0]} pictures"
 
 
-def stale(curves: pd.DataFrame, asked: Collection[str]) -> Iterator[str]:
-    """One line per curve of a run that is not shown, because another version of it is current."""
-    for row in curves[curves["curve"].isin(asked)].to_dict("records"):
+def stale(rows: pd.DataFrame, curves: Collection[str]) -> Iterator[str]:
+    """Yield a line for each of the curves that is not shown because another version of it is current."""
+    for row in rows[rows["curve"].isin(curves)].to_dict("records"):
         version = row["backend_version"] or row["backend"]
         yield f"{row['name']} of {version}: not shown, because another version was measured later or has more points"
 
 
 def comparison(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of a comparison, with one row per metric.
+    """Return headers and rows of a comparison, with one row per metric.
 
-    Its columns are of BD-rates, of differences at a point, or, where a glob has curves and points, of both. Rows of
-    several curves begin with the curve's name.
+    There are columns for BD-rates, for differences at a point, or, if a glob matches curves and points, for both. Rows
+    of several curves begin with the name of the curve.
     """
     with_points = any("rate_at_equal_quality_percent" in row for row in rows)
     with_rates = not with_points or any(row["bd_rate_pchip_percent"] is not None for row in rows)
@@ -142,7 +142,7 @@ def _span(low: float | None, high: float | None, form: str) -> str:
 
 
 def ablation(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of an ablation, with one row per variant."""
+    """Return headers and rows of an ablation, with one row per variant."""
     headers = ["variant", "parameters", "fits", "bpp", "bpp of z", "against joint", "95 % interval", "spread of seeds"]
     return headers, [_ablation_row(row) for row in table.to_dict("records")]
 
@@ -161,10 +161,10 @@ def _ablation_row(row: Mapping[Any, Any]) -> list[str]:
 
 
 def _percent(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else f"{value:{form}} %"
+    return NOTHING if math.isnan(value) else f"{value:{form}} %"
 
 
 def is_number(text: str) -> bool:
-    """Whether a cell is a number, with or without unit, or a text in place of one."""
-    is_sign = text in {"", NOTHING, UNDEFINED, INFINITE}
-    return is_sign or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()
+    """Whether a cell is a number, with or without a percent sign, or a placeholder for one."""
+    is_placeholder = text in {"", NOTHING, UNDEFINED, INFINITE}
+    return is_placeholder or text.lstrip("+-").replace(".", "", 1).removesuffix("%").strip().isdigit()

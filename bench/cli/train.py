@@ -1,4 +1,4 @@
-"""`bench train`: one model, or the next steps of the recipe for all of them."""
+"""`bench train`: training of one model or of all by a recipe, and experiments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.parameters import COUNT, FILE, FOLDER, POSITIVE, PROCESSES, SEED, Command, Number
+from bench.cli.parameters import COUNT, FILE, FOLDER, POSITIVE, PROCESSES, SEED, Command, Integer, Number
 from bench.system.errors import printable
 from bench.system.interruption import signal_of
 
@@ -21,31 +21,39 @@ _data = click.option("--data", type=FOLDER, help="Folder of pictures.  [default:
 _exclude = click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Exclude pictures with these names or globs; repeatable."
 )
-_metric = click.option("--metric", default="mse", show_default=True, help="Distortion to train for: mse or ms-ssim.")
+_metric = click.option(
+    "--metric", default="mse", show_default=True, metavar="NAME", help="Distortion to train for: mse or ms-ssim."
+)
 _budget = click.option(
-    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h); the same command resumes from there."
+    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h); the same command resumes."
 )
 _synthesis = click.option(
     "--synthesis",
+    metavar="NAME",
     help="Whether the distortion loss trains the rectifier: rectified (yes) or detached (no).  [default: rectified]",
 )
-_device = click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+_device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Device to train on.",
+)
 _compile = click.option(
     "--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile."
 )
-_threads = click.option("--threads", type=PROCESSES, help="Threads of PyTorch.  [default: all cores]")
+_threads = click.option("--threads", type=PROCESSES, help="Number of threads of PyTorch.  [default: all cores]")
 _cache = click.option("--cache", type=FOLDER, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 
-
 _TARGET = "FAMILY@QUALITY"
-"""Name of the default command in usage lines; it stands for its first argument."""
+"""Name of the default command in usage lines, where it stands for the first argument."""
 
 
 class _One(Command):
-    """The default command, in whose usage line the target is in place of the command's name."""
+    """The default command, whose usage line has the target in place of the command's name."""
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """The usage line after the target."""
+        """Return the usage line after the target."""
         del ctx
         return [str(self.options_metavar)]
 
@@ -56,7 +64,7 @@ class _OneOrZoo(click.Group):
     command_class = Command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Accept options of the default command before its target, since the group has only --help."""
+        """Accept options of the default command before its target; the group itself has only --help."""
         if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
             args = ["one", *args]
         return super().parse_args(ctx, args)
@@ -64,7 +72,7 @@ class _OneOrZoo(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command named by the first word; other words are targets of the default command."""
+        """Find the command of the first word; any other word is a target of the default command."""
         if args[0] not in self.commands:
             args = ["one", *args]
         name, command, rest = super().resolve_command(ctx, args)
@@ -88,7 +96,7 @@ class _OneOrZoo(click.Group):
 )
 def train() -> None:
     """Train a learned codec on a folder of photographs."""
-    # Deprecation warnings of libraries at import, which users cannot act on.
+    # Libraries warn about deprecations at import, which users cannot change.
     warnings.filterwarnings("ignore", category=FutureWarning)
 
 
@@ -97,24 +105,27 @@ def train() -> None:
 @_metric
 @_data
 @_exclude
-@click.option("--steps", type=COUNT, help="Total number of training steps; reproducible.")
+@click.option("--steps", type=COUNT, help="Total number of training steps, for a reproducible training.")
 @click.option("--budget", metavar="TIME", help="Train for this time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
-@click.option("--restart", is_flag=True, help="Start again even if --out has a checkpoint.")
-@click.option("--init", type=FILE, help="Initial weights, of another quality or family, or with a smaller N.")
+@click.option("--restart", is_flag=True, help="Start again, even if --out has a checkpoint.")
+@click.option(
+    "--init", type=FILE, help="Initial weights, which may be of another quality or family, or have a smaller N."
+)
 @click.option(
     "--phase",
+    metavar="NAME",
     help="Training phase. For +qr and +ft: soft, soft-rectifier, soft-literal, predictive (default) or direct. For "
     "cca: acem.",
 )
 @click.option("--alpha", type=Number(min=0), help="Weight of the feature distance of +qr.")
-@click.option("--distance", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
+@click.option("--distance", metavar="NAME", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
 @click.option(
-    "--width", type=click.IntRange(8, 1024), help="Channels of a new rectifier, a multiple of 8.  [default: 96]"
+    "--width", type=Integer(8, 1024), help="Number of channels of a new rectifier, a multiple of 8.  [default: 96]"
 )
-@click.option("--out", type=FOLDER, help="Folder for checkpoint, curve and weights.  [default: runs/TARGET]")
-@click.option("--optimizer", default="soap", show_default=True, help="Optimizer: soap or adam.")
+@click.option("--out", type=FOLDER, help="Folder for checkpoint, learning curve and weights.  [default: runs/TARGET]")
+@click.option("--optimizer", default="soap", show_default=True, metavar="NAME", help="Optimizer: soap or adam.")
 @click.option("--lr", type=POSITIVE, help="Peak learning rate.")
 @click.option(
     "--crop",
@@ -127,38 +138,43 @@ def train() -> None:
 @click.option(
     "--N",
     "N",
-    type=click.IntRange(1, 1024),
-    help="Channels inside the transforms and of z.  [default: as the compact weights]",
+    type=Integer(1, 1024),
+    help="Number of channels in the transforms and of z.  [default: as in the compact weights]",
 )
-@click.option("--M", "M", type=click.IntRange(1, 1024), help="Channels of y.  [default: as the compact weights]")
+@click.option("--M", "M", type=Integer(1, 1024), help="Number of channels of y.  [default: as in the compact weights]")
 @click.option(
     "--lmbda",
     type=POSITIVE,
-    help="Weight of the distortion.  [default: CompressAI's for QUALITY]",
+    help="Weight of the distortion, lambda.  [default: CompressAI's for QUALITY]",
 )
 @click.option(
     "--qualities",
     metavar="1,2,...",
-    help="Train one model for these qualities, with gains for each; must include QUALITY. Writes a plain model for "
-    "each.",
+    help="Train one model with gains for each of these qualities, which include QUALITY, and write a model for each.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for weights, crops and noise.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, crops and noise.")
 @_device
 @click.option(
     "--devices",
     type=PROCESSES,
     default=1,
     show_default=True,
-    help="GPUs of each node, or processes on a CPU.",
+    help="Number of GPUs per machine, or of processes on a CPU.",
 )
 @click.option("--nodes", type=PROCESSES, default=1, show_default=True, help="Number of machines.")
-@click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "bf16", "float32"]))
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "bf16", "float32"]),
+    help="Precision of the training.",
+)
 @_compile
 @_threads
 @_cache
 def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Train one model; --resume continues an interrupted training."""
-    began_s = time.perf_counter()  # before the imports, which take seconds of the budget
+    """Train one model. An interrupted training is continued with --resume."""
+    began_s = time.perf_counter()  # before the imports, whose seconds count for the budget
     from bench.learned.training.terminal import Terminal  # noqa: PLC0415
     from bench.learned.training.training_job import job_from_options  # noqa: PLC0415
     from bench.learned.training.training_run import CHECKPOINT  # noqa: PLC0415
@@ -167,7 +183,7 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     job = dataclasses.replace(job_from_options(target, options), began_s=began_s)
     try:
         run(job, Terminal(job.target.name))
-    except KeyboardInterrupt as error:  # unlike other commands, the same one would not continue
+    except KeyboardInterrupt as error:  # unlike with other commands, the same command would not resume
         path = job.out / CHECKPOINT
         way = f"--resume continues from {path}" if path.is_file() else f"there is no checkpoint in {job.out} yet"
         click.echo(printable(f"interrupted; {way}"), err=True)
@@ -178,7 +194,7 @@ def one(target: str, **options: Any) -> None:  # noqa: ANN401 - click's options
 @click.argument("weights", type=FILE)
 @click.argument("checkpoint", type=FILE)
 def export(weights: Path, checkpoint: Path) -> None:
-    """Convert trained weights to a checkpoint that CompressAI loads: bench train export WEIGHTS my.pth.tar."""
+    """Convert a weights file to a checkpoint that CompressAI can load, such as my.pth.tar."""
     from bench.learned.weights.foreign import export_checkpoint  # noqa: PLC0415
 
     architecture = export_checkpoint(weights, checkpoint)
@@ -194,17 +210,17 @@ def export(weights: Path, checkpoint: Path) -> None:
 @click.option(
     "--recipe",
     type=FILE,
-    help="Recipe file, or `paper`: the papers' widths and training lengths, for GPUs, stored in runs/paper.  "
+    help="Recipe file, or `paper` for the widths and training lengths of the papers, for GPUs, in runs/paper.  "
     "[default: that of the shipped weights]",
 )
 @click.option("--weights", type=FOLDER, help="Folder for the weights files.  [default: that of the package]")
-@click.option("--runs", type=FOLDER, help="Folder for checkpoints and curves.  [default: runs/zoo]")
+@click.option("--runs", type=FOLDER, help="Folder for checkpoints and learning curves.  [default: runs/zoo]")
 @_device
 @_compile
 @_threads
 @_cache
 def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Train all weights of the package by a recipe, resumably."""
+    """Train all weights of the package by a recipe. The same command resumes an interrupted training."""
     from bench.learned.training import training_recipe as recipes  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
     from bench.learned.training.terminal import Terminal, show_progress  # noqa: PLC0415
@@ -234,7 +250,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Train only these variants; repeatable.")
 @_budget
 @_data
-@click.option("--dataset", help="Image set for the rates.  [default: kodak, or builtin without it]")
+@click.option("--dataset", metavar="NAME", help="Image set for the rates.  [default: kodak, or builtin without it]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/ablation.csv]")
 @click.option("--runs", type=FOLDER, default=Path("runs/ablation"), show_default=True, help="Folder for the trainings.")
 @_device
@@ -242,7 +258,7 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 @_threads
 @_cache
 def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Compare entropy models on equal latents (Minnen et al. 2018)."""
+    """Train entropy models on the same latents, and compare their ideal rates (Minnen et al. 2018)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.ablation import OUT, ablation_from_options, run_ablation  # noqa: PLC0415
     from bench.learned.training.phases import seconds  # noqa: PLC0415
@@ -269,10 +285,10 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
     help="Factor from one alpha to the next.  [default: 0.1]",
 )
 @click.option("--floor", type=POSITIVE, help="Smallest alpha.  [default: 1e-5]")
-@click.option("--patience", type=COUNT, help="Epochs without a lower loss that end an alpha.  [default: 3]")
+@click.option("--patience", type=COUNT, help="Number of epochs without a lower loss that end an alpha.  [default: 3]")
 @click.option("--epoch-steps", type=COUNT, help="Steps per epoch.  [default: 100]")
 @click.option("--max-epochs", type=COUNT, help="Maximum number of epochs per alpha.  [default: 300]")
-@click.option("--distance", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
+@click.option("--distance", metavar="NAME", help="Feature distance: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
 @_metric
 @click.option("--lr", type=POSITIVE, help="Learning rate.")
@@ -281,7 +297,7 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @_exclude
 @click.option("--out", type=FOLDER, help="Folder for the two CSV files.  [default: reports/data/experiments]")
 @click.option("--runs", type=FOLDER, help="Folder for the trainings.  [default: runs/alpha]")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed for crops and a new rectifier.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and of a new rectifier.")
 @_device
 @_compile
 @_threads
@@ -305,7 +321,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
         return
     tables.show(*tables.plain(choices))
     if is_capped(choices, search.patience):
-        click.echo("the training of an alpha ended before its loss stopped falling; raise --max-epochs or --budget")
+        click.echo("a training ended before its loss stopped decreasing; increase --max-epochs or --budget")
 
 
 @train.command(short_help="Compare weights on validation pictures.")
@@ -325,18 +341,20 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
     folder = options["data"] or training_pictures.default_folder()
     cache = options["cache"] or training_pictures.default_cache()
     found = comparing.variants_from_words(variants)
-    comparing.observations(options["out"]).read()  # refuse other kinds of files before pictures are decoded
+    comparing.observations(options["out"]).read()  # fail for other files before pictures are decoded
     training_pictures.require_matched(folder, options["exclude"])
     means = comparing.compare(found, training_pictures.load(folder, cache, exclude=options["exclude"]), options["out"])
     tables.show(*tables.plain(means))
 
 
-@train.command("cca-ablation", short_help="Compare variants of cca from coded files.")
+@train.command("cca-ablation", short_help="Compare variants of cca by coded files.")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
-@click.option("--dataset", help="YUV 4:2:0 image set.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]")
+@click.option(
+    "--dataset", metavar="NAME", help="YUV 4:2:0 image set.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]"
+)
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Compare trained variants of cca from coded bitstreams, not estimated rates (Duan et al. 2023)."""
+    """Compare trained variants of cca by coded files instead of estimated rates (Duan et al. 2023)."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.cca_ablation import OUT, run_cca_ablation  # noqa: PLC0415
 
@@ -345,10 +363,10 @@ def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | 
 
 @train.command("spread", short_help="Compare trainings with different seeds.")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
-@click.option("--dataset", help="Image set.  [default: kodak, or builtin without it]")
+@click.option("--dataset", metavar="NAME", help="Image set.  [default: kodak, or builtin without it]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/training_spread.csv]")
 def training_spread(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
-    """Compare trainings that differ only in their seeds, from coded bitstreams (not estimated rates)."""
+    """Compare trainings that differ only in their seeds, by coded files instead of estimated rates."""
     from bench.cli import tables  # noqa: PLC0415
     from bench.experiments.seed_variance import OUT, run_training_spread  # noqa: PLC0415
 

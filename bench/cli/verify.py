@@ -1,4 +1,4 @@
-"""`bench verify`: check that files decode elsewhere, and CompressAI's weights against its published points."""
+"""`bench verify`: decoding in another process, and CompressAI's weights against its published points."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from bench.cli.parameters import FILE, Command
 from bench.cli.process import command_line, end, limit_threads
 
 
-@click.command(cls=Command, short_help="Check that files decode in a fresh process.")
-@click.option("--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Check only this codec; repeatable.")
+@click.command(cls=Command, short_help="Check that files decode identically in another process.")
+@click.option(
+    "--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Check only this codec, as in `run`; repeatable."
+)
 @backend
 @click.option(
-    "--weights", metavar="NAME", help="zoo: compare with published points; with --codec: weights of the codec."
+    "--weights", metavar="NAME", help="Weights of learned codecs; `zoo` without --codec compares with published points."
 )
 @families
 @qualities
-@click.option("--dataset", help="Image set: a name, a folder, a glob or a clip.  [default: builtin]")
+@click.option("--dataset", metavar="NAME", help="Image set: a name, a folder, a glob or a clip.  [default: builtin]")
 @images
 @clip
 @click.option(
-    "--db", type=FILE, help="Database for measurements of the zoo's weights.  [default: reports/verified.sqlite]"
+    "--db", type=FILE, help="Database for the measurements of --weights zoo.  [default: reports/verified.sqlite]"
 )
 @threads
 @data
 def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
-    """Check that files decode to the same pictures in a fresh process with another number of threads.
+    """Check that files decode to the same pictures in another process with another number of threads.
 
-    With `--weights zoo` and no codec: check that CompressAI's weights give the rate and PSNR on Kodak that CompressAI
-    published.
+    With `--weights zoo` and without --codec, check that CompressAI's weights reproduce the rate and PSNR that
+    CompressAI published for Kodak.
     """
     count = limit_threads(threads)
     from bench.cli import tables  # noqa: PLC0415

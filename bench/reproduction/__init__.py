@@ -1,8 +1,8 @@
-"""The main job, `bench reproduce`: what it measures, its budget, and the evidence that is committed.
+"""The whole reproduction, `bench reproduce`: its runs, its budget, and the evidence to commit.
 
-reproduce           measures everything on Kodak, takes times, and writes the report
-budget              number of pictures and qualities of each codec (budget.toml)
-committed_evidence  the files of a report that are committed
+reproduce           measurements, times and report
+budget              pictures and qualities to measure (budget.toml)
+committed_evidence  the files of a report to commit
 
 Imports `verification` and the folders above it. The next folder below is `cli`.
 """

@@ -1,4 +1,4 @@
-"""The budget of a reproduction: which pictures and qualities of each codec are measured (`budget.toml`)."""
+"""The budget of a reproduction: the pictures and qualities to measure for each codec (`budget.toml`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.codecs.codec import CodecSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 UNSTATED_TASK_S = 1.0
 """Processor seconds per task of a codec that the budget does not list."""
@@ -20,39 +20,40 @@ UNSTATED_TASK_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TimingPlan:
-    """Timed pictures by image set, points, and number of repeats."""
+    """Pictures by image set, points, and number of repeats for which times are measured."""
 
     ladder: tuple[float, ...]
-    """Positions on a codec's list of qualities, 0 to 1."""
+    """Relative positions in the list of a codec's qualities, 0 to 1."""
     repeats: int
     pictures: Mapping[str, tuple[str, ...]]
 
     def points(self, spec: CodecSpec) -> str:
-        """A codec with the qualities to time, in the notation of the command line."""
+        """Format a codec with the qualities to time, in the notation of the command line."""
         last = len(spec.qualities) - 1
         return asked(spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder)))
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Pictures, codecs and qualities of a full or quick reproduction, on RGB pictures or planes."""
+    """Pictures, codecs and qualities of a whole or quick reproduction, on RGB pictures or planes."""
 
     pictures: Mapping[str, tuple[str, ...]]
-    """Image set to the pictures to measure; all of a set that is not listed."""
+    """Pictures to measure by image set; all pictures of sets that are not listed."""
     timing: TimingPlan
     points: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Codec to its qualities; all points of a codec that is not listed."""
+    """Qualities by codec; all points of codecs that are not listed."""
     task_s: Mapping[str, float] = field(default_factory=dict)
+    """Processor seconds per task by codec."""
     parts_s: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of the pictures and of the report."""
+    """Seconds for the decoded pictures and for the report."""
     codecs: tuple[str, ...] = ("*",)
     """Globs of the codecs to measure."""
     without: tuple[str, ...] = ()
-    """Globs of codecs to leave out."""
+    """Globs of the codecs to leave out."""
 
     @classmethod
     def stated(cls, *, quick: bool) -> Budget:
-        """The packaged budget for RGB pictures."""
+        """Load the budget for RGB pictures."""
         content = _content()
         codecs: Mapping[str, dict[str, Any]] = content["codecs"]
         extent = "quick" if quick else "whole"
@@ -68,7 +69,7 @@ class Budget:
 
     @classmethod
     def of_planes(cls, *, quick: bool) -> Budget:
-        """The packaged budget for planes of YUV 4:2:0, with other codecs and points."""
+        """Load the budget for planes of YUV 4:2:0, which has other codecs and points."""
         planes = _content()["planes"]
         return replace(
             cls.stated(quick=quick), points=_tuples(planes["points"]), codecs=tuple(planes["codecs"]), without=()
@@ -76,30 +77,31 @@ class Budget:
 
     def includes(self, codec: str) -> bool:
         """Whether a codec is measured."""
-        wanted, unwanted = (
-            any(fnmatch.fnmatchcase(codec, glob) for glob in globs) for globs in (self.codecs, self.without)
-        )
-        return wanted and not unwanted
+        return _matches(codec, self.codecs) and not _matches(codec, self.without)
 
     def share(self, spec: CodecSpec, *, fixed: bool) -> CodecSpec:
-        """A codec with the qualities to measure; `fixed`: only those of `spec` exist, as for a codec with weights."""
+        """Return a codec with the qualities to measure; if `fixed`, only those of `spec` exist (learned codecs)."""
         points = self.points.get(spec.name, spec.qualities)
         found = tuple(point for point in points if point in spec.qualities) if fixed else points
         return replace(spec, qualities=found or spec.qualities)
 
     def timing_s(self, spec: CodecSpec, pictures: int) -> float:
-        """Seconds for the times of a codec on a number of pictures: the samples and a warm-up."""
+        """Estimate the seconds for timing a codec on a number of pictures, including warm-ups."""
         points = len(CodecSpec.parse(self.timing.points(spec)).qualities)
         return points * pictures * (self.timing.repeats + 1) * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
-        """Processor seconds of a codec on a number of pictures of Kodak's size."""
+        """Estimate the processor seconds for measuring a codec on a number of pictures of Kodak's size."""
         return len(spec.qualities) * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
 def asked(name: str, qualities: tuple[float, ...]) -> str:
-    """A codec with qualities in the notation of the command line."""
+    """Format a codec with qualities in the notation of the command line."""
     return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
+
+
+def _matches(name: str, globs: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
 def _tuples(lists: Mapping[str, list[Any]]) -> dict[str, tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""The files of a report to commit: pages with scripts, tables and figures, without decoded pictures."""
+"""The files of a report to commit: pages with scripts, tables and figures, but no decoded pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = frozenset({".bib", ".csv", ".html", ".js", ".svg"})
-"""Suffixes of the files to commit; with its scripts, a page stays interactive."""
+"""Suffixes of the files to commit, including scripts, so that pages stay interactive."""
 
 LEFT_OUT = frozenset(
     {
@@ -31,20 +31,20 @@ LEFT_OUT = frozenset(
         "pictures.js",
     }
 )
-"""Files that come with the package, follow from the measurements and are large, or belong to pictures."""
+"""Files that come with the package, that are large and follow from the measurements, or that belong to pictures."""
 
 EXPERIMENTS = "experiments"
-"""Folder of the experiments, apart from the data: they outlive a reproduction, and reports read them there."""
+"""Folder of the experiments, separate from the data because they outlive a reproduction; reports read them there."""
 
 
 def write_evidence(report: Path, folder: Path) -> list[str]:
-    """Copy the files to commit, and remove those of an earlier call; returns the names relative to the folder.
+    """Copy the files to commit, remove those of an earlier call, and return the names relative to the folder.
 
-    Links to files that are not copied are removed from the pages.
-    `bench import FOLDER/data` makes a database of it, from which `bench report` makes the same figures again.
+    Links to files that are not copied are removed from the pages. From the copy, `bench import FOLDER/data` creates a
+    database, from which `bench report` creates the same figures.
 
     Raises:
-        UsageError: the two folders are the same, there is no report, or the folder contains foreign files.
+        UsageError: both folders are the same, there is no report, or the folder contains foreign files.
         OSError: the folder cannot be written.
     """
     require_own_folder(report, folder)
@@ -61,10 +61,10 @@ def write_evidence(report: Path, folder: Path) -> list[str]:
 
 
 def require_own_folder(report: Path, folder: Path) -> None:
-    """Check that a folder was written by `write_evidence`, is new, or holds only experiments.
+    """Check that a folder was written by `write_evidence`, is new, or contains only experiments.
 
     Raises:
-        UsageError: it is that of the report, or holds files without a list of those that are bench's own.
+        UsageError: it is the folder of the report, or contains files but no list of those written by bench.
     """
     if report.resolve() == folder.resolve():
         raise UsageError(f"--evidence {folder}: use another folder than that of the report")
@@ -91,7 +91,7 @@ def without_dead_links(page: str, files: AbstractSet[str]) -> str:
 
 
 def _found(report: Path) -> dict[str, Path]:
-    """The files of a report to commit: target name to path."""
+    """Find the files of a report to commit: target name to path."""
     data = report / "data"
     files = {f"data/{path.name}": path for path in sorted(data.glob("*.csv"))}
     files |= {f"{EXPERIMENTS}/{path.name}": path for path in sorted((data / EXPERIMENTS).glob("*.csv"))}

@@ -1,4 +1,4 @@
-"""The whole reproduction in one call: images, weights, measurements, timings, report."""
+"""The whole reproduction: images, weights, measurements, times, report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from bench.codecs.codec import CodecSpec
 
-
 TIMES_MISSING = (
     "times are missing because other work used the machine; the same command takes them once it is idle, "
     "or with --force at once"
@@ -42,13 +41,13 @@ class Reproduction:
     db: Path
     out: Path
     threads: int
-    """Threads of the codecs while times are taken."""
+    """Number of threads of the codecs while times are measured."""
     workers: int
-    """Number of processes that measure rate and distortion."""
+    """Number of worker processes that measure rate and distortion."""
     command: tuple[str, ...]
     data: Path | None = None
     weights: str = "compact"
-    """Weights of the learned codecs; those trained for MS-SSIM are measured, too, if there are any."""
+    """Weights of the learned codecs; corresponding ones trained for MS-SSIM are measured, too."""
     quick: bool = False
     force: bool = False
     evidence: Path | None = None
@@ -57,7 +56,7 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Codecs that are measured with the same options, each with its qualities."""
+    """Codecs with their qualities that are measured with the same options."""
 
     specs: tuple[CodecSpec, ...]
     weights: str | None = None
@@ -73,21 +72,21 @@ class Round:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The pictures to measure; empty for all of the set."""
+        """Pictures to measure; empty for all of the set."""
         return self.budget.pictures.get(self.dataset, ())
 
     @property
     def timed_images(self) -> tuple[str, ...]:
-        """The pictures to time, likewise."""
+        """Pictures to time; empty for all of the set."""
         return self.budget.timing.pictures.get(self.dataset, ())
 
     def measuring_s(self, options: Reproduction) -> float:
-        """Approximate seconds of the measurements with the workers of the options."""
+        """Estimate the seconds of the measurements with the workers of the options."""
         pictures = self._number(self.images, options)
         return sum(self.budget.processor_s(spec, pictures) for spec in self._specs) / options.workers
 
     def timing_s(self, options: Reproduction) -> float:
-        """Approximate seconds of the times, which one process takes."""
+        """Estimate the seconds for the times, which one process measures."""
         pictures = self._number(self.timed_images, options)
         return sum(self.budget.timing_s(spec, pictures) for spec in self._specs)
 
@@ -99,7 +98,7 @@ class Round:
         return len(images) or len(open_dataset(self.dataset, data=options.data).images)
 
     def request(self, part: Part, options: Reproduction) -> RunRequest:
-        """The run that measures a part."""
+        """Create the run that measures a part."""
         return RunRequest(
             codecs=tuple(asked(spec.name, spec.qualities) for spec in part.specs),
             codec_options={} if part.weights is None else {"weights": part.weights},
@@ -113,7 +112,7 @@ class Round:
         )
 
     def timing_request(self, part: Part, options: Reproduction) -> RunRequest:
-        """The run that times a part."""
+        """Create the run that times a part."""
         timing = self.budget.timing
         codecs = tuple(timing.points(spec) for spec in part.specs)
         return replace(
@@ -131,9 +130,9 @@ class Durations:
     """Wall-clock time of each part of a reproduction.
 
     Args:
-        expected_s: estimates, in order.
-        say: gets the estimates. Those of later parts are multiplied by the pace of the earlier ones.
-        clock: seconds.
+        expected_s: estimates of the parts in seconds, in order.
+        say: receives the estimates, scaled by the pace of the parts measured before.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -151,10 +150,10 @@ class Durations:
 
     @contextlib.contextmanager
     def measured(self, part: str) -> Iterator[list[Summary]]:
-        """Context manager that adds the duration of its block to a part; it reports the estimates that are left.
+        """Measure the duration of a block as that of a part, and report the remaining estimates.
 
-        The block gets a list for the summaries of its runs. If most of their tasks were measured and not stored before,
-        the part counts for the pace.
+        The block receives a list for the summaries of its runs. The part counts for the pace if most of its tasks were
+        measured, not stored before.
         """
         pace = self._measured_s / self._estimated_s if self._estimated_s else 1.0
         left_s, expected_s = sum(self._left_s.values()), self._left_s.pop(part)
@@ -178,13 +177,13 @@ def _minutes(seconds: float) -> str:
 
 
 def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, list[str]]:
-    """Measure every codec on Kodak, take times, and write the report; returns its path and the failures.
+    """Measure every codec on Kodak, measure times, write the report, and return its path and the failures.
 
-    Kodak is measured in RGB, and as planes of YUV 4:2:0 by the codecs that take these. Rates and distortions are
-    measured by several processes, times afterwards by this process alone. On a busy machine times are missing, with a
-    warning, which is no failure: the report is complete without them. Stored tasks are not measured again, so that
-    the same command continues a reproduction that was killed. If Kodak is missing and cannot be downloaded, the
-    built-in photographs are used, with a message.
+    Kodak is measured in RGB, and as planes of YUV 4:2:0 with the codecs that take these. Several processes measure
+    rates and distortions; afterwards, this process alone measures times. On a busy machine times are missing, which is
+    a warning and not a failure, because the report is complete without them. Stored tasks are not measured again, so
+    that the same command resumes an interrupted reproduction. If Kodak cannot be downloaded, the built-in photographs
+    are used instead, with a message.
 
     Raises:
         BenchError: nothing can be measured or written.
@@ -195,7 +194,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     _get_weights(options.weights, say)
     found = rounds(dataset, options, say)
     durations = Durations(_expected_s(found, options), say)
-    # One crew for all rounds, so that PyTorch is loaded once; it is closed before times are taken.
+    # One crew for all rounds, so that PyTorch is loaded once; it is closed before times are measured.
     with LocalCrew(options.workers) if options.workers > 1 else contextlib.nullcontext() as crew:
         failures = []
         for entry in found:
@@ -205,8 +204,8 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     with durations.measured("timings"):
         timed = [_take_times(entry.timing_request(part, options), say) for entry in found for part in entry.parts]
     failures += _failures([summary for summary in timed if summary])
-    costs = not options.quick  # a process for each model, to see its memory
-    with durations.measured(_PICTURES[costs]):
+    costs = not options.quick  # they take a process per model, to measure its memory
+    with durations.measured(_assets_part(options)):
         with Store.open(options.db) as store:
             export_csv(store, options.out / "data")
         shown = found[0].timed_images
@@ -224,42 +223,44 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     return page, list(dict.fromkeys(failures))
 
 
-_PICTURES = ("pictures", "costs and pictures")
-"""Name of the part that makes pictures, without and with costs."""
+def _assets_part(options: Reproduction) -> str:
+    """Name of the part that adds the report assets."""
+    return "pictures" if options.quick else "costs and pictures"
 
 
 def _expected_s(found: Sequence[Round], options: Reproduction) -> dict[str, float]:
-    """Approximate seconds of each part, in order, if nothing is measured yet."""
+    """Estimate the seconds of each part, in order, if nothing is measured yet."""
     return {
         **{entry.dataset: entry.measuring_s(options) for entry in found},
         "timings": sum(entry.timing_s(options) for entry in found),
-        _PICTURES[not options.quick]: found[0].budget.parts_s["pictures"],
+        _assets_part(options): found[0].budget.parts_s["pictures"],
         "report": found[0].budget.parts_s["report"],
     }
 
 
 def rounds(dataset: str, options: Reproduction, say: Callable[[str], None]) -> list[Round]:
-    """The rounds on an RGB image set, and on its planes if it can be converted here.
+    """Plan the rounds on an RGB image set, and on its planes if they can be converted here.
 
     Raises:
         UsageError: there are no such weights.
     """
-    told: dict[str, None] = {}  # a codec that cannot run here lacks the same on both
+    left_out: dict[str, None] = {}  # each reason once, as it is the same on both sets
     budgets = {dataset: Budget.stated(quick=options.quick)}
     if (reason := ffmpeg.missing()) is None:
         budgets[f"{dataset}-yuv420"] = Budget.of_planes(quick=options.quick)
     else:
         say(f"left out: {dataset} in YUV 4:2:0: {reason}")
     found = [
-        Round(name, budget, tuple(parts(options.weights, budget, told.setdefault))) for name, budget in budgets.items()
+        Round(name, budget, tuple(parts(options.weights, budget, left_out.setdefault)))
+        for name, budget in budgets.items()
     ]
-    for line in told:
+    for line in left_out:
         say(line)
     return [entry for entry in found if entry.parts]
 
 
 def parts(weights: str, budget: Budget, say: Callable[[str], None]) -> list[Part]:
-    """All codecs that can run here, with the qualities of the budget; `say` gets the reasons for the others.
+    """Find the codecs that can run here, with the qualities of the budget; `say` receives the reasons for others.
 
     Raises:
         UsageError: there are no such weights.
@@ -283,7 +284,7 @@ def _is_learned(spec: CodecSpec) -> bool:
 
 
 def _able(specs: Sequence[CodecSpec], budget: Budget, say: Callable[[str], None]) -> tuple[CodecSpec, ...]:
-    """The codecs that can run here, at the budget's qualities; learned ones only at qualities that have weights."""
+    """Select the codecs that can run here, at the budget's qualities; learned codecs only at those with weights."""
     able = []
     for spec in specs:
         if (reason := codec_class(spec.name).missing(**spec.options)) is None:
@@ -305,7 +306,7 @@ def _get_kodak(options: Reproduction, say: Callable[[str], None]) -> str:
 
 
 def _get_weights(weights: str, say: Callable[[str], None]) -> None:
-    """Download weights if possible; without a network, only those that are here are measured."""
+    """Download weights if possible; otherwise only those on this machine are measured."""
     if weights in catalogue.ZOOS:
         try:
             checkpoints.fetch(checkpoints.select(metric=catalogue.ZOOS[weights]))
@@ -324,7 +325,7 @@ def _failures(summaries: Iterable[Summary]) -> list[str]:
 
 
 def _take_times(request: RunRequest, say: Callable[[str], None]) -> Summary | None:
-    """Take times of a part; None if the machine is busy and times are missing."""
+    """Measure the times of a part; None if the machine is too busy."""
     try:
         return _measure(request, say)
     except BusyError as error:

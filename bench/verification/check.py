@@ -20,7 +20,7 @@ class CheckRequest:
     """The options of `bench verify`.
 
     Raises:
-        UsageError: an option belongs to the other of the two checks.
+        UsageError: an option belongs to the other check.
     """
 
     codecs: tuple[str, ...] = ()
@@ -31,10 +31,11 @@ class CheckRequest:
     images: tuple[str, ...] = ()
     clip: ClipOptions | None = None
     families: tuple[str, ...] = ()
-    """Families of the zoo's weights; by default all that are on this machine. Likewise the qualities."""
+    """Families of the zoo's weights; by default all on this machine."""
     qualities: tuple[int, ...] = ()
+    """Qualities of the zoo's weights; by default all on this machine."""
     db: Path | None = None
-    """Database of measurements of the zoo's weights, so that a second call measures only new ones."""
+    """Database for measurements of the zoo's weights, which are not measured again."""
     data: Path | None = None
     threads: int
     command: tuple[str, ...] = ()
@@ -54,7 +55,7 @@ class CheckRequest:
 
     @property
     def against_published(self) -> bool:
-        """Whether the zoo's weights are compared with published points; otherwise round trips are checked."""
+        """Whether to compare the zoo's weights with published points; otherwise round trips are checked."""
         return self.weights == "zoo" and not self.codecs
 
 
@@ -63,10 +64,10 @@ class Verdict:
     """Result of a check as a table; the check has passed if there are no failures."""
 
     title: str
-    """Notes on what was compared, and on the tolerances."""
+    """What was compared, with the tolerances."""
     headers: Row
     rows: tuple[Row, ...]
     failures: tuple[str, ...]
     """One line per failure."""
     left_out: tuple[str, ...] = ()
-    """One line for each codec or file that could not be checked here, and how to get what is missing."""
+    """One line for each codec or file that could not be checked here, with what is missing and how to get it."""

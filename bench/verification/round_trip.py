@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture
     from bench.images.set_images import ImageFile
 
-
 DATASET = "builtin"
 """Default image set."""
 
@@ -34,7 +33,7 @@ DATASET = "builtin"
 def verify_round_trips(request: CheckRequest) -> Verdict:
     """Decode every file here and in a fresh process, and compare the pictures.
 
-    A failing codec or a dying process affects only one picture.
+    A codec that fails or ends its process affects only one picture.
 
     Raises:
         BenchError: a name or option is wrong, or no codec can run.
@@ -59,7 +58,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
 
 
 def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
-    """The codecs that can be checked, in the requested order, and why others cannot."""
+    """Find the codecs that can be checked, in the requested order, and the reasons why others cannot."""
     backend, options = request.backend, {"weights": request.weights} if request.weights else {}
     recipes: dict[Recipe, None] = {}
     left_out: dict[str, None] = {}
@@ -81,7 +80,7 @@ def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:
 def _check(
     recipe: Recipe, images: Sequence[ImageFile], process: FreshProcess, advance: Callable[[int, str], None]
 ) -> list[str]:
-    """A line for each picture that one codec at one quality did not reproduce."""
+    """Check one codec at one quality; return a line for each picture that was not reproduced."""
     encoder, decoder = recipe.open(), recipe.open()
     wrong = []
     for image in images:
@@ -93,7 +92,7 @@ def _check(
 
 
 def _difference(recipe: Recipe, codecs: tuple[Codec, Codec], image: ImageFile, process: FreshProcess) -> str | None:
-    """The difference between the pictures decoded here and there, or the error; None if they are the same."""
+    """Describe the difference between the pictures decoded here and there, or the error; None if they are the same."""
     encoder, decoder = codecs
     try:
         data = adapter.encode(encoder, adapter.given(encoder, image.read()))

@@ -1,7 +1,8 @@
-"""Check of CompressAI's weights, coded by bench, against the points that CompressAI published for them.
+"""Check of CompressAI's weights, used by bench, against the points that CompressAI published for them.
 
-The published points are the means over Kodak of pictures rounded to 8 bits, coded on a GPU. Their rate is that of the
-strings alone; ours is of whole files, whose 22 bytes of header are 0.4 % at the lowest rates.
+The published points are means over Kodak, with decoded pictures rounded to 8 bits, and were coded on a GPU. Their rate
+is that of the strings alone. The rate measured here is that of whole files, whose 22 bytes of header are 0.4 % at the
+lowest rates.
 """
 
 from __future__ import annotations
@@ -33,21 +34,22 @@ RATE_BOUND = 0.005
 """Maximum relative difference from the published rate."""
 
 PSNR_BOUND_DB = 0.01
+"""Maximum difference from the published PSNR."""
 
 HEADERS = ("weights", "bpp published", "measured", "difference", "PSNR published", "measured", "difference", "verdict")
 
 
 def verdict(rate_difference: float, psnr_difference_db: float) -> str:
-    """Verdict on rate and PSNR within the bounds; a rate difference of 0.01 means that files here are 1 % larger."""
+    """Compare differences with the bounds; a rate difference of 0.01 means that files here are 1 % larger."""
     wrong = ["rate"] * (abs(rate_difference) > RATE_BOUND) + ["PSNR"] * (abs(psnr_difference_db) > PSNR_BOUND_DB)
     return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
 
 
 def verify_zoo(request: CheckRequest) -> Verdict:
-    """Measure the zoo's weights on Kodak and compare; those that are not on this machine are left out.
+    """Measure the zoo's weights on Kodak, and compare with published points; missing weights are left out.
 
     Raises:
-        MissingError: none of the weights, or not the pictures, are on this machine.
+        MissingError: the pictures or all of the weights are missing on this machine.
         UsageError: the zoo has no such family or quality.
     """
     chosen = checkpoints.select(request.families, request.qualities)
@@ -73,7 +75,7 @@ def _fetch_command(request: CheckRequest) -> str:
 
 
 def _measure(request: CheckRequest, here: Sequence[PublishedCheckpoint]) -> tuple[pd.DataFrame, list[str]]:
-    """The complete points of these weights, and the failures."""
+    """Measure these weights; return the complete points and the failures."""
     db = request.db or DATABASE
     run = RunRequest(
         codecs=tuple(f"{checkpoint.family}@{checkpoint.quality}" for checkpoint in here),
@@ -91,7 +93,7 @@ def _measure(request: CheckRequest, here: Sequence[PublishedCheckpoint]) -> tupl
 
 
 def _compare(checkpoint: PublishedCheckpoint, measured: pd.DataFrame, points: pd.DataFrame) -> Row:
-    """The published and the measured point of one checkpoint, and the verdict, as a table shows them."""
+    """Return the published and the measured point of a checkpoint and the verdict, as cells of a table."""
     found = measured[(measured["codec"] == checkpoint.family) & (measured["quality"] == checkpoint.quality)]
     if found.empty:
         return ("",) * (len(HEADERS) - 2) + ("not measured",)
@@ -103,7 +105,7 @@ def _compare(checkpoint: PublishedCheckpoint, measured: pd.DataFrame, points: pd
 
 
 def published_point(checkpoint: PublishedCheckpoint, points: pd.DataFrame) -> tuple[float, float]:
-    """Rate in bpp and PSNR in dB; the curve has a point for each quality, and the rate rises with it."""
+    """Return rate in bpp and PSNR in dB. The curve has one point per quality, and the rate increases with quality."""
     method = f"compressai-{checkpoint.architecture}_{checkpoint.metric}_ans_cuda"
     curve = points[(points["source"] == SOURCE) & (points["method"] == method) & (points["metric"] == "psnr_rgb")]
     point = curve.sort_values("rate_bpp").iloc[checkpoint.quality - 1]

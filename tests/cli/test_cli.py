@@ -50,11 +50,16 @@ def test_a_list_has_a_blank_line_between_its_tables_and_no_empty_table(
     parts = output.rstrip().split("\n\n")
     assert len(parts) == tables
     assert all(part.count("\n") for part in parts)
-    assert parts[-1].startswith("codec")
-    assert max(map(len, parts[-1].splitlines())) < 220
-    for part in parts:
-        heads = re.split(r" {2,}", part.splitlines()[0].strip())
-        assert len(set(heads)) == len(heads)  # a column of a name of its own
+    heads = [re.split(r" {2,}", part.splitlines()[0].strip()) for part in parts]
+    assert max(map(len, parts[heads.index(["codec", "missing"])].splitlines())) < 220
+    assert all(len(set(names)) == len(names) for names in heads)  # each column has a name of its own
+
+
+@pytest.mark.parametrize(("kind", "head"), [("metrics", "metric"), ("datasets", "image set")])
+def test_a_list_of_one_kind_has_no_other_tables(kind: str, head: str, tmp_path: Path) -> None:
+    output = bench("list", kind, "--db", str(tmp_path / "none.sqlite"))
+    assert output.startswith(head)
+    assert "\n\n" not in output
 
 
 def test_a_range_in_a_help_has_a_bound() -> None:
@@ -196,6 +201,7 @@ def test_where_every_picture_fails_nothing_is_skipped(desk: Desk) -> None:
     assert code == 1
     assert "failed: broken@8 on p0: ZeroDivisionError: on purpose" in output
     assert "skipped" not in output
+    assert "bpp" not in output  # no table without rows
 
 
 @pytest.mark.parametrize("workers", [1, 2])

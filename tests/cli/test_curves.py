@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -132,8 +131,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(db: str, tmp_path: Path) ->
     assert (code, output) == (1, f"Error: {tmp_path}/file is a file, not a folder\n")
     code, output = invoke("plot", "--codec", "mine", "--format", "csv", "--out", "/proc/none/rd", "--db", db)
     assert code == 1
-    assert output.startswith("Error: /proc/none: ")
-    assert os.linesep not in output.strip()
+    assert output == "Error: /proc/none: the folder cannot be created (No such file or directory)\n"
 
 
 @pytest.mark.parametrize("points", [POINTS, "bpp,psnr\n.2,30\n"], ids=["a curve", "a point"])
