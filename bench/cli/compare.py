@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 @click.command(cls=Command, short_help="Show the BD-rate of a codec against an anchor.")
 @click.argument("test")
 @click.argument("anchor")
-@click.option(
-    "--dataset", metavar="NAME", help="Image set to compare on, as in `run`.  [default: the only one with both curves]"
-)
+@click.option("--dataset", metavar="NAME", help="Image set, as in `run`.  [default: the only one with both curves]")
 @images
 @clip
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Show only this metric, such as psnr-y; repeatable."
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric, such as psnr-y; repeatable."
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "latex", "markdown", "csv"]),
     default="text",
-    show_default=True,
     help="Output format; csv has full precision.",
 )
 @db

@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 @click.command(cls=Command, short_help="Show where a learned codec spends its bits.")
 @click.argument("codec", metavar="CODEC@QUALITY")
 @click.argument("picture", type=FILE)
-@click.option(
-    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or a folder."
-)
-@click.option(
-    "--out",
-    type=FILE,
-    metavar="FILE.npz",
-    help="Also write latents, scales, means and bits of each element to this file.",
-)
+@click.option("--weights", default="compact", metavar="NAME", help="Weights: compact, zoo, a file or a folder.")
+@click.option("--out", type=FILE, metavar="FILE.npz", help="Also write the latents and the bits of each element.")
 def diagnose(codec: str, picture: Path, weights: str, out: Path | None) -> None:
     """Show the bits that a learned codec spends on each part of a picture, and optionally write its latents.
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     "form",
     type=click.Choice(["csv", "compressai"]),
     default="csv",
-    show_default=True,
     help="CSV files, or one JSON file per codec in CompressAI's format.",
 )
 @click.option(
@@ -35,11 +34,9 @@ if TYPE_CHECKING:
     "--pictures",
     multiple=True,
     metavar="GLOB",
-    help="Also export decoded pictures, by encoding these images again; repeatable.",
+    help="Code these images again and add the decoded pictures; repeatable.",
 )
-@click.option(
-    "--costs", is_flag=True, help="Also export the costs of models: parameters, multiply-accumulates and peak memory."
-)
+@click.option("--costs", is_flag=True, help="Add the costs of models: parameters, multiply-accumulates, peak memory.")
 @data
 @db
 def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any) -> None:  # noqa: ANN401  # passed on

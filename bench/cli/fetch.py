@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @families
 @qualities
 @click.option(
-    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Only weights that were trained for this.  [default: mse]"
+    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Metric of the weights' training.  [default: mse]"
 )
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights

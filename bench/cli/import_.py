@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 
 @click.command("import", cls=Command, short_help="Import exported results, or RD points from a file.")
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
+@click.option("--dataset", metavar="NAME", help="Image set of the points, if not in the file.  [default: kodak]")
 @click.option(
-    "--dataset", metavar="NAME", help="Image set of the points, if the file does not name it.  [default: kodak]"
+    "--as", "name", default="", show_default=False, metavar="NAME", help="Name of the curve; 'mine' becomes own/mine."
 )
-@click.option("--as", "name", default="", metavar="NAME", help="Name of the curve; 'mine' becomes own/mine.")
 @click.option(
-    "--source", "origin", default="", metavar="TEXT", help="Source of the points, such as a citation or an address."
+    "--source",
+    "origin",
+    default="",
+    show_default=False,
+    metavar="TEXT",
+    help="Source of the points, such as a web address.",
 )
 @click.option(
     "--remove",
     default="",
+    show_default=False,
     metavar="NAME",
-    help="Remove an imported curve; --dataset selects one if several image sets have it.",
+    help="Remove an imported curve; --dataset selects one of several.",
 )
 @db
 def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **metadata: str) -> None:

@@ -88,7 +88,10 @@ def _errors_in_one_line() -> Iterator[None]:
         raise click.exceptions.Exit(128 + signal_of(error)) from None  # the convention of shells
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}
+
+
+@click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="bench")
 def main() -> None:
     """Benchmark learned and conventional image codecs, and report the results."""

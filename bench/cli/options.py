@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DATABASE = Path("reports/results.sqlite")
 REPORTS = Path("reports")
 
-db = click.option("--db", type=FILE, default=DATABASE, show_default=True, help="Results database.")
+db = click.option("--db", type=FILE, default=DATABASE, help="Results database.")
 images = click.option(
     "--images",
     multiple=True,
@@ -27,7 +27,7 @@ images = click.option(
 
 data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
 backend = click.option(
-    "--backend", metavar="NAME", help="Implementation of the codecs: a library (default), or 'external' binaries."
+    "--backend", metavar="NAME", help="Implementation of the codec: a library (default) or 'external'."
 )
 threads = click.option("--threads", type=PROCESSES, help="Number of threads of libraries.  [default: all cores]")
 families = click.option(

@@ -24,25 +24,24 @@ if TYPE_CHECKING:
     help="A measured codec, a published curve, or a glob: 'joint*', 'own/*'; repeatable.",
 )
 @click.option(
-    "--metric", default="", metavar="NAME", help="Metric, such as psnr, psnr-y or ms-ssim.  [default: the first one]"
+    "--metric",
+    default="",
+    show_default=False,
+    metavar="NAME",
+    help="Metric, such as psnr or ms-ssim.  [default: the first one]",
 )
 @click.option("--dataset", metavar="NAME", help="Image set, as in `run`.  [default: the only one with all curves]")
 @images
-@click.option("--rates", default="", metavar="LOW:HIGH", help="Range of the rate in bits per pixel, as in 0.1:1.5.")
 @click.option(
-    "--width",
-    default="column",
-    show_default=True,
-    metavar="WIDTH",
-    help="Width: column, page, or a number of millimetres.",
+    "--rates",
+    default="",
+    show_default=False,
+    metavar="LOW:HIGH",
+    help="Range of the rate in bits per pixel, as in 0.1:1.5.",
 )
-@click.option(
-    "--format",
-    "form",
-    metavar="LIST",
-    help="Output formats, separated by commas: pdf, svg, png, csv, pgf.  [default: pdf]",
-)
-@click.option("--out", type=FILE, default="figure", show_default=True, help="Path of the output files, without suffix.")
+@click.option("--width", default="column", metavar="WIDTH", help="Width: column, page, or a number of millimetres.")
+@click.option("--format", "form", metavar="LIST", help="Formats, as in pdf,svg; also png, csv, pgf.  [default: pdf]")
+@click.option("--out", type=FILE, default="figure", help="Path of the output files, without suffix.")
 @db
 def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
     """Write a figure of RD curves for a paper, and a .bib file with the works that it is based on.

@@ -11,16 +11,10 @@ from bench.cli.parameters import COUNT, FOLDER, PROCESSES, SEED, Command
 
 @click.command(cls=Command, short_help="Convert an entropy model to fixed point.")
 @click.argument("codecs", nargs=-1, required=True, metavar="FAMILY[@QUALITY]...")
-@click.option(
-    "--weights", default="compact", show_default=True, metavar="NAME", help="Weights: compact, zoo, a file or a folder."
-)
-@click.option(
-    "--data", type=FOLDER, help="Folder of calibration photographs.  [default: $BENCH_DATA/train, else data/train]"
-)
-@click.option(
-    "--crops", type=COUNT, default=100, show_default=True, help="Number of calibration crops of 256x256 pixels."
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the choice of crops.")
+@click.option("--weights", default="compact", metavar="NAME", help="Weights: compact, zoo, a file or a folder.")
+@click.option("--data", type=FOLDER, help="Folder of photographs.  [default: $BENCH_DATA/train, else data/train]")
+@click.option("--crops", type=COUNT, default=100, help="Number of calibration crops of 256x256 pixels.")
+@click.option("--seed", type=SEED, default=0, help="Seed of the choice of crops.")
 @click.option("--out", type=FOLDER, metavar="DIR", help="Output folder.  [default: that of the weights]")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--threads", type=PROCESSES, help="Number of threads of PyTorch.  [default: all cores]")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     "datasets",
     multiple=True,
     metavar="NAME",
-    help="Report only this image set; repeatable.  [default: all]",
+    help="Only this image set; repeatable.  [default: all]",
 )
 @images
 @click.option("--anchor", "anchors", multiple=True, metavar="NAME", help="Anchor of BD-rates; repeatable.")
-@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
+@click.option("--out", type=FOLDER, default=REPORTS, help="Output folder.")
 @click.option("--figures", type=FOLDER, help="Also write the figures as SVG and PDF to this folder.")
 @db
 def report(

@@ -13,23 +13,16 @@ from bench.system.environment import usable_cores
 
 
 @click.command(cls=Command, short_help="Measure all codecs on Kodak and write the report.")
-@click.option(
-    "--quick", is_flag=True, help="Measure only some pictures and qualities (bench/reproduction/budget.toml)."
-)
+@click.option("--quick", is_flag=True, help="Measure only some pictures and qualities.")
 @click.option(
     "--weights",
     default="compact",
-    show_default=True,
     metavar="NAME",
     help="Weights of learned codecs: compact, zoo or a folder.",
 )
 @click.option("--workers", type=PROCESSES, help="Number of worker processes, except for times.  [default: all cores]")
-@click.option("--out", type=FOLDER, default=REPORTS, show_default=True, help="Output folder.")
-@click.option(
-    "--evidence",
-    type=FOLDER,
-    help="Also copy the files of the report to commit to this folder, new or from an earlier call.",
-)
+@click.option("--out", type=FOLDER, default=REPORTS, help="Output folder.")
+@click.option("--evidence", type=FOLDER, help="Folder for a copy of the report to commit, new or from an earlier call.")
 @threads
 @force
 @data

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 @click.option(
     "--dataset",
     default="kodak",
-    show_default=True,
     metavar="NAME",
     help="Image set: a name (see `bench list`), a folder, a glob or a clip (.y4m, .yuv).",
 )
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="Further metric: a name or path/to/file.py:NAME; repeatable.",
+    help="Further metric: a name or file.py:NAME; repeatable.",
 )
 @click.option(
     "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to stored measurements; repeatable."
@@ -77,27 +76,23 @@ if TYPE_CHECKING:
     metavar="DB",
     help="Find the quality whose mean PSNR, in dB, is nearest to this value.",
 )
-@click.option("--workers", type=PROCESSES, default=1, show_default=True, help="Number of worker processes.")
+@click.option("--workers", type=PROCESSES, default=1, help="Number of worker processes.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a dask.distributed cluster; see docs/cluster.md.")
 @click.option(
     "--task-timeout",
     "timeout_s",
     type=POSITIVE,
     metavar="SECONDS",
-    help="Time limit of a task; a task that takes longer fails.",
+    help="Time limit of each task, after which it fails.",
 )
 @click.option(
     "--task-memory",
     "memory_gib",
     type=Number(min=0, max=10**9, min_open=True),
     metavar="GIB",
-    help="Memory limit of a task; a task that needs more fails.",
+    help="Memory limit of each task, above which it fails.",
 )
-@click.option(
-    "--timing",
-    is_flag=True,
-    help="Also measure the times of encoding and decoding, one task at a time; needs an idle machine.",
-)
+@click.option("--timing", is_flag=True, help="Also measure coding times, one task at a time, on an idle machine.")
 @click.option("--repeats", type=COUNT, help="Number of samples of each time.  [default: 5]")
 @threads
 @force

@@ -19,14 +19,10 @@ if TYPE_CHECKING:
 
 _data = click.option("--data", type=FOLDER, help="Folder of pictures.  [default: $BENCH_DATA/train, else data/train]")
 _exclude = click.option(
-    "--exclude", multiple=True, metavar="GLOB", help="Exclude pictures with these names or globs; repeatable."
+    "--exclude", multiple=True, metavar="GLOB", help="Exclude pictures with these names; repeatable."
 )
-_metric = click.option(
-    "--metric", default="mse", show_default=True, metavar="NAME", help="Distortion to train for: mse or ms-ssim."
-)
-_budget = click.option(
-    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h); the same command resumes."
-)
+_metric = click.option("--metric", default="mse", metavar="NAME", help="Distortion to train for: mse or ms-ssim.")
+_budget = click.option("--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h), resumably.")
 _synthesis = click.option(
     "--synthesis",
     metavar="NAME",
@@ -35,13 +31,10 @@ _synthesis = click.option(
 _device = click.option(
     "--device",
     default="auto",
-    show_default=True,
     type=click.Choice(["auto", "cpu", "cuda"]),
     help="Device to train on.",
 )
-_compile = click.option(
-    "--compile/--no-compile", default=True, show_default=True, help="Fuse operations with torch.compile."
-)
+_compile = click.option("--compile/--no-compile", default=True, help="Fuse operations with torch.compile.")
 _threads = click.option("--threads", type=PROCESSES, help="Number of threads of PyTorch.  [default: all cores]")
 _cache = click.option("--cache", type=FOLDER, help="Folder for decoded pictures.  [default: ~/.cache/bench]")
 
@@ -109,9 +102,7 @@ def train() -> None:
 @click.option("--budget", metavar="TIME", help="Train for this time: 90s, 30m, 2h.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in --out.")
 @click.option("--restart", is_flag=True, help="Start again, even if --out has a checkpoint.")
-@click.option(
-    "--init", type=FILE, help="Initial weights, which may be of another quality or family, or have a smaller N."
-)
+@click.option("--init", type=FILE, help="Initial weights: also of another quality or family, or with a smaller N.")
 @click.option(
     "--phase",
     metavar="NAME",
@@ -121,11 +112,9 @@ def train() -> None:
 @click.option("--alpha", type=Number(min=0), help="Weight of the feature distance of +qr.")
 @click.option("--distance", metavar="NAME", help="Feature distance of +qr: l1, l2, smooth-l1 or cosine.  [default: l2]")
 @_synthesis
-@click.option(
-    "--width", type=Integer(8, 1024), help="Number of channels of a new rectifier, a multiple of 8.  [default: 96]"
-)
+@click.option("--width", type=Integer(8, 1024), help="Channels of a new rectifier, a multiple of 8.  [default: 96]")
 @click.option("--out", type=FOLDER, help="Folder for checkpoint, learning curve and weights.  [default: runs/TARGET]")
-@click.option("--optimizer", default="soap", show_default=True, metavar="NAME", help="Optimizer: soap or adam.")
+@click.option("--optimizer", default="soap", metavar="NAME", help="Optimizer: soap or adam.")
 @click.option("--lr", type=POSITIVE, help="Peak learning rate.")
 @click.option(
     "--crop",
@@ -135,37 +124,21 @@ def train() -> None:
     help="Size and number of crops per step. SIDE is a multiple of 64 pixels, or of 16 for factorized and context; for "
     "a decoder trained on decoded latents, it is a number of latents.",
 )
-@click.option(
-    "--N",
-    "N",
-    type=Integer(1, 1024),
-    help="Number of channels in the transforms and of z.  [default: as in the compact weights]",
-)
-@click.option("--M", "M", type=Integer(1, 1024), help="Number of channels of y.  [default: as in the compact weights]")
-@click.option(
-    "--lmbda",
-    type=POSITIVE,
-    help="Weight of the distortion, lambda.  [default: CompressAI's for QUALITY]",
-)
+@click.option("--N", "N", type=Integer(1, 1024), help="Channels in the transforms and of z.  [default: as compact]")
+@click.option("--M", "M", type=Integer(1, 1024), help="Channels of y.  [default: as compact]")
+@click.option("--lmbda", type=POSITIVE, help="Weight of the distortion, lambda.  [default: CompressAI's for QUALITY]")
 @click.option(
     "--qualities",
     metavar="1,2,...",
     help="Train one model with gains for each of these qualities, which include QUALITY, and write a model for each.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights, crops and noise.")
+@click.option("--seed", type=SEED, default=0, help="Seed of weights, crops and noise.")
 @_device
-@click.option(
-    "--devices",
-    type=PROCESSES,
-    default=1,
-    show_default=True,
-    help="Number of GPUs per machine, or of processes on a CPU.",
-)
-@click.option("--nodes", type=PROCESSES, default=1, show_default=True, help="Number of machines.")
+@click.option("--devices", type=PROCESSES, default=1, help="GPUs per machine, or processes on a CPU.")
+@click.option("--nodes", type=PROCESSES, default=1, help="Number of machines.")
 @click.option(
     "--precision",
     default="auto",
-    show_default=True,
     type=click.Choice(["auto", "bf16", "float32"]),
     help="Precision of the training.",
 )
@@ -245,14 +218,14 @@ def zoo(*, status: bool, budget: str | None, **options: Any) -> None:  # noqa: A
 
 @train.command(short_help="Compare entropy models on equal latents.")
 @click.option("--transforms", type=FILE, help="Weights file with the transforms.  [default: compact hyper@5]")
-@click.option("--steps", type=COUNT, default=1250, show_default=True, help="Training steps per variant and seed.")
-@click.option("--seeds", type=COUNT, default=2, show_default=True, help="Number of seeds per variant.")
+@click.option("--steps", type=COUNT, default=1250, help="Training steps per variant and seed.")
+@click.option("--seeds", type=COUNT, default=2, help="Number of seeds per variant.")
 @click.option("--variant", "variants", multiple=True, metavar="GLOB", help="Train only these variants; repeatable.")
 @_budget
 @_data
 @click.option("--dataset", metavar="NAME", help="Image set for the rates.  [default: kodak, or builtin without it]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/ablation.csv]")
-@click.option("--runs", type=FOLDER, default=Path("runs/ablation"), show_default=True, help="Folder for the trainings.")
+@click.option("--runs", type=FOLDER, default=Path("runs/ablation"), help="Folder for the trainings.")
 @_device
 @_compile
 @_threads
@@ -297,7 +270,7 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @_exclude
 @click.option("--out", type=FOLDER, help="Folder for the two CSV files.  [default: reports/data/experiments]")
 @click.option("--runs", type=FOLDER, help="Folder for the trainings.  [default: runs/alpha]")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and of a new rectifier.")
+@click.option("--seed", type=SEED, default=0, help="Seed of crops and of a new rectifier.")
 @_device
 @_compile
 @_threads
@@ -326,9 +299,7 @@ def alpha(target: str, *, out: Path | None, **options: Any) -> None:  # noqa: AN
 
 @train.command(short_help="Compare weights on validation pictures.")
 @click.argument("variants", nargs=-1, required=True, metavar="NAME=WEIGHTS...")
-@click.option(
-    "--out", type=FILE, required=True, help="CSV file with one row per picture; rows of other variants are kept."
-)
+@click.option("--out", type=FILE, required=True, help="CSV file of rows per picture; keeps those of other variants.")
 @_data
 @_exclude
 @_cache
@@ -349,9 +320,7 @@ def trials(variants: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 -
 
 @train.command("cca-ablation", short_help="Compare variants of cca by coded files.")
 @click.argument("weights", nargs=-1, required=True, type=FILE, metavar="WEIGHTS...")
-@click.option(
-    "--dataset", metavar="NAME", help="YUV 4:2:0 image set.  [default: kodak-yuv420, or builtin-yuv420 without Kodak]"
-)
+@click.option("--dataset", metavar="NAME", help="Image set.  [default: kodak-yuv420, or builtin-yuv420 without it]")
 @click.option("--out", type=FILE, help="Output file.  [default: reports/data/experiments/cca_ablation.csv]")
 def cca_ablation(weights: tuple[Path, ...], *, dataset: str | None, out: Path | None) -> None:
     """Compare trained variants of cca by coded files instead of estimated rates (Duan et al. 2023)."""

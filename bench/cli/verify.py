@@ -13,20 +13,16 @@ from bench.cli.process import command_line, end, limit_threads
 
 @click.command(cls=Command, short_help="Check that files decode identically in another process.")
 @click.option(
-    "--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Check only this codec, as in `run`; repeatable."
+    "--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec, as in `run`; repeatable."
 )
 @backend
-@click.option(
-    "--weights", metavar="NAME", help="Weights of learned codecs; `zoo` without --codec compares with published points."
-)
+@click.option("--weights", metavar="NAME", help="Weights of learned codecs; zoo: see above.")
 @families
 @qualities
 @click.option("--dataset", metavar="NAME", help="Image set: a name, a folder, a glob or a clip.  [default: builtin]")
 @images
 @clip
-@click.option(
-    "--db", type=FILE, help="Database for the measurements of --weights zoo.  [default: reports/verified.sqlite]"
-)
+@click.option("--db", type=FILE, help="Database of --weights zoo.  [default: reports/verified.sqlite]")
 @threads
 @data
 def verify(threads: int | None, **options: Any) -> None:  # noqa: ANN401  # CheckRequest's fields
