@@ -112,12 +112,12 @@ def find(binary: Binary) -> str:
 
 
 def _version(path: str, binary: Binary) -> str:
-    match = re.search(binary.version_pattern, said(path, binary.version_option), re.MULTILINE)
+    match = re.search(binary.version_pattern, output_of(path, binary.version_option), re.MULTILINE)
     return match.expand(binary.version_text) if match else "unknown version"
 
 
 @functools.cache
-def said(path: str, option: str) -> str:
+def output_of(path: str, option: str) -> str:
     """Return the output of a binary with an option such as "-h"; "" if it cannot be run."""
     try:
         done = subprocess.run([path, option], capture_output=True, timeout=TIME_LIMIT_S, check=False)

@@ -49,6 +49,4 @@ class JpegXl(FfmpegCodec):
         # Without this signature, ffmpeg may search for a picture forever.
         if not data.startswith(_SIGNATURE):
             raise DecodeError("not a JPEG XL codestream")
-        # ffmpeg does not end if bytes follow the picture. The limit is ten times the time that a slow machine needs.
-        limit_s = 3 + len(data) / 100_000
-        return ffmpeg_codec.decode_picture("jpegxl_pipe", "libjxl", data, limit_s=limit_s)
+        return ffmpeg_codec.decode_picture("jpegxl_pipe", "libjxl", data, limit_s=binary.jpeg_xl_limit_s(data))

@@ -81,8 +81,7 @@ class _ReferenceCodec(Codec):
 
     @classmethod
     def _binaries(cls) -> tuple[Binary, Binary]:
-        encoder, decoder = (_binary(program, cls.software) for program in cls.programs)
-        return encoder, decoder
+        return _binary(cls.programs[0], cls.software), _binary(cls.programs[1], cls.software)
 
     @classmethod
     def _variable(cls) -> str:

@@ -38,7 +38,7 @@ def missing(hevc_encoder: str) -> str | None:
     if reason := external.missing((ENCODER, DECODER)):
         return reason
     # bpgenc lists its encoders in the help of its option -e.
-    listed = re.search(r"^-e .*\(([^,)]*)", external.said(external.find(ENCODER), "-h"), re.MULTILINE)
+    listed = re.search(r"^-e .*\(([^,)]*)", external.output_of(external.find(ENCODER), "-h"), re.MULTILINE)
     built = listed[1].split() if listed else []
     if hevc_encoder in built:
         return None

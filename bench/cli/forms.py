@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
     """Format a table as a LaTeX tabular for the package booktabs, with heading and notes as comments above it."""
-    columns = "".join("r" if right else "l" for right in _right(headers, rows))
+    columns = "".join("r" if numeric else "l" for numeric in _are_numeric(headers, rows))
     lines = [f"% {line}" for line in (heading, *notes, "Needs \\usepackage{booktabs}.")]
     lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(headers), "\\midrule"]
     lines += [*map(_tex_row, rows), "\\bottomrule", "\\end{tabular}"]
@@ -22,13 +22,13 @@ def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, n
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
     """Format a table as Markdown, with the heading above it and a list of notes below."""
-    rule = [":-" if not right else "-:" for right in _right(headers, rows)]
+    rule = ["-:" if numeric else ":-" for numeric in _are_numeric(headers, rows)]
     lines = [_plain(heading), "", _md_row(headers), f"| {' | '.join(rule)} |", *map(_md_row, rows)]
     lines += [""] * bool(notes) + [f"- {_plain(note)}" for note in notes]
     return "\n".join(lines) + "\n"
 
 
-def _right(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+def _are_numeric(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
     """Whether each column contains only numbers."""
     return [all(is_number(row[place]) for row in rows) for place in range(len(headers))]
 

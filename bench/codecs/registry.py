@@ -161,15 +161,15 @@ def resolve_codecs(
             backend, or two codecs would be stored under the same label.
     """
     wanted: dict[str, tuple[float, ...]] = {}
-    given = dict(options or {})
+    given = options or {}
     unused = set(given)
-    specs = [CodecSpec.parse(text) for text in texts]
-    for spec in specs:
+    for spec in [CodecSpec.parse(text) for text in texts]:
         for name in _names(spec, backend, without):
             cls = codec_class(name)
             unused -= cls.options.keys()
-            points = spec.qualities or cls.points(**_options_of(cls, given))
-            qualities = [cls.check(name, quality, **_options_of(cls, given)) for quality in points]
+            chosen = _options_of(cls, given)
+            points = spec.qualities or cls.points(**chosen)
+            qualities = [cls.check(name, quality, **chosen) for quality in points]
             wanted[name] = tuple(dict.fromkeys((*wanted.get(name, ()), *qualities)))
     if unused and wanted and not without:
         who = "none of the codecs has an" if len(wanted) > 1 else f"{label_of(*wanted)} has no"

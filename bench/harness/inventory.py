@@ -59,11 +59,9 @@ def _entry(name: str, backend: str) -> CodecEntry:
     if reason := cls.missing(backend):
         return CodecEntry(name, cls.title, backend, cls.scale.meaning, missing=reason)
     points = cls.points()
-    qualities = (
-        f"{points[0]:g}…{points[-1]:g}, {len(points)} points"
-        if len(points) > 4
-        else ", ".join(map("{:g}".format, points))
-    )
+    qualities = ", ".join(f"{point:g}" for point in points)
+    if len(points) > 4:
+        qualities = f"{points[0]:g}…{points[-1]:g}, {len(points)} points"
     version = cls(points[0], backend=backend).backend_version
     return CodecEntry(name, cls.title, backend, cls.scale.meaning, qualities, version)
 

@@ -85,33 +85,35 @@ def plan(
     missing: list[str] = []
     about: dict[tuple[str, float], str] = {}
     for spec in specs:
-        try:
-            if (reason := codec_class(spec.name).missing(backend, **spec.options)) is None:
-                found = {quality: _open(opening, spec, quality, backend, images[0]) for quality in spec.qualities[::-1]}
-                opened = [each for each in found.values() if not isinstance(each, CodecError)]
-                points += [point for point, _ in opened]
-                lost |= {
-                    CodecPoint.unopened(spec.name, quality, backend): each
-                    for quality, each in found.items()
-                    if isinstance(each, CodecError)
-                }
-                about |= {
-                    (p.configuration.codec, p.configuration.quality): f"{p} is {note}" for p, note in opened if note
-                }
-        except CodecError as error:
-            reason = str(error)
-        except BenchError:
-            raise
-        except FROM_USERS as error:
-            reason = one_line(error)
+        found, reason = _opened(spec, images[0], backend, opening)
         if reason is not None:
             missing.append(f"{label_of(spec.name)}: {reason}")
+        for quality, opened in found.items():
+            if isinstance(opened, CodecError):
+                lost[CodecPoint.unopened(spec.name, quality, backend)] = opened
+                continue
+            point, note = opened
+            points.append(point)
+            if note:
+                about[point.configuration.codec, quality] = f"{point} is {note}"
     if missing and not points and not lost:
         raise MissingError("; ".join(missing))
     return Plan(points, images, missing, [about[point] for point in sorted(about)], lost=lost)
 
 
-def _open(
-    opening: Opening, spec: CodecSpec, quality: float, backend: str | None, image: ImageFile
-) -> tuple[CodecPoint, str] | CodecError:
-    return opening.point(Recipe(spec.name, quality, backend, tuple(sorted(spec.options.items()))), image)
+def _opened(
+    spec: CodecSpec, image: ImageFile, backend: str | None, opening: Opening
+) -> tuple[dict[float, tuple[CodecPoint, str] | CodecError], str | None]:
+    """Open a codec at its qualities, the last one first; return the results, and why the codec cannot run."""
+    options = tuple(sorted(spec.options.items()))
+    try:
+        if (reason := codec_class(spec.name).missing(backend, **spec.options)) is not None:
+            return {}, reason
+        recipes = [Recipe(spec.name, quality, backend, options) for quality in reversed(spec.qualities)]
+        return {recipe.quality: opening.point(recipe, image) for recipe in recipes}, None
+    except CodecError as error:
+        return {}, str(error)
+    except BenchError:
+        raise
+    except FROM_USERS as error:
+        return {}, one_line(error)

@@ -310,18 +310,18 @@ def _open_files(pattern: str) -> Dataset:
     # With `**`, a link to a parent folder leads to the same files again; the shortest path of each file is kept.
     paths.sort(key=lambda path: (-len(path.parts), path))
     paths = sorted({path.parent.resolve() / path.name: path for path in paths}.values())
-    there = [path for path in paths if path.is_file()]
-    broken = [path for path in paths if path.suffix.lower() in suffixes() and _is_broken_link(path)]
+    broken = next((path for path in paths if path.suffix.lower() in suffixes() and _is_broken_link(path)), None)
     if broken:
         raise UsageError(
-            f"dataset '{pattern}': {broken[0]} is a link to a file that does not exist; get it, or remove the link"
+            f"dataset '{pattern}': {broken} is a link to a file that does not exist; get it, or remove the link"
         )
-    files = [path for path in there if path.suffix.lower() in suffixes()]
+    paths = [path for path in paths if path.is_file()]
+    files = [path for path in paths if path.suffix.lower() in suffixes()]
     if not files:
         raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
     images = _unique_names(_hashed(files, stem))
     note = "Your own images: results are not comparable with published ones."
-    left_out = tuple(path for path in there if path.suffix.lower() not in suffixes())
+    left_out = tuple(path for path in paths if path.suffix.lower() not in suffixes())
     # Without the path, so that equal sets in different folders have equal names.
     title = stem if folder.is_dir() else f"{stem}/{folder.name}"
     return Dataset(

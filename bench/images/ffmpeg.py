@@ -124,8 +124,7 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
         MissingError: there is no ffmpeg.
         ValueError: the file is damaged, has too many pixels or more than 8 bits, or contains several pictures.
     """
-    # ffmpeg does not end if bytes follow the picture. The limit is ten times the time that a slow machine needs.
-    limit_s = 3 + len(data) / 100_000
+    limit_s = jpeg_xl_limit_s(data)
     strict = ("-xerror", "-err_detect", "explode", "-max_pixels", str(max_pixels))
     source = (*strict, "-f", "jpegxl_pipe", "-c:v", "libjxl", "-i", "pipe:0")
     try:
@@ -142,6 +141,14 @@ def decode_jpeg_xl(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     if samples.size != width * height * channels:
         raise ValueError("it contains several pictures; save one of them as a separate file")
     return samples.reshape((height, width) if channels == 1 else (height, width, channels))
+
+
+def jpeg_xl_limit_s(data: bytes) -> float:
+    """Time limit for decoding a JPEG XL file in seconds, because ffmpeg does not end if bytes follow the picture.
+
+    It is ten times the time that a slow machine needs.
+    """
+    return 3 + len(data) / 100_000
 
 
 def to_yuv420(picture: Picture) -> Yuv420:

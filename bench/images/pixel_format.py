@@ -125,13 +125,13 @@ def of_raw(path: Path, given: str | None, levels: Levels | None) -> tuple[Layout
         if _OTHERS.fullmatch(given):
             raise UsageError(f"--pixel-format {given}: {_only(path)}")
         raise unknown("pixel format", given, NAMES)
-    said = {NAMES[name] for name in named}
-    if len(said) > 1:
-        said.discard("gray")  # usually describes the content of the clip
-    chosen: Layout = NAMES[given.lower()] if given else next(iter(said), "yuv420p")
-    if said - {"gray"} and chosen not in said:
+    stated = {NAMES[name] for name in named}
+    if len(stated) > 1:
+        stated.discard("gray")  # usually describes the content of the clip
+    chosen: Layout = NAMES[given.lower()] if given else next(iter(stated), "yuv420p")
+    if stated - {"gray"} and chosen not in stated:
         raise UsageError(f"{path}: its name says {named[0]}; omit --pixel-format {given}, or rename it")
-    if given is None and len(said) > 1:
+    if given is None and len(stated) > 1:
         raise UsageError(f"{path}: its name says {' and '.join(named)}; write --pixel-format NAME")
     return chosen, _is_full_range(path, (*named, (given or "").lower()), levels)
 

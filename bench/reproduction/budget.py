@@ -30,7 +30,9 @@ class TimingPlan:
     def points(self, spec: CodecSpec) -> str:
         """Format a codec with the qualities to time, in the notation of the command line."""
         last = len(spec.qualities) - 1
-        return asked(spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder)))
+        return as_argument(
+            spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Budget:
         return len(spec.qualities) * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
-def asked(name: str, qualities: tuple[float, ...]) -> str:
+def as_argument(name: str, qualities: tuple[float, ...]) -> str:
     """Format a codec with qualities in the notation of the command line."""
     return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
 

@@ -15,7 +15,7 @@ from bench.images.datasets import fetch_dataset, missing, open_dataset
 from bench.learned.weights import catalogue, checkpoints
 from bench.report import write_report
 from bench.report.assets import add_assets
-from bench.reproduction.budget import Budget, asked
+from bench.reproduction.budget import Budget, as_argument
 from bench.reproduction.committed_evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
 from bench.results.store import Store
@@ -100,7 +100,7 @@ class Round:
     def request(self, part: Part, options: Reproduction) -> RunRequest:
         """Create the run that measures a part."""
         return RunRequest(
-            codecs=tuple(asked(spec.name, spec.qualities) for spec in part.specs),
+            codecs=tuple(as_argument(spec.name, spec.qualities) for spec in part.specs),
             codec_options={} if part.weights is None else {"weights": part.weights},
             dataset=self.dataset,
             images=self.images,
