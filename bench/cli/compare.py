@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", metavar="NAME", help="Image set, as in `run`.  [default: the only one with both curves]")
 @images
 @clip
-@click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric, such as psnr-y; repeatable."
-)
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric, as in psnr-y; repeatable.")
 @click.option(
     "--format",
     "form",

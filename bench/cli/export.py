@@ -30,12 +30,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Image set of --format compressai or --pictures: a name, folder or glob.  [default: the only one measured]",
 )
-@click.option(
-    "--pictures",
-    multiple=True,
-    metavar="GLOB",
-    help="Code these images again and add the decoded pictures; repeatable.",
-)
+@click.option("--pictures", multiple=True, metavar="GLOB", help="Add the decoded pictures of these images; repeatable.")
 @click.option("--costs", is_flag=True, help="Add the costs of models: parameters, multiply-accumulates, peak memory.")
 @data
 @db

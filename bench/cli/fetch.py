@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[DATASET|weights|lpips|dists]...")
 @families
 @qualities
-@click.option(
-    "--metric", type=click.Choice(["mse", "ms-ssim"]), help="Metric of the weights' training.  [default: mse]"
-)
+@click.option("--metric", type=click.Choice(["mse", "ms-ssim"]), help="Metric of their training.  [default: mse]")
 @data
 def fetch(names: tuple[str, ...], data: Path | None, **wanted: Any) -> None:  # noqa: ANN401  # options of weights
     """Download image sets (default: kodak), CompressAI's `weights`, or the weights of the metrics lpips and dists.

@@ -18,26 +18,11 @@ if TYPE_CHECKING:
 @click.command("import", cls=Command, short_help="Import exported results, or RD points from a file.")
 @click.argument("source", type=click.Path(path_type=Path), required=False, metavar="FOLDER|FILE")
 @click.option("--dataset", metavar="NAME", help="Image set of the points, if not in the file.  [default: kodak]")
-@click.option(
-    "--as", "name", default="", show_default=False, metavar="NAME", help="Name of the curve; 'mine' becomes own/mine."
-)
-@click.option(
-    "--source",
-    "origin",
-    default="",
-    show_default=False,
-    metavar="TEXT",
-    help="Source of the points, such as a web address.",
-)
-@click.option(
-    "--remove",
-    default="",
-    show_default=False,
-    metavar="NAME",
-    help="Remove an imported curve; --dataset selects one of several.",
-)
+@click.option("--as", "name", metavar="NAME", help="Name of the curve; 'mine' becomes own/mine.")
+@click.option("--source", "origin", metavar="TEXT", help="Source of the points, such as a web address.")
+@click.option("--remove", metavar="NAME", help="Remove an imported curve; --dataset selects one of several.")
 @db
-def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **metadata: str) -> None:
+def import_(source: Path | None, dataset: str | None, remove: str | None, db: Path, **metadata: str | None) -> None:
     """Import results from a folder of `bench export`, or RD points from a .csv, .tsv or .json file.
 
     CSV and TSV files have a column bpp, and any of psnr, psnr-y, ms-ssim, ms-ssim-y and ms-ssim-db; rows of single
@@ -64,7 +49,7 @@ def import_(source: Path | None, dataset: str | None, remove: str, db: Path, **m
             known = store.datasets()
     named = stored_name(dataset, known) if dataset else ""
     curve = interchange.import_curve(
-        source, imported.CurveMetadata(dataset=named, name=metadata["name"], source=metadata["origin"])
+        source, imported.CurveMetadata(dataset=named, name=metadata["name"] or "", source=metadata["origin"] or "")
     )
     with Store.open(db, create=True) as store:
         click.echo("\n".join([imported.add_curve(store, curve), *curve.remarks]))

@@ -26,16 +26,12 @@ images = click.option(
 )
 
 data = click.option("--data", type=FOLDER, help="Folder of image sets.  [default: $BENCH_DATA, else data]")
-backend = click.option(
-    "--backend", metavar="NAME", help="Implementation of the codec: a library (default) or 'external'."
-)
+backend = click.option("--backend", metavar="NAME", help="Implementation: a library (default), or 'external' binaries.")
 threads = click.option("--threads", type=PROCESSES, help="Number of threads of libraries.  [default: all cores]")
 families = click.option(
-    "--family", "families", multiple=True, metavar="NAME", help="Only weights of this family; repeatable."
+    "--family", "families", multiple=True, metavar="NAME", help="Weights of this family; repeatable."
 )
-qualities = click.option(
-    "--quality", "qualities", type=int, multiple=True, help="Only weights of this quality; repeatable."
-)
+qualities = click.option("--quality", "qualities", type=int, multiple=True, help="Weights of this quality; repeatable.")
 force = click.option("--force", is_flag=True, help="Measure times even if the machine is busy.")
 
 _CLIP_OPTIONS = (

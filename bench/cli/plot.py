@@ -23,27 +23,15 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A measured codec, a published curve, or a glob: 'joint*', 'own/*'; repeatable.",
 )
-@click.option(
-    "--metric",
-    default="",
-    show_default=False,
-    metavar="NAME",
-    help="Metric, such as psnr or ms-ssim.  [default: the first one]",
-)
+@click.option("--metric", metavar="NAME", help="Metric, such as psnr or ms-ssim.  [default: the first one]")
 @click.option("--dataset", metavar="NAME", help="Image set, as in `run`.  [default: the only one with all curves]")
 @images
-@click.option(
-    "--rates",
-    default="",
-    show_default=False,
-    metavar="LOW:HIGH",
-    help="Range of the rate in bits per pixel, as in 0.1:1.5.",
-)
+@click.option("--rates", metavar="LOW:HIGH", help="Range of bits per pixel, as in 0.1:1.5.")
 @click.option("--width", default="column", metavar="WIDTH", help="Width: column, page, or a number of millimetres.")
 @click.option("--format", "form", metavar="LIST", help="Formats, as in pdf,svg; also png, csv, pgf.  [default: pdf]")
 @click.option("--out", type=FILE, default="figure", help="Path of the output files, without suffix.")
 @db
-def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
+def plot(codecs: Sequence[str], metric: str | None, form: str | None, out: Path, db: Path, **options: Any) -> None:  # noqa: ANN401
     """Write a figure of RD curves for a paper, and a .bib file with the works that it is based on.
 
     Published curves (tfc/bpg444, own/mine) need no measurements; `bench list published` lists them. csv has the points
@@ -59,14 +47,14 @@ def plot(codecs: Sequence[str], metric: str, form: str | None, out: Path, db: Pa
 
     suffix = out.suffix.removeprefix(".").lower()
     forms = forms_of(form if form is not None else suffix if suffix in FORMS else "pdf")
-    figure = PaperFigure(options.pop("width"), options.pop("rates"))
+    figure = PaperFigure(options.pop("width"), options.pop("rates") or "")
     if not db.is_file() and are_published(points := published.load(), *codecs):
         export = Export.of_published(points)
     else:
         export = read_database(db)
     if options["dataset"]:
         options["dataset"] = stored_name(options["dataset"], export.datasets["dataset"])
-    choice = chosen(export, codecs, metric=metric, **options)
+    choice = chosen(export, codecs, metric=metric or "", **options)
     for path in write_figure(choice, figure, out, forms):
         click.echo(path)
     for note in choice.notes:

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, short_help="Write the HTML report of the results.")
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    metavar="NAME",
-    help="Only this image set; repeatable.  [default: all]",
-)
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Image set; repeatable.  [default: all]")
 @images
 @click.option("--anchor", "anchors", multiple=True, metavar="NAME", help="Anchor of BD-rates; repeatable.")
 @click.option("--out", type=FOLDER, default=REPORTS, help="Output folder.")

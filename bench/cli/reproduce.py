@@ -14,12 +14,7 @@ from bench.system.environment import usable_cores
 
 @click.command(cls=Command, short_help="Measure all codecs on Kodak and write the report.")
 @click.option("--quick", is_flag=True, help="Measure only some pictures and qualities.")
-@click.option(
-    "--weights",
-    default="compact",
-    metavar="NAME",
-    help="Weights of learned codecs: compact, zoo or a folder.",
-)
+@click.option("--weights", default="compact", metavar="NAME", help="Weights of learned codecs: compact, zoo, a folder.")
 @click.option("--workers", type=PROCESSES, help="Number of worker processes, except for times.  [default: all cores]")
 @click.option("--out", type=FOLDER, default=REPORTS, help="Output folder.")
 @click.option("--evidence", type=FOLDER, help="Folder for a copy of the report to commit, new or from an earlier call.")

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Exclude images with these names or globs; repeatable.")
 @click.option("--sample", type=COUNT, metavar="N", help="Use only a random sample of N images.")
 @click.option("--seed", type=SEED, help="Seed of --sample.  [default: 0]")
-@click.option(
-    "--shard", type=SHARD, default="1/1", metavar="I/N", help="Measure only every N-th task, starting with the I-th."
-)
+@click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Measure every N-th task, from the I-th.")
 @click.option("--skip-failed", is_flag=True, help="Leave images on which a codec fails out of the result.")
 @clip
 @backend
@@ -58,7 +56,7 @@ if TYPE_CHECKING:
     help="Further metric: a name or file.py:NAME; repeatable.",
 )
 @click.option(
-    "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to stored measurements; repeatable."
+    "--add-metric", "added", multiple=True, metavar="NAME", help="Add a metric to stored results; repeatable."
 )
 @click.option(
     "--bpp",
@@ -78,19 +76,13 @@ if TYPE_CHECKING:
 )
 @click.option("--workers", type=PROCESSES, default=1, help="Number of worker processes.")
 @click.option("--scheduler", metavar="ADDRESS|FILE", help="Measure on a dask.distributed cluster; see docs/cluster.md.")
-@click.option(
-    "--task-timeout",
-    "timeout_s",
-    type=POSITIVE,
-    metavar="SECONDS",
-    help="Time limit of each task, after which it fails.",
-)
+@click.option("--task-timeout", "timeout_s", type=POSITIVE, metavar="SECONDS", help="Time limit of each task.")
 @click.option(
     "--task-memory",
     "memory_gib",
     type=Number(min=0, max=10**9, min_open=True),
     metavar="GIB",
-    help="Memory limit of each task, above which it fails.",
+    help="Memory limit of each task.",
 )
 @click.option("--timing", is_flag=True, help="Also measure coding times, one task at a time, on an idle machine.")
 @click.option("--repeats", type=COUNT, help="Number of samples of each time.  [default: 5]")

@@ -136,12 +136,7 @@ def train() -> None:
 @_device
 @click.option("--devices", type=PROCESSES, default=1, help="GPUs per machine, or processes on a CPU.")
 @click.option("--nodes", type=PROCESSES, default=1, help="Number of machines.")
-@click.option(
-    "--precision",
-    default="auto",
-    type=click.Choice(["auto", "bf16", "float32"]),
-    help="Precision of the training.",
-)
+@click.option("--precision", default="auto", type=click.Choice(["auto", "bf16", "float32"]), help="Precision.")
 @_compile
 @_threads
 @_cache
@@ -176,9 +171,7 @@ def export(weights: Path, checkpoint: Path) -> None:
 
 @train.command(short_help="Train the weights of the package.")
 @click.option("--status", is_flag=True, help="Show the progress and the next step without training.")
-@click.option(
-    "--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h).  [default: when the recipe is complete]"
-)
+@click.option("--budget", metavar="TIME", help="Stop after this time (90s, 30m, 2h).  [default: never]")
 @_data
 @click.option(
     "--recipe",
@@ -255,7 +248,7 @@ def ablation(*, budget: str | None, **options: Any) -> None:  # noqa: ANN401 - c
 @click.option(
     "--factor",
     type=Number(0, 1, min_open=True, max_open=True),
-    help="Factor from one alpha to the next.  [default: 0.1]",
+    help="Factor between alphas.  [default: 0.1]",
 )
 @click.option("--floor", type=POSITIVE, help="Smallest alpha.  [default: 1e-5]")
 @click.option("--patience", type=COUNT, help="Number of epochs without a lower loss that end an alpha.  [default: 3]")

@@ -13,7 +13,7 @@ from bench.cli.process import command_line, end, limit_threads
 
 @click.command(cls=Command, short_help="Check that files decode identically in another process.")
 @click.option(
-    "--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Only this codec, as in `run`; repeatable."
+    "--codec", "codecs", multiple=True, metavar="NAME[@Q,...]", help="Codec, as in `run`; repeatable.  [default: all]"
 )
 @backend
 @click.option("--weights", metavar="NAME", help="Weights of learned codecs; zoo: see above.")

@@ -223,7 +223,9 @@ def _at_target(
     dataset: Dataset,
     opening: Opening,
 ) -> tuple[list[CodecSpec], list[str], list[str]]:
-    """Find the qualities nearest to the target: the codecs, a line for each, and errors of others. No change without.
+    """Return the codecs at the qualities nearest to the target, a line for each, and the errors of others.
+
+    Without a target, the codecs are unchanged.
 
     Raises:
         BenchError: all codecs failed.
