@@ -1,9 +1,9 @@
 """A child process that executes calls within limits, and is killed together with its own children.
 
-Children are forked from a server process (`multiprocessing`'s forkserver), which imports all modules that this process
-has imported when it starts its first child. Further children therefore start in milliseconds instead of the seconds
-that importing PyTorch takes. The server of a worker process preloads nothing, because a worker process seldom starts
-more than one child.
+Children are forked from a server process (`multiprocessing`'s forkserver). It preloads the modules of this package, and
+PyTorch, that are loaded here when the first child starts. Further children therefore start in milliseconds instead of
+the seconds that importing PyTorch takes. The server of a worker process preloads nothing, because a worker process
+seldom starts more than one child.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.system.interruption import SIGNALS, Interrupted, interrupted_once
+from bench.system.interruption import SIGNALS, Interrupted, interrupted_once, stop_on_signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,17 @@ def test_a_signal_at_the_very_end_disturbs_nothing_afterwards(monkeypatch: pytes
         thread.join(timeout=10)
     assert not any(thread.is_alive() for thread in waiting)
     assert {number: signal.getsignal(number) for number in SIGNALS} == SIGNALS
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_asks_a_training_to_stop_and_the_second_has_its_usual_effect(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with stop_on_signal() as stopped:
+        signal.raise_signal(number)
+        assert stopped.is_set()
+        assert capfd.readouterr().err == "stopping after the current step; a second signal stops at once\n"
+        assert {each: signal.getsignal(each) for each in SIGNALS} == SIGNALS
 
 
 def test_other_exceptions_that_python_drops_are_told_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
